@@ -1,0 +1,82 @@
+package routing
+
+import "fmt"
+
+// PathType says how a Route's path is compared with a request's normalised path
+// (Kubernetes Ingress spec.rules[].http.paths[].pathType).
+type PathType uint8
+
+const (
+	// Exact matches the path byte for byte.
+	Exact PathType = iota
+	// Prefix matches whole segments: "/a/b" matches "/a/b", "/a/b/" and "/a/b/c", not "/a/bc".
+	// A trailing slash of the Route's path is not significant.
+	Prefix
+	// ImplementationSpecific means Prefix for objects of our own class. Takeover modes compile
+	// other semantics into other types before they reach this package.
+	ImplementationSpecific
+)
+
+// String returns the Kubernetes spelling.
+func (t PathType) String() string {
+	switch t {
+	case Exact:
+		return "Exact"
+	case Prefix:
+		return "Prefix"
+	case ImplementationSpecific:
+		return "ImplementationSpecific"
+	}
+	return fmt.Sprintf("PathType(%d)", uint8(t))
+}
+
+// ObjectName names a namespaced Kubernetes object.
+type ObjectName struct{ Namespace, Name string }
+
+// String returns "namespace/name".
+func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
+
+// Source is the object that a Route comes from. One Source is shared by all Routes of an Ingress.
+// Immutable once published.
+type Source struct {
+	Ingress ObjectName
+	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
+	// conflict, then the lexically smaller namespace/name.
+	Created int64
+	// Policy is what the object's annotations say, compiled; nil means every default.
+	Policy *Policy
+}
+
+// Route is one compiled (Host, path, PathType) with its Backend. Immutable once published, and
+// safe for concurrent use. It lives in a slab of its Host: keep the pointer no longer than the
+// Snapshot that gave it.
+type Route struct {
+	// Host is the Host's name as configured, "*.example.com" for a wildcard, "" for the catch-all.
+	Host string
+	Path string
+	Type PathType
+	// Default is true for the default backend's Route (spec.defaultBackend), which matches when no
+	// other does.
+	Default bool
+	// Backend indexes Snapshot.Backends; negative when the reference could not be resolved, and the
+	// answer is 503.
+	Backend int32
+	Source  *Source
+	// Attachment belongs to the data plane: the compiled filter chain and the counters of this
+	// Route. Set by the Attach hook before the Route is published, opaque here.
+	Attachment any
+}
+
+// Policy is the per-object configuration of the request path, typed. The zero value of every
+// field means "the gateway's default". Immutable once published.
+type Policy struct {
+	// MaxBodyBytes bounds a request body; 0 = gateway default, negative = unlimited.
+	MaxBodyBytes int64
+	// ConnectTimeout, ReadTimeout and SendTimeout are in nanoseconds; the last two count between two
+	// operations, not in total. 0 = gateway default.
+	ConnectTimeout, ReadTimeout, SendTimeout int64
+	// RequestTimeout bounds the whole exchange in nanoseconds; 0 = gateway default.
+	RequestTimeout int64
+	// UpstreamHost replaces the Host header sent to the Backend; "" keeps the client's.
+	UpstreamHost string
+}

@@ -1,0 +1,29 @@
+package routing
+
+// Snapshot is all a request may read, published as one.
+//
+// Recipes:
+//
+//  1. To look up: s := store.Load() once per request; r := s.Table.Match(host, path); then
+//     b := s.Backend(r). Pass s down, never load twice for one request.
+//  2. To publish: build new Tables and Backends from the former Snapshot's unchanged parts, then
+//     store.Publish(next). Nothing of the former is edited.
+//  3. To retire: do nothing; the garbage collector frees a Snapshot when the last request that
+//     loaded it ends.
+type Snapshot struct {
+	// Generation counts Publishes, from 1.
+	Generation uint64
+	Table      *Table
+	// Backends is indexed by Route.Backend; free slots are nil.
+	Backends []*Backend
+}
+
+// Backend returns the Backend of r, or nil when r has none.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *Snapshot) Backend(r *Route) *Backend {
+	if uint(r.Backend) < uint(len(s.Backends)) {
+		return s.Backends[r.Backend]
+	}
+	return nil
+}

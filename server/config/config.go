@@ -1,0 +1,176 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Config is the whole configuration of one gateway process. The zero value is not valid: start
+// from Default or Load. It may be copied with Clone; concurrent readers are safe as long as nobody
+// calls Set.
+type Config struct {
+	Version     int    `json:"version"`
+	Threads     int    `json:"threads"`
+	PIDFile     string `json:"pid_file"`
+	ErrorLog    string `json:"error_log"`
+	UpgradeSock string `json:"upgrade_sock"`
+
+	Listen     Listen     `json:"listen"`
+	Kubernetes Kubernetes `json:"kubernetes"`
+	Limits     Limits     `json:"limits"`
+	Timeouts   Timeouts   `json:"timeouts"`
+	HTTP       HTTP       `json:"http"`
+	Forwarded  Forwarded  `json:"forwarded"`
+	Upstream   Upstream   `json:"upstream"`
+	AccessLog  AccessLog  `json:"access_log"`
+	Shutdown   Shutdown   `json:"shutdown"`
+}
+
+// Listen holds the addresses to bind, each "host:port" with an empty host for every address.
+type Listen struct {
+	HTTP    []string `json:"http"`
+	HTTPS   []string `json:"https"`
+	Metrics string   `json:"metrics"`
+	Admin   string   `json:"admin"`
+}
+
+// Kubernetes says which objects are served and where their status points.
+type Kubernetes struct {
+	IngressClass         string   `json:"ingress_class"`
+	Controllers          []string `json:"controllers"`
+	WatchNamespaces      []string `json:"watch_namespaces"`
+	PublishStatusAddress []string `json:"publish_status_address"`
+	PublishService       string   `json:"publish_service"`
+}
+
+// Limits bounds what one client can make the gateway hold.
+type Limits struct {
+	HeaderBytes Size `json:"header_bytes"`
+	HeaderCount int  `json:"header_count"`
+	// BodyBytes bounds a request body; 0 = unlimited. A Route's Policy may override it.
+	BodyBytes Size `json:"body_bytes"`
+	// Connections bounds client connections over all loops; 0 = from RLIMIT_NOFILE.
+	Connections int `json:"connections"`
+}
+
+// Timeouts are the deadlines of an exchange, client side first.
+type Timeouts struct {
+	Header  Duration `json:"header"`
+	Body    Duration `json:"body"`
+	Idle    Duration `json:"idle"`
+	Connect Duration `json:"connect"`
+	Read    Duration `json:"read"`
+	Send    Duration `json:"send"`
+	Request Duration `json:"request"`
+}
+
+// HTTP tunes the data path.
+type HTTP struct {
+	// SpliceThreshold is the body length from which plain TCP bodies move by splice(2); 0 = never.
+	SpliceThreshold Size `json:"splice_threshold"`
+}
+
+// Forwarded says whose X-Forwarded-* fields are believed.
+type Forwarded struct {
+	TrustedCIDRs []string `json:"trusted_cidrs"`
+}
+
+// Upstream tunes the connection pools, which are per loop and per Endpoint.
+type Upstream struct {
+	MaxIdlePerEndpoint        int      `json:"max_idle_per_endpoint"`
+	IdleTimeout               Duration `json:"idle_timeout"`
+	MaxConnectionsPerEndpoint int      `json:"max_connections_per_endpoint"`
+	Retries                   int      `json:"retries"`
+}
+
+// AccessLog says where each request is reported.
+type AccessLog struct {
+	Path   string `json:"path"`
+	Format string `json:"format"`
+}
+
+// Shutdown bounds the drain.
+type Shutdown struct {
+	DrainSeconds int `json:"drain_seconds"`
+}
+
+// Default returns a new Config with every key at its default.
+func Default() *Config {
+	return &Config{
+		Version:     1,
+		UpgradeSock: "/tmp/sluice.sock",
+		Listen: Listen{
+			HTTP:    []string{":80"},
+			HTTPS:   []string{":443"},
+			Metrics: ":10254",
+			Admin:   "127.0.0.1:10255",
+		},
+		Kubernetes: Kubernetes{
+			IngressClass:         "sluice",
+			Controllers:          []string{"sluice-gateway.io/ingress"},
+			WatchNamespaces:      []string{},
+			PublishStatusAddress: []string{},
+		},
+		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, BodyBytes: 1 << 20},
+		Timeouts: Timeouts{
+			Header:  Duration(10 * time.Second),
+			Body:    Duration(60 * time.Second),
+			Idle:    Duration(75 * time.Second),
+			Connect: Duration(5 * time.Second),
+			Read:    Duration(60 * time.Second),
+			Send:    Duration(60 * time.Second),
+		},
+		HTTP:      HTTP{SpliceThreshold: 64 << 10},
+		Forwarded: Forwarded{TrustedCIDRs: []string{}},
+		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
+		AccessLog: AccessLog{Path: "off", Format: "json"},
+		Shutdown:  Shutdown{DrainSeconds: 30},
+	}
+}
+
+// Clone returns a copy that shares nothing with c.
+func (c *Config) Clone() *Config {
+	d := *c
+	for _, list := range []*[]string{
+		&d.Listen.HTTP, &d.Listen.HTTPS,
+		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress,
+		&d.Forwarded.TrustedCIDRs,
+	} {
+		*list = slices.Clone(*list)
+	}
+	return &d
+}
+
+// DrainTimeout is how long a drain may take.
+func (c *Config) DrainTimeout() time.Duration {
+	return time.Duration(c.Shutdown.DrainSeconds) * time.Second
+}
+
+// TrustedPrefixes returns forwarded.trusted_cidrs parsed, a single address as a prefix of its full
+// length. c must have passed Validate: what does not parse is left out here, so it is never trusted.
+func (c *Config) TrustedPrefixes() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, s := range c.Forwarded.TrustedCIDRs {
+		if p, err := parsePrefix(s); err == nil {
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes
+}
+
+// parsePrefix reads a CIDR or a single address, IPv4-mapped addresses unmapped.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, err
+	}
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), nil
+}

@@ -1,0 +1,92 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// key documents one configuration key. Its type and default come from Config and Default.
+type key struct {
+	Path string
+	// Live is true when a reload applies a change to new requests without a restart.
+	Live bool
+	Doc  string
+}
+
+// keys is every key, in the order of Config. A test compares it with the struct.
+var keys = []key{
+	{"version", false, "Version of this file's format; 1 is the only one."},
+	{"threads", false, "Event loops, each on its own thread with its own listener sockets; 0 = GOMAXPROCS, which follows the cgroup's CPU quota."},
+	{"pid_file", false, "File that holds the process id: written once the listeners are bound, removed at exit; empty = none."},
+	{"error_log", true, "File for the gateway's own log, opened anew on every reload so that it can be rotated; empty = stderr."},
+	{"upgrade_sock", false, "Unix socket over which listeners are handed to a successor process; empty = no handing over."},
+
+	{"listen.http", false, "Addresses for HTTP, `host:port`; an empty host binds every address, IPv4 and IPv6."},
+	{"listen.https", false, "Addresses for HTTPS."},
+	{"listen.metrics", false, "Address of `/metrics`, `/healthz` and `/readyz`; reached by Prometheus and the kubelet, so it faces the cluster; empty = off."},
+	{"listen.admin", false, "Address of the dashboard, `/api/v1/` and `/debug/`; whoever reaches it sees every Route and can profile the process, so keep it on loopback; empty = off."},
+
+	{"kubernetes.ingress_class", false, "Name of our own IngressClass, used where an Ingress names a class that has no object."},
+	{"kubernetes.controllers", false, "Values of IngressClass `spec.controller` that are ours; add `k8s.io/ingress-nginx` to take over its classes."},
+	{"kubernetes.watch_namespaces", false, "Namespaces to watch; empty = all."},
+	{"kubernetes.publish_status_address", false, "Addresses or host names written to the status of served Ingresses."},
+	{"kubernetes.publish_service", false, "Service, `namespace/name`, whose addresses are written to the status instead."},
+
+	{"limits.header_bytes", false, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
+	{"limits.header_count", false, "Most header fields in a request; beyond it 431."},
+	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. An Ingress can override it."},
+	{"limits.connections", false, "Most client connections over all loops; 0 = half of what RLIMIT_NOFILE allows, the other half being for upstream."},
+
+	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
+	{"timeouts.body", true, "Between two reads of a request body; then 408."},
+	{"timeouts.idle", true, "How long a client connection may wait for its next request."},
+	{"timeouts.connect", true, "To connect to an Endpoint; then another is tried, or 504."},
+	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
+	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
+	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
+
+	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
+
+	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-* and X-Request-ID are believed, as CIDRs or addresses; others' are replaced. Empty = nobody's."},
+
+	{"upstream.max_idle_per_endpoint", true, "Idle connections kept to each Endpoint, per loop; 0 = none."},
+	{"upstream.idle_timeout", true, "How long an idle upstream connection is kept; keep it below the keep-alive timeout of the Pods."},
+	{"upstream.max_connections_per_endpoint", true, "Most connections to each Endpoint, per loop; beyond it 503; 0 = no bound."},
+	{"upstream.retries", true, "How often a request is tried on another Endpoint when that is safe: it was provably not sent, or it is idempotent and no response byte came."},
+
+	{"access_log.path", false, "One line per request: `off`, `stdout` or a file."},
+	{"access_log.format", false, "Format of those lines; `json` is the only one."},
+
+	{"shutdown.drain_seconds", true, "How long a drain waits for requests in flight before it cuts them; keep terminationGracePeriodSeconds above it."},
+}
+
+// Reference returns CONFIG.md.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(`# Configuration reference
+
+Generated from the table in reference.go; change it there, then run ` + "`go test ./server/config -update`" + `.
+
+` + "`sluice serve -c FILE`" + ` reads YAML; ` + "`--set key.path=value`" + ` overrides single keys. Unknown keys are errors. Every key has a default,
+and a key without a value keeps it. Sizes are bytes or have a unit: ` + "`64k`, `8m`, `1g`" + `. Durations are seconds or have a unit: ` + "`10s`, `1m30s`, `250ms`" + `.
+A reload (SIGHUP) applies the keys marked live and logs those that need a restart.
+
+| Key | Type | Default | Live | Meaning |
+|---|---|---|---|---|
+`)
+	defaults := Default()
+	for _, k := range keys {
+		v, _ := defaults.lookup(k.Path)
+		text, err := json.Marshal(v.Interface())
+		if err != nil {
+			panic("BUG: a default does not marshal: " + err.Error())
+		}
+		live := ""
+		if k.Live {
+			live = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s | %s |\n", k.Path, typeName(v.Type()), strings.ReplaceAll(string(text), "|", `\|`), live, k.Doc)
+	}
+	return b.String()
+}

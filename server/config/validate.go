@@ -1,0 +1,169 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxTimeout keeps every deadline within what the timer wheel can hold.
+const maxTimeout = Duration(30 * 24 * time.Hour)
+
+// Validate checks every key and returns all errors joined, each starting with the key's path.
+func (c *Config) Validate() error {
+	v := &validator{addresses: map[string]string{}}
+	if c.Version != 1 {
+		v.fail("version", "%d is not known; this release reads version 1", c.Version)
+	}
+	v.number("threads", c.Threads, 0, 1024)
+	if p := c.UpgradeSock; p != "" && (!filepath.IsAbs(p) || len(p) > 100) {
+		v.fail("upgrade_sock", "%q must be an absolute path of at most 100 bytes (the kernel's bound for a socket name), or empty", p)
+	}
+	v.listen(&c.Listen)
+	v.kubernetes(&c.Kubernetes)
+
+	v.size("limits.header_bytes", c.Limits.HeaderBytes, 1<<10, 32<<10)
+	v.number("limits.header_count", c.Limits.HeaderCount, 8, 1000)
+	v.number("limits.connections", c.Limits.Connections, 0, 10_000_000)
+
+	v.timeout("timeouts.header", c.Timeouts.Header)
+	v.timeout("timeouts.body", c.Timeouts.Body)
+	v.timeout("timeouts.idle", c.Timeouts.Idle)
+	v.timeout("timeouts.connect", c.Timeouts.Connect)
+	v.timeout("timeouts.read", c.Timeouts.Read)
+	v.timeout("timeouts.send", c.Timeouts.Send)
+	if c.Timeouts.Request != 0 {
+		v.timeout("timeouts.request", c.Timeouts.Request)
+	}
+
+	v.size("http.splice_threshold", c.HTTP.SpliceThreshold, 0, 1<<30)
+	for _, s := range c.Forwarded.TrustedCIDRs {
+		if _, err := parsePrefix(s); err != nil {
+			v.fail("forwarded.trusted_cidrs", "%q is neither a CIDR such as 10.0.0.0/8 nor an address", s)
+		}
+	}
+
+	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)
+	v.timeout("upstream.idle_timeout", c.Upstream.IdleTimeout)
+	v.number("upstream.max_connections_per_endpoint", c.Upstream.MaxConnectionsPerEndpoint, 0, 65535)
+	v.number("upstream.retries", c.Upstream.Retries, 0, 10)
+
+	if p := c.AccessLog.Path; p != "off" && p != "stdout" && !filepath.IsAbs(p) {
+		v.fail("access_log.path", "%q must be off, stdout or an absolute path", p)
+	}
+	if c.AccessLog.Format != "json" {
+		v.fail("access_log.format", "%q is not known; write json", c.AccessLog.Format)
+	}
+	v.number("shutdown.drain_seconds", c.Shutdown.DrainSeconds, 0, 86400)
+	return errors.Join(v.errs...)
+}
+
+// validator collects the errors of one Validate.
+type validator struct {
+	errs []error
+	// addresses maps each listen address seen to its key, to find one used twice.
+	addresses map[string]string
+}
+
+func (v *validator) fail(key, format string, args ...any) {
+	v.errs = append(v.errs, fmt.Errorf(key+": "+format, args...))
+}
+
+func (v *validator) number(key string, n, low, high int) {
+	if n < low || n > high {
+		v.fail(key, "%d is out of range; write %d to %d", n, low, high)
+	}
+}
+
+func (v *validator) size(key string, n, low, high Size) {
+	if n < low || n > high {
+		v.fail(key, "%s is out of range; write %s to %s", n, low, high)
+	}
+}
+
+func (v *validator) timeout(key string, d Duration) {
+	switch {
+	case d == 0:
+		v.fail(key, "0 would wait for ever on a peer that went away; write a duration such as 60s")
+	case d < Duration(time.Millisecond) || d > maxTimeout:
+		v.fail(key, "%s is out of range; write 1ms to %s", d, maxTimeout)
+	}
+}
+
+func (v *validator) listen(l *Listen) {
+	if len(l.HTTP)+len(l.HTTPS) == 0 {
+		v.fail("listen", "http and https are both empty, so nothing would be served; give one an address such as \":80\"")
+	}
+	for _, a := range l.HTTP {
+		v.address("listen.http", a)
+	}
+	for _, a := range l.HTTPS {
+		v.address("listen.https", a)
+	}
+	if l.Metrics != "" {
+		v.address("listen.metrics", l.Metrics)
+	}
+	if l.Admin != "" {
+		v.address("listen.admin", l.Admin)
+	}
+}
+
+// address checks "host:port". Host names are refused: resolving one at start could bind another
+// address than the one meant, and would need DNS before the gateway serves it.
+func (v *validator) address(key, a string) {
+	host, port, err := net.SplitHostPort(a)
+	if err != nil {
+		v.fail(key, "%q is not an address; write host:port, such as \":80\" or \"127.0.0.1:8080\"", a)
+		return
+	}
+	if _, err := netip.ParseAddr(host); host != "" && err != nil {
+		v.fail(key, "%q must have an IP address or nothing before the colon, not a name", a)
+		return
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		v.fail(key, "%q has no port from 0 to 65535 (0 = any free one)", a)
+		return
+	}
+	if other, twice := v.addresses[a]; twice && n != 0 {
+		v.fail(key, "%q is also in %s; each address can be bound once", a, other)
+	}
+	v.addresses[a] = key
+}
+
+func (v *validator) kubernetes(k *Kubernetes) {
+	if k.IngressClass == "" {
+		v.fail("kubernetes.ingress_class", "must name a class, such as sluice")
+	}
+	if len(k.Controllers) == 0 {
+		v.fail("kubernetes.controllers", "is empty, so no IngressClass would be ours; write [sluice-gateway.io/ingress]")
+	}
+	for _, name := range k.Controllers {
+		if domain, path, ok := strings.Cut(name, "/"); !ok || domain == "" || path == "" {
+			v.fail("kubernetes.controllers", "%q must be domain/name, such as k8s.io/ingress-nginx", name)
+		}
+	}
+	for _, ns := range k.WatchNamespaces {
+		if ns == "" || strings.Contains(ns, "/") {
+			v.fail("kubernetes.watch_namespaces", "%q is not a namespace; for all of them write []", ns)
+		}
+	}
+	for _, a := range k.PublishStatusAddress {
+		if a == "" || strings.ContainsAny(a, " /") {
+			v.fail("kubernetes.publish_status_address", "%q is neither an address nor a host name", a)
+		}
+	}
+	if s := k.PublishService; s != "" {
+		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" {
+			v.fail("kubernetes.publish_service", "%q must be namespace/name", s)
+		}
+		if len(k.PublishStatusAddress) > 0 {
+			v.fail("kubernetes.publish_service", "cannot be set together with publish_status_address; keep one")
+		}
+	}
+}

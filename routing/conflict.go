@@ -1,0 +1,78 @@
+package routing
+
+import (
+	"fmt"
+	"time"
+)
+
+// Conflict says that two Routes asked for the same Host, path and type, which of them is served and
+// why. The older object wins, so that nobody takes over a path by adding an object later; among
+// equally old ones the lexically smaller namespace/name; within one object the Route listed first.
+type Conflict struct {
+	Host string
+	// Path and Type are those of the Route that lost, as configured.
+	Path string
+	Type PathType
+	// WinnerPath and WinnerType are those of the Route that is served; they may be spelt differently
+	// ("/a/" and "/a").
+	WinnerPath string
+	WinnerType PathType
+	// Winner and Loser may be the same object, and nil for Routes without one.
+	Winner, Loser *Source
+	// Default is true when both are default backends, which have no path.
+	Default bool
+}
+
+// newConflict reports false where nothing is lost: the same object asks twice for the same Backend,
+// or its default backend gives way to a path that somebody wrote.
+func newConflict(host string, winner, loser *Route) (Conflict, bool) {
+	if winner.Default != loser.Default || winner.Source == loser.Source && winner.Backend == loser.Backend {
+		return Conflict{}, false
+	}
+	return Conflict{
+		Host: host, Path: loser.Path, Type: loser.Type,
+		WinnerPath: winner.Path, WinnerType: winner.Type,
+		Winner: winner.Source, Loser: loser.Source,
+		Default: winner.Default,
+	}, true
+}
+
+// Reason says in a clause why the winner won.
+func (c Conflict) Reason() string {
+	switch {
+	case c.Winner == c.Loser:
+		return "it is listed first in the same object"
+	case c.Loser == nil:
+		return "the other comes from no object"
+	case c.Winner.Created != c.Loser.Created:
+		return fmt.Sprintf("it is older (%s, against %s)", seconds(c.Winner.Created), seconds(c.Loser.Created))
+	}
+	return "both are equally old and its name sorts first"
+}
+
+// Error says what is not served, what is instead, why, and what to do. Conflict is an error so that
+// a Rejection can wrap it.
+func (c Conflict) Error() string {
+	host := c.Host
+	if host == "" {
+		host = "any host"
+	}
+	if c.Default {
+		return fmt.Sprintf("default backend of %s for %s is not used: that of %s wins because %s; keep only one of the two",
+			c.Loser.name(), host, c.Winner.name(), c.Reason())
+	}
+	return fmt.Sprintf("%s path %q of %s on %s is not served: %s path %q of %s matches the same requests and wins because %s; remove or change one of the two",
+		c.Type, c.Path, c.Loser.name(), host, c.WinnerType, c.WinnerPath, c.Winner.name(), c.Reason())
+}
+
+// String returns Error.
+func (c Conflict) String() string { return c.Error() }
+
+func (s *Source) name() string {
+	if s == nil {
+		return "no object"
+	}
+	return "Ingress " + s.Ingress.String()
+}
+
+func seconds(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }

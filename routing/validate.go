@@ -1,0 +1,169 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+)
+
+// validate checks every structural promise of t, its indexes, Hosts and tries, and returns the first
+// that does not hold. It is slow; tests call it, and With does under the build tag invariants.
+func (t *Table) validate() error {
+	routes := 0
+	for _, x := range []struct {
+		name  string
+		index *hostIndex
+		kind  hostKind
+	}{{"exact", &t.exact, exactHost}, {"wildcard", &t.wild, wildcardHost}} {
+		if err := x.index.validate(); err != nil {
+			return fmt.Errorf("check %s index: %w", x.name, err)
+		}
+		for _, h := range x.index.appendTo(nil) {
+			if kindOf(h.Name()) != x.kind {
+				return fmt.Errorf("check %s index: it holds %q", x.name, h.Name())
+			}
+		}
+	}
+	for h := range t.Hosts() {
+		if err := h.validate(); err != nil {
+			return fmt.Errorf("check host %q: %w", h.Name(), err)
+		}
+		routes += len(h.routes)
+	}
+	if routes != t.routes {
+		return fmt.Errorf("check table: it counts %d routes and has %d", t.routes, routes)
+	}
+	return nil
+}
+
+func (x *hostIndex) validate() error {
+	if n := len(x.slots); n&(n-1) != 0 || n > 0 && x.count > n/4*3 {
+		return fmt.Errorf("%d hosts in %d slots", x.count, n)
+	}
+	count := 0
+	for i, s := range x.slots {
+		if s.host == nil {
+			if s.hash != 0 {
+				return fmt.Errorf("slot %d is empty and has a hash", i)
+			}
+			continue
+		}
+		count++
+		if s.hash != s.host.hash || s.hash != maphash.String(hostSeed, s.host.key()) {
+			return fmt.Errorf("slot %d has another hash than %q", i, s.host.Name())
+		}
+		if x.find([]byte(s.host.key())) != s.host {
+			return fmt.Errorf("slot %d: %q is not found from its home slot", i, s.host.Name())
+		}
+	}
+	if count != x.count {
+		return fmt.Errorf("it counts %d hosts and has %d", x.count, count)
+	}
+	return nil
+}
+
+func (h *Host) validate() error {
+	for i := range h.routes {
+		r := &h.routes[i]
+		if r.Host != h.Name() {
+			return fmt.Errorf("route %d belongs to %q", i, r.Host)
+		}
+		if i == 0 {
+			continue
+		}
+		a, b := h.keyOf(i-1), h.keyOf(i)
+		if a.key > b.key || a.key == b.key && (!a.exact || b.exact) {
+			return fmt.Errorf("routes %d and %d are out of order", i-1, i)
+		}
+	}
+	if h.trie != nil {
+		return h.trie.validate(h)
+	}
+	var want []byte
+	for i := range h.routes {
+		k := h.keyOf(i)
+		want = appendRecord(want, k.exact, k.key)
+	}
+	if string(want) != h.text[h.keyEnd:] {
+		return errors.New("its records differ from its routes")
+	}
+	return nil
+}
+
+func (h *Host) keyOf(i int) keyed {
+	r := &h.routes[i]
+	if r.Default {
+		return keyed{}
+	}
+	return keyed{pathKey(r.Type, r.Path), r.Type == Exact}
+}
+
+// validate walks the trie and spells every key again, which must give the Routes of h in order.
+func (t *trie) validate(h *Host) error {
+	if len(t.nodes) != len(t.edges) {
+		return fmt.Errorf("%d nodes and %d edges", len(t.nodes), len(t.edges))
+	}
+	seen := make([]bool, len(t.nodes))
+	next := 0 // the Route that is due
+	var walk func(at int, spelt []byte) error
+	walk = func(at int, spelt []byte) error {
+		if seen[at] {
+			return fmt.Errorf("node %d has two parents", at)
+		}
+		seen[at] = true
+		n := t.nodes[at]
+		if int(n.label)+int(n.labelLen) > len(t.labels) {
+			return fmt.Errorf("node %d: label out of bounds", at)
+		}
+		spelt = append(spelt, t.labels[n.label:int(n.label)+int(n.labelLen)]...)
+		for _, end := range []struct {
+			bit   uint8
+			exact bool
+		}{{endsExact, true}, {endsPrefix, false}} {
+			if n.ends&end.bit == 0 {
+				continue
+			}
+			if next >= len(h.routes) || h.keyOf(next) != (keyed{string(spelt), end.exact}) {
+				return fmt.Errorf("node %d spells %q, which is not route %d", at, spelt, next)
+			}
+			if first := next - int(n.route); first != 0 && (end.exact || first != 1 || n.ends&endsExact == 0) {
+				return fmt.Errorf("node %d points at route %d, and route %d was due", at, n.route, next)
+			}
+			next++
+		}
+		if n.child == 0 {
+			if n.ends == 0 && at != 0 {
+				return fmt.Errorf("node %d leads nowhere", at)
+			}
+			return nil
+		}
+		last := int(n.child) + int(n.lastChild)
+		if int(n.child) <= at || last >= len(t.nodes) {
+			return fmt.Errorf("node %d: children %d to %d out of bounds", at, n.child, last)
+		}
+		if n.ends == 0 && n.lastChild == 0 && at != 0 && n.labelLen != maxLabel {
+			return fmt.Errorf("node %d should be one with its only child", at)
+		}
+		for c := int(n.child); c <= last; c++ {
+			if c > int(n.child) && t.edges[c-1] >= t.edges[c] {
+				return fmt.Errorf("node %d: edges are out of order", at)
+			}
+			if err := walk(c, append(spelt, t.edges[c])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := walk(0, nil); err != nil {
+		return err
+	}
+	for at, ok := range seen {
+		if !ok {
+			return fmt.Errorf("node %d is unreachable", at)
+		}
+	}
+	if next != len(h.routes) {
+		return fmt.Errorf("the trie ends at route %d of %d", next, len(h.routes))
+	}
+	return nil
+}

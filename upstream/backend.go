@@ -1,0 +1,84 @@
+package upstream
+
+import (
+	"math"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// never is a time that does not come.
+const never = math.MaxInt64
+
+// Backend is the state of one routing.Backend on one loop: its Endpoints and the balancer between
+// them. Made by a Set only. Must not be copied, and belongs to one loop.
+type Backend struct {
+	// Set by reconciliation:
+	source    *routing.Backend
+	set       *Set
+	balance   routing.Balance
+	endpoints []*Endpoint // in the order of source.Endpoints
+
+	// usable are the Endpoints to pick from: the healthy ones, or all when none is. out are the
+	// ejected and probing ones.
+	usable, out []*Endpoint
+	// nextProbe is when the first of out is due; never when out is empty.
+	nextProbe int64
+	// turn is the index in usable that round robin took last.
+	turn int
+	// typical is the running median of the Endpoints' latencies in nanoseconds; 0 before the first.
+	typical float64
+
+	// Counted for Stats, over all Endpoints that are or were this Backend's:
+	inFlight, conns, idle int32
+	ejections             uint64
+	outcomes              [Outcomes]uint64
+}
+
+// Source returns the routing.Backend that b was last reconciled with.
+func (b *Backend) Source() *routing.Backend { return b.source }
+
+// Len returns the number of Endpoints.
+func (b *Backend) Len() int { return len(b.endpoints) }
+
+// Pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none.
+// avoid, which may be nil, is the Endpoint that has just failed: it is returned only when there is
+// no other. An ejected Endpoint that is due for its probe comes first.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
+	if now >= b.nextProbe {
+		if e := b.probe(now, avoid); e != nil {
+			return e
+		}
+	}
+	if len(b.usable) < 2 {
+		return b.only(avoid)
+	}
+	switch b.balance {
+	case routing.EWMA:
+		return b.leastCost(now, avoid)
+	case routing.LeastConnections:
+		return b.leastInFlight(avoid)
+	}
+	e := b.roundRobin()
+	if e == avoid {
+		e = b.roundRobin()
+	}
+	return e
+}
+
+// only is Pick when at most one Endpoint is usable: an ejected one is better than avoid.
+func (b *Backend) only(avoid *Endpoint) *Endpoint {
+	if len(b.usable) == 0 {
+		return nil
+	}
+	if e := b.usable[0]; e != avoid || len(b.out) == 0 {
+		return e
+	}
+	i := b.set.random.below(len(b.out))
+	if b.out[i] == avoid {
+		// All are out, and there is only this one.
+		i = (i + 1) % len(b.out)
+	}
+	return b.out[i]
+}

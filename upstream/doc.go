@@ -1,0 +1,34 @@
+// Package upstream is one event loop's view of all Backends: the state of their Endpoints, the
+// pools of idle connections, the balancers and the passive health verdicts.
+//
+// A request asks Set.Backend for the state behind its routing.Backend, Backend.Pick for an
+// Endpoint, Endpoint.Acquire for an idle Conn (or dials one and calls Add), brackets the exchange
+// with Started and Finished, and gives the Conn back with Release or, when it closes it, Remove:
+//
+//	b := set.Backend(snapshot.Backend(route))
+//	e := b.Pick(now, nil)              // nil: no Endpoint, answer 503
+//	c := e.Acquire(now)                // nil: dial e.Addr unless e.Full(), then e.Add(c)
+//	e.Started(now)
+//	...                                // the exchange
+//	e.Finished(now, latency, upstream.OK)
+//	if !e.Release(c, now) { close it; e.Remove(c) }
+//
+// Goroutines: all of a Set belongs to one loop and is touched by no other goroutine. There is one
+// Set per loop; they share nothing. The Resolver is the exception: it runs on goroutines of its
+// own, off the loops, and feeds whoever builds Snapshots.
+//
+// Time is monotonic nanoseconds, passed in by the caller, never read here and never zero.
+//
+// Invariants:
+//
+//  1. A Conn is in one state: unknown, busy, or in exactly one idle list once.
+//  2. An Endpoint's state (pool, latency, health) follows its address from Snapshot to Snapshot.
+//  3. An Endpoint that leaves is Gone: its idle Conns are discarded once, its exchanges in flight
+//     keep it and end as they will, and nothing is pooled on it again.
+//  4. A Set never goes back to an older Snapshot, whatever Snapshot a late request holds.
+//
+// What never happens here: no socket input or output (but for the Resolver), no lock, no atomic
+// and no allocation per request; no import of Kubernetes packages.
+//
+// Read first: Set, Backend, Endpoint; then TestModel.
+package upstream

@@ -1,0 +1,83 @@
+package upstream
+
+import (
+	"net/netip"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// Endpoint is the state of one ip:port of one Backend on one loop: pool, load, latency and health.
+// Made by a Set only. It outlives its place in the Backend while exchanges or Conns hold it. Must
+// not be copied, and belongs to one loop.
+type Endpoint struct {
+	// Addr, Zone and Node are as in routing.Endpoint; Addr never changes.
+	Addr       netip.AddrPort
+	Zone, Node string
+
+	// InFlight counts exchanges between Started and Finished; Conns the connections between Add and
+	// Remove, idle or busy. Read-only outside this package.
+	InFlight, Conns int32
+	// Gone means that the Endpoint has left its Backend: nothing is pooled on it any more.
+	Gone bool
+
+	health   healthState
+	failures int32 // consecutive failures
+	ejection int64 // length of the current or last ejection, without its variation; 0 after a success
+	until    int64 // ejected: when a probe is due; probing: when the probe counts as lost
+
+	// cost is the peak-EWMA latency in nanoseconds as of seen; seen is 0 before the first observation.
+	cost float64
+	seen int64
+
+	backend *Backend
+	idle    idleList
+
+	// Attachment belongs to the loop (a prepared socket address, say); the pool only carries it.
+	Attachment any
+}
+
+// newEndpoint returns the state of a new Endpoint of b, with no opinion about its latency.
+func newEndpoint(b *Backend, r *routing.Endpoint) *Endpoint {
+	e := &Endpoint{Addr: r.Addr, Zone: r.Zone, Node: r.Node, backend: b}
+	e.idle.limit = b.set.options.IdleTimeout
+	return e
+}
+
+// Backend returns the Backend that e belongs, or belonged, to.
+func (e *Endpoint) Backend() *Backend { return e.backend }
+
+// Ejected reports whether e is left out of balancing, except for a probe when one is due.
+func (e *Endpoint) Ejected() bool { return e.health != healthy }
+
+// Started counts an exchange with e. Each Started is followed by one Finished.
+//
+// hot: runs per request; no alloc, no lock.
+func (e *Endpoint) Started(now int64) {
+	e.InFlight++
+	e.backend.inFlight++
+	if e.health == probing {
+		e.until = now + e.lease()
+	}
+}
+
+// Finished ends an exchange: latency is nanoseconds from the request's sending (or the dial) to the
+// response's first byte, or to the failure.
+//
+// hot: runs per request; no alloc, no lock.
+func (e *Endpoint) Finished(now, latency int64, outcome Outcome) {
+	b := e.backend
+	e.InFlight--
+	b.inFlight--
+	b.outcomes[outcome]++
+	if e.Gone {
+		return
+	}
+	if b.balance == routing.EWMA && outcome != Canceled && outcome != Stale {
+		e.observe(now, latency, outcome.Failed())
+	}
+	if outcome == OK && e.health == healthy {
+		e.failures = 0
+		return
+	}
+	e.judge(now, outcome)
+}

@@ -1,0 +1,109 @@
+package upstream
+
+// Passive health: an Endpoint that fails ConsecutiveFailures times in a row is ejected for a while.
+// Then it is due for a probe: the next Pick of its Backend takes it, once, and that exchange
+// decides. A success brings it back with a clean record; a failure ejects it again, for twice as
+// long. A probe whose end is neutral (the client left) makes it due again at once, and one that
+// never reports is taken for lost when its lease ends.
+//
+//	healthy --failures--> ejected --time, Pick--> probing --OK--> healthy
+//	                         ^------------failure----'
+//
+// Exchanges that began before the ejection and end during it change nothing.
+
+// healthState is the verdict on an Endpoint.
+type healthState uint8
+
+const (
+	healthy healthState = iota
+	ejected
+	probing
+)
+
+// judge is the slow part of Finished: a failure, or an end while not healthy.
+func (e *Endpoint) judge(now int64, outcome Outcome) {
+	switch {
+	case outcome.Failed():
+		e.failures++
+		limit := e.backend.set.options.Eject.ConsecutiveFailures
+		if e.health == probing || e.health == healthy && limit > 0 && int(e.failures) >= limit {
+			e.eject(now)
+		}
+	case e.health != probing:
+	case outcome == OK:
+		e.failures, e.ejection, e.health = 0, 0, healthy
+		e.backend.partition()
+	default:
+		e.until = now
+		e.backend.nextProbe = now
+	}
+}
+
+// eject leaves e out until a probe is due, or changes nothing where too many are left out already.
+func (e *Endpoint) eject(now int64) {
+	b := e.backend
+	s := b.set
+	o := &s.options.Eject
+	if e.health == healthy {
+		if out := len(b.out) + 1; out >= len(b.endpoints) || out*100 > o.MaxPercent*len(b.endpoints) {
+			return
+		}
+	}
+	if e.ejection = min(2*e.ejection, o.Max); e.ejection == 0 {
+		e.ejection = min(o.Base, o.Max)
+	}
+	e.health = ejected
+	// Between three quarters and five quarters of the length.
+	e.until = now + e.ejection*3/4 + int64(s.random.below(int(e.ejection/2)+1))
+	b.ejections++
+	b.partition()
+}
+
+// lease is how long a probe may take before the next one is sent.
+func (e *Endpoint) lease() int64 { return max(e.ejection, minLease) }
+
+// minLease is the least time given to a probe, in nanoseconds.
+const minLease = 5e9
+
+// probe returns an ejected Endpoint that is due, now probing, or nil. It is called when nextProbe
+// has come, and sets it anew.
+func (b *Backend) probe(now int64, avoid *Endpoint) *Endpoint {
+	var due *Endpoint
+	for _, e := range b.out {
+		if e.until <= now && e != avoid && (due == nil || e.until < due.until) {
+			due = e
+		}
+	}
+	if due != nil {
+		due.health = probing
+		due.until = now + due.lease()
+	}
+	b.schedule()
+	return due
+}
+
+// schedule sets nextProbe from the Endpoints that are out.
+func (b *Backend) schedule() {
+	b.nextProbe = never
+	for _, e := range b.out {
+		b.nextProbe = min(b.nextProbe, e.until)
+	}
+}
+
+// partition sorts the Endpoints into those in use and those left out, after a verdict or a
+// reconciliation. It allocates only when the Backend has grown.
+func (b *Backend) partition() {
+	b.usable, b.out = b.usable[:0], b.out[:0]
+	for _, e := range b.endpoints {
+		if e.health == healthy {
+			b.usable = append(b.usable, e)
+		} else {
+			b.out = append(b.out, e)
+		}
+	}
+	if len(b.usable) == 0 {
+		// All are out: trying any is better than refusing all.
+		b.usable = append(b.usable, b.endpoints...)
+	}
+	b.schedule()
+}

@@ -1,0 +1,48 @@
+package upstream
+
+// SentState says how much of a request has left the gateway, and whether it could leave again.
+type SentState uint8
+
+const (
+	// Unsent means that no byte of the request was written to the connection that failed. What was
+	// read from the client is therefore still there.
+	Unsent SentState = iota
+	// SentBuffered means that some or all was written, and every byte is still held.
+	SentBuffered
+	// SentStreamed means that some was written, and some of that is no longer held.
+	SentStreamed
+)
+
+// String names the state for logs and tests.
+func (s SentState) String() string {
+	return [...]string{"unsent", "sent_buffered", "sent_streamed"}[s]
+}
+
+// MaxAttempts is the usual value of MayReplay's max: one attempt and one replay.
+const MaxAttempts = 2
+
+// MayReplay decides whether a failed attempt is made again, on another Endpoint. It is a pure
+// function. attempts counts those made, the failed one included; max is the most to make.
+//
+// No replay follows a response byte: the client may have seen it, and the Backend has acted. An
+// unsent request is safe to send again; one that was sent is only where the method is idempotent
+// (RFC 9110, 9.2.2) and all of it is still held.
+//
+// A failure on a reused connection is most often the gateway's own doing, by having kept it for
+// too long; it gets its one replay even where max forbids replays. The replay should dial afresh:
+// when one pooled Conn was stale, its neighbours are likely to be.
+func MayReplay(idempotent bool, sent SentState, responseBytes, reusedConn bool, attempts, max int) bool {
+	if reusedConn && max < MaxAttempts {
+		max = MaxAttempts
+	}
+	if responseBytes || attempts >= max {
+		return false
+	}
+	switch sent {
+	case Unsent:
+		return true
+	case SentBuffered:
+		return idempotent
+	}
+	return false
+}

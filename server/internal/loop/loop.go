@@ -1,0 +1,321 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cloudwego/netpoll"
+)
+
+// Events says what became possible on a descriptor since the last call. Edge-triggered: it is said
+// once, and stays true until a system call returns EAGAIN.
+type Events uint32
+
+const (
+	// Readable: a read will not return EAGAIN.
+	Readable Events = syscall.EPOLLIN
+	// Writable: a write will not return EAGAIN.
+	Writable Events = syscall.EPOLLOUT
+	// ReadClosed: the peer sent its FIN; reads give what is left and then 0.
+	ReadClosed Events = syscall.EPOLLRDHUP
+	// Closed: both directions are shut, by a reset or by FINs both ways.
+	Closed Events = syscall.EPOLLHUP
+	// Failed: the socket has an error pending.
+	Failed Events = syscall.EPOLLERR
+)
+
+// edgeBoth registers a stream socket once for everything it will ever report.
+const edgeBoth = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | -syscall.EPOLLET
+
+// Handler is called on the loop's goroutine when its descriptor reports events.
+type Handler interface {
+	Ready(ev Events)
+}
+
+// Source is a descriptor's place on a Loop. The zero value is not registered. Owned by the loop.
+type Source struct {
+	fd   int32
+	slot uint32
+}
+
+// FD returns the descriptor, or -1 when the Source is closed or was never opened.
+func (s *Source) FD() int { return int(s.fd) - 1 }
+
+// Open reports whether the Source holds a descriptor.
+func (s *Source) Open() bool { return s.fd != 0 }
+
+type slot struct {
+	handler    Handler
+	generation int32
+}
+
+// batch is how many events one epoll_wait takes. A larger one lets timers and posts wait longer.
+const batch = 256
+
+// Loop is one event loop. Make it with New; everything but Post, Close and ID belongs to its
+// goroutine. Must not be copied.
+type Loop struct {
+	// Immutable after New:
+	id      int
+	epfd    int
+	eventfd int
+	timerfd int
+	evloop  netpoll.EventLoop
+
+	// Owned by the loop:
+	now    int64
+	slots  []slot
+	free   []uint32
+	events [batch]syscall.EpollEvent
+	wheel  wheel
+	again  []Handler
+	rerun  []Handler
+	batches,
+	handled uint64
+
+	// Guarded by mu:
+	mu     sync.Mutex
+	posted []func()
+	spare  []func()
+
+	closed atomic.Bool
+	done   chan struct{}
+}
+
+// Slots of the descriptors that every Loop has.
+const (
+	slotEvent = iota
+	slotTimer
+	slotFirst
+)
+
+var epoch = time.Now()
+
+// Monotonic returns nanoseconds on the clock that Loop.Now and Timer deadlines use. Safe from any
+// goroutine.
+func Monotonic() int64 { return int64(time.Since(epoch)) }
+
+// New makes a Loop; Serve starts it. id is its number among its siblings, from 0.
+func New(id int) (*Loop, error) {
+	l := &Loop{id: id, done: make(chan struct{})}
+	var err error
+	if l.epfd, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("create epoll: %w", err)
+	}
+	r, _, e := syscall.RawSyscall(syscall.SYS_EVENTFD2, 0, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if e != 0 {
+		syscall.Close(l.epfd)
+		return nil, fmt.Errorf("create eventfd: %w", e)
+	}
+	l.eventfd = int(r)
+	const clockMonotonic = 1
+	r, _, e = syscall.RawSyscall(syscall.SYS_TIMERFD_CREATE, clockMonotonic, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if e != 0 {
+		syscall.Close(l.epfd)
+		syscall.Close(l.eventfd)
+		return nil, fmt.Errorf("create timerfd: %w", e)
+	}
+	l.timerfd = int(r)
+	l.slots = make([]slot, slotFirst, 64)
+	for i, fd := range [...]int{slotEvent: l.eventfd, slotTimer: l.timerfd} {
+		ev := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)}
+		if e := epollCtl(l.epfd, syscall.EPOLL_CTL_ADD, fd, &ev); e != 0 {
+			l.release()
+			return nil, fmt.Errorf("register loop descriptor: %w", e)
+		}
+	}
+	l.now = Monotonic()
+	l.wheel.init(l.now)
+	if l.evloop, err = netpoll.NewEventLoop(nil); err != nil {
+		l.release()
+		return nil, fmt.Errorf("create netpoll event loop: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Loop) release() {
+	syscall.Close(l.epfd)
+	syscall.Close(l.eventfd)
+	syscall.Close(l.timerfd)
+}
+
+// ID returns the number given to New.
+func (l *Loop) ID() int { return l.id }
+
+// Now returns the time at which the current batch of events began: monotonic nanoseconds. One clock
+// read serves the whole batch.
+func (l *Loop) Now() int64 { return l.now }
+
+// Batches returns how many batches and events were handled.
+func (l *Loop) Batches() (batches, events uint64) { return l.batches, l.handled }
+
+// Serve runs the Loop on a netpoll poller until Close, and then frees its own descriptors. The
+// descriptors registered by others must be closed by their owners, in a function posted before.
+func (l *Loop) Serve() error {
+	err := l.evloop.Serve((*pollerListener)(l))
+	<-l.done
+	l.release()
+	return err
+}
+
+// Close ends the Loop from any goroutine, after what was posted before has run.
+func (l *Loop) Close() {
+	l.Post(func() {
+		if l.closed.CompareAndSwap(false, true) {
+			// Not on this goroutine: netpoll's Shutdown waits for its own operator to be idle.
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				_ = l.evloop.Shutdown(ctx)
+				close(l.done)
+			}()
+		}
+	})
+}
+
+// Post runs f on the loop's goroutine, soon. Safe from any goroutine; it never blocks for longer
+// than another Post. f is dropped when the Loop is closed.
+func (l *Loop) Post(f func()) {
+	l.mu.Lock()
+	first := len(l.posted) == 0
+	l.posted = append(l.posted, f)
+	l.mu.Unlock()
+	if first {
+		one := [8]byte{1}
+		_, _ = syscall.Write(l.eventfd, one[:])
+	}
+}
+
+// Register adds fd, which must be a non-blocking stream socket, for both directions. The Source
+// owns fd from now on: Close it there.
+func (l *Loop) Register(s *Source, fd int, h Handler) error {
+	return l.register(s, fd, h, edgeBoth&0xffffffff)
+}
+
+// RegisterListener adds a listening socket, level-triggered: a handler that leaves connections in
+// the queue is called again.
+func (l *Loop) RegisterListener(s *Source, fd int, h Handler) error {
+	return l.register(s, fd, h, syscall.EPOLLIN)
+}
+
+func (l *Loop) register(s *Source, fd int, h Handler, events uint32) error {
+	var i uint32
+	if n := len(l.free); n > 0 {
+		i = l.free[n-1]
+		l.free = l.free[:n-1]
+	} else {
+		i = uint32(len(l.slots))
+		l.slots = append(l.slots, slot{})
+	}
+	p := &l.slots[i]
+	p.handler = h
+	ev := syscall.EpollEvent{Events: events, Fd: int32(i), Pad: p.generation}
+	if e := epollCtl(l.epfd, syscall.EPOLL_CTL_ADD, fd, &ev); e != 0 {
+		p.handler = nil
+		l.free = append(l.free, i)
+		return e
+	}
+	s.fd, s.slot = int32(fd)+1, i
+	return nil
+}
+
+// CloseSource closes the descriptor and forgets the handler: no event of this batch reaches it any more.
+// Closing twice is harmless.
+func (l *Loop) CloseSource(s *Source) {
+	if s.fd == 0 {
+		return
+	}
+	CloseFD(l.forget(s))
+}
+
+// Detach takes the descriptor off the Loop and returns it, open.
+func (l *Loop) Detach(s *Source) (fd int) {
+	fd = l.forget(s)
+	var ev syscall.EpollEvent
+	epollCtl(l.epfd, syscall.EPOLL_CTL_DEL, fd, &ev)
+	return fd
+}
+
+func (l *Loop) forget(s *Source) (fd int) {
+	fd = s.FD()
+	p := &l.slots[s.slot]
+	p.handler = nil
+	p.generation++
+	l.free = append(l.free, s.slot)
+	*s = Source{}
+	return fd
+}
+
+// Again calls h.Ready(0) once the other ready descriptors had their turn: a handler with much to move
+// yields this way. h must still be valid then.
+func (l *Loop) Again(h Handler) { l.again = append(l.again, h) }
+
+// run handles ready events until there are none. It is what netpoll's poller calls.
+func (l *Loop) run() {
+	for {
+		n, errno := epollWait(l.epfd, l.events[:])
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 || n == 0 {
+			if len(l.again) == 0 {
+				return
+			}
+			n = 0
+		}
+		l.now = Monotonic()
+		l.batches++
+		l.handled += uint64(n)
+		tick, post := false, false
+		for i := range l.events[:n] {
+			ev := &l.events[i]
+			if ev.Fd < slotFirst {
+				tick = tick || ev.Fd == slotTimer
+				post = post || ev.Fd == slotEvent
+				continue
+			}
+			p := &l.slots[ev.Fd]
+			if p.handler != nil && p.generation == ev.Pad {
+				p.handler.Ready(Events(ev.Events))
+			}
+		}
+		if tick {
+			var b [8]byte
+			Read(l.timerfd, b[:])
+			l.wheel.armed = 0
+		}
+		if post {
+			l.runPosted()
+		}
+		if len(l.again) > 0 {
+			l.again, l.rerun = l.rerun[:0], l.again
+			for i, h := range l.rerun {
+				h.Ready(0)
+				l.rerun[i] = nil
+			}
+		}
+		l.wheel.advance(l.now)
+		l.arm()
+		if l.closed.Load() {
+			return
+		}
+	}
+}
+
+func (l *Loop) runPosted() {
+	var b [8]byte
+	Read(l.eventfd, b[:])
+	l.mu.Lock()
+	run := l.posted
+	l.posted = l.spare[:0]
+	l.mu.Unlock()
+	for i, f := range run {
+		f()
+		run[i] = nil
+	}
+	l.spare = run
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Dump writes what s serves as text: one line a thing, its parts indented below it, everything
@@ -98,7 +99,7 @@ func displayHost(name string) string {
 // plain returns s where it is one visible word, and quotes it otherwise: names and paths come from
 // manifests and requests, and must not be able to forge a line.
 func plain(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return r == '"' || r == ' ' || !strconv.IsPrint(r) }) < 0 {
+	if s != "" && utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r == '"' || r == ' ' || !strconv.IsPrint(r) }) < 0 {
 		return s
 	}
 	return strconv.Quote(s)

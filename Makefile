@@ -1,0 +1,106 @@
+# Every task a person or CI runs. `make help` lists them.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# -buildvcs=false: the version comes from VERSION, and a build from a tarball, or from a checkout that
+# git calls unsafe, must not fail over it.
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+
+STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The end-to-end suite needs bin/sluice, bin/cluster and a network namespace, so it has a target of
+# its own; everything else runs anywhere.
+UNIT = $(shell $(GO) list ./... | grep -v '/deploy/e2e')
+# Packages with more than one goroutine. The race detector needs cgo and a C compiler, and turns the
+# allocation tests off, so these run a second time without it in `unit`.
+RACE = ./routing/... ./upstream/... ./server/... ./informer/...
+# Two linkers of client-go at once take the memory and the time of a small machine.
+P       ?= 2
+TIMEOUT ?= 10m
+FUZZTIME ?= 20s
+BENCHFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test unit race e2e fuzz lint fmt vet staticcheck house bench microbench cluster \
+	generate check-generate image image-check clean FORCE
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: bin/sluice ## Build bin/sluice, static
+
+bin/sluice: FORCE
+	$(BUILD) -ldflags "$(LDFLAGS)" -o $@ .
+
+# A cold build of these takes several minutes on two cores: they are the API server, etcd and kubectl.
+# They are files, not phony, so that nothing runs where nothing changed.
+CLUSTER_SRC = $(shell find deploy/cluster -name '*.go') deploy/cluster/go.mod deploy/cluster/go.sum
+
+bin/cluster: $(CLUSTER_SRC)
+	cd deploy/cluster && $(BUILD) -ldflags "-s -w" -o ../../$@ .
+
+bin/kubectl: $(CLUSTER_SRC)
+	cd deploy/cluster && $(BUILD) -ldflags "-s -w" -o ../../$@ ./cmd/kubectl
+
+run: build ## Run the demo: one gateway, one backend, no cluster
+	@deploy/demo/run.sh bin/sluice
+
+test: unit race e2e ## Run every test, those against a real API server too
+
+unit: ## Run all tests that need no cluster
+	$(GO) test -p $(P) -timeout $(TIMEOUT) $(UNIT)
+
+race: ## Run the packages with goroutines under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short -p $(P) -timeout $(TIMEOUT) $(RACE)
+
+e2e: build bin/cluster bin/kubectl ## Run Sluice against a real kube-apiserver and etcd
+	$(GO) test -count=1 -p 1 -timeout 20m ./deploy/e2e/...
+
+fuzz: ## Fuzz every target for FUZZTIME (20s)
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' routing upstream server informer | while read -r file; do \
+		grep -o '^func Fuzz[A-Za-z0-9_]*' $$file | cut -c6- | while read -r target; do \
+			echo "fuzz ./$$(dirname $$file) $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null; \
+		done; \
+	done
+
+lint: fmt vet staticcheck house ## Format, vet, staticcheck and the house rules
+
+fmt:
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "gofmt -w these:"; echo "$$bad"; exit 1; fi
+
+vet: ## Run go vet
+	$(GO) vet ./...
+
+staticcheck: ## Run staticcheck at its pinned version
+	$(STATICCHECK) ./...
+
+# The tests of the root package: dependency drawing, package comments, bans.
+house:
+	$(GO) test -count=1 .
+
+bench: build ## Compare CPU per request with nginx and HAProxy (BENCHFLAGS=...)
+	$(GO) run ./bench $(BENCHFLAGS)
+
+microbench: ## Run the Go benchmarks of match and codec
+	$(GO) test -run '^$$' -bench . -benchmem ./routing/... ./server/... ./upstream/...
+
+cluster: bin/cluster bin/kubectl ## Start a local kube-apiserver and etcd; Ctrl-C stops it
+	@bin/cluster
+
+generate: ## Rewrite every generated file
+	$(GO) test -count=1 . ./deploy -run '^TestGenerated' -update
+
+check-generate: ## Fail where a generated file is not what `make generate` writes
+	$(GO) test -count=1 . ./deploy -run '^TestGenerated'
+
+image: ## Build the container image
+	docker build --build-arg VERSION=$(VERSION) -t sluice:$(VERSION) .
+
+image-check: ## Run the image's build commands here and check their result, without a container engine
+	deploy/image-check.sh "$(VERSION)"
+
+clean: ## Remove what was built
+	rm -rf bin dist

@@ -1,0 +1,83 @@
+package h1
+
+import "strconv"
+
+// LastChunk ends a chunked body without trailers.
+const LastChunk = "0\r\n\r\n"
+
+// AppendChunkHeader appends the size line of a chunk of n > 0 bytes. CR LF must follow the data.
+func AppendChunkHeader(dst []byte, n int) []byte {
+	return append(AppendHex(dst, uint64(n)), '\r', '\n')
+}
+
+// AppendHex appends n in lower-case hexadecimal without leading zeros.
+func AppendHex(dst []byte, n uint64) []byte { return strconv.AppendUint(dst, n, 16) }
+
+// AppendUint appends n in decimal.
+func AppendUint(dst []byte, n uint64) []byte { return strconv.AppendUint(dst, n, 10) }
+
+// AppendField appends one field line. Neither name nor value is checked: they come from a parsed
+// head or from configuration that was validated.
+func AppendField[N, V ~string | ~[]byte](dst []byte, name N, value V) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ':', ' ')
+	dst = append(dst, value...)
+	return append(dst, '\r', '\n')
+}
+
+// AppendUintField appends one field line with a decimal value.
+func AppendUintField(dst []byte, name string, value uint64) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ':', ' ')
+	dst = AppendUint(dst, value)
+	return append(dst, '\r', '\n')
+}
+
+// AppendStatusLine appends an HTTP/1.1 status line with the registered reason phrase of code, an
+// empty one where there is none. code has three digits.
+func AppendStatusLine(dst []byte, code int) []byte {
+	if code >= 0 && code < len(statusLines) && statusLines[code] != "" {
+		return append(dst, statusLines[code]...)
+	}
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = AppendUint(dst, uint64(code))
+	return append(dst, ' ', '\r', '\n')
+}
+
+// AppendErrorResponse appends a complete small answer of the gateway's own: a head, and the text
+// "404 not found: reason" in a line unless head is set, which is for answers to HEAD requests.
+// reason may be empty and must hold no control byte.
+func AppendErrorResponse(dst []byte, status int, reason string, keepAlive, head bool) []byte {
+	return AppendDatedErrorResponse(dst, status, reason, nil, keepAlive, head)
+}
+
+// AppendDatedErrorResponse is AppendErrorResponse with extra, complete field lines with their CR LF
+// such as a cached "Date: ...\r\n", in the head.
+func AppendDatedErrorResponse(dst []byte, status int, reason string, extra []byte, keepAlive, head bool) []byte {
+	dst = AppendStatusLine(dst, status)
+	dst = append(dst, extra...)
+	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
+	text := StatusText(status)
+	length := len("404 ") + len(text) + len("\n")
+	if reason != "" {
+		length += len(": ") + len(reason)
+	}
+	dst = AppendUint(dst, uint64(length))
+	if !keepAlive {
+		dst = append(dst, "\r\nConnection: close"...)
+	}
+	dst = append(dst, "\r\n\r\n"...)
+	if head {
+		return dst
+	}
+	dst = AppendUint(dst, uint64(status))
+	dst = append(dst, ' ')
+	for i := range len(text) {
+		dst = append(dst, lower(text[i]))
+	}
+	if reason != "" {
+		dst = append(dst, ": "...)
+		dst = append(dst, reason...)
+	}
+	return append(dst, '\n')
+}

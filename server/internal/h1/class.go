@@ -1,0 +1,120 @@
+package h1
+
+import "encoding/binary"
+
+// Scanning eight bytes at a time.
+//
+// The scanners look for the first byte of a small set with the classic word tricks:
+// (x - n*ones) &^ x & highs has the top bit set in each byte below n, and the same with n = 1 after
+// an XOR finds one value. A borrow can mark bytes above a true hit falsely, never below it, so the
+// lowest marked byte is always exact, and the scanners use no other. Words are little-endian: the
+// lowest byte is the first in the buffer. This beat bytes.IndexByte for line ends, because values
+// must be checked for control bytes anyway and most are shorter than the cost of two calls.
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+	folds = 0x2020202020202020 // ORed in, makes ASCII letters lower case
+)
+
+// load returns the eight bytes of b from i. Past the end of b it gives zeros, which every scanner
+// reports as a hit; the caller then sees that the hit lies at or behind len(b).
+func load(b []byte, i int) uint64 {
+	if i+8 <= len(b) {
+		return binary.LittleEndian.Uint64(b[i:])
+	}
+	return loadTail(b, i)
+}
+
+//go:noinline
+func loadTail(b []byte, i int) uint64 {
+	if n := len(b); n >= 8 && i < n {
+		return binary.LittleEndian.Uint64(b[n-8:]) >> (8 * uint(i+8-n))
+	}
+	var w uint64
+	for j := len(b) - 1; j >= i; j-- {
+		w = w<<8 | uint64(b[j])
+	}
+	return w
+}
+
+// valueStops marks control bytes (HTAB among them) and DEL: all that can end or spoil a value.
+func valueStops(x uint64) uint64 {
+	del := x ^ 0x7f*ones
+	return ((x - 0x20*ones) | (del - ones)) &^ x & highs
+}
+
+// nameStops marks the colon, control bytes and the space.
+func nameStops(x uint64) uint64 {
+	colon := x ^ ':'*ones
+	return ((x - 0x21*ones) | (colon - ones)) &^ x & highs
+}
+
+// targetStops marks control bytes, the space, DEL, '#' and '?'. One comparison serves DEL and '?',
+// which differ in one bit.
+func targetStops(x uint64) uint64 {
+	hash := x ^ '#'*ones
+	question := (x & (0xbf * ones)) ^ '?'*ones
+	return ((x - 0x21*ones) | (hash - ones) | (question - ones)) &^ x & highs
+}
+
+// Byte classes.
+const (
+	classToken = 1 << iota // tchar of RFC 9110 section 5.6.2
+	classHost              // reg-name of RFC 3986 section 3.2.2, '%' aside
+	classHex
+	classDigit
+)
+
+var class = buildClasses()
+
+func buildClasses() (t [256]uint8) {
+	for c := range 256 {
+		switch {
+		case c >= '0' && c <= '9':
+			t[c] = classToken | classHost | classHex | classDigit
+		case c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
+			t[c] = classToken | classHost | classHex
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			t[c] = classToken | classHost
+		}
+	}
+	for _, c := range "!#$%&'*+-.^_`|~" {
+		t[c] |= classToken
+	}
+	for _, c := range "-._~!$&'()*+,;=" {
+		t[c] |= classHost
+	}
+	return t
+}
+
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if class[c]&classToken == 0 {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// lower maps ASCII upper case to lower case and every other byte to itself.
+func lower(c byte) byte {
+	if c-'A' < 26 {
+		return c | 0x20
+	}
+	return c
+}
+
+// equalFold compares without regard to ASCII case. It differs from bytes.EqualFold in that no
+// other letters fold (U+212A, the Kelvin sign, is not a k).
+func equalFold[A, B ~string | ~[]byte](a A, b B) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,285 @@
+package h1
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Field is one field line of a head.
+type Field struct {
+	// Name is the field name as sent, without the colon. The line begins at Name.Off.
+	Name Span
+	// Value is the value without white space at its ends. It may be empty.
+	Value Span
+	// ID is the name where it is known, so that nobody has to compare names again.
+	ID FieldID
+	// Hop is set where the field belongs to this connection and is not forwarded: the standard
+	// hop-by-hop fields, and those that Connection nominates (see protectedFields).
+	Hop bool
+}
+
+// FieldID is a field name that the codec knows.
+type FieldID uint8
+
+// The known names: those with a meaning to the gateway, and the most frequent others, because a
+// known name needs no further check of its bytes. Fewer than 64, to fit a set in a word.
+const (
+	FieldOther FieldID = iota
+	FieldHost
+	FieldConnection
+	FieldContentLength
+	FieldTransferEncoding
+	FieldTE
+	FieldTrailer
+	FieldUpgrade
+	FieldKeepAlive
+	FieldProxyConnection
+	FieldExpect
+	FieldXForwardedFor
+	FieldXForwardedProto
+	FieldXForwardedHost
+	FieldXForwardedPort
+	FieldXForwardedScheme
+	FieldXForwardedPrefix
+	FieldXRealIP
+	FieldXRequestID
+	FieldXScheme
+	FieldForwarded
+	FieldDate
+	FieldServer
+	FieldProxyAuthenticate
+	FieldProxyAuthorization
+	FieldUserAgent
+	FieldReferer
+	FieldCookie
+	FieldSetCookie
+	FieldAuthorization
+	FieldWWWAuthenticate
+	FieldAccept
+	FieldAcceptEncoding
+	FieldAcceptLanguage
+	FieldAcceptRanges
+	FieldCacheControl
+	FieldContentType
+	FieldContentEncoding
+	FieldContentRange
+	FieldETag
+	FieldLastModified
+	FieldIfNoneMatch
+	FieldIfModifiedSince
+	FieldIfMatch
+	FieldIfUnmodifiedSince
+	FieldIfRange
+	FieldRange
+	FieldLocation
+	FieldOrigin
+	FieldVary
+	FieldVia
+	FieldAge
+	FieldExpires
+	FieldPragma
+	FieldMaxForwards
+	FieldTraceparent
+
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{
+	FieldHost:               "Host",
+	FieldConnection:         "Connection",
+	FieldContentLength:      "Content-Length",
+	FieldTransferEncoding:   "Transfer-Encoding",
+	FieldTE:                 "TE",
+	FieldTrailer:            "Trailer",
+	FieldUpgrade:            "Upgrade",
+	FieldKeepAlive:          "Keep-Alive",
+	FieldProxyConnection:    "Proxy-Connection",
+	FieldExpect:             "Expect",
+	FieldXForwardedFor:      "X-Forwarded-For",
+	FieldXForwardedProto:    "X-Forwarded-Proto",
+	FieldXForwardedHost:     "X-Forwarded-Host",
+	FieldXForwardedPort:     "X-Forwarded-Port",
+	FieldXForwardedScheme:   "X-Forwarded-Scheme",
+	FieldXForwardedPrefix:   "X-Forwarded-Prefix",
+	FieldXRealIP:            "X-Real-IP",
+	FieldXRequestID:         "X-Request-ID",
+	FieldXScheme:            "X-Scheme",
+	FieldForwarded:          "Forwarded",
+	FieldDate:               "Date",
+	FieldServer:             "Server",
+	FieldProxyAuthenticate:  "Proxy-Authenticate",
+	FieldProxyAuthorization: "Proxy-Authorization",
+	FieldUserAgent:          "User-Agent",
+	FieldReferer:            "Referer",
+	FieldCookie:             "Cookie",
+	FieldSetCookie:          "Set-Cookie",
+	FieldAuthorization:      "Authorization",
+	FieldWWWAuthenticate:    "WWW-Authenticate",
+	FieldAccept:             "Accept",
+	FieldAcceptEncoding:     "Accept-Encoding",
+	FieldAcceptLanguage:     "Accept-Language",
+	FieldAcceptRanges:       "Accept-Ranges",
+	FieldCacheControl:       "Cache-Control",
+	FieldContentType:        "Content-Type",
+	FieldContentEncoding:    "Content-Encoding",
+	FieldContentRange:       "Content-Range",
+	FieldETag:               "ETag",
+	FieldLastModified:       "Last-Modified",
+	FieldIfNoneMatch:        "If-None-Match",
+	FieldIfModifiedSince:    "If-Modified-Since",
+	FieldIfMatch:            "If-Match",
+	FieldIfUnmodifiedSince:  "If-Unmodified-Since",
+	FieldIfRange:            "If-Range",
+	FieldRange:              "Range",
+	FieldLocation:           "Location",
+	FieldOrigin:             "Origin",
+	FieldVary:               "Vary",
+	FieldVia:                "Via",
+	FieldAge:                "Age",
+	FieldExpires:            "Expires",
+	FieldPragma:             "Pragma",
+	FieldMaxForwards:        "Max-Forwards",
+	FieldTraceparent:        "Traceparent",
+}
+
+// String returns the usual spelling of the name, "" for FieldOther.
+func (f FieldID) String() string { return fieldNames[f] }
+
+// fieldSet is a set of FieldIDs.
+type fieldSet uint64
+
+func setOf(ids ...FieldID) (s fieldSet) {
+	for _, id := range ids {
+		s |= 1 << id
+	}
+	return s
+}
+
+func (s fieldSet) has(id FieldID) bool { return s>>id&1 != 0 }
+
+var (
+	// hopFields are never forwarded: RFC 9110 section 7.6.1 lists them. TE is one of them; a
+	// gateway that can relay trailers sends its own "TE: trailers" (Request.TETrailers). Trailer,
+	// Proxy-Authenticate and Proxy-Authorization are not on that list: the first speaks of the
+	// message, and a reverse proxy that never asked for proxy credentials has no reason to take
+	// them from an upstream that did (section 11.7.2 lets a proxy relay them).
+	hopFields = setOf(FieldConnection, FieldKeepAlive, FieldProxyConnection, FieldTE,
+		FieldTransferEncoding, FieldUpgrade)
+
+	// protectedFields stay although Connection nominates them. Section 7.6.1 forbids a sender to
+	// nominate what is meant for all recipients; obeying it all the same would let a client strip
+	// the Host, the length, its own address as an outer proxy recorded it, or its identity, before
+	// the upstream sees them.
+	protectedFields = setOf(FieldHost, FieldContentLength, FieldTrailer, FieldExpect,
+		FieldXForwardedFor, FieldXForwardedProto, FieldXForwardedHost, FieldXForwardedPort,
+		FieldXForwardedScheme, FieldXForwardedPrefix, FieldXRealIP, FieldXRequestID, FieldXScheme,
+		FieldForwarded, FieldVia, FieldMaxForwards, FieldAuthorization, FieldProxyAuthorization,
+		FieldWWWAuthenticate, FieldProxyAuthenticate, FieldCookie, FieldSetCookie,
+		FieldCacheControl, FieldContentType, FieldContentEncoding, FieldContentRange, FieldRange,
+		FieldDate)
+
+	// framedFields steer how the head itself is read; parsing stops to look at them.
+	framedFields = setOf(FieldHost, FieldConnection, FieldContentLength, FieldTransferEncoding,
+		FieldTE, FieldUpgrade, FieldExpect)
+
+	// notTrailers must not come in a trailer section: RFC 9110 section 6.5.1 (framing, routing,
+	// request modifiers, authentication, response control, content format), and what the gateway
+	// itself vouches for.
+	notTrailers = hopFields | setOf(FieldHost, FieldContentLength, FieldTrailer, FieldExpect,
+		FieldXForwardedFor, FieldXForwardedProto, FieldXForwardedHost, FieldXForwardedPort,
+		FieldXForwardedScheme, FieldXForwardedPrefix, FieldXRealIP, FieldXScheme, FieldForwarded,
+		FieldDate, FieldProxyAuthenticate, FieldProxyAuthorization, FieldAuthorization,
+		FieldWWWAuthenticate, FieldCookie, FieldSetCookie, FieldCacheControl, FieldContentType,
+		FieldContentEncoding, FieldContentRange, FieldIfNoneMatch, FieldIfModifiedSince,
+		FieldIfMatch, FieldIfUnmodifiedSince, FieldIfRange, FieldRange, FieldLocation, FieldVary,
+		FieldAge, FieldExpires, FieldPragma, FieldMaxForwards)
+)
+
+// Looking up a name.
+//
+// The first eight and the last eight bytes of a name (they overlap below 16) are hashed without
+// regard to case into slots, and a slot gives one candidate, which is compared word by word. The
+// comparison ORs 0x20 into the letter positions of the candidate only: ORing it everywhere would
+// take a CR for a hyphen.
+
+// knownName is one candidate. For names of up to 8 bytes the words are equal and padded with zeros.
+type knownName struct {
+	first, last, middle             uint64 // lower case; middle is bytes 8 to 15 where length > 16
+	firstFold, lastFold, middleFold uint64 // 0x20 where a letter stands
+	length                          int
+}
+
+const (
+	maxKnownName = 24
+	// nameHash is an odd number found by trying random ones (about 250,000) until no two names
+	// shared a slot, so that the slots fill two cache lines.
+	nameHash = 0xa5b472fd6a8804db
+	nameBits = 7
+)
+
+var knownNames, nameSlots = buildNames()
+
+func buildNames() (names [fieldCount]knownName, slots [1 << nameBits]FieldID) {
+	word := func(s string) (w, fold uint64) {
+		for i := range len(s) {
+			c := lower(s[i])
+			w |= uint64(c) << (8 * i)
+			if c >= 'a' && c <= 'z' {
+				fold |= 0x20 << (8 * i)
+			}
+		}
+		return w, fold
+	}
+	for id := FieldOther + 1; id < fieldCount; id++ {
+		s := fieldNames[id]
+		k := &names[id]
+		k.length = len(s)
+		k.first, k.firstFold = word(s[:min(8, len(s))])
+		k.last, k.lastFold = k.first, k.firstFold
+		if len(s) > 8 {
+			k.last, k.lastFold = word(s[len(s)-8:])
+		}
+		if len(s) > 16 {
+			k.middle, k.middleFold = word(s[8:16])
+		}
+		slot := nameSlot(k.first, k.last)
+		if len(s) > maxKnownName || slots[slot] != FieldOther {
+			panic("BUG: h1: " + s + " and " + fieldNames[slots[slot]] + " share a slot: choose another nameHash")
+		}
+		slots[slot] = id
+	}
+	return names, slots
+}
+
+func nameSlot(first, last uint64) uint64 {
+	return ((first | folds) ^ bits.RotateLeft64(last|folds, 29)) * nameHash >> (64 - nameBits)
+}
+
+// lookupName names the n bytes of b from i, of which first is the first word. n > 0 and the word
+// that ends at i+n lies in b where n >= 8. FieldOther says nothing about the bytes' validity.
+func lookupName(b []byte, i, n int, first uint64) FieldID {
+	last := first
+	if n > 8 {
+		last = binary.LittleEndian.Uint64(b[i+n-8:])
+	} else {
+		first &= ^uint64(0) >> (64 - 8*uint(n))
+		last = first
+	}
+	id := nameSlots[nameSlot(first, last)]
+	k := &knownNames[id]
+	if k.length != n || first|k.firstFold != k.first || last|k.lastFold != k.last {
+		return FieldOther
+	}
+	if n > 16 && binary.LittleEndian.Uint64(b[i+8:])|k.middleFold != k.middle {
+		return FieldOther
+	}
+	return id
+}
+
+// LookupField names a field name, FieldOther where it is not known.
+func LookupField(name []byte) FieldID {
+	if len(name) == 0 || len(name) > maxKnownName {
+		return FieldOther
+	}
+	return lookupName(name, 0, len(name), load(name, 0))
+}

@@ -1,0 +1,167 @@
+package h1
+
+// Response is the index of a response head in the buffer it was parsed from. The zero value is
+// ready to use. Reuse one for all responses of a connection or loop; do not copy it.
+type Response struct {
+	Head
+
+	// Reason is the reason phrase; it may be empty.
+	Reason Span
+	// Code is the status code, 100 to 999. 1xx heads are followed by another head; 101 is final.
+	Code uint16
+}
+
+// BodyKind says how the body of a response is delimited.
+type BodyKind uint8
+
+const (
+	// BodyNone means that no byte of a body follows, whatever Content-Length says.
+	BodyNone BodyKind = iota
+	// BodyLength means Response.ContentLength bytes, possibly 0.
+	BodyLength
+	// BodyChunked means chunks, for Chunked to find the end of.
+	BodyChunked
+	// BodyUntilClose means that the body ends with the connection, which cannot be used again.
+	BodyUntilClose
+)
+
+// Reset makes r ready for the next response. ParseResponse does so by itself after Done; call it to
+// use r for another connection in the middle of a head, or after a failure.
+func (r *Response) Reset() {
+	fields := r.Fields
+	*r = Response{Head: Head{Fields: fields}}
+	r.Head.reset()
+}
+
+// ParseResponse parses the response head at the start of buf. It is called like ParseRequest. An
+// upstream whose response fails to parse is answered for with 502 and its connection is closed.
+// There is no lenience towards upstreams: what they send may be a client's input echoed.
+//
+// hot: runs per response; no alloc, no lock.
+func ParseResponse(r *Response, buf []byte, lim Limits) Status {
+	lim.setDefaults()
+	full := len(buf) >= lim.MaxHead
+	if full {
+		buf = buf[:lim.MaxHead]
+	}
+	if r.status == Done || cap(r.Fields) == 0 {
+		r.Reset()
+	} else if r.status > Done || r.wait(buf, full) {
+		return r.status
+	}
+	st := Done
+	if !r.inFields {
+		st = r.parseStatusLine(buf)
+	}
+	if st == Done {
+		st = r.parseFields(buf, lim.MaxFields)
+	}
+	switch {
+	case st == Done:
+		if err := r.finish(buf); err != ErrNone {
+			st = err.failed()
+		}
+	case st != Incomplete:
+	case !full:
+		return r.pause(buf)
+	default:
+		st = ErrHeadTooLarge.failed()
+	}
+	r.status = st
+	return st
+}
+
+// parseStatusLine parses "HTTP/1.x code [reason]" CR LF. The space before an empty reason may be
+// missing: many servers leave it out, and nothing else can be meant.
+func (r *Response) parseStatusLine(b []byte) Status {
+	const form = "HTTP/0.0 000" // 0 stands for any digit
+	w := load(b, 0)
+	if w != wordHTTP11 && w != wordHTTP10 || len(b) < len(form) || b[8] != ' ' ||
+		class[b[9]]&class[b[10]]&class[b[11]]&classDigit == 0 || b[9] == '0' {
+		return statusLineFault(b, form)
+	}
+	r.Minor = b[7] - '0'
+	r.Code = uint16(b[9]-'0')*100 + uint16(b[10]-'0')*10 + uint16(b[11]-'0')
+
+	i := len(form)
+	if i >= len(b) {
+		return Incomplete
+	}
+	if b[i] == ' ' {
+		i++
+	} else if b[i] != '\r' && b[i] != '\n' {
+		return ErrStatusCode.failed()
+	}
+	reason := i
+	for {
+		if i >= len(b) {
+			return Incomplete
+		}
+		if c := b[i]; c < 0x20 && c != '\t' || c == 0x7f {
+			break
+		}
+		i++
+	}
+	r.Reason = span(reason, i)
+	switch {
+	case b[i] == '\n':
+		return ErrBareLF.failed()
+	case b[i] != '\r':
+		return ErrReason.failed()
+	case i+1 >= len(b):
+		return Incomplete
+	case b[i+1] != '\n':
+		return ErrBareCR.failed()
+	}
+	r.pos = i + 2
+	r.inFields = true
+	return Done
+}
+
+// statusLineFault says what is wrong with the first bytes of a response, or Incomplete when they may
+// still become right.
+func statusLineFault(b []byte, form string) Status {
+	for i, c := range b[:min(len(b), len(form))] {
+		switch {
+		case i >= len("HTTP/0.0 "):
+			if class[c]&classDigit == 0 || i == len("HTTP/0.0 ") && c == '0' {
+				return ErrStatusCode.failed()
+			}
+		case form[i] != c && (form[i] != '0' || class[c]&classDigit == 0):
+			return ErrVersion.failed()
+		case i == 5 && c != '1', i == 7 && c > '1':
+			return ErrVersionNotSupported.failed()
+		}
+	}
+	return Incomplete
+}
+
+// finish applies the rules that need the whole head.
+func (r *Response) finish(b []byte) Error {
+	if err := r.checkFraming(); err != ErrNone {
+		return err
+	}
+	if err := r.finishConnection(b); err != ErrNone {
+		return err
+	}
+	// RFC 9112 section 6.3 gives these no body, and RFC 9110 section 8.6 no length. A server that
+	// announces one may send it too, and that must not be read as the next response.
+	if (r.Code < 200 || r.Code == 204) && (r.Chunked || r.ContentLength > 0) {
+		r.KeepAlive = false
+	}
+	return ErrNone
+}
+
+// BodyKind says how the body is delimited when the request's method was method: RFC 9112 section
+// 6.3. With BodyUntilClose the connection cannot be used again even where KeepAlive is true.
+func (r *Response) BodyKind(method Method) BodyKind {
+	switch {
+	case method == MethodHead, r.Code < 200, r.Code == 204, r.Code == 304:
+		return BodyNone
+	case r.Chunked:
+		return BodyChunked
+	case r.ContentLength >= 0:
+		return BodyLength
+	}
+	return BodyUntilClose
+}

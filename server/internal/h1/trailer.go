@@ -1,0 +1,85 @@
+package h1
+
+// trailerStep consumes one byte of the trailer section.
+func (c *Chunked) trailerStep(b byte) Error {
+	if c.line++; c.line > MaxTrailer+2 { // 2 for the empty line
+		return ErrTrailerTooLarge
+	}
+	switch c.state {
+	case trailerLine:
+		if b == '\r' {
+			c.state = trailerEndLF
+			return ErrNone
+		}
+		if b == '\n' {
+			return ErrBareLF
+		}
+		if c.count++; c.count > MaxTrailerFields {
+			return ErrTrailerTooLarge
+		}
+		c.digits, c.nameLong = 0, false
+		c.state = trailerName
+		return c.trailerName(b)
+	case trailerName:
+		return c.trailerName(b)
+	case trailerValue:
+		switch {
+		case b == '\r':
+			c.state = trailerLF
+		case b == '\n':
+			return ErrBareLF
+		case b < 0x20 && b != '\t', b == 0x7f:
+			return ErrTrailer
+		}
+	case trailerLF, trailerEndLF:
+		if b != '\n' {
+			return ErrBareCR
+		}
+		if c.state == trailerEndLF {
+			c.state = chunkDone
+		} else {
+			c.state = trailerLine
+		}
+	}
+	return ErrNone
+}
+
+// trailerName consumes one byte of a trailer field's name, or the colon behind it. The name is
+// gathered, as far as a known name reaches, because it may be split over two reads.
+func (c *Chunked) trailerName(b byte) Error {
+	switch {
+	case b == ':':
+		if c.digits == 0 {
+			return ErrTrailer
+		}
+		if !c.nameLong && notTrailers.has(LookupField(c.name[:c.digits])) {
+			return ErrTrailerName
+		}
+		c.state = trailerValue
+	case class[b]&classToken == 0:
+		return ErrTrailer
+	case int(c.digits) == len(c.name):
+		c.nameLong = true
+	default:
+		c.name[c.digits] = b
+		c.digits++
+	}
+	return ErrNone
+}
+
+// ParseTrailer indexes a trailer section gathered from PartTrailer pieces and appends its fields to
+// dst; it allocates only when dst has no room. raw has been validated by Chunked, so an error can
+// only come from other bytes.
+func ParseTrailer(dst []Field, raw []byte) ([]Field, Error) {
+	h := Head{Fields: dst}
+	for {
+		switch st := h.parseFields(raw, len(dst)+MaxTrailerFields); {
+		case st == Done, st == Incomplete && h.pos < len(raw):
+			return dst, ErrTrailer
+		case st != Incomplete:
+			return dst, st.Err()
+		default:
+			return h.Fields, ErrNone
+		}
+	}
+}

@@ -31,11 +31,7 @@ func (b *Builder) BuildHost(name string, routes []Route) (*Host, []Conflict) {
 	name = strings.ToLower(name)
 	candidates := make([]candidate, len(routes))
 	for i := range routes {
-		r := &routes[i]
-		candidates[i] = candidate{keyed{pathKey(r.Type, r.Path), r.Type == Exact}, r}
-		if r.Default {
-			candidates[i].keyed = keyed{}
-		}
+		candidates[i] = candidate{routes[i].keyed(), &routes[i]}
 	}
 	slices.SortStableFunc(candidates, candidate.compare)
 
@@ -101,7 +97,7 @@ func newHost(name string, keys []keyed) *Host {
 	h.hash = maphash.String(hostSeed, name[h.keyAt:])
 	if !fitsRecords(keys) {
 		h.text = strings.Clone(name)
-		h.trie = newTrie(keys)
+		h.trie, h.shortcut = newTrie(keys), newShortcut(keys)
 		return h
 	}
 	size := len(name)

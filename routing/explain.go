@@ -91,12 +91,9 @@ func (e *Explanation) fallback(why string) string {
 // consider says whether r alone would match path.
 func consider(r *Route, path []byte) Candidate {
 	c := Candidate{Route: r}
-	key := pathKey(r.Type, r.Path)
-	if r.Default {
-		key = ""
-	}
+	key := r.key()
 	switch under := strings.HasPrefix(string(path), key); {
-	case r.Type == Exact:
+	case r.keyed().exact:
 		c.Matches = string(path) == key
 		c.Reason = "not the same path"
 		if c.Matches {

@@ -10,18 +10,33 @@ func Validate(t *Table) error {
 	return t.validate()
 }
 
-// WithTrie returns h with a trie, however few its Routes, sharing the Routes themselves.
+// WithTrie returns h with a trie and no shortcut, however few or many its Routes, sharing the Routes
+// themselves.
 func WithTrie(h *Host) *Host {
-	keys := make([]keyed, len(h.routes))
-	for i := range keys {
-		keys[i] = h.keyOf(i)
-	}
+	keys := h.keys()
 	if len(keys) == 0 {
 		return h
 	}
 	c := *h
-	c.text, c.trie = h.Name(), newTrie(keys)
+	c.text, c.trie, c.shortcut = h.Name(), newTrie(keys), nil
 	return &c
+}
+
+// WithShortcut is WithTrie with a shortcut, however few the Routes.
+func WithShortcut(h *Host) *Host {
+	c := WithTrie(h)
+	if c.trie != nil {
+		c.shortcut = indexKeys(h.keys())
+	}
+	return c
+}
+
+func (h *Host) keys() []keyed {
+	keys := make([]keyed, len(h.routes))
+	for i := range keys {
+		keys[i] = h.routes[i].keyed()
+	}
+	return keys
 }
 
 // HasTrie reports whether h is looked up in a trie.
@@ -32,11 +47,13 @@ const (
 	MaxLabel     = maxLabel
 	MaxRecordKey = maxRecordKey
 	MaxRecords   = maxRecords
+	MinShortcut  = minShortcut
 )
 
 // Sizes are the bytes of the structures that a Table has many of.
 var Sizes = map[string]uintptr{
 	"Route": unsafe.Sizeof(Route{}), "Host": unsafe.Sizeof(Host{}), "slot": unsafe.Sizeof(slot{}),
-	"node": unsafe.Sizeof(node{}), "trie": unsafe.Sizeof(trie{}),
+	"shortSlot": unsafe.Sizeof(shortSlot{}),
+	"node":      unsafe.Sizeof(node{}), "trie": unsafe.Sizeof(trie{}),
 	"Endpoint": unsafe.Sizeof(Endpoint{}), "Backend": unsafe.Sizeof(Backend{}),
 }

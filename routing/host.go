@@ -10,15 +10,16 @@ import (
 //
 // A Host of few Routes keeps its paths in text, right behind its name, and is scanned: its name and
 // path are then compared within one or two cache lines, and it costs two allocations beside its
-// Routes. Larger ones have a trie.
+// Routes. Larger ones have a trie, and really large ones a shortcut past it.
 type Host struct {
 	// hash is that of key.
 	hash uint64
 	// text is the name, and for a Host without a trie one record per Route after it.
 	text string
 	// routes is sorted by key, Exact first; trie and records refer to it by position.
-	routes []Route
-	trie   *trie
+	routes   []Route
+	trie     *trie
+	shortcut *shortcut
 	// text[keyAt:keyEnd] is the key in the index of Table; text[:keyEnd] is the name.
 	keyAt, keyEnd uint32
 }
@@ -76,10 +77,13 @@ func (h *Host) size() int {
 // hot: runs per request; no alloc, no lock.
 func (h *Host) match(path []byte) *Route {
 	var i int
-	if h.trie != nil {
-		i = h.trie.match(path)
-	} else {
+	switch {
+	case h.trie == nil:
 		i = scanRecords(h.text[h.keyEnd:], path)
+	case h.shortcut != nil && len(path) <= maxShortcutPath:
+		i = h.shortcut.match(h.routes, path)
+	default:
+		i = h.trie.match(path)
 	}
 	if uint(i) < uint(len(h.routes)) {
 		return &h.routes[i]
@@ -137,11 +141,24 @@ func scanRecords(records string, path []byte) int {
 // hot: runs per request; must inline.
 func endsSegment(path []byte, n int) bool { return n == len(path) || path[n] == '/' }
 
-// pathKey is the form of a Route's path that is compared: Exact ones as they are, others without
-// trailing slashes, so that "/" becomes "", which every path has as its first zero segments.
-func pathKey(t PathType, path string) string {
-	if t == Exact {
-		return path
+// key is the form of r's path that is compared: Exact ones as they are, others without trailing
+// slashes, so that "/" becomes "", which every path has as its first zero segments; a default
+// backend stands for "/" too.
+//
+// hot: runs per request; no alloc.
+func (r *Route) key() string {
+	if r.Default {
+		return ""
 	}
-	return strings.TrimRight(path, "/")
+	if r.Type == Exact {
+		return r.Path
+	}
+	n := len(r.Path)
+	for n > 0 && r.Path[n-1] == '/' {
+		n--
+	}
+	return r.Path[:n]
 }
+
+// keyed returns r's key with its kind.
+func (r *Route) keyed() keyed { return keyed{r.key(), r.Type == Exact && !r.Default} }

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/internal/oracle"
 )
 
-// agree compares the Table of routes, in both forms of Host, with the oracle for every request.
+// agree compares the Table of routes, in every form of Host, with the oracle for every request.
 // Routes are told apart by Backend, which is set to their position.
 func agree(t testing.TB, routes []routing.Route, hosts, paths []string) {
 	t.Helper()
@@ -20,12 +20,15 @@ func agree(t testing.TB, routes []routing.Route, hosts, paths []string) {
 		byHost[name] = append(byHost[name], routes[i])
 	}
 	fallback := &routing.Route{Default: true, Backend: -1}
-	plain := tableOf(t, byHost, fallback, asBuilt)
-	tries := tableOf(t, byHost, fallback, routing.WithTrie)
+	tables := map[string]*routing.Table{
+		"as built": tableOf(t, byHost, fallback, asBuilt),
+		"trie":     tableOf(t, byHost, fallback, routing.WithTrie),
+		"shortcut": tableOf(t, byHost, fallback, routing.WithShortcut),
+	}
 	for _, host := range hosts {
 		for _, path := range paths {
 			want := int32(oracle.Match(routes, host, path))
-			for form, table := range map[string]*routing.Table{"as built": plain, "tries": tries} {
+			for form, table := range tables {
 				got := table.Match([]byte(host), []byte(path))
 				if got.Backend != want {
 					t.Fatalf("%q %q (%s): got route %d, the oracle says %d\nroutes: %+v\n%s",

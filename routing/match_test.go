@@ -90,7 +90,7 @@ func TestMatchSpecification(t *testing.T) {
 			}
 			fallback := &routing.Route{Default: true, Backend: -1}
 			host, path := splitHost(tt.request)
-			for _, form := range []func(*routing.Host) *routing.Host{asBuilt, routing.WithTrie} {
+			for _, form := range []func(*routing.Host) *routing.Host{asBuilt, routing.WithTrie, routing.WithShortcut} {
 				table := tableOf(t, hosts, fallback, form)
 				got := "default"
 				if r := table.Match([]byte(host), []byte(path)); r != fallback {

@@ -65,7 +65,11 @@ const (
 	endsPrefix = 1 << 1
 )
 
-const maxLabel = 1<<16 - 1
+const (
+	maxLabel = 1<<16 - 1
+	// manyEdges is from where bytes.IndexByte beats a loop.
+	manyEdges = 8
+)
 
 // match returns the position of the best Route for path, or -1.
 //
@@ -93,9 +97,20 @@ func (t *trie) match(path []byte) int {
 		if n.child == 0 {
 			return best
 		}
-		k := bytes.IndexByte(t.edges[n.child:int(n.child)+int(n.lastChild)+1], c)
-		if k < 0 {
-			return best
+		// Most nodes have two or three children, for which a call would cost more than the search.
+		edges := t.edges[n.child : int(n.child)+int(n.lastChild)+1]
+		k := 0
+		if len(edges) > manyEdges {
+			k = bytes.IndexByte(edges, c)
+			if k < 0 {
+				return best
+			}
+		} else {
+			for edges[k] != c {
+				if k++; k == len(edges) {
+					return best
+				}
+			}
 		}
 		n = &t.nodes[int(n.child)+k]
 		i++
@@ -106,6 +121,14 @@ func (t *trie) match(path []byte) int {
 type keyed struct {
 	key   string
 	exact bool
+}
+
+// ends is the bit of node.ends for k.
+func (k keyed) ends() uint32 {
+	if k.exact {
+		return endsExact
+	}
+	return endsPrefix
 }
 
 // newTrie builds the trie of keys, which must be sorted, Exact first among equals, and without
@@ -129,11 +152,7 @@ func newTrie(keys []keyed) *trie {
 			if n.ends == 0 {
 				n.route = uint32(lo)
 			}
-			if keys[lo].exact {
-				n.ends |= endsExact
-			} else {
-				n.ends |= endsPrefix
-			}
+			n.ends |= uint8(keys[lo].ends())
 		}
 		if lo < w.hi {
 			n.child = uint32(len(t.nodes))

@@ -71,9 +71,14 @@ func (h *Host) validate() error {
 		if i == 0 {
 			continue
 		}
-		a, b := h.keyOf(i-1), h.keyOf(i)
+		a, b := h.routes[i-1].keyed(), r.keyed()
 		if a.key > b.key || a.key == b.key && (!a.exact || b.exact) {
 			return fmt.Errorf("routes %d and %d are out of order", i-1, i)
+		}
+	}
+	if h.shortcut != nil {
+		if err := h.shortcut.validate(h); err != nil {
+			return fmt.Errorf("check shortcut: %w", err)
 		}
 	}
 	if h.trie != nil {
@@ -81,21 +86,13 @@ func (h *Host) validate() error {
 	}
 	var want []byte
 	for i := range h.routes {
-		k := h.keyOf(i)
+		k := h.routes[i].keyed()
 		want = appendRecord(want, k.exact, k.key)
 	}
 	if string(want) != h.text[h.keyEnd:] {
 		return errors.New("its records differ from its routes")
 	}
 	return nil
-}
-
-func (h *Host) keyOf(i int) keyed {
-	r := &h.routes[i]
-	if r.Default {
-		return keyed{}
-	}
-	return keyed{pathKey(r.Type, r.Path), r.Type == Exact}
 }
 
 // validate walks the trie and spells every key again, which must give the Routes of h in order.
@@ -123,7 +120,7 @@ func (t *trie) validate(h *Host) error {
 			if n.ends&end.bit == 0 {
 				continue
 			}
-			if next >= len(h.routes) || h.keyOf(next) != (keyed{string(spelt), end.exact}) {
+			if next >= len(h.routes) || h.routes[next].keyed() != (keyed{string(spelt), end.exact}) {
 				return fmt.Errorf("node %d spells %q, which is not route %d", at, spelt, next)
 			}
 			if first := next - int(n.route); first != 0 && (end.exact || first != 1 || n.ends&endsExact == 0) {
@@ -164,6 +161,34 @@ func (t *trie) validate(h *Host) error {
 	}
 	if next != len(h.routes) {
 		return fmt.Errorf("the trie ends at route %d of %d", next, len(h.routes))
+	}
+	return nil
+}
+
+// validate finds every Route of h by its key.
+func (s *shortcut) validate(h *Host) error {
+	used, keys := 0, 0
+	for _, slot := range s.slots {
+		if slot.tag&endsMask != 0 {
+			used++
+		} else if slot != (shortSlot{}) {
+			return errors.New("an empty slot is not empty")
+		}
+	}
+	for i := range h.routes {
+		k := h.routes[i].keyed()
+		if len(k.key) > s.longest {
+			return fmt.Errorf("key of route %d is longer than %d", i, s.longest)
+		}
+		if i == 0 || h.routes[i-1].key() != k.key {
+			keys++
+		}
+		if got := s.find(h.routes, []byte(k.key), k.ends()); got != i {
+			return fmt.Errorf("it has route %d where %d is", got, i)
+		}
+	}
+	if n := len(s.slots); used != keys || n&(n-1) != 0 || used > n/4*3 {
+		return fmt.Errorf("%d keys, %d slots used of %d", keys, used, n)
 	}
 	return nil
 }

@@ -1,0 +1,57 @@
+//go:build !race
+
+package upstream
+
+import (
+	"testing"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+func TestRequestsDoNotAllocate(t *testing.T) {
+	for _, policy := range []routing.Balance{routing.RoundRobin, routing.EWMA, routing.LeastConnections} {
+		set := NewSet(Options{})
+		r := backend(policy, upTo(20)...)
+		for _, e := range set.Backend(r).endpoints {
+			e.Release(dial(e), s)
+		}
+		spare := &Conn{}
+		now := s
+		if n := testing.AllocsPerRun(1000, func() {
+			now += ms
+			b := set.Backend(r)
+			e := b.Pick(now, nil)
+			other := b.Pick(now, e)
+			c := e.Acquire(now)
+			other.Add(spare)
+			e.Started(now)
+			e.Finished(now, ms, OK)
+			e.Release(c, now)
+			other.Remove(spare)
+			set.Expire(now, 4)
+		}); n != 0 {
+			t.Errorf("%v: %v allocations per request", policy, n)
+		}
+	}
+}
+
+func TestVerdictsDoNotAllocate(t *testing.T) {
+	set := NewSet(Options{})
+	b := set.Backend(backend(routing.RoundRobin, upTo(20)...))
+	e := b.endpoints[7]
+	now := s
+	fail := func() {
+		for range 3 {
+			exchange(e, now, ms, ConnectFailed)
+		}
+		now = e.until
+		if b.Pick(now, nil) != e {
+			t.Fatal("no probe")
+		}
+		exchange(e, now, ms, OK)
+	}
+	fail()
+	if n := testing.AllocsPerRun(100, fail); n != 0 {
+		t.Errorf("%v allocations per ejection and return", n)
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Bar is one promise about performance: a figure of one case that must not exceed a limit.
+type Bar struct {
+	Case  string
+	Title string
+	// Limit and Goal are ratios to the reference, or bytes where Against is "".
+	Limit, Goal float64
+	// Against is what Sluice is compared with: "peers" is the better of the baseline peers in the same case,
+	// a case ID is Sluice itself in that case, "" is nothing: the figure is absolute.
+	Against string
+	Figure  func(Sample) float64
+}
+
+func cpuPerRequest(s Sample) float64 { return s.CPUPerRequest }
+
+// bars are the promises that the cases can check.
+//
+// The latency bars are "never worse": their limit allows for the width of one histogram bucket.
+var bars = []Bar{
+	{Case: "small64", Title: "CPU per request, small, 64 connections", Limit: 0.85, Goal: 0.75, Against: "peers", Figure: cpuPerRequest},
+	{Case: "small256", Title: "CPU per request, small, 256 connections", Limit: 0.85, Goal: 0.75, Against: "peers", Figure: cpuPerRequest},
+	{Case: "body16k", Title: "CPU per request, 16 KiB bodies", Limit: 0.95, Goal: 0.85, Against: "peers", Figure: cpuPerRequest},
+	{Case: "body1m", Title: "CPU per request, 1 MiB bodies", Limit: 1.00, Goal: 0.95, Against: "peers", Figure: cpuPerRequest},
+	{Case: "newconn", Title: "CPU per request, new connection each", Limit: 1.00, Goal: 0.90, Against: "peers", Figure: cpuPerRequest},
+	{Case: "routes100k", Title: "CPU per request, 100,000 Routes against 1", Limit: 1.05, Goal: 1.00, Against: "routes1", Figure: cpuPerRequest},
+	{Case: "latency", Title: "p50 at half the peers' maximum rate", Limit: 1.016, Goal: 1.00, Against: "peers", Figure: func(s Sample) float64 { return s.Latency.P50 }},
+	{Case: "latency", Title: "p99 at half the peers' maximum rate", Limit: 1.016, Goal: 1.00, Against: "peers", Figure: func(s Sample) float64 { return s.Latency.P99 }},
+	{Case: "latency", Title: "p99.9 at half the peers' maximum rate", Limit: 1.016, Goal: 1.00, Against: "peers", Figure: func(s Sample) float64 { return s.Latency.P999 }},
+	{Case: "idle10k", Title: "bytes for an idle connection", Limit: 2048, Goal: 1024, Figure: func(s Sample) float64 { return s.MemoryPerConn }},
+}
+
+// Verdict is a Bar held against a Result.
+type Verdict struct {
+	Bar
+	Measured bool    // false when the run lacks a valid sample on one side
+	Value    float64 // ratio of medians, or the absolute median
+	Low      float64 // the same from Sluice's best round and the reference's worst
+	High     float64 // and the other way round
+}
+
+// Met reports whether the bar holds.
+func (v Verdict) Met() bool { return v.Measured && v.Value <= v.Limit }
+
+// Word is the verdict for a table.
+func (v Verdict) Word() string {
+	switch {
+	case !v.Measured:
+		return "not measured"
+	case v.Value <= v.Goal:
+		return "goal met"
+	case v.Met():
+		return "met"
+	}
+	return "MISSED"
+}
+
+// judge holds one bar against the result.
+func (r *Result) judge(b Bar) Verdict {
+	v := Verdict{Bar: b}
+	own := r.spreadOf(b.Case, sluiceName, b.Figure)
+	reference := Spread{Median: 1, Min: 1, Max: 1, N: 1}
+	switch b.Against {
+	case "":
+	case "peers":
+		reference = Spread{}
+		for _, name := range baseline {
+			s := r.spreadOf(b.Case, name, b.Figure)
+			if s.N == 0 {
+				return v // the better of two is not known from one
+			}
+			if reference.N == 0 || s.Median < reference.Median {
+				reference = s
+			}
+		}
+	default:
+		reference = r.spreadOf(b.Against, sluiceName, b.Figure)
+	}
+	if own.N == 0 || reference.N == 0 || reference.Min <= 0 {
+		return v
+	}
+	v.Measured = true
+	v.Value, v.Low, v.High = own.Median/reference.Median, own.Min/reference.Max, own.Max/reference.Min
+	return v
+}
+
+// verdicts judges every bar whose case was part of the run.
+func (r *Result) verdicts() []Verdict {
+	var out []Verdict
+	for _, b := range bars {
+		for _, id := range r.Options.Cases {
+			if id == b.Case {
+				out = append(out, r.judge(b))
+			}
+		}
+	}
+	return out
+}
+
+// check is an error that names the bars which do not hold.
+func (r *Result) check() error {
+	var missed []string
+	for _, v := range r.verdicts() {
+		if !v.Met() {
+			missed = append(missed, fmt.Sprintf("%s: %s (%.3g, bar %.4g)", v.Title, v.Word(), v.Value, v.Limit))
+		}
+	}
+	if len(missed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("check bars: %d not met:\n  %s", len(missed), strings.Join(missed, "\n  "))
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Runner measures the chosen peers in the chosen cases. It is used once, by one goroutine.
+type Runner struct {
+	// Immutable after newRunner:
+	options Options
+	cases   []Case
+	peers   []Peer
+	dir     string // scratch, on tmpfs where there is one
+	log     io.Writer
+
+	ports   *portAllocator
+	backend *Process
+	origin  string // ip:port of the backend
+	serial  int    // numbers the scratch directories of proxies
+	result  *Result
+}
+
+// tmpfs is where the origin's files go, so that no disk takes part.
+const tmpfs = "/dev/shm"
+
+// newRunner makes the scratch directory; close removes it.
+func newRunner(o Options, c []Case, p []Peer, result *Result, log io.Writer) (*Runner, error) {
+	parent := tmpfs
+	if _, err := os.Stat(parent); err != nil {
+		parent = os.TempDir()
+	}
+	dir, err := os.MkdirTemp(parent, "sluice-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make scratch directory: %w", err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open scratch directory to workers: %w", err)
+	}
+	return &Runner{options: o, cases: c, peers: p, dir: dir, log: log, ports: newPortAllocator(), result: result}, nil
+}
+
+// close ends the origin and removes the scratch directory.
+func (r *Runner) close() {
+	if r.backend != nil {
+		r.backend.stop()
+	}
+	os.RemoveAll(r.dir)
+}
+
+// run measures everything. A sample that fails is kept with the reason and does not end the run; an
+// interrupt does.
+func (r *Runner) run(ctx context.Context) error {
+	if err := r.startBackend(ctx); err != nil {
+		return err
+	}
+	for _, c := range r.cases {
+		if r.options.Conns > 0 && c.Kind != kindIdle {
+			c.Conns = r.options.Conns
+		}
+		contenders := r.contenders(c)
+		if len(contenders) == 0 {
+			continue
+		}
+		var rate float64
+		if c.Kind == kindRate {
+			var err error
+			if rate, err = r.halfMaximum(ctx); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(r.log, "%s: %s\n", c.ID, c.Title)
+		for round := range r.options.Rounds {
+			for i := range contenders {
+				// Each round starts with another proxy, so that none always follows the same one.
+				p := contenders[(i+round)%len(contenders)]
+				s := r.sample(ctx, c, p, rate)
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				s.Case, s.Peer, s.Round = c.ID, p.Name, round+1
+				r.result.Samples = append(r.result.Samples, s)
+				fmt.Fprintf(r.log, "  round %d %-8s %s\n", round+1, p.Name, describe(s))
+			}
+		}
+	}
+	return nil
+}
+
+// contenders are the peers that take part in a case.
+func (r *Runner) contenders(c Case) []Peer {
+	if !c.only() {
+		return r.peers
+	}
+	for _, p := range r.peers {
+		if p.Name == sluiceName {
+			return []Peer{p}
+		}
+	}
+	return nil
+}
+
+// describe is one line about a sample, for a person who watches.
+func describe(s Sample) string {
+	switch {
+	case s.Invalid != "":
+		return "INVALID: " + s.Invalid
+	case s.MemoryPerConn != 0:
+		return fmt.Sprintf("%8.0f bytes/connection  %6.1f MiB", s.MemoryPerConn, float64(s.Memory)/(1<<20))
+	case s.Rate != 0:
+		return fmt.Sprintf("%8.2f us/request  p50 %.0f  p99 %.0f  p99.9 %.0f us at %.0f/s", s.CPUPerRequest, s.Latency.P50, s.Latency.P99, s.Latency.P999, s.Rate)
+	}
+	return fmt.Sprintf("%8.2f us/request  %8.0f/s  %6.1f MiB  %4.1f%% foreign", s.CPUPerRequest, s.RPS, float64(s.Memory)/(1<<20), 100*s.Foreign)
+}
+
+// startBackend writes the origin's files and starts it on the load generator's cores.
+func (r *Runner) startBackend(ctx context.Context) error {
+	root := filepath.Join(r.dir, "files")
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return fmt.Errorf("make origin's files: %w", err)
+	}
+	for name, size := range map[string]int{"16k": 16 << 10, "1m": 1 << 20} {
+		if err := os.WriteFile(filepath.Join(root, name), body(size), 0o644); err != nil {
+			return fmt.Errorf("make origin's files: %w", err)
+		}
+	}
+	addr, err := r.ports.address()
+	if err != nil {
+		return err
+	}
+	r.origin = addr
+	s := r.settings()
+	s.Dir = filepath.Join(r.dir, "backend")
+	if r.backend, err = backend.start(ctx, s, r.options.LoadCPU); err != nil {
+		return err
+	}
+	return await(ctx, r.backend, 10*time.Second, func() error {
+		_, _, err := fetch(addr, benchHost, "/")
+		return err
+	})
+}
+
+// body is size bytes of text.
+func body(size int) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = "0123456789abcdefghijklmnopqrstuvwxyz\n"[i%37]
+	}
+	return b
+}
+
+// await calls ready every few milliseconds until it returns nil, the process ends, or the time is up.
+func await(ctx context.Context, p *Process, limit time.Duration, ready func() error) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := ready()
+		switch {
+		case err == nil:
+			return nil
+		case p.exited():
+			return fmt.Errorf("start %s: it ended at once: %s", p.name, p.output.last())
+		case time.Now().After(deadline):
+			return fmt.Errorf("start %s: not ready after %v: %w: %s", p.name, limit, err, p.output.last())
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

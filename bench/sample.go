@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rig is one started proxy that has been found ready, with what belongs to its case.
+type rig struct {
+	process *Process
+	addr    string
+	script  string // wrk's Lua script
+	proxy   string // taskset lists; "" when the case is not pinned
+	load    string
+}
+
+// settings are the values that all proxies share.
+func (r *Runner) settings() Settings {
+	host, port, _ := net.SplitHostPort(r.origin)
+	n, _ := strconv.Atoi(port)
+	limit := fileLimit()
+	return Settings{
+		Threads:     1,
+		MaxFiles:    limit,
+		MaxConns:    min(16384, limit*4/5),
+		Files:       filepath.Join(r.dir, "files"),
+		Host:        benchHost,
+		Backend:     r.origin,
+		BackendAddr: host,
+		BackendPort: n,
+	}
+}
+
+// sample measures one proxy once. Whatever goes wrong ends up in Invalid.
+func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sample {
+	g, err := r.start(ctx, c, p)
+	if err != nil {
+		return Sample{Invalid: oneLine(err.Error())}
+	}
+	defer g.process.stop()
+
+	var s Sample
+	switch c.Kind {
+	case kindLoad:
+		s, err = r.load(ctx, c, g)
+	case kindRate:
+		s, err = r.rate(ctx, c, g, rate)
+	case kindIdle:
+		s, err = r.idle(ctx, c, g)
+	}
+	switch {
+	case err != nil:
+		s.Invalid = oneLine(err.Error())
+	case g.process.exited():
+		s.Invalid = oneLine("the proxy ended during the measurement: " + g.process.output.last())
+	case s.Errors > 0:
+		s.Invalid = fmt.Sprintf("%d errors in %d requests", s.Errors, s.Requests)
+	}
+	return s
+}
+
+// oneLine makes what a proxy printed fit a list item of the report.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// start starts a proxy for a case and waits until it does the work that is asked for.
+func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
+	r.serial++
+	s := r.settings()
+	s.Threads = c.Threads
+	s.Dir = filepath.Join(r.dir, strconv.Itoa(r.serial)+"-"+p.Name)
+	for _, addr := range []*string{&s.Listen, &s.Metrics, &s.Admin} {
+		var err error
+		if *addr, err = r.ports.address(); err != nil {
+			return nil, err
+		}
+	}
+	g := &rig{addr: s.Listen, script: filepath.Join(s.Dir, "wrk.lua")}
+	if c.Threads == 1 {
+		g.proxy, g.load = r.options.ProxyCPU, r.options.LoadCPU
+	}
+
+	var script struct{ Targets string }
+	host, path := s.Host, c.Path
+	if c.only() {
+		t := routeTable(c.Routes)
+		if err := t.writeManifests(filepath.Join(s.Dir, "manifests")); err != nil {
+			return nil, err
+		}
+		script.Targets = filepath.Join(s.Dir, "targets")
+		if err := t.writeTargets(script.Targets); err != nil {
+			return nil, err
+		}
+		host, path = t.target(0)
+	}
+	text, err := renderTemplate("templates/wrk.lua.tmpl", script)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make directory of %s: %w", p.Name, err)
+	}
+	if err := os.WriteFile(g.script, text, 0o644); err != nil {
+		return nil, fmt.Errorf("write wrk script: %w", err)
+	}
+
+	if g.process, err = p.start(ctx, s, g.proxy); err != nil {
+		return nil, err
+	}
+	if err := await(ctx, g.process, time.Minute, func() error { return sameAnswer(r.origin, s.Listen, host, path) }); err != nil {
+		g.process.stop()
+		return nil, err
+	}
+	if err := sameWork(s.Listen, host, path); err != nil {
+		g.process.stop()
+		return nil, err
+	}
+	return g, nil
+}
+
+// load runs wrk flat out: CPU per request and memory.
+func (r *Runner) load(ctx context.Context, c Case, g *rig) (Sample, error) {
+	url := "http://" + g.addr + c.Path
+	warm, err := startProcess(ctx, "wrk", g.load, wrkArgs(c, g.script, url, r.options.Warmup))
+	if err != nil {
+		return Sample{}, err
+	}
+	if _, err := warm.wait(); err != nil {
+		return Sample{}, err
+	}
+
+	w, err := r.openWindow(g.process)
+	if err != nil {
+		return Sample{}, err
+	}
+	p, err := startProcess(ctx, "wrk", g.load, wrkArgs(c, g.script, url, r.options.Duration))
+	if err != nil {
+		return Sample{}, err
+	}
+	// Memory in the middle of the window, while all connections are at work.
+	select {
+	case <-time.After(r.options.Duration / 2):
+	case <-p.done:
+	}
+	bytes, memoryErr := memory(w.pids)
+	output, err := p.wait()
+	if err != nil {
+		return Sample{}, err
+	}
+	s, err := w.close(p)
+	if err != nil {
+		return s, err
+	}
+	if memoryErr != nil {
+		return s, memoryErr
+	}
+	sum, err := parseWrk(output)
+	if err != nil {
+		return s, err
+	}
+	s.Memory = bytes
+	s.Raw = output
+	s.Requests, s.Errors = sum.Requests, sum.errors()
+	s.RPS = float64(sum.Requests) / (float64(sum.DurationUS) / 1e6)
+	return s.perRequest()
+}
+
+// rate runs the constant-rate generator: latency.
+func (r *Runner) rate(ctx context.Context, c Case, g *rig, rate float64) (Sample, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return Sample{}, fmt.Errorf("find own binary: %w", err)
+	}
+	w, err := r.openWindow(g.process)
+	if err != nil {
+		return Sample{}, err
+	}
+	p, err := startProcess(ctx, "bench load", g.load, []string{self, "load", "-addr", g.addr, "-host", benchHost, "-path", c.Path,
+		"-rate", strconv.FormatFloat(rate, 'f', 0, 64), "-conns", strconv.Itoa(c.Conns),
+		"-warmup", r.options.Warmup.String(), "-duration", r.options.Duration.String()})
+	if err != nil {
+		return Sample{}, err
+	}
+	output, err := p.wait()
+	if err != nil {
+		return Sample{}, err
+	}
+	s, err := w.close(p)
+	if err != nil {
+		return s, err
+	}
+	var l loadReport
+	if err := json.Unmarshal([]byte(output), &l); err != nil {
+		return s, fmt.Errorf("read load report: %w: %s", err, output)
+	}
+	s.Raw = output
+	s.Rate = rate
+	s.Latency = l.Latency
+	s.Requests, s.Errors = l.Requests, l.Errors
+	s.RPS = l.RPS
+	if l.RPS < 0.99*rate {
+		return s, fmt.Errorf("only %.0f of %.0f requests a second were answered", l.RPS, rate)
+	}
+	return s.perRequest()
+}
+
+// halfMaximum is half the best rate that a baseline peer has shown in the small64 case; it is measured now
+// where the run has not done so.
+func (r *Runner) halfMaximum(ctx context.Context) (float64, error) {
+	best := 0.0
+	for _, name := range baseline {
+		best = max(best, r.result.spreadOf("small64", name, func(s Sample) float64 { return s.RPS }).Median)
+	}
+	if best > 0 {
+		return best / 2, nil
+	}
+	c := cases[0]
+	for _, p := range r.peers {
+		s := r.sample(ctx, c, p, 0)
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		if s.Invalid == "" && (p.Name != sluiceName || len(r.peers) == 1) {
+			best = max(best, s.RPS)
+		}
+	}
+	if best == 0 {
+		return 0, fmt.Errorf("find the peers' maximum rate: no peer gave a valid sample")
+	}
+	return best / 2, nil
+}
+
+// perRequest fills in CPUPerRequest.
+func (s Sample) perRequest() (Sample, error) {
+	if s.Requests == 0 {
+		return s, fmt.Errorf("no request was answered")
+	}
+	s.CPUPerRequest = float64(s.CPU.Nanoseconds()) / 1e3 / float64(s.Requests)
+	return s, nil
+}
+
+// window is a stretch of time over which CPU use is counted.
+type window struct {
+	pids    []int // of the proxy
+	others  []int // of the origin
+	started time.Time
+	cpu     time.Duration
+	other   time.Duration
+	busy    time.Duration
+	cores   int
+}
+
+func (r *Runner) openWindow(proxy *Process) (*window, error) {
+	w := &window{cores: r.result.Machine.Cores}
+	var err error
+	if w.pids, err = family(proxy.pid()); err != nil {
+		return nil, err
+	}
+	if w.others, err = family(r.backend.pid()); err != nil {
+		return nil, err
+	}
+	w.started = time.Now()
+	w.cpu, w.other, w.busy, err = w.read()
+	return w, err
+}
+
+// close ends the window; load is the generator, which has ended.
+func (w *window) close(load *Process) (Sample, error) {
+	cpu, other, busy, err := w.read()
+	if err != nil {
+		return Sample{}, err
+	}
+	s := Sample{Window: time.Since(w.started), CPU: cpu - w.cpu}
+	known := s.CPU + (other - w.other) + load.cmd.ProcessState.UserTime() + load.cmd.ProcessState.SystemTime()
+	s.Foreign = max(0, float64(busy-w.busy-known)/(float64(s.Window)*float64(w.cores)))
+	return s, nil
+}
+
+func (w *window) read() (proxy, origin, machine time.Duration, err error) {
+	if proxy, err = cpuTime(w.pids); err != nil {
+		return
+	}
+	if origin, err = cpuTime(w.others); err != nil {
+		return
+	}
+	machine, err = busyTime()
+	return
+}

@@ -1,0 +1,210 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sluice-gateway/sluice"
+
+// forbidden is the dependency drawing of ARCHITECTURE.md, one row for each arrow that must not exist.
+// A row is removed by a review that agrees that the reason no longer holds, not to get a build green.
+//
+// Patterns are import paths, those of this module relative to it; "x/..." is x and all below it;
+// "..." is everything; "!std" is everything outside the standard library and outside `from` itself.
+var forbidden = []edge{
+	{"routing/...", "!std", direct,
+		"routing is what every other package agrees on and what a reader learns first: it must build, fuzz and be read alone"},
+	{"server/...", "informer/...", transitive,
+		"the data plane knows Snapshots, not where they come from; main wires the two"},
+	{"server/...", "k8s.io/...", transitive,
+		"the request path must never reach an API object; a Snapshot holds all that a request may read"},
+	{"upstream/...", "k8s.io/...", transitive,
+		"a pool outlives Snapshots and knows Endpoints, not Pods"},
+	{"upstream/...", "informer/...", transitive,
+		"upstream is told of a Snapshot by a callback that main wires"},
+	{"upstream/...", "server/...", transitive,
+		"server uses upstream; the loop hands itself in as an interface that upstream declares"},
+	{"informer/...", "server/...", transitive,
+		"a build must not depend on how requests are served: manifests are checked without a data plane"},
+	{"informer/...", "upstream/...", transitive,
+		"health and balancing state belong to the loops and are not inputs of a build"},
+	{"...", "bench/...", transitive,
+		"bench measures the binary from outside"},
+	{"...", "deploy/...", transitive,
+		"deploy holds manifests, the tests of these, and a control plane with its own go.mod"},
+	{"server/internal/h1/...", "net", direct,
+		"a codec is a function over bytes: testable and fuzzable without a socket"},
+	{"server/internal/h1/...", "os", direct,
+		"as above"},
+	{"server/internal/h1/...", "net/http", direct,
+		"net/http canonicalises and repairs what the codec must refuse or hand on untouched"},
+	{"...", "github.com/cloudwego/hertz/pkg/protocol/http1/...", direct,
+		"Hertz's HTTP/1 codec accepts smuggled requests; client bytes go through server/internal/h1"},
+	{"...", "github.com/cloudwego/hertz/pkg/app/client/...", direct,
+		"Hertz's client takes 103 as final and completes truncated bodies; use upstream"},
+	{"...", "github.com/stretchr/testify/...", tests,
+		"a table test and t.Errorf say more than an assertion library"},
+	{"...", "github.com/onsi/...", tests,
+		"as above"},
+}
+
+// edge forbids that a package matching from imports one matching to.
+type edge struct {
+	from, to string
+	reach    reach
+	reason   string
+}
+
+// reach says how far an edge looks. Imports of test files count as direct ones in every reach.
+type reach int
+
+const (
+	direct     reach = iota // import statements
+	transitive              // anything linked in
+	tests                   // import statements; a name for rows that are about test files
+)
+
+// listed is what these tests read of `go list -json`.
+type listed struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+	Deps                               []string
+	Error                              *struct{ Err string }
+	DepsErrors                         []struct{ Err string }
+}
+
+func TestDependencies(t *testing.T) {
+	packages := goList(t)
+	seen := map[string]bool{}
+	for _, p := range packages {
+		for _, e := range forbidden {
+			if !matches(e.from, p.ImportPath) {
+				continue
+			}
+			seen[e.from] = true
+			for _, to := range p.reached(e.reach) {
+				if e.forbids(p.ImportPath, to) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, to, e.reason)
+				}
+			}
+		}
+	}
+	for _, e := range forbidden {
+		if !seen[e.from] {
+			t.Errorf("the row %s -> %s is about no package: was one renamed?", e.from, e.to)
+		}
+	}
+}
+
+// TestForbids pins down what the patterns mean, so that a typing error in a row cannot make it void.
+func TestForbids(t *testing.T) {
+	rows := []struct {
+		edge     string // from -> to
+		from, to string
+		want     bool
+	}{
+		{"routing/... -> !std", module + "/routing", "strings", false},
+		{"routing/... -> !std", module + "/routing", "unsafe", false},
+		{"routing/... -> !std", module + "/routing", "internal/cpu", false},
+		{"routing/... -> !std", module + "/routing", module + "/routing/internal/oracle", false},
+		{"routing/... -> !std", module + "/routing", module + "/server", true},
+		{"routing/... -> !std", module + "/routing/internal/oracle", "golang.org/x/sys/unix", true},
+		{"server/... -> k8s.io/...", module + "/server", "k8s.io/api/core/v1", true},
+		{"server/... -> k8s.io/...", module + "/server/config", "sigs.k8s.io/yaml", false}, // another host
+		{"server/... -> informer/...", module + "/server", module + "/informer", true},
+		{"server/... -> informer/...", module + "/server", module + "/informers", false}, // whole segments
+		{"... -> bench/...", module, module + "/bench", true},
+		{"... -> bench/...", module + "/bench", module + "/bench/internal/x", false}, // itself
+		{"server/internal/h1/... -> net", module + "/server/internal/h1", "net", true},
+		{"server/internal/h1/... -> net", module + "/server/internal/h1", "net/netip", false},
+		{"server/internal/h1/... -> net", module + "/server", "net", false},
+	}
+	for _, row := range rows {
+		from, to, _ := strings.Cut(row.edge, " -> ")
+		e := edge{from: from, to: to}
+		got := matches(e.from, row.from) && e.forbids(row.from, row.to)
+		if got != row.want {
+			t.Errorf("%s: %s imports %s: forbidden = %v, want %v", row.edge, row.from, row.to, got, row.want)
+		}
+	}
+}
+
+// forbids says whether the edge is about an import of to, by a package that matches e.from.
+func (e edge) forbids(from, to string) bool {
+	if e.to == "!std" {
+		return !matches(e.from, to) && strings.Contains(firstSegment(to), ".")
+	}
+	return matches(e.to, to) && !matches(e.to, from)
+}
+
+// matches compares an import path with a pattern of forbidden.
+func matches(pattern, path string) bool {
+	if pattern == "..." {
+		return path == module || strings.HasPrefix(path, module+"/")
+	}
+	pattern, below := strings.CutSuffix(pattern, "/...")
+	switch firstSegment(pattern) {
+	case "routing", "upstream", "server", "informer", "bench", "deploy":
+		pattern = module + "/" + pattern
+	}
+	return path == pattern || below && strings.HasPrefix(path, pattern+"/")
+}
+
+// firstSegment returns an import path up to its first slash; only a host name has a dot in it.
+func firstSegment(path string) string {
+	first, _, _ := strings.Cut(path, "/")
+	return first
+}
+
+// reached returns the packages that an edge of the given reach looks at.
+func (p listed) reached(r reach) []string {
+	paths := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+	if r == transitive {
+		paths = append(paths, p.Deps...)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// goList loads the packages of this module; nested modules are not among them.
+func goList(t *testing.T) []listed {
+	t.Helper()
+	command := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports,Deps,Error,DepsErrors", "./...")
+	out, err := command.Output()
+	if err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listed
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := decoder.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("decode go list: %v", err)
+		}
+		if p.Error != nil {
+			t.Errorf("%s does not load: %s", p.ImportPath, p.Error.Err)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+// TestMainIsShort keeps main a composition root: parse, validate, wire, run, drain. What needs more
+// lines is a function that a test can call.
+func TestMainIsShort(t *testing.T) {
+	const limit = 60
+	if n := strings.Count(readFile(t, "main.go"), "\n"); n > limit {
+		t.Errorf("main.go has %d lines; the limit is %d", n, limit)
+	}
+}

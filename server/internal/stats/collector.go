@@ -1,0 +1,124 @@
+package stats
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Collector returns what scrapes the data plane. It may be registered once. Each scrape asks every
+// loop and waits for at most a second.
+func (r *Registry) Collector() prometheus.Collector { return collector{r} }
+
+type collector struct{ registry *Registry }
+
+// Describe sends the descriptions of what Collect may send.
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range metrics {
+		if !slices.Contains(vitals, m) {
+			ch <- m.desc
+		}
+	}
+}
+
+// Collect harvests and sends the totals.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	r := c.registry
+	r.harvesting.Lock()
+	defer r.harvesting.Unlock()
+	r.harvest()
+
+	var sum Counters
+	for _, s := range r.shards {
+		loop := strconv.Itoa(s.index)
+		loopUnresponsive.value(ch, oneIf(s.unresponsive), loop)
+		loopBatches.value(ch, float64(s.latest.LoopBatches), loop)
+		loopEvents.value(ch, float64(s.latest.LoopEvents), loop)
+		loopConnections.value(ch, float64(s.latest.ConnectionsAccepted), loop)
+		loopTimers.value(ch, float64(s.latest.Timers), loop)
+		sum.add(&s.latest)
+	}
+	sum.send(ch)
+
+	for code, n := range r.all.codes {
+		method, status := codeLabels(code)
+		requestsTotal.value(ch, float64(n), method, status)
+	}
+	requestDuration.histogram(ch, &r.all.duration, timeBounds[:], 1e9)
+	upstreamTime.histogram(ch, &r.all.upstream, timeBounds[:], 1e9)
+	upstreamHeader.histogram(ch, &r.all.header, timeBounds[:], 1e9)
+	upstreamConnect.histogram(ch, &r.all.connect, timeBounds[:], 1e9)
+
+	series := r.live()
+	seriesCount.value(ch, float64(len(series)-1))
+	for _, m := range mergeLabels(series) {
+		m.send(ch)
+	}
+}
+
+// add sums up loops.
+func (c *Counters) add(o *Counters) {
+	c.ConnectionsAccepted += o.ConnectionsAccepted
+	for i := range c.ConnectionsClosed {
+		c.ConnectionsClosed[i] += o.ConnectionsClosed[i]
+	}
+	c.ConnectionsRefused += o.ConnectionsRefused
+	c.ConnectionsHandedOver += o.ConnectionsHandedOver
+	c.ExchangesStarted += o.ExchangesStarted
+	c.ExchangesEnded += o.ExchangesEnded
+	for i := range c.Failures {
+		c.Failures[i] += o.Failures[i]
+	}
+	c.BytesIn += o.BytesIn
+	c.BytesOut += o.BytesOut
+	c.Tunnels += o.Tunnels
+	c.SplicedBytes += o.SplicedBytes
+	c.Retries += o.Retries
+	c.UpstreamConnects += o.UpstreamConnects
+	c.UpstreamReuses += o.UpstreamReuses
+	c.UpstreamEjections += o.UpstreamEjections
+	c.UpstreamStaleConns += o.UpstreamStaleConns
+	c.UpstreamIdle += o.UpstreamIdle
+	c.UpstreamActive += o.UpstreamActive
+	c.Timers += o.Timers
+	c.LoopBatches += o.LoopBatches
+	c.LoopEvents += o.LoopEvents
+}
+
+// send sends the counters of the process.
+func (c *Counters) send(ch chan<- prometheus.Metric) {
+	connectionsAccepted.value(ch, float64(c.ConnectionsAccepted))
+	var closed uint64
+	for reason, n := range c.ConnectionsClosed {
+		closed += n
+		connectionsClosed.value(ch, float64(n), Close(reason).String())
+	}
+	connectionsRefused.value(ch, float64(c.ConnectionsRefused))
+	connectionsHanded.value(ch, float64(c.ConnectionsHandedOver))
+	connectionsActive.value(ch, difference(c.ConnectionsAccepted, closed))
+	requestsActive.value(ch, difference(c.ExchangesStarted, c.ExchangesEnded))
+	for reason := NoFailure + 1; reason < Reasons; reason++ {
+		requestFailures.value(ch, float64(c.Failures[reason]), reason.String())
+	}
+	receivedBytes.value(ch, float64(c.BytesIn))
+	sentBytes.value(ch, float64(c.BytesOut))
+	splicedBytes.value(ch, float64(c.SplicedBytes))
+	tunnelsTotal.value(ch, float64(c.Tunnels))
+	upstreamConnects.value(ch, float64(c.UpstreamConnects))
+	upstreamReuses.value(ch, float64(c.UpstreamReuses))
+	upstreamStale.value(ch, float64(c.UpstreamStaleConns))
+	upstreamRetries.value(ch, float64(c.Retries))
+	upstreamEjected.value(ch, float64(c.UpstreamEjections))
+	upstreamIdle.value(ch, float64(c.UpstreamIdle))
+	upstreamActive.value(ch, float64(c.UpstreamActive))
+}
+
+// difference is what is open now. The loops answer one after the other, so a connection that moves
+// between them can be seen closed before it is seen accepted.
+func difference(begun, ended uint64) float64 {
+	if ended > begun {
+		return 0
+	}
+	return float64(begun - ended)
+}

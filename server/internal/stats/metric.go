@@ -1,0 +1,129 @@
+package stats
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metric is a row of the reference: METRICS.md and the descriptions for Prometheus come from it.
+type metric struct {
+	Name string
+	Type prometheus.ValueType // ignored where Histogram is set
+	// Histogram is true for a histogram.
+	Histogram bool
+	Labels    []string
+	Help      string
+
+	desc *prometheus.Desc
+}
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+// define makes a metric and enters it in the reference.
+func define(name string, kind prometheus.ValueType, help string, labels ...string) *metric {
+	m := &metric{Name: name, Type: kind, Help: help, Labels: labels, desc: prometheus.NewDesc(name, help, labels, nil)}
+	metrics = append(metrics, m)
+	return m
+}
+
+func defineHistogram(name, help string, labels ...string) *metric {
+	m := define(name, 0, help, labels...)
+	m.Histogram = true
+	return m
+}
+
+// value sends a single value.
+func (m *metric) value(ch chan<- prometheus.Metric, v float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(m.desc, m.Type, v, labels...)
+}
+
+// histogram sends merged totals: nanoseconds as seconds with unit 1e9, bytes with unit 1.
+func (m *metric) histogram(ch chan<- prometheus.Metric, h *histogram, bounds []uint64, unit float64, labels ...string) {
+	count, at := h.cumulative(bounds, unit)
+	ch <- prometheus.MustNewConstHistogram(m.desc, count, float64(h.sum)/unit, at, labels...)
+}
+
+// kind returns the type's name.
+func (m *metric) kind() string {
+	switch {
+	case m.Histogram:
+		return "histogram"
+	case m.Type == counter:
+		return "counter"
+	}
+	return "gauge"
+}
+
+// metrics is every metric, in the order of definition below.
+var metrics []*metric
+
+// routeLabels are the labels that ingress-nginx puts on what it counts per location.
+var routeLabels = []string{"namespace", "ingress", "service", "canary", "host", "path"}
+
+// Per process.
+var (
+	connectionsAccepted = define("sluice_connections_accepted_total", counter, "Client connections accepted.")
+	connectionsClosed   = define("sluice_connections_closed_total", counter, "Client connections closed, by what ended them.", "reason")
+	connectionsRefused  = define("sluice_connections_refused_total", counter, "Client connections closed at once because limits.connections was reached.")
+	connectionsHanded   = define("sluice_connections_handed_over_total", counter, "Client connections that the accepting loop gave to a less busy one.")
+	connectionsActive   = define("sluice_connections_active", gauge, "Client connections open now.")
+
+	requestsTotal   = define("sluice_requests_total", counter, "Exchanges that ended, with or without a Route.", "method", "status")
+	requestsActive  = define("sluice_requests_active", gauge, "Exchanges in flight now.")
+	requestFailures = define("sluice_request_failures_total", counter, "Exchanges that the gateway could not complete, by reason.", "reason")
+	requestDuration = defineHistogram("sluice_request_duration_seconds", "From the first byte of a request to the last of its response.")
+	upstreamTime    = defineHistogram("sluice_upstream_duration_seconds", "From the choice of an Endpoint to the end of its response.")
+	upstreamHeader  = defineHistogram("sluice_upstream_header_duration_seconds", "From the choice of an Endpoint to the head of its response.")
+	upstreamConnect = defineHistogram("sluice_upstream_connect_duration_seconds", "To get a connection to the Endpoint; 0 for one from the pool.")
+	receivedBytes   = define("sluice_received_bytes_total", counter, "Bytes of requests received from clients, heads included.")
+	sentBytes       = define("sluice_sent_bytes_total", counter, "Bytes of responses sent to clients, heads included.")
+	splicedBytes    = define("sluice_spliced_bytes_total", counter, "Bytes of bodies moved inside the kernel.")
+	tunnelsTotal    = define("sluice_tunnels_total", counter, "Connections upgraded to a tunnel, such as WebSockets.")
+
+	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")
+	upstreamReuses   = define("sluice_upstream_reuses_total", counter, "Exchanges that took a connection from the pool.")
+	upstreamStale    = define("sluice_upstream_stale_total", counter, "Pooled connections that the Endpoint had closed when a request took them.")
+	upstreamRetries  = define("sluice_upstream_retries_total", counter, "Requests tried again, on another Endpoint or a fresh connection.")
+	upstreamEjected  = define("sluice_upstream_ejections_total", counter, "Endpoints left out for a while because they failed.")
+	upstreamIdle     = define("sluice_upstream_connections_idle", gauge, "Connections waiting in the pools now.")
+	upstreamActive   = define("sluice_upstream_connections_active", gauge, "Connections to Endpoints in use now.")
+
+	loopUnresponsive = define("sluice_loop_unresponsive", gauge, "1 for a loop that did not answer this scrape within a second; its counters are those of the last answer.", "loop")
+	loopBatches      = define("sluice_loop_batches_total", counter, "Times a loop woke up.", "loop")
+	loopEvents       = define("sluice_loop_events_total", counter, "Events a loop handled.", "loop")
+	loopConnections  = define("sluice_loop_connections_accepted_total", counter, "Client connections a loop accepted; shows an uneven spread.", "loop")
+	loopTimers       = define("sluice_loop_timers", gauge, "Timers armed on a loop now.", "loop")
+	seriesCount      = define("sluice_route_series", gauge, "Distinct label sets of the Routes that exist.")
+)
+
+// Per Route, with the names and buckets of ingress-nginx.
+var (
+	nginxRequests = define("nginx_ingress_controller_requests", counter, "Exchanges that ended.", append([]string{"status", "method"}, routeLabels...)...)
+	nginxDuration = defineHistogram("nginx_ingress_controller_request_duration_seconds", "From the first byte of a request to the last of its response.", routeLabels...)
+	nginxResponse = defineHistogram("nginx_ingress_controller_response_duration_seconds", "From the choice of an Endpoint to the end of its response.", routeLabels...)
+	nginxHeader   = defineHistogram("nginx_ingress_controller_header_duration_seconds", "From the choice of an Endpoint to the head of its response.", routeLabels...)
+	nginxConnect  = defineHistogram("nginx_ingress_controller_connect_duration_seconds", "To get a connection to the Endpoint; 0 for one from the pool.", routeLabels...)
+	nginxReqSize  = defineHistogram("nginx_ingress_controller_request_size", "Bytes of a request, head included.", routeLabels...)
+	nginxRespSize = defineHistogram("nginx_ingress_controller_response_size", "Bytes of a response, head included.", routeLabels...)
+)
+
+// Reference returns METRICS.md.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString("# Metrics reference\n\nGenerated from the tables in metric.go and vitals.go; change them there, then run `go test ./server/internal/stats -update`.\n\n" +
+		"Served on `listen.metrics` at `/metrics`. Label values come from configuration and fixed tables only, never from a request: " +
+		"a method outside RFC 9110's is `other`, and status `0` means that the client left before an answer. " +
+		"Requests without a Route are counted with empty Route labels. A Route that was never asked has no samples.\n\n" +
+		"Names that start with `nginx_ingress_controller_` are those of ingress-nginx, for existing dashboards. " +
+		"Its histograms also carry `status` and `method`; here only the request counter does, which keeps a Route at about a hundred samples.\n\n" +
+		"| Name | Type | Labels | Meaning |\n|---|---|---|---|\n")
+	for _, m := range metrics {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.kind(), strings.Join(m.Labels, ", "), m.Help)
+	}
+	return b.String()
+}

@@ -1,0 +1,152 @@
+package stats
+
+// Counters are one loop's plain totals; the loop adds to them directly. Copyable. All count from
+// the start of the loop but for those marked as gauges, which hold what is true now.
+type Counters struct {
+	// ConnectionsAccepted and ConnectionsClosed may be counted by two loops for one connection that
+	// was handed over; their sums over all loops fit together.
+	ConnectionsAccepted uint64
+	ConnectionsClosed   [Closes]uint64
+	// ConnectionsRefused were closed at once because limits.connections was reached.
+	ConnectionsRefused    uint64
+	ConnectionsHandedOver uint64
+
+	// ExchangesStarted counts request heads, ExchangesEnded is counted by Record.
+	ExchangesStarted uint64
+	ExchangesEnded   uint64
+	// Failures and the two sums of bytes are counted by Record.
+	Failures           [Reasons]uint64
+	BytesIn, BytesOut  uint64
+	Tunnels            uint64
+	SplicedBytes       uint64
+	Retries            uint64
+	UpstreamConnects   uint64
+	UpstreamReuses     uint64
+	UpstreamEjections  uint64
+	UpstreamStaleConns uint64
+
+	// Gauges, set by the sample function:
+	UpstreamIdle, UpstreamActive uint64
+	Timers                       uint64
+
+	LoopBatches, LoopEvents uint64
+}
+
+// Shard is the counters of one loop. Made by Registry.NewShard. Everything on it belongs to the
+// loop's goroutine. Must not be copied.
+type Shard struct {
+	Counters
+
+	// Immutable after NewShard:
+	noRoute *Series
+	index   int
+	post    func(func())
+	sample  func(*Counters)
+
+	// Owned by the loop:
+	epoch uint64
+	local []*delta // by Series.slot; entries may be stale
+	dirty []entry
+	spare []*delta
+
+	// Guarded by Registry.harvesting:
+	pending      chan batch // an answer that has not come yet
+	unresponsive bool
+	latest       Counters
+	returned     batch // merged and cleared, to be given back to the loop
+}
+
+// entry is a Series that was recorded since the last harvest.
+type entry struct {
+	series *Series
+	delta  *delta
+}
+
+// batch is what a loop hands over.
+type batch struct {
+	counters Counters
+	dirty    []entry
+}
+
+// Event is one exchange that ended. Sizes and times below zero count as zero.
+type Event struct {
+	// Method is the codec's number for it, 0 = another one.
+	Method uint8
+	Reason Reason
+	// Status is what was sent to the client; 0 when it left before any.
+	Status uint16
+	// BytesIn and BytesOut are the request and the response on the client's side, heads included.
+	BytesIn, BytesOut int64
+	// Duration in nanoseconds, from the first byte of the request to the last of the response.
+	Duration int64
+	// Upstream in nanoseconds, from the choice of an Endpoint to the end of its response; 0 when
+	// none was asked, and then the next two do not count.
+	Upstream int64
+	// Connect is 0 for a connection from the pool; Header is the time to the response's head.
+	Connect, Header int64
+}
+
+// Record counts one exchange. series is nil for requests without a Route.
+//
+// hot: runs per request; no alloc, no lock, no atomic.
+func (s *Shard) Record(series *Series, e *Event) {
+	s.ExchangesEnded++
+	s.Failures[e.Reason]++
+	s.BytesIn += uint64(max(e.BytesIn, 0))
+	s.BytesOut += uint64(max(e.BytesOut, 0))
+
+	if series == nil {
+		series = s.noRoute
+	}
+	var d *delta
+	if uint(series.slot) < uint(len(s.local)) {
+		d = s.local[series.slot]
+	}
+	if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
+		d = s.touch(series)
+	}
+	d.count(codeOf(e.Method, e.Status))
+	d.duration.observe(e.Duration)
+	d.request.observe(e.BytesIn)
+	d.response.observe(e.BytesOut)
+	if e.Upstream > 0 {
+		d.upstream.observe(e.Upstream)
+		d.connect.observe(e.Connect)
+		d.header.observe(e.Header)
+	}
+}
+
+// touch gives series a delta for this epoch.
+func (s *Shard) touch(series *Series) *delta {
+	if n := int(series.slot) + 1; n > len(s.local) {
+		grown := make([]*delta, max(n, 2*len(s.local), 64))
+		copy(grown, s.local)
+		s.local = grown
+	}
+	var d *delta
+	if n := len(s.spare); n > 0 {
+		d = s.spare[n-1]
+		s.spare = s.spare[:n-1]
+	} else {
+		d = new(delta)
+	}
+	d.stamp = stamp{series.id, s.epoch}
+	s.local[series.slot] = d
+	s.dirty = append(s.dirty, entry{series, d})
+	return d
+}
+
+// handOver runs on the loop: it takes back what an earlier harvest merged, and gives what was
+// recorded since. Only the append of spares is proportional to the work of that earlier harvest.
+func (s *Shard) handOver(returned batch) batch {
+	if s.sample != nil {
+		s.sample(&s.Counters)
+	}
+	for _, e := range returned.dirty {
+		s.spare = append(s.spare, e.delta)
+	}
+	out := batch{counters: s.Counters, dirty: s.dirty}
+	s.dirty = returned.dirty[:0]
+	s.epoch++
+	return out
+}

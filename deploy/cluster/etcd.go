@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -22,6 +21,7 @@ const (
 
 // store is a running etcd of one member.
 type store struct {
+	// Immutable after startEtcd:
 	etcd *embed.Etcd
 	url  string // for --etcd-servers
 }
@@ -40,6 +40,7 @@ func startEtcd(dir string) (*store, error) {
 	}
 
 	cfg := embed.NewConfig()
+	cfg.Name = "cluster"
 	cfg.Dir = filepath.Join(dir, "etcd")
 	cfg.ListenClientUrls = []url.URL{client}
 	cfg.AdvertiseClientUrls = []url.URL{*unused}
@@ -47,13 +48,16 @@ func startEtcd(dir string) (*store, error) {
 	cfg.AdvertisePeerUrls = []url.URL{*unused}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.EnableGRPCGateway = false
+	// Left at its zero value, every request would be logged as a slow one.
+	cfg.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	cfg.LogLevel = "warn"
 	cfg.LogOutputs = []string{filepath.Join(dir, etcdLog)}
 	// Data survives the death of the process, which tests cause, but not that of the machine, which they do not.
 	cfg.UnsafeNoFsync = true
-	// A single member has nobody to wait for: elect at once instead of after a second.
-	cfg.TickMs = 10
-	cfg.ElectionMs = 100
+	// A single member has nobody to wait for, so it elects itself early. With the default second a start takes 3.3 s instead of 2.1 s;
+	// ticks of 10 ms gain nothing more and take half a percent of a core.
+	cfg.TickMs = 25
+	cfg.ElectionMs = 250
 
 	etcd, err := embed.StartEtcd(cfg)
 	if err != nil {
@@ -67,7 +71,7 @@ func startEtcd(dir string) (*store, error) {
 		return nil, fmt.Errorf("start etcd: %w", err)
 	case <-time.After(readyWithin):
 		etcd.Close()
-		return nil, errors.New("start etcd: not ready in time, see " + filepath.Join(dir, etcdLog))
+		return nil, fmt.Errorf("start etcd: not ready within %s, see %s", readyWithin, filepath.Join(dir, etcdLog))
 	}
 }
 

@@ -40,6 +40,23 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
+// BenchmarkForm compares the forms of a Host of few Routes, which is what maxRecords and minShortcut
+// were chosen by.
+func BenchmarkForm(b *testing.B) {
+	for _, size := range []int{1, 2, 4, 8, 16, 32, 64, 128} {
+		routes := genroutes.OneHost("h", size)
+		requests := genroutes.Hits(routes, 64)
+		for _, form := range []struct {
+			name string
+			of   func(*routing.Host) *routing.Host
+		}{{"records", routing.WithRecords}, {"trie", routing.WithTrie}, {"shortcut", routing.WithShortcut}} {
+			b.Run(fmt.Sprintf("paths=%d/%s", size, form.name), func(b *testing.B) {
+				match(b, tableOf(b, map[string][]routing.Route{"h": routes}, nil, form.of), requests)
+			})
+		}
+	}
+}
+
 // BenchmarkMatchWorst is the deepest walk we know: a path of 500 segments, each of them a Route and
 // every node of the trie one byte long, so that no label saves a step.
 func BenchmarkMatchWorst(b *testing.B) {

@@ -66,20 +66,20 @@ func (b *Builder) BuildDefault(routes []Route) (*Route, []Conflict) {
 		return nil, nil
 	}
 	candidates := make([]candidate, len(routes))
-	for i := range routes {
-		candidates[i] = candidate{route: &routes[i]}
+	for i, r := range routes {
+		r.Default = true
+		candidates[i] = candidate{route: &r}
 	}
 	slices.SortStableFunc(candidates, candidate.compare)
+	winner := candidates[0].route
 	var conflicts []Conflict
 	for _, c := range candidates[1:] {
-		if conflict, ok := newConflict("", candidates[0].route, c.route); ok {
+		if conflict, ok := newConflict("", winner, c.route); ok {
 			conflicts = append(conflicts, conflict)
 		}
 	}
-	winner := *candidates[0].route
-	winner.Default = true
-	b.attach(&winner)
-	return &winner, conflicts
+	b.attach(winner)
+	return winner, conflicts
 }
 
 func (b *Builder) attach(r *Route) {

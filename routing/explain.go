@@ -15,7 +15,7 @@ type Explanation struct {
 	// HostReason is a clause such as "exact name" or why there is none.
 	HostReason string
 	// Candidates are the Routes of Host that were near: those whose path matches or shares at least
-	// the first segment, in the order of Host.Routes, at most maxCandidates of them.
+	// the first segment, in the order of Host.Routes: the first maxCandidates of them, and the answer.
 	Candidates []Candidate
 	// Omitted counts candidates beyond that bound.
 	Omitted int
@@ -62,7 +62,7 @@ func (t *Table) Explain(host, path []byte) Explanation {
 		if !c.Matches && !sharesSegment(r, path) {
 			continue
 		}
-		if len(e.Candidates) == maxCandidates && r != e.Route {
+		if len(e.Candidates) >= maxCandidates && r != e.Route {
 			e.Omitted++
 			continue
 		}

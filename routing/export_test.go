@@ -22,6 +22,17 @@ func WithTrie(h *Host) *Host {
 	return &c
 }
 
+// WithRecords returns h with records, however many its Routes, which must have short keys.
+func WithRecords(h *Host) *Host {
+	c := *h
+	text := []byte(h.Name())
+	for _, k := range h.keys() {
+		text = appendRecord(text, k.exact, k.key)
+	}
+	c.text, c.trie, c.shortcut = string(text), nil, nil
+	return &c
+}
+
 // WithShortcut is WithTrie with a shortcut, however few the Routes.
 func WithShortcut(h *Host) *Host {
 	c := WithTrie(h)

@@ -3,6 +3,7 @@ package genroutes
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -89,17 +90,21 @@ func Hits(routes []routing.Route, n int) []Request {
 	return requests
 }
 
-// Misses returns n requests that no Route serves but that go wrong late: the path differs in its
-// last byte but one, and every other host is unknown.
+// Misses returns n requests that no Route serves but that go wrong late: an unknown host, or a path
+// that leaves those of the Routes at the last byte of its version.
 func Misses(routes []routing.Route, n int) []Request {
 	requests := Hits(routes, n)
 	p := packer{make([]byte, 0, 1<<20)}
 	for i := range requests {
 		q := &requests[i]
-		if i%2 == 0 {
+		segments := strings.Split(string(q.Path), "/")
+		version := slices.IndexFunc(segments, func(s string) bool { return len(s) == 2 && s[0] == 'v' })
+		if version < 0 {
 			q.Host = p.pack("no-such-" + string(q.Host) + "-either")
+			continue
 		}
-		q.Path = p.pack("/api" + string(q.Path[:len(q.Path)-1]) + "~")
+		segments[version] = "v~"
+		q.Path = p.pack(strings.Join(segments, "/"))
 	}
 	return requests
 }

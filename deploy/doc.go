@@ -1,0 +1,10 @@
+// Package deploy holds no code: it is the tests of the manifests, scripts and configuration files in
+// this folder, so that what a person applies to a cluster is checked like what they build.
+//
+// base is the Kustomize base, sluice.yaml the same objects in one file (generated; `make generate`),
+// demo the demonstration with and without a cluster, cluster a local control plane with its own
+// go.mod. Nothing imports this package.
+//
+// Read first: base/daemonset.yaml, whose comments say why each unusual line is there; then
+// TestDaemonSet.
+package deploy

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// options are the command line of cluster. The zero value is a temporary cluster on a free port of no address; see parseOptions for defaults.
+// options are the command line of cluster, as parseOptions fills it; the zero value lacks an address to listen on.
 type options struct {
 	dir        string   // state directory; empty means a temporary one, removed at exit
 	listen     string   // host:port of the API server; port 0 picks a free one

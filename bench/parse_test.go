@@ -1,0 +1,95 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseWrk(t *testing.T) {
+	w, err := parseWrk("Running 1s test\n\nSLUICE-BENCH {\"requests\":100,\"duration_us\":2000000,\"connect\":1,\"read\":2,\"write\":3,\"status\":4,\"timeout\":5,\"p50_us\":6,\"p99_us\":7}\nbye\n")
+	if err != nil || w.Requests != 100 || w.DurationUS != 2_000_000 || w.errors() != 15 || w.P99US != 7 {
+		t.Errorf("parseWrk = %+v, %v", w, err)
+	}
+	if _, err := parseWrk("unable to connect"); err == nil {
+		t.Error("parseWrk accepted an output without a summary")
+	}
+}
+
+func TestWrkArgs(t *testing.T) {
+	c := Case{Conns: 64, Headers: []string{"Connection: close"}}
+	got := strings.Join(wrkArgs(c, "s.lua", "http://x/", 1500*time.Millisecond), " ")
+	if want := "wrk -t1 -c 64 -d 2s -s s.lua -H Host: bench.test -H Connection: close http://x/"; got != want {
+		t.Errorf("wrkArgs = %s", got)
+	}
+}
+
+func TestParseMicro(t *testing.T) {
+	got := parseMicro("goos: linux\npkg: example.com/a/routing\nBenchmarkMatch/10-2 \t 1000\t 41.5 ns/op\t 0 B/op\t 0 allocs/op\nBenchmarkOdd\nPASS\nok x 1s\n")
+	if len(got) != 1 || got[0].Package != "routing" || got[0].Name != "Match/10-2" || got[0].N != 1000 || got[0].Values["ns/op"] != 41.5 {
+		t.Errorf("parseMicro = %+v", got)
+	}
+}
+
+func TestAnswerLength(t *testing.T) {
+	tests := []struct {
+		in   string
+		want int
+		ok   bool
+	}{
+		{"HTTP/1.1 200 OK\r\nContent-Le", 0, true},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 43, true},
+		{"HTTP/1.1 200 OK\r\nA: b\r\ncontent-length:3 \r\n\r\nab", 47, true},
+		{"HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\n", 0, false},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 0, false},
+		{"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 0, false},
+	}
+	for _, tt := range tests {
+		got, err := answerLength([]byte(tt.in))
+		if got != tt.want || (err == nil) != tt.ok {
+			t.Errorf("answerLength(%q) = %d, %v, want %d", tt.in, got, err, tt.want)
+		}
+	}
+}
+
+func TestCheckForwarded(t *testing.T) {
+	full := "X-Forwarded-For=127.0.0.1\nX-Forwarded-Proto=http\nX-Forwarded-Host=bench.test\nX-Forwarded-Port=81\nX-Real-IP=127.0.0.1\nX-Request-ID=abc\nHost=bench.test\n"
+	if err := checkForwarded(full, benchHost, "127.0.0.1:81"); err != nil {
+		t.Error(err)
+	}
+	for from, to := range map[string]string{
+		"ID=abc": "ID=", "Proto=http": "Proto=https", "Port=81": "Port=80", "X-Real-IP=127.0.0.1\n": "", "Host=bench.test\n": "Host=other\n",
+	} {
+		if checkForwarded(strings.ReplaceAll(full, from, to), benchHost, "127.0.0.1:81") == nil {
+			t.Errorf("checkForwarded accepted %q for %q", to, from)
+		}
+	}
+}
+
+func TestSelect(t *testing.T) {
+	got, err := selectCases("newconn, small64")
+	if err != nil || len(got) != 2 || got[0].ID != "newconn" {
+		t.Errorf("selectCases = %v, %v", got, err)
+	}
+	if _, err := selectCases("small65"); err == nil {
+		t.Error("selectCases accepted an unknown case")
+	}
+	if _, _, err := selectPeers("lighttpd", "bin/sluice"); err == nil {
+		t.Error("selectPeers accepted an unknown peer")
+	}
+	_, missing, err := selectPeers("sluice", "/nonexistent/sluice")
+	if err != nil || len(missing) != 1 || !strings.Contains(missing[0], "sluice") {
+		t.Errorf("selectPeers of a missing binary: %v, %v", missing, err)
+	}
+	ids := caseIDs()
+	slices.Sort(ids)
+	if len(slices.Compact(ids)) != len(cases) {
+		t.Error("two cases have the same ID")
+	}
+	for _, b := range bars {
+		if _, err := selectCases(b.Case); err != nil {
+			t.Error(err)
+		}
+	}
+}

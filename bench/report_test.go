@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/xml"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "Write the golden files again.")
+
+// The report and the chart of a fixed result; go test -update after a change of a template.
+func TestReportGolden(t *testing.T) {
+	r, err := loadResult("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := r.save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"report.md", "chart.svg"} {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(golden, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s differs from testdata/%s; got:\n%s", name, name, got)
+		}
+	}
+}
+
+func TestChartIsWellFormed(t *testing.T) {
+	r, err := loadResult("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Machine.CPU = `Fast & <odd> "CPU"`
+	picture, err := r.chart()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(strings.NewReader(string(picture))); ; {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestBars(t *testing.T) {
+	cpu := func(peer string, values ...float64) (out []Sample) {
+		for _, v := range values {
+			out = append(out, Sample{Case: "small64", Peer: peer, CPUPerRequest: v})
+		}
+		return out
+	}
+	bad := Sample{Case: "small64", Peer: sluiceName, CPUPerRequest: 100, Invalid: "3 errors"}
+	tests := []struct {
+		name    string
+		samples [][]Sample
+		word    string
+	}{
+		{"goal", [][]Sample{cpu("nginx", 10, 11, 12), cpu("haproxy", 10, 10, 10), cpu(sluiceName, 7, 7.5, 9)}, "goal met"},
+		{"met", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8.5)}, "met"},
+		{"the better peer counts", [][]Sample{cpu("nginx", 10), cpu("haproxy", 20), cpu(sluiceName, 9)}, "MISSED"},
+		{"one peer is no comparison", [][]Sample{cpu("nginx", 10), cpu(sluiceName, 5)}, "not measured"},
+		{"invalid samples do not count", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8), {bad}}, "met"},
+		{"only invalid samples", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), {bad}}, "not measured"},
+	}
+	for _, tt := range tests {
+		r := &Result{Options: Options{Cases: []string{"small64"}}}
+		for _, s := range tt.samples {
+			r.Samples = append(r.Samples, s...)
+		}
+		v := r.verdicts()
+		if len(v) != 1 || v[0].Word() != tt.word {
+			t.Errorf("%s: %+v, want %s", tt.name, v, tt.word)
+		}
+		if met := tt.word == "met" || tt.word == "goal met"; (r.check() == nil) != met {
+			t.Errorf("%s: check = %v", tt.name, r.check())
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package upstream
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ResolverOptions configure a Resolver. The zero value of every field means its default.
+type ResolverOptions struct {
+	// ResolvConf is the path of the stub resolver's configuration; default /etc/resolv.conf. It is
+	// read for each lookup.
+	ResolvConf string
+	// MaxConcurrent bounds the names that are looked up at a time; default 16. The others wait.
+	MaxConcurrent int
+	// StaleLimit is how long the last known addresses are served beyond their TTL while lookups
+	// fail; default 24 h (RFC 8767 names one to three days). An answer that there are none is not a
+	// failure, and counts at once.
+	StaleLimit time.Duration
+	// Failed, if not nil, is told of each lookup that failed, on a goroutine of the Resolver.
+	Failed func(name string, err error)
+}
+
+// Resolver keeps watched names resolved: each is looked up again when its TTL ends, and its watchers
+// are told when its addresses change. It holds a timer per name, and goroutines only while it looks
+// up or delivers, at most a small multiple of MaxConcurrent. Safe for concurrent use; must not be
+// copied. NewResolver makes it; the zero value is not usable.
+type Resolver struct {
+	// Immutable after NewResolver:
+	options ResolverOptions
+	lookup  func(ctx context.Context, name string) (v4, v6 finding)
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	mu sync.Mutex
+	// Guarded by mu:
+	names   map[string]*watchedName
+	waiting []*watchedName // due, in the order of their becoming so
+	workers int
+	closed  bool
+
+	done sync.WaitGroup // the workers
+}
+
+// NewResolver returns a Resolver that watches nothing yet. Close ends it.
+func NewResolver(o ResolverOptions) *Resolver {
+	if o.ResolvConf == "" {
+		o.ResolvConf = "/etc/resolv.conf"
+	}
+	if o.MaxConcurrent <= 0 {
+		o.MaxConcurrent = 16
+	}
+	if o.StaleLimit <= 0 {
+		o.StaleLimit = 24 * time.Hour
+	}
+	client := &dnsClient{path: o.ResolvConf, reachable: hasRoute}
+	r := &Resolver{options: o, lookup: client.lookup, names: map[string]*watchedName{}}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// watch is one call of Watch.
+type watch struct {
+	port uint16
+	fn   func([]netip.AddrPort)
+	// Guarded by Resolver.mu:
+	seen    uint64 // the version delivered last
+	stopped bool
+}
+
+// Watch calls fn with the addresses of name, each with port: once they are first known, and whenever
+// they change. The list is sorted, without duplicates, unmapped, and fn's to keep; it is empty when
+// the name has no addresses. While nothing could be learnt yet, fn is not called.
+//
+// fn runs on a goroutine of the Resolver, never inside Watch, and not concurrently with itself. It
+// should hand over and return, as it holds up other names. stop ends the watch; a call that is
+// under way may still be running when stop returns.
+func (r *Resolver) Watch(name string, port uint16, fn func([]netip.AddrPort)) (stop func()) {
+	name = strings.ToLower(name)
+	w := &watch{port: port, fn: fn}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.names[name]
+	if n == nil {
+		n = &watchedName{name: name}
+		r.names[name] = n
+	}
+	n.watches = append(n.watches, w)
+	r.serveLocked(n)
+	return func() { r.stop(n, w) }
+}
+
+// stop takes w off n, and forgets n with its last watch.
+func (r *Resolver) stop(n *watchedName, w *watch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.stopped = true
+	n.watches = slices.DeleteFunc(n.watches, func(other *watch) bool { return other == w })
+	if len(n.watches) == 0 && r.names[n.name] == n {
+		delete(r.names, n.name)
+		n.disarm()
+	}
+}
+
+// Close ends all watches and waits for calls and lookups under way. It must not be called from a
+// watch's fn.
+func (r *Resolver) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.waiting = nil
+	for _, n := range r.names {
+		n.disarm()
+		for _, w := range n.watches {
+			w.stopped = true
+		}
+	}
+	r.mu.Unlock()
+	r.cancel()
+	r.done.Wait()
+}
+
+// serveLocked has n served by a worker, now or when one is free. A name is served by one worker at
+// a time; asked for meanwhile, it is served once more.
+func (r *Resolver) serveLocked(n *watchedName) {
+	switch {
+	case r.closed:
+	case n.busy:
+		n.again = true
+	default:
+		n.busy = true
+		r.waiting = append(r.waiting, n)
+		if r.workers < r.options.MaxConcurrent {
+			r.workers++
+			r.done.Add(1)
+			go r.work()
+		}
+	}
+}
+
+// work serves the names that wait until none does.
+func (r *Resolver) work() {
+	defer r.done.Done()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.waiting) > 0 && !r.closed {
+		n := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		r.mu.Unlock()
+		r.serve(n)
+		r.mu.Lock()
+		switch {
+		case n.again:
+			n.again = false
+			r.waiting = append(r.waiting, n)
+		default:
+			n.busy = false
+			if len(n.watches) > 0 && !r.closed {
+				n.arm(func() {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.serveLocked(n)
+				})
+			}
+		}
+	}
+	r.workers--
+}
+
+// serve looks n up if it is due, and tells the watches that have not seen its present addresses.
+func (r *Resolver) serve(n *watchedName) {
+	r.mu.Lock()
+	due := len(n.watches) > 0 && !time.Now().Before(n.due)
+	r.mu.Unlock()
+	if due {
+		v4, v6 := r.lookup(r.ctx, n.name)
+		for _, err := range []error{v4.err, v6.err} {
+			if err != nil && r.options.Failed != nil && r.ctx.Err() == nil {
+				r.options.Failed(n.name, err)
+			}
+		}
+		r.mu.Lock()
+		n.learn(time.Now(), r.options.StaleLimit, v4, v6)
+		r.mu.Unlock()
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range slices.Clone(n.watches) {
+		if w.stopped || w.seen == n.version {
+			continue
+		}
+		w.seen = n.version
+		list := make([]netip.AddrPort, len(n.addresses))
+		for i, ip := range n.addresses {
+			list[i] = netip.AddrPortFrom(ip, w.port)
+		}
+		r.mu.Unlock()
+		w.fn(list)
+		r.mu.Lock()
+	}
+}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -82,15 +82,7 @@ func TestFamilyAndMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.stop()
-	err = await(t.Context(), p, 5*time.Second, func() error {
-		if p.output.String() == "" {
-			return os.ErrNotExist
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	waitFor(t, "the child", func() bool { return p.output.String() != "" })
 	pids, err := family(p.pid())
 	if err != nil || len(pids) != 2 || !slices.Contains(pids, p.pid()) {
 		t.Errorf("family = %v, %v, want the shell and its child", pids, err)
@@ -100,18 +92,35 @@ func TestFamilyAndMemory(t *testing.T) {
 	}
 }
 
-// stop takes the children along, also those that ignore a polite signal.
+// stop takes the children along, also where their parent ignores a polite signal.
 func TestStopEndsTheGroup(t *testing.T) {
-	p, err := startProcess(t.Context(), "sh", "", []string{"sh", "-c", "trap '' TERM; sleep 60 & wait; wait"})
+	p, err := startProcess(t.Context(), "sh", "", []string{"sh", "-c", "trap '' TERM; sleep 60 & echo ready; wait; wait"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer p.stop()
+	waitFor(t, "the child", func() bool { return p.output.String() != "" })
+	pids, err := family(p.pid())
+	if err != nil || len(pids) != 2 {
+		t.Fatalf("family = %v, %v", pids, err)
+	}
 	p.stop()
-	p.stop()
+	p.stop() // again is fine
 	if !p.exited() {
 		t.Error("process lives on after stop")
 	}
-	if err := exec.Command("kill", "-0", "--", "-"+strconv.Itoa(p.pid())).Run(); err == nil {
-		t.Error("its group lives on after stop")
+	// The child is killed but reaped by another process, in its own time: a zombie is as good as gone.
+	waitFor(t, "the child's end", func() bool {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(pids[1]) + "/stat")
+		return err != nil || strings.Contains(string(text), ") Z ")
+	})
+}
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
 	}
 }

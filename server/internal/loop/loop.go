@@ -191,18 +191,15 @@ func (l *Loop) Post(f func()) {
 }
 
 // Register adds fd, which must be a non-blocking stream socket, for both directions. The Source
-// owns fd from now on: Close it there.
+// owns fd from now on: close it there.
 func (l *Loop) Register(s *Source, fd int, h Handler) error {
-	return l.register(s, fd, h, edgeBoth&0xffffffff)
+	l.Assign(s, fd, h)
+	return l.Watch(s)
 }
 
-// RegisterListener adds a listening socket, level-triggered: a handler that leaves connections in
-// the queue is called again.
-func (l *Loop) RegisterListener(s *Source, fd int, h Handler) error {
-	return l.register(s, fd, h, syscall.EPOLLIN)
-}
-
-func (l *Loop) register(s *Source, fd int, h Handler, events uint32) error {
+// Assign gives fd to s without asking for events yet: a connection that was just accepted is often
+// served, or closed, before it has to wait.
+func (l *Loop) Assign(s *Source, fd int, h Handler) {
 	var i uint32
 	if n := len(l.free); n > 0 {
 		i = l.free[n-1]
@@ -211,15 +208,27 @@ func (l *Loop) register(s *Source, fd int, h Handler, events uint32) error {
 		i = uint32(len(l.slots))
 		l.slots = append(l.slots, slot{})
 	}
-	p := &l.slots[i]
-	p.handler = h
-	ev := syscall.EpollEvent{Events: events, Fd: int32(i), Pad: p.generation}
-	if e := epollCtl(l.epfd, syscall.EPOLL_CTL_ADD, fd, &ev); e != 0 {
-		p.handler = nil
-		l.free = append(l.free, i)
+	l.slots[i].handler = h
+	s.fd, s.slot = int32(fd)+1, i
+}
+
+// Watch asks for the events of an assigned socket. What is possible at this moment is reported too.
+// On failure s is given up and its descriptor closed.
+func (l *Loop) Watch(s *Source) error { return l.watch(s, edgeBoth&0xffffffff) }
+
+// RegisterListener adds a listening socket, level-triggered: a handler that leaves connections in
+// the queue is called again.
+func (l *Loop) RegisterListener(s *Source, fd int, h Handler) error {
+	l.Assign(s, fd, h)
+	return l.watch(s, syscall.EPOLLIN)
+}
+
+func (l *Loop) watch(s *Source, events uint32) error {
+	ev := syscall.EpollEvent{Events: events, Fd: int32(s.slot), Pad: l.slots[s.slot].generation}
+	if e := epollCtl(l.epfd, syscall.EPOLL_CTL_ADD, s.FD(), &ev); e != 0 {
+		l.CloseSource(s)
 		return e
 	}
-	s.fd, s.slot = int32(fd)+1, i
 	return nil
 }
 

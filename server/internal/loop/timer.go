@@ -178,3 +178,6 @@ func (l *Loop) arm() {
 	spec := [4]int64{0, 0, delay / 1e9, delay % 1e9}
 	syscall.RawSyscall6(syscall.SYS_TIMERFD_SETTIME, uintptr(l.timerfd), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 }
+
+// Timers returns how many Timers are in the wheel, stopped ones whose slot has not come included.
+func (l *Loop) Timers() int { return l.wheel.count }

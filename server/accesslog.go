@@ -1,0 +1,204 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// accessLog writes a line of JSON per request. Loops format into buffers of their own and hand full
+// ones over; a goroutine writes. Where the file does not keep up, lines are dropped and counted, so
+// that a full disk costs log lines and never requests.
+type accessLog struct {
+	path  string
+	lines chan []byte
+	free  chan []byte
+	done  chan struct{}
+	log   *slog.Logger
+}
+
+// logFlush is the size from which a loop's lines are handed over; a janitor does so every second.
+const logFlush = 32 << 10
+
+func openAccessLog(c config.AccessLog, log *slog.Logger) (*accessLog, error) {
+	if c.Path == "off" || c.Path == "" {
+		return nil, nil
+	}
+	a := &accessLog{
+		path:  c.Path,
+		lines: make(chan []byte, 64),
+		free:  make(chan []byte, 64),
+		done:  make(chan struct{}),
+		log:   log,
+	}
+	f, err := a.open()
+	if err != nil {
+		return nil, fmt.Errorf("open access log: %w", err)
+	}
+	go a.run(f)
+	return a, nil
+}
+
+func (a *accessLog) open() (*os.File, error) {
+	if a.path == "stdout" {
+		return os.Stdout, nil
+	}
+	return os.OpenFile(a.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+}
+
+func (a *accessLog) run(f *os.File) {
+	defer close(a.done)
+	w := bufio.NewWriterSize(f, 64<<10)
+	var once sync.Once
+	for b := range a.lines {
+		if b == nil { // reopen
+			_ = w.Flush()
+			next, err := a.open()
+			if err != nil {
+				a.log.Error("reopen access log", "path", a.path, "err", err)
+				continue
+			}
+			if f != os.Stdout {
+				f.Close()
+			}
+			f = next
+			w.Reset(f)
+			continue
+		}
+		_, err := w.Write(b)
+		if len(a.lines) == 0 && err == nil {
+			err = w.Flush()
+		}
+		if err != nil {
+			once.Do(func() { a.log.Error("write access log", "path", a.path, "err", err) })
+			w.Reset(f)
+		}
+		select {
+		case a.free <- b[:0]:
+		default:
+		}
+	}
+	_ = w.Flush()
+	if f != os.Stdout {
+		f.Close()
+	}
+}
+
+func (a *accessLog) reopen() {
+	select {
+	case a.lines <- nil:
+	case <-time.After(time.Second):
+	}
+}
+
+func (a *accessLog) close() {
+	close(a.lines)
+	<-a.done
+}
+
+// logBuffer is a loop's lines that were not handed over yet.
+type logBuffer struct{ b []byte }
+
+// flushLog hands the loop's lines over, or drops them when the writer is behind.
+func (w *worker) flushLog() {
+	a := w.server.logs
+	if a == nil || len(w.log.b) == 0 {
+		return
+	}
+	select {
+	case a.lines <- w.log.b:
+		select {
+		case w.log.b = <-a.free:
+		default:
+			w.log.b = make([]byte, 0, logFlush+4<<10)
+		}
+	default:
+		w.shard.LogDropped++
+		w.log.b = w.log.b[:0]
+	}
+}
+
+// logFields is what the log needs of a request head, which is gone when the line is written.
+type logFields struct{ method, target, host, agent, referer []byte }
+
+func (l *logFields) take(req *h1.Request, head []byte) {
+	l.method = append(l.method[:0], req.MethodSpan.Of(head)...)
+	l.target = append(l.target[:0], req.Target.Of(head)...)
+	l.host = append(l.host[:0], req.Authority.Of(head)...)
+	l.agent = append(l.agent[:0], fieldValue(&req.Head, head, h1.FieldUserAgent)...)
+	l.referer = append(l.referer[:0], fieldValue(&req.Head, head, h1.FieldReferer)...)
+}
+
+func (l *logFields) reset() logFields {
+	return logFields{l.method[:0], l.target[:0], l.host[:0], l.agent[:0], l.referer[:0]}
+}
+
+// logExchange writes one line.
+func (w *worker) logExchange(x *Exchange, e *stats.Event) {
+	b := w.log.b
+	b = append(b, `{"time":"`...)
+	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	b = append(b, `","remote":"`...)
+	b = x.c.remote.AppendTo(b)
+	b = appendJSON(append(b, `","method":`...), x.logged.method)
+	b = appendJSON(append(b, `,"host":`...), x.logged.host)
+	b = appendJSON(append(b, `,"target":`...), x.logged.target)
+	b = h1.AppendUint(append(b, `,"status":`...), uint64(e.Status))
+	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(e.BytesIn))
+	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(e.BytesOut))
+	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64(e.Duration/1000))
+	b = h1.AppendUint(append(b, `,"upstream_us":`...), uint64(e.Upstream/1000))
+	if x.endpoint != nil {
+		b = append(b, `,"endpoint":"`...)
+		b = x.endpoint.Addr.AppendTo(b)
+		b = append(b, '"')
+	}
+	if r := x.route; r != nil {
+		if r.Source != nil {
+			b = appendJSON(append(b, `,"ingress":`...), []byte(r.Source.Ingress.String()))
+		}
+		b = appendJSON(append(b, `,"path":`...), []byte(r.Path))
+	}
+	if e.Reason != stats.NoFailure {
+		b = append(append(append(b, `,"reason":"`...), e.Reason.String()...), '"')
+	}
+	b = appendJSON(append(b, `,"user_agent":`...), x.logged.agent)
+	b = appendJSON(append(b, `,"referer":`...), x.logged.referer)
+	b = append(b, '}', '\n')
+	w.log.b = b
+	if len(b) >= logFlush {
+		w.flushLog()
+	}
+}
+
+// appendJSON appends s as a JSON string: bytes that are not UTF-8 become U+FFFD.
+func appendJSON(dst, s []byte) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for len(s) > 0 {
+		c := s[0]
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < 0x20 || c == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+		default:
+			r, n := utf8.DecodeRune(s)
+			dst = utf8.AppendRune(dst, r)
+			s = s[n:]
+			continue
+		}
+		s = s[1:]
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,27 @@
+// Package server is the data plane: listeners, connections, the exchange of one request for one
+// response, and its filters.
+//
+// A request enters on a downConn, owned by the loop that accepted it. The loop's worker parses the
+// head in its scratch buffer, finds the Route in the Snapshot that it loads once, runs the Route's
+// filters, writes the forwarded head into the Exchange's buffer, and sends it on an upConn from the
+// loop's own pool. Bodies stream through the scratch buffer, or through a pipe by splice(2), and
+// stop where the other side does not take them.
+//
+// Goroutines: one per loop, a netpoll poller's. Everything named worker, downConn, upConn or
+// Exchange belongs to it, and needs no lock. Server's methods may be called from any goroutine; they
+// reach the loops by Post.
+//
+// Invariants:
+//
+//  1. The scratch buffer holds one read at a time: whatever outlives the call is copied.
+//  2. At most one side's bytes wait in memory, bounded by one read (64 KiB): a side is read only
+//     when the other has taken everything.
+//  3. An upConn serves one Exchange at a time, and returns to the pool only after a complete
+//     response with nothing behind it.
+//  4. A response that did not arrive whole is never given a proper end.
+//
+// What never happens here: no lock, allocation or blocking call per request; no import of
+// Kubernetes packages.
+//
+// Read first: worker, downConn, Exchange; then TestExchange.
+package server

@@ -1,0 +1,329 @@
+package server
+
+import (
+	"bytes"
+	"net/netip"
+	"syscall"
+
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// phase is what a downConn does.
+type phase uint8
+
+const (
+	phaseHead   phase = iota // waits for, or reads, a request head
+	phaseServe               // an Exchange is under way
+	phaseLinger              // answered for the last time: discards input until the client closes
+	phaseClosed
+)
+
+// waiting says what a downConn's timer guards, so that a deadline moves only when the reason
+// changes or bytes did.
+type waiting uint8
+
+const (
+	waitNothing waiting = iota
+	waitIdle            // next request of a keep-alive connection
+	waitHead            // rest of a head
+	waitBody            // rest of a request body
+	waitSend            // client to read what waits in out
+	waitLinger          // client to close
+)
+
+// downConn is a client's HTTP/1.1 connection. It belongs to the loop that accepted it; idle, it
+// holds no buffer.
+type downConn struct {
+	sock
+	x        *Exchange // nil unless phaseServe
+	listener *listener
+	remote   netip.AddrPort
+	timer    loop.Timer
+	requests uint32
+	phase    phase
+	wait     waiting
+	why      stats.Close // what ends the connection, once something does
+	// closeAfter: no request is read after the present one.
+	closeAfter bool
+	trusted    bool // the peer's forwarded headers are believed
+	tunnel     bool
+	partial    bool // in holds the start of a head that was parsed and is not complete
+	unread     bool // the client may still be sending what nobody will read
+	lingered   int
+	next, prev *downConn // the worker's list of all its connections
+}
+
+// headRead is how much one read takes while a head is expected. It bounds what a client can make an
+// idle connection hold by pipelining.
+const headRead = 16 << 10
+
+// lingerBytes and lingerTime bound what is discarded after the last answer, so that the client gets
+// to read it before our close can turn into a reset (RFC 9112, 9.6).
+const (
+	lingerBytes = 256 << 10
+	lingerTime  = int64(2e9)
+)
+
+// Ready implements loop.Handler.
+func (c *downConn) Ready(ev loop.Events) {
+	c.note(ev)
+	if ev&loop.Closed != 0 && !c.tunnel {
+		// Both directions are shut: nothing we send can arrive.
+		c.broken = true
+	}
+	c.pump()
+}
+
+// pump moves whatever can move, until something has to be waited for.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) pump() {
+	for {
+		if c.broken && c.phase != phaseClosed {
+			c.why = stats.ClosedReset
+			if c.x != nil {
+				c.x.cancel(failAborted)
+			}
+			c.shut()
+		}
+		switch c.phase {
+		case phaseHead:
+			if !c.flush() {
+				c.await(waitSend, c.w.set.send)
+				return
+			}
+			if c.closeAfter {
+				c.linger()
+				continue
+			}
+			if !c.readHead() {
+				return
+			}
+		case phaseServe:
+			x := c.x
+			x.pump()
+			if c.x == x || c.phase == phaseServe {
+				return
+			}
+		case phaseLinger:
+			c.discard()
+			return
+		case phaseClosed:
+			return
+		}
+	}
+}
+
+// readHead reads and parses until a request has begun (true) or more bytes are needed (false).
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) readHead() bool {
+	w := c.w
+	data := c.in.bytes()
+	if len(data) == 0 {
+		n := c.read(w.scratch[:headRead])
+		if n == 0 {
+			return c.headEnds()
+		}
+		data = w.scratch[:n]
+	}
+	for {
+		if !c.partial {
+			w.req.Reset()
+			status := h1.ParseRequest(&w.req, data, w.set.requestLimits)
+			switch {
+			case status == h1.Done:
+				return c.begin(data)
+			case status != h1.Incomplete:
+				c.refuse(status.Err())
+				return true
+			}
+			// The rest of the head is still to come: keep what there is.
+			if c.in.len() == 0 {
+				w.buffers.append(&c.in, data)
+			}
+			c.partial = true
+		}
+		// It is parsed again only once another line is complete, so that a client that sends byte by
+		// byte costs at most one parse per field.
+		for line := false; !line && c.in.len() < w.set.requestLimits.MaxHead; {
+			n := c.read(w.scratch[:headRead])
+			if n == 0 {
+				if c.eof || c.broken {
+					c.shut()
+					return true
+				}
+				c.await(waitHead, w.set.header)
+				return false
+			}
+			w.buffers.append(&c.in, w.scratch[:n])
+			line = bytes.IndexByte(w.scratch[:n], '\n') >= 0
+		}
+		data = c.in.bytes()
+		c.partial = false
+	}
+}
+
+// headEnds handles a connection with no byte of a next request.
+func (c *downConn) headEnds() bool {
+	switch {
+	case c.eof || c.broken:
+		c.shut()
+		return true
+	case c.requests == 0:
+		c.await(waitHead, c.w.set.header)
+	default:
+		c.await(waitIdle, c.w.set.idle)
+	}
+	return false
+}
+
+// begin starts the Exchange of the request that w.req holds; data begins with its head.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) begin(data []byte) bool {
+	w := c.w
+	x := w.newExchange(c)
+	c.x = x
+	c.phase = phaseServe
+	c.requests++
+	c.timer.Stop()
+	c.wait = waitNothing
+
+	head := data[:w.req.HeadLen]
+	rest := data[w.req.HeadLen:]
+	fromIn := c.in.len() > 0
+	n, fail := x.takeRequestBody(rest)
+	early, next := rest[:n], rest[n:]
+	if fromIn {
+		// head and early alias c.in, which now keeps only what follows them.
+		kept := c.in
+		c.in = buffer{}
+		w.buffers.append(&c.in, next)
+		x.start(&w.req, head, early, fail)
+		w.buffers.release(&kept)
+	} else {
+		w.buffers.append(&c.in, next)
+		x.start(&w.req, head, early, fail)
+	}
+	return true
+}
+
+// refuse answers a head that does not parse, and closes: where the next request begins is not known.
+func (c *downConn) refuse(e h1.Error) {
+	status := e.HTTPStatus()
+	reason := stats.ClientMalformed
+	if status == 431 || status == 414 {
+		reason = stats.HeaderTooLarge
+	}
+	c.w.recordRefused(status, reason)
+	c.w.buffers.release(&c.in)
+	c.w.respondError(c, status, e.Reason(), false, false)
+	c.closeAfter = true
+	c.why = stats.ClosedOnError
+	c.phase = phaseHead
+}
+
+// served ends the present Exchange: the response is handed over.
+func (c *downConn) served() {
+	c.x = nil
+	c.phase = phaseHead
+	c.tunnel = false
+	if c.w.draining {
+		c.closeAfter = true
+	}
+}
+
+// await arms the timer for what, timeout nanoseconds from now, unless it already guards the same
+// wait: then only progress moves it, see progress.
+func (c *downConn) await(what waiting, timeout int64) {
+	if c.wait == what {
+		return
+	}
+	c.wait = what
+	if timeout <= 0 {
+		c.timer.Stop()
+		return
+	}
+	c.w.loop.Set(&c.timer, c.w.loop.Now()+timeout)
+}
+
+// progress makes the next await start afresh.
+func (c *downConn) progress() { c.wait = waitNothing }
+
+// Expired implements loop.Expirer.
+func (c *downConn) Expired(*loop.Timer, int64) {
+	wait := c.wait
+	c.wait = waitNothing
+	c.why = stats.ClosedOnError
+	switch wait {
+	case waitHead:
+		if c.in.len() > 0 {
+			c.w.recordRefused(408, stats.HeaderTimeout)
+			c.w.respondError(c, 408, "the request head did not arrive in time", false, false)
+		}
+		c.shut()
+	case waitBody:
+		if c.x != nil {
+			c.x.fail(failBodyTimeout)
+			c.pump()
+		}
+	case waitSend:
+		if c.x != nil {
+			c.x.cancel(failStalled)
+		}
+		c.reset()
+		c.shut()
+	case waitIdle:
+		c.why = stats.ClosedIdle
+		c.shut()
+	case waitLinger:
+		c.why = stats.ClosedAfterResponse
+		c.shut()
+	}
+}
+
+// linger says goodbye: the write side is shut, and input is discarded for a short while unless there
+// is none.
+func (c *downConn) linger() {
+	c.phase = phaseLinger
+	if c.why == stats.ClosedByClient {
+		c.why = stats.ClosedAfterResponse
+	}
+	c.w.buffers.release(&c.in)
+	if c.eof || (!c.readable && !c.unread) {
+		c.shut()
+		return
+	}
+	_ = syscall.Shutdown(c.src.FD(), syscall.SHUT_WR)
+	c.await(waitLinger, lingerTime)
+}
+
+func (c *downConn) discard() {
+	for {
+		n := c.read(c.w.scratch)
+		if n == 0 {
+			if c.eof || c.broken {
+				c.shut()
+			}
+			return
+		}
+		if c.lingered += n; c.lingered > lingerBytes {
+			c.shut()
+			return
+		}
+	}
+}
+
+// shut closes the connection for good. The worker frees it when the batch is over.
+func (c *downConn) shut() {
+	if c.phase == phaseClosed {
+		return
+	}
+	c.phase = phaseClosed
+	c.close()
+	c.w.loop.Unlink(&c.timer)
+	c.w.forget(c)
+}

@@ -1,0 +1,482 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
+)
+
+// An Exchange goes through these stages, each at most once but for the loop of attempts:
+//
+//	start ── filters ──► attempt ── connect ──► send ──► response head ──► response body ──► end
+//	  │         │ ▲         ▲          │          │            │                │
+//	  │       park/resume   └──────────┴──────────┴─ replay    │                └► cancel (cut short)
+//	  └─────────┴───────────────────────────────────────────── fail (an answer of our own)
+//
+// The request body streams from send on, while the response may already be coming.
+
+// framing is how a body is delimited, on the way in and on the way out.
+type framing uint8
+
+const (
+	frameNone    framing = iota
+	frameLength          // left bytes to come
+	frameChunked         // passed on with their framing, after validation
+	frameClose           // until the Endpoint closes
+	frameUnchunk         // chunked by the Endpoint, bare to an HTTP/1.0 client
+	frameRechunk         // until the Endpoint closes, chunked to the client
+)
+
+// Exchange is one request and its response: what the two connections share while it lasts. Made and
+// pooled by its worker; owned by the loop.
+type Exchange struct {
+	w *worker
+	c *downConn
+	u *upConn // nil before the first attempt and between attempts
+
+	snapshot *routing.Snapshot
+	route    *routing.Route
+	policy   *attached
+	backend  *upstream.Backend
+	endpoint *upstream.Endpoint
+	avoid    *upstream.Endpoint // the one that the attempt before failed on
+
+	// The request.
+	method      h1.Method
+	oldClient   bool // HTTP/1.0
+	keepAlive   bool
+	upgrade     bool
+	requestDone bool // its last byte was taken from the client
+	streamed    bool // body bytes were sent that request no longer holds
+	wrote       bool // this attempt has written something
+	fresh       bool // this attempt must dial
+	attempts    uint8
+	reqFraming  framing
+	reqLeft     int64
+	reqBytes    int64 // body bytes with their framing, head included
+	bodyLimit   int64 // <= 0: none
+	bodyBytes   int64
+	reqChunks   h1.Chunked
+	request     []byte // the head as forwarded, and the body bytes that came with it
+
+	// The response.
+	headDone   bool // the final head was sent to the client
+	respDone   bool
+	upClose    bool // the Endpoint's connection cannot be used again
+	interim    uint8
+	respFrame  framing
+	status     uint16
+	respLeft   int64
+	sentBytes  int64
+	respChunks h1.Chunked
+
+	// Times on the loop's clock, nanoseconds.
+	started, chosen, connectTime, headTime int64
+
+	timer  loop.Timer
+	pipe   *pipe // while a body moves by splice
+	tunnel bool
+	parked bool
+	ran    int // filters whose request phase began
+	edits  edits
+	serial uint64 // counts the requests that this Exchange served
+	logged logFields
+
+	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
+	req   *h1.Request
+	head  []byte
+	early []byte
+
+	// Values is for Filters to keep what belongs to this request; nil until one sets it.
+	Values map[string]any
+}
+
+// start routes the request and runs its filters. head and early alias a buffer that is valid until
+// start returns.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) start(req *h1.Request, head, early []byte, fail *failure) {
+	w := x.w
+	if w.server.logs != nil {
+		x.logged.take(req, head)
+	}
+	if fail == nil {
+		fail = x.match(req, head)
+	}
+	if fail != nil {
+		x.fail(fail)
+		return
+	}
+	x.req, x.head, x.early = req, head, early
+	x.runFilters()
+}
+
+// match finds Route and Backend.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) match(req *h1.Request, head []byte) *failure {
+	w := x.w
+	switch {
+	case req.Method == h1.MethodConnect:
+		return failConnectMethod
+	case req.ExpectOther:
+		return failExpect
+	}
+	s := w.server.store.Load()
+	if s == nil {
+		return failNotReady
+	}
+	var host, path []byte
+	ok := true
+	if !req.Authority.Empty() {
+		if host, ok = routing.NormalizeHost(w.hostScratch[:0], req.Authority.Of(head)); !ok {
+			return failHost
+		}
+	}
+	switch {
+	case req.Form == h1.AsteriskForm:
+		return failNoRoute
+	case req.EmptyPath:
+		path = slash
+	default:
+		if path, ok = routing.NormalizePath(w.pathScratch[:0], req.Path.Of(head)); !ok {
+			return failPath
+		}
+	}
+	x.snapshot = s
+	x.route = s.Table.Match(host, path)
+	if x.route == nil {
+		return failNoRoute
+	}
+	x.policy, _ = x.route.Attachment.(*attached)
+	if x.policy == nil {
+		x.policy = w.set.plain
+	}
+	b := s.Backend(x.route)
+	if b == nil {
+		return failNoBackend
+	}
+	limit := x.policy.bodyLimit
+	if limit == 0 {
+		limit = w.set.bodyLimit
+	}
+	x.bodyLimit = limit
+	if limit > 0 && (x.reqFraming == frameLength && x.bodyBytes+x.reqLeft > limit || x.bodyBytes > limit) {
+		return failBodyTooLarge
+	}
+	x.backend = w.upstreams.Backend(b)
+	return nil
+}
+
+var slash = []byte("/")
+
+// forward writes the head that goes upstream, and makes the first attempt.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) forward(req *h1.Request, head, early []byte) {
+	x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+	x.request = appendRequestHead(x.request, x, req, head)
+	x.request = append(x.request, early...)
+	if total := x.policy.total; total > 0 || x.w.set.total > 0 {
+		if total == 0 {
+			total = x.w.set.total
+		}
+		x.edits.deadline = x.started + total
+	}
+	x.attempt()
+}
+
+// attempt picks an Endpoint and gets a connection to it.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) attempt() {
+	w := x.w
+	now := w.loop.Now()
+	x.wrote = false
+	ep := x.backend.Pick(now, x.avoid)
+	if ep == nil {
+		x.fail(failNoEndpoint)
+		return
+	}
+	x.attempts++
+	x.endpoint = ep
+	x.chosen = now
+	x.connectTime = 0
+	ep.Started(now)
+	if !x.fresh {
+		if c := ep.Acquire(now); c != nil {
+			u := c.Owner.(*upConn)
+			x.u, u.x = u, x
+			w.shard.UpstreamReuses++
+			x.send()
+			return
+		}
+	}
+	if ep.Full() {
+		ep.Finished(now, 0, upstream.Canceled)
+		x.endpoint = nil
+		x.fail(failOverloaded)
+		return
+	}
+	u := w.dial(ep, x)
+	if u == nil {
+		x.attemptFailed(failConnect, upstream.ConnectFailed)
+		return
+	}
+	x.u = u
+	if u.connecting {
+		x.await(x.timeout(x.policy.connect, w.set.connect))
+		return
+	}
+	x.send()
+}
+
+// send writes what is held of the request on the connection of this attempt.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) send() {
+	now := x.w.loop.Now()
+	if x.attempts > 0 && !x.u.Reused() {
+		x.connectTime = now - x.chosen
+	}
+	x.wrote = true
+	x.u.write(x.request)
+	x.await(x.timeout(x.policy.read, x.w.set.read))
+}
+
+// attemptFailed ends an attempt that brought no response byte, and replays the request where that
+// is safe.
+func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
+	w := x.w
+	now := w.loop.Now()
+	reused := false
+	if u := x.u; u != nil {
+		reused = u.Reused()
+		if reused && outcome == upstream.Reset {
+			outcome = upstream.Stale
+			w.shard.UpstreamStaleConns++
+			u.Endpoint.PeerClosed(&u.Conn, now)
+		}
+		x.u = nil
+		u.x = nil
+		u.discard()
+	}
+	x.endpoint.Finished(now, now-x.chosen, outcome)
+	x.avoid = x.endpoint
+	x.endpoint = nil
+	sent := upstream.Unsent
+	switch {
+	case x.streamed:
+		sent = upstream.SentStreamed
+	case x.wrote:
+		sent = upstream.SentBuffered
+	}
+	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.set.attempts) {
+		x.fail(f)
+		return
+	}
+	w.shard.Retries++
+	x.fresh = true
+	x.attempt()
+}
+
+// pump moves bytes both ways until something has to be waited for. The Exchange may have ended when
+// it returns.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) pump() {
+	c, u := x.c, x.u
+	if x.parked || u == nil || u.connecting {
+		return
+	}
+	if x.tunnel {
+		x.pumpTunnel()
+		return
+	}
+	if u.out.len() > 0 {
+		if u.flush() {
+			x.await(x.timeout(x.policy.read, x.w.set.read))
+		}
+	}
+	if !x.requestDone && !u.broken {
+		x.pumpRequest()
+		if c.x != x {
+			return
+		}
+		u = x.u
+		if u == nil || u.connecting {
+			return
+		}
+	}
+	x.pumpResponse()
+	if c.x != x || x.u == nil {
+		return
+	}
+	x.waits()
+}
+
+// waits arms the timers for whatever the Exchange now waits for.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) waits() {
+	c, w := x.c, x.w
+	switch {
+	case c.out.len() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
+		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
+	case !x.requestDone && x.u != nil && x.u.out.len() == 0 && !x.headDone:
+		c.await(waitBody, w.set.body)
+	default:
+		c.timer.Stop()
+		c.wait = waitNothing
+	}
+}
+
+// await sets the deadline of the upstream side, timeout nanoseconds from now.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) await(timeout int64) {
+	deadline := x.w.loop.Now() + timeout
+	if x.edits.deadline != 0 {
+		deadline = min(deadline, x.edits.deadline)
+	}
+	x.w.loop.Set(&x.timer, deadline)
+}
+
+func (x *Exchange) timeout(own, standard int64) int64 {
+	if own != 0 {
+		return own
+	}
+	return standard
+}
+
+// Expired implements loop.Expirer: the Endpoint, or the whole Exchange, took too long.
+func (x *Exchange) Expired(_ *loop.Timer, now int64) {
+	c := x.c
+	if c == nil || c.x != x {
+		return
+	}
+	switch {
+	case x.edits.deadline != 0 && now >= x.edits.deadline:
+		x.fail(failRequestTimeout)
+	case x.parked:
+		x.fail(failInternal)
+	case x.u != nil && x.u.connecting:
+		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
+	case x.tunnel:
+		x.fail(failUpstreamTimeout)
+	case !x.requestDone && x.u != nil && x.u.out.len() == 0 && (x.pipe == nil || x.pipe.held == 0),
+		c.out.len() > 0, x.pipe != nil && !x.pipe.up && x.pipe.held > 0:
+		// The client is the slow one; its own timer watches it.
+		x.await(x.timeout(x.policy.read, x.w.set.read))
+		return
+	default:
+		x.fail(failUpstreamTimeout)
+	}
+	c.pump()
+}
+
+// fail answers the client with f, or cuts the response short when its head is gone already.
+func (x *Exchange) fail(f *failure) {
+	if x.headDone {
+		x.cancel(f)
+		return
+	}
+	c, w := x.c, x.w
+	keep := x.keepAlive && x.requestDone && !c.closeAfter && !w.draining
+	x.status = uint16(f.status)
+	x.sentBytes += int64(w.respondError(c, f.status, f.text, keep, x.method == h1.MethodHead))
+	if !keep {
+		c.closeAfter = true
+	}
+	x.end(f.reason, outcomeOf(f))
+}
+
+// cancel ends the Exchange without a proper end of the response: the client sees that it was cut.
+func (x *Exchange) cancel(f *failure) {
+	c := x.c
+	if x.status == 0 {
+		x.status = uint16(f.status)
+	}
+	if !c.broken {
+		if x.respFrame == frameUnchunk || x.respFrame == frameClose || x.tunnel {
+			// Only a reset tells the client that the end it sees is not one.
+			c.reset()
+		}
+		c.flush()
+	}
+	x.upClose = true
+	x.end(f.reason, outcomeOf(f))
+	if c.why == stats.ClosedByClient {
+		c.why = stats.ClosedOnError
+	}
+	c.shut()
+}
+
+func outcomeOf(f *failure) upstream.Outcome {
+	switch f {
+	case failUpstreamTimeout:
+		return upstream.ResponseTimeout
+	case failUpstreamReset:
+		return upstream.Truncated
+	case failMalformed:
+		return upstream.Malformed
+	}
+	return upstream.Canceled
+}
+
+// end gives everything back and counts the Exchange.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
+	c, w, u := x.c, x.w, x.u
+	now := w.loop.Now()
+	if x.endpoint != nil {
+		header := x.headTime
+		if header == 0 {
+			header = now
+		}
+		x.endpoint.Finished(now, header-x.chosen, outcome)
+	}
+	if u != nil {
+		x.u = nil
+		u.x = nil
+		if !x.respDone || !x.requestDone || x.upClose || u.broken || u.peerClosed || u.eof || u.in.len() > 0 || u.out.len() > 0 || !x.endpoint.Release(&u.Conn, now) {
+			u.discard()
+		}
+	}
+	if x.ran > 0 {
+		x.runDone()
+	}
+	e := &w.event
+	*e = stats.Event{
+		Method: uint8(x.method), Reason: reason, Status: x.status,
+		BytesIn: x.reqBytes, BytesOut: x.sentBytes, Duration: now - x.started,
+	}
+	if x.endpoint != nil {
+		e.Upstream, e.Connect = max(now-x.chosen, 1), x.connectTime
+		if x.headTime != 0 {
+			e.Header = x.headTime - x.chosen
+		}
+	}
+	var series *stats.Series
+	if x.policy != nil {
+		series = x.policy.series
+	}
+	w.shard.Record(series, e)
+	if w.server.logs != nil {
+		w.logExchange(x, e)
+	}
+	if x.pipe != nil {
+		w.putPipe(x.pipe)
+	}
+	c.served()
+	w.freeExchange(x)
+}
+
+// What the end of an Exchange that a Filter answered is counted as.
+const (
+	reasonFiltered = stats.Filtered
+	outcomeNone    = upstream.Canceled
+)

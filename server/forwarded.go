@@ -1,0 +1,101 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+)
+
+// forwarded is the first Filter of every chain: it tells the Backend who asked. What a client says of
+// itself in these fields is dropped, unless its connection comes from a trusted range; then
+// X-Forwarded-For is extended, and the others are kept where they are present.
+//
+// RFC 7239's Forwarded is dropped from clients that are not trusted, and never made.
+type forwarded struct{}
+
+const (
+	hasFor = 1 << iota
+	hasProto
+	hasHost
+	hasPort
+	hasRealIP
+	hasRequestID
+)
+
+// Request implements Filter.
+//
+// hot: runs per request; no alloc, no lock.
+func (forwarded) Request(x *Exchange) Verdict {
+	c, req, head := x.c, x.req, x.head
+	var have uint
+	var clientFor []byte
+	for i := range req.Fields {
+		f := &req.Fields[i]
+		var bit uint
+		switch f.ID {
+		case h1.FieldXForwardedFor:
+			bit = hasFor
+		case h1.FieldXForwardedProto:
+			bit = hasProto
+		case h1.FieldXForwardedHost:
+			bit = hasHost
+		case h1.FieldXForwardedPort:
+			bit = hasPort
+		case h1.FieldXRealIP:
+			bit = hasRealIP
+		case h1.FieldXRequestID:
+			bit = hasRequestID
+		case h1.FieldForwarded, h1.FieldXScheme, h1.FieldXForwardedScheme, h1.FieldXForwardedPrefix:
+			f.Hop = f.Hop || !c.trusted
+			continue
+		default:
+			continue
+		}
+		switch {
+		case !c.trusted:
+			f.Hop = true
+		case bit == hasFor:
+			// Several lines are one list (RFC 9110, 5.3).
+			if have&hasFor != 0 {
+				clientFor = append(append(clientFor[:len(clientFor):len(clientFor)], ", "...), f.Value.Of(head)...)
+			} else {
+				clientFor = f.Value.Of(head)
+			}
+			f.Hop = true
+			have |= hasFor
+		default:
+			have |= bit
+		}
+	}
+	dst := x.edits.add[:0]
+	dst = append(dst, "X-Forwarded-For: "...)
+	if len(clientFor) > 0 {
+		dst = append(dst, clientFor...)
+		dst = append(dst, ", "...)
+	}
+	from := len(dst)
+	dst = c.remote.Addr().AppendTo(dst)
+	to := len(dst)
+	dst = append(dst, '\r', '\n')
+	if have&hasRealIP == 0 {
+		dst = append(dst, "X-Real-IP: "...)
+		dst = append(dst, dst[from:to]...)
+		dst = append(dst, '\r', '\n')
+	}
+	if have&hasProto == 0 {
+		dst = append(dst, "X-Forwarded-Proto: http\r\n"...)
+	}
+	if have&hasHost == 0 && !req.Authority.Empty() {
+		dst = append(dst, "X-Forwarded-Host: "...)
+		dst = append(dst, req.Authority.Of(head)...)
+		dst = append(dst, '\r', '\n')
+	}
+	if have&hasPort == 0 {
+		dst = append(dst, c.listener.portField...)
+	}
+	if have&hasRequestID == 0 {
+		dst = append(dst, "X-Request-ID: "...)
+		dst = x.w.appendRequestID(dst)
+		dst = append(dst, '\r', '\n')
+	}
+	x.edits.add = dst
+	return Continue
+}

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+)
+
+// headRoom is what a forwarded head may need beyond the client's own and the filters' additions.
+const headRoom = 192
+
+// appendRequestHead appends the head that goes upstream: the client's, byte for byte and in its
+// order, less the fields that are hop-by-hop or dropped by a filter (Field.Hop), plus what filters
+// added. The target is forwarded as sent, in origin-form.
+//
+// hot: runs per request; no alloc, no lock.
+func appendRequestHead(dst []byte, x *Exchange, req *h1.Request, head []byte) []byte {
+	dst = append(dst, req.MethodSpan.Of(head)...)
+	dst = append(dst, ' ')
+	switch {
+	case req.Form == h1.OriginForm:
+		dst = append(dst, req.Target.Of(head)...)
+	case req.EmptyPath:
+		dst = append(dst, '/')
+		if !req.Query.Empty() {
+			dst = append(dst, '?')
+			dst = append(dst, req.Query.Of(head)...)
+		}
+	default:
+		dst = append(dst, head[req.Path.Off:req.Target.End]...)
+	}
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	// An absolute-form target's authority replaces Host (RFC 9112, 3.2.2), and so does upstream-vhost.
+	host := x.policy.upstreamHost
+	if host == nil && (req.Form == h1.AbsoluteForm || req.Minor == 0) {
+		host = req.Authority.Of(head)
+	}
+	if host != nil {
+		dst = append(dst, "Host: "...)
+		dst = append(dst, host...)
+		dst = append(dst, '\r', '\n')
+	}
+	dst = appendFields(dst, &req.Head, head, host != nil)
+	if req.Chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch {
+	case x.upgrade:
+		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
+		dst = append(dst, fieldValue(&req.Head, head, h1.FieldUpgrade)...)
+		dst = append(dst, '\r', '\n')
+	case req.TETrailers:
+		dst = append(dst, "Connection: te\r\nTE: trailers\r\n"...)
+	}
+	dst = append(dst, x.edits.add...)
+	return append(dst, '\r', '\n')
+}
+
+// appendFields appends the field lines that are not hop-by-hop, in runs: neighbours that stay are
+// copied together.
+//
+// hot: runs per request; no alloc, no lock.
+func appendFields(dst []byte, h *h1.Head, head []byte, dropHost bool) []byte {
+	end := uint32(h.HeadLen - 2)
+	if len(h.Fields) == 0 {
+		return dst
+	}
+	from := h.Fields[0].Name.Off
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if !f.Hop && !(dropHost && f.ID == h1.FieldHost) {
+			continue
+		}
+		if f.Name.Off > from {
+			dst = append(dst, head[from:f.Name.Off]...)
+		}
+		from = end
+		if i+1 < len(h.Fields) {
+			from = h.Fields[i+1].Name.Off
+		}
+	}
+	return append(dst, head[from:end]...)
+}
+
+func fieldValue(h *h1.Head, head []byte, id h1.FieldID) []byte {
+	for i := range h.Fields {
+		if h.Fields[i].ID == id {
+			return h.Fields[i].Value.Of(head)
+		}
+	}
+	return nil
+}
+
+// appendResponseHead appends the head that goes to the client.
+//
+// hot: runs per request; no alloc, no lock.
+func appendResponseHead(dst []byte, x *Exchange, resp *h1.Response, head []byte) []byte {
+	if resp.Minor == 1 {
+		dst = append(dst, head[:resp.Reason.End]...)
+		dst = append(dst, '\r', '\n')
+	} else {
+		dst = h1.AppendStatusLine(dst, int(resp.Code))
+	}
+	dated := false
+	for i := range resp.Fields {
+		if resp.Fields[i].ID == h1.FieldDate {
+			dated = true
+			break
+		}
+	}
+	dst = appendFields(dst, &resp.Head, head, false)
+	if !dated {
+		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
+		dst = append(dst, x.w.date()...)
+	}
+	dst = append(dst, x.edits.respAdd...)
+	switch x.respFrame {
+	case frameChunked, frameRechunk:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch {
+	case x.c.closeAfter:
+		dst = append(dst, "Connection: close\r\n"...)
+	case x.oldClient:
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return append(dst, '\r', '\n')
+}
+
+// appendInterimHead appends a 1xx head.
+func appendInterimHead(dst []byte, resp *h1.Response, head []byte) []byte {
+	dst = h1.AppendStatusLine(dst, int(resp.Code))
+	dst = appendFields(dst, &resp.Head, head, false)
+	return append(dst, '\r', '\n')
+}
+
+// appendSwitchHead appends a 101 head.
+func appendSwitchHead(dst []byte, resp *h1.Response, head []byte) []byte {
+	dst = h1.AppendStatusLine(dst, 101)
+	dst = appendFields(dst, &resp.Head, head, false)
+	dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
+	dst = append(dst, fieldValue(&resp.Head, head, h1.FieldUpgrade)...)
+	return append(dst, "\r\n\r\n"...)
+}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+)
+
+type addrPort = netip.AddrPort
+
+// backlog is the accept queue's length, bounded by net.core.somaxconn.
+const backlog = 65535
+
+// acceptBatch bounds how many connections one event takes, so that a flood of them does not starve
+// those that are open.
+const acceptBatch = 64
+
+// listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
+// and the kernel spreads connections over them.
+type listener struct {
+	w         *worker
+	src       loop.Source
+	addr      string
+	portField []byte // the X-Forwarded-Port line
+}
+
+// bind opens a listening socket. It is registered by its worker later, on the loop.
+func bind(addr string) (fd int, port int, err error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return -1, 0, fmt.Errorf("resolve listen address %q: %w", addr, err)
+	}
+	var sa syscall.Sockaddr
+	family := syscall.AF_INET6
+	switch ip4 := tcp.IP.To4(); {
+	case ip4 != nil:
+		family = syscall.AF_INET
+		sa = &syscall.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip4)}
+	case len(tcp.IP) == 0:
+		sa = &syscall.SockaddrInet6{Port: tcp.Port}
+	default:
+		sa = &syscall.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
+	}
+	fd, err = syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
+	if err == syscall.EAFNOSUPPORT && len(tcp.IP) == 0 {
+		// A kernel without IPv6: every address means every IPv4 address.
+		sa = &syscall.SockaddrInet4{Port: tcp.Port}
+		fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
+		family = syscall.AF_INET
+	}
+	if err != nil {
+		return -1, 0, fmt.Errorf("open socket for %q: %w", addr, err)
+	}
+	const reusePort = 15 // SO_REUSEPORT
+	setInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	setInt(fd, syscall.SOL_SOCKET, reusePort, 1)
+	// Accepted sockets inherit it.
+	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	if family == syscall.AF_INET6 {
+		v6only := 1
+		if len(tcp.IP) == 0 {
+			v6only = 0
+		}
+		setInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
+	}
+	if err := syscall.Bind(fd, sa); err != nil {
+		syscall.Close(fd)
+		return -1, 0, fmt.Errorf("bind %q: %w", addr, err)
+	}
+	if err := syscall.Listen(fd, backlog); err != nil {
+		syscall.Close(fd)
+		return -1, 0, fmt.Errorf("listen on %q: %w", addr, err)
+	}
+	port = tcp.Port
+	if bound, err := syscall.Getsockname(fd); err == nil {
+		switch b := bound.(type) {
+		case *syscall.SockaddrInet4:
+			port = b.Port
+		case *syscall.SockaddrInet6:
+			port = b.Port
+		}
+	}
+	return fd, port, nil
+}
+
+func newListener(w *worker, addr string, port int) *listener {
+	return &listener{w: w, addr: addr, portField: []byte("X-Forwarded-Port: " + strconv.Itoa(port) + "\r\n")}
+}
+
+// Ready implements loop.Handler: connections wait.
+func (l *listener) Ready(loop.Events) { l.accept(acceptBatch) }
+
+// accept takes up to most connections, and returns how many there were.
+func (l *listener) accept(most int) (taken int) {
+	w := l.w
+	for taken < most && l.src.Open() {
+		fd, remote, errno := accept(l.src.FD())
+		switch errno {
+		case 0:
+		case syscall.EINTR, syscall.ECONNABORTED:
+			continue
+		case syscall.EMFILE, syscall.ENFILE:
+			w.server.shedAccept(l.src.FD())
+			w.shard.ConnectionsRefused++
+			taken++
+			continue
+		default:
+			return taken
+		}
+		taken++
+		if !w.server.admit() {
+			w.shard.ConnectionsRefused++
+			loop.CloseFD(fd)
+			continue
+		}
+		if to := w.server.lighter(w); to != nil {
+			to.conns.Add(1)
+			w.shard.ConnectionsHandedOver++
+			peer := to.listenerFor(l.addr)
+			to.loop.Post(func() { to.open(fd, remote, peer) })
+			continue
+		}
+		w.conns.Add(1)
+		w.open(fd, remote, l)
+	}
+	return taken
+}
+
+func (w *worker) listenerFor(addr string) *listener {
+	for _, l := range w.server.templates[w.loop.ID()] {
+		if l.addr == addr {
+			return l
+		}
+	}
+	return nil
+}
+
+// stopAccepting empties the accept queue, because closing a listening socket resets what waits in it,
+// and then closes it.
+func (l *listener) stopAccepting() {
+	if !l.src.Open() {
+		return
+	}
+	const most = 1 << 16
+	l.accept(most)
+	l.w.loop.CloseSource(&l.src)
+}

@@ -1,0 +1,390 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	hertz "github.com/cloudwego/hertz/pkg/app/server"
+	hertzconfig "github.com/cloudwego/hertz/pkg/common/config"
+	"github.com/cloudwego/hertz/pkg/common/hlog"
+	"github.com/cloudwego/hertz/pkg/network"
+	"github.com/cloudwego/netpoll"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// Options are what New takes beside the configuration. The zero value is usable.
+type Options struct {
+	// Filters are added to every Route's chain, behind the forwarded-header rules.
+	Filters []Filter
+	// Middleware are Hertz handlers, added behind Filters; see HertzFilter.
+	Middleware []app.HandlerFunc
+}
+
+// Server is the data plane of one process. Make it with New, then Listen, then Run. Its methods are
+// safe for concurrent use. Must not be copied.
+type Server struct {
+	// Immutable after New:
+	store     *routing.Store
+	registry  *stats.Registry
+	log       *slog.Logger
+	workers   []*worker
+	templates [][]*listener // per loop, for connections that are handed over
+	engine    *hertz.Hertz
+	chain     *chain
+	logs      *accessLog // nil when off
+	parking   chan struct{}
+	ended     chan struct{}
+
+	// Atomic:
+	limit    atomic.Int64 // connections over all loops
+	draining atomic.Bool
+
+	// Guarded by mu:
+	mu       sync.Mutex
+	reserve  int // a spare descriptor, to accept and close with when there is no other
+	bound    []bound
+	stopOnce sync.Once
+}
+
+type bound struct {
+	loop, fd, port int
+	addr           string
+}
+
+// maxParked bounds the goroutines that run parked Exchanges' blocking work.
+const maxParked = 1024
+
+// New makes a Server that serves what store holds. Nothing is bound or started yet.
+func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*Server, error) {
+	set, err := newSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	threads := c.Threads
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	// One netpoll poller per loop. netpoll deals them out in turn, so each loop has its own.
+	if err := netpoll.Configure(netpoll.Config{PollerNum: threads, LoadBalance: netpoll.RoundRobin}); err != nil {
+		return nil, fmt.Errorf("configure netpoll: %w", err)
+	}
+	s := &Server{
+		store:    store,
+		registry: stats.NewRegistry(store.Load),
+		log:      log,
+		parking:  make(chan struct{}, maxParked),
+		ended:    make(chan struct{}),
+		reserve:  -1,
+	}
+	filters := append([]Filter{forwarded{}}, o.Filters...)
+	for _, h := range o.Middleware {
+		filters = append(filters, HertzFilter(h))
+	}
+	s.chain = compileChain(filters...)
+	set.plain = &attached{chain: s.chain}
+	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
+		return nil, err
+	}
+	s.setLimit(set.connections)
+	for id := range threads {
+		l, err := loop.New(id)
+		if err != nil {
+			return nil, fmt.Errorf("create loop %d: %w", id, err)
+		}
+		s.workers = append(s.workers, newWorker(s, l, set))
+	}
+	s.templates = make([][]*listener, threads)
+	hlog.SetLevel(hlog.LevelError)
+	s.engine = hertz.New(
+		hertz.WithTransport(func(*hertzconfig.Options) network.Transporter { return transporter{s} }),
+		hertz.WithDisablePrintRoute(true),
+	)
+	return s, nil
+}
+
+// setLimit bounds connections; 0 takes what the descriptor limit allows: a client and an upstream
+// connection each, and a reserve.
+func (s *Server) setLimit(n int64) {
+	if n <= 0 {
+		var r syscall.Rlimit
+		n = 1 << 19
+		if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) == nil && r.Cur < 1<<30 {
+			n = max((int64(r.Cur)-256)*2/3, 16)
+		}
+	}
+	s.limit.Store(n)
+}
+
+// Attach prepares a Route for this Server. Give it to routing.Builder.Attach.
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attach(r) }
+
+// OnPublish is to be called after each Publish: every loop gives up the connections to Endpoints that
+// left, without cutting an exchange.
+func (s *Server) OnPublish(*routing.Snapshot) {
+	for _, w := range s.workers {
+		w.loop.Post(func() {
+			if live := s.store.Load(); live != nil {
+				w.upstreams.Sweep(live.Backends)
+			}
+		})
+	}
+}
+
+// Collector returns the data plane's metrics.
+func (s *Server) Collector() prometheus.Collector { return s.registry.Collector() }
+
+// Listen binds every address for every loop. Connections queue from now on; Run serves them.
+func (s *Server) Listen(addrs []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, addr := range addrs {
+		at := addr
+		for id := range s.workers {
+			fd, port, err := bind(at)
+			if err != nil {
+				s.closeBoundLocked()
+				return err
+			}
+			s.bound = append(s.bound, bound{id, fd, port, addr})
+			if id == 0 {
+				at = withPort(addr, port)
+			}
+		}
+	}
+	s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	return nil
+}
+
+func (s *Server) closeBoundLocked() {
+	for _, b := range s.bound {
+		syscall.Close(b.fd)
+	}
+	s.bound = nil
+}
+
+// Ports returns the ports that Listen bound, one for each of its addresses.
+func (s *Server) Ports() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ports []int
+	for _, b := range s.bound {
+		if b.loop == 0 {
+			ports = append(ports, b.port)
+		}
+	}
+	return ports
+}
+
+// Run serves until Drain or Stop, on the Hertz engine with the loops as its transport.
+func (s *Server) Run() error {
+	s.mu.Lock()
+	for _, b := range s.bound {
+		w := s.workers[b.loop]
+		l := newListener(w, b.addr, b.port)
+		s.templates[b.loop] = append(s.templates[b.loop], l)
+		fd := b.fd
+		w.loop.Post(func() {
+			if err := w.loop.RegisterListener(&l.src, fd, l); err != nil {
+				s.log.Error("register listener", "addr", l.addr, "err", err)
+				return
+			}
+			w.listeners = append(w.listeners, l)
+		})
+	}
+	s.mu.Unlock()
+	if err := s.engine.Engine.Run(); err != nil {
+		return fmt.Errorf("run engine: %w", err)
+	}
+	if s.logs != nil {
+		s.logs.close()
+	}
+	return nil
+}
+
+// Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
+func (s *Server) Reload(c *config.Config) error {
+	set, err := newSettings(c)
+	if err != nil {
+		return err
+	}
+	set.plain = &attached{chain: s.chain}
+	s.setLimit(set.connections)
+	for _, w := range s.workers {
+		w.loop.Post(func() { w.set = set })
+	}
+	if s.logs != nil {
+		s.logs.reopen()
+	}
+	return nil
+}
+
+// Drain stops accepting, lets what is in flight finish, and ends Run. It returns nil when everything
+// finished, and ctx's error when the rest was cut.
+func (s *Server) Drain(ctx context.Context) error {
+	err := s.drain(ctx)
+	s.stop()
+	<-s.ended
+	return err
+}
+
+// idleGrace is how long a connection that has no request under way stays open in a drain: its client
+// may be sending one at this very moment, and it will be answered, with Connection: close.
+const idleGrace = 2 * time.Second
+
+func (s *Server) drain(ctx context.Context) error {
+	s.draining.Store(true)
+	for _, w := range s.workers {
+		w.loop.Post(w.startDrain)
+	}
+	begun := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	swept := false
+	for {
+		open := int64(0)
+		for _, w := range s.workers {
+			open += w.conns.Load()
+		}
+		if open == 0 {
+			return nil
+		}
+		if !swept && time.Since(begun) > idleGrace {
+			swept = true
+			for _, w := range s.workers {
+				w.loop.Post(w.closeIdle)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("cut %d connections", open), ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// startDrain runs on the loop.
+func (w *worker) startDrain() {
+	w.draining = true
+	for _, l := range w.listeners {
+		l.stopAccepting()
+	}
+	w.listeners = nil
+}
+
+// closeIdle runs on the loop: connections between requests have had their grace.
+func (w *worker) closeIdle() {
+	for c := w.downs.next; c != &w.downs; {
+		next := c.next
+		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
+			c.why = stats.ClosedDraining
+			c.shut()
+		}
+		c = next
+	}
+}
+
+// stop ends every loop, after cutting what is left.
+func (s *Server) stop() {
+	s.stopOnce.Do(func() {
+		for _, w := range s.workers {
+			w.loop.Post(w.cut)
+			w.loop.Close()
+		}
+		s.mu.Lock()
+		if s.reserve >= 0 {
+			syscall.Close(s.reserve)
+			s.reserve = -1
+		}
+		s.mu.Unlock()
+	})
+}
+
+// cut runs on the loop: it ends everything.
+func (w *worker) cut() {
+	for _, l := range w.listeners {
+		w.loop.CloseSource(&l.src)
+	}
+	for c := w.downs.next; c != &w.downs; {
+		next := c.next
+		c.why = stats.ClosedDraining
+		if c.x != nil {
+			c.x.cancel(failDraining)
+		}
+		c.shut()
+		c = next
+	}
+	w.upstreams.Sweep(nil)
+	for _, p := range w.pipes {
+		loop.CloseFD(p.r)
+		loop.CloseFD(p.w)
+	}
+	w.pipes = nil
+	w.flushLog()
+}
+
+// admit reports whether another connection may be opened.
+func (s *Server) admit() bool {
+	open := int64(0)
+	for _, w := range s.workers {
+		open += w.conns.Load()
+	}
+	return open < s.limit.Load()
+}
+
+// lighter returns the worker that should take a new connection of w's instead of w, or nil. The
+// kernel spreads connections by hash, unevenly when they are few; one that is clearly behind gets
+// them handed over.
+func (s *Server) lighter(w *worker) *worker {
+	if len(s.workers) == 1 {
+		return nil
+	}
+	least := w
+	for _, o := range s.workers {
+		if o.conns.Load() < least.conns.Load() {
+			least = o
+		}
+	}
+	if mine := w.conns.Load(); mine > least.conns.Load()+1+mine/16 {
+		return least
+	}
+	return nil
+}
+
+// shedAccept takes a connection with the spare descriptor and closes it, when no other descriptor is
+// left: it would wait in the queue otherwise, and its event come again and again.
+func (s *Server) shedAccept(listenFD int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reserve < 0 {
+		return
+	}
+	syscall.Close(s.reserve)
+	if fd, _, errno := accept(listenFD); errno == 0 {
+		syscall.Close(fd)
+	}
+	s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+}
+
+// withPort replaces port 0 by the one that the first loop was given, for the others to share.
+func withPort(addr string, port int) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}

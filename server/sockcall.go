@@ -1,0 +1,49 @@
+package server
+
+import (
+	"net/netip"
+	"syscall"
+	"unsafe"
+)
+
+// socket opens a non-blocking TCP socket with Nagle's algorithm off: what the gateway writes is
+// already as large as it gets.
+func (s *sockaddr) socket() (fd int, errno syscall.Errno) {
+	r, _, e := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(s.family), syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
+	if e != 0 {
+		return -1, e
+	}
+	setInt(int(r), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	return int(r), 0
+}
+
+func (s *sockaddr) connect(fd int) syscall.Errno {
+	for {
+		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
+		if e != syscall.EINTR {
+			return e
+		}
+	}
+}
+
+func setInt(fd, level, name, value int) {
+	v := int32(value)
+	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(&v)), 4, 0)
+}
+
+// accept takes one connection off a listening socket, non-blocking.
+func accept(fd int) (conn int, remote netip.AddrPort, errno syscall.Errno) {
+	var raw [28]byte
+	length := uint32(len(raw))
+	r, _, e := syscall.RawSyscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&length)), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)
+	if e != 0 {
+		return -1, netip.AddrPort{}, e
+	}
+	port := uint16(raw[2])<<8 | uint16(raw[3])
+	if raw[0] == syscall.AF_INET {
+		remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte(raw[4:8])), port)
+	} else {
+		remote = netip.AddrPortFrom(netip.AddrFrom16([16]byte(raw[8:24])).Unmap(), port)
+	}
+	return int(r), remote, 0
+}

@@ -1,0 +1,45 @@
+package server
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cloudwego/hertz/pkg/network"
+)
+
+// transporter is the data plane in the place where Hertz keeps its network library: the engine's Run
+// serves the loops, and its Shutdown drains them. Hertz's own HTTP/1 codec never sees a byte of a
+// client; its handlers come in as Filters, see HertzFilter.
+type transporter struct{ s *Server }
+
+var _ network.Transporter = transporter{}
+
+// ListenAndServe runs every loop on its netpoll poller, until all have ended.
+func (t transporter) ListenAndServe(network.OnData) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, len(t.s.workers))
+	for _, w := range t.s.workers {
+		wg.Go(func() {
+			if err := w.loop.Serve(); err != nil {
+				errs <- err
+			}
+		})
+	}
+	wg.Wait()
+	close(t.s.ended)
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+// Shutdown drains until ctx ends.
+func (t transporter) Shutdown(ctx context.Context) error { return t.s.drain(ctx) }
+
+// Close ends every loop at once.
+func (t transporter) Close() error {
+	t.s.stop()
+	return nil
+}

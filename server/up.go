@@ -1,0 +1,119 @@
+package server
+
+import (
+	"net/netip"
+	"syscall"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/upstream"
+)
+
+// upConn is a connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or
+// its Endpoint's pool.
+type upConn struct {
+	sock
+	upstream.Conn
+	x          *Exchange // nil while idle
+	connecting bool
+}
+
+// Ready implements loop.Handler.
+func (u *upConn) Ready(ev loop.Events) {
+	u.note(ev)
+	if u.connecting {
+		u.connected()
+		return
+	}
+	if ev&loop.Closed != 0 {
+		// The rest can still be read; writing cannot succeed.
+		u.readable, u.peerClosed = true, true
+	}
+	if x := u.x; x != nil {
+		x.c.pump()
+		return
+	}
+	if ev&(loop.Readable|loop.ReadClosed|loop.Closed|loop.Failed) != 0 {
+		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
+		// the next one.
+		if ev&(loop.ReadClosed|loop.Closed) != 0 {
+			u.Endpoint.PeerClosed(&u.Conn, u.w.loop.Now())
+		}
+		u.discard()
+	}
+}
+
+// connected ends the connect, either way.
+func (u *upConn) connected() {
+	if !u.writable && !u.broken && !u.peerClosed {
+		return
+	}
+	u.connecting = false
+	x := u.x
+	if code, err := syscall.GetsockoptInt(u.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+		x.attemptFailed(failConnect, upstream.ConnectFailed)
+	} else {
+		x.send()
+	}
+	x.c.pump()
+}
+
+// discard closes u and takes it out of its pool.
+func (u *upConn) discard() {
+	u.Endpoint.Remove(&u.Conn)
+	u.close()
+	u.w.freeUp(u)
+}
+
+// dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
+func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
+	sa, ok := ep.Attachment.(*sockaddr)
+	if !ok {
+		sa = newSockaddr(ep.Addr)
+		ep.Attachment = sa
+	}
+	fd, errno := sa.socket()
+	if errno != 0 {
+		return nil
+	}
+	errno = sa.connect(fd)
+	if errno != 0 && errno != syscall.EINPROGRESS {
+		loop.CloseFD(fd)
+		return nil
+	}
+	u := w.newUp()
+	u.connecting = errno != 0
+	u.writable = errno == 0
+	if err := w.loop.Register(&u.src, fd, u); err != nil {
+		w.freeUp(u)
+		return nil
+	}
+	u.x = x
+	ep.Add(&u.Conn)
+	w.shard.UpstreamConnects++
+	return u
+}
+
+// sockaddr is an Endpoint's address as the kernel wants it, made once per Endpoint and loop.
+type sockaddr struct {
+	raw    [28]byte
+	length uintptr
+	family int
+}
+
+func newSockaddr(a netip.AddrPort) *sockaddr {
+	s := &sockaddr{}
+	port := a.Port()
+	s.raw[2], s.raw[3] = byte(port>>8), byte(port)
+	if ip := a.Addr().Unmap(); ip.Is4() {
+		s.family, s.length = syscall.AF_INET, syscall.SizeofSockaddrInet4
+		b := ip.As4()
+		copy(s.raw[4:], b[:])
+	} else {
+		s.family, s.length = syscall.AF_INET6, syscall.SizeofSockaddrInet6
+		b := ip.As16()
+		copy(s.raw[8:], b[:])
+	}
+	// sa_family is in the machine's order; all that Linux Go runs this on are little-endian here.
+	s.raw[0], s.raw[1] = byte(s.family), 0
+	return s
+}

@@ -1,0 +1,308 @@
+package server
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
+)
+
+// scratchSize is the largest single read. 64 KiB is what one splice-less 1 MiB body costs the fewest
+// cycles with here, and bounds what waits for a slow peer.
+const scratchSize = 64 << 10
+
+// worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
+// loops read to balance new connections.
+type worker struct {
+	// Immutable after newWorker:
+	server    *Server
+	loop      *loop.Loop
+	shard     *stats.Shard
+	upstreams *upstream.Set
+
+	// Owned by the loop:
+	set       *settings // replaced as a whole by a reload
+	listeners []*listener
+	downs     downConn // head of the list of all connections
+	buffers   bufferPool
+	pipes     []*pipe
+	freeX     []*Exchange
+	freeC     []*downConn
+	freeU     []*upConn
+	dead      []*downConn // closed in this batch, to be reused in the next
+	random    *rand.ChaCha8
+	draining  bool
+	janitor   janitor
+	event     stats.Event
+	log       logBuffer
+
+	// Scratch, valid for one call:
+	req         h1.Request
+	resp        h1.Response
+	scratch     []byte
+	out         []byte
+	chunk       []byte
+	hostScratch [256]byte
+	pathScratch []byte
+	dateLine    []byte
+	dateUntil   int64
+
+	// Atomic, read by other loops:
+	conns atomic.Int64
+}
+
+func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
+	w := &worker{
+		server:      s,
+		loop:        l,
+		set:         set,
+		scratch:     make([]byte, scratchSize),
+		out:         make([]byte, 0, scratchSize),
+		chunk:       make([]byte, 0, scratchSize),
+		pathScratch: make([]byte, 0, h1.DefaultMaxTarget),
+	}
+	var seed [32]byte
+	for i := range seed {
+		seed[i] = byte(rand.Uint32())
+	}
+	w.random = rand.NewChaCha8(seed)
+	w.downs.next, w.downs.prev = &w.downs, &w.downs
+	o := set.upstream
+	o.Seed = rand.Uint64()
+	o.Live = s.store.Load
+	w.upstreams = upstream.NewSet(o)
+	w.upstreams.Discard = func(c *upstream.Conn) {
+		u := c.Owner.(*upConn)
+		u.close()
+		w.freeUp(u)
+	}
+	w.shard = s.registry.NewShard(l.Post, w.sample)
+	w.janitor.start(w)
+	return w
+}
+
+// sample fills the gauges at scrape time.
+func (w *worker) sample(c *stats.Counters) {
+	c.LoopBatches, c.LoopEvents = w.loop.Batches()
+	c.Timers = uint64(w.loop.Timers())
+	var idle, active, ejections uint64
+	w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
+		idle += uint64(s.Idle)
+		active += uint64(s.Conns - s.Idle)
+		ejections += s.Ejections
+	})
+	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections = idle, active, ejections
+}
+
+// keepFree bounds each list of free structs.
+const keepFree = 1024
+
+// newExchange starts an Exchange for the request in w.req.
+//
+// hot: runs per request; no alloc, no lock.
+func (w *worker) newExchange(c *downConn) *Exchange {
+	var x *Exchange
+	if n := len(w.freeX); n > 0 {
+		x = w.freeX[n-1]
+		w.freeX = w.freeX[:n-1]
+	} else {
+		x = &Exchange{w: w}
+		x.timer.OnExpire = x
+	}
+	req := &w.req
+	x.c = c
+	x.method = req.Method
+	x.oldClient = req.Minor == 0
+	x.keepAlive = req.KeepAlive
+	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
+	x.started = w.loop.Now()
+	x.reqBytes = int64(req.HeadLen)
+	switch {
+	case req.Chunked:
+		x.reqFraming = frameChunked
+		x.reqChunks.Reset()
+	case req.ContentLength > 0:
+		x.reqFraming, x.reqLeft = frameLength, req.ContentLength
+	default:
+		x.reqFraming = frameNone
+	}
+	w.shard.ExchangesStarted++
+	return x
+}
+
+// freeExchange makes x ready for another request. Its timer may stay in the wheel, stopped.
+//
+// hot: runs per request; no alloc, no lock.
+func (w *worker) freeExchange(x *Exchange) {
+	x.timer.Stop()
+	w.buffers.put(x.request)
+	if len(w.freeX) >= keepFree {
+		w.loop.Unlink(&x.timer)
+		x.serial++
+		x.parked = false
+		x.c = nil
+		return
+	}
+	*x = Exchange{
+		w:      w,
+		timer:  x.timer,
+		serial: x.serial + 1,
+		edits:  edits{add: x.edits.add[:0], respAdd: x.edits.respAdd[:0]},
+		logged: x.logged.reset(),
+	}
+	w.freeX = append(w.freeX, x)
+}
+
+func (w *worker) newUp() *upConn {
+	if n := len(w.freeU); n > 0 {
+		u := w.freeU[n-1]
+		w.freeU = w.freeU[:n-1]
+		return u
+	}
+	u := &upConn{}
+	u.w = w
+	u.Owner = u
+	return u
+}
+
+// freeUp takes u back. Its events of this batch are void, because its Source is closed.
+func (w *worker) freeUp(u *upConn) {
+	if len(w.freeU) >= keepFree {
+		return
+	}
+	*u = upConn{}
+	u.w = w
+	u.Owner = u
+	w.freeU = append(w.freeU, u)
+}
+
+// open takes over an accepted descriptor.
+func (w *worker) open(fd int, remote addrPort, ln *listener) {
+	var c *downConn
+	if n := len(w.freeC); n > 0 {
+		c = w.freeC[n-1]
+		w.freeC = w.freeC[:n-1]
+	} else {
+		c = &downConn{}
+	}
+	*c = downConn{sock: sock{w: w}, remote: remote, listener: ln}
+	c.timer.OnExpire = c
+	w.loop.Assign(&c.src, fd, c)
+	c.trusted = w.set.trusts(remote.Addr())
+	c.next, c.prev = w.downs.next, &w.downs
+	c.next.prev, w.downs.next = c, c
+	w.shard.ConnectionsAccepted++
+	// Most clients have sent their request by now, so it is read before events are asked for: an
+	// event for bytes that are already read would cost a read that finds nothing.
+	c.readable, c.writable = true, true
+	c.pump()
+	if c.phase != phaseClosed {
+		if err := w.loop.Watch(&c.src); err != nil {
+			c.broken = true
+			c.pump()
+		}
+	}
+}
+
+// forget takes a closed connection out of the list. It is reused only after this batch, because
+// whoever called may still look at it.
+func (w *worker) forget(c *downConn) {
+	c.next.prev, c.prev.next = c.prev, c.next
+	c.next, c.prev = nil, nil
+	w.conns.Add(-1)
+	w.shard.ConnectionsClosed[c.why]++
+	if len(w.freeC)+len(w.dead) < keepFree {
+		w.dead = append(w.dead, c)
+		if len(w.dead) == 1 {
+			w.loop.Again((*reaper)(w))
+		}
+	}
+}
+
+// reaper frees the connections that closed in the batch before.
+type reaper worker
+
+func (r *reaper) Ready(loop.Events) {
+	w := (*worker)(r)
+	w.freeC = append(w.freeC, w.dead...)
+	clear(w.dead)
+	w.dead = w.dead[:0]
+}
+
+// respondError sends an answer of the gateway's own and returns its length.
+func (w *worker) respondError(c *downConn, status int, text string, keepAlive, head bool) int {
+	if !keepAlive {
+		c.unread = true
+	}
+	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.date(), keepAlive, head)
+	c.write(w.out)
+	return len(w.out)
+}
+
+// recordRefused counts a request whose head was refused before it became an Exchange.
+func (w *worker) recordRefused(status int, reason stats.Reason) {
+	w.shard.ExchangesStarted++
+	w.event = stats.Event{Reason: reason, Status: uint16(status)}
+	w.shard.Record(nil, &w.event)
+}
+
+// date returns the Date field line, made once a second.
+//
+// hot: runs per response without Date; no alloc, no lock.
+func (w *worker) date() []byte {
+	if now := w.loop.Now(); now >= w.dateUntil {
+		t := time.Now()
+		w.dateLine = append(w.dateLine[:0], "Date: "...)
+		w.dateLine = t.UTC().AppendFormat(w.dateLine, "Mon, 02 Jan 2006 15:04:05 GMT")
+		w.dateLine = append(w.dateLine, '\r', '\n')
+		w.dateUntil = now + 1e9 - int64(t.Nanosecond())
+	}
+	return w.dateLine
+}
+
+// appendRequestID appends 32 hexadecimal digits from a generator that clients cannot predict.
+//
+// hot: runs per request; no alloc, no lock.
+func (w *worker) appendRequestID(dst []byte) []byte {
+	var raw [16]byte
+	a, b := w.random.Uint64(), w.random.Uint64()
+	for i := range 8 {
+		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
+	}
+	return hex.AppendEncode(dst, raw[:])
+}
+
+// janitor looks after idle upstream connections.
+type janitor struct {
+	w     *worker
+	timer loop.Timer
+}
+
+func (j *janitor) start(w *worker) {
+	j.w = w
+	j.timer.OnExpire = j
+	w.loop.Set(&j.timer, w.loop.Now()+janitorPeriod)
+}
+
+// janitorPeriod is how often idle upstream connections are looked through, and janitorWork how many
+// are at a time.
+const (
+	janitorPeriod = int64(1e9)
+	janitorWork   = 256
+)
+
+// Expired implements loop.Expirer.
+func (j *janitor) Expired(_ *loop.Timer, now int64) {
+	next := j.w.upstreams.Expire(now, janitorWork)
+	if next == 0 || next > now+janitorPeriod {
+		next = now + janitorPeriod
+	}
+	j.w.flushLog()
+	j.w.loop.Set(&j.timer, next)
+}

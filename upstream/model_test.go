@@ -21,7 +21,7 @@ type model struct {
 
 // TestModel runs random operations on a Set and on the model, and compares them after each.
 func TestModel(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(20) {
 		runModel(t, seed, 3000)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

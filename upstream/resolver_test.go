@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,13 @@ func (s *script) lookup(context.Context, string) (finding, finding) {
 	defer s.mu.Unlock()
 	s.lookups = append(s.lookups, time.Since(s.start))
 	return s.v4, s.v6
+}
+
+// times returns when lookups were made, since the start.
+func (s *script) times() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.lookups)
 }
 
 // scriptedResolver returns a Resolver on a script, and what a watch of it has heard.
@@ -93,12 +101,12 @@ func TestResolverHonoursTTL(t *testing.T) {
 		h.is(t, "[192.0.2.1:80 192.0.2.2:80]", "[192.0.2.3:80]", "[]")
 
 		stop()
-		n := len(s.lookups)
-		if want := []time.Duration{0, 10e9, 20e9, 30e9, 50e9, 55e9, 60e9}; !slices.Equal(s.lookups, want) {
-			t.Errorf("lookups at %v, want %v", s.lookups, want)
+		n := len(s.times())
+		if want := []time.Duration{0, 10e9, 20e9, 30e9, 50e9, 55e9, 60e9}; !slices.Equal(s.times(), want) {
+			t.Errorf("lookups at %v, want %v", s.times(), want)
 		}
 		time.Sleep(time.Hour)
-		if len(s.lookups) != n || len(r.names) != 0 {
+		if len(s.times()) != n || len(r.names) != 0 {
 			t.Error("looked up after the last watch stopped")
 		}
 	})
@@ -108,8 +116,8 @@ func TestResolverServesStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()
 		s.set(found(10*time.Second, 1))
-		failures := 0
-		r, h := scriptedResolver(s, ResolverOptions{StaleLimit: 5 * time.Minute, Failed: func(string, error) { failures++ }})
+		var failures atomic.Int32
+		r, h := scriptedResolver(s, ResolverOptions{StaleLimit: 5 * time.Minute, Failed: func(string, error) { failures.Add(1) }})
 		defer r.Close()
 		r.Watch("example.com", 80, h.hear)
 		h.is(t, "[192.0.2.1:80]")
@@ -118,11 +126,12 @@ func TestResolverServesStale(t *testing.T) {
 		time.Sleep(10*time.Second + 5*time.Minute - time.Second)
 		h.is(t, "[192.0.2.1:80]")
 		// 10 s, then after 1, 2, 4, 8, 16, 30, 30 ... seconds.
-		if want := []time.Duration{0, 10e9, 11e9, 13e9, 17e9, 25e9, 41e9, 71e9, 101e9}; !slices.Equal(s.lookups[:9], want) {
-			t.Errorf("lookups at %v, want %v", s.lookups[:9], want)
+		times := s.times()
+		if want := []time.Duration{0, 10e9, 11e9, 13e9, 17e9, 25e9, 41e9, 71e9, 101e9}; !slices.Equal(times[:9], want) {
+			t.Errorf("lookups at %v, want %v", times[:9], want)
 		}
-		if failures != len(s.lookups)-1 {
-			t.Errorf("told of %d failures of %d lookups", failures, len(s.lookups))
+		if n := int(failures.Load()); n != len(times)-1 {
+			t.Errorf("told of %d failures of %d lookups", n, len(times))
 		}
 		time.Sleep(time.Minute)
 		h.is(t, "[192.0.2.1:80]", "[]")
@@ -177,8 +186,8 @@ func TestResolverSharesLookups(t *testing.T) {
 		first.is(t, "[192.0.2.1:80]")
 		second.is(t, "[192.0.2.1:443]")
 		third.is(t, "[192.0.2.1:8080]")
-		if len(s.lookups) != 1 {
-			t.Errorf("%d lookups", len(s.lookups))
+		if len(s.times()) != 1 {
+			t.Errorf("%d lookups", len(s.times()))
 		}
 		stop()
 		stop()

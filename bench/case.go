@@ -47,20 +47,24 @@ var cases = []Case{
 	{ID: "two64", Title: "small response, 64 connections, two threads, unpinned", Kind: kindLoad, Path: "/", Conns: 64, Threads: 2},
 }
 
-// selectCases resolves a comma-separated list of IDs; "all" is every case.
+// selectCases resolves a comma-separated list of IDs; "all" is every case. The order is always that of the
+// table: later cases build on what earlier ones found.
 func selectCases(list string) ([]Case, error) {
 	if list == "all" {
 		return cases, nil
 	}
-	var out []Case
-next:
+	wanted := map[string]bool{}
 	for id := range strings.SplitSeq(list, ",") {
-		for _, c := range cases {
-			if c.ID == strings.TrimSpace(id) {
-				out = append(out, c)
-				continue next
-			}
+		wanted[strings.TrimSpace(id)] = true
+	}
+	var out []Case
+	for _, c := range cases {
+		if wanted[c.ID] {
+			out = append(out, c)
+			delete(wanted, c.ID)
 		}
+	}
+	for id := range wanted {
 		return nil, fmt.Errorf("select case %q: no such case; there are %s", id, strings.Join(caseIDs(), ", "))
 	}
 	return out, nil

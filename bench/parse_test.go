@@ -69,7 +69,7 @@ func TestCheckForwarded(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	got, err := selectCases("newconn, small64")
-	if err != nil || len(got) != 2 || got[0].ID != "newconn" {
+	if err != nil || len(got) != 2 || got[0].ID != "small64" {
 		t.Errorf("selectCases = %v, %v", got, err)
 	}
 	if _, err := selectCases("small65"); err == nil {

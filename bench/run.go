@@ -108,11 +108,12 @@ func (r *Runner) contenders(c Case) []Peer {
 func describe(s Sample) string {
 	switch {
 	case s.Invalid != "":
-		return "INVALID: " + s.Invalid
+		return fmt.Sprintf("INVALID: %s  (%.1f%% foreign)", s.Invalid, 100*s.Foreign)
 	case s.MemoryPerConn != 0:
 		return fmt.Sprintf("%8.0f bytes/connection  %6.1f MiB", s.MemoryPerConn, float64(s.Memory)/(1<<20))
 	case s.Rate != 0:
-		return fmt.Sprintf("%8.2f us/request  p50 %.0f  p99 %.0f  p99.9 %.0f us at %.0f/s", s.CPUPerRequest, s.Latency.P50, s.Latency.P99, s.Latency.P999, s.Rate)
+		return fmt.Sprintf("%8.2f us/request  p50 %.0f  p99 %.0f  p99.9 %.0f us at %.0f/s  %4.1f%% foreign",
+			s.CPUPerRequest, s.Latency.P50, s.Latency.P99, s.Latency.P999, s.Rate, 100*s.Foreign)
 	}
 	return fmt.Sprintf("%8.2f us/request  %8.0f/s  %6.1f MiB  %4.1f%% foreign", s.CPUPerRequest, s.RPS, float64(s.Memory)/(1<<20), 100*s.Foreign)
 }

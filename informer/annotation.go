@@ -1,0 +1,231 @@
+package informer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// Prefixes of the annotations we read. The same key under ours wins over ingress-nginx's.
+const (
+	ownPrefix   = "sluice-gateway.io/"
+	nginxPrefix = "nginx.ingress.kubernetes.io/"
+)
+
+// scope says what an annotation's value applies to.
+type scope string
+
+const (
+	scopeRoute   scope = "route"   // the Routes of the object
+	scopeBackend scope = "backend" // the Backends of the object
+	scopeObject  scope = "object"  // whether and how the object is served at all
+)
+
+// settings is what the annotations of one Ingress say.
+type settings struct {
+	policy   routing.Policy
+	balance  routing.Balance
+	protocol routing.Protocol
+	// protocolSet is true when backend-protocol decides, and Service appProtocol does not.
+	protocolSet bool
+	// unspoken is a backend-protocol that no routing.Protocol stands for.
+	unspoken string
+	// closed is the reason why every Route of the object answers 503; "" = it does not.
+	closed string
+	// canary is true when the object is a variant of another one.
+	canary bool
+}
+
+// annotation is one row of the table that the parser and ANNOTATIONS.md read.
+type annotation struct {
+	// key follows a prefix; a trailing "*" stands for anything.
+	key   string
+	scope scope
+	typ   string
+	def   string
+	// ownOnly is true for keys that ingress-nginx does not have.
+	ownOnly bool
+	// set validates value and puts it into s. An error leaves the default, and is a Rejection.
+	set func(s *settings, key, value string) error
+	doc string
+}
+
+var annotations = []annotation{
+	{"allowlist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
+	{"auth-*", scopeObject, "", "", false, failClosed, docClosed},
+	{"backend-protocol", scopeBackend, "HTTP, HTTPS, H2C, GRPC or GRPCS", "HTTP", false, setProtocol,
+		"What the Backends speak; in any case. Wins over the Service's appProtocol. " +
+			"Until TLS and HTTP/2 Backends are supported, anything but HTTP answers 503."},
+	{"canary", scopeObject, "true or false", "false", false, setCanary,
+		"Marks the object as a variant of another. Variants are not supported yet: the Routes of a canary are left out, and the main object serves all requests."},
+	{"denylist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
+	{"load-balance", scopeBackend, "round_robin, ewma or least_conn", "round_robin", false, setBalance,
+		"How a Backend's Endpoint is picked."},
+	{"proxy-body-size", scopeRoute, "bytes, with b, k, m or g", "the gateway's", false, setBodySize,
+		"Largest request body; larger ones are answered 413. 0 = unlimited."},
+	{"proxy-connect-timeout", scopeRoute, "seconds", "the gateway's", false,
+		setSeconds(func(p *routing.Policy) *int64 { return &p.ConnectTimeout }),
+		"Longest wait for a connection to an Endpoint."},
+	{"proxy-read-timeout", scopeRoute, "seconds", "the gateway's", false,
+		setSeconds(func(p *routing.Policy) *int64 { return &p.ReadTimeout }),
+		"Longest wait between two reads from an Endpoint."},
+	{"proxy-send-timeout", scopeRoute, "seconds", "the gateway's", false,
+		setSeconds(func(p *routing.Policy) *int64 { return &p.SendTimeout }),
+		"Longest wait between two writes to an Endpoint."},
+	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
+		"Longest time for a whole exchange."},
+	{"upstream-vhost", scopeRoute, "host, or host:port", "the client's", false, setUpstreamHost,
+		"Replaces the Host header sent to the Backend. Variables are not supported."},
+	{"whitelist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
+}
+
+const docClosed = "Access control that is not supported yet: the Routes of the object answer 503, because serving them without it would open a door."
+
+// annotationFor returns the row of a key without prefix, or nil.
+func annotationFor(key string, own bool) *annotation {
+	for i := range annotations {
+		a := &annotations[i]
+		if a.ownOnly && !own {
+			continue
+		}
+		stem, any := strings.CutSuffix(a.key, "*")
+		if key == a.key || any && strings.HasPrefix(key, stem) {
+			return a
+		}
+	}
+	return nil
+}
+
+// parseAnnotations reads those under our prefixes and calls reject for each that cannot be kept.
+func parseAnnotations(all map[string]string, reject func(field, value, reason string)) (s settings) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		key, own := strings.CutPrefix(name, ownPrefix)
+		if !own {
+			var nginx bool
+			if key, nginx = strings.CutPrefix(name, nginxPrefix); !nginx {
+				continue
+			}
+			if _, shadowed := all[ownPrefix+key]; shadowed {
+				continue
+			}
+		}
+		value := all[name]
+		row := annotationFor(key, own)
+		if row == nil {
+			reject(annotationField(name), value, "no such annotation is supported; it has no effect")
+			continue
+		}
+		if err := row.set(&s, key, value); err != nil {
+			reject(annotationField(name), value, err.Error())
+		}
+	}
+	return s
+}
+
+func annotationField(name string) string { return "metadata.annotations[" + name + "]" }
+
+func failClosed(s *settings, key, _ string) error {
+	s.closed = "access control by annotation is not supported yet; every path of the object answers 503 rather than being open"
+	return errors.New(s.closed)
+}
+
+func setProtocol(s *settings, _, value string) error {
+	upper := strings.ToUpper(value)
+	for p := routing.HTTP; p <= routing.GRPCS; p++ {
+		if upper == p.String() {
+			s.protocol, s.protocolSet = p, true
+			return nil
+		}
+	}
+	if upper == "FCGI" || upper == "AUTO_HTTP" {
+		s.unspoken = upper
+		return nil
+	}
+	return errors.New("want HTTP, HTTPS, H2C, GRPC or GRPCS; HTTP is assumed")
+}
+
+func setCanary(s *settings, _, value string) error {
+	on, err := strconv.ParseBool(value)
+	switch {
+	case err != nil:
+		return errors.New("want true or false; false is assumed")
+	case on:
+		s.canary = true
+		return errors.New("canaries are not supported yet; the paths of this object are left out, and the main object serves all requests")
+	}
+	return nil
+}
+
+func setBalance(s *settings, _, value string) error {
+	for b := routing.RoundRobin; b <= routing.LeastConnections; b++ {
+		if value == b.String() {
+			s.balance = b
+			return nil
+		}
+	}
+	return errors.New("want round_robin, ewma or least_conn; round_robin is assumed")
+}
+
+func setBodySize(s *settings, _, value string) error {
+	digits := strings.TrimRight(value, "bBkKmMgG")
+	shift := 0
+	switch strings.ToLower(value[len(digits):]) {
+	case "", "b":
+	case "k":
+		shift = 10
+	case "m":
+		shift = 20
+	case "g":
+		shift = 30
+	default:
+		digits = ""
+	}
+	n, err := strconv.ParseUint(digits, 10, 63-shift)
+	if err != nil {
+		return errors.New("want digits and optionally b, k, m or g; the gateway's default is used")
+	}
+	if s.policy.MaxBodyBytes = int64(n << shift); n == 0 {
+		s.policy.MaxBodyBytes = -1
+	}
+	return nil
+}
+
+// maxTimeout keeps nanoseconds far from overflow, and timer wheels small.
+const maxTimeout = 366 * 24 * time.Hour
+
+func setSeconds(field func(*routing.Policy) *int64) func(*settings, string, string) error {
+	return func(s *settings, _, value string) error {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 1 || n > int64(maxTimeout/time.Second) {
+			return fmt.Errorf("want whole seconds from 1 to %d; the gateway's default is used", int64(maxTimeout/time.Second))
+		}
+		*field(&s.policy) = n * int64(time.Second)
+		return nil
+	}
+}
+
+func setRequestTimeout(s *settings, _, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Millisecond || d > maxTimeout {
+		return errors.New("want a duration of at least 1ms, such as 30s or 2m; no limit is set")
+	}
+	s.policy.RequestTimeout = int64(d)
+	return nil
+}
+
+func setUpstreamHost(s *settings, _, value string) error {
+	if strings.Contains(value, "$") {
+		return errors.New("variables are not supported; the client's Host is sent")
+	}
+	if !validAuthority(value) {
+		return errors.New("want a host name or address, optionally with a port; the client's Host is sent")
+	}
+	s.policy.UpstreamHost = value
+	return nil
+}

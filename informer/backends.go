@@ -1,0 +1,205 @@
+package informer
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots; a slot
+// without references is free, and is given to another Backend in a later step, not in the one that
+// freed it, so that no two consecutive Snapshots differ in one step by "this index became something
+// else" while a Host still being replaced refers to it.
+
+// target is what a Backend's Endpoints are found by.
+type target struct {
+	service routing.ObjectName
+	// port is the name of the Service port, as slices spell it.
+	port string
+	// external is set instead for a Service of type ExternalName.
+	external external
+}
+
+// external is a name to resolve and the port to go with its addresses.
+type external struct {
+	name string
+	port uint16
+}
+
+// slot is one Backend over time.
+type slot struct {
+	backend *routing.Backend
+	target  target
+	refs    int
+}
+
+// backendSet owns the slots. Owned by the builder's goroutine; list is shared with published
+// Snapshots and is copied before its first change in a step.
+type backendSet struct {
+	byKey     map[routing.BackendKey]*slot
+	byService map[routing.ObjectName][]*slot
+	// externals holds the slots of each name, resolved its addresses once there are any.
+	externals map[external]map[*slot]struct{}
+	resolved  map[external][]netip.AddrPort
+	// stale are the slots whose Endpoints have to be gathered again.
+	stale map[*slot]struct{}
+
+	list      []*routing.Backend
+	published bool
+	free      []int32
+	// freed become free when the step ends.
+	freed []int32
+}
+
+func newBackendSet() backendSet {
+	return backendSet{
+		byKey:     make(map[routing.BackendKey]*slot),
+		byService: make(map[routing.ObjectName][]*slot),
+		resolved:  make(map[external][]netip.AddrPort),
+		externals: make(map[external]map[*slot]struct{}),
+		stale:     make(map[*slot]struct{}),
+	}
+}
+
+// acquire takes a reference to the Backend of key, which it makes or points at another target as
+// needed.
+func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance) *slot {
+	sl := s.byKey[key]
+	switch {
+	case sl == nil:
+		sl = &slot{target: t, backend: &routing.Backend{
+			Key: key, Index: s.takeIndex(), Protocol: protocol, Balance: balance,
+			ExternalName: t.external.name, ExternalPort: t.external.port,
+		}}
+		s.byKey[key] = sl
+		s.byService[t.service] = append(s.byService[t.service], sl)
+		s.addExternal(t.external, sl)
+		s.set(sl.backend)
+		s.stale[sl] = struct{}{}
+	case sl.target != t:
+		s.removeExternal(sl.target.external, sl)
+		s.addExternal(t.external, sl)
+		sl.target = t
+		s.stale[sl] = struct{}{}
+	}
+	sl.refs++
+	return sl
+}
+
+// release gives a reference back.
+func (s *backendSet) release(sl *slot) {
+	if sl.refs--; sl.refs > 0 {
+		return
+	}
+	delete(s.byKey, sl.backend.Key)
+	delete(s.stale, sl)
+	service := sl.target.service
+	of := s.byService[service]
+	if i := slices.Index(of, sl); i >= 0 {
+		of = slices.Delete(of, i, i+1)
+	}
+	if len(of) == 0 {
+		delete(s.byService, service)
+	} else {
+		s.byService[service] = of
+	}
+	s.removeExternal(sl.target.external, sl)
+	s.own()
+	s.list[sl.backend.Index] = nil
+	s.freed = append(s.freed, sl.backend.Index)
+}
+
+// serviceChanged marks the Backends of a Service whose slices changed.
+func (s *backendSet) serviceChanged(service routing.ObjectName) {
+	for _, sl := range s.byService[service] {
+		s.stale[sl] = struct{}{}
+	}
+}
+
+// resolve sets the addresses of a name, unless nobody asks for them any more.
+func (s *backendSet) resolve(e external, addrs []netip.AddrPort) {
+	if s.externals[e] == nil {
+		return
+	}
+	s.resolved[e] = addrs
+	for sl := range s.externals[e] {
+		s.stale[sl] = struct{}{}
+	}
+}
+
+// refresh gathers the Endpoints of the stale slots, and replaces the Backends that differ.
+func (s *backendSet) refresh(c *cache) {
+	for sl := range s.stale {
+		next := *sl.backend
+		next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
+		if sl.target.external.name == "" {
+			next.Endpoints = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
+		} else {
+			next.Endpoints = make([]routing.Endpoint, 0, len(s.resolved[sl.target.external]))
+			for _, addr := range s.resolved[sl.target.external] {
+				addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+				next.Endpoints = append(next.Endpoints, routing.Endpoint{Addr: addr})
+			}
+			next.Endpoints = sortEndpoints(next.Endpoints)
+		}
+		if slices.Equal(next.Endpoints, sl.backend.Endpoints) &&
+			next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
+			continue
+		}
+		sl.backend = &next
+		s.set(sl.backend)
+	}
+	clear(s.stale)
+}
+
+// finish ends the step: it returns the list to publish, whether it differs from the former one, and
+// makes the freed indices available.
+func (s *backendSet) finish() (list []*routing.Backend, changed bool) {
+	changed = !s.published
+	s.published = true
+	s.free = append(s.free, s.freed...)
+	s.freed = s.freed[:0]
+	return s.list, changed
+}
+
+func (s *backendSet) addExternal(e external, sl *slot) {
+	if e.name == "" {
+		return
+	}
+	if s.externals[e] == nil {
+		s.externals[e] = make(map[*slot]struct{})
+	}
+	s.externals[e][sl] = struct{}{}
+}
+
+func (s *backendSet) removeExternal(e external, sl *slot) {
+	delete(s.externals[e], sl)
+	if len(s.externals[e]) == 0 {
+		delete(s.externals, e)
+		delete(s.resolved, e)
+	}
+}
+
+func (s *backendSet) takeIndex() int32 {
+	if n := len(s.free); n > 0 {
+		i := s.free[n-1]
+		s.free = s.free[:n-1]
+		return i
+	}
+	s.own()
+	s.list = append(s.list, nil)
+	return int32(len(s.list) - 1)
+}
+
+func (s *backendSet) set(b *routing.Backend) {
+	s.own()
+	s.list[b.Index] = b
+}
+
+// own copies the list when a published Snapshot has it.
+func (s *backendSet) own() {
+	if s.published {
+		s.list, s.published = slices.Clone(s.list), false
+	}
+}

@@ -1,0 +1,311 @@
+package informer
+
+import (
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// builder keeps the objects and makes Snapshots of them, each from the former one's parts.
+//
+// A step is: apply for every event, then build. apply only stores objects and marks what they touch:
+//
+//	Ingress        -> itself
+//	IngressClass   -> the Ingresses whose controller becomes another one
+//	Service        -> the Ingresses that refer to it
+//	EndpointSlice  -> the Backends of its Service
+//	resolved name  -> the Backends of that name
+//
+// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, gathers
+// the Endpoints of the marked Backends, and shares all else with the former Snapshot.
+//
+// Owned by one goroutine, but for rejections.
+type builder struct {
+	// Immutable after newBuilder:
+	cfg   Config
+	hosts routing.Builder
+
+	// What there is:
+	cache     cache
+	entries   map[routing.ObjectName]*entry
+	byHost    map[string][]*entry // sorted by age
+	byService map[routing.ObjectName]map[routing.ObjectName]struct{}
+	fallbacks []*entry // those with a fallback, sorted by age
+	classless map[routing.ObjectName]struct{}
+	backends  backendSet
+	table     *routing.Table
+	fallback  *routing.Route
+	rejected  rejectionSet
+	built     bool
+
+	defaultClassKnown  bool
+	defaultClassCached *networkingv1.IngressClass
+
+	// What the current step touches:
+	dirtyIngresses map[routing.ObjectName]struct{}
+	dirtyHosts     map[string]struct{}
+	dirtyClasses   bool
+	dirtyFallback  bool
+}
+
+func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
+	return &builder{
+		cfg:            cfg,
+		hosts:          routing.Builder{Attach: attach},
+		cache:          newCache(),
+		entries:        make(map[routing.ObjectName]*entry),
+		byHost:         make(map[string][]*entry),
+		byService:      make(map[routing.ObjectName]map[routing.ObjectName]struct{}),
+		classless:      make(map[routing.ObjectName]struct{}),
+		backends:       newBackendSet(),
+		dirtyIngresses: make(map[routing.ObjectName]struct{}),
+		dirtyHosts:     make(map[string]struct{}),
+	}
+}
+
+// apply stores the new state of one object, nil when it is gone, and marks what it touches.
+func (b *builder) apply(key objectKey, object any) {
+	switch key.kind {
+	case kindIngress:
+		next, _ := object.(*networkingv1.Ingress)
+		if old := put(b.cache.ingresses, key.ObjectName, next); !sameIngress(old, next) {
+			b.dirtyIngresses[key.ObjectName] = struct{}{}
+		}
+	case kindClass:
+		next, _ := object.(*networkingv1.IngressClass)
+		if old := put(b.cache.classes, key.Name, next); !sameClass(old, next) {
+			b.dirtyClasses = true
+		}
+		b.rejected.replace(key, b.rejectClass(next))
+	case kindService:
+		next, _ := object.(*corev1.Service)
+		if old := put(b.cache.services, key.ObjectName, next); !sameService(old, next) {
+			for ingress := range b.byService[key.ObjectName] {
+				b.dirtyIngresses[ingress] = struct{}{}
+			}
+		}
+	case kindSlice:
+		next, _ := object.(*discoveryv1.EndpointSlice)
+		for _, slice := range []*discoveryv1.EndpointSlice{b.cache.putSlice(key.ObjectName, next), next} {
+			if slice == nil {
+				continue
+			}
+			if service, ok := serviceOf(slice); ok {
+				b.backends.serviceChanged(service)
+			}
+		}
+		b.rejected.replace(key, b.rejectSlice(next))
+	case kindAddresses:
+		addrs, _ := object.([]netip.AddrPort)
+		b.backends.resolve(externalOf(key), addrs)
+	case kindFile:
+		list, _ := object.([]Rejection)
+		b.rejected.replace(key, list)
+	default:
+		panic("BUG: event of unknown kind")
+	}
+}
+
+// build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
+// changed since the last one.
+func (b *builder) build() *routing.Snapshot {
+	if b.dirtyClasses {
+		b.classChanged()
+		b.dirtyClasses = false
+	}
+	for name := range b.dirtyIngresses {
+		b.recompile(name)
+	}
+	clear(b.dirtyIngresses)
+	b.backends.refresh(&b.cache)
+
+	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
+	for name := range b.dirtyHosts {
+		changed[name] = b.buildHost(name)
+	}
+	clear(b.dirtyHosts)
+	tableChanged := len(changed) > 0 || b.dirtyFallback || !b.built
+	if b.dirtyFallback {
+		b.buildFallback()
+		b.dirtyFallback = false
+	}
+	if tableChanged {
+		b.table = b.table.With(changed, b.fallback)
+	}
+	backends, backendsChanged := b.backends.finish()
+	if b.built && !tableChanged && !backendsChanged {
+		return nil
+	}
+	b.built = true
+	return &routing.Snapshot{Table: b.table, Backends: backends}
+}
+
+// recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
+// of both its forms. The new form takes its Backends before the old one lets go of its own, so that
+// a Backend in both keeps its slot.
+func (b *builder) recompile(name routing.ObjectName) {
+	old := b.entries[name]
+	var next *entry
+	var rejections []Rejection
+	delete(b.classless, name)
+	if ing := b.cache.ingresses[name]; ing != nil {
+		controller, reason := b.controllerOf(ing)
+		if controller != "" {
+			next, rejections = b.compile(ing, controller)
+		} else if reason != "" {
+			b.classless[name] = struct{}{}
+			source := &routing.Source{Ingress: name}
+			rejections = []Rejection{rejectIngress(source, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
+		}
+	}
+	b.rejected.replace(objectKey{kindIngress, name}, rejections)
+	if old != nil && next != nil && old.same(next) {
+		b.exchange(next)
+	} else {
+		b.unlink(old)
+		b.link(next)
+	}
+	b.replaceEntry(name, old, next)
+}
+
+// exchange puts an entry in the place of one that makes the same Routes, and marks nothing: the Hosts
+// can stay.
+func (b *builder) exchange(next *entry) {
+	for _, h := range next.hosts {
+		swap(b.byHost[h.name], next)
+	}
+	if next.fallback != nil {
+		swap(b.fallbacks, next)
+	}
+}
+
+// replaceEntry exchanges the entry in everything but the lists by Host.
+func (b *builder) replaceEntry(name routing.ObjectName, old, next *entry) {
+	if next != nil {
+		b.entries[name] = next
+		for service := range next.services {
+			if b.byService[service] == nil {
+				b.byService[service] = make(map[routing.ObjectName]struct{})
+			}
+			b.byService[service][name] = struct{}{}
+		}
+	} else {
+		delete(b.entries, name)
+	}
+	if old == nil {
+		return
+	}
+	for service := range old.services {
+		if next != nil {
+			if _, still := next.services[service]; still {
+				continue
+			}
+		}
+		delete(b.byService[service], name)
+		if len(b.byService[service]) == 0 {
+			delete(b.byService, service)
+		}
+	}
+	for _, sl := range old.slots {
+		b.backends.release(sl)
+	}
+}
+
+// unlink takes an entry out of the lists by Host, and marks them.
+func (b *builder) unlink(e *entry) {
+	if e == nil {
+		return
+	}
+	for _, h := range e.hosts {
+		b.dirtyHosts[h.name] = struct{}{}
+		if list := remove(b.byHost[h.name], e); len(list) > 0 {
+			b.byHost[h.name] = list
+		} else {
+			delete(b.byHost, h.name)
+		}
+	}
+	if e.fallback != nil {
+		b.dirtyFallback = true
+		b.fallbacks = remove(b.fallbacks, e)
+	}
+}
+
+// link puts an entry into the lists by Host, and marks them.
+func (b *builder) link(e *entry) {
+	if e == nil {
+		return
+	}
+	for _, h := range e.hosts {
+		b.dirtyHosts[h.name] = struct{}{}
+		b.byHost[h.name] = insert(b.byHost[h.name], e)
+	}
+	if e.fallback != nil {
+		b.dirtyFallback = true
+		b.fallbacks = insert(b.fallbacks, e)
+	}
+}
+
+func insert(list []*entry, e *entry) []*entry {
+	i, _ := slices.BinarySearchFunc(list, e, (*entry).compare)
+	return slices.Insert(list, i, e)
+}
+
+// swap and remove find e by its age and name, which are unique.
+
+func swap(list []*entry, e *entry) {
+	if i, ok := slices.BinarySearchFunc(list, e, (*entry).compare); ok {
+		list[i] = e
+	}
+}
+
+func remove(list []*entry, e *entry) []*entry {
+	if i, ok := slices.BinarySearchFunc(list, e, (*entry).compare); ok {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// buildHost makes the Host of all entries that name it, or nil when none does.
+func (b *builder) buildHost(name string) *routing.Host {
+	entries := b.byHost[name]
+	owner := objectKey{kindHost, routing.ObjectName{Name: name}}
+	if len(entries) == 0 {
+		b.rejected.replace(owner, nil)
+		return nil
+	}
+	var routes []routing.Route
+	for _, e := range entries {
+		routes = append(routes, e.routesOf(name)...)
+	}
+	host, conflicts := b.hosts.BuildHost(name, routes)
+	b.rejected.replace(owner, conflictRejections(conflicts))
+	return host
+}
+
+func (b *builder) buildFallback() {
+	routes := make([]routing.Route, len(b.fallbacks))
+	for i, e := range b.fallbacks {
+		routes[i] = *e.fallback
+	}
+	var conflicts []routing.Conflict
+	b.fallback, conflicts = b.hosts.BuildDefault(routes)
+	// No Host is called "*", so that the owner is unique.
+	b.rejected.replace(objectKey{kindHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
+}
+
+// conflictRejections gives each conflict to the object that lost.
+func conflictRejections(conflicts []routing.Conflict) (list []Rejection) {
+	for _, c := range conflicts {
+		field, value := "spec.rules", c.Host+c.Path
+		if c.Default {
+			field, value = "spec.defaultBackend", c.Host
+		}
+		list = append(list, rejectIngress(c.Loser, field, value, c.Error()))
+	}
+	return list
+}

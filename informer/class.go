@@ -1,0 +1,120 @@
+package informer
+
+import (
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// legacyClass is the annotation that named the class before spec.ingressClassName did. The API says
+// that it has precedence over the field.
+const legacyClass = "kubernetes.io/ingress.class"
+
+// nginxClass is what ingress-nginx accepts in the legacy annotation without an IngressClass.
+const nginxClass = "nginx"
+
+// controllerOf decides whose an Ingress is: the spec.controller of its class, when that is one of
+// ours. Otherwise the controller is "", and reason, which is empty for what belongs to somebody
+// else, says what to mend.
+func (b *builder) controllerOf(ing *networkingv1.Ingress) (controller, reason string) {
+	if name := ing.Annotations[legacyClass]; name != "" {
+		if class := b.cache.classes[name]; class != nil {
+			return b.ours(class), ""
+		}
+		return b.classlessController(name), ""
+	}
+	if p := ing.Spec.IngressClassName; p != nil && *p != "" {
+		if class := b.cache.classes[*p]; class != nil {
+			return b.ours(class), ""
+		}
+		if b.cfg.Manifests == "" {
+			return "", ""
+		}
+		if controller := b.classlessController(*p); controller != "" {
+			return controller, ""
+		}
+		return "", "no manifest defines this IngressClass; add it, or remove the field. The object is not served"
+	}
+	if class := b.defaultClass(); class != nil {
+		if controller := b.ours(class); controller != "" {
+			return controller, ""
+		}
+	}
+	if b.cfg.Manifests != "" {
+		// Whoever put the object into our directory wants it served.
+		return b.cfg.Controllers[0], ""
+	}
+	return "", ""
+}
+
+// ours returns the class's controller if it is one of ours, else "".
+func (b *builder) ours(class *networkingv1.IngressClass) string {
+	if slices.Contains(b.cfg.Controllers, class.Spec.Controller) {
+		return class.Spec.Controller
+	}
+	return ""
+}
+
+// classlessController returns the controller that a class name stands for without an IngressClass.
+func (b *builder) classlessController(name string) string {
+	switch {
+	case name == nginxClass && slices.Contains(b.cfg.Controllers, NginxController):
+		return NginxController
+	case name == b.cfg.IngressClass:
+		return b.cfg.Controllers[0]
+	}
+	return ""
+}
+
+// defaultClass returns the class that an Ingress without one belongs to. Of several, the newest,
+// then the first by name, as the API server's admission does.
+func (b *builder) defaultClass() *networkingv1.IngressClass {
+	if b.defaultClassKnown {
+		return b.defaultClassCached
+	}
+	var best *networkingv1.IngressClass
+	for _, class := range b.cache.classes {
+		if !isDefaultClass(class) {
+			continue
+		}
+		if best == nil || best.CreationTimestamp.Before(&class.CreationTimestamp) ||
+			best.CreationTimestamp.Equal(&class.CreationTimestamp) && class.Name < best.Name {
+			best = class
+		}
+	}
+	b.defaultClassKnown, b.defaultClassCached = true, best
+	return best
+}
+
+func isDefaultClass(class *networkingv1.IngressClass) bool {
+	return class.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
+}
+
+// rejectClass gives the Rejections of an IngressClass of ours.
+func (b *builder) rejectClass(class *networkingv1.IngressClass) []Rejection {
+	if class == nil || b.ours(class) == "" || class.Spec.Parameters == nil {
+		return nil
+	}
+	return []Rejection{{
+		Object: Object{Kind: "IngressClass", Name: class.Name},
+		Field:  "spec.parameters",
+		Value:  shorten(class.Spec.Parameters.Kind + "/" + class.Spec.Parameters.Name),
+		Reason: "parameters are not supported and are ignored",
+	}}
+}
+
+// classChanged marks the Ingresses whose controller is another one after a change of class.
+func (b *builder) classChanged() {
+	b.defaultClassKnown = false
+	for name, ing := range b.cache.ingresses {
+		var was string
+		if e := b.entries[name]; e != nil {
+			was = e.controller
+		}
+		// One that was refused for want of its class has to lose that Rejection too.
+		now, reason := b.controllerOf(ing)
+		if _, refused := b.classless[name]; now != was || (reason != "") != refused {
+			b.dirtyIngresses[name] = struct{}{}
+		}
+	}
+}

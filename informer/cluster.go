@@ -1,0 +1,202 @@
+package informer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	clientcache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// cluster is the source that watches an API server. Its informers list and watch again by
+// themselves, with back-off, when the server restarts, forgets a resourceVersion (410) or cannot be
+// reached; until then the queue just stays empty.
+type cluster struct {
+	// Immutable after newCluster:
+	cfg    *Config
+	log    *slog.Logger
+	stats  *stats
+	client kubernetes.Interface
+}
+
+// lastApplied holds a whole copy of the object, which nobody here reads.
+const lastApplied = corev1.LastAppliedConfigAnnotation
+
+func newCluster(cfg *Config, log *slog.Logger, stats *stats) (*cluster, error) {
+	c := &cluster{cfg: cfg, log: log, stats: stats}
+	var config *rest.Config
+	var err error
+	if cfg.Kubeconfig != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
+	} else {
+		config, err = rest.InClusterConfig()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read cluster configuration: %w", err)
+	}
+	config.UserAgent = "sluice"
+	// Watches are few; status writes and Events limit themselves. This is for the burst of both
+	// at a start.
+	config.QPS, config.Burst = 100, 200
+	// Protobuf costs the server and us a fraction of what JSON does.
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &witness{next, c} })
+	if c.client, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, fmt.Errorf("make cluster client: %w", err)
+	}
+	return c, nil
+}
+
+// witness notes whether the API server can be reached: informers tell of their failures, but not of
+// their recovery.
+type witness struct {
+	next http.RoundTripper
+	c    *cluster
+}
+
+func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	switch {
+	case err == nil && resp.StatusCode < http.StatusInternalServerError:
+		w.c.reached(nil)
+	case err == nil:
+		w.c.reached(fmt.Errorf("%s %s: %s", r.Method, r.URL.Path, resp.Status))
+	case !errors.Is(err, context.Canceled):
+		w.c.reached(err)
+	}
+	return resp, err
+}
+
+func (c *cluster) reached(err error) {
+	if !c.stats.source(err) {
+		return
+	}
+	if err != nil {
+		c.log.Error("API server not reachable; the last Snapshot stays", "error", err)
+	} else {
+		c.log.Info("API server reached")
+	}
+}
+
+// run watches until ctx ends, and waits for the informers to stop.
+func (c *cluster) run(ctx context.Context, q *queue) error {
+	namespaces := c.cfg.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	var factories []informers.SharedInformerFactory
+	var watched []watchedKind
+	for i, namespace := range namespaces {
+		f := informers.NewSharedInformerFactoryWithOptions(c.client, 0,
+			informers.WithNamespace(namespace), informers.WithTransform(trim))
+		factories = append(factories, f)
+		watched = append(watched,
+			watchedKind{kindIngress, f.Networking().V1().Ingresses().Informer()},
+			watchedKind{kindService, f.Core().V1().Services().Informer()},
+			watchedKind{kindSlice, f.Discovery().V1().EndpointSlices().Informer()},
+		)
+		if i == 0 {
+			watched = append(watched, watchedKind{kindClass, f.Networking().V1().IngressClasses().Informer()})
+		}
+	}
+	synced := make([]clientcache.InformerSynced, len(watched))
+	for i, w := range watched {
+		if err := w.informer.SetWatchErrorHandlerWithContext(c.watchFailed); err != nil {
+			return fmt.Errorf("prepare informer: %w", err)
+		}
+		registration, err := w.informer.AddEventHandler(handler{q, w.kind})
+		if err != nil {
+			return fmt.Errorf("prepare informer: %w", err)
+		}
+		// The registration's, not the informer's: it is true once our handler has seen all.
+		synced[i] = registration.HasSynced
+	}
+	var stopped sync.WaitGroup
+	for _, f := range factories {
+		f.StartWithContext(ctx)
+		stopped.Go(func() { <-ctx.Done(); f.Shutdown() })
+	}
+	defer stopped.Wait()
+	if clientcache.WaitForCacheSync(ctx.Done(), synced...) {
+		q.sync()
+	}
+	<-ctx.Done()
+	return nil
+}
+
+type watchedKind struct {
+	kind     kind
+	informer clientcache.SharedIndexInformer
+}
+
+// watchFailed logs what an informer could not do. A 410, an end of the stream and the like are
+// ordinary; the informer tries again.
+func (c *cluster) watchFailed(ctx context.Context, r *clientcache.Reflector, err error) {
+	if ctx.Err() == nil {
+		c.log.Debug("watch failed; trying again", "type", r.TypeDescription(), "error", err)
+		c.stats.noteError(err)
+	}
+}
+
+// handler puts the changes of one kind into the queue.
+type handler struct {
+	q    *queue
+	kind kind
+}
+
+func (h handler) OnAdd(object any, _ bool) { h.push(object, object) }
+
+func (h handler) OnUpdate(_, object any) { h.push(object, object) }
+
+func (h handler) OnDelete(object any) {
+	if gone, ok := object.(clientcache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	h.push(object, nil)
+}
+
+func (h handler) push(named, next any) {
+	meta, ok := named.(metav1.Object)
+	if !ok {
+		return
+	}
+	h.q.push(event{objectKey{h.kind, routing.ObjectName{Namespace: meta.GetNamespace(), Name: meta.GetName()}}, next})
+}
+
+// trim drops what is never read before an object enters the informers' memory.
+func trim(object any) (any, error) {
+	meta, ok := object.(metav1.Object)
+	if !ok {
+		return object, nil
+	}
+	meta.SetManagedFields(nil)
+	if annotations := meta.GetAnnotations(); annotations[lastApplied] != "" {
+		delete(annotations, lastApplied)
+	}
+	switch o := object.(type) {
+	case *corev1.Service:
+		// The addresses of a load balancer are published; see Config.PublishService.
+		o.Spec.Selector = nil
+		o.Status.Conditions = nil
+	case *networkingv1.Ingress, *networkingv1.IngressClass:
+	case *discoveryv1.EndpointSlice:
+		for i := range o.Endpoints {
+			o.Endpoints[i].TargetRef = nil
+		}
+	}
+	return object, nil
+}

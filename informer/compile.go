@@ -1,0 +1,413 @@
+package informer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// entry is one Ingress, compiled. Immutable once the builder has it.
+type entry struct {
+	// controller is the spec.controller of its class; NginxController means takeover.
+	controller string
+	source     *routing.Source
+	// hosts has one element per name, sorted. One without Routes claims the name, so that no less
+	// specific Host answers for it.
+	hosts []hostRoutes
+	// fallback is the Route of spec.defaultBackend in an object without rules.
+	fallback *routing.Route
+	// slots has one reference per Route with a Backend.
+	slots []*slot
+	// services are those the object refers to, whether they exist or not.
+	services map[routing.ObjectName]struct{}
+}
+
+type hostRoutes struct {
+	name   string
+	routes []routing.Route
+}
+
+// routesOf returns the Routes of one Host.
+func (e *entry) routesOf(host string) []routing.Route {
+	i, ok := slices.BinarySearchFunc(e.hosts, host, func(h hostRoutes, name string) int {
+		return strings.Compare(h.name, name)
+	})
+	if !ok {
+		return nil
+	}
+	return e.hosts[i].routes
+}
+
+// same reports whether e and o make the same Routes, so that the Hosts of e can stay.
+func (e *entry) same(o *entry) bool {
+	sameRoute := func(a, b routing.Route) bool {
+		a.Source, b.Source = nil, nil
+		return a == b
+	}
+	return e.source.Created == o.source.Created &&
+		samePolicy(e.source.Policy, o.source.Policy) &&
+		(e.fallback == nil) == (o.fallback == nil) &&
+		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
+		slices.EqualFunc(e.hosts, o.hosts, func(a, b hostRoutes) bool {
+			return a.name == b.name && slices.EqualFunc(a.routes, b.routes, sameRoute)
+		})
+}
+
+func samePolicy(a, b *routing.Policy) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// compare sorts entries as conflicts are decided.
+func (e *entry) compare(o *entry) int {
+	if e.source.Created != o.source.Created {
+		if e.source.Created < o.source.Created {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(e.source.Ingress.String(), o.source.Ingress.String())
+}
+
+// compiler makes the entry of one Ingress.
+//
+// Order of decisions for a path: the host must be valid, or the rule is left out; the path and its
+// type must be valid, or the path is left out; then the path has a Route, and whatever is wrong
+// with its backend or with the object's security annotations makes that Route answer 503, because a
+// path that somebody claimed must not be served by another object behind his back.
+//
+// spec.defaultBackend: in an object without rules it serves what no Host matches; in one with rules
+// it serves what no path matches on the hosts that the rules name, and nothing else. ingress-nginx
+// does the same. A rule without http sends its whole host there.
+type compiler struct {
+	b          *builder
+	ing        *networkingv1.Ingress
+	settings   settings
+	entry      *entry
+	position   map[string]int // of a name in entry.hosts, until they are sorted
+	rejections []Rejection
+}
+
+func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry, []Rejection) {
+	c := &compiler{b: b, ing: ing, position: make(map[string]int), entry: &entry{
+		controller: controller,
+		source: &routing.Source{
+			Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name},
+		},
+		services: make(map[routing.ObjectName]struct{}),
+	}}
+	if !ing.CreationTimestamp.IsZero() {
+		c.entry.source.Created = ing.CreationTimestamp.Unix()
+	}
+	c.settings = parseAnnotations(ing.Annotations, c.reject)
+	if c.settings.policy != (routing.Policy{}) {
+		policy := c.settings.policy
+		c.entry.source.Policy = &policy
+	}
+	if c.settings.canary {
+		return c.entry, c.rejections
+	}
+	for i := range ing.Spec.Rules {
+		c.rule(fmt.Sprintf("spec.rules[%d]", i), &ing.Spec.Rules[i])
+	}
+	c.defaultBackend()
+	slices.SortFunc(c.entry.hosts, func(a, b hostRoutes) int { return strings.Compare(a.name, b.name) })
+	return c.entry, c.rejections
+}
+
+func (c *compiler) reject(field, value, reason string) {
+	c.rejections = append(c.rejections, rejectIngress(c.entry.source, field, value, reason))
+}
+
+func rejectIngress(s *routing.Source, field, value, reason string) Rejection {
+	return Rejection{
+		Object: Object{Kind: "Ingress", Namespace: s.Ingress.Namespace, Name: s.Ingress.Name},
+		Field:  field, Value: shorten(value), Reason: reason,
+	}
+}
+
+func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
+	name, ok := hostName(rule.Host)
+	if !ok {
+		c.reject(field+".host", rule.Host,
+			"want a DNS name, or \"*.\" and a DNS name, and no address or port; the rule is left out")
+		return
+	}
+	c.host(name)
+	if rule.HTTP == nil || len(rule.HTTP.Paths) == 0 {
+		if c.ing.Spec.DefaultBackend == nil {
+			c.reject(field+".http", "", "the rule has no paths and the object no defaultBackend; its host answers 404")
+		}
+		return
+	}
+	for i := range rule.HTTP.Paths {
+		p := &rule.HTTP.Paths[i]
+		at := fmt.Sprintf("%s.http.paths[%d]", field, i)
+		pathType, path, ok := c.path(at, p)
+		if !ok {
+			continue
+		}
+		// Looked up again: c.entry.hosts may have moved.
+		h := c.host(name)
+		h.routes = append(h.routes, routing.Route{
+			Host: name, Path: path, Type: pathType,
+			Backend: c.backend(at+".backend", &p.Backend), Source: c.entry.source,
+		})
+	}
+}
+
+// host returns the element of entry.hosts, which it adds at need. Valid until the next call.
+func (c *compiler) host(name string) *hostRoutes {
+	i, ok := c.position[name]
+	if !ok {
+		i = len(c.entry.hosts)
+		c.position[name] = i
+		c.entry.hosts = append(c.entry.hosts, hostRoutes{name: name})
+	}
+	return &c.entry.hosts[i]
+}
+
+func (c *compiler) defaultBackend() {
+	backend := c.ing.Spec.DefaultBackend
+	if backend == nil {
+		return
+	}
+	if len(c.ing.Spec.Rules) == 0 {
+		c.entry.fallback = c.defaultRoute("", backend)
+		return
+	}
+	for i := range c.entry.hosts {
+		h := &c.entry.hosts[i]
+		h.routes = append(h.routes, *c.defaultRoute(h.name, backend))
+	}
+}
+
+func (c *compiler) defaultRoute(host string, backend *networkingv1.IngressBackend) *routing.Route {
+	return &routing.Route{
+		Host: host, Path: "/", Type: routing.Prefix, Default: true,
+		Backend: c.backend("spec.defaultBackend", backend), Source: c.entry.source,
+	}
+}
+
+// path validates what the API server would, and what manifests can still get wrong.
+func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routing.PathType, path string, ok bool) {
+	if p.PathType == nil {
+		c.reject(field+".pathType", "", "it is required: Exact, Prefix or ImplementationSpecific; the path is left out")
+		return 0, "", false
+	}
+	switch *p.PathType {
+	case networkingv1.PathTypeExact:
+		t = routing.Exact
+	case networkingv1.PathTypePrefix:
+		t = routing.Prefix
+	case networkingv1.PathTypeImplementationSpecific:
+		t = routing.ImplementationSpecific
+	default:
+		c.reject(field+".pathType", string(*p.PathType), "want Exact, Prefix or ImplementationSpecific; the path is left out")
+		return 0, "", false
+	}
+	path = p.Path
+	if path == "" && t == routing.ImplementationSpecific {
+		path = "/"
+	}
+	if !strings.HasPrefix(path, "/") {
+		c.reject(field+".path", path, "a path starts with \"/\"; the path is left out")
+		return 0, "", false
+	}
+	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		c.reject(field+".path", path, "spaces and control characters cannot match; the path is left out")
+		return 0, "", false
+	}
+	if t != routing.ImplementationSpecific {
+		for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
+			if strings.Contains(path, bad) {
+				c.reject(field+".path", path, "\""+bad+"\" cannot match, because requests are normalised before; the path is left out")
+				return 0, "", false
+			}
+		}
+		if strings.HasSuffix(path, "/..") || strings.HasSuffix(path, "/.") {
+			c.reject(field+".path", path, "a last segment of dots cannot match, because requests are normalised before; the path is left out")
+			return 0, "", false
+		}
+	}
+	return t, path, true
+}
+
+// unresolved is the Backend of a Route that answers 503.
+const unresolved = -1
+
+// backend returns the index of a reference's Backend, or unresolved after a Rejection.
+func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
+	if c.settings.closed != "" {
+		// The annotation itself is the Rejection.
+		return unresolved
+	}
+	if ref.Service == nil {
+		value := ""
+		if ref.Resource != nil {
+			value = ref.Resource.Kind + "/" + ref.Resource.Name
+		}
+		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
+		return unresolved
+	}
+	name := routing.ObjectName{Namespace: c.ing.Namespace, Name: ref.Service.Name}
+	c.entry.services[name] = struct{}{}
+	service := c.b.cache.services[name]
+	if service == nil {
+		c.reject(field+".service.name", ref.Service.Name, "no such Service in namespace "+name.Namespace+"; the path answers 503")
+		return unresolved
+	}
+	port, ok := c.port(field+".service.port", service, ref.Service.Port)
+	if !ok {
+		return unresolved
+	}
+	protocol, ok := c.protocol(field, port)
+	if !ok {
+		return unresolved
+	}
+	t := target{service: name, port: port.Name}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		external, ok := c.external(field, service, port)
+		if !ok {
+			return unresolved
+		}
+		t = target{service: name, external: external}
+	}
+	key := routing.BackendKey{
+		Namespace: name.Namespace, Service: name.Name,
+		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.balance),
+	}
+	sl := c.b.backends.acquire(key, t, protocol, c.settings.balance)
+	c.entry.slots = append(c.entry.slots, sl)
+	return sl.backend.Index
+}
+
+// variant tells apart the Backends of one Service port; "" for the defaults.
+func variant(protocol routing.Protocol, balance routing.Balance) string {
+	var parts []string
+	if protocol != routing.HTTP {
+		parts = append(parts, protocol.String())
+	}
+	if balance != routing.RoundRobin {
+		parts = append(parts, balance.String())
+	}
+	return strings.Join(parts, ",")
+}
+
+// port finds the Service's port that a reference names or numbers. A Service of type ExternalName
+// need not list its ports: a number stands for itself there.
+func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.ServiceBackendPort) (corev1.ServicePort, bool) {
+	udp := false
+	for _, p := range service.Spec.Ports {
+		if ref.Name != "" && p.Name != ref.Name || ref.Name == "" && p.Port != ref.Number {
+			continue
+		}
+		if !isTCP(&p.Protocol) {
+			udp = true
+			continue
+		}
+		if validPort(p.Port) {
+			return p, true
+		}
+	}
+	if service.Spec.Type == corev1.ServiceTypeExternalName && ref.Name == "" && validPort(ref.Number) {
+		return corev1.ServicePort{Port: ref.Number}, true
+	}
+	value := ref.Name
+	if value == "" {
+		field, value = field+".number", strconv.Itoa(int(ref.Number))
+	} else {
+		field += ".name"
+	}
+	reason := "Service " + service.Namespace + "/" + service.Name + " has no such port; the path answers 503"
+	if udp {
+		reason = "this port of Service " + service.Namespace + "/" + service.Name + " is not TCP; the path answers 503"
+	}
+	c.reject(field, value, reason)
+	return corev1.ServicePort{}, false
+}
+
+// protocol decides what a Backend speaks: the annotation, else the Service port's appProtocol, which
+// ingress-nginx does not read.
+func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
+	protocol, name := c.settings.protocol, c.settings.protocol.String()
+	switch {
+	case c.settings.unspoken != "":
+		name = c.settings.unspoken
+	case !c.settings.protocolSet && c.entry.controller != NginxController:
+		name = appProtocol(port)
+		protocol = protocolOf(name)
+	}
+	if protocol == routing.HTTP && c.settings.unspoken == "" {
+		return protocol, true
+	}
+	c.reject(field, name, "Backends that speak this protocol are not supported yet; the path answers 503")
+	return protocol, false
+}
+
+func appProtocol(p corev1.ServicePort) string { return stringOr(p.AppProtocol) }
+
+// protocolOf reads an appProtocol. One that is not about HTTP says nothing to us: it may be right
+// for another use of the port, and the Ingress says that this one is HTTP.
+func protocolOf(appProtocol string) routing.Protocol {
+	switch strings.ToLower(appProtocol) {
+	case "https", "kubernetes.io/wss":
+		return routing.HTTPS
+	case "kubernetes.io/h2c":
+		return routing.H2C
+	case "grpc":
+		return routing.GRPC
+	}
+	return routing.HTTP
+}
+
+func (c *compiler) external(field string, service *corev1.Service, port corev1.ServicePort) (external, bool) {
+	name := strings.TrimSuffix(service.Spec.ExternalName, ".")
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		c.reject(field+".service.name", service.Name,
+			"spec.externalName of that Service is no DNS name; the path answers 503")
+		return external{}, false
+	}
+	return external{name, uint16(port.Port)}, true
+}
+
+// hostName returns a rule's host in the form that Hosts have. Case is not significant; a trailing
+// dot is not allowed, as in the API.
+func hostName(host string) (string, bool) {
+	if host == "" {
+		return "", true
+	}
+	name := strings.ToLower(host)
+	if strings.HasPrefix(name, "*.") {
+		return name, len(validation.IsWildcardDNS1123Subdomain(name)) == 0
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return "", false
+	}
+	return name, len(validation.IsDNS1123Subdomain(name)) == 0
+}
+
+// validAuthority accepts host, host:port and [v6]:port.
+func validAuthority(s string) bool {
+	host := s
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		port, err := strconv.ParseUint(s[i+1:], 10, 16)
+		if err != nil || port == 0 {
+			return false
+		}
+		host = s[:i]
+	}
+	if v6, ok := strings.CutPrefix(host, "["); ok {
+		v6, ok = strings.CutSuffix(v6, "]")
+		addr, err := netip.ParseAddr(v6)
+		return ok && err == nil && addr.Is6() && addr.Zone() == ""
+	}
+	return len(validation.IsDNS1123Subdomain(strings.ToLower(host))) == 0
+}

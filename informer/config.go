@@ -1,0 +1,85 @@
+package informer
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+const (
+	// DefaultClass is the IngressClass name that Config.IngressClass defaults to.
+	DefaultClass = "sluice"
+	// DefaultController is the spec.controller of our own IngressClass.
+	DefaultController = "sluice-gateway.io/ingress"
+	// NginxController is the spec.controller of ingress-nginx; objects of its classes keep that
+	// controller's semantics once it is among Config.Controllers.
+	NginxController = "k8s.io/ingress-nginx"
+)
+
+// Config says what is watched and which objects are ours. The zero value watches the cluster the
+// process runs in, for the class "sluice". Not edited after New.
+type Config struct {
+	// IngressClass is the class name that an Ingress may give in the legacy annotation, and in
+	// manifests, without an IngressClass object of that name. "" = DefaultClass.
+	IngressClass string
+	// Controllers are the values of IngressClass spec.controller that are ours; the first is assumed
+	// where no IngressClass says it. Empty = DefaultController.
+	Controllers []string
+	// Namespaces are the ones watched; empty = all.
+	Namespaces []string
+	// Manifests is a directory, or one file, to read instead of a cluster.
+	Manifests string
+	// Kubeconfig is the file that says how to reach the cluster; "" = in-cluster.
+	Kubeconfig string
+	// StatusAddresses are IPs or names to write into status.loadBalancer of the served Ingresses.
+	StatusAddresses []string
+	// PublishService is the namespace/name of a Service whose addresses are written there instead.
+	PublishService string
+}
+
+// withDefaults fills in what the zero value leaves open, or says what cannot be.
+func (c Config) withDefaults() (Config, error) {
+	if c.IngressClass == "" {
+		c.IngressClass = DefaultClass
+	}
+	if len(c.Controllers) == 0 {
+		c.Controllers = []string{DefaultController}
+	}
+	if c.PublishService != "" {
+		if len(c.StatusAddresses) > 0 {
+			return c, fmt.Errorf("publish_service and publish_status_address are both set: keep one")
+		}
+		if _, _, ok := strings.Cut(c.PublishService, "/"); !ok {
+			return c, fmt.Errorf("publish_service %q: want namespace/name", c.PublishService)
+		}
+	}
+	return c, nil
+}
+
+// watches reports whether objects of namespace are wanted.
+func (c *Config) watches(namespace string) bool {
+	return len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace)
+}
+
+// Resolver finds the addresses of ExternalName Services, off the event loops.
+type Resolver interface {
+	// Watch resolves name until stop is called, and calls fn, from any goroutine, with the
+	// addresses at first and whenever they change. A failure to resolve keeps the last addresses.
+	Watch(name string, port uint16, fn func([]netip.AddrPort)) (stop func())
+}
+
+// Options are the hooks of New; the zero value has none.
+type Options struct {
+	// Attach is called once for each new Route before it is published (routing.Builder.Attach).
+	Attach func(*routing.Route)
+	// OnPublish is called on Run's goroutine with each Snapshot, right after it went live.
+	OnPublish func(*routing.Snapshot)
+	// Resolver serves ExternalName Services; without one their Backends have no Endpoints.
+	Resolver Resolver
+	// Logger is slog.Default where nil.
+	Logger *slog.Logger
+}

@@ -1,0 +1,133 @@
+package informer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// source feeds a queue: it calls sync once its first full list is in the queue, and pushes changes
+// until ctx ends. It returns an error only when it cannot start at all.
+type source interface {
+	run(ctx context.Context, q *queue) error
+}
+
+// Controller keeps a Store up to date with a source of objects. Made by New. Run is called once;
+// the other methods may be called from any goroutine, before Run too. Must not be copied.
+type Controller struct {
+	// Immutable after New:
+	cfg    Config
+	opts   Options
+	log    *slog.Logger
+	store  *routing.Store
+	source source
+	queue  *queue
+
+	// Owned by Run's goroutine, but for builder.rejected:
+	builder *builder
+	names   resolution
+
+	// Safe for concurrent use:
+	stats  stats
+	synced atomic.Bool
+}
+
+// New makes a Controller that publishes to store. It reads the kubeconfig, and reaches no cluster.
+func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	c := &Controller{cfg: cfg, opts: opts, log: opts.Logger, store: store, queue: newQueue()}
+	c.builder = newBuilder(cfg, opts.Attach)
+	c.names = resolution{resolver: opts.Resolver, queue: c.queue}
+	if cfg.Manifests != "" {
+		c.source = newManifests(&c.cfg, c.log, &c.stats)
+		return c, nil
+	}
+	cluster, err := newCluster(&c.cfg, c.log, &c.stats)
+	if err != nil {
+		return nil, err
+	}
+	c.source = cluster
+	return c, nil
+}
+
+// Run watches and publishes until ctx ends, and then returns nil. It returns an error at once when
+// the source cannot be read at all; later failures of it leave the last Snapshot in place.
+func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() { failed <- c.source.run(ctx, c.queue) }()
+	defer c.names.close()
+	var pace pace
+	for {
+		select {
+		case <-ctx.Done():
+			return c.join(failed)
+		case err := <-failed:
+			if err != nil {
+				return fmt.Errorf("run source: %w", err)
+			}
+			failed <- nil
+			<-ctx.Done()
+			return nil
+		case <-c.queue.wake:
+		}
+		if !pace.wait(ctx) {
+			return c.join(failed)
+		}
+		start := time.Now()
+		c.step()
+		pace.done(time.Since(start))
+	}
+}
+
+// join waits for the source to end, so that nothing of it outlives Run.
+func (c *Controller) join(failed <-chan error) error {
+	if err := <-failed; err != nil {
+		return fmt.Errorf("run source: %w", err)
+	}
+	return nil
+}
+
+// step builds what is queued and publishes it.
+func (c *Controller) step() {
+	pending, seen := c.queue.take()
+	start := time.Now()
+	for key, object := range pending {
+		c.builder.apply(key, object)
+	}
+	snapshot := c.builder.build()
+	c.stats.built(time.Since(start))
+	c.names.follow(c.builder.backends.externals)
+	if snapshot != nil {
+		c.store.Publish(snapshot)
+		c.stats.published(seen, time.Now())
+		c.synced.Store(true)
+		if c.opts.OnPublish != nil {
+			c.opts.OnPublish(snapshot)
+		}
+	}
+}
+
+// Synced reports whether a Snapshot built from fully synced sources is live.
+func (c *Controller) Synced() bool { return c.synced.Load() }
+
+// Rejections returns what is not served as written, sorted. The caller owns it.
+func (c *Controller) Rejections() []Rejection { return c.builder.rejected.all() }
+
+// Stats returns the counters.
+func (c *Controller) Stats() Stats {
+	s := c.stats.snapshot()
+	s.Events = c.queue.count()
+	return s
+}

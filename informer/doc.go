@@ -1,0 +1,30 @@
+// Package informer turns Kubernetes objects into Snapshots: Ingress, IngressClass, Service and
+// EndpointSlice in, routing.Snapshot and Rejections out.
+//
+// An event travels so: a source (client-go informers, or a directory of manifests) puts the changed
+// object into the queue, where a later change of the same object replaces an earlier one; the one
+// goroutine of Controller.Run takes all that is queued, changes its cache, compiles the Ingresses
+// that it touches, builds their Hosts and Backends, and publishes. It does so at once when idle, and
+// waits for a bounded holdoff only while it is busy.
+//
+// Goroutines: Run owns cache and builder, and nothing else touches them. Sources and name
+// resolution only write to the queue. Rejections, Stats and Synced may be called from anywhere.
+//
+// Invariants:
+//
+//  1. Nothing is built before every source has delivered its first full list.
+//  2. A bad object never fails a build: it, or the part of it that is bad, is a Rejection and the
+//     rest is served. What is about security fails closed.
+//  3. What was built step by step equals what a fresh build of the same objects gives (see
+//     TestIncrementalEqualsFresh).
+//  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names.
+//  5. A source that fails leaves the last Snapshot in place.
+//
+// What never happens here: no request is served, no Snapshot is edited after it was published, no
+// user string becomes configuration text. This package never imports server or upstream.
+//
+// Memory: objects are kept as the source delivered them, without managedFields; a cluster source
+// shares them with its informers.
+//
+// Read first: Controller, builder, compiler; then testdata/*.txtar, one behaviour each.
+package informer

@@ -1,0 +1,67 @@
+package informer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// LoadDir builds the Snapshot of a directory of manifests, or one file, once. cfg.Manifests is
+// ignored. The Snapshot is not published and has no Generation; names are not resolved.
+func LoadDir(dir string, cfg Config) (*routing.Snapshot, []Rejection, error) {
+	cfg.Manifests = dir
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, nil, err
+	}
+	m := newManifests(&cfg, slog.New(slog.DiscardHandler), &stats{})
+	events, err := m.scan(nil, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read manifests: %w", err)
+	}
+	b := newBuilder(cfg, nil)
+	for _, e := range events {
+		b.apply(e.key, e.object)
+	}
+	return b.build(), b.rejected.all(), nil
+}
+
+// LoadCluster builds the Snapshot of a cluster once, as LoadDir does of a directory. kubeconfig "" is
+// the cluster that the process runs in. It waits until everything has been listed, or ctx ends.
+func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.Snapshot, []Rejection, error) {
+	cfg.Manifests, cfg.Kubeconfig = "", kubeconfig
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, nil, err
+	}
+	var stats stats
+	c, err := newCluster(&cfg, slog.New(slog.DiscardHandler), &stats)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	q := newQueue()
+	done := make(chan error, 1)
+	go func() { done <- c.run(ctx, q) }()
+	defer func() { <-done }()
+	defer cancel()
+	select {
+	case <-q.wake:
+	case err := <-done:
+		done <- err
+		return nil, nil, fmt.Errorf("list cluster: %w", err)
+	case <-ctx.Done():
+		if last := stats.snapshot().LastError; last != "" {
+			return nil, nil, fmt.Errorf("list cluster: %w: %s", ctx.Err(), last)
+		}
+		return nil, nil, fmt.Errorf("list cluster: %w", ctx.Err())
+	}
+	b := newBuilder(cfg, nil)
+	pending, _ := q.take()
+	for key, object := range pending {
+		b.apply(key, object)
+	}
+	return b.build(), b.rejected.all(), nil
+}

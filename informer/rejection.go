@@ -1,0 +1,121 @@
+package informer
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Object names what a Rejection is about: a Kubernetes object, or a manifest file (Kind "File",
+// Name its path). Namespace is empty for what has none. A plain value.
+type Object struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// String returns "Kind namespace/name", or "Kind name" without a namespace.
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
+}
+
+// Rejection says why an object, or a part of it, is not served as written. A plain value.
+type Rejection struct {
+	Object Object `json:"object"`
+	// Field is the path of the part, as kubectl explain spells it; "" for the whole object.
+	Field string `json:"field,omitempty"`
+	// Value is what the field says, shortened; "" where the reason is that it says nothing.
+	Value string `json:"value,omitempty"`
+	// Reason says what is wrong, what happens instead, and how to mend it.
+	Reason string `json:"reason"`
+}
+
+// String returns one line: object, field, quoted value and reason.
+func (r Rejection) String() string {
+	var b strings.Builder
+	b.WriteString(r.Object.String())
+	if r.Field != "" {
+		b.WriteString(": " + r.Field)
+		if r.Value != "" {
+			b.WriteString("=\"" + r.Value + "\"")
+		}
+	}
+	b.WriteString(": " + r.Reason)
+	return b.String()
+}
+
+func compareRejections(a, b Rejection) int {
+	return cmp.Or(
+		strings.Compare(a.Object.Kind, b.Object.Kind),
+		strings.Compare(a.Object.Namespace, b.Object.Namespace),
+		strings.Compare(a.Object.Name, b.Object.Name),
+		strings.Compare(a.Field, b.Field),
+		strings.Compare(a.Value, b.Value),
+		strings.Compare(a.Reason, b.Reason),
+	)
+}
+
+// maxValue bounds Rejection.Value: a snippet annotation may hold kilobytes.
+const maxValue = 100
+
+// shorten makes a value fit for one line of a log, an Event and a terminal.
+func shorten(value string) string {
+	value = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, value)
+	if len(value) <= maxValue {
+		return value
+	}
+	cut := maxValue
+	for !utf8.RuneStart(value[cut]) {
+		cut--
+	}
+	return value[:cut] + "..."
+}
+
+// rejectionSet holds the Rejections of every owner. An owner is the object whose compilation gave
+// them, or the Host whose conflicts they are. Safe for concurrent use.
+type rejectionSet struct {
+	mu sync.Mutex
+	// Guarded by mu; the slices are never edited, only replaced:
+	byOwner map[objectKey][]Rejection
+}
+
+// replace sets the Rejections of owner and reports whether they differ from before.
+func (s *rejectionSet) replace(owner objectKey, list []Rejection) bool {
+	slices.SortFunc(list, compareRejections)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Equal(s.byOwner[owner], list) {
+		return false
+	}
+	if len(list) == 0 {
+		delete(s.byOwner, owner)
+		return true
+	}
+	if s.byOwner == nil {
+		s.byOwner = make(map[objectKey][]Rejection)
+	}
+	s.byOwner[owner] = list
+	return true
+}
+
+// all returns a sorted copy.
+func (s *rejectionSet) all() []Rejection {
+	s.mu.Lock()
+	var list []Rejection
+	for _, r := range s.byOwner {
+		list = append(list, r...)
+	}
+	s.mu.Unlock()
+	slices.SortFunc(list, compareRejections)
+	return list
+}

@@ -49,12 +49,13 @@ func (u *upConn) connected() {
 	}
 	u.connecting = false
 	x := u.x
+	c := x.c // x may have ended when this returns
 	if code, err := syscall.GetsockoptInt(u.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
 	} else {
 		x.send()
 	}
-	x.c.pump()
+	c.pump()
 }
 
 // discard closes u and takes it out of its pool.

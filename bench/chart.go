@@ -8,6 +8,7 @@ import "fmt"
 // chartView is what templates/chart.svg.tmpl draws; lengths are in pixels.
 type chartView struct {
 	Width, Height int
+	Bottom        int // where bars end
 	Left          int // where bars begin
 	One           int // x of ratio 1
 	Groups        []chartGroup
@@ -27,6 +28,7 @@ type chartBar struct {
 	Peer, Class  string
 	X, Y, Length int
 	Label        string
+	LabelX       int
 }
 
 const (
@@ -60,13 +62,15 @@ func (r *Result) chart() ([]byte, error) {
 				continue
 			}
 			b := chartBar{Peer: row.Peer, Class: row.Peer, X: chartLeft, Y: y, Length: int(min(row.Ratio.Median, chartLimit) * chartScale)}
-			b.Label = fmt.Sprintf("%.2fx  %.4g us", row.Ratio.Median, row.CPU.Median)
+			b.Label = fmt.Sprintf("%.2fx \u00b7 %.4g us", row.Ratio.Median, row.CPU.Median)
+			// Right of the line at 1 even where the bar is shorter, so that the line does not cross the text.
+			b.LabelX = chartLeft + max(b.Length, chartScale) + 8
 			g.Bars = append(g.Bars, b)
 			y += barHeight + barGap
 		}
 		y += groupGap - 20
 		v.Groups = append(v.Groups, g)
 	}
-	v.Height = y + chartBottom
+	v.Bottom, v.Height = y-groupGap/2, y+chartBottom
 	return renderTemplate("templates/chart.svg.tmpl", v)
 }

@@ -25,7 +25,7 @@ type Process struct {
 	output *transcript
 }
 
-// startProcess starts argv pinned to cpus (a taskset list; "" leaves it unpinned). Cancelling ctx kills it.
+// startProcess starts argv pinned to cpus (a taskset list; "" leaves it unpinned). Cancelling ctx ends it.
 func startProcess(ctx context.Context, name, cpus string, argv []string) (*Process, error) {
 	if cpus != "" {
 		// taskset sets the affinity and then becomes the command, so that runtimes that size themselves by
@@ -38,8 +38,10 @@ func startProcess(ctx context.Context, name, cpus string, argv []string) (*Proce
 	p.cmd.Stderr = p.output
 	// A group of its own, so that workers go with their master; and death with us if we are killed outright.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
-	// A grandchild that keeps the output pipe open must not hold up Wait.
+	// Politely, so that a master ends and reaps its workers; stop kills what is left of the group.
+	p.cmd.Cancel = func() error { return syscall.Kill(p.cmd.Process.Pid, syscall.SIGTERM) }
+	// One that does not listen is killed after this, and a grandchild that keeps the output pipe open does not
+	// hold up Wait for longer.
 	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

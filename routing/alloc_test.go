@@ -109,6 +109,22 @@ func TestScale(t *testing.T) {
 	}
 }
 
+// TestMatchIsLinear has a path of 60,000 slashes against a key of as many, beside so many Routes that
+// shorter paths would be hashed: here that takes a tenth of a second, and walking a tenth of a
+// millisecond.
+func TestMatchIsLinear(t *testing.T) {
+	long := "/" + strings.Repeat("a/", 30_000)
+	routes := append(genroutes.OneHost("h", 1000), routing.Route{Path: long + "x", Type: routing.Prefix})
+	table := tableOf(t, map[string][]routing.Route{"h": routes}, nil, asBuilt)
+	start := time.Now()
+	if r := table.Match([]byte("h"), []byte(long+"y")); r != nil {
+		t.Errorf("matched %v", r)
+	}
+	if took := time.Since(start); took > 30*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+}
+
 // heap is the bytes in use after a full collection.
 func heap() int64 {
 	runtime.GC()

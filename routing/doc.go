@@ -1,8 +1,9 @@
 // Package routing holds the nouns of the gateway and the lookup from a request to its Route.
 //
 // A request calls Store.Load once, on the event loop that owns its connection, and passes the
-// Snapshot down: Snapshot.Table.Match(host, path) gives the Route, Snapshot.Backends[route.Backend]
-// gives the Backend. Building happens on one other goroutine, the informer's.
+// Snapshot down: NormalizeHost and NormalizePath make what Snapshot.Table.Match takes, which gives
+// the Route, and Snapshot.Backend(route) gives the Backend. Building (Builder, Table.With) happens on
+// one other goroutine, the informer's.
 //
 // Invariants:
 //

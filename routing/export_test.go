@@ -50,15 +50,11 @@ func (h *Host) keys() []keyed {
 	return keys
 }
 
-// HasTrie reports whether h is looked up in a trie.
-func HasTrie(h *Host) bool { return h.trie != nil }
-
-// MaxLabel is the longest label of a trie node, MaxRecordKey the longest key of a record.
+// Bounds of what the parts of a Host can hold, or are asked for.
 const (
 	MaxLabel     = maxLabel
 	MaxRecordKey = maxRecordKey
-	MaxRecords   = maxRecords
-	MinShortcut  = minShortcut
+	MaxShortcut  = maxShortcutPath
 )
 
 // Sizes are the bytes of the structures that a Table has many of.

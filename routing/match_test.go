@@ -126,23 +126,26 @@ func TestMatchWithoutDefault(t *testing.T) {
 	}
 }
 
-// TestMatchLongKeys has keys beyond what one label, and what one record, can hold.
+// TestMatchLongKeys has keys beyond what a shortcut is asked for, and what one label and one record
+// can hold.
 func TestMatchLongKeys(t *testing.T) {
-	for _, n := range []int{routing.MaxRecordKey - 1, routing.MaxRecordKey, routing.MaxRecordKey + 1, routing.MaxLabel*2 + 5} {
+	for _, n := range []int{routing.MaxShortcut - 1, routing.MaxShortcut, routing.MaxShortcut + 1, routing.MaxRecordKey - 1, routing.MaxRecordKey, routing.MaxRecordKey + 1, routing.MaxLabel*2 + 5} {
 		key := "/" + strings.Repeat("x", n-1)
 		for _, routes := range [][]routing.Route{
 			{{Path: key, Type: routing.Exact}},
 			{{Path: key, Type: routing.Exact}, {Path: key + "/y", Type: routing.Prefix, Backend: 1}},
 			{{Path: key + "a", Type: routing.Prefix}, {Path: key + "b", Type: routing.Prefix, Backend: 1}},
 		} {
-			table := tableOf(t, map[string][]routing.Route{"h": routes}, nil, asBuilt)
-			for i, r := range routes {
-				got := table.Match([]byte("h"), []byte(r.Path))
-				if got == nil || got.Backend != int32(i) {
-					t.Errorf("%d bytes, route %d: got %v", n, i, got)
-				}
-				if got := table.Match([]byte("h"), []byte(r.Path[:len(r.Path)-1]+"z")); got != nil {
-					t.Errorf("%d bytes, route %d: matched another path", n, i)
+			for _, form := range []func(*routing.Host) *routing.Host{asBuilt, routing.WithTrie, routing.WithShortcut} {
+				table := tableOf(t, map[string][]routing.Route{"h": routes}, nil, form)
+				for i, r := range routes {
+					got := table.Match([]byte("h"), []byte(r.Path))
+					if got == nil || got.Backend != int32(i) {
+						t.Errorf("%d bytes, route %d: got %v", n, i, got)
+					}
+					if got := table.Match([]byte("h"), []byte(r.Path[:len(r.Path)-1]+"z")); got != nil {
+						t.Errorf("%d bytes, route %d: matched another path", n, i)
+					}
 				}
 			}
 		}

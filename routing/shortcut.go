@@ -22,8 +22,9 @@ type shortcut struct {
 	// slots is an open-addressing array with linear probing, at most three quarters full, its length
 	// a power of two; 11 to 22 bytes a key.
 	slots []shortSlot
-	// longest is the length of the longest key.
-	longest int
+	// lengths has a bit for each length that a key has, up to maxShortcutPath; a prefix of another
+	// length need not be hashed, which is most of what a miss would cost.
+	lengths [(maxShortcutPath + 1) / 64]uint64
 }
 
 // A shortSlot is empty where ends is 0; that is, in the low bits of tag.
@@ -37,21 +38,21 @@ type shortSlot struct {
 const (
 	// minShortcut is the number of Routes from which a Host has a shortcut: clearly past the tie.
 	minShortcut = 32
-	// maxShortcutPath bounds what one lookup may hash: 128 slashes, 64 bytes each on average.
-	maxShortcutPath = 256
+	// maxShortcutPath bounds what one lookup may hash: 128 slashes, 128 bytes each on average.
+	maxShortcutPath = 255
 
 	endsMask = endsExact | endsPrefix
 )
 
-// match returns the position of the best Route for path in routes, or -1.
+// match returns the position of the best Route for path, of at most maxShortcutPath bytes, in routes,
+// or -1.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *shortcut) match(routes []Route, path []byte) int {
-	n := len(path)
-	for n > s.longest {
-		n = bytes.LastIndexByte(path[:n], '/')
-	}
-	for ; n >= 0; n = bytes.LastIndexByte(path[:n], '/') {
+	for n := len(path); n >= 0; n = bytes.LastIndexByte(path[:n], '/') {
+		if s.lengths[n/64]&(1<<(n%64)) == 0 {
+			continue
+		}
 		accept := uint32(endsPrefix)
 		if n == len(path) {
 			accept = endsMask
@@ -110,7 +111,9 @@ func indexKeys(keys []keyed) *shortcut {
 		for ; i < len(keys) && keys[i].key == key; i++ {
 			ends |= keys[i].ends()
 		}
-		s.longest = max(s.longest, len(key))
+		if n := len(key); n <= maxShortcutPath {
+			s.lengths[n/64] |= 1 << (n % 64)
+		}
 		hash := maphash.String(hostSeed, key)
 		at := int(hash) & (size - 1)
 		for s.slots[at].tag != 0 {

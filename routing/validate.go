@@ -177,8 +177,8 @@ func (s *shortcut) validate(h *Host) error {
 	}
 	for i := range h.routes {
 		k := h.routes[i].keyed()
-		if len(k.key) > s.longest {
-			return fmt.Errorf("key of route %d is longer than %d", i, s.longest)
+		if n := len(k.key); n <= maxShortcutPath && s.lengths[n/64]&(1<<(n%64)) == 0 {
+			return fmt.Errorf("the length of route %d's key is not known", i)
 		}
 		if i == 0 || h.routes[i-1].key() != k.key {
 			keys++

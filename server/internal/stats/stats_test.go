@@ -500,12 +500,21 @@ func TestNames(t *testing.T) {
 
 func TestVitals(t *testing.T) {
 	c := VitalsCollector(func() Vitals {
-		return Vitals{Version: "v1", Ready: true, Generation: 4, Routes: 3, ReloadOK: true, LastBuild: 2 * time.Millisecond, ReloadTime: time.UnixMilli(1500)}
+		return Vitals{
+			Version: "v1", Ready: true, Generation: 4, Publishes: 3, ReloadOK: true, LastBuild: 2 * time.Millisecond, ReloadTime: time.UnixMilli(1500),
+			Propagation: []uint64{2, 1, 1}, PropagationBounds: []float64{.001, .01}, PropagationSum: 1.5,
+		}
 	})
 	wantLines(t, scrape(t, c, "sluice_build_last_seconds"), "sluice_build_last_seconds 0.002")
-	wantLines(t, scrape(t, c, "nginx_ingress_controller"), "nginx_ingress_controller_config_last_reload_successful 1", "nginx_ingress_controller_success 4")
+	wantLines(t, scrape(t, c, "nginx_ingress_controller"), "nginx_ingress_controller_config_last_reload_successful 1", "nginx_ingress_controller_success 3")
 	wantLines(t, scrape(t, c, "timestamp"), "sluice_config_last_reload_timestamp_seconds 1.5")
 	wantLines(t, scrape(t, c, "build_info"), `sluice_build_info{version="v1"} 1`)
+	wantLines(t, scrape(t, c, "sluice_propagation"),
+		`sluice_propagation_seconds_bucket{le="0.001"} 2`,
+		`sluice_propagation_seconds_bucket{le="0.01"} 3`,
+		`sluice_propagation_seconds_bucket{le="+Inf"} 4`,
+		`sluice_propagation_seconds_sum 1.5`,
+		`sluice_propagation_seconds_count 4`)
 }
 
 func TestReferenceIsCurrent(t *testing.T) {

@@ -17,13 +17,18 @@ type Vitals struct {
 	Hosts, Routes, Backends, Endpoints int
 	Rejections                         int
 
-	// Builds counts Snapshots built, BuildTime their time together, LastBuild the last one's.
-	Builds               uint64
-	BuildTime, LastBuild time.Duration
-	// Changes counts the changes of objects that were published, PropagationTime the time from each
-	// one's arrival to its publication together, LastPropagation the last one's.
-	Changes                          uint64
-	PropagationTime, LastPropagation time.Duration
+	// Events counts changes of objects that arrived, Builds what was built from them, and Publishes
+	// the builds that changed something. LastBuild is how long the last build took.
+	Events, Builds, Publishes uint64
+	LastBuild                 time.Duration
+	LastPublish               time.Time
+	// Propagation counts publishes by the time from the arrival of their oldest change: one count for
+	// each upper bound in PropagationBounds (seconds), not cumulative, and one for what is above.
+	Propagation       []uint64
+	PropagationBounds []float64
+	PropagationSum    float64 // seconds
+	// Connected is false while the source of objects cannot be reached.
+	Connected bool
 
 	// ReloadOK says how the last reading of the configuration file went, at ReloadTime.
 	ReloadOK   bool
@@ -40,12 +45,13 @@ var (
 	vitalBackends    = define("sluice_backends", gauge, "Backends in the live Snapshot.")
 	vitalEndpoints   = define("sluice_endpoints", gauge, "Endpoints of all Backends in the live Snapshot.")
 	vitalRejections  = define("sluice_rejections", gauge, "Objects, or parts of them, that are not served; /api/v1/rejections lists them.")
-	vitalBuilds      = define("sluice_builds_total", counter, "Snapshots built.")
-	vitalBuildTime   = define("sluice_build_seconds_total", counter, "Time spent on building Snapshots.")
+	vitalEvents      = define("sluice_object_events_total", counter, "Changes of objects that arrived from the cluster or the manifests.")
+	vitalBuilds      = define("sluice_builds_total", counter, "Snapshots built, those that changed nothing included.")
 	vitalLastBuild   = define("sluice_build_last_seconds", gauge, "Time that the last build took.")
-	vitalChanges     = define("sluice_propagations_total", counter, "Changes of objects that went live.")
-	vitalPropagation = define("sluice_propagation_seconds_total", counter, "Time from the arrival of a change to its publication, summed over them.")
-	vitalLastChange  = define("sluice_propagation_last_seconds", gauge, "Time from the arrival of the last change to its publication.")
+	vitalPublishes   = define("sluice_publishes_total", counter, "Snapshots that went live.")
+	vitalLastPublish = define("sluice_publish_last_timestamp_seconds", gauge, "When the live Snapshot went live.")
+	vitalPropagation = defineHistogram("sluice_propagation_seconds", "From the arrival of the oldest change in a Snapshot to its going live.")
+	vitalConnected   = define("sluice_source_connected", gauge, "0 while the cluster or the manifests cannot be read; the last Snapshot is served on.")
 	vitalReloadOK    = define("sluice_config_last_reload_successful", gauge, "1 when the configuration file was valid when it was last read.")
 	vitalReloadTime  = define("sluice_config_last_reload_timestamp_seconds", gauge, "When the configuration file was last read.")
 
@@ -55,7 +61,7 @@ var (
 
 var vitals = []*metric{
 	vitalBuildInfo, vitalReady, vitalGeneration, vitalHosts, vitalRoutes, vitalBackends, vitalEndpoints, vitalRejections,
-	vitalBuilds, vitalBuildTime, vitalLastBuild, vitalChanges, vitalPropagation, vitalLastChange, vitalReloadOK, vitalReloadTime,
+	vitalEvents, vitalBuilds, vitalLastBuild, vitalPublishes, vitalLastPublish, vitalPropagation, vitalConnected, vitalReloadOK, vitalReloadTime,
 	nginxReloadOK, nginxSuccess,
 }
 
@@ -82,18 +88,37 @@ func (c vitalsCollector) Collect(ch chan<- prometheus.Metric) {
 	vitalBackends.value(ch, float64(v.Backends))
 	vitalEndpoints.value(ch, float64(v.Endpoints))
 	vitalRejections.value(ch, float64(v.Rejections))
+	vitalEvents.value(ch, float64(v.Events))
 	vitalBuilds.value(ch, float64(v.Builds))
-	vitalBuildTime.value(ch, v.BuildTime.Seconds())
 	vitalLastBuild.value(ch, v.LastBuild.Seconds())
-	vitalChanges.value(ch, float64(v.Changes))
-	vitalPropagation.value(ch, v.PropagationTime.Seconds())
-	vitalLastChange.value(ch, v.LastPropagation.Seconds())
+	vitalPublishes.value(ch, float64(v.Publishes))
+	vitalLastPublish.timestamp(ch, v.LastPublish)
+	vitalConnected.value(ch, oneIf(v.Connected))
+	v.sendPropagation(ch)
 	vitalReloadOK.value(ch, oneIf(v.ReloadOK))
-	if !v.ReloadTime.IsZero() {
-		vitalReloadTime.value(ch, float64(v.ReloadTime.UnixMilli())/1e3)
-	}
+	vitalReloadTime.timestamp(ch, v.ReloadTime)
 	nginxReloadOK.value(ch, oneIf(v.ReloadOK))
-	nginxSuccess.value(ch, float64(v.Generation))
+	nginxSuccess.value(ch, float64(v.Publishes))
+}
+
+// sendPropagation turns the counts into the cumulative ones that Prometheus takes.
+func (v *Vitals) sendPropagation(ch chan<- prometheus.Metric) {
+	at := make(map[float64]uint64, len(v.PropagationBounds))
+	var count uint64
+	for i, n := range v.Propagation {
+		count += n
+		if i < len(v.PropagationBounds) {
+			at[v.PropagationBounds[i]] = count
+		}
+	}
+	ch <- prometheus.MustNewConstHistogram(vitalPropagation.desc, count, v.PropagationSum, at)
+}
+
+// timestamp sends a time in Unix seconds, or nothing for one that has not been.
+func (m *metric) timestamp(ch chan<- prometheus.Metric, t time.Time) {
+	if !t.IsZero() {
+		m.value(ch, float64(t.UnixMilli())/1e3)
+	}
 }
 
 func oneIf(b bool) float64 {

@@ -1,0 +1,213 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/cloudwego/hertz/pkg/app/server"
+	"github.com/cloudwego/hertz/pkg/common/hlog"
+	"github.com/cloudwego/hertz/pkg/network/standard"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// Vitals is the state of everything beside the data plane, for metrics and dashboard.
+type Vitals = stats.Vitals
+
+// Rejection says why an object, or a part of it, is not served as written.
+type Rejection struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Field     string `json:"field,omitempty"`
+	Value     string `json:"value,omitempty"`
+	Reason    string `json:"reason"`
+}
+
+// Options say where to listen and what to show. Every function is needed, may be called by several
+// goroutines at once, and must not block for long. Not edited after New.
+type Options struct {
+	// Metrics and Admin are addresses; "" leaves that plane out.
+	Metrics, Admin string
+	// Snapshot returns the live one, or nil.
+	Snapshot func() *routing.Snapshot
+	// Ready is what /readyz says, with the reason when it is not.
+	Ready      func() (ok bool, reason string)
+	Rejections func() []Rejection
+	Config     func() *config.Config
+	// Vitals are scraped with the Collectors. Ready, Rejections and what can be counted in the
+	// Snapshot are filled in here.
+	Vitals     func() Vitals
+	Collectors []prometheus.Collector
+	Logger     *slog.Logger
+}
+
+// Server is the admin plane. Made by New. Methods are safe from any goroutine; it must not be copied.
+type Server struct {
+	// Immutable after New:
+	options  Options
+	registry *prometheus.Registry
+
+	mu sync.Mutex
+	// Guarded by mu:
+	planes  []*plane
+	counted Vitals // the sizes of the Snapshot of counted.Generation
+}
+
+// plane is one address and its Hertz engine.
+type plane struct {
+	guard *guard
+	hertz *server.Hertz
+	ended chan struct{}
+}
+
+// New makes a Server that is not bound yet.
+func New(options Options) (*Server, error) {
+	s := &Server{options: options, registry: prometheus.NewRegistry()}
+	collectors := append(processCollectors(), stats.VitalsCollector(s.vitals))
+	for _, c := range append(collectors, options.Collectors...) {
+		if err := s.registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// Start binds the addresses and serves. After an error nothing is bound.
+func (s *Server) Start() error {
+	hlog.SetOutput(logWriter{s.options.Logger})
+	hlog.SetLevel(hlog.LevelWarn)
+	for _, p := range []struct {
+		key, address string
+		routes       func(*server.Hertz)
+	}{
+		{"listen.metrics", s.options.Metrics, s.metricsRoutes},
+		{"listen.admin", s.options.Admin, s.adminRoutes},
+	} {
+		if p.address == "" {
+			continue
+		}
+		if err := s.start(p.address, p.routes); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", p.key, err), s.Shutdown(context.Background()))
+		}
+	}
+	return nil
+}
+
+func (s *Server) start(address string, routes func(*server.Hertz)) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	g := newGuard(listener)
+	h := server.New(
+		server.WithListener(g),
+		server.WithTransport(standard.NewTransporter),
+		server.WithKeepAlive(false), // one request per connection, see guard
+		server.WithMaxHeaderBytes(maxHead),
+		server.WithMaxRequestBodySize(1),
+		server.WithReadTimeout(headTimeout),
+		server.WithIdleTimeout(headTimeout),
+		server.WithRedirectTrailingSlash(false),
+		server.WithDisablePrintRoute(true),
+	)
+	h.Name = "sluice"
+	h.Use(s.recoverPanic, policy)
+	routes(h)
+	p := &plane{guard: g, hertz: h, ended: make(chan struct{})}
+	s.mu.Lock()
+	s.planes = append(s.planes, p)
+	s.mu.Unlock()
+	go func() {
+		defer close(p.ended)
+		if err := h.Run(); err != nil {
+			s.options.Logger.Error("admin plane ended", "address", address, "error", err)
+		}
+	}()
+	return nil
+}
+
+// vitals completes Options.Vitals. The sizes are counted once per Snapshot: that sorts every Host.
+func (s *Server) vitals() Vitals {
+	v := s.options.Vitals()
+	v.Ready, _ = s.options.Ready()
+	v.Rejections = len(s.options.Rejections())
+	snapshot := s.options.Snapshot()
+	if snapshot == nil {
+		return v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.counted.Generation != snapshot.Generation {
+		all := viewSnapshot(snapshot, selection{})
+		s.counted = Vitals{Generation: all.Generation, Hosts: all.Hosts, Routes: all.Routes, Backends: all.Backends, Endpoints: all.Endpoints}
+	}
+	v.Generation, v.Hosts, v.Routes = s.counted.Generation, s.counted.Hosts, s.counted.Routes
+	v.Backends, v.Endpoints = s.counted.Backends, s.counted.Endpoints
+	return v
+}
+
+// Addresses returns what is bound, metrics first.
+func (s *Server) Addresses() []net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var addresses []net.Addr
+	for _, p := range s.planes {
+		addresses = append(addresses, p.guard.Addr())
+	}
+	return addresses
+}
+
+// Shutdown stops accepting, waits for the answers under way until ctx ends, at most for a second, and
+// closes the rest. It stops what Start began, also where Start failed half-way.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	planes := s.planes
+	s.planes = nil
+	s.mu.Unlock()
+	patience := time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = max(0, min(patience, time.Until(deadline)))
+	}
+	var stopping sync.WaitGroup
+	for _, p := range planes {
+		stopping.Go(func() {
+			p.guard.stop(patience)
+			<-p.ended
+		})
+	}
+	stopping.Wait()
+	return nil
+}
+
+// recoverPanic turns a bug in a handler into a 500; without it the process would end.
+func (s *Server) recoverPanic(ctx context.Context, c *app.RequestContext) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			s.options.Logger.Error("admin handler panicked", "path", string(c.Path()), "panic", bug)
+			c.AbortWithStatus(500)
+		}
+	}()
+	c.Next(ctx)
+}
+
+// logWriter takes what Hertz logs of its own accord.
+type logWriter struct{ log *slog.Logger }
+
+// Write logs a line. Hertz warns about every client that closed early; nobody has to act on that.
+func (w logWriter) Write(line []byte) (int, error) {
+	w.log.Debug("hertz", "message", string(line))
+	return len(line), nil
+}
+
+var _ io.Writer = logWriter{}

@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/cloudwego/hertz/pkg/app/server"
+	"github.com/cloudwego/hertz/pkg/common/adaptor"
+)
+
+// adminRoutes is what listen.admin serves.
+func (s *Server) adminRoutes(h *server.Hertz) {
+	h.Use(sameSite)
+	get(h, "/debug/routes", s.routes)
+	get(h, "/debug/pprof/", adaptor.HertzHandler(http.HandlerFunc(pprof.Index)))
+	get(h, "/debug/pprof/cmdline", adaptor.HertzHandler(http.HandlerFunc(pprof.Cmdline)))
+	get(h, "/debug/pprof/profile", adaptor.HertzHandler(http.HandlerFunc(pprof.Profile)))
+	get(h, "/debug/pprof/symbol", adaptor.HertzHandler(http.HandlerFunc(pprof.Symbol)))
+	get(h, "/debug/pprof/trace", adaptor.HertzHandler(http.HandlerFunc(pprof.Trace)))
+	for _, name := range []string{"allocs", "block", "goroutine", "heap", "mutex", "threadcreate"} {
+		get(h, "/debug/pprof/"+name, adaptor.HertzHandler(pprof.Handler(name)))
+	}
+	s.apiRoutes(h)
+	dashboardRoutes(h)
+}
+
+// routes writes the live Snapshot as text, the same that the goldens of the builder hold.
+func (s *Server) routes(_ context.Context, c *app.RequestContext) {
+	snapshot := s.options.Snapshot()
+	if snapshot == nil {
+		refuse(c, 503, "no Snapshot was published yet")
+		return
+	}
+	c.SetContentType("text/plain; charset=utf-8")
+	if err := snapshot.Dump(c); err != nil {
+		s.options.Logger.Warn("dump routes", "error", err)
+	}
+}

@@ -1,0 +1,144 @@
+package admin
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// Question is a request whose way through the gateway is to be explained.
+type Question struct {
+	Method string
+	// URL has a host and a path; the scheme may be left out. Host, if set, replaces its host, as a
+	// Host header would.
+	URL, Host string
+}
+
+// Answer says which way a request goes and why. The text is for people, the rest for programs.
+type Answer struct {
+	Generation uint64     `json:"generation"`
+	Status     int        `json:"status"` // what the gateway itself would answer; 0 when it forwards
+	Route      *RouteView `json:"route,omitempty"`
+	Backend    *Backend   `json:"backend,omitempty"`
+	Text       string     `json:"text"`
+}
+
+// Explain follows a request through s. It fails when the question is not a request at all.
+func Explain(s *routing.Snapshot, q Question) (*Answer, error) {
+	raw := q.URL
+	if !strings.Contains(raw, "://") {
+		raw = "http://" + raw
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("parse URL: %w", err)
+	}
+	if q.Host == "" {
+		q.Host = u.Host
+	}
+	if q.Method == "" {
+		q.Method = "GET"
+	}
+	host, ok := routing.NormalizeHost(nil, []byte(q.Host))
+	if !ok {
+		return nil, fmt.Errorf("host %q: not a host name or address; the gateway would answer 400", q.Host)
+	}
+	path, ok := routing.NormalizePath(nil, []byte(u.EscapedPath()))
+	if !ok {
+		return nil, fmt.Errorf("path %q: malformed, or it leaves the root; the gateway would answer 400", u.EscapedPath())
+	}
+	if s == nil {
+		return &Answer{Status: 503, Text: "no Snapshot is live yet: 503\n"}, nil
+	}
+	e := s.Table.Explain(host, path)
+	a := &Answer{Generation: s.Generation}
+	var b strings.Builder
+	fmt.Fprintf(&b, "method   %s\n", word(q.Method))
+	b.WriteString(strings.TrimRight(e.String(), "\n") + "\n")
+	a.describe(&b, s, e.Route)
+	a.Text = b.String()
+	return a, nil
+}
+
+// describe adds what follows from the Route: its policy, Backend and Endpoints.
+func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Route) {
+	if r == nil {
+		a.Status = 404
+		b.WriteString("answer   404, no route\n")
+		return
+	}
+	view := viewRoute(s, r)
+	a.Route = &view
+	if r.Source != nil {
+		fmt.Fprintf(b, "ingress  %s, created %s\n", r.Source.Ingress, time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339))
+		for _, line := range policyLines(r.Source.Policy) {
+			b.WriteString("policy   " + line + "\n")
+		}
+	}
+	backend := s.Backend(r)
+	if backend == nil {
+		a.Status = 503
+		b.WriteString("answer   503, the Service of this path does not exist or was refused\n")
+		return
+	}
+	shown := viewBackend(backend)
+	a.Backend = &shown
+	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", backend.Key, backend.Protocol, backend.Balance)
+	switch {
+	case backend.ExternalName != "" && len(backend.Endpoints) == 0:
+		fmt.Fprintf(b, "external name %s port %d\n", word(backend.ExternalName), backend.ExternalPort)
+	case len(backend.Endpoints) == 0:
+		a.Status = 503
+		b.WriteString("answer   503, no endpoint is ready\n")
+	}
+	for _, e := range backend.Endpoints {
+		fmt.Fprintf(b, "     *   endpoint %s%s%s\n", e.Addr, labelled(" zone ", e.Zone), labelled(" node ", e.Node))
+	}
+}
+
+// policyLines says what an Ingress sets differently from the gateway's defaults.
+func policyLines(p *routing.Policy) (lines []string) {
+	if p == nil {
+		return nil
+	}
+	switch {
+	case p.MaxBodyBytes > 0:
+		lines = append(lines, fmt.Sprintf("request body at most %d bytes", p.MaxBodyBytes))
+	case p.MaxBodyBytes < 0:
+		lines = append(lines, "request body unlimited")
+	}
+	for _, t := range []struct {
+		name  string
+		value int64
+	}{{"connect", p.ConnectTimeout}, {"read", p.ReadTimeout}, {"send", p.SendTimeout}, {"request", p.RequestTimeout}} {
+		if t.value != 0 {
+			lines = append(lines, fmt.Sprintf("%s timeout %s", t.name, time.Duration(t.value)))
+		}
+	}
+	if p.UpstreamHost != "" {
+		lines = append(lines, "Host sent to the backend "+word(p.UpstreamHost))
+	}
+	return lines
+}
+
+// labelled is label and value, or nothing without a value.
+func labelled(label, value string) string {
+	if value == "" {
+		return ""
+	}
+	return label + word(value)
+}
+
+// word returns s where it is one visible word, and quotes it otherwise, so that nothing in a
+// manifest or a request can forge a line.
+func word(s string) string {
+	for _, r := range s {
+		if r <= ' ' || r == '"' || r == 0x7f || r == 0xFFFD {
+			return fmt.Sprintf("%q", s)
+		}
+	}
+	return s
+}

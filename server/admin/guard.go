@@ -1,0 +1,221 @@
+package admin
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+)
+
+const (
+	// maxConns bounds the connections of one address: a dashboard, a Prometheus pair and the kubelet need
+	// a handful.
+	maxConns = 64
+	// maxHead bounds a request head.
+	maxHead = 8 << 10
+	// headTimeout bounds the time from accept to a complete head.
+	headTimeout = 5 * time.Second
+	// writeTimeout bounds each write to a client that takes nothing.
+	writeTimeout = 30 * time.Second
+)
+
+// guard is a listener whose connections deliver one strictly parsed request each. Made by
+// newGuard. Accept is called by one goroutine, close and drain by any.
+type guard struct {
+	net.Listener
+
+	mu sync.Mutex
+	// Guarded by mu:
+	conns   map[*guardedConn]struct{}
+	idle    sync.Cond // signalled when conns becomes empty
+	closing bool
+}
+
+func newGuard(l net.Listener) *guard {
+	g := &guard{Listener: l, conns: map[*guardedConn]struct{}{}}
+	g.idle.L = &g.mu
+	return g
+}
+
+// Accept returns the next connection. A failure that may pass, such as running out of descriptors,
+// is waited out: Hertz would stop serving for good.
+func (g *guard) Accept() (net.Conn, error) {
+	backoff := 5 * time.Millisecond
+	for {
+		c, err := g.Listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		if err != nil {
+			pause := time.NewTimer(backoff)
+			<-pause.C
+			backoff = min(2*backoff, time.Second)
+			continue
+		}
+		if conn := g.admit(c); conn != nil {
+			return conn, nil
+		}
+	}
+}
+
+// admit takes c in, or closes it when there are too many.
+func (g *guard) admit(c net.Conn) *guardedConn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing || len(g.conns) >= maxConns {
+		c.Close()
+		return nil
+	}
+	conn := &guardedConn{Conn: c, guard: g, deadline: time.Now().Add(headTimeout)}
+	g.conns[conn] = struct{}{}
+	return conn
+}
+
+// stop closes the listener, waits until every connection ended or timeout passed, and closes those
+// that are left.
+func (g *guard) stop(timeout time.Duration) {
+	g.Listener.Close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closing = true
+	late := time.AfterFunc(timeout, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for c := range g.conns {
+			c.Conn.Close() // its handler fails and closes it properly
+		}
+		clear(g.conns)
+		g.idle.Broadcast()
+	})
+	defer late.Stop()
+	for len(g.conns) > 0 {
+		g.idle.Wait()
+	}
+}
+
+func (g *guard) remove(c *guardedConn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.conns, c)
+	if len(g.conns) == 0 {
+		g.idle.Broadcast()
+	}
+}
+
+// guardedConn is a connection whose first Read receives and checks the whole head. Used by one
+// goroutine at a time, but for Close.
+type guardedConn struct {
+	net.Conn
+
+	// Immutable after admit:
+	guard    *guard
+	deadline time.Time
+
+	// Owned by the connection's goroutine:
+	checked bool
+	rest    []byte // of the head, not read yet
+}
+
+// Read gives the head, then EOF: there is no body and no next request.
+func (c *guardedConn) Read(b []byte) (int, error) {
+	if !c.checked {
+		c.checked = true
+		c.rest = c.receive()
+	}
+	if len(c.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// receive reads one head and returns it, or answers and returns nothing.
+func (c *guardedConn) receive() []byte {
+	if err := c.Conn.SetReadDeadline(c.deadline); err != nil {
+		return nil
+	}
+	var request h1.Request
+	buf := make([]byte, 0, 2<<10)
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := c.Conn.Read(buf[len(buf):min(cap(buf), maxHead+1)])
+		buf = buf[:len(buf)+n]
+		switch status := h1.ParseRequest(&request, buf, h1.Limits{MaxHead: maxHead, MaxFields: 64, MaxTarget: maxHead}); {
+		case status.Err() != h1.ErrNone:
+			c.refuse(status.Err().HTTPStatus(), status.Err().Reason(), "")
+			return nil
+		case status == h1.Done && request.Method != h1.MethodGet && request.Method != h1.MethodHead:
+			c.refuse(405, "only GET and HEAD are answered here", "Allow: GET, HEAD\r\n")
+			return nil
+		case status == h1.Done && request.HasBody:
+			c.refuse(400, "no request here has a body", "")
+			return nil
+		case status == h1.Done:
+			return buf[:request.HeadLen]
+		}
+		var late net.Error
+		if errors.As(err, &late) && late.Timeout() && len(buf) > 0 {
+			c.refuse(408, "the request head did not arrive in time", "")
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// refuse answers a request that Hertz shall not see. extra is complete field lines.
+func (c *guardedConn) refuse(status int, reason, extra string) {
+	answer := h1.AppendDatedErrorResponse(nil, status, reason, []byte(extra), false, false)
+	if _, err := c.Write(answer); err != nil {
+		return
+	}
+	// What the client still sends would make the kernel reset the connection, and the answer could be lost
+	// with it: say that it is over, and take a little of the rest.
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		if c.Conn.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+			_, _ = io.Copy(io.Discard, io.LimitReader(c.Conn, 64<<10))
+		}
+	}
+}
+
+// Write bounds each write by writeTimeout.
+func (c *guardedConn) Write(b []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// SetReadDeadline, SetWriteDeadline and SetDeadline do nothing: the guard's own bounds hold, and
+// Hertz, which counts anew with each byte, would lift them.
+func (c *guardedConn) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (c *guardedConn) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline does nothing.
+func (c *guardedConn) SetDeadline(time.Time) error { return nil }
+
+// Close closes the connection and makes room for another.
+func (c *guardedConn) Close() error {
+	c.guard.remove(c)
+	return c.Conn.Close()
+}
+
+// localName reports whether host, as a Host field has it, cannot be a name that somebody pointed
+// here: an IP address or localhost, with or without a port.
+func localName(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	return strings.EqualFold(name, "localhost") || net.ParseIP(name) != nil
+}

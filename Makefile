@@ -88,13 +88,19 @@ microbench: ## Run the Go benchmarks of match and codec
 	$(GO) test -run '^$$' -bench . -benchmem ./routing/... ./server/... ./upstream/...
 
 cluster: bin/cluster bin/kubectl ## Start a local kube-apiserver and etcd; Ctrl-C stops it
-	@bin/cluster
+	@echo "in another shell: export KUBECONFIG=$(CURDIR)/bin/kubeconfig; bin/kubectl get ingressclasses"
+	@bin/cluster -kubeconfig bin/kubeconfig
+
+# Files that people read and tests generate: the README's table, deploy/sluice.yaml, CONFIG.md,
+# METRICS.md. Not the goldens of tests: those are expectations, and are rewritten one by one.
+GENERATED = . ./deploy ./server/config ./server/internal/stats
+GENERATORS = '^Test(Generated|ReferenceIsCurrent)'
 
 generate: ## Rewrite every generated file
-	$(GO) test -count=1 . ./deploy -run '^TestGenerated' -update
+	$(GO) test -count=1 -run $(GENERATORS) $(GENERATED) -update
 
 check-generate: ## Fail where a generated file is not what `make generate` writes
-	$(GO) test -count=1 . ./deploy -run '^TestGenerated'
+	$(GO) test -count=1 -run $(GENERATORS) $(GENERATED)
 
 image: ## Build the container image
 	docker build --build-arg VERSION=$(VERSION) -t sluice:$(VERSION) .

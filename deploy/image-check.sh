@@ -45,10 +45,10 @@ unshare -n bash -euc '
 		--inh-caps=-all --bounding-set=-all,+net_bind_service \
 		"$1" echo --listen 127.0.0.1:80 --name image-check &
 	pid=$!
-	trap "kill $pid 2>/dev/null || true" EXIT
+	trap "kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true" EXIT
 	for _ in $(seq 50); do
 		if (exec 3<>/dev/tcp/127.0.0.1/80) 2>/dev/null; then exit 0; fi
-		kill -0 "$pid" || break
+		kill -0 "$pid" 2>/dev/null || break
 		sleep 0.1
 	done
 	echo "image-check: uid 65532 cannot bind port 80" >&2

@@ -117,7 +117,11 @@ func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 		g.process.stop()
 		return nil, err
 	}
-	if err := sameWork(s.Listen, host, path); err != nil {
+	if c.only() {
+		// No Route of the big table leads to the origin's /forwarded; other cases check the same binary.
+		return g, nil
+	}
+	if err := sameWork(s.Listen, host); err != nil {
 		g.process.stop()
 		return nil, err
 	}

@@ -68,7 +68,10 @@ func checkForwarded(text, host, proxy string) error {
 		if !ok {
 			continue
 		}
-		if v == "" || w != "" && v != w {
+		if v == "" {
+			return fmt.Errorf("check forwarded fields: %s does not reach the origin", k)
+		}
+		if w != "" && v != w {
 			return fmt.Errorf("check forwarded fields: %s is %q, want %q", k, v, w)
 		}
 		delete(want, k)

@@ -88,10 +88,10 @@ func TestDependencies(t *testing.T) {
 				continue
 			}
 			seen[e.from] = true
-			for _, to := range p.reached(e.reach) {
-				if e.forbids(p.ImportPath, to) {
-					t.Errorf("%s imports %s: %s", p.ImportPath, to, e.reason)
-				}
+			crossed := slices.DeleteFunc(p.reached(e.reach), func(to string) bool { return !e.forbids(p.ImportPath, to) })
+			// One import of client-go brings fifty packages with it; the first few tell enough.
+			for _, to := range crossed[:min(3, len(crossed))] {
+				t.Errorf("%s imports %s: %s", p.ImportPath, to, e.reason)
 			}
 		}
 	}

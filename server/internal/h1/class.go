@@ -1,6 +1,9 @@
 package h1
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // Scanning eight bytes at a time.
 //
@@ -17,15 +20,25 @@ const (
 	folds = 0x2020202020202020 // ORed in, makes ASCII letters lower case
 )
 
-// load returns the eight bytes of b from i. Past the end of b it gives zeros, which every scanner
-// reports as a hit; the caller then sees that the hit lies at or behind len(b).
+// load returns the eight bytes of b from i >= 0. Past the end of b it gives zeros, which every scanner
+// reports as a hit; the caller then sees that the hit lies at or behind len(b). It is a little too
+// long for the inliner: the hot loops write it out.
 func load(b []byte, i int) uint64 {
-	if i+8 <= len(b) {
-		return binary.LittleEndian.Uint64(b[i:])
+	if i <= len(b)-8 {
+		return unsafeLoad(b, i)
 	}
 	return loadTail(b, i)
 }
 
+// unsafeLoad returns the eight bytes of b from i. The caller has checked that 0 <= i <= len(b)-8.
+// The compiler does not see that one check is enough: slicing took nine instructions more, on a path
+// that runs four times a field.
+func unsafeLoad(b []byte, i int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
+}
+
+// loadTail is load where fewer than eight bytes are left.
+//
 //go:noinline
 func loadTail(b []byte, i int) uint64 {
 	if n := len(b); n >= 8 && i < n {

@@ -9,6 +9,14 @@ const maxNominations = 64
 // connection takes note of one Connection field. What it nominates is marked when the head is
 // complete, because the nominated field may stand behind it.
 func (h *Head) connection(v []byte) {
+	switch string(v) { // nearly all there are
+	case "keep-alive", "Keep-Alive":
+		h.keepAlive = true
+		return
+	case "close":
+		h.close = true
+		return
+	}
 	for option, rest := nextElement(v); option != nil; option, rest = nextElement(rest) {
 		switch {
 		case equalFold(option, "keep-alive"):

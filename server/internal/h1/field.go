@@ -1,9 +1,6 @@
 package h1
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // Field is one field line of a head.
 type Field struct {
@@ -145,54 +142,51 @@ var fieldNames = [fieldCount]string{
 // String returns the usual spelling of the name, "" for FieldOther.
 func (f FieldID) String() string { return fieldNames[f] }
 
-// fieldSet is a set of FieldIDs.
+// fieldSet is a set of FieldIDs, one bit each.
 type fieldSet uint64
 
-func setOf(ids ...FieldID) (s fieldSet) {
-	for _, id := range ids {
-		s |= 1 << id
-	}
-	return s
-}
+func (s fieldSet) has(id FieldID) bool { return s>>(id&63)&1 != 0 }
 
-func (s fieldSet) has(id FieldID) bool { return s>>id&1 != 0 }
-
-var (
+const (
 	// hopFields are never forwarded: RFC 9110 section 7.6.1 lists them. TE is one of them; a
-	// gateway that can relay trailers sends its own "TE: trailers" (Request.TETrailers). Trailer,
+	// gateway that can relay trailers sends its own "TE: trailers" (Head.TETrailers). Trailer,
 	// Proxy-Authenticate and Proxy-Authorization are not on that list: the first speaks of the
 	// message, and a reverse proxy that never asked for proxy credentials has no reason to take
 	// them from an upstream that did (section 11.7.2 lets a proxy relay them).
-	hopFields = setOf(FieldConnection, FieldKeepAlive, FieldProxyConnection, FieldTE,
-		FieldTransferEncoding, FieldUpgrade)
+	hopFields fieldSet = 1<<FieldConnection | 1<<FieldKeepAlive | 1<<FieldProxyConnection | 1<<FieldTE |
+		1<<FieldTransferEncoding | 1<<FieldUpgrade
+
+	// forwardedFields are what proxies record about the client: the gateway vouches for them.
+	forwardedFields fieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
+		1<<FieldXForwardedPort | 1<<FieldXForwardedScheme | 1<<FieldXForwardedPrefix | 1<<FieldXRealIP |
+		1<<FieldXScheme | 1<<FieldForwarded
+
+	// authFields carry identity.
+	authFields fieldSet = 1<<FieldAuthorization | 1<<FieldWWWAuthenticate | 1<<FieldProxyAuthorization |
+		1<<FieldProxyAuthenticate | 1<<FieldCookie | 1<<FieldSetCookie
+
+	// contentFields say how to read the body.
+	contentFields fieldSet = 1<<FieldContentLength | 1<<FieldContentType | 1<<FieldContentEncoding |
+		1<<FieldContentRange | 1<<FieldTrailer
 
 	// protectedFields stay although Connection nominates them. Section 7.6.1 forbids a sender to
 	// nominate what is meant for all recipients; obeying it all the same would let a client strip
 	// the Host, the length, its own address as an outer proxy recorded it, or its identity, before
 	// the upstream sees them.
-	protectedFields = setOf(FieldHost, FieldContentLength, FieldTrailer, FieldExpect,
-		FieldXForwardedFor, FieldXForwardedProto, FieldXForwardedHost, FieldXForwardedPort,
-		FieldXForwardedScheme, FieldXForwardedPrefix, FieldXRealIP, FieldXRequestID, FieldXScheme,
-		FieldForwarded, FieldVia, FieldMaxForwards, FieldAuthorization, FieldProxyAuthorization,
-		FieldWWWAuthenticate, FieldProxyAuthenticate, FieldCookie, FieldSetCookie,
-		FieldCacheControl, FieldContentType, FieldContentEncoding, FieldContentRange, FieldRange,
-		FieldDate)
+	protectedFields = forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldXRequestID |
+		1<<FieldVia | 1<<FieldMaxForwards | 1<<FieldExpect | 1<<FieldCacheControl | 1<<FieldRange | 1<<FieldDate
 
 	// framedFields steer how the head itself is read; parsing stops to look at them.
-	framedFields = setOf(FieldHost, FieldConnection, FieldContentLength, FieldTransferEncoding,
-		FieldTE, FieldUpgrade, FieldExpect)
+	framedFields fieldSet = 1<<FieldHost | 1<<FieldConnection | 1<<FieldContentLength |
+		1<<FieldTransferEncoding | 1<<FieldTE | 1<<FieldUpgrade
 
 	// notTrailers must not come in a trailer section: RFC 9110 section 6.5.1 (framing, routing,
 	// request modifiers, authentication, response control, content format), and what the gateway
-	// itself vouches for.
-	notTrailers = hopFields | setOf(FieldHost, FieldContentLength, FieldTrailer, FieldExpect,
-		FieldXForwardedFor, FieldXForwardedProto, FieldXForwardedHost, FieldXForwardedPort,
-		FieldXForwardedScheme, FieldXForwardedPrefix, FieldXRealIP, FieldXScheme, FieldForwarded,
-		FieldDate, FieldProxyAuthenticate, FieldProxyAuthorization, FieldAuthorization,
-		FieldWWWAuthenticate, FieldCookie, FieldSetCookie, FieldCacheControl, FieldContentType,
-		FieldContentEncoding, FieldContentRange, FieldIfNoneMatch, FieldIfModifiedSince,
-		FieldIfMatch, FieldIfUnmodifiedSince, FieldIfRange, FieldRange, FieldLocation, FieldVary,
-		FieldAge, FieldExpires, FieldPragma, FieldMaxForwards)
+	// vouches for.
+	notTrailers = hopFields | forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldExpect |
+		1<<FieldDate | 1<<FieldCacheControl | 1<<FieldIfNoneMatch | 1<<FieldIfModifiedSince | 1<<FieldIfMatch |
+		1<<FieldIfUnmodifiedSince | 1<<FieldIfRange | 1<<FieldRange | 1<<FieldLocation | 1<<FieldVary |
+		1<<FieldAge | 1<<FieldExpires | 1<<FieldPragma | 1<<FieldMaxForwards
 )
 
 // Looking up a name.
@@ -202,11 +196,13 @@ var (
 // comparison ORs 0x20 into the letter positions of the candidate only: ORing it everywhere would
 // take a CR for a hyphen.
 
-// knownName is one candidate. For names of up to 8 bytes the words are equal and padded with zeros.
+// knownName is one candidate, padded to a cache line. For names of up to 8 bytes first and last are
+// equal and padded with zeros; middle is bytes 8 to 15 where length is above 16.
 type knownName struct {
-	first, last, middle             uint64 // lower case; middle is bytes 8 to 15 where length > 16
+	first, last, middle             uint64 // lower case
 	firstFold, lastFold, middleFold uint64 // 0x20 where a letter stands
 	length                          int
+	_                               uint64
 }
 
 const (
@@ -219,7 +215,7 @@ const (
 
 var knownNames, nameSlots = buildNames()
 
-func buildNames() (names [fieldCount]knownName, slots [1 << nameBits]FieldID) {
+func buildNames() (names [64]knownName, slots [1 << nameBits]FieldID) {
 	word := func(s string) (w, fold uint64) {
 		for i := range len(s) {
 			c := lower(s[i])
@@ -255,25 +251,40 @@ func nameSlot(first, last uint64) uint64 {
 	return ((first | folds) ^ bits.RotateLeft64(last|folds, 29)) * nameHash >> (64 - nameBits)
 }
 
-// lookupName names the n bytes of b from i, of which first is the first word. n > 0 and the word
-// that ends at i+n lies in b where n >= 8. FieldOther says nothing about the bytes' validity.
-func lookupName(b []byte, i, n int, first uint64) FieldID {
-	last := first
-	if n > 8 {
-		last = binary.LittleEndian.Uint64(b[i+n-8:])
-	} else {
-		first &= ^uint64(0) >> (64 - 8*uint(n))
-		last = first
+// lookupName names the n bytes of b from i; 0 < n <= maxKnownName. FieldOther says nothing about the
+// bytes' validity.
+func lookupName(b []byte, i, n int) FieldID {
+	// The word that ends with the name begins before it when n < 8. Shifting those bytes out is
+	// cheaper than a branch on n, which nobody can predict.
+	end := i + n
+	if end < 8 || end > len(b) {
+		return lookupShort(b[i:end])
 	}
+	shift := uint(max(0, 64-8*n)) & 63
+	var first uint64
+	if i <= len(b)-8 {
+		first = unsafeLoad(b, i)
+	} else {
+		first = loadTail(b, i)
+	}
+	first &= ^uint64(0) >> shift
+	last := unsafeLoad(b, end-8) >> shift
 	id := nameSlots[nameSlot(first, last)]
-	k := &knownNames[id]
+	k := &knownNames[id&63]
 	if k.length != n || first|k.firstFold != k.first || last|k.lastFold != k.last {
 		return FieldOther
 	}
-	if n > 16 && binary.LittleEndian.Uint64(b[i+8:])|k.middleFold != k.middle {
+	if n > 16 && unsafeLoad(b, i+8)|k.middleFold != k.middle { // i+8+8 <= end
 		return FieldOther
 	}
 	return id
+}
+
+// lookupShort is lookupName for a name that ends within the first eight bytes of its buffer.
+func lookupShort(name []byte) FieldID {
+	var b [16]byte
+	n := copy(b[8:], name)
+	return lookupName(b[:], 8, n)
 }
 
 // LookupField names a field name, FieldOther where it is not known.
@@ -281,5 +292,5 @@ func LookupField(name []byte) FieldID {
 	if len(name) == 0 || len(name) > maxKnownName {
 		return FieldOther
 	}
-	return lookupName(name, 0, len(name), load(name, 0))
+	return lookupName(name, 0, len(name))
 }

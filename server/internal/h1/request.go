@@ -47,8 +47,12 @@ type Request struct {
 // use r for another connection in the middle of a head, or after a failure.
 func (r *Request) Reset() {
 	fields := r.Fields
-	*r = Request{Head: Head{Fields: fields}}
-	r.Head.reset()
+	if fields == nil {
+		fields = make([]Field, 0, initialFields)
+	}
+	*r = Request{}
+	r.Fields = fields[:0]
+	r.ContentLength = -1
 }
 
 // ParseRequest parses the request head at the start of buf.
@@ -143,7 +147,13 @@ func (r *Request) parseRequestLine(b []byte, maxTarget int) Status {
 	target := i
 	query := -1
 	for {
-		stops := targetStops(load(b, i))
+		var word uint64
+		if i <= len(b)-8 {
+			word = unsafeLoad(b, i)
+		} else {
+			word = loadTail(b, i)
+		}
+		stops := targetStops(word)
 		if stops == 0 {
 			i += 8
 			if i-target > maxTarget {

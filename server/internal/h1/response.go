@@ -29,8 +29,12 @@ const (
 // use r for another connection in the middle of a head, or after a failure.
 func (r *Response) Reset() {
 	fields := r.Fields
-	*r = Response{Head: Head{Fields: fields}}
-	r.Head.reset()
+	if fields == nil {
+		fields = make([]Field, 0, initialFields)
+	}
+	*r = Response{}
+	r.Fields = fields[:0]
+	r.ContentLength = -1
 }
 
 // ParseResponse parses the response head at the start of buf. It is called like ParseRequest. An

@@ -38,6 +38,9 @@ type settings struct {
 	unspoken string
 	// closed is the reason why every Route of the object answers 503; "" = it does not.
 	closed string
+	// closedTLS is true when closed is about client certificates, which ingress-nginx asks for on
+	// the whole host.
+	closedTLS bool
 	// canary is true when the object is a variant of another one.
 	canary bool
 }
@@ -132,6 +135,7 @@ func annotationField(name string) string { return "metadata.annotations[" + name
 
 func failClosed(s *settings, key, _ string) error {
 	s.closed = "access control by annotation is not supported yet; every path of the object answers 503 rather than being open"
+	s.closedTLS = s.closedTLS || strings.HasPrefix(key, "auth-tls-")
 	return errors.New(s.closed)
 }
 

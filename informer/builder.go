@@ -282,9 +282,29 @@ func (b *builder) buildHost(name string) *routing.Host {
 	for _, e := range entries {
 		routes = append(routes, e.routesOf(name)...)
 	}
+	closed := closeHost(name, entries, routes)
 	host, conflicts := b.hosts.BuildHost(name, routes)
-	b.rejected.replace(owner, conflictRejections(conflicts))
+	b.rejected.replace(owner, append(conflictRejections(conflicts), closed...))
 	return host
+}
+
+// closeHost makes every Route answer 503 where one of the objects asks for client certificates and
+// belongs to ingress-nginx, which would ask for them on the whole host.
+func closeHost(name string, entries []*entry, routes []routing.Route) (list []Rejection) {
+	i := slices.IndexFunc(entries, func(e *entry) bool { return e.closesHosts })
+	if i < 0 {
+		return nil
+	}
+	for j := range routes {
+		routes[j].Backend = unresolved
+	}
+	for _, e := range entries {
+		if !e.closesHosts {
+			list = append(list, rejectIngress(e.source, "spec.rules", name,
+				"Ingress "+entries[i].source.Ingress.String()+" asks for client certificates on this host, which are not supported yet; the host answers 503"))
+		}
+	}
+	return list
 }
 
 func (b *builder) buildFallback() {

@@ -24,6 +24,9 @@ type entry struct {
 	hosts []hostRoutes
 	// fallback is the Route of spec.defaultBackend in an object without rules.
 	fallback *routing.Route
+	// closesHosts is true when the object asks for client certificates on its hosts, which closes
+	// them for every other object too.
+	closesHosts bool
 	// slots has one reference per Route with a Backend.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -52,7 +55,7 @@ func (e *entry) same(o *entry) bool {
 		a.Source, b.Source = nil, nil
 		return a == b
 	}
-	return e.source.Created == o.source.Created &&
+	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts &&
 		samePolicy(e.source.Policy, o.source.Policy) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
@@ -111,6 +114,7 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 		policy := c.settings.policy
 		c.entry.source.Policy = &policy
 	}
+	c.entry.closesHosts = c.settings.closedTLS && controller == NginxController
 	if c.settings.canary {
 		return c.entry, c.rejections
 	}

@@ -45,9 +45,7 @@ var strictDecoder = func() runtime.Decoder {
 	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 }()
 
-// decodeFile reads all objects of a manifest file: several documents, and Lists of objects. ignored
-// names the kinds that were skipped because they are none of ours. It fails as a whole, so that a
-// file never takes effect in part.
+// decodeFile reads the objects of a manifest file.
 func decodeFile(path string) (events []event, ignored []string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,6 +59,13 @@ func decodeFile(path string) (events []event, ignored []string, err error) {
 	if len(text) > maxManifest {
 		return nil, nil, fmt.Errorf("larger than %d MiB", maxManifest>>20)
 	}
+	return decode(text)
+}
+
+// decode reads all objects of a manifest: several documents, and Lists of objects. ignored names the
+// kinds that were skipped because they are none of ours. It fails as a whole, so that a file never
+// takes effect in part.
+func decode(text []byte) (events []event, ignored []string, err error) {
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for n := 1; ; n++ {
 		document, err := documents.Read()

@@ -1,0 +1,281 @@
+package informer
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+var update = flag.Bool("update", false, "write the results of the golden tests into their files")
+
+// TestGoldens runs testdata/*.txtar, one behaviour each. The comment of an archive is a script, one
+// command a line, and its files are manifests and expected results:
+//
+//	cluster                     objects need a class, as in a cluster; first command if at all
+//	controllers NAME...         what Config.Controllers is; default ours
+//	apply FILE...               the objects of the files arrive, and one build sees them all
+//	arrive FILE...              each object arrives alone, is built alone, and in reverse order too
+//	delete FILE...              the objects of the files go, and one build sees it
+//	resolve NAME PORT ADDR...   the Resolver finds the addresses
+//	unchanged                   the last build had nothing to publish
+//	show FILE                   the Snapshot, policies and Rejections are those of the file
+//
+// show also compares with a build from scratch; at the end of a script every object goes, and
+// nothing must be left.
+func TestGoldens(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) < 25 {
+		t.Fatalf("%d goldens, error %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newScript(t, archive)
+			for n, line := range strings.Split(string(archive.Comment), "\n") {
+				line, _, _ = strings.Cut(line, "#")
+				if fields := strings.Fields(line); len(fields) > 0 {
+					s.at = fmt.Sprintf("line %d: %s", n+1, line)
+					s.run(fields[0], fields[1:])
+				}
+			}
+			s.deleteToEmpty()
+			if *update && s.changed {
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// script is the state of one golden.
+type script struct {
+	t       *testing.T
+	at      string
+	archive *txtar.Archive
+	cfg     Config
+	world   *world
+	last    *routing.Snapshot // of the last build, nil when it published nothing
+	changed bool
+}
+
+func newScript(t *testing.T, archive *txtar.Archive) *script {
+	s := &script{t: t, archive: archive, cfg: Config{Manifests: "testdata"}}
+	s.configure(func(*Config) {})
+	return s
+}
+
+func (s *script) configure(f func(*Config)) {
+	f(&s.cfg)
+	cfg, err := s.cfg.withDefaults()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.world = newWorld(cfg)
+}
+
+func (s *script) run(command string, args []string) {
+	s.t.Helper()
+	switch command {
+	case "cluster":
+		s.configure(func(c *Config) { c.Manifests = "" })
+	case "controllers":
+		s.configure(func(c *Config) { c.Controllers = args })
+	case "apply":
+		s.last = s.world.step(s.events(args)...)
+	case "arrive":
+		events := s.events(args)
+		for _, e := range events {
+			s.last = s.world.step(e)
+		}
+		reversed := newWorld(s.world.b.cfg)
+		for _, e := range slices.Backward(events) {
+			reversed.step(e)
+		}
+		s.equal("objects in reverse order", reversed.show(), s.world.show())
+	case "delete":
+		events := s.events(args)
+		for i := range events {
+			events[i].object = nil
+		}
+		s.last = s.world.step(events...)
+	case "resolve":
+		var addrs []netip.AddrPort
+		for _, a := range args[2:] {
+			addrs = append(addrs, netip.MustParseAddrPort(a))
+		}
+		s.last = s.world.step(event{objectKey{kindAddresses, routing.ObjectName{Namespace: args[1], Name: args[0]}}, addrs})
+	case "unchanged":
+		if s.last != nil {
+			s.t.Errorf("%s: a Snapshot was built", s.at)
+		}
+	case "show":
+		s.show(args[0])
+	default:
+		s.t.Fatalf("%s: no such command", s.at)
+	}
+}
+
+func (s *script) events(names []string) (events []event) {
+	s.t.Helper()
+	for _, name := range names {
+		decoded, _, err := decode(s.file(name).Data)
+		if err != nil {
+			s.t.Fatalf("%s: %v", s.at, err)
+		}
+		events = append(events, decoded...)
+	}
+	return events
+}
+
+func (s *script) file(name string) *txtar.File {
+	s.t.Helper()
+	i := slices.IndexFunc(s.archive.Files, func(f txtar.File) bool { return f.Name == name })
+	if i < 0 {
+		if !*update {
+			s.t.Fatalf("%s: no file %s", s.at, name)
+		}
+		i = len(s.archive.Files)
+		s.archive.Files = append(s.archive.Files, txtar.File{Name: name})
+	}
+	return &s.archive.Files[i]
+}
+
+func (s *script) show(name string) {
+	s.t.Helper()
+	got := s.world.show()
+	s.equal("a build from scratch", s.world.fresh().show(), got)
+	want := s.file(name)
+	if *update && string(want.Data) != got {
+		want.Data, s.changed = []byte(got), true
+	}
+	s.equal("show", got, string(want.Data))
+}
+
+func (s *script) equal(what, got, want string) {
+	s.t.Helper()
+	if got != want {
+		s.t.Errorf("%s: %s gives\n%s\nwant\n%s", s.at, what, got, want)
+	}
+}
+
+func (s *script) deleteToEmpty() {
+	s.t.Helper()
+	s.at = "at the end"
+	for _, key := range slices.SortedFunc(maps.Keys(s.world.objects), func(a, b objectKey) int {
+		return strings.Compare(a.String(), b.String())
+	}) {
+		s.world.step(event{key, nil})
+	}
+	s.equal("delete to empty", s.world.show(), "")
+	if left := s.world.leftovers(); left != "" {
+		s.t.Errorf("delete to empty leaves %s", left)
+	}
+}
+
+// world is a builder with all that it was told, so that a fresh one can be told the same.
+type world struct {
+	b        *builder
+	objects  map[objectKey]any
+	snapshot *routing.Snapshot
+}
+
+func newWorld(cfg Config) *world {
+	return &world{b: newBuilder(cfg, nil), objects: make(map[objectKey]any)}
+}
+
+// step applies events and builds; the result is nil when there was nothing to publish.
+func (w *world) step(events ...event) *routing.Snapshot {
+	for _, e := range events {
+		if e.object == nil {
+			delete(w.objects, e.key)
+		} else {
+			w.objects[e.key] = e.object
+		}
+		w.b.apply(e.key, e.object)
+	}
+	next := w.b.build()
+	if next != nil {
+		w.snapshot = next
+	}
+	return next
+}
+
+// fresh is a world that learns all objects at once. Names are resolved once Backends use them, so
+// those events come in a second step, as they do in life.
+func (w *world) fresh() *world {
+	f := newWorld(w.b.cfg)
+	var objects, addresses []event
+	for key, object := range w.objects {
+		if key.kind == kindAddresses {
+			addresses = append(addresses, event{key, object})
+		} else {
+			objects = append(objects, event{key, object})
+		}
+	}
+	f.step(objects...)
+	f.step(addresses...)
+	return f
+}
+
+// show gives the Dump, the policies and the Rejections.
+func (w *world) show() string {
+	var out bytes.Buffer
+	if err := w.snapshot.Dump(&out); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	policies := make(map[string]routing.Policy)
+	if w.snapshot != nil {
+		note := func(r *routing.Route) {
+			if r != nil && r.Source.Policy != nil {
+				policies[r.Source.Ingress.String()] = *r.Source.Policy
+			}
+		}
+		note(w.snapshot.Table.Default())
+		for h := range w.snapshot.Table.Hosts() {
+			for r := range h.Routes() {
+				note(r)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(policies)) {
+		fmt.Fprintf(&out, "policy %s %+v\n", name, policies[name])
+	}
+	for _, r := range w.b.rejected.all() {
+		fmt.Fprintf(&out, "reject %s\n", r)
+	}
+	return out.String()
+}
+
+// leftovers names what an empty builder must not hold.
+func (w *world) leftovers() string {
+	b, s := w.b, &w.b.backends
+	for name, n := range map[string]int{
+		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
+		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
+		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf),
+		"backends": len(s.byKey), "backends by Service": len(s.byService),
+		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale),
+		"slots in use": len(s.list) - len(s.free) - len(s.freed),
+	} {
+		if n != 0 {
+			return fmt.Sprintf("%d %s", n, name)
+		}
+	}
+	return ""
+}

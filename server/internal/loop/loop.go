@@ -293,8 +293,7 @@ func (l *Loop) run() {
 			}
 		}
 		if tick {
-			var b [8]byte
-			Read(l.timerfd, b[:])
+			drainCounter(l.timerfd)
 			l.wheel.armed = 0
 		}
 		if post {
@@ -316,8 +315,7 @@ func (l *Loop) run() {
 }
 
 func (l *Loop) runPosted() {
-	var b [8]byte
-	Read(l.eventfd, b[:])
+	drainCounter(l.eventfd)
 	l.mu.Lock()
 	run := l.posted
 	l.posted = l.spare[:0]

@@ -140,7 +140,12 @@ var fieldNames = [fieldCount]string{
 }
 
 // String returns the usual spelling of the name, "" for FieldOther.
-func (f FieldID) String() string { return fieldNames[f] }
+func (f FieldID) String() string {
+	if f >= fieldCount {
+		return ""
+	}
+	return fieldNames[f]
+}
 
 // fieldSet is a set of FieldIDs, one bit each.
 type fieldSet uint64

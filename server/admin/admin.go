@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -15,6 +16,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/common/hlog"
 	"github.com/cloudwego/hertz/pkg/network/standard"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
@@ -105,7 +107,8 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) start(address string, routes func(*server.Hertz)) error {
-	listener, err := net.Listen("tcp", address)
+	sockets := net.ListenConfig{Control: shareAddress}
+	listener, err := sockets.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return err
 	}
@@ -155,6 +158,16 @@ func (s *Server) vitals() Vitals {
 	v.Generation, v.Hosts, v.Routes = s.counted.Generation, s.counted.Hosts, s.counted.Routes
 	v.Backends, v.Endpoints = s.counted.Backends, s.counted.Endpoints
 	return v
+}
+
+// shareAddress sets SO_REUSEPORT: in a rolling update with host networking the successor starts beside
+// its predecessor on the same addresses, and could not be probed if it failed to bind these.
+func shareAddress(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+	return errors.Join(err, failed)
 }
 
 // Addresses returns what is bound, metrics first.

@@ -349,6 +349,17 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
+// TestTwoProcesses: a successor binds beside its predecessor.
+func TestTwoProcesses(t *testing.T) {
+	metrics, _ := start(t, testOptions())
+	options := testOptions()
+	options.Metrics = metrics
+	again, _ := start(t, options)
+	if again != metrics {
+		t.Errorf("bound %s, want %s", again, metrics)
+	}
+}
+
 func TestPanicIsAnAnswer(t *testing.T) {
 	options := testOptions()
 	options.Config = func() *config.Config { panic("BUG: for the test") }

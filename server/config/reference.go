@@ -20,10 +20,10 @@ var keys = []key{
 	{"threads", false, "Event loops, each on its own thread with its own listener sockets; 0 = GOMAXPROCS, which follows the cgroup's CPU quota."},
 	{"pid_file", false, "File that holds the process id: written once the listeners are bound, removed at exit; empty = none."},
 	{"error_log", true, "File for the gateway's own log, opened anew on every reload so that it can be rotated; empty = stderr."},
-	{"upgrade_sock", false, "Unix socket over which listeners are handed to a successor process; empty = no handing over."},
+	{"upgrade_sock", false, "Unix socket over which listeners are to be handed to a successor process; empty = no handing over. This release does not open it yet."},
 
 	{"listen.http", false, "Addresses for HTTP, `host:port`; an empty host binds every address, IPv4 and IPv6."},
-	{"listen.https", false, "Addresses for HTTPS."},
+	{"listen.https", false, "Addresses for HTTPS. This release does not serve HTTPS yet and binds none of them."},
 	{"listen.metrics", false, "Address of `/metrics`, `/healthz` and `/readyz`; reached by Prometheus and the kubelet, so it faces the cluster; empty = off."},
 	{"listen.admin", false, "Address of the dashboard, `/api/v1/` and `/debug/`; whoever reaches it sees every Route and can profile the process, so keep it on loopback; empty = off."},
 
@@ -33,10 +33,10 @@ var keys = []key{
 	{"kubernetes.publish_status_address", false, "Addresses or host names written to the status of served Ingresses."},
 	{"kubernetes.publish_service", false, "Service, `namespace/name`, whose addresses are written to the status instead."},
 
-	{"limits.header_bytes", false, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
-	{"limits.header_count", false, "Most header fields in a request; beyond it 431."},
+	{"limits.header_bytes", true, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
+	{"limits.header_count", true, "Most header fields in a request; beyond it 431."},
 	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. An Ingress can override it."},
-	{"limits.connections", false, "Most client connections over all loops; 0 = half of what RLIMIT_NOFILE allows, the other half being for upstream."},
+	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
 
 	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
 	{"timeouts.body", true, "Between two reads of a request body; then 408."},
@@ -50,9 +50,9 @@ var keys = []key{
 
 	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-* and X-Request-ID are believed, as CIDRs or addresses; others' are replaced. Empty = nobody's."},
 
-	{"upstream.max_idle_per_endpoint", true, "Idle connections kept to each Endpoint, per loop; 0 = none."},
-	{"upstream.idle_timeout", true, "How long an idle upstream connection is kept; keep it below the keep-alive timeout of the Pods."},
-	{"upstream.max_connections_per_endpoint", true, "Most connections to each Endpoint, per loop; beyond it 503; 0 = no bound."},
+	{"upstream.max_idle_per_endpoint", false, "Idle connections kept to each Endpoint, per loop; 0 = none."},
+	{"upstream.idle_timeout", false, "How long an idle upstream connection is kept; keep it below the keep-alive timeout of the Pods."},
+	{"upstream.max_connections_per_endpoint", false, "Most connections to each Endpoint, per loop; beyond it 503; 0 = no bound."},
 	{"upstream.retries", true, "How often a request is tried on another Endpoint when that is safe: it was provably not sent, or it is idempotent and no response byte came."},
 
 	{"access_log.path", false, "One line per request: `off`, `stdout` or a file."},

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -240,6 +242,10 @@ func (x *Exchange) finalHead(data []byte) {
 	}
 	if !resp.KeepAlive {
 		x.upClose = true
+	} else if hint := fieldValue(&resp.Head, data, h1.FieldKeepAlive); hint != nil {
+		if seconds := keepAliveTimeout(hint); seconds > 0 {
+			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
+		}
 	}
 	if !x.requestDone || !x.keepAlive || w.draining || x.respFrame == frameUnchunk || x.respFrame == frameClose {
 		c.closeAfter = true
@@ -372,4 +378,21 @@ func (x *Exchange) complete() {
 		x.c.unread = true
 	}
 	x.end(0, upstream.OK)
+}
+
+// keepAliveTimeout returns the seconds of "timeout=5, max=100", or 0: when the Endpoint closes idle
+// connections. The field has no standard; Apache, Node.js and others send it.
+func keepAliveTimeout(hint []byte) (seconds int64) {
+	const name = "timeout="
+	i := bytes.Index(hint, []byte(name))
+	if i < 0 {
+		return 0
+	}
+	for _, c := range hint[i+len(name):] {
+		if c < '0' || c > '9' || seconds > 1e6 {
+			break
+		}
+		seconds = seconds*10 + int64(c-'0')
+	}
+	return seconds
 }

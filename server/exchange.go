@@ -200,6 +200,12 @@ func (x *Exchange) attempt() {
 		x.fail(failNoEndpoint)
 		return
 	}
+	if ep.Full() {
+		// Pooled connections count too, but one of those may be idle; another Endpoint may have room.
+		if other := x.backend.Pick(now, ep); other != nil {
+			ep = other
+		}
+	}
 	x.attempts++
 	x.endpoint = ep
 	x.chosen = now
@@ -241,8 +247,9 @@ func (x *Exchange) send() {
 	if x.attempts > 0 && !x.u.Reused() {
 		x.connectTime = now - x.chosen
 	}
-	x.wrote = true
 	x.u.write(x.request)
+	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
+	x.wrote = !x.u.broken
 	x.await(x.timeout(x.policy.read, x.w.set.read))
 }
 

@@ -23,7 +23,6 @@ type pipe struct {
 	r, w int
 	held int
 	up   bool // towards the Endpoint
-	full bool // the last splice into it found no room
 }
 
 // spliceable reports whether a body with so much to come should move by splice.
@@ -79,7 +78,8 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 	for round := 0; ; round++ {
 		progress := false
 		for *left > 0 && from.readable && !from.eof && !from.broken && p.held < pipeSize {
-			n, errno := loop.Splice(from.src.FD(), p.w, int(min(*left, int64(pipeSize-p.held))), false)
+			want := int(min(*left, int64(pipeSize-p.held)))
+			n, errno := loop.Splice(from.src.FD(), p.w, want, false)
 			if errno == syscall.EAGAIN {
 				// Either the socket is empty or the pipe has no slot: with bytes in the pipe it may be
 				// the latter, so the socket stays readable until an empty pipe says the same.
@@ -99,6 +99,9 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 			p.held += n
 			*left -= int64(n)
 			progress = true
+			if n < want {
+				break // empty, or no slot: what is held goes out first, and the next round tells
+			}
 		}
 		for p.held > 0 && to.writable && !to.broken {
 			n, errno := loop.Splice(p.r, to.src.FD(), p.held, *left > 0)

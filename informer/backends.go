@@ -7,10 +7,10 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots; a slot
-// without references is free, and is given to another Backend in a later step, not in the one that
-// freed it, so that no two consecutive Snapshots differ in one step by "this index became something
-// else" while a Host still being replaced refers to it.
+// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots. One that
+// has none left when all Ingresses of a step are compiled is free, and is given to another Backend in
+// a later step: an index never passes from one Backend to another between two consecutive Snapshots,
+// and a Backend that moves from one Ingress to another within a step keeps its own.
 
 // target is what a Backend's Endpoints are found by.
 type target struct {
@@ -42,14 +42,13 @@ type backendSet struct {
 	// externals holds the slots of each name, resolved its addresses once there are any.
 	externals map[external]map[*slot]struct{}
 	resolved  map[external][]netip.AddrPort
-	// stale are the slots whose Endpoints have to be gathered again.
-	stale map[*slot]struct{}
+	// stale are the slots whose Endpoints have to be gathered again, released those that have lost
+	// their last reference, in this step.
+	stale, released map[*slot]struct{}
 
 	list      []*routing.Backend
 	published bool
 	free      []int32
-	// freed become free when the step ends.
-	freed []int32
 }
 
 func newBackendSet() backendSet {
@@ -59,6 +58,7 @@ func newBackendSet() backendSet {
 		resolved:  make(map[external][]netip.AddrPort),
 		externals: make(map[external]map[*slot]struct{}),
 		stale:     make(map[*slot]struct{}),
+		released:  make(map[*slot]struct{}),
 	}
 }
 
@@ -89,25 +89,35 @@ func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.
 
 // release gives a reference back.
 func (s *backendSet) release(sl *slot) {
-	if sl.refs--; sl.refs > 0 {
-		return
+	if sl.refs--; sl.refs == 0 {
+		s.released[sl] = struct{}{}
 	}
-	delete(s.byKey, sl.backend.Key)
-	delete(s.stale, sl)
-	service := sl.target.service
-	of := s.byService[service]
-	if i := slices.Index(of, sl); i >= 0 {
-		of = slices.Delete(of, i, i+1)
+}
+
+// sweep frees the slots that nobody refers to.
+func (s *backendSet) sweep() {
+	for sl := range s.released {
+		if sl.refs > 0 {
+			continue
+		}
+		delete(s.byKey, sl.backend.Key)
+		delete(s.stale, sl)
+		service := sl.target.service
+		of := s.byService[service]
+		if i := slices.Index(of, sl); i >= 0 {
+			of = slices.Delete(of, i, i+1)
+		}
+		if len(of) == 0 {
+			delete(s.byService, service)
+		} else {
+			s.byService[service] = of
+		}
+		s.removeExternal(sl.target.external, sl)
+		s.own()
+		s.list[sl.backend.Index] = nil
+		s.free = append(s.free, sl.backend.Index)
 	}
-	if len(of) == 0 {
-		delete(s.byService, service)
-	} else {
-		s.byService[service] = of
-	}
-	s.removeExternal(sl.target.external, sl)
-	s.own()
-	s.list[sl.backend.Index] = nil
-	s.freed = append(s.freed, sl.backend.Index)
+	clear(s.released)
 }
 
 // serviceChanged marks the Backends of a Service whose slices changed.
@@ -153,13 +163,16 @@ func (s *backendSet) refresh(c *cache) {
 	clear(s.stale)
 }
 
-// finish ends the step: it returns the list to publish, whether it differs from the former one, and
-// makes the freed indices available.
+// finish ends the step: it returns the list to publish, and whether it differs from the former one.
 func (s *backendSet) finish() (list []*routing.Backend, changed bool) {
+	// Not before: a name that one Backend leaves and another takes up is still being watched.
+	for e := range s.resolved {
+		if s.externals[e] == nil {
+			delete(s.resolved, e)
+		}
+	}
 	changed = !s.published
 	s.published = true
-	s.free = append(s.free, s.freed...)
-	s.freed = s.freed[:0]
 	return s.list, changed
 }
 
@@ -177,7 +190,6 @@ func (s *backendSet) removeExternal(e external, sl *slot) {
 	delete(s.externals[e], sl)
 	if len(s.externals[e]) == 0 {
 		delete(s.externals, e)
-		delete(s.resolved, e)
 	}
 }
 

@@ -122,6 +122,7 @@ func (b *builder) build() *routing.Snapshot {
 		b.recompile(name)
 	}
 	clear(b.dirtyIngresses)
+	b.backends.sweep()
 	b.backends.refresh(&b.cache)
 
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
@@ -146,8 +147,7 @@ func (b *builder) build() *routing.Snapshot {
 }
 
 // recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
-// of both its forms. The new form takes its Backends before the old one lets go of its own, so that
-// a Backend in both keeps its slot.
+// of both its forms.
 func (b *builder) recompile(name routing.ObjectName) {
 	old := b.entries[name]
 	var next *entry

@@ -27,7 +27,7 @@ type entry struct {
 	// closesHosts is true when the object asks for client certificates on its hosts, which closes
 	// them for every other object too.
 	closesHosts bool
-	// slots has one reference per Route with a Backend.
+	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
 	services map[routing.ObjectName]struct{}
@@ -183,20 +183,19 @@ func (c *compiler) defaultBackend() {
 	if backend == nil {
 		return
 	}
+	// Resolved once, for one Rejection and one reference whatever the number of hosts.
+	route := routing.Route{
+		Path: "/", Type: routing.Prefix, Default: true,
+		Backend: c.backend("spec.defaultBackend", backend), Source: c.entry.source,
+	}
 	if len(c.ing.Spec.Rules) == 0 {
-		c.entry.fallback = c.defaultRoute("", backend)
+		c.entry.fallback = &route
 		return
 	}
 	for i := range c.entry.hosts {
 		h := &c.entry.hosts[i]
-		h.routes = append(h.routes, *c.defaultRoute(h.name, backend))
-	}
-}
-
-func (c *compiler) defaultRoute(host string, backend *networkingv1.IngressBackend) *routing.Route {
-	return &routing.Route{
-		Host: host, Path: "/", Type: routing.Prefix, Default: true,
-		Backend: c.backend("spec.defaultBackend", backend), Source: c.entry.source,
+		route.Host = h.name
+		h.routes = append(h.routes, route)
 	}
 }
 

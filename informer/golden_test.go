@@ -201,6 +201,9 @@ func newWorld(cfg Config) *world {
 // step applies events and builds; the result is nil when there was nothing to publish.
 func (w *world) step(events ...event) *routing.Snapshot {
 	for _, e := range events {
+		if e.key.kind == kindAddresses && w.b.backends.externals[externalOf(e.key)] == nil {
+			continue // nobody has asked for it
+		}
 		if e.object == nil {
 			delete(w.objects, e.key)
 		} else {
@@ -212,6 +215,10 @@ func (w *world) step(events ...event) *routing.Snapshot {
 	if next != nil {
 		w.snapshot = next
 	}
+	// Addresses of a name that no Backend uses are forgotten; it would be resolved anew.
+	maps.DeleteFunc(w.objects, func(key objectKey, _ any) bool {
+		return key.kind == kindAddresses && w.b.backends.externals[externalOf(key)] == nil
+	})
 	return next
 }
 
@@ -270,8 +277,8 @@ func (w *world) leftovers() string {
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf),
 		"backends": len(s.byKey), "backends by Service": len(s.byService),
-		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale),
-		"slots in use": len(s.list) - len(s.free) - len(s.freed),
+		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
+		"slots in use": len(s.list) - len(s.free),
 	} {
 		if n != 0 {
 			return fmt.Sprintf("%d %s", n, name)

@@ -1,0 +1,360 @@
+package informer
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// TestIncrementalEqualsFresh makes random changes in a small universe, where everything collides with
+// everything, and compares after each step with a build from scratch. At the end nothing is left.
+func TestIncrementalEqualsFresh(t *testing.T) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			u := universe{rand.New(rand.NewPCG(seed, 1))}
+			cfg := Config{Controllers: []string{DefaultController, NginxController}}
+			if seed%2 == 0 {
+				cfg.Manifests = "dir"
+			}
+			cfg, err := cfg.withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(cfg)
+			for n := range 120 {
+				var events []event
+				for range 1 + u.IntN(3) {
+					events = append(events, u.event())
+				}
+				before, listed := w.snapshot, w.list()
+				if next := w.step(events...); next != nil {
+					checkStep(t, before, listed, next)
+				}
+				if got, want := w.show(), w.fresh().show(); got != want {
+					t.Fatalf("step %d: %v\n%s\nstep by step:\n%s", n, keys(events), firstDifference(got, want), got)
+				}
+			}
+			for key := range maps.Clone(w.objects) {
+				w.step(event{key, nil})
+			}
+			if got := w.show() + w.leftovers(); got != "" {
+				t.Errorf("after everything went: %s", got)
+			}
+		})
+	}
+}
+
+// list is the content of the Backends of the live Snapshot.
+func (w *world) list() []*routing.Backend {
+	if w.snapshot == nil {
+		return nil
+	}
+	return slices.Clone(w.snapshot.Backends)
+}
+
+// checkStep holds two consecutive Snapshots to what the data plane relies on: the former one was not
+// edited, a Backend stays at its index, and an index does not pass from one to another at once.
+func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend, next *routing.Snapshot) {
+	t.Helper()
+	if before != nil && !slices.Equal(before.Backends, listed) {
+		t.Error("a published list of Backends was edited")
+	}
+	for i, b := range next.Backends {
+		if b == nil {
+			continue
+		}
+		if int(b.Index) != i {
+			t.Errorf("Backend %s of index %d is at %d", b.Key, b.Index, i)
+		}
+		if i < len(listed) && listed[i] != nil && listed[i].Key != b.Key {
+			t.Errorf("index %d passes from %s to %s in one step", i, listed[i].Key, b.Key)
+		}
+		for j, old := range listed {
+			if old != nil && old.Key == b.Key && j != i {
+				t.Errorf("Backend %s moves from index %d to %d", b.Key, j, i)
+			}
+		}
+	}
+	for h := range next.Table.Hosts() {
+		for r := range h.Routes() {
+			if r.Backend >= 0 && next.Backend(r) == nil {
+				t.Errorf("Route %s%s refers to the free index %d", r.Host, r.Path, r.Backend)
+			}
+		}
+	}
+}
+
+// firstDifference names the first line that differs between a build step by step and one from scratch.
+func firstDifference(steps, scratch string) string {
+	a, b := strings.Split(steps, "\n"), strings.Split(scratch, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("line %d, step by step:\n\t%s\nfrom scratch:\n\t%s", i+1, a[i], b[i])
+		}
+	}
+	return "one is a prefix of the other"
+}
+
+func keys(events []event) (names []string) {
+	for _, e := range events {
+		name := e.key.String()
+		if e.object == nil {
+			name = "delete " + name
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// universe makes random changes.
+type universe struct{ *rand.Rand }
+
+func one[T any](u universe, of ...T) T { return of[u.IntN(len(of))] }
+
+func (u universe) event() event {
+	name := routing.ObjectName{Namespace: one(u, "a", "b"), Name: one(u, "x", "y", "z")}
+	gone := u.IntN(4) == 0
+	switch u.IntN(10) {
+	case 0:
+		key := objectKey{kindClass, routing.ObjectName{Name: one(u, "sluice", "nginx", "edge")}}
+		if gone {
+			return event{key, nil}
+		}
+		return event{key, u.class(key.Name)}
+	case 1, 2:
+		key := objectKey{kindService, name}
+		if gone {
+			return event{key, nil}
+		}
+		return event{key, u.service(name)}
+	case 3, 4:
+		key := objectKey{kindSlice, routing.ObjectName{Namespace: name.Namespace, Name: one(u, "s1", "s2", "s3")}}
+		if gone {
+			return event{key, nil}
+		}
+		return event{key, u.slice(key.ObjectName)}
+	case 5:
+		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80"))}
+		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
+	}
+	key := objectKey{kindIngress, name}
+	if gone {
+		return event{key, nil}
+	}
+	return event{key, u.ingress(name)}
+}
+
+func (u universe) created() metav1.Time {
+	return one(u, metav1.Time{}, metav1.Unix(1700000000, 0), metav1.Unix(1800000000, 0))
+}
+
+func (u universe) class(name string) *networkingv1.IngressClass {
+	class := &networkingv1.IngressClass{}
+	class.Name, class.CreationTimestamp = name, u.created()
+	class.Spec.Controller = one(u, DefaultController, NginxController, "other")
+	if u.IntN(2) == 0 {
+		class.Annotations = map[string]string{networkingv1.AnnotationIsDefaultIngressClass: one(u, "true", "false")}
+	}
+	if u.IntN(3) == 0 {
+		class.Spec.Parameters = &networkingv1.IngressClassParametersReference{Kind: "P", Name: "p"}
+	}
+	return class
+}
+
+func (u universe) service(name routing.ObjectName) *corev1.Service {
+	s := &corev1.Service{}
+	s.Namespace, s.Name = name.Namespace, name.Name
+	s.Spec.Ports = []corev1.ServicePort{{Name: one(u, "http", "web", ""), Port: one[int32](u, 80, 81)}}
+	if u.IntN(3) == 0 {
+		protocol := one(u, "http", "https")
+		s.Spec.Ports[0].AppProtocol = &protocol
+	}
+	if u.IntN(4) == 0 {
+		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, one(u, "ext.test", "bad name")
+	}
+	return s
+}
+
+func (u universe) slice(name routing.ObjectName) *discoveryv1.EndpointSlice {
+	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4}
+	s.Namespace, s.Name = name.Namespace, name.Name
+	s.Labels = map[string]string{discoveryv1.LabelServiceName: one(u, "x", "y", "z", "")}
+	if u.IntN(8) == 0 {
+		s.AddressType = discoveryv1.AddressTypeFQDN
+	}
+	port, number := one(u, "http", "web", ""), one[int32](u, 8080, 8081)
+	s.Ports = []discoveryv1.EndpointPort{{Name: &port, Port: &number}}
+	for range u.IntN(3) {
+		e := discoveryv1.Endpoint{Addresses: []string{one(u, "10.0.0.1", "10.0.0.2", "10.0.0.3", "bad")}}
+		zone := one(u, "", "z1", "z2")
+		e.Zone = &zone
+		if u.IntN(2) == 0 {
+			ready, terminating := u.IntN(2) == 0, u.IntN(2) == 0
+			e.Conditions = discoveryv1.EndpointConditions{Ready: &ready, Terminating: &terminating}
+		}
+		s.Endpoints = append(s.Endpoints, e)
+	}
+	return s
+}
+
+func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
+	ing := &networkingv1.Ingress{}
+	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
+	ing.Annotations = map[string]string{}
+	for range u.IntN(3) {
+		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown")] =
+			one(u, "ewma", "10", "true", "least_conn")
+	}
+	if u.IntN(6) == 0 {
+		ing.Annotations[legacyClass] = one(u, "sluice", "nginx", "edge", "other")
+	}
+	if u.IntN(2) == 0 {
+		class := one(u, "sluice", "nginx", "edge", "other")
+		ing.Spec.IngressClassName = &class
+	}
+	if u.IntN(3) == 0 {
+		ing.Spec.DefaultBackend = u.backend()
+	}
+	for range u.IntN(4) {
+		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "b.a.test", "bad host")}
+		if u.IntN(5) > 0 {
+			rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
+			for range 1 + u.IntN(2) {
+				pathType := one(u, networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific)
+				rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{
+					Path: one(u, "/", "/a", "/a/", "/a/b", "bad"), PathType: &pathType, Backend: *u.backend(),
+				})
+			}
+		}
+		ing.Spec.Rules = append(ing.Spec.Rules, rule)
+	}
+	return ing
+}
+
+func (u universe) backend() *networkingv1.IngressBackend {
+	if u.IntN(8) == 0 {
+		return &networkingv1.IngressBackend{Resource: &corev1.TypedLocalObjectReference{Kind: "K", Name: "n"}}
+	}
+	port := networkingv1.ServiceBackendPort{Number: one[int32](u, 80, 81)}
+	if u.IntN(3) == 0 {
+		port = networkingv1.ServiceBackendPort{Name: one(u, "http", "web")}
+	}
+	return &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: one(u, "x", "y", "z"), Port: port}}
+}
+
+// TestUntouchedPartsAreShared: an Endpoint change makes one new Backend and no Host; an Ingress
+// change makes the Hosts it names and no other.
+func TestUntouchedPartsAreShared(t *testing.T) {
+	w := newWorld(Config{IngressClass: DefaultClass, Controllers: []string{DefaultController}, Manifests: "dir"})
+	w.step(fleet(10)...)
+	first := w.snapshot
+
+	w.step(fleetSlice(3, "10.9.9.9"))
+	second := w.snapshot
+	if second.Table != first.Table {
+		t.Error("an Endpoint change made a new Table")
+	}
+	if n := differing(first.Backends, second.Backends); n != 1 {
+		t.Errorf("an Endpoint change made %d new Backends", n)
+	}
+
+	ing := w.objects[objectKey{kindIngress, fleetName(3)}].(*networkingv1.Ingress).DeepCopy()
+	ing.Spec.Rules[0].HTTP.Paths[0].Path = "/changed"
+	w.step(event{objectKey{kindIngress, fleetName(3)}, ing})
+	third := w.snapshot
+	if &third.Backends[0] != &second.Backends[0] {
+		t.Error("a change of path made a new list of Backends")
+	}
+	for h := range third.Table.Hosts() {
+		if shared := second.Table.Host(h.Name()) == h; shared == (h.Name() == fleetHost(3)) {
+			t.Errorf("after a change of %s, Host %s is shared: %v", fleetHost(3), h.Name(), shared)
+		}
+	}
+}
+
+// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case nobody
+// runs them.
+func TestBuildTakesNoTime(t *testing.T) {
+	w := newWorld(Config{IngressClass: DefaultClass, Controllers: []string{DefaultController}, Manifests: "dir"})
+	start := time.Now()
+	w.step(fleet(10_000)...)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("10,000 Ingresses took %v to build", took)
+	}
+	if n := w.snapshot.Table.Routes(); n != 20_000 {
+		t.Errorf("%d Routes", n)
+	}
+}
+
+func differing(a, b []*routing.Backend) (n int) {
+	for i := range a {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// fleet is n Ingresses with a Host of two paths, a Service and a slice of three Endpoints each.
+func fleet(n int) (events []event) {
+	prefix := networkingv1.PathTypePrefix
+	for i := range n {
+		name := fleetName(i)
+		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+			Name: name.Name, Port: networkingv1.ServiceBackendPort{Number: 80},
+		}}
+		ing := &networkingv1.Ingress{}
+		ing.Namespace, ing.Name = name.Namespace, name.Name
+		ing.Annotations = map[string]string{nginxPrefix + "proxy-read-timeout": "30"}
+		ing.Spec.Rules = []networkingv1.IngressRule{{
+			Host: fleetHost(i),
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
+				{Path: "/", PathType: &prefix, Backend: backend},
+				{Path: "/api/v1", PathType: &prefix, Backend: backend},
+			}}},
+		}}
+		service := &corev1.Service{}
+		service.Namespace, service.Name = name.Namespace, name.Name
+		service.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80}}
+		events = append(events,
+			event{objectKey{kindIngress, name}, ing},
+			event{objectKey{kindService, name}, service},
+			fleetSlice(i, "10.0.0.1", "10.0.0.2", "10.0.0.3"))
+	}
+	return events
+}
+
+func fleetName(i int) routing.ObjectName {
+	return routing.ObjectName{Namespace: "default", Name: fmt.Sprintf("app-%05d", i)}
+}
+
+func fleetHost(i int) string { return fmt.Sprintf("app-%05d.test", i) }
+
+func fleetSlice(i int, addrs ...string) event {
+	name, port := "http", int32(8080)
+	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4}
+	of := fleetName(i)
+	s.Namespace, s.Name = of.Namespace, of.Name+"-1"
+	s.Labels = map[string]string{discoveryv1.LabelServiceName: of.Name}
+	s.Ports = []discoveryv1.EndpointPort{{Name: &name, Port: &port}}
+	for _, a := range addrs {
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{a}})
+	}
+	return event{objectKey{kindSlice, routing.ObjectName{Namespace: s.Namespace, Name: s.Name}}, s}
+}

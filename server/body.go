@@ -26,7 +26,11 @@ func (x *Exchange) takeRequestBody(data []byte) (n int, fail *failure) {
 		var err h1.Error
 		var done bool
 		n, done, err = x.reqChunks.Feed(data)
-		if err != h1.ErrNone {
+		switch err {
+		case h1.ErrNone:
+		case h1.ErrTrailerTooLarge:
+			return n, failTrailer
+		default:
 			return n, failChunk
 		}
 		x.requestDone = done

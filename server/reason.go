@@ -27,6 +27,7 @@ var (
 	failBodyTooLarge    = &failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}
 	failBodyTimeout     = &failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
 	failChunk           = &failure{400, stats.ClientMalformed, "malformed chunked body"}
+	failTrailer         = &failure{431, stats.HeaderTooLarge, "trailer too large"}
 	failExpect          = &failure{417, stats.ClientMalformed, "unknown expectation"}
 	failConnectMethod   = &failure{501, stats.ClientMalformed, "CONNECT is not supported"}
 	failAborted         = &failure{499, stats.ClientAbort, "the client went away"}

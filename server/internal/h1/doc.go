@@ -13,7 +13,8 @@
 // Invariants:
 //
 //  1. The result does not depend on how the bytes were split into reads: any sequence of calls with
-//     growing prefixes ends in the same Status and the same offsets as one call with everything.
+//     growing prefixes ends in the same Status and the same offsets as one call with everything. Only
+//     when a fault shows may differ: at once, or at the end of its line.
 //  2. Work is linear in the bytes received, also when they come one at a time.
 //  3. What is accepted has one reading. Anything that two parsers could frame or route differently
 //     is an Error: see the list at Error.

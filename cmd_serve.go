@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/automaxprocs/maxprocs"
+
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+var serveCommand = command{
+	name:     "serve",
+	synopsis: "[-c|--config FILE] [--manifests DIR | --kubeconfig FILE] [--set key.path=value ...]",
+	about: "Run the gateway until SIGTERM or SIGINT.\n" +
+		"It serves the Ingresses of a cluster, by default the one it runs in, or of a directory of manifests that is watched.\n" +
+		"SIGTERM and SIGINT drain: readiness ends at once, no connection is accepted any more, what is in flight finishes\n" +
+		"within shutdown.drain_seconds; a second one cuts it. SIGHUP reads the configuration again and reopens the logs.",
+	register: func(set *flag.FlagSet, _, log io.Writer) func([]string) error {
+		var o serveOptions
+		o.flags(set)
+		return func(args []string) error {
+			if len(args) > 0 {
+				return usagef("serve takes no arguments, only flags")
+			}
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.serve(log)
+		}
+	},
+}
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	source
+	file string
+	sets list
+}
+
+func (o *serveOptions) flags(set *flag.FlagSet) {
+	o.source.flags(set)
+	set.StringVar(&o.file, "c", "", "Read the configuration from `FILE`; the same as --config.")
+	set.StringVar(&o.file, "config", "", "Read the configuration from `FILE`; every key has a default, so none is needed.")
+	set.Var(&o.sets, "set", "Set one key over the file, as `key.path=value`; may be given several times.")
+}
+
+// load reads the configuration and lays the --set flags over it. It is called at start and by each
+// reload.
+func (o *serveOptions) load() (*config.Config, error) {
+	c := config.Default()
+	if o.file != "" {
+		var err error
+		if c, err = config.Load(o.file); err != nil {
+			return nil, err
+		}
+	}
+	var errs []error
+	for _, s := range o.sets {
+		errs = append(errs, c.Set(s))
+	}
+	if err := errors.Join(append(errs, c.Validate())...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// serve prepares the process and runs one gateway in it.
+func (o *serveOptions) serve(stderr io.Writer) error {
+	c, err := o.load()
+	if err != nil {
+		return err
+	}
+	log, err := openErrorLog(c.ErrorLog, stderr)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+	logger := newLogger(log)
+	// The number of loops follows GOMAXPROCS, so this comes before they are made.
+	if _, err := maxprocs.Set(maxprocs.Logger(func(format string, args ...any) { logger.Info(fmt.Sprintf(format, args...)) })); err != nil {
+		logger.Warn("GOMAXPROCS does not follow the cgroup", "error", err)
+	}
+	if limit := limitMemory("/"); limit > 0 {
+		logger.Info("memory limit follows the cgroup", "bytes", limit)
+	}
+	// Before anything is bound: a SIGTERM that comes early must end the process, not kill it.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	g, err := newGateway(o, c, log, logger)
+	if err != nil {
+		return err
+	}
+	return g.run(signals)
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-gateway/sluice/informer"
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/admin"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/upstream"
+)
+
+// gateway is everything that serve runs. Made by newGateway; run is called once. Must not be copied.
+type gateway struct {
+	// Immutable after newGateway:
+	options  *serveOptions
+	file     *errorLog
+	log      *slog.Logger
+	store    *routing.Store
+	plane    *server.Server
+	resolver *upstream.Resolver
+	informer *informer.Controller
+	admin    *admin.Server
+
+	// Safe for concurrent use:
+	config   atomic.Pointer[config.Config] // what runs: after a reload, with its live keys
+	bound    atomic.Bool
+	draining atomic.Bool
+
+	mu sync.Mutex
+	// Guarded by mu:
+	reloadOK bool
+	reloaded time.Time
+}
+
+func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+// newGateway wires the parts. Nothing is bound, watched or started yet.
+func newGateway(o *serveOptions, c *config.Config, file *errorLog, log *slog.Logger) (*gateway, error) {
+	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
+	g.config.Store(c)
+	var err error
+	if g.plane, err = server.New(c, g.store, log, server.Options{}); err != nil {
+		return nil, fmt.Errorf("make data plane: %w", err)
+	}
+	g.resolver = upstream.NewResolver(upstream.ResolverOptions{
+		Failed: func(name string, err error) { log.Warn("resolve external name", "name", name, "error", err) },
+	})
+	g.informer, err = informer.New(o.source.config(c), g.store, informer.Options{
+		Attach:    g.plane.Attach,
+		OnPublish: g.plane.OnPublish,
+		Resolver:  g.resolver,
+		Logger:    log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make informer: %w", err)
+	}
+	g.admin, err = admin.New(admin.Options{
+		Metrics: c.Listen.Metrics, Admin: c.Listen.Admin,
+		Snapshot:   g.store.Load,
+		Ready:      g.ready,
+		Rejections: g.rejections,
+		Config:     g.config.Load,
+		Vitals:     g.vitals,
+		Collectors: []prometheus.Collector{g.plane.Collector()},
+		Logger:     log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make admin plane: %w", err)
+	}
+	return g, nil
+}
+
+// run serves until a signal says otherwise. It returns nil after a drain, whether or not everything
+// finished in time.
+func (g *gateway) run(signals <-chan os.Signal) error {
+	defer g.resolver.Close()
+	c := g.config.Load()
+	if err := g.admin.Start(); err != nil {
+		return fmt.Errorf("start admin plane: %w", err)
+	}
+	defer g.admin.Shutdown(context.Background())
+	if err := g.plane.Listen(c.Listen.HTTP); err != nil {
+		return fmt.Errorf("listen.http: %w", err)
+	}
+	if len(c.Listen.HTTPS) > 0 {
+		g.log.Info("this release does not serve HTTPS; listen.https is not bound", "addresses", c.Listen.HTTPS)
+	}
+	if err := writePID(c.PIDFile); err != nil {
+		return err
+	}
+	if c.PIDFile != "" {
+		defer os.Remove(c.PIDFile)
+	}
+
+	planeEnded, informerEnded := make(chan error, 1), make(chan error, 1)
+	go func() { planeEnded <- g.plane.Run() }()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { informerEnded <- g.informer.Run(ctx) }()
+	g.bound.Store(true)
+	g.log.Info("serving", "version", version, "http", c.Listen.HTTP, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin)
+
+	var failed error
+	for failed == nil {
+		select {
+		case failed = <-planeEnded:
+			failed = errors.Join(errors.New("the data plane ended"), failed)
+			planeEnded <- nil
+		case failed = <-informerEnded:
+			failed = errors.Join(errors.New("the informer ended"), failed)
+			informerEnded <- nil
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				g.reload()
+				continue
+			}
+			g.log.Info("draining", "signal", s.String(), "limit", g.config.Load().DrainTimeout())
+			g.drain(signals)
+			cancel()
+			return errors.Join(<-planeEnded, <-informerEnded)
+		}
+	}
+	// What still works goes on until what is in flight has ended.
+	g.drain(signals)
+	cancel()
+	return errors.Join(failed, <-planeEnded, <-informerEnded)
+}
+
+// drain ends the data plane. The informer and the admin plane go on meanwhile: Endpoints still come
+// and go, and a drain that takes long is worth watching.
+func (g *gateway) drain(signals <-chan os.Signal) {
+	g.draining.Store(true)
+	ctx, cut := context.WithTimeout(context.Background(), g.config.Load().DrainTimeout())
+	defer cut()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if s != syscall.SIGHUP {
+					g.log.Warn("second signal: cutting what is in flight", "signal", s.String())
+					cut()
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	begun := time.Now()
+	if err := g.plane.Drain(ctx); err != nil {
+		g.log.Warn("drained, but not everything finished", "error", err)
+		return
+	}
+	g.log.Info("drained", "took", time.Since(begun).Round(time.Millisecond))
+}
+
+// reload reads the configuration again and applies what can change live.
+func (g *gateway) reload() {
+	running := g.config.Load()
+	next, err := g.options.load()
+	var merged *config.Config
+	if err == nil {
+		merged = running.WithLive(next)
+		err = errors.Join(g.file.reopen(merged.ErrorLog), g.plane.Reload(merged))
+	}
+	g.mu.Lock()
+	g.reloadOK, g.reloaded = err == nil, time.Now()
+	g.mu.Unlock()
+	if err != nil {
+		g.log.Error("reload failed; the configuration that runs is kept", "error", err)
+		return
+	}
+	g.config.Store(merged)
+	changes := config.Diff(running, next)
+	g.log.Info("reloaded", "applied", strings.Join(changes.Live, " "))
+	if len(changes.Restart) > 0 {
+		g.log.Warn("these keys changed, and take effect only after a restart", "keys", strings.Join(changes.Restart, " "))
+	}
+}
+
+// ready is what /readyz says.
+func (g *gateway) ready() (ok bool, reason string) {
+	switch {
+	case g.draining.Load():
+		return false, "draining"
+	case !g.bound.Load():
+		return false, "the listeners are not bound yet"
+	case !g.informer.Synced():
+		return false, "the sources are not synced yet"
+	case g.store.Load() == nil:
+		return false, "no Snapshot is live yet"
+	}
+	return true, ""
+}
+
+func (g *gateway) rejections() []admin.Rejection {
+	var list []admin.Rejection
+	for _, r := range g.informer.Rejections() {
+		list = append(list, admin.Rejection{
+			Kind: r.Object.Kind, Namespace: r.Object.Namespace, Name: r.Object.Name, Field: r.Field, Value: r.Value, Reason: r.Reason,
+		})
+	}
+	return list
+}
+
+func (g *gateway) vitals() admin.Vitals {
+	s := g.informer.Stats()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return admin.Vitals{
+		Version:           version,
+		Events:            s.Events,
+		Builds:            s.Builds,
+		Publishes:         s.Publishes,
+		LastBuild:         s.LastBuild,
+		LastPublish:       s.LastPublish,
+		Propagation:       s.Propagation[:],
+		PropagationBounds: informer.PropagationBounds[:],
+		PropagationSum:    s.PropagationSum,
+		Connected:         s.Connected,
+		ReloadOK:          g.reloadOK,
+		ReloadTime:        g.reloaded,
+	}
+}
+
+// writePID writes the process id; path "" writes none.
+func writePID(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		return fmt.Errorf("write pid_file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"github.com/sluice-gateway/sluice/informer"
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+// source is where the objects come from, as the flags of three commands say.
+type source struct{ manifests, kubeconfig string }
+
+// flags registers --manifests and --kubeconfig.
+func (s *source) flags(set *flag.FlagSet) {
+	set.StringVar(&s.manifests, "manifests", "", "Read the manifests in `DIR` instead of a cluster.")
+	set.StringVar(&s.kubeconfig, "kubeconfig", "", "Reach the cluster that `FILE` describes; without it and without --manifests, the one this process runs in.")
+}
+
+func (s *source) validate() error {
+	if s.manifests != "" && s.kubeconfig != "" {
+		return usagef("--manifests and --kubeconfig exclude each other")
+	}
+	return nil
+}
+
+// config is c as the informer takes it.
+func (s *source) config(c *config.Config) informer.Config {
+	return informer.Config{
+		IngressClass:    c.Kubernetes.IngressClass,
+		Controllers:     c.Kubernetes.Controllers,
+		Namespaces:      c.Kubernetes.WatchNamespaces,
+		Manifests:       s.manifests,
+		Kubeconfig:      s.kubeconfig,
+		StatusAddresses: c.Kubernetes.PublishStatusAddress,
+		PublishService:  c.Kubernetes.PublishService,
+	}
+}
+
+// loadTimeout bounds the first list of a large cluster.
+const loadTimeout = 2 * time.Minute
+
+// load builds one Snapshot, for commands that look and leave. Nothing is written to the cluster.
+func (s *source) load(c informer.Config) (*routing.Snapshot, []informer.Rejection, error) {
+	if s.manifests != "" {
+		return informer.LoadDir(s.manifests, c)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
+	defer cancel()
+	return informer.LoadCluster(ctx, s.kubeconfig, c)
+}

@@ -61,7 +61,8 @@ type annotation struct {
 
 var annotations = []annotation{
 	{"allowlist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
-	{"auth-*", scopeObject, "", "", false, failClosed, docClosed},
+	{"auth-*", scopeObject, "anything", "", false, failClosed, docClosed +
+		" auth-tls-* of an object taken over from ingress-nginx closes its hosts for all objects, because there it applies to the whole host."},
 	{"backend-protocol", scopeBackend, "HTTP, HTTPS, H2C, GRPC or GRPCS", "HTTP", false, setProtocol,
 		"What the Backends speak; in any case. Wins over the Service's appProtocol. " +
 			"Until TLS and HTTP/2 Backends are supported, anything but HTTP answers 503."},

@@ -51,6 +51,9 @@ type builder struct {
 	dirtyHosts     map[string]struct{}
 	dirtyClasses   bool
 	dirtyFallback  bool
+
+	// compiled names the Ingresses that the last build compiled or dropped.
+	compiled []routing.ObjectName
 }
 
 func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
@@ -118,7 +121,9 @@ func (b *builder) build() *routing.Snapshot {
 		b.classChanged()
 		b.dirtyClasses = false
 	}
+	b.compiled = b.compiled[:0]
 	for name := range b.dirtyIngresses {
+		b.compiled = append(b.compiled, name)
 		b.recompile(name)
 	}
 	clear(b.dirtyIngresses)

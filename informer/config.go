@@ -53,8 +53,12 @@ func (c Config) withDefaults() (Config, error) {
 		if len(c.StatusAddresses) > 0 {
 			return c, fmt.Errorf("publish_service and publish_status_address are both set: keep one")
 		}
-		if _, _, ok := strings.Cut(c.PublishService, "/"); !ok {
+		namespace, name, _ := strings.Cut(c.PublishService, "/")
+		if namespace == "" || name == "" {
 			return c, fmt.Errorf("publish_service %q: want namespace/name", c.PublishService)
+		}
+		if !c.watches(namespace) {
+			return c, fmt.Errorf("publish_service %q: its namespace is not among watch_namespaces", c.PublishService)
 		}
 	}
 	return c, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,10 @@ type Controller struct {
 	store  *routing.Store
 	source source
 	queue  *queue
+	// status and events write to the cluster; nil with manifests, status also where there is nothing
+	// to write.
+	status *statusWriter
+	events *eventWriter
 
 	// Owned by Run's goroutine, but for builder.rejected:
 	builder *builder
@@ -57,6 +62,11 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 		return nil, err
 	}
 	c.source = cluster
+	c.events = newEventWriter(cluster.client, c.log)
+	c.builder.rejected.collect = true
+	if cfg.PublishService != "" || len(cfg.StatusAddresses) > 0 {
+		c.status = newStatusWriter(&c.cfg, cluster.client, c.log)
+	}
 	return c, nil
 }
 
@@ -64,7 +74,16 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 // the source cannot be read at all; later failures of it leave the last Snapshot in place.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	// So that nothing outlives Run:
+	var writers sync.WaitGroup
+	defer writers.Wait()
 	defer cancel()
+	if c.status != nil {
+		writers.Go(func() { c.status.run(ctx) })
+	}
+	if c.events != nil {
+		writers.Go(func() { c.events.run(ctx) })
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- c.source.run(ctx, c.queue) }()
 	defer c.names.close()
@@ -116,6 +135,13 @@ func (c *Controller) step() {
 		if c.opts.OnPublish != nil {
 			c.opts.OnPublish(snapshot)
 		}
+	}
+	// After the publish: a status is taken as the signal to send requests.
+	if c.status != nil {
+		c.status.note(c.builder, pending)
+	}
+	if c.events != nil {
+		c.events.note(c.builder)
 	}
 }
 

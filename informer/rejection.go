@@ -87,6 +87,12 @@ type rejectionSet struct {
 	mu sync.Mutex
 	// Guarded by mu; the slices are never edited, only replaced:
 	byOwner map[objectKey][]Rejection
+
+	// Owned by the goroutine that calls replace:
+
+	// collect is set where somebody takes added, the Rejections that are new.
+	collect bool
+	added   []Rejection
 }
 
 // replace sets the Rejections of owner and reports whether they differ from before.
@@ -94,8 +100,16 @@ func (s *rejectionSet) replace(owner objectKey, list []Rejection) bool {
 	slices.SortFunc(list, compareRejections)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Equal(s.byOwner[owner], list) {
+	old := s.byOwner[owner]
+	if slices.Equal(old, list) {
 		return false
+	}
+	if s.collect {
+		for _, r := range list {
+			if _, known := slices.BinarySearchFunc(old, r, compareRejections); !known {
+				s.added = append(s.added, r)
+			}
+		}
 	}
 	if len(list) == 0 {
 		delete(s.byOwner, owner)
@@ -106,6 +120,13 @@ func (s *rejectionSet) replace(owner objectKey, list []Rejection) bool {
 	}
 	s.byOwner[owner] = list
 	return true
+}
+
+// takeAdded returns the Rejections that came since the last call.
+func (s *rejectionSet) takeAdded() []Rejection {
+	added := s.added
+	s.added = nil
+	return added
 }
 
 // all returns a sorted copy.

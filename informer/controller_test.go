@@ -1,0 +1,133 @@
+package informer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// fedSource is a source that does nothing; the test writes to the queue.
+type fedSource struct{ err error }
+
+func (s fedSource) run(ctx context.Context, _ *queue) error {
+	if s.err == nil {
+		<-ctx.Done()
+	}
+	return s.err
+}
+
+func startController(t *testing.T) (c *Controller, q *queue, stop func()) {
+	t.Helper()
+	c = newTestController(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	return c, c.queue, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+func newTestController(t *testing.T, opts Options) *Controller {
+	t.Helper()
+	opts.Logger = slog.New(slog.DiscardHandler)
+	c, err := New(Config{Manifests: t.TempDir()}, new(routing.Store), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.source = fedSource{}
+	return c
+}
+
+func TestRunFailsWhenTheSourceCannotStart(t *testing.T) {
+	c := newTestController(t, Options{})
+	c.source = fedSource{errors.New("no such cluster")}
+	if err := c.Run(t.Context()); err == nil || err.Error() != "run source: no such cluster" {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	rows := []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Manifests: "x", PublishService: "a"}, `publish_service "a": want namespace/name`},
+		{Config{Manifests: "x", PublishService: "a/b", StatusAddresses: []string{"10.0.0.1"}}, "publish_service and publish_status_address are both set: keep one"},
+		{Config{Kubeconfig: "/nonexistent"}, "read cluster configuration: stat /nonexistent: no such file or directory"},
+	}
+	for _, row := range rows {
+		if _, err := New(row.cfg, new(routing.Store), Options{}); err == nil || err.Error() != row.want {
+			t.Errorf("%+v: %v, want %s", row.cfg, err, row.want)
+		}
+	}
+}
+
+// recordedResolver notes what is watched and lets the test answer.
+type recordedResolver struct {
+	watches map[string]func([]netip.AddrPort)
+}
+
+func (r *recordedResolver) Watch(name string, port uint16, fn func([]netip.AddrPort)) func() {
+	r.watches[name] = fn
+	return func() { delete(r.watches, name) }
+}
+
+// TestNamesAreResolvedWhileInUse: a watch starts with the first Backend of a name, its addresses are
+// published, and it ends with the last Backend.
+func TestNamesAreResolvedWhileInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recordedResolver{make(map[string]func([]netip.AddrPort))}
+		c := newTestController(t, Options{Resolver: r})
+		events := fleet(1)
+		service := events[1].object.(*corev1.Service)
+		service.Spec.Type, service.Spec.ExternalName = corev1.ServiceTypeExternalName, "api.example.com"
+		c.queue.push(events...)
+		c.step()
+		answer := r.watches["api.example.com"]
+		if answer == nil {
+			t.Fatal("the name is not watched")
+		}
+		answer([]netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:80")})
+		c.step()
+		if got := c.store.Load().Backends[0].Endpoints; len(got) != 1 {
+			t.Errorf("Endpoints %v", got)
+		}
+		c.queue.push(event{events[0].key, nil})
+		c.step()
+		if len(r.watches) != 0 {
+			t.Error("a name that nobody uses is still watched")
+		}
+		answer(nil) // too late, and harmless
+		c.step()
+	})
+}
+
+func TestHooks(t *testing.T) {
+	var attached, published int
+	c := newTestController(t, Options{
+		Attach:    func(r *routing.Route) { attached++; r.Attachment = attached },
+		OnPublish: func(*routing.Snapshot) { published++ },
+	})
+	c.queue.push(fleet(2)...)
+	c.step()
+	if attached != 4 || published != 1 || c.store.Load().Generation != 1 {
+		t.Errorf("%d Routes attached, %d publishes, generation %d", attached, published, c.store.Load().Generation)
+	}
+	c.queue.push(fleetSlice(0, "10.0.0.9"))
+	c.step()
+	c.queue.push(fleetSlice(0, "10.0.0.9"))
+	c.step() // nothing new
+	if attached != 4 || published != 2 {
+		t.Errorf("after an Endpoint change: %d Routes attached, %d publishes", attached, published)
+	}
+}

@@ -1,0 +1,60 @@
+package informer
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestRejectionString(t *testing.T) {
+	rows := []struct {
+		r    Rejection
+		want string
+	}{
+		{Rejection{Object{"Ingress", "ns", "web"}, "spec.rules[0].host", "x y", "bad"}, `Ingress ns/web: spec.rules[0].host="x y": bad`},
+		{Rejection{Object{"IngressClass", "", "c"}, "spec.parameters", "", "bad"}, "IngressClass c: spec.parameters: bad"},
+		{Rejection{Object{"File", "", "a.yaml"}, "", "", "bad"}, "File a.yaml: bad"},
+	}
+	for _, row := range rows {
+		if got := row.r.String(); got != row.want {
+			t.Errorf("%+v: %q, want %q", row.r, got, row.want)
+		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	rows := []struct{ value, want string }{
+		{"plain", "plain"},
+		{"two\nlines\x1b[31m", "two lines [31m"}, // cannot forge a line, nor colour a terminal
+		{"\xff", " "},
+		{strings.Repeat("a", 100), strings.Repeat("a", 100)},
+		{strings.Repeat("a", 101), strings.Repeat("a", 100) + "..."},
+		{strings.Repeat("a", 99) + "ää", strings.Repeat("a", 99) + "..."}, // whole characters
+	}
+	for _, row := range rows {
+		if got := shorten(row.value); got != row.want {
+			t.Errorf("shorten(%q) = %q, want %q", row.value, got, row.want)
+		}
+	}
+}
+
+func TestRejectionSet(t *testing.T) {
+	var s rejectionSet
+	a, b := Rejection{Object: Object{Kind: "A"}}, Rejection{Object: Object{Kind: "B"}}
+	first, second := fileKey("1"), fileKey("2")
+	if !s.replace(first, []Rejection{b, a}) || s.replace(first, []Rejection{a, b}) {
+		t.Error("the order of a list matters")
+	}
+	s.replace(second, []Rejection{a})
+	got := s.all()
+	if !slices.Equal(got, []Rejection{a, a, b}) {
+		t.Errorf("all = %v", got)
+	}
+	got[0] = b
+	if s.all()[0] != a {
+		t.Error("all gives no copy")
+	}
+	if !s.replace(first, nil) || s.replace(first, nil) || len(s.all()) != 1 {
+		t.Error("replace with nothing does not remove")
+	}
+}

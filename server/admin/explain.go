@@ -73,7 +73,11 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	view := viewRoute(s, r)
 	a.Route = &view
 	if r.Source != nil {
-		fmt.Fprintf(b, "ingress  %s, created %s\n", r.Source.Ingress, time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339))
+		created := ""
+		if r.Source.Created > 0 { // manifests rarely say
+			created = ", created " + time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(b, "ingress  %s%s\n", r.Source.Ingress, created)
 		for _, line := range policyLines(r.Source.Policy) {
 			b.WriteString("policy   " + line + "\n")
 		}

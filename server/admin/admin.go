@@ -87,8 +87,10 @@ func New(options Options) (*Server, error) {
 
 // Start binds the addresses and serves. After an error nothing is bound.
 func (s *Server) Start() error {
-	hlog.SetOutput(logWriter{s.options.Logger})
-	hlog.SetLevel(hlog.LevelWarn)
+	takeHertzLog.Do(func() {
+		hlog.SetOutput(logWriter{s.options.Logger})
+		hlog.SetLevel(hlog.LevelWarn)
+	})
 	for _, p := range []struct {
 		key, address string
 		routes       func(*server.Hertz)
@@ -213,6 +215,10 @@ func (s *Server) recoverPanic(ctx context.Context, c *app.RequestContext) {
 	}()
 	c.Next(ctx)
 }
+
+// takeHertzLog is for once: Hertz's logger is one for the process, and is read without a lock by the
+// engines that run.
+var takeHertzLog sync.Once
 
 // logWriter takes what Hertz logs of its own accord.
 type logWriter struct{ log *slog.Logger }

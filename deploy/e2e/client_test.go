@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// client is an HTTP/1.1 client with one connection, which it keeps as long as the server lets it. It
+// honours "Connection: close", and unlike net/http's it never retries: what goes wrong on the wire is
+// seen. The zero value with an address is usable; for one goroutine.
+type client struct {
+	address string
+	// patience bounds one exchange; 10 s where 0.
+	patience time.Duration
+
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+// answer is what came back. Its short form is the status, and the name of the Pod where one answered.
+type answer struct {
+	status int
+	pod    string
+	body   string
+	// last is true when the server said that the connection ends with this answer.
+	last bool
+}
+
+func (a answer) String() string {
+	if a.pod == "" {
+		return strconv.Itoa(a.status)
+	}
+	return strconv.Itoa(a.status) + " " + a.pod
+}
+
+// errDial wraps failures to connect, which are not failures of a request.
+var errDial = errors.New("connect")
+
+// get asks for one page. After an error the next call opens another connection.
+func (c *client) get(host, target string) (answer, error) {
+	a, err := c.exchange("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+	if err != nil || a.last {
+		c.close()
+	}
+	if err != nil {
+		err = fmt.Errorf("GET %s%s: %w", host, target, err)
+	}
+	return a, err
+}
+
+func (c *client) exchange(request string) (answer, error) {
+	patience := c.patience
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
+	if c.conn == nil {
+		conn, err := net.DialTimeout("tcp", c.address, patience)
+		if err != nil {
+			return answer{}, fmt.Errorf("%w: %w", errDial, err)
+		}
+		c.conn, c.r = conn, bufio.NewReader(conn)
+	}
+	c.conn.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c.conn, request); err != nil {
+		return answer{}, err
+	}
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{resp.StatusCode, resp.Header.Get("Pod"), string(body), resp.Close}, nil
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+}

@@ -1,0 +1,262 @@
+package e2e
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startGateway runs a gateway of the test's own until the test ends, and returns when it is ready.
+func startGateway(t *testing.T, o gatewayOptions) *gateway {
+	t.Helper()
+	g := launchGateway(t, o)
+	if err := g.awaitReady(); err != nil {
+		t.Fatalf("%v; its log:\n%s", err, g.logTail())
+	}
+	return g
+}
+
+// launchGateway is startGateway without the wait.
+func launchGateway(t *testing.T, o gatewayOptions) *gateway {
+	t.Helper()
+	g := newGateway(o)
+	if err := g.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		g.kill()
+		if lines := g.complaints(); len(lines) > 0 {
+			t.Errorf("gateway %s logged:\n%s", o.name, lines)
+		}
+	})
+	return g
+}
+
+// readiness asks /readyz once.
+func readiness(t *testing.T, g *gateway, want int, says string) {
+	t.Helper()
+	status, body, err := g.ask(g.metrics, "/readyz")
+	if err != nil || status != want || !strings.Contains(body, says) {
+		t.Errorf("/readyz: %d %q %v, want %d with %q", status, body, err, want, says)
+	}
+}
+
+// Not ready before everything was listed, ready after, not ready from the signal on; what is in flight
+// is finished, and clients that honour "Connection: close" lose nothing.
+func TestLife(t *testing.T) {
+	s := newSpace(t)
+	p := startPod(t, "a")
+	s.web("a", p)
+	s.ingress("x", s.host("x")+" / Prefix a:80")
+
+	gate := startGate(t)
+	kubeconfig := filepath.Join(shared.dir, "life.kubeconfig")
+	if err := gate.kubeconfig(kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	g := launchGateway(t, gatewayOptions{name: "life", port: 8280, kubeconfig: kubeconfig})
+	eventually(t, "metrics plane", func() (bool, string) {
+		status, _, err := g.ask(g.metrics, "/healthz")
+		return err == nil && status == http.StatusOK, "nothing"
+	})
+	gate.awaitKnock(t)
+	readiness(t, g, http.StatusServiceUnavailable, "not ready")
+	gate.open()
+	if err := g.awaitReady(); err != nil {
+		t.Fatalf("%v; its log:\n%s", err, g.logTail())
+	}
+	// Ready means that it serves, from the first request on.
+	c := client{address: g.address}
+	defer c.close()
+	if a, err := c.get(s.host("x"), "/"); err != nil || a.String() != "200 a" {
+		t.Fatalf("first request: %v %v, want 200 a", a, err)
+	}
+
+	slow := make(chan string, 1)
+	go func() {
+		a, err := c.get(s.host("x"), "/?slow")
+		if err != nil {
+			slow <- err.Error()
+			return
+		}
+		slow <- a.body
+	}()
+	eventually(t, "slow request at the Pod", func() (bool, string) { return p.inFlight.Load() > 0, "none" })
+
+	clients := startPoliteClients(g, s.host("x"), 16)
+	time.Sleep(300 * time.Millisecond) // a drain in the middle of a load, not at its start
+	if err := g.signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	clients.wait(t)
+	readiness(t, g, http.StatusServiceUnavailable, "draining")
+	p.unblock()
+	if got, want := <-slow, "a "+p.address+":8080 / done"; got != want {
+		t.Errorf("the request that was under way got %q, want %q", got, want)
+	}
+	if err := g.wait(5 * time.Second); err != nil {
+		t.Errorf("end of the gateway: %v, want exit status 0; its log:\n%s", err, g.logTail())
+	}
+}
+
+// politeClients ask without pause, each on its connection, until the gateway is gone for new ones.
+type politeClients struct {
+	all    sync.WaitGroup
+	served atomic.Int64
+	last   atomic.Int64 // connections that ended with a "Connection: close"
+
+	mu       sync.Mutex
+	failures []string // guarded by mu
+}
+
+func startPoliteClients(g *gateway, host string, n int) *politeClients {
+	p := &politeClients{}
+	for range n {
+		p.all.Go(func() {
+			c := client{address: g.address}
+			defer c.close()
+			for {
+				a, err := c.get(host, "/")
+				switch {
+				case errors.Is(err, errDial):
+					return
+				case err != nil || a.String() != "200 a":
+					p.mu.Lock()
+					p.failures = append(p.failures, a.String()+" "+errorText(err))
+					p.mu.Unlock()
+					return
+				}
+				p.served.Add(1)
+				if a.last {
+					p.last.Add(1)
+				}
+			}
+		})
+	}
+	return p
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// wait returns when no client can connect any more.
+func (p *politeClients) wait(t *testing.T) {
+	t.Helper()
+	p.all.Wait()
+	t.Logf("%d requests, %d connections told to close, %d failed", p.served.Load(), p.last.Load(), len(p.failures))
+	if len(p.failures) > 0 {
+		t.Errorf("%d requests failed: %s", len(p.failures), strings.Join(p.failures, "; "))
+	}
+	if p.last.Load() == 0 {
+		t.Error("no connection was told to close")
+	}
+}
+
+// gate is a way to the API server that can be shut: connections through it are held, cut, or passed on.
+type gate struct {
+	listener net.Listener
+
+	mu sync.Mutex
+	// Guarded by mu:
+	opened  chan struct{} // closed while the gate is open
+	conns   map[net.Conn]struct{}
+	knocked chan struct{} // closed at the first connection
+	once    sync.Once
+}
+
+// startGate makes one that is shut.
+func startGate(t *testing.T) *gate {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{listener: listener, opened: make(chan struct{}), conns: make(map[net.Conn]struct{}), knocked: make(chan struct{})}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			g.once.Do(func() { close(g.knocked) })
+			go g.pass(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		listener.Close()
+		g.shut()
+		g.open() // lets those that are held end
+	})
+	return g
+}
+
+// kubeconfig writes the gateway's kubeconfig with the gate in place of the API server.
+func (g *gate) kubeconfig(file string) error {
+	return redirectKubeconfig(file, g.listener.Addr().String())
+}
+
+func (g *gate) awaitKnock(t *testing.T) {
+	t.Helper()
+	select {
+	case <-g.knocked:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody asked for the API server")
+	}
+}
+
+func (g *gate) pass(in net.Conn) {
+	defer in.Close()
+	g.mu.Lock()
+	g.conns[in] = struct{}{}
+	opened := g.opened
+	g.mu.Unlock()
+	<-opened
+	out, err := net.Dial("tcp", apiAddress)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	go func() {
+		io.Copy(out, in)
+		out.Close()
+	}()
+	io.Copy(in, out)
+}
+
+// open lets everyone pass.
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.opened:
+	default:
+		close(g.opened)
+	}
+}
+
+// shut cuts every connection and holds new ones.
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.opened:
+		g.opened = make(chan struct{})
+	default:
+	}
+	for conn := range g.conns {
+		conn.Close()
+		delete(g.conns, conn)
+	}
+}

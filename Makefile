@@ -38,11 +38,15 @@ bin/sluice: FORCE
 # They are files, not phony, so that nothing runs where nothing changed.
 CLUSTER_SRC = $(shell find deploy/cluster -name '*.go') deploy/cluster/go.mod deploy/cluster/go.sum
 
+# Without a version linked in, the API server calls itself v0.0.0-master.
+K8S_VERSION = v1.36.3
+CLUSTER_LD  = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S_VERSION)
+
 bin/cluster: $(CLUSTER_SRC)
-	cd deploy/cluster && $(BUILD) -ldflags "-s -w" -o ../../$@ .
+	cd deploy/cluster && $(BUILD) -ldflags "$(CLUSTER_LD)" -o ../../$@ .
 
 bin/kubectl: $(CLUSTER_SRC)
-	cd deploy/cluster && $(BUILD) -ldflags "-s -w" -o ../../$@ ./cmd/kubectl
+	cd deploy/cluster && $(BUILD) -ldflags "$(CLUSTER_LD)" -o ../../$@ ./cmd/kubectl
 
 run: build ## Run the demo: one gateway, one backend, no cluster
 	@deploy/demo/run.sh bin/sluice
@@ -55,7 +59,9 @@ unit: ## Run all tests that need no cluster
 race: ## Run the packages with goroutines under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short -p $(P) -timeout $(TIMEOUT) $(RACE)
 
+# E2E_CHURN=60s make e2e lets the test of continuous change run for as long.
 e2e: build bin/cluster bin/kubectl ## Run Sluice against a real kube-apiserver and etcd
+	cd deploy/cluster && CGO_ENABLED=0 $(GO) test -trimpath -timeout $(TIMEOUT) ./...
 	$(GO) test -count=1 -p 1 -timeout 20m ./deploy/e2e/...
 
 fuzz: ## Fuzz every target for FUZZTIME (20s)
@@ -88,8 +94,8 @@ microbench: ## Run the Go benchmarks of match and codec
 	$(GO) test -run '^$$' -bench . -benchmem ./routing/... ./server/... ./upstream/...
 
 cluster: bin/cluster bin/kubectl ## Start a local kube-apiserver and etcd; Ctrl-C stops it
-	@echo "in another shell: export KUBECONFIG=$(CURDIR)/bin/kubeconfig; bin/kubectl get ingressclasses"
-	@bin/cluster -kubeconfig bin/kubeconfig
+	@echo "in another shell: export KUBECONFIG=$(CURDIR)/bin/cluster.d/kubeconfig; bin/kubectl get ingressclasses"
+	@bin/cluster --dir bin/cluster.d
 
 # Files that people read and tests generate: the README's table, deploy/sluice.yaml, CONFIG.md,
 # METRICS.md. Not the goldens of tests: those are expectations, and are rewritten one by one.

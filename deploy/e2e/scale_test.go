@@ -45,9 +45,34 @@ func TestThousandIngresses(t *testing.T) {
 	t.Logf("%d Ingresses, Services and EndpointSlices: written in %s, all served %s later",
 		manyIngresses+2*manyServices, round(written.Sub(begun)), round(time.Since(written)))
 
+	s.awaitStatuses()
+	t.Logf("every status was written %s after the last Ingress", round(time.Since(written)))
+
 	t.Run("Propagation", func(t *testing.T) { testPropagation(t, s.of(t), a, b) })
 	t.Run("Churn", func(t *testing.T) { testChurn(t, s.of(t), a, b) })
 	t.Run("ColdStart", func(t *testing.T) { testColdStart(t, s.of(t)) })
+}
+
+// awaitStatuses returns when every Ingress of the namespace has an address. Writing them is paced, and
+// a cluster where they are still being written is not idle.
+func (s *space) awaitStatuses() {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(250 * time.Millisecond) {
+		list, err := s.api().NetworkingV1().Ingresses(s.name).List(context.Background(), metav1.ListOptions{})
+		s.must("list ingresses", err)
+		without := 0
+		for i := range list.Items {
+			if len(list.Items[i].Status.LoadBalancer.Ingress) == 0 {
+				without++
+			}
+		}
+		if without == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%d of %d Ingresses have no address", without, len(list.Items))
+		}
+	}
 }
 
 // of is the same namespace for a subtest.
@@ -182,6 +207,7 @@ func testChurn(t *testing.T, s *space, a, b *pod) {
 // testColdStart starts a gateway in the large cluster: it says that it is ready only when it serves
 // everything, and writes no status that is there already.
 func testColdStart(t *testing.T, s *space) {
+	s.awaitStatuses()
 	before, err := s.api().NetworkingV1().Ingresses(s.name).List(context.Background(), metav1.ListOptions{})
 	s.must("list ingresses", err)
 	begun := time.Now()

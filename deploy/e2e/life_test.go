@@ -107,7 +107,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// politeClients ask without pause, each on its connection, until the gateway is gone for new ones.
+// politeClients ask without pause until nobody accepts new connections: half of them on one connection
+// as long as it lasts, half on another for each request.
 type politeClients struct {
 	all    sync.WaitGroup
 	served atomic.Int64
@@ -119,7 +120,7 @@ type politeClients struct {
 
 func startPoliteClients(g *gateway, host string, n int) *politeClients {
 	p := &politeClients{}
-	for range n {
+	for i := range n {
 		p.all.Go(func() {
 			c := client{address: g.address}
 			defer c.close()
@@ -137,6 +138,9 @@ func startPoliteClients(g *gateway, host string, n int) *politeClients {
 				p.served.Add(1)
 				if a.last {
 					p.last.Add(1)
+				}
+				if i%2 == 1 {
+					c.close()
 				}
 			}
 		})

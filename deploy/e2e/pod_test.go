@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // podPort is where every Pod listens unless a test says otherwise.
@@ -24,7 +25,7 @@ type pod struct {
 	// Safe for concurrent use:
 	asked    atomic.Int64  // requests so far
 	inFlight atomic.Int64  // requests being answered
-	release  chan struct{} // lets requests below /slow go on once closed
+	release  chan struct{} // lets slow requests go on once closed
 	once     sync.Once
 
 	mu    sync.Mutex
@@ -62,12 +63,16 @@ func startPodAt(t *testing.T, name, address string, ports ...string) *pod {
 	return p
 }
 
-// ServeHTTP answers with the Pod's name and the port and path that were asked for. /slow waits for
-// unblock with its answer, after the head and the first bytes of the body are out.
+// ServeHTTP answers with the Pod's name and the port and path that were asked for. "?wait" is answered
+// after a few milliseconds; "?slow" waits for unblock, after the head and the first bytes of the body
+// are out.
 func (p *pod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.asked.Add(1)
 	p.inFlight.Add(1)
 	defer p.inFlight.Add(-1)
+	if r.URL.Query().Has("wait") {
+		time.Sleep(5 * time.Millisecond)
+	}
 	w.Header().Set("Pod", p.name)
 	local := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	io.WriteString(w, p.name+" "+local.String()+" "+r.URL.Path)

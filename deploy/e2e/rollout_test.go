@@ -61,11 +61,12 @@ func TestKilledPod(t *testing.T) {
 	s.web("web", pods...)
 	s.ingress("x", s.host("x")+" / Prefix web:80")
 	await(t, shared.gateway, s.host("x"), "/", "200 a", "200 b", "200 c")
-	l := startLoad(16, 0, expect(s.host("x"), "/", "200 a", "200 b", "200 c"))
+	l := startLoad(16, 0, expect(s.host("x"), "/?wait", "200 a", "200 b", "200 c"))
 	tolerated := 0
 	defer func() { l.stop(t, tolerated) }()
 	l.more(t, 1000)
 	tolerated = int(pods[0].kill())
+	t.Logf("the Pod was answering %d requests", tolerated)
 	l.more(t, 2000)
 	failed := l.count()
 	// Long enough that the gateway tries the dead one again, now and then.

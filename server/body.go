@@ -153,7 +153,7 @@ func (x *Exchange) pumpResponse() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) responseHead(data []byte) bool {
-	u, w := x.u, x.w
+	c, u, w := x.c, x.u, x.w
 	if u.in.len() > 0 {
 		w.buffers.append(&u.in, data)
 		data = u.in.bytes()
@@ -194,7 +194,7 @@ func (x *Exchange) responseHead(data []byte) bool {
 		if !x.oldClient {
 			w.out = appendInterimHead(w.out[:0], &w.resp, data)
 			x.sentBytes += int64(len(w.out))
-			x.c.write(w.out)
+			c.write(w.out)
 		}
 		rest := data[w.resp.HeadLen:]
 		if u.in.len() > 0 {
@@ -210,7 +210,7 @@ func (x *Exchange) responseHead(data []byte) bool {
 	u.in = buffer{}
 	x.finalHead(data)
 	w.buffers.release(&kept)
-	return x.c.x == x
+	return c.x == x // x may have ended, and then belongs to nobody
 }
 
 // maxInterim bounds the 1xx responses to one request.

@@ -449,7 +449,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	if u != nil {
 		x.u = nil
 		u.x = nil
-		if !x.respDone || !x.requestDone || x.upClose || u.broken || u.peerClosed || u.eof || u.in.len() > 0 || u.out.len() > 0 || !x.endpoint.Release(&u.Conn, now) {
+		if !x.respDone || !x.requestDone || x.upClose || u.broken || u.peerClosed || u.eof || u.in.len() > 0 || u.out.len() > 0 || !u.dry() || !x.endpoint.Release(&u.Conn, now) {
 			u.discard()
 		}
 	}

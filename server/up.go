@@ -58,6 +58,13 @@ func (u *upConn) connected() {
 	c.pump()
 }
 
+// dry reports that the socket holds no byte. A read that ended exactly with the response, or a splice,
+// which takes no more than that, leaves unseen what the Endpoint sent behind it; its event is spent, so
+// nothing but a look finds it before the next request's owner would.
+func (u *upConn) dry() bool {
+	return !u.readable || u.read(u.w.one[:]) == 0 && !u.eof && !u.broken
+}
+
 // discard closes u and takes it out of its pool.
 func (u *upConn) discard() {
 	u.Endpoint.Remove(&u.Conn)

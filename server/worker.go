@@ -49,6 +49,7 @@ type worker struct {
 	out         []byte
 	chunk       []byte
 	hostScratch [256]byte
+	one         [1]byte
 	pathScratch []byte
 	dateLine    []byte
 	dateUntil   int64

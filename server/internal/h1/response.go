@@ -149,9 +149,15 @@ func (r *Response) finish(b []byte) Error {
 		return err
 	}
 	// RFC 9112 section 6.3 gives these no body, and RFC 9110 section 8.6 no length. A server that
-	// announces one may send it too, and that must not be read as the next response.
-	if (r.Code < 200 || r.Code == 204) && (r.Chunked || r.ContentLength > 0) {
-		r.KeepAlive = false
+	// announces one may send it too, and that must not be read as the next response. The length itself
+	// is not passed on, for a client that believes it.
+	if r.Code < 200 || r.Code == 204 {
+		if r.Chunked || r.ContentLength > 0 {
+			r.KeepAlive = false
+		}
+		if i := r.Find(FieldContentLength); i >= 0 {
+			r.Fields[i].Hop = true
+		}
 	}
 	return ErrNone
 }

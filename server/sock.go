@@ -39,15 +39,17 @@ func (s *sock) note(ev loop.Events) {
 	}
 	if ev&loop.Failed != 0 {
 		s.broken = true
+		s.readable = true
 	}
 }
 
 // read reads once into p. It returns 0 when there is nothing now, at the end (eof) and on failure
-// (broken).
+// (broken). What had arrived before a reset, or before a write failed, can still be read: it may be the
+// answer that says why.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *sock) read(p []byte) int {
-	if !s.readable || s.eof || s.broken {
+	if !s.readable || s.eof || !s.src.Open() {
 		return 0
 	}
 	for {
@@ -65,7 +67,7 @@ func (s *sock) read(p []byte) int {
 			s.readable = false
 			return 0
 		default:
-			s.broken = true
+			s.broken, s.readable = true, false
 			return 0
 		}
 	}
@@ -103,7 +105,7 @@ func (s *sock) write2(a, b []byte) {
 		if errno != 0 {
 			n = 0
 			if errno != syscall.EAGAIN && errno != syscall.EINTR {
-				s.broken = true
+				s.broken, s.readable = true, true
 				return
 			}
 		}
@@ -134,7 +136,7 @@ func (s *sock) writeOnce(p []byte) int {
 			s.writable = false
 			return 0
 		default:
-			s.broken = true
+			s.broken, s.readable = true, true
 			return 0
 		}
 	}

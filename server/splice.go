@@ -110,7 +110,7 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 				break
 			}
 			if errno != 0 {
-				to.broken = true
+				to.broken, to.readable = true, true
 				break
 			}
 			p.held -= n

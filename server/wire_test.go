@@ -80,11 +80,15 @@ type answer struct {
 	cut error
 }
 
-// read reads one final response to a request with the given method; status 0 when none came.
+// read reads one final response to a request with the given method, passing over interim ones; status
+// 0 when none came.
 func (w *wire) read(method string) answer {
-	resp, err := http.ReadResponse(w.r, &http.Request{Method: method})
-	if err != nil {
-		return answer{Response: &http.Response{}, cut: err}
+	var resp *http.Response
+	for resp == nil || resp.StatusCode < 200 && resp.StatusCode != 101 {
+		var err error
+		if resp, err = http.ReadResponse(w.r, &http.Request{Method: method}); err != nil {
+			return answer{Response: &http.Response{}, cut: err}
+		}
 	}
 	b, err := io.ReadAll(resp.Body)
 	return answer{resp, string(b), err}
@@ -122,19 +126,24 @@ func (g *gateway) settle() {
 }
 
 // rawBackend accepts connections and gives each to handle, with its number from 0. A connection is
-// closed when handle returns.
+// closed when handle returns, and at the end of the test.
 func rawBackend(t testing.TB, handle func(n int, c *wire)) (addr string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
 	wg.Go(func() {
 		for n := 0; ; n++ {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
 			wg.Go(func() {
 				defer c.Close()
 				handle(n, newWire(t, c))
@@ -143,6 +152,11 @@ func rawBackend(t testing.TB, handle func(n int, c *wire)) (addr string) {
 	})
 	t.Cleanup(func() {
 		ln.Close()
+		mu.Lock()
+		for _, c := range open {
+			c.Close()
+		}
+		mu.Unlock()
 		wg.Wait()
 	})
 	return ln.Addr().String()
@@ -198,4 +212,10 @@ func pattern(n int) []byte {
 		fmt.Fprintf(&b, "%x.", i)
 	}
 	return b.Bytes()[:n]
+}
+
+// newAnswer parses a response that ended with its connection.
+func newAnswer(text, method string) answer {
+	w := &wire{r: bufio.NewReader(strings.NewReader(text))}
+	return w.read(method)
 }

@@ -58,6 +58,7 @@ func newGateway(t *testing.T, change func(*config.Config), o Options) *gateway {
 			t.Errorf("Run: %v", err)
 		}
 	})
+	g.settle() // New is not for use beside loops that are still starting
 	return g
 }
 
@@ -255,7 +256,9 @@ func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 
 func TestErrorAnswers(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	get := func() string { return strings.SplitN(g.raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n", 2)[0] }
+	get := func() string {
+		return strings.SplitN(g.raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n", 2)[0]
+	}
 	if got := get(); got != "HTTP/1.1 503 Service Unavailable" {
 		t.Errorf("before the first Snapshot: %q", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -218,4 +219,20 @@ func pattern(n int) []byte {
 func newAnswer(text, method string) answer {
 	w := &wire{r: bufio.NewReader(strings.NewReader(text))}
 	return w.read(method)
+}
+
+// echoBackend returns each request's body, framed as the target says.
+func echoBackend(t *testing.T) string {
+	return backend(t, func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		if r.URL.Path != "/chunked" {
+			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+		} else {
+			w.(http.Flusher).Flush()
+		}
+		w.Write(b)
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"testing"
 	"time"
 )
 
@@ -86,4 +87,29 @@ func (c *client) close() {
 		c.conn.Close()
 		c.conn = nil
 	}
+}
+
+// startSlow asks the gateway for a page of p that p answers only when it is unblocked. It returns when
+// the first part of the answer is out; the channel gets the whole, or what went wrong.
+func startSlow(t *testing.T, g *gateway, p *pod, host, path string) <-chan string {
+	t.Helper()
+	result := make(chan string, 1)
+	before := p.waiting.Load()
+	go func() {
+		c := client{address: g.address, patience: time.Minute}
+		defer c.close()
+		a, err := c.get(host, path+"?slow")
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		result <- a.body
+	}()
+	eventually(t, "slow request at pod "+p.name, func() (bool, string) { return p.waiting.Load() > before, "none" })
+	return result
+}
+
+// slowBody is the whole answer to a slow request for the path.
+func (p *pod) slowBody(port, path string) string {
+	return p.name + " " + net.JoinHostPort(p.address, port) + " " + path + " done"
 }

@@ -152,20 +152,7 @@ func TestDemo(t *testing.T) {
 	check(t, "test.com", "/api/v2/greet/hello?content=world", "404")
 
 	// One request is under way while its Route goes.
-	slow := make(chan string, 1)
-	c := client{address: shared.gateway.address}
-	defer c.close()
-	go func() {
-		a, err := c.get("test.com", "/api/v1/greet?slow")
-		if err != nil {
-			slow <- err.Error()
-			return
-		}
-		slow <- a.body
-	}()
-	for p.inFlight.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	slow := startSlow(t, shared.gateway, p, "test.com", "/api/v1/greet")
 	v1 := expect("test.com", "/api/v1/greet", "200 echo")
 	v2 := expect("test.com", "/api/v2/greet", "404", "200 echo")
 	l := startLoad(calmConnections, calmPause, v1, v2)
@@ -175,7 +162,7 @@ func TestDemo(t *testing.T) {
 	v2.allowed.Store(&[]string{"200 echo"})
 	l.stop(t, 0)
 	p.unblock()
-	if got, want := <-slow, "echo "+p.address+":6789 /api/v1/greet done"; got != want {
+	if got, want := <-slow, p.slowBody("6789", "/api/v1/greet"); got != want {
 		t.Errorf("the request that was under way got %q, want %q", got, want)
 	}
 	check(t, "test.com", "/api/v2/greet", "200 echo")

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -80,17 +81,7 @@ func TestLife(t *testing.T) {
 		t.Fatalf("first request: %v %v, want 200 a", a, err)
 	}
 
-	slow := make(chan string, 1)
-	go func() {
-		a, err := c.get(s.host("x"), "/?slow")
-		if err != nil {
-			slow <- err.Error()
-			return
-		}
-		slow <- a.body
-	}()
-	eventually(t, "slow request at the Pod", func() (bool, string) { return p.inFlight.Load() > 0, "none" })
-
+	slow := startSlow(t, g, p, s.host("x"), "/")
 	clients := startPoliteClients(g, s.host("x"), 16)
 	time.Sleep(300 * time.Millisecond) // a drain in the middle of a load, not at its start
 	if err := g.signal(syscall.SIGTERM); err != nil {
@@ -99,7 +90,7 @@ func TestLife(t *testing.T) {
 	clients.wait(t)
 	readiness(t, g, http.StatusServiceUnavailable, "draining")
 	p.unblock()
-	if got, want := <-slow, "a "+p.address+":8080 / done"; got != want {
+	if got, want := <-slow, p.slowBody(podPort, "/"); got != want {
 		t.Errorf("the request that was under way got %q, want %q", got, want)
 	}
 	if err := g.wait(5 * time.Second); err != nil {
@@ -131,7 +122,7 @@ func startPoliteClients(g *gateway, host string, n int) *politeClients {
 					return
 				case err != nil || a.String() != "200 a":
 					p.mu.Lock()
-					p.failures = append(p.failures, a.String()+" "+errorText(err))
+					p.failures = append(p.failures, fmt.Sprint(a, err))
 					p.mu.Unlock()
 					return
 				}
@@ -146,13 +137,6 @@ func startPoliteClients(g *gateway, host string, n int) *politeClients {
 		})
 	}
 	return p
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // wait returns when no client can connect any more.

@@ -25,6 +25,7 @@ type pod struct {
 	// Safe for concurrent use:
 	asked    atomic.Int64  // requests so far
 	inFlight atomic.Int64  // requests being answered
+	waiting  atomic.Int64  // those of them that wait for unblock
 	release  chan struct{} // lets slow requests go on once closed
 	once     sync.Once
 
@@ -78,7 +79,9 @@ func (p *pod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, p.name+" "+local.String()+" "+r.URL.Path)
 	if r.URL.Query().Has("slow") {
 		http.NewResponseController(w).Flush()
+		p.waiting.Add(1)
 		<-p.release
+		p.waiting.Add(-1)
 		io.WriteString(w, " done")
 	}
 }

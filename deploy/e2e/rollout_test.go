@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,7 +35,8 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// All Pods end at once, so that for a moment nothing is ready but what terminates.
+// The only Pod is replaced: for a moment nothing is ready but what terminates, and what it is answering
+// it finishes when its Endpoint is long gone.
 func TestRolloutOfTheOnlyPod(t *testing.T) {
 	s := newSpace(t)
 	old := startPod(t, "old")
@@ -44,12 +46,20 @@ func TestRolloutOfTheOnlyPod(t *testing.T) {
 	l := startLoad(8, 0, expect(s.host("x"), "/", "200 old", "200 new"))
 	defer l.stop(t, 0)
 	l.more(t, 200)
+	slow := startSlow(t, shared.gateway, old, s.host("x"), "/")
 	s.setEndpoints("web", terminatingEndpoint(old))
 	l.more(t, 500)
 	fresh := startPod(t, "new")
 	s.setEndpoints("web", terminatingEndpoint(old), readyEndpoint(fresh))
 	await(t, shared.gateway, s.host("x"), "/", "200 new")
-	time.Sleep(100 * time.Millisecond)
+	s.setEndpoints("web", readyEndpoint(fresh))
+	x := expect(s.host("x"), "/", "200 old", "200 new")
+	awaitOnly(t, x, "200 new")
+	l.more(t, 500)
+	old.unblock()
+	if got, want := <-slow, old.slowBody(podPort, "/"); got != want {
+		t.Errorf("the request that was under way got %q, want %q", got, want)
+	}
 	old.stop(t)
 	l.more(t, 500)
 }
@@ -89,16 +99,9 @@ func TestKilledPodCutsItsAnswers(t *testing.T) {
 	s.web("web", a)
 	s.ingress("x", s.host("x")+" / Prefix web:80")
 	await(t, shared.gateway, s.host("x"), "/", "200 a")
-	result := make(chan error, 1)
-	go func() {
-		c := client{address: shared.gateway.address}
-		defer c.close()
-		_, err := c.get(s.host("x"), "/?slow")
-		result <- err
-	}()
-	eventually(t, "slow request at the Pod", func() (bool, string) { return a.inFlight.Load() > 0, "none" })
+	slow := startSlow(t, shared.gateway, a, s.host("x"), "/")
 	a.kill()
-	if err := <-result; err == nil {
-		t.Error("the answer that was cut looked complete")
+	if got := <-slow; strings.HasPrefix(got, "a ") {
+		t.Errorf("the answer that was cut looked complete: %q", got)
 	}
 }

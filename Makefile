@@ -59,10 +59,11 @@ unit: ## Run all tests that need no cluster
 race: ## Run the packages with goroutines under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short -p $(P) -timeout $(TIMEOUT) $(RACE)
 
-# E2E_CHURN=60s make e2e lets the test of continuous change run for as long.
+# -v, because it measures: propagation, catching up after a restart. E2E_CHURN=60s make e2e lets the
+# test of continuous change run for as long.
 e2e: build bin/cluster bin/kubectl ## Run Sluice against a real kube-apiserver and etcd
 	cd deploy/cluster && CGO_ENABLED=0 $(GO) test -trimpath -timeout $(TIMEOUT) ./...
-	$(GO) test -count=1 -p 1 -timeout 20m ./deploy/e2e/...
+	$(GO) test -count=1 -v -timeout 20m ./deploy/e2e
 
 fuzz: ## Fuzz every target for FUZZTIME (20s)
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' routing upstream server informer | while read -r file; do \

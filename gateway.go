@@ -176,7 +176,8 @@ func (g *gateway) reload() {
 	var merged *config.Config
 	if err == nil {
 		merged = running.WithLive(next)
-		err = errors.Join(g.file.reopen(merged.ErrorLog), g.plane.Reload(merged))
+		err = g.file.reopen(merged.ErrorLog)
+		g.plane.Reload(merged)
 	}
 	g.mu.Lock()
 	g.reloadOK, g.reloaded = err == nil, time.Now()

@@ -7,6 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
+// firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
+const firstRead = 20 << 10
+
 // rounds bounds how many reads one Exchange gets before the others have their turn.
 const rounds = 8
 
@@ -107,7 +110,10 @@ func (x *Exchange) pumpResponse() {
 			x.cancel(failAborted)
 			return
 		}
-		if c.out.len() > 0 && !c.flush() {
+		if before := c.out.len(); before > 0 && !c.flush() {
+			if c.out.len() < before {
+				c.progress()
+			}
 			return
 		}
 		if x.pipe != nil && !x.pipe.up {
@@ -127,7 +133,12 @@ func (x *Exchange) pumpResponse() {
 		if x.headDone && x.spliceable(x.respFrame, x.respLeft) && x.startSplice(false) {
 			continue
 		}
-		n := u.read(w.scratch)
+		into := w.scratch
+		if !x.headDone && w.set.splice > 0 {
+			// The rest of a large body is to move by splice, so little of it is copied with the head.
+			into = into[:firstRead]
+		}
+		n := u.read(into)
 		if n == 0 {
 			if u.eof || u.broken {
 				x.upstreamEnds()

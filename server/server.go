@@ -71,10 +71,7 @@ const maxParked = 1024
 
 // New makes a Server that serves what store holds. Nothing is bound or started yet.
 func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*Server, error) {
-	set, err := newSettings(c)
-	if err != nil {
-		return nil, err
-	}
+	set := newSettings(c)
 	threads := c.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -97,6 +94,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	}
 	s.chain = compileChain(filters...)
 	set.plain = &attached{chain: s.chain}
+	var err error
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
 	}
@@ -207,6 +205,10 @@ func (s *Server) Run() error {
 		})
 	}
 	s.mu.Unlock()
+	// Without a scraper the loops' counts still have to be taken over now and then.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go s.registry.Run(ctx)
 	if err := s.engine.Engine.Run(); err != nil {
 		return fmt.Errorf("run engine: %w", err)
 	}
@@ -217,11 +219,8 @@ func (s *Server) Run() error {
 }
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
-func (s *Server) Reload(c *config.Config) error {
-	set, err := newSettings(c)
-	if err != nil {
-		return err
-	}
+func (s *Server) Reload(c *config.Config) {
+	set := newSettings(c)
 	set.plain = &attached{chain: s.chain}
 	s.setLimit(set.connections)
 	for _, w := range s.workers {
@@ -230,7 +229,6 @@ func (s *Server) Reload(c *config.Config) error {
 	if s.logs != nil {
 		s.logs.reopen()
 	}
-	return nil
 }
 
 // Drain stops accepting, lets what is in flight finish, and ends Run. It returns nil when everything

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -31,7 +30,7 @@ type settings struct {
 // default, HAProxy 16.
 const responseHeadLimit = 64 << 10
 
-func newSettings(c *config.Config) (*settings, error) {
+func newSettings(c *config.Config) *settings {
 	s := &settings{
 		requestLimits:  h1.Limits{MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes)},
 		responseLimits: h1.Limits{MaxHead: responseHeadLimit, MaxFields: 256},
@@ -47,20 +46,23 @@ func newSettings(c *config.Config) (*settings, error) {
 		attempts:       1 + c.Upstream.Retries,
 		connections:    int64(c.Limits.Connections),
 		upstream: upstream.Options{
-			MaxIdlePerEndpoint:  c.Upstream.MaxIdlePerEndpoint,
+			MaxIdlePerEndpoint:  keepNone(c.Upstream.MaxIdlePerEndpoint),
 			MaxConnsPerEndpoint: c.Upstream.MaxConnectionsPerEndpoint,
 			IdleTimeout:         int64(c.Upstream.IdleTimeout),
 		},
 		plain: &attached{chain: standardChain},
 	}
-	for _, t := range c.Forwarded.TrustedCIDRs {
-		p, err := netip.ParsePrefix(t)
-		if err != nil {
-			return nil, fmt.Errorf("parse forwarded.trusted_cidrs %q: %w", t, err)
-		}
-		s.trusted = append(s.trusted, p.Masked())
+	s.trusted = c.TrustedPrefixes()
+	return s
+}
+
+// keepNone translates the configuration's 0, which keeps no idle connection, to what
+// upstream.Options says for that.
+func keepNone(n int) int {
+	if n == 0 {
+		return -1
 	}
-	return s, nil
+	return n
 }
 
 func (s *settings) trusts(a netip.Addr) bool {

@@ -90,7 +90,10 @@ func (c *downConn) pump() {
 		}
 		switch c.phase {
 		case phaseHead:
-			if !c.flush() {
+			if before := c.out.len(); !c.flush() {
+				if c.out.len() < before {
+					c.progress()
+				}
 				c.await(waitSend, c.w.set.send)
 				return
 			}
@@ -271,10 +274,11 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 			c.pump()
 		}
 	case waitSend:
+		// What the kernel still holds for this client must go with it.
+		c.reset()
 		if c.x != nil {
 			c.x.cancel(failStalled)
 		}
-		c.reset()
 		c.shut()
 	case waitIdle:
 		c.why = stats.ClosedIdle

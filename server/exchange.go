@@ -332,12 +332,19 @@ func (x *Exchange) waits() {
 	switch {
 	case c.out.len() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
-	case !x.requestDone && x.u != nil && x.u.out.len() == 0 && !x.headDone:
+	case x.awaitsBody():
 		c.await(waitBody, w.set.body)
 	default:
 		c.timer.Stop()
 		c.wait = waitNothing
 	}
+}
+
+// awaitsBody reports that the client owes more of the request: all that came has been passed on.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) awaitsBody() bool {
+	return !x.requestDone && x.u != nil && x.u.out.len() == 0 && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // await sets the deadline of the upstream side, timeout nanoseconds from now.
@@ -373,7 +380,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)
-	case !x.requestDone && x.u != nil && x.u.out.len() == 0 && (x.pipe == nil || x.pipe.held == 0),
+	case x.awaitsBody(),
 		c.out.len() > 0, x.pipe != nil && !x.pipe.up && x.pipe.held > 0:
 		// The client is the slow one; its own timer watches it.
 		x.await(x.timeout(x.policy.read, x.w.set.read))

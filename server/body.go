@@ -38,7 +38,11 @@ func (x *Exchange) takeRequestBody(data []byte) (n int, fail *failure) {
 		}
 		x.requestDone = done
 	}
-	x.bodyBytes += int64(n)
+	if x.reqFraming == frameChunked {
+		x.bodyBytes = x.reqChunks.Data()
+	} else {
+		x.bodyBytes += int64(n)
+	}
 	x.reqBytes += int64(n)
 	if x.bodyLimit > 0 && x.bodyBytes > x.bodyLimit {
 		return n, failBodyTooLarge

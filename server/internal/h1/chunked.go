@@ -45,6 +45,7 @@ const (
 // name that may stand in a trailer.
 type Chunked struct {
 	remain   int64  // data bytes to come in this chunk
+	taken    int64  // data bytes consumed
 	overhead int32  // extension bytes in excess of data
 	line     int32  // bytes of this chunk's extensions, or of the trailer section
 	count    uint16 // this chunk's extensions, or trailer fields
@@ -60,6 +61,9 @@ func (c *Chunked) Reset() { *c = Chunked{} }
 
 // Done reports whether the body ended.
 func (c *Chunked) Done() bool { return c.state == chunkDone }
+
+// Data returns how many bytes of data, without framing, were consumed.
+func (c *Chunked) Data() int64 { return c.taken }
 
 // Feed validates the framing and returns how many bytes of b belong to the body with its framing
 // and trailer section: pass exactly those on. n is less than len(b) only when the body ends within
@@ -132,6 +136,7 @@ func (c *Chunked) takeData(n int) int {
 		c.state = chunkDataCR
 	}
 	c.remain -= int64(n)
+	c.taken += int64(n)
 	return n
 }
 

@@ -58,13 +58,11 @@ func (x *Exchange) spliceResponse() bool {
 // spliceRequest is spliceResponse for the request body.
 func (x *Exchange) spliceRequest() bool {
 	x.streamed = true
-	before := x.reqLeft
-	done := x.moveSplice(&x.c.sock, &x.u.sock, &x.reqLeft, &x.reqBytes)
-	x.bodyBytes += before - x.reqLeft
-	if done {
-		x.requestDone = x.reqLeft == 0
+	if !x.moveSplice(&x.c.sock, &x.u.sock, &x.reqLeft, &x.reqBytes) {
+		return false // x may have ended, and then belongs to nobody
 	}
-	return done
+	x.requestDone = x.reqLeft == 0
+	return true
 }
 
 // moveSplice fills the pipe from one socket and empties it into the other. left counts down what is

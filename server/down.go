@@ -62,7 +62,7 @@ const headRead = 16 << 10
 // lingerBytes and lingerTime bound what is discarded after the last answer, so that the client gets
 // to read it before our close can turn into a reset (RFC 9112, 9.6).
 const (
-	lingerBytes = 256 << 10
+	lingerBytes = 16 << 20
 	lingerTime  = int64(2e9)
 )
 
@@ -306,7 +306,7 @@ func (c *downConn) linger() {
 }
 
 func (c *downConn) discard() {
-	for {
+	for range rounds {
 		n := c.read(c.w.scratch)
 		if n == 0 {
 			if c.eof || c.broken {
@@ -319,6 +319,7 @@ func (c *downConn) discard() {
 			return
 		}
 	}
+	c.w.loop.Again(c)
 }
 
 // shut closes the connection for good. The worker frees it when the batch is over.

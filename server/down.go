@@ -59,6 +59,10 @@ type downConn struct {
 // idle connection hold by pipelining.
 const headRead = 16 << 10
 
+// headRounds bounds how many requests in a row are answered without waiting for an Endpoint before
+// others have their turn: a client can pipeline them as fast as they are refused.
+const headRounds = 16
+
 // lingerBytes and lingerTime bound what is discarded after the last answer, so that the client gets
 // to read it before our close can turn into a reset (RFC 9112, 9.6).
 const (
@@ -80,7 +84,7 @@ func (c *downConn) Ready(ev loop.Events) {
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) pump() {
-	for {
+	for heads := 0; ; {
 		if c.broken && c.phase != phaseClosed {
 			c.why = stats.ClosedReset
 			if c.x != nil {
@@ -100,6 +104,10 @@ func (c *downConn) pump() {
 			if c.closeAfter {
 				c.linger()
 				continue
+			}
+			if heads++; heads > headRounds {
+				c.w.loop.Again(c)
+				return
 			}
 			if !c.readHead() {
 				return

@@ -131,7 +131,7 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 		g.settle()
 		next := g.wire()
 		body := string(pattern(2 << 20))
-		next.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		next.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		if got := next.read("POST"); got.StatusCode != 200 || got.body != body {
 			t.Errorf("the next request got %d and %d bytes", got.StatusCode, len(got.body))
 		}

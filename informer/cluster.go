@@ -2,7 +2,6 @@ package informer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,8 +21,8 @@ import (
 )
 
 // cluster is the source that watches an API server. Its informers list and watch again by
-// themselves, with back-off, when the server restarts, forgets a resourceVersion (410) or cannot be
-// reached; until then the queue just stays empty.
+// themselves when the server restarts, forgets a resourceVersion (410) or cannot be reached (see
+// witness); until then the queue just stays empty.
 type cluster struct {
 	// Immutable after newCluster:
 	cfg    *Config
@@ -54,33 +53,14 @@ func newCluster(cfg *Config, log *slog.Logger, stats *stats) (*cluster, error) {
 	// Protobuf costs the server and us a fraction of what JSON does.
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &witness{next, c} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &witness{next, c.reached} })
 	if c.client, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, fmt.Errorf("make cluster client: %w", err)
 	}
 	return c, nil
 }
 
-// witness notes whether the API server can be reached: informers tell of their failures, but not of
-// their recovery.
-type witness struct {
-	next http.RoundTripper
-	c    *cluster
-}
-
-func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := w.next.RoundTrip(r)
-	switch {
-	case err == nil && resp.StatusCode < http.StatusInternalServerError:
-		w.c.reached(nil)
-	case err == nil:
-		w.c.reached(fmt.Errorf("%s %s: %s", r.Method, r.URL.Path, resp.Status))
-	case !errors.Is(err, context.Canceled):
-		w.c.reached(err)
-	}
-	return resp, err
-}
-
+// reached logs the loss and the return of the API server.
 func (c *cluster) reached(err error) {
 	if !c.stats.source(err) {
 		return

@@ -148,11 +148,14 @@ func (g *gateway) drain(signals <-chan os.Signal) {
 	defer cut()
 	done := make(chan struct{})
 	defer close(done)
+	begun := time.Now()
 	go func() {
 		for {
 			select {
 			case s := <-signals:
-				if s != syscall.SIGHUP {
+				// Ctrl-C reaches the whole process group, and a script that passes it on says it again:
+				// within a second, that is one wish.
+				if s != syscall.SIGHUP && time.Since(begun) > time.Second {
 					g.log.Warn("second signal: cutting what is in flight", "signal", s.String())
 					cut()
 				}
@@ -161,7 +164,6 @@ func (g *gateway) drain(signals <-chan os.Signal) {
 			}
 		}
 	}()
-	begun := time.Now()
 	if err := g.plane.Drain(ctx); err != nil {
 		g.log.Warn("drained, but not everything finished", "error", err)
 		return

@@ -183,6 +183,8 @@ func (c *downConn) headEnds() bool {
 	case c.eof || c.broken:
 		c.shut()
 		return true
+	case c.w.draining:
+		c.await(waitIdle, int64(idleGrace))
 	case c.requests == 0:
 		c.await(waitHead, c.w.set.header)
 	default:
@@ -237,14 +239,12 @@ func (c *downConn) refuse(e h1.Error) {
 	c.phase = phaseHead
 }
 
-// served ends the present Exchange: the response is handed over.
+// served ends the present Exchange: the response is handed over. In a drain the connection goes on
+// unless the response's head said that it would not: the client's next request may be on its way.
 func (c *downConn) served() {
 	c.x = nil
 	c.phase = phaseHead
 	c.tunnel = false
-	if c.w.draining {
-		c.closeAfter = true
-	}
 }
 
 // await arms the timer for what, timeout nanoseconds from now, unless it already guards the same
@@ -290,6 +290,9 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 		c.shut()
 	case waitIdle:
 		c.why = stats.ClosedIdle
+		if c.w.draining {
+			c.why = stats.ClosedDraining
+		}
 		c.shut()
 	case waitLinger:
 		c.why = stats.ClosedAfterResponse

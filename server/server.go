@@ -240,8 +240,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// idleGrace is how long a connection that has no request under way stays open in a drain: its client
-// may be sending one at this very moment, and it will be answered, with Connection: close.
+// idleGrace is how long a connection without a request under way stays open in a drain, from the drain's
+// begin or from its last answer: its client may be sending one at this very moment, and it will be
+// answered, with Connection: close.
 const idleGrace = 2 * time.Second
 
 func (s *Server) drain(ctx context.Context) error {
@@ -249,10 +250,8 @@ func (s *Server) drain(ctx context.Context) error {
 	for _, w := range s.workers {
 		w.loop.Post(w.startDrain)
 	}
-	begun := time.Now()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	swept := false
 	for {
 		open := int64(0)
 		for _, w := range s.workers {
@@ -260,12 +259,6 @@ func (s *Server) drain(ctx context.Context) error {
 		}
 		if open == 0 {
 			return nil
-		}
-		if !swept && time.Since(begun) > idleGrace {
-			swept = true
-			for _, w := range s.workers {
-				w.loop.Post(w.closeIdle)
-			}
 		}
 		select {
 		case <-ctx.Done():
@@ -282,17 +275,11 @@ func (w *worker) startDrain() {
 		l.stopAccepting()
 	}
 	w.listeners = nil
-}
-
-// closeIdle runs on the loop: connections between requests have had their grace.
-func (w *worker) closeIdle() {
-	for c := w.downs.next; c != &w.downs; {
-		next := c.next
+	for c := w.downs.next; c != &w.downs; c = c.next {
 		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
-			c.why = stats.ClosedDraining
-			c.shut()
+			c.progress()
+			c.await(waitIdle, int64(idleGrace))
 		}
-		c = next
 	}
 }
 

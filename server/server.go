@@ -18,7 +18,6 @@ import (
 	hertzconfig "github.com/cloudwego/hertz/pkg/common/config"
 	"github.com/cloudwego/hertz/pkg/common/hlog"
 	"github.com/cloudwego/hertz/pkg/network"
-	"github.com/cloudwego/netpoll"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -76,9 +75,8 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	// One netpoll poller per loop. netpoll deals them out in turn, so each loop has its own.
-	if err := netpoll.Configure(netpoll.Config{PollerNum: threads, LoadBalance: netpoll.RoundRobin}); err != nil {
-		return nil, fmt.Errorf("configure netpoll: %w", err)
+	if err := loop.Pollers(threads); err != nil {
+		return nil, err
 	}
 	s := &Server{
 		store:    store,

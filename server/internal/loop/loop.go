@@ -156,8 +156,10 @@ func (l *Loop) Batches() (batches, events uint64) { return l.batches, l.handled 
 // Serve runs the Loop on a netpoll poller until Close, and then frees its own descriptors. The
 // descriptors registered by others must be closed by their owners, in a function posted before.
 func (l *Loop) Serve() error {
+	serving.Add(1)
 	err := l.evloop.Serve((*pollerListener)(l))
 	<-l.done
+	serving.Add(-1)
 	l.release()
 	return err
 }
@@ -265,8 +267,14 @@ func (l *Loop) Again(h Handler) { l.again = append(l.again, h) }
 
 // run handles ready events until there are none. It is what netpoll's poller calls.
 func (l *Loop) run() {
-	for {
-		n, errno := epollWait(l.epfd, l.events[:])
+	for wait := false; ; wait = true {
+		var n int
+		var errno syscall.Errno
+		if wait && len(l.again) == 0 && alone() {
+			n, errno = epollWaitFor(l.epfd, l.events[:], linger)
+		} else {
+			n, errno = epollWait(l.epfd, l.events[:])
+		}
 		if errno == syscall.EINTR {
 			continue
 		}

@@ -84,6 +84,15 @@ func epollWait(epfd int, events []syscall.EpollEvent) (n int, errno syscall.Errn
 	return int(r), 0
 }
 
+// epollWaitFor is epollWait that blocks for up to ms milliseconds, and tells the scheduler.
+func epollWaitFor(epfd int, events []syscall.EpollEvent, ms int) (n int, errno syscall.Errno) {
+	r, _, e := syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
+}
+
 func epollCtl(epfd, op, fd int, ev *syscall.EpollEvent) syscall.Errno {
 	_, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
 	return e

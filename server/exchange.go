@@ -321,6 +321,11 @@ func (x *Exchange) pump() {
 	if c.x != x || x.u == nil {
 		return
 	}
+	if x.tunnel {
+		// What came with the 101, or before it, has had its events.
+		x.pumpTunnel()
+		return
+	}
 	x.waits()
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -207,13 +206,15 @@ func okResponse(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// pattern is n bytes that do not repeat soon, so that a shifted or repeated piece shows.
+// pattern is n printable bytes that do not repeat soon, so that a shifted or repeated piece shows.
 func pattern(n int) []byte {
-	var b bytes.Buffer
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%x.", i)
+	b := make([]byte, n)
+	state := uint32(1)
+	for i := range b {
+		state = state*1664525 + 1013904223
+		b[i] = ' ' + byte(state>>26)
 	}
-	return b.Bytes()[:n]
+	return b
 }
 
 // newAnswer parses a response that ended with its connection.

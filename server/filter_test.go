@@ -1,0 +1,270 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+// journal records, in order, what filters were called for.
+type journal struct {
+	mu   sync.Mutex
+	text []string
+	done chan struct{} // gets one for each Done
+}
+
+func newJournal() *journal { return &journal{done: make(chan struct{}, 100)} }
+
+func (j *journal) note(format string, args ...any) {
+	j.mu.Lock()
+	j.text = append(j.text, fmt.Sprintf(format, args...))
+	j.mu.Unlock()
+}
+
+func (j *journal) take() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := strings.Join(j.text, " ")
+	j.text = nil
+	return s
+}
+
+// layer is a Filter with all three phases.
+type layer struct {
+	name    string
+	journal *journal
+	request func(x *Exchange) Verdict // nil continues
+}
+
+func (l *layer) Request(x *Exchange) Verdict {
+	l.journal.note("%s.request", l.name)
+	x.AddRequestField("X-Layer", l.name)
+	if l.request != nil {
+		return l.request(x)
+	}
+	return Continue
+}
+
+func (l *layer) Response(x *Exchange) {
+	l.journal.note("%s.response(%d)", l.name, x.Status())
+	x.AddResponseField("X-Layer", l.name)
+}
+
+func (l *layer) Done(x *Exchange) {
+	l.journal.note("%s.done(%d)", l.name, x.Status())
+	l.journal.done <- struct{}{}
+}
+
+// requestOnly is a Filter without the other phases.
+type requestOnly func(x *Exchange) Verdict
+
+func (f requestOnly) Request(x *Exchange) Verdict { return f(x) }
+
+// TestFilterOrder: requests inwards, responses and ends outwards, and each sees what it should.
+func TestFilterOrder(t *testing.T) {
+	j := newJournal()
+	g := newGateway(t, nil, Options{Filters: []Filter{
+		&layer{name: "a", journal: j},
+		requestOnly(func(x *Exchange) Verdict { x.DropRequestField("x-secret"); return Continue }),
+		&layer{name: "b", journal: j},
+	}})
+	addr, heads := scripted(t, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", false)
+	g.serve(nil, addr)
+	c := g.wire()
+	for range 3 { // the second and third on reused memory
+		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Secret: 1\r\nX-Open: 2\r\nx-secret: 3\r\n\r\n")
+		got := c.read("GET")
+		if got.StatusCode != 201 || fmt.Sprint(got.Header["X-Layer"]) != "[b a]" {
+			t.Errorf("got %d, %v", got.StatusCode, got.Header["X-Layer"])
+		}
+		<-j.done
+		<-j.done
+		if text := j.take(); text != "a.request b.request b.response(201) a.response(201) b.done(201) a.done(201)" {
+			t.Errorf("called: %s", text)
+		}
+		head := <-heads
+		if strings.Contains(strings.ToLower(head), "x-secret") || !strings.Contains(head, "X-Open: 2\r\n") ||
+			strings.Count(head, "X-Layer") != 2 || strings.Index(head, "X-Layer: a") > strings.Index(head, "X-Layer: b") {
+			t.Errorf("the Backend saw %q", head)
+		}
+	}
+}
+
+// TestFilterResponds: the inner filters and the Backend see nothing, the outer ones see the end.
+func TestFilterResponds(t *testing.T) {
+	j := newJournal()
+	g := newGateway(t, nil, Options{Filters: []Filter{
+		&layer{name: "a", journal: j},
+		&layer{name: "b", journal: j, request: func(x *Exchange) Verdict {
+			return x.Respond(403, []byte("X-Why: because\r\n"), []byte("no entry"))
+		}},
+		&layer{name: "c", journal: j},
+	}})
+	seen := &targets{}
+	g.serve(nil, rawBackend(t, func(_ int, c *wire) { seen.add(c.head()) }))
+	c := g.wire()
+	for _, tt := range []struct{ method, body, want string }{
+		{"GET", "", "no entry"}, {"HEAD", "", ""}, {"POST", "Content-Length: 2\r\n\r\nok", "no entry"}, {"GET", "", "no entry"},
+	} {
+		c.send("%s / HTTP/1.1\r\nHost: a\r\n%s", tt.method, tt.body)
+		if tt.body == "" {
+			c.send("\r\n")
+		}
+		got := c.read(tt.method)
+		if got.StatusCode != 403 || got.body != tt.want || got.ContentLength != 8 || got.Header.Get("X-Why") != "because" || got.Close {
+			t.Errorf("%s got %d %q, %v", tt.method, got.StatusCode, got.body, got.Header)
+		}
+		<-j.done
+		<-j.done
+		if text := j.take(); text != "a.request b.request b.done(403) a.done(403)" {
+			t.Errorf("called: %s", text)
+		}
+	}
+	// A body that is still to come ends the connection.
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nok")
+	if got := c.read("POST"); got.StatusCode != 403 || !got.Close {
+		t.Errorf("got %d, close %v", got.StatusCode, got.Close)
+	}
+	c.wantClosed()
+	if seen.count() > 0 {
+		t.Errorf("the Backend saw %v", seen)
+	}
+}
+
+// TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and
+// the filters behind run after.
+func TestFilterParks(t *testing.T) {
+	j := newJournal()
+	blocked := make(chan chan Verdict, 10)
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{
+		&layer{name: "a", journal: j, request: func(x *Exchange) Verdict {
+			if req, head := x.Head(); string(req.Path.Of(head)) != "/park" {
+				return Continue
+			}
+			return x.Park(func() func(*Exchange) Verdict {
+				answer := make(chan Verdict)
+				blocked <- answer
+				v := <-answer
+				return func(x *Exchange) Verdict {
+					if v == Respond {
+						return x.Respond(401, nil, []byte("who?"))
+					}
+					x.AddRequestField("X-Parked", "yes")
+					return v
+				}
+			})
+		}},
+		&layer{name: "b", journal: j},
+	}})
+	g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+		for {
+			head := c.head()
+			if head == "" {
+				return
+			}
+			body := ""
+			if strings.Contains(head, "Content-Length: 6\r\n") {
+				body = c.take(6)
+			}
+			c.send(okResponse(fmt.Sprint(strings.Contains(head, "X-Parked: yes"), body)))
+		}
+	}))
+	const parked = "POST /park HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n"
+	c, other := g.wire(), g.wire()
+	for range 2 {
+		c.send(parked + "abc")
+		answer := <-blocked
+		if got := other.get("/"); got.body != "false" {
+			t.Errorf("another got %d %q", got.StatusCode, got.body)
+		}
+		c.send("def")
+		g.settle()
+		answer <- Continue
+		if got := c.read("POST"); got.body != "trueabcdef" {
+			t.Errorf("got %d %q", got.StatusCode, got.body)
+		}
+		c.send(parked + "abcdef")
+		answer = <-blocked
+		answer <- Respond
+		if got := c.read("POST"); got.StatusCode != 401 || got.body != "who?" || got.Close {
+			t.Errorf("got %d %q, close %v", got.StatusCode, got.body, got.Close)
+		}
+	}
+	// A client that leaves while its request is parked: the end is told at once, and what the filter
+	// decides later touches nobody, least of all the next one in the same memory.
+	for range 2*2 + 2*1 + 2*2 { // forwarded, answered by a, the other client's
+		<-j.done
+	}
+	j.take()
+	c.send(parked + "abcdef")
+	answer := <-blocked
+	c.SetLinger(0)
+	c.Close()
+	<-j.done
+	if text := j.take(); text != "a.request a.done(499)" {
+		t.Errorf("called: %s", text)
+	}
+	next := g.wire()
+	next.send(parked + "abcdef")
+	second := <-blocked
+	answer <- Respond
+	g.settle()
+	second <- Continue
+	if got := next.read("POST"); got.StatusCode != 200 || got.body != "trueabcdef" {
+		t.Errorf("the next client got %d %q", got.StatusCode, got.body)
+	}
+}
+
+// TestHertzMiddleware: it may add fields, answer, and panic.
+func TestHertzMiddleware(t *testing.T) {
+	g := newGateway(t, nil, Options{Middleware: []app.HandlerFunc{
+		func(_ context.Context, c *app.RequestContext) {
+			switch string(c.Path()) {
+			case "/deny":
+				c.Header("WWW-Authenticate", "Basic")
+				c.AbortWithStatusJSON(401, map[string]string{"error": "no"})
+			case "/panic":
+				panic("boom")
+			default:
+				c.Request.Header.Set("X-User", c.ClientIP()+" "+string(c.GetHeader("X-In"))+" "+string(c.Host()))
+				c.Request.Header.Set("X-Replaced", "new")
+				c.Header("X-Out", "1")
+			}
+		},
+		func(ctx context.Context, c *app.RequestContext) { c.Next(ctx) },
+	}})
+	addr, heads := scripted(t, "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nContent-Length: 2\r\n\r\nok", false)
+	g.serve(nil, addr)
+	c := g.wire()
+	for range 2 {
+		c.send("POST /go?x=1 HTTP/1.1\r\nHost: a\r\nX-In: in\r\nx-replaced: old\r\nUser-Agent: t\r\nCookie: a=b; c=d\r\nContent-Length: 2\r\n\r\nok")
+		got := c.read("POST")
+		if got.StatusCode != 200 || got.Header.Get("X-Out") != "1" || got.Header.Get("Content-Type") != "text/x" {
+			t.Errorf("got %d %v", got.StatusCode, got.Header)
+		}
+		head := <-heads
+		for _, want := range []string{"POST /go?x=1 HTTP/1.1\r\nHost: a\r\nX-In: in\r\nUser-Agent: t\r\nCookie: a=b; c=d\r\nContent-Length: 2\r\n", "\r\nX-User: 127.0.0.1 in a\r\n", "\r\nX-Replaced: new\r\n"} {
+			if !strings.Contains(head, want) {
+				t.Errorf("the Backend saw %q, without %q", head, want)
+			}
+		}
+		if strings.Contains(head, "old") {
+			t.Errorf("the Backend saw %q", head)
+		}
+		c.send("GET /deny HTTP/1.1\r\nHost: a\r\n\r\n")
+		got = c.read("GET")
+		if got.StatusCode != 401 || got.body != `{"error":"no"}` || got.Header.Get("WWW-Authenticate") != "Basic" || !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") {
+			t.Errorf("denied: %d %q %v", got.StatusCode, got.body, got.Header)
+		}
+		c.send("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n")
+		if got := c.read("GET"); got.StatusCode != 500 {
+			t.Errorf("panicked: %d %q", got.StatusCode, got.body)
+		}
+	}
+}

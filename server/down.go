@@ -31,6 +31,7 @@ const (
 	waitBody            // rest of a request body
 	waitSend            // client to read what waits in out
 	waitLinger          // client to close
+	waitWatch           // answer to a brief connection, see brief
 )
 
 // downConn is a client's HTTP/1.1 connection. It belongs to the loop that accepted it; idle, it
@@ -49,6 +50,7 @@ type downConn struct {
 	closeAfter bool
 	trusted    bool // the peer's forwarded headers are believed
 	tunnel     bool
+	watched    bool // the loop reports events
 	partial    bool // in holds the start of a head that was parsed and is not complete
 	unread     bool // the client may still be sending what nobody will read
 	lingered   int
@@ -80,10 +82,48 @@ func (c *downConn) Ready(ev loop.Events) {
 	c.pump()
 }
 
-// pump moves whatever can move, until something has to be waited for.
+// pump moves whatever can move, and sees to it that what is waited for will be reported.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) pump() {
+	c.drive()
+	if c.watched || c.phase == phaseClosed {
+		return
+	}
+	if c.brief() {
+		c.await(waitWatch, watchDelay)
+		return
+	}
+	c.watch()
+}
+
+// watchDelay is how long a brief connection goes without events: until then, a client that leaves is
+// not noticed.
+const watchDelay = int64(50e6)
+
+// brief reports that the client's one request is here, and that after the answer the connection ends:
+// with luck it never has to wait for the client, and asking for events would cost more than it gives.
+// It is one system call and one event less of about twenty microseconds.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) brief() bool {
+	x := c.x
+	return c.phase == phaseServe && !x.keepAlive && x.requestDone && !x.headDone && !x.upgrade && !x.parked && c.out.len() == 0
+}
+
+// watch asks for events.
+func (c *downConn) watch() {
+	c.watched = true
+	if err := c.w.loop.Watch(&c.src); err != nil {
+		c.broken = true
+		c.drive()
+	}
+}
+
+// drive moves whatever can move, until something has to be waited for.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) drive() {
 	for heads := 0; ; {
 		if c.broken && c.phase != phaseClosed {
 			c.why = stats.ClosedReset
@@ -268,6 +308,10 @@ func (c *downConn) progress() { c.wait = waitNothing }
 func (c *downConn) Expired(*loop.Timer, int64) {
 	wait := c.wait
 	c.wait = waitNothing
+	if wait == waitWatch {
+		c.watch()
+		return
+	}
 	c.why = stats.ClosedOnError
 	switch wait {
 	case waitHead:

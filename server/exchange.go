@@ -339,7 +339,7 @@ func (x *Exchange) waits() {
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
 	case x.awaitsBody():
 		c.await(waitBody, w.set.body)
-	default:
+	case c.wait != waitWatch:
 		c.timer.Stop()
 		c.wait = waitNothing
 	}

@@ -203,12 +203,6 @@ func (w *worker) open(fd int, remote addrPort, ln *listener) {
 	// event for bytes that are already read would cost a read that finds nothing.
 	c.readable, c.writable = true, true
 	c.pump()
-	if c.phase != phaseClosed {
-		if err := w.loop.Watch(&c.src); err != nil {
-			c.broken = true
-			c.pump()
-		}
-	}
 }
 
 // forget takes a closed connection out of the list. It is reused only after this batch, because

@@ -490,6 +490,9 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	if x.pipe != nil {
 		w.putPipe(x.pipe)
 	}
+	if w.janitor.resting {
+		w.janitor.wake()
+	}
 	c.served()
 	w.freeExchange(x)
 }

@@ -273,20 +273,28 @@ func (w *worker) appendRequestID(dst []byte) []byte {
 	return hex.AppendEncode(dst, raw[:])
 }
 
-// janitor looks after idle upstream connections.
+// janitor looks after idle upstream connections and hands over log lines. It rests when there are
+// neither, so that an idle gateway sleeps.
 type janitor struct {
-	w     *worker
-	timer loop.Timer
+	w       *worker
+	timer   loop.Timer
+	resting bool
 }
 
 func (j *janitor) start(w *worker) {
 	j.w = w
 	j.timer.OnExpire = j
-	w.loop.Set(&j.timer, w.loop.Now()+janitorPeriod)
+	j.resting = true
 }
 
-// janitorPeriod is how often idle upstream connections are looked through, and janitorWork how many
-// are at a time.
+// wake is called when there may be something to look after.
+func (j *janitor) wake() {
+	j.resting = false
+	j.w.loop.Set(&j.timer, j.w.loop.Now()+janitorPeriod)
+}
+
+// janitorPeriod is how often the janitor looks, and janitorWork how many idle connections it looks at
+// in one go.
 const (
 	janitorPeriod = int64(1e9)
 	janitorWork   = 256
@@ -294,10 +302,11 @@ const (
 
 // Expired implements loop.Expirer.
 func (j *janitor) Expired(_ *loop.Timer, now int64) {
-	next := j.w.upstreams.Expire(now, janitorWork)
-	if next == 0 || next > now+janitorPeriod {
-		next = now + janitorPeriod
-	}
 	j.w.flushLog()
-	j.w.loop.Set(&j.timer, next)
+	next := j.w.upstreams.Expire(now, janitorWork)
+	if next == 0 {
+		j.resting = true
+		return
+	}
+	j.w.loop.Set(&j.timer, min(next, now+janitorPeriod))
 }

@@ -23,7 +23,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit race e2e fuzz lint fmt vet staticcheck house bench microbench cluster \
+.PHONY: help build run test unit race e2e acceptance fuzz lint fmt vet staticcheck house bench microbench cluster \
 	generate check-generate image image-check clean FORCE
 
 help: ## List these targets
@@ -64,6 +64,9 @@ race: ## Run the packages with goroutines under the race detector
 e2e: build bin/cluster bin/kubectl ## Run Sluice against a real kube-apiserver and etcd
 	cd deploy/cluster && CGO_ENABLED=0 $(GO) test -trimpath -timeout $(TIMEOUT) ./...
 	$(GO) test -count=1 -v -timeout 20m ./deploy/e2e
+
+acceptance: build ## Measure bin/sluice against its bars of memory and lost requests (minutes)
+	SLUICE_ACCEPTANCE=1 $(GO) test -count=1 -v -timeout 20m ./deploy/acceptance
 
 fuzz: ## Fuzz every target for FUZZTIME (20s)
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' routing upstream server informer | while read -r file; do \

@@ -25,13 +25,13 @@ import (
 // gateway is a Server on a free port whose Snapshot the test publishes.
 type gateway struct {
 	*Server
-	t     *testing.T
+	t     testing.TB
 	store *routing.Store
 	addr  string
 }
 
 // newGateway serves until the test ends. change may be nil.
-func newGateway(t *testing.T, change func(*config.Config), o Options) *gateway {
+func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
 	t.Helper()
 	c := config.Default()
 	c.Threads = 2

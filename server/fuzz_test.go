@@ -1,0 +1,83 @@
+package server
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+)
+
+// FuzzExchange gives the gateway arbitrary bytes from a client and from a Backend at once. Whatever they
+// are, the gateway lives, the connection ends once the client has ended its side, and two other clients,
+// before and behind, on connections to the same Endpoint, get their own answer, whole.
+func FuzzExchange(f *testing.F) {
+	for i, r := range h1test.Requests {
+		if len(r.Raw) < 1000 {
+			f.Add([]byte(r.Raw), []byte(h1test.Responses[i%len(h1test.Responses)].Raw))
+		}
+	}
+	for _, r := range h1test.Accepted {
+		f.Add([]byte(r.Raw), []byte(okResponse("ok")+evil))
+	}
+	for _, r := range h1test.Responses {
+		if len(r.Raw) < 1000 {
+			f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(r.Raw+evil))
+		}
+	}
+	f.Add([]byte(upgradeRequest+"early"), []byte(upgradeResponse+"late"))
+	g := newGateway(f, func(c *config.Config) { c.Threads = 1 }, Options{})
+	answer := make(chan []byte, 1) // holds what the Backend sends in this round
+	g.serve(nil, rawBackend(f, func(_ int, c *wire) {
+		for {
+			head := c.head()
+			switch {
+			case head == "":
+				return
+			case strings.Contains(head, "\r\nX-Good: "):
+				_, token, _ := strings.Cut(head, "\r\nX-Good: ")
+				token, _, _ = strings.Cut(token, "\r\n")
+				c.send(okResponse(token))
+			default:
+				bad := <-answer
+				answer <- bad
+				c.TCPConn.Write(bad)
+				c.CloseWrite()
+				c.rest()
+				return
+			}
+		}
+	}))
+	serial := 0
+	good := func(t *testing.T, c *wire) {
+		serial++
+		token := strings.Repeat("g", serial%100+1)
+		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Good: %s\r\n\r\n", token)
+		if got := c.read("GET"); got.StatusCode != 200 || got.body != token || got.cut != nil {
+			t.Fatalf("an innocent request got %d %q %v, want %q", got.StatusCode, got.body, got.cut, token)
+		}
+	}
+	f.Fuzz(func(t *testing.T, client, backend []byte) {
+		if len(client) > 1<<16 || len(backend) > 1<<16 || bytes.Contains(bytes.ToLower(client), []byte("x-good")) {
+			return
+		}
+		g.t = t
+		answer <- backend
+		before := newWire(t, g.dial())
+		good(t, before)
+		c := newWire(t, g.dial())
+		c.TCPConn.Write(client)
+		c.CloseWrite()
+		if text, _ := c.rest(); strings.Contains(text, "ggg") {
+			t.Fatalf("the client got another's answer: %q", text)
+		}
+		good(t, before)
+		after := newWire(t, g.dial())
+		good(t, after)
+		c.Close()
+		before.Close()
+		after.Close()
+		<-answer
+	})
+}

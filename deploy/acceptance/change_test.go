@@ -202,8 +202,8 @@ func TestConstantChange(t *testing.T) {
 	g.must(err)
 	report := string(out)
 	rate := regexp.MustCompile(`Requests/sec:\s+\S+`).FindString(report)
-	p99 := regexp.MustCompile(`99%\s+\S+`).FindString(report)
-	t.Logf("%d changes in %v: %s, %s", changes, lasts, rate, p99)
+	p99 := regexp.MustCompile(`(?m)^\s+99%\s+\S+`).FindString(report)
+	t.Logf("%d changes in %v: %s, p99 %s", changes, lasts, rate, strings.TrimPrefix(strings.TrimSpace(p99), "99%"))
 	if strings.Contains(report, "Socket errors") || strings.Contains(report, "Non-2xx") || rate == "" {
 		t.Errorf("wrk met errors:\n%s", report)
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // Bounds of what may be under way towards a peer that does not read. A kernel socket takes up to 4 MiB
-// to send and 6 MiB or more to receive by itself, twice over; the gateway's own share is one read or one
+// to send and up to 32 MiB to receive by itself, twice over; the gateway's own share is one read or one
 // pipe, and what the gateway holds in its own memory is measured apart.
 const (
-	kernelBuffers  = 24 << 20
+	kernelBuffers  = 72 << 20
 	gatewayBuffers = 256 << 10
 )
 
@@ -57,7 +57,7 @@ func (g *gateway) latency(n int) (worst time.Duration) {
 // TestSlowReader: a response whose client reads nothing stops at the buffers' bounds, is whole once the
 // client reads, and holds nobody up.
 func TestSlowReader(t *testing.T) {
-	const size = 40 << 20
+	const size = 96 << 20
 	for _, framing := range []string{"copied", "spliced", "chunked", "until close"} {
 		t.Run(framing, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) {
@@ -123,7 +123,7 @@ func TestSlowReader(t *testing.T) {
 
 // TestSlowBackend is the same for an upload.
 func TestSlowBackend(t *testing.T) {
-	const size = 40 << 20
+	const size = 96 << 20
 	for _, framing := range []string{"copied", "spliced", "chunked"} {
 		t.Run(framing, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) {

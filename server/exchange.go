@@ -77,6 +77,7 @@ type Exchange struct {
 
 	timer  loop.Timer
 	pipe   *pipe // while a body moves by splice
+	noPipe bool  // none was to be had: copy
 	tunnel bool
 	parked bool
 	ran    int // filters whose request phase began

@@ -170,8 +170,12 @@ func (x *Exchange) pumpResponse() {
 func (x *Exchange) responseHead(data []byte) bool {
 	c, u, w := x.c, x.u, x.w
 	if u.in.len() > 0 {
+		line := bytes.IndexByte(data, '\n') >= 0
 		w.buffers.append(&u.in, data)
 		data = u.in.bytes()
+		if !line && len(data) < responseHeadLimit {
+			return true // one parse per line at most, however the head trickles in
+		}
 	}
 	for {
 		w.resp.Reset()
@@ -189,7 +193,7 @@ func (x *Exchange) responseHead(data []byte) bool {
 		}
 		code := w.resp.Code
 		if code == 101 {
-			if !x.upgrade || x.w.resp.UpgradeH2C {
+			if !x.upgrade || !w.resp.Upgrade || w.resp.UpgradeH2C {
 				x.upClose = true
 				x.fail(failMalformed)
 				return false

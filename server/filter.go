@@ -141,7 +141,7 @@ func (x *Exchange) Park(block func() func(*Exchange) Verdict) Verdict {
 	w.loop.Set(&x.timer, w.loop.Now()+parkLimit)
 	serial := x.serial
 	go func() {
-		next := block()
+		next := guarded(block)
 		<-w.server.parking
 		w.loop.Post(func() {
 			if x.serial != serial || !x.parked {
@@ -157,6 +157,19 @@ func (x *Exchange) Park(block func() func(*Exchange) Verdict) Verdict {
 		})
 	}()
 	return Park
+}
+
+// guarded runs block; where it panics, the Exchange fails and the process lives.
+func guarded(block func() func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+	defer func() {
+		if recover() != nil {
+			next = func(x *Exchange) Verdict {
+				x.fail(failInternal)
+				return Respond
+			}
+		}
+	}()
+	return block()
 }
 
 // Respond answers the client instead of the Backend. fields are complete field lines, each with CR

@@ -40,12 +40,8 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 	}(x.Remote().Addr().String()))
 	before := fieldsOf(&r.Header)
 	return x.Park(func() func(*Exchange) Verdict {
-		panicked := f.run(rc)
+		f.run(rc)
 		return func(x *Exchange) Verdict {
-			if panicked {
-				x.fail(failInternal)
-				return Respond
-			}
 			body := rc.Response.Body()
 			if rc.IsAborted() || len(body) > 0 || rc.Response.StatusCode() != 200 {
 				var fields []byte
@@ -76,12 +72,10 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 	})
 }
 
-func (f hertzFilter) run(rc *app.RequestContext) (panicked bool) {
-	defer func() { panicked = recover() != nil }()
+func (f hertzFilter) run(rc *app.RequestContext) {
 	rc.SetHandlers(app.HandlersChain{f.handler})
 	rc.SetIndex(-1)
 	rc.Next(context.Background())
-	return false
 }
 
 func fieldsOf(h *protocol.RequestHeader) map[string]string {

@@ -33,7 +33,7 @@ const responseHeadLimit = 64 << 10
 func newSettings(c *config.Config) *settings {
 	s := &settings{
 		requestLimits:  h1.Limits{MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes)},
-		responseLimits: h1.Limits{MaxHead: responseHeadLimit, MaxFields: 256},
+		responseLimits: h1.Limits{MaxHead: responseHeadLimit},
 		header:         int64(c.Timeouts.Header),
 		body:           int64(c.Timeouts.Body),
 		idle:           int64(c.Timeouts.Idle),

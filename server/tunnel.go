@@ -17,6 +17,8 @@ func (x *Exchange) switchProtocols(data []byte) {
 	x.requestDone, x.respDone = true, true
 	x.tunnel, c.tunnel = true, true
 	c.closeAfter = true
+	c.timer.Stop()
+	c.progress()
 	w.shard.Tunnels++
 	w.out = appendSwitchHead(w.out[:0], &w.resp, data)
 	rest := data[w.resp.HeadLen:]

@@ -21,6 +21,7 @@ var rights = []right{
 	{"networking.k8s.io", "ingressclasses", reading, "NetworkingV1", "IngressClasses"},
 	{"", "services", reading, "CoreV1", "Services"},
 	{"discovery.k8s.io", "endpointslices", reading, "DiscoveryV1", "EndpointSlices"},
+	{"", "secrets", reading, "CoreV1", "Secrets"},
 	{"networking.k8s.io", "ingresses/status", []string{"patch", "update"}, "NetworkingV1", "Ingresses/status"},
 	{"events.k8s.io", "events", []string{"create", "patch"}, "EventsV1", "Events"},
 }
@@ -63,6 +64,17 @@ func TestRulesAreTheRights(t *testing.T) {
 	}
 	for key, verbs := range granted {
 		t.Errorf("%s: verbs %v granted, but no right is in the table", key, verbs)
+	}
+}
+
+// TestSecretsAreARoleOfTheirOwn: an administrator narrows this right by leaving one binding out.
+func TestSecretsAreARoleOfTheirOwn(t *testing.T) {
+	for _, role := range findAll[*rbacv1.ClusterRole](t) {
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Resources, "secrets") && (len(role.Rules) != 1 || len(rule.Resources) != 1) {
+				t.Errorf("ClusterRole %s mixes Secrets with other rights", role.Name)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package informer
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -19,16 +20,20 @@ import (
 //	IngressClass   -> the Ingresses whose controller becomes another one
 //	Service        -> the Ingresses that refer to it
 //	EndpointSlice  -> the Backends of its Service
+//	Secret         -> its Certificate
 //	resolved name  -> the Backends of that name
 //
 // build compiles the marked Ingresses, builds the Hosts that their old and new forms name, gathers
-// the Endpoints of the marked Backends, and shares all else with the former Snapshot.
+// the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
+// former Snapshot.
 //
 // Owned by one goroutine, but for rejections.
 type builder struct {
 	// Immutable after newBuilder:
 	cfg   Config
 	hosts routing.Builder
+	// now tells whether a Certificate has expired.
+	now func() time.Time
 
 	// What there is:
 	cache     cache
@@ -38,10 +43,12 @@ type builder struct {
 	fallbacks []*entry // those with a fallback, sorted by age
 	classless map[routing.ObjectName]struct{}
 	backends  backendSet
-	table     *routing.Table
-	fallback  *routing.Route
-	rejected  rejectionSet
-	built     bool
+	// certificates also knows which Secrets are wanted.
+	certificates certificateSet
+	table        *routing.Table
+	fallback     *routing.Route
+	rejected     rejectionSet
+	built        bool
 
 	defaultClassKnown  bool
 	defaultClassCached *networkingv1.IngressClass
@@ -60,12 +67,14 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 	return &builder{
 		cfg:            cfg,
 		hosts:          routing.Builder{Attach: attach},
+		now:            time.Now,
 		cache:          newCache(),
 		entries:        make(map[routing.ObjectName]*entry),
 		byHost:         make(map[string][]*entry),
 		byService:      make(map[routing.ObjectName]map[routing.ObjectName]struct{}),
 		classless:      make(map[routing.ObjectName]struct{}),
 		backends:       newBackendSet(),
+		certificates:   newCertificateSet(),
 		dirtyIngresses: make(map[routing.ObjectName]struct{}),
 		dirtyHosts:     make(map[string]struct{}),
 	}
@@ -103,6 +112,18 @@ func (b *builder) apply(key objectKey, object any) {
 			}
 		}
 		b.rejected.replace(key, b.rejectSlice(next))
+	case kindSecret:
+		next, _ := object.(*corev1.Secret)
+		if !b.takesSecrets(key.Namespace) {
+			return
+		}
+		if old := put(b.cache.secrets, key.ObjectName, next); !sameSecret(old, next) {
+			b.certificates.secretChanged(key.ObjectName)
+		}
+	case kindSecrets:
+		if reason, ok := object.(string); ok {
+			b.certificates.secretsRead(key.Name, reason)
+		}
 	case kindAddresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
@@ -144,11 +165,12 @@ func (b *builder) build() *routing.Snapshot {
 		b.table = b.table.With(changed, b.fallback)
 	}
 	backends, backendsChanged := b.backends.finish()
-	if b.built && !tableChanged && !backendsChanged {
+	certificates, certificatesChanged := b.refreshCertificates()
+	if b.built && !tableChanged && !backendsChanged && !certificatesChanged {
 		return nil
 	}
 	b.built = true
-	return &routing.Snapshot{Table: b.table, Backends: backends}
+	return &routing.Snapshot{Table: b.table, Backends: backends, Certificates: certificates}
 }
 
 // recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
@@ -191,6 +213,7 @@ func (b *builder) exchange(next *entry) {
 
 // replaceEntry exchanges the entry in everything but the lists by Host.
 func (b *builder) replaceEntry(name routing.ObjectName, old, next *entry) {
+	b.certificates.replaceEntry(name, old, next)
 	if next != nil {
 		b.entries[name] = next
 		for service := range next.services {

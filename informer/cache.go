@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -19,6 +20,7 @@ type cache struct {
 	classes   map[string]*networkingv1.IngressClass
 	services  map[routing.ObjectName]*corev1.Service
 	slices    map[routing.ObjectName]*discoveryv1.EndpointSlice
+	secrets   map[routing.ObjectName]*corev1.Secret
 	// slicesOf indexes slices by the Service they belong to.
 	slicesOf map[routing.ObjectName]map[routing.ObjectName]*discoveryv1.EndpointSlice
 }
@@ -29,6 +31,7 @@ func newCache() cache {
 		classes:   make(map[string]*networkingv1.IngressClass),
 		services:  make(map[routing.ObjectName]*corev1.Service),
 		slices:    make(map[routing.ObjectName]*discoveryv1.EndpointSlice),
+		secrets:   make(map[routing.ObjectName]*corev1.Secret),
 		slicesOf:  make(map[routing.ObjectName]map[routing.ObjectName]*discoveryv1.EndpointSlice),
 	}
 }
@@ -100,4 +103,10 @@ func sameService(a, b *corev1.Service) bool {
 		slices.EqualFunc(a.Spec.Ports, b.Spec.Ports, func(x, y corev1.ServicePort) bool {
 			return x.Name == y.Name && x.Port == y.Port && x.Protocol == y.Protocol && appProtocol(x) == appProtocol(y)
 		})
+}
+
+func sameSecret(a, b *corev1.Secret) bool {
+	return a != nil && b != nil && a.Type == b.Type &&
+		bytes.Equal(a.Data[corev1.TLSCertKey], b.Data[corev1.TLSCertKey]) &&
+		bytes.Equal(a.Data[corev1.TLSPrivateKeyKey], b.Data[corev1.TLSPrivateKeyKey])
 }

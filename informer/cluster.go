@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 
@@ -20,7 +21,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// cluster is the source that watches an API server. Its informers list and watch again by
+// cluster is the source that watches an API server; secretWatches adds the Secrets. Its informers list and watch again by
 // themselves when the server restarts, forgets a resourceVersion (410) or cannot be reached (see
 // witness); until then the queue just stays empty.
 type cluster struct {
@@ -95,12 +96,9 @@ func (c *cluster) run(ctx context.Context, q *queue) error {
 	}
 	synced := make([]clientcache.InformerSynced, len(watched))
 	for i, w := range watched {
-		if err := w.informer.SetWatchErrorHandlerWithContext(c.watchFailed); err != nil {
-			return fmt.Errorf("prepare informer: %w", err)
-		}
-		registration, err := w.informer.AddEventHandler(handler{q, w.kind})
+		registration, err := prepare(w.informer, c.watchFailed, handler{q.push, w.kind})
 		if err != nil {
-			return fmt.Errorf("prepare informer: %w", err)
+			return err
 		}
 		// The registration's, not the informer's: it is true once our handler has seen all.
 		synced[i] = registration.HasSynced
@@ -123,6 +121,18 @@ type watchedKind struct {
 	informer clientcache.SharedIndexInformer
 }
 
+// prepare sets up an informer that has not been started.
+func prepare(informer clientcache.SharedIndexInformer, failed clientcache.WatchErrorHandlerWithContext, h handler) (clientcache.ResourceEventHandlerRegistration, error) {
+	if err := informer.SetWatchErrorHandlerWithContext(failed); err != nil {
+		return nil, fmt.Errorf("prepare informer: %w", err)
+	}
+	registration, err := informer.AddEventHandler(h)
+	if err != nil {
+		return nil, fmt.Errorf("prepare informer: %w", err)
+	}
+	return registration, nil
+}
+
 // watchFailed logs what an informer could not do. A 410, an end of the stream and the like are
 // ordinary; the informer tries again.
 func (c *cluster) watchFailed(ctx context.Context, r *clientcache.Reflector, err error) {
@@ -134,8 +144,8 @@ func (c *cluster) watchFailed(ctx context.Context, r *clientcache.Reflector, err
 
 // handler puts the changes of one kind into the queue.
 type handler struct {
-	q    *queue
-	kind kind
+	queue func(...event)
+	kind  kind
 }
 
 func (h handler) OnAdd(object any, _ bool) { h.push(object, object) }
@@ -154,7 +164,7 @@ func (h handler) push(named, next any) {
 	if !ok {
 		return
 	}
-	h.q.push(event{objectKey{h.kind, routing.ObjectName{Namespace: meta.GetNamespace(), Name: meta.GetName()}}, next})
+	h.queue(event{objectKey{h.kind, routing.ObjectName{Namespace: meta.GetNamespace(), Name: meta.GetName()}}, next})
 }
 
 // trim drops what is never read before an object enters the informers' memory.
@@ -177,6 +187,11 @@ func trim(object any) (any, error) {
 		for i := range o.Endpoints {
 			o.Endpoints[i].TargetRef = nil
 		}
+	case *corev1.Secret:
+		o.Labels, o.Annotations = nil, nil
+		maps.DeleteFunc(o.Data, func(key string, _ []byte) bool {
+			return key != corev1.TLSCertKey && key != corev1.TLSPrivateKeyKey
+		})
 	}
 	return object, nil
 }

@@ -2,6 +2,7 @@ package informer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -13,8 +14,10 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -35,7 +38,8 @@ func clusterController(t *testing.T, cfg Config, client *fake.Clientset) (c *Con
 		opts: Options{OnPublish: func(s *routing.Snapshot) { published <- s }}}
 	c.builder = newBuilder(cfg, nil)
 	c.builder.rejected.collect = true
-	c.source = &cluster{cfg: &c.cfg, log: log, stats: &c.stats, client: client}
+	source := &cluster{cfg: &c.cfg, log: log, stats: &c.stats, client: client}
+	c.source, c.secrets = source, newSecretWatches(source, c.queue)
 	c.events = newEventWriter(client, log)
 	c.status = newStatusWriter(&c.cfg, client, log)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -96,6 +100,143 @@ func TestClusterSource(t *testing.T) {
 	}
 	await(t, "a deleted Ingress", published, func(s *routing.Snapshot) bool { return s.Table.Routes() == 4 })
 }
+
+// TestSecretsAreWatchedOnDemand: nothing is read without a reference; the first Snapshot has the
+// Certificates of those that can be read; a watch is of one namespace and type, and ends.
+func TestSecretsAreWatchedOnDemand(t *testing.T) {
+	objects := fleetObjects(2)
+	with := func(i int, secret string) *networkingv1.Ingress {
+		ing := fleet(i + 1)[3*i].object.(*networkingv1.Ingress)
+		ing.Spec.TLS = []networkingv1.IngressTLS{{SecretName: secret}}
+		return ing
+	}
+	objects[0] = with(0, "pair")
+	client := fake.NewClientset(append(objects, testSecret(t, "pair", "a"), testSecret(t, "other", "a"))...)
+	asked := make(chan string, 100)
+	stopped := make(chan struct{}, 100)
+	client.PrependReactor("list", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		asked <- a.GetNamespace() + " " + a.(clienttesting.ListAction).GetListRestrictions().Fields.String()
+		return false, nil, nil
+	})
+	client.PrependWatchReactor("secrets", func(a clienttesting.Action) (bool, watch.Interface, error) {
+		w, err := client.Tracker().Watch(a.GetResource(), a.GetNamespace())
+		return true, &noticedWatch{w, stopped}, err
+	})
+	c, published := clusterController(t, Config{}, client)
+	await(t, "the first list", published, func(s *routing.Snapshot) bool {
+		if s.Generation == 1 && len(s.Certificates) != 1 {
+			t.Errorf("the first Snapshot has %d Certificates", len(s.Certificates))
+		}
+		return s.Table.Routes() == 4
+	})
+	if got := <-asked; got != "default type=kubernetes.io/tls" || len(asked) > 0 {
+		t.Errorf("asked for %q and %d more", got, len(asked))
+	}
+	if list := c.Rejections(); len(list) > 0 {
+		t.Errorf("Rejections %v", list)
+	}
+	table := c.store.Load().Table
+
+	if err := client.Tracker().Update(secretsResource, testSecret(t, "pair", "renewed"), "default"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a renewed Secret", published, func(s *routing.Snapshot) bool {
+		if s.Table != table {
+			t.Error("a Secret made a new Table")
+		}
+		return s.Certificates[0].NotAfter.Year() == 2121
+	})
+	if err := client.Tracker().Update(ingressResource, fleet(1)[0].object.(runtime.Object), "default"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "an Ingress without tls", published, func(s *routing.Snapshot) bool { return len(s.Certificates) == 0 })
+	select {
+	case <-stopped:
+	case <-time.After(10 * time.Second):
+		t.Error("the Secrets are still watched")
+	}
+	if err := client.Tracker().Update(ingressResource, with(0, "other"), "default"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "another reference", published, func(s *routing.Snapshot) bool { return len(s.Certificates) == 1 })
+}
+
+// TestSecretsThatCannotBeRead: a missing right is a Rejection and delays nothing; an API server that
+// does not answer delays the first Snapshot by secretsPatience at most.
+func TestSecretsThatCannotBeRead(t *testing.T) {
+	secured := func() []runtime.Object {
+		objects := fleetObjects(1)
+		objects[0].(*networkingv1.Ingress).Spec.TLS = []networkingv1.IngressTLS{{SecretName: "pair"}}
+		return objects
+	}
+	t.Run("forbidden", func(t *testing.T) {
+		client := fake.NewClientset(secured()...)
+		client.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(secretsResource.GroupResource(), "", errors.New("no right"))
+		})
+		c, published := clusterController(t, Config{}, client)
+		await(t, "the first list", published, func(s *routing.Snapshot) bool { return s.Table.Routes() == 2 })
+		want := `Ingress default/app-00000: spec.tls[0].secretName="pair": the gateway may not list and watch the Secrets of namespace default (ClusterRole sluice-secrets)` + notServed
+		if list := c.Rejections(); len(list) != 1 || list[0].String() != want {
+			t.Errorf("Rejections %v", list)
+		}
+	})
+	t.Run("silent", func(t *testing.T) {
+		client := fake.NewClientset(secured()...)
+		release := make(chan struct{})
+		client.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+			<-release
+			return false, nil, nil
+		})
+		c, published := clusterController(t, Config{}, client)
+		t.Cleanup(func() { close(release) })
+		start := time.Now()
+		await(t, "the first list", published, func(s *routing.Snapshot) bool { return s.Table.Routes() == 2 })
+		if took := time.Since(start); took < secretsPatience/2 {
+			t.Errorf("published after %s, without waiting", took)
+		}
+		if list := c.Rejections(); len(list) != 0 {
+			t.Errorf("Rejections of what may still arrive: %v", list)
+		}
+	})
+}
+
+func testSecret(t *testing.T, name, pair string) *corev1.Secret {
+	t.Helper()
+	s := &corev1.Secret{Type: corev1.SecretTypeTLS}
+	s.Namespace, s.Name = "default", name
+	s.Data = map[string][]byte{
+		corev1.TLSCertKey:       testPEM(t, pair+".crt"),
+		corev1.TLSPrivateKeyKey: testPEM(t, pair+".key"),
+		"more":                  []byte("not kept"),
+	}
+	return s
+}
+
+// noticedWatch tells when it is stopped.
+type noticedWatch struct {
+	watch.Interface
+	stopped chan struct{}
+}
+
+func (w *noticedWatch) Stop() {
+	w.Interface.Stop()
+	w.stopped <- struct{}{}
+}
+
+// TestTrimSecret: of a Secret nothing but the pair stays in memory.
+func TestTrimSecret(t *testing.T) {
+	s := testSecret(t, "pair", "a")
+	s.Annotations = map[string]string{lastApplied: "all of it", "other": "x"}
+	if _, err := trim(s); err != nil || len(s.Data) != 2 || len(s.Annotations) != 0 {
+		t.Errorf("error %v; %d values, annotations %v", err, len(s.Data), s.Annotations)
+	}
+}
+
+var (
+	secretsResource = corev1.SchemeGroupVersion.WithResource("secrets")
+	ingressResource = networkingv1.SchemeGroupVersion.WithResource("ingresses")
+)
 
 var discoveryResource = discoveryv1.SchemeGroupVersion.WithResource("endpointslices")
 

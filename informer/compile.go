@@ -31,6 +31,8 @@ type entry struct {
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
 	services map[routing.ObjectName]struct{}
+	// tls are the object's tls sections that name a Secret.
+	tls []tlsSection
 }
 
 type hostRoutes struct {
@@ -123,6 +125,7 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 	}
 	c.defaultBackend()
 	slices.SortFunc(c.entry.hosts, func(a, b hostRoutes) int { return strings.Compare(a.name, b.name) })
+	c.tls()
 	return c.entry, c.rejections
 }
 

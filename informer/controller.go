@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,13 @@ import (
 type source interface {
 	run(ctx context.Context, q *queue) error
 }
+
+// secretsPatience bounds how long the first publish waits for Secrets, which are only asked for once
+// the Ingresses are known: a gateway that serves some hosts is better than none.
+const secretsPatience = 2 * time.Second
+
+// lookAgain bounds the wait for a Certificate to expire, in case the clock jumps.
+const lookAgain = time.Hour
 
 // Controller keeps a Store up to date with a source of objects. Made by New. Run is called once;
 // the other methods may be called from any goroutine, before Run too. Must not be copied.
@@ -35,6 +43,15 @@ type Controller struct {
 	// Owned by Run's goroutine, but for builder.rejected:
 	builder *builder
 	names   resolution
+	// secrets is nil with manifests.
+	secrets *secretWatches
+	// held is the first Snapshot while it waits for Secrets, until patience ends; heldSeen is when its
+	// oldest event came.
+	held     *routing.Snapshot
+	heldSeen time.Time
+	patience time.Time
+	// expiry wakes Run when a Certificate expires; nil until there is one.
+	expiry *time.Timer
 
 	// Safe for concurrent use:
 	stats  stats
@@ -62,6 +79,7 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 		return nil, err
 	}
 	c.source = cluster
+	c.secrets = newSecretWatches(cluster, c.queue)
 	c.events = newEventWriter(cluster.client, c.log)
 	c.builder.rejected.collect = true
 	if cfg.PublishService != "" || len(cfg.StatusAddresses) > 0 {
@@ -86,7 +104,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- c.source.run(ctx, c.queue) }()
-	defer c.names.close()
+	defer c.close()
 	var pace pace
 	for {
 		select {
@@ -110,6 +128,17 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
+// close ends what follow and expect have started.
+func (c *Controller) close() {
+	c.names.close()
+	if c.secrets != nil {
+		c.secrets.close()
+	}
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
+}
+
 // join waits for the source to end, so that nothing of it outlives Run.
 func (c *Controller) join(failed <-chan error) error {
 	if err := <-failed; err != nil {
@@ -128,6 +157,13 @@ func (c *Controller) step() {
 	snapshot := c.builder.build()
 	c.stats.built(time.Since(start))
 	c.names.follow(c.builder.backends.externals)
+	if c.secrets != nil {
+		c.secrets.follow(c.builder.certificates.namespaces)
+	}
+	c.expect(c.builder.certificates.next)
+	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
+		return
+	}
 	if snapshot != nil {
 		c.store.Publish(snapshot)
 		c.stats.published(seen, time.Now())
@@ -142,6 +178,44 @@ func (c *Controller) step() {
 	}
 	if c.events != nil {
 		c.events.note(c.builder)
+	}
+}
+
+// hold keeps the first Snapshot back while Secrets that it needs may be about to arrive. Otherwise it
+// returns what to publish.
+func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.Snapshot, time.Time) {
+	if c.synced.Load() {
+		return snapshot, seen
+	}
+	snapshot, seen = cmp.Or(snapshot, c.held), cmp.Or(c.heldSeen, seen)
+	c.held, c.heldSeen = nil, time.Time{}
+	if c.secrets == nil || snapshot == nil || !c.builder.certificates.waiting() {
+		return snapshot, seen
+	}
+	now := time.Now()
+	if c.patience.IsZero() {
+		c.patience = now.Add(secretsPatience)
+		time.AfterFunc(secretsPatience, c.queue.signal)
+	}
+	if now.Before(c.patience) {
+		c.held, c.heldSeen = snapshot, seen
+	}
+	return snapshot, seen
+}
+
+// expect wakes Run at next, where that is set.
+func (c *Controller) expect(next time.Time) {
+	if next.IsZero() {
+		if c.expiry != nil {
+			c.expiry.Stop()
+		}
+		return
+	}
+	wait := min(time.Until(next), lookAgain)
+	if c.expiry == nil {
+		c.expiry = time.AfterFunc(wait, c.queue.signal)
+	} else {
+		c.expiry.Reset(wait)
 	}
 }
 

@@ -174,6 +174,17 @@ func manifestEvent(object runtime.Object) (event, error) {
 	case *discoveryv1.EndpointSlice:
 		o.Namespace = name.Namespace
 		return event{objectKey{kindSlice, name}, o}, nil
+	case *corev1.Secret:
+		o.Namespace = name.Namespace
+		// The API server merges these on a write.
+		for key, value := range o.StringData {
+			if o.Data == nil {
+				o.Data = make(map[string][]byte)
+			}
+			o.Data[key] = []byte(value)
+		}
+		o.StringData = nil
+		return event{objectKey{kindSecret, name}, o}, nil
 	}
 	return event{}, nil
 }

@@ -1,11 +1,15 @@
-// Package informer turns Kubernetes objects into Snapshots: Ingress, IngressClass, Service and
-// EndpointSlice in, routing.Snapshot and Rejections out.
+// Package informer turns Kubernetes objects into Snapshots: Ingress, IngressClass, Service,
+// EndpointSlice and Secret in, routing.Snapshot and Rejections out.
 //
 // An event travels so: a source (client-go informers, or a directory of manifests) puts the changed
 // object into the queue, where a later change of the same object replaces an earlier one; the one
 // goroutine of Controller.Run takes all that is queued, changes its cache, compiles the Ingresses
 // that it touches, builds their Hosts and Backends, and publishes. It does so at once when idle, and
 // waits for a bounded holdoff only while it is busy.
+//
+// Secrets are read on demand: after a build the cluster source is told in which namespaces the served
+// Ingresses refer to one, and their Secrets come as events. Only the first publish waits for them, and
+// not longer than secretsPatience.
 //
 // Goroutines: Run owns cache and builder, and nothing else touches them. Sources and name
 // resolution only write to the queue. Rejections, Stats and Synced may be called from anywhere.
@@ -17,11 +21,13 @@
 //     rest is served. What is about security fails closed.
 //  3. What was built step by step equals what a fresh build of the same objects gives (see
 //     TestIncrementalEqualsFresh).
-//  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names.
+//  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names; a change
+//     of a Secret replaces one Certificate.
 //  5. A source that fails leaves the last Snapshot in place.
 //
 // What never happens here: no request is served, no Snapshot is edited after it was published, no
-// user string becomes configuration text. This package never imports server or upstream.
+// user string becomes configuration text, nothing that a Secret holds is logged or reported. This
+// package never imports server or upstream.
 //
 // Memory: objects are kept as the source delivered them, without managedFields; a cluster source
 // shares them with its informers.

@@ -15,12 +15,18 @@ const (
 	kindClass
 	kindService
 	kindSlice
+	kindSecret
+	// kindSecrets is the Secrets of a namespace as a whole; its object is a string that says why they
+	// cannot be read, or "" once all have been.
+	kindSecrets
 	// kindFile is a manifest file; its object is the []Rejection of that file.
 	kindFile
 	// kindAddresses is a resolved name; its object is a []netip.AddrPort.
 	kindAddresses
 	// kindHost names the owner of conflicts between objects; there are no events of it.
 	kindHost
+	// kindTLS names an Ingress as the owner of what is wrong with its Secrets; there are no events of it.
+	kindTLS
 )
 
 // objectKey identifies what an event changes. Namespace is empty where there is none.
@@ -31,7 +37,7 @@ type objectKey struct {
 
 // String names the object as Object does.
 func (k objectKey) String() string {
-	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "File", "Name", "Host"}[k.kind]
+	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Host", "TLS"}[k.kind]
 	return Object{Kind: name, Namespace: k.Namespace, Name: k.Name}.String()
 }
 

@@ -9,10 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -28,8 +31,12 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	arrive FILE...              each object arrives alone, is built alone, and in reverse order too
 //	delete FILE...              the objects of the files go, and one build sees it
 //	resolve NAME PORT ADDR...   the Resolver finds the addresses
+//	secrets NAMESPACE [REASON]  all Secrets of the namespace have arrived, or cannot be read
+//	clock YEAR                  the date is the first of January of that year
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
+//
+// A value "@NAME" in a Secret stands for the file testdata/tls/NAME.
 //
 // show also compares with a build from scratch; at the end of a script every object goes, and
 // nothing must be left.
@@ -103,6 +110,7 @@ func (s *script) run(command string, args []string) {
 			s.last = s.world.step(e)
 		}
 		reversed := newWorld(s.world.b.cfg)
+		reversed.b.now = s.world.b.now
 		for _, e := range slices.Backward(events) {
 			reversed.step(e)
 		}
@@ -119,6 +127,15 @@ func (s *script) run(command string, args []string) {
 			addrs = append(addrs, netip.MustParseAddrPort(a))
 		}
 		s.last = s.world.step(event{objectKey{kindAddresses, routing.ObjectName{Namespace: args[1], Name: args[0]}}, addrs})
+	case "secrets":
+		s.last = s.world.step(event{objectKey{kindSecrets, routing.ObjectName{Name: args[0]}}, strings.Join(args[1:], " ")})
+	case "clock":
+		year, err := strconv.Atoi(args[0])
+		if err != nil {
+			s.t.Fatalf("%s: %v", s.at, err)
+		}
+		s.world.b.now = func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
+		s.last = s.world.step()
 	case "unchanged":
 		if s.last != nil {
 			s.t.Errorf("%s: a Snapshot was built", s.at)
@@ -137,9 +154,34 @@ func (s *script) events(names []string) (events []event) {
 		if err != nil {
 			s.t.Fatalf("%s: %v", s.at, err)
 		}
+		for _, e := range decoded {
+			if secret, ok := e.object.(*corev1.Secret); ok {
+				s.fill(secret)
+			}
+		}
 		events = append(events, decoded...)
 	}
 	return events
+}
+
+// fill replaces "@NAME" by a file.
+func (s *script) fill(secret *corev1.Secret) {
+	s.t.Helper()
+	for key, value := range secret.Data {
+		if name, ok := strings.CutPrefix(string(value), "@"); ok {
+			secret.Data[key] = testPEM(s.t, name)
+		}
+	}
+}
+
+// testPEM reads a certificate or key that was made for tests, and is good for nothing else.
+func testPEM(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "tls", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func (s *script) file(name string) *txtar.File {
@@ -195,14 +237,29 @@ type world struct {
 }
 
 func newWorld(cfg Config) *world {
-	return &world{b: newBuilder(cfg, nil), objects: make(map[objectKey]any)}
+	w := &world{b: newBuilder(cfg, nil), objects: make(map[objectKey]any)}
+	w.b.now = func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+	return w
+}
+
+// unwanted reports whether a source would not give an event, because nothing that is built needs it.
+func (w *world) unwanted(key objectKey) bool {
+	switch key.kind {
+	case kindAddresses:
+		return w.b.backends.externals[externalOf(key)] == nil
+	case kindSecret:
+		return !w.b.takesSecrets(key.Namespace)
+	case kindSecrets:
+		return w.b.certificates.namespaces[key.Name] == nil
+	}
+	return false
 }
 
 // step applies events and builds; the result is nil when there was nothing to publish.
 func (w *world) step(events ...event) *routing.Snapshot {
 	for _, e := range events {
-		if e.key.kind == kindAddresses && w.b.backends.externals[externalOf(e.key)] == nil {
-			continue // nobody has asked for it
+		if w.unwanted(e.key) {
+			continue
 		}
 		if e.object == nil {
 			delete(w.objects, e.key)
@@ -215,27 +272,28 @@ func (w *world) step(events ...event) *routing.Snapshot {
 	if next != nil {
 		w.snapshot = next
 	}
-	// Addresses of a name that no Backend uses are forgotten; it would be resolved anew.
-	maps.DeleteFunc(w.objects, func(key objectKey, _ any) bool {
-		return key.kind == kindAddresses && w.b.backends.externals[externalOf(key)] == nil
-	})
+	// Addresses of a name that no Backend uses are forgotten, and Secrets that no Ingress uses; they
+	// would be read anew.
+	maps.DeleteFunc(w.objects, func(key objectKey, _ any) bool { return w.unwanted(key) })
 	return next
 }
 
-// fresh is a world that learns all objects at once. Names are resolved once Backends use them, so
-// those events come in a second step, as they do in life.
+// fresh is a world that learns all objects at once. Names are resolved once Backends use them, and
+// Secrets read once Ingresses do, so those events come in a second step, as they do in life.
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
-	var objects, addresses []event
+	f.b.now = w.b.now
+	var objects, demanded []event
 	for key, object := range w.objects {
-		if key.kind == kindAddresses {
-			addresses = append(addresses, event{key, object})
-		} else {
+		switch key.kind {
+		case kindAddresses, kindSecret, kindSecrets:
+			demanded = append(demanded, event{key, object})
+		default:
 			objects = append(objects, event{key, object})
 		}
 	}
 	f.step(objects...)
-	f.step(addresses...)
+	f.step(demanded...)
 	return f
 }
 
@@ -275,7 +333,9 @@ func (w *world) leftovers() string {
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
 		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
-		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf),
+		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
+		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),
+		"namespaces of Secrets": len(b.certificates.namespaces), "Certificates": len(b.certificates.list),
 		"backends": len(s.byKey), "backends by Service": len(s.byService),
 		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),

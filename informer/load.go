@@ -1,9 +1,11 @@
 package informer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -29,7 +31,8 @@ func LoadDir(dir string, cfg Config) (*routing.Snapshot, []Rejection, error) {
 }
 
 // LoadCluster builds the Snapshot of a cluster once, as LoadDir does of a directory. kubeconfig "" is
-// the cluster that the process runs in. It waits until everything has been listed, or ctx ends.
+// the cluster that the process runs in. It waits until everything has been listed, or
+// ctx ends; for Secrets not longer than secretsPatience.
 func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.Snapshot, []Rejection, error) {
 	cfg.Manifests, cfg.Kubeconfig = "", kubeconfig
 	cfg, err := cfg.withDefaults()
@@ -59,9 +62,27 @@ func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.S
 		return nil, nil, fmt.Errorf("list cluster: %w", ctx.Err())
 	}
 	b := newBuilder(cfg, nil)
-	pending, _ := q.take()
-	for key, object := range pending {
-		b.apply(key, object)
+	secrets := newSecretWatches(c, q)
+	defer secrets.close()
+	patience := time.NewTimer(secretsPatience)
+	defer patience.Stop()
+	var snapshot *routing.Snapshot
+	for {
+		pending, _ := q.take()
+		for key, object := range pending {
+			b.apply(key, object)
+		}
+		snapshot = cmp.Or(b.build(), snapshot)
+		secrets.follow(b.certificates.namespaces)
+		if !b.certificates.waiting() {
+			return snapshot, b.rejected.all(), nil
+		}
+		select {
+		case <-q.wake:
+		case <-patience.C:
+			return snapshot, b.rejected.all(), nil
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("list Secrets: %w", ctx.Err())
+		}
 	}
-	return b.build(), b.rejected.all(), nil
 }

@@ -40,7 +40,7 @@ func TestDecode(t *testing.T) {
 		{manifestService + "---\n" + ingressManifest("a", "a.test"), "Service default/web,Ingress default/a", "", ""},
 		{list, "Service default/web", "", ""},
 		{`{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"ns"}}`, "Service ns/web", "", ""},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: YQ==}\n", "", "", ""},
+		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: YQ==}\n", "Secret default/s", "", ""},
 		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '%'}\n", "", "", "document 1: decode Secret:"},
 		{"apiVersion: apps/v1\nkind: Deployment\nwhatever: true\n", "", "Deployment", ""},
 		{"apiVersion: serving.knative.dev/v1\nkind: Service\n", "", "serving.knative.dev/v1 Service", ""},

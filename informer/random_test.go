@@ -25,9 +25,15 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 	if testing.Short() {
 		seeds = 10
 	}
+	pems := make(map[string][]byte)
+	for _, name := range []string{"a", "renewed", "wildcard", "expired"} {
+		for _, half := range []string{".crt", ".key"} {
+			pems[name+half] = testPEM(t, name+half)
+		}
+	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			u := universe{rand.New(rand.NewPCG(seed, 1))}
+			u := universe{rand.New(rand.NewPCG(seed, 1)), pems}
 			cfg := Config{Controllers: []string{DefaultController, NginxController}}
 			if seed%2 == 0 {
 				cfg.Manifests = "dir"
@@ -45,6 +51,7 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 				before, listed := w.snapshot, w.list()
 				if next := w.step(events...); next != nil {
 					checkStep(t, before, listed, next)
+					checkCertificates(t, before, next, events)
 				}
 				if got, want := w.show(), w.fresh().show(); got != want {
 					t.Fatalf("step %d: %v\n%s\nstep by step:\n%s", n, keys(events), firstDifference(got, want), got)
@@ -100,6 +107,31 @@ func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend
 	}
 }
 
+// checkCertificates holds two consecutive Snapshots to what the data plane relies on: what is the same
+// is the same pointer, and a change of nothing but Secrets leaves all else as it is.
+func checkCertificates(t *testing.T, before, next *routing.Snapshot, events []event) {
+	t.Helper()
+	if !slices.IsSortedFunc(next.Certificates, func(a, b *routing.Certificate) int {
+		return strings.Compare(a.Secret.String(), b.Secret.String())
+	}) {
+		t.Error("Certificates are not sorted")
+	}
+	if before == nil {
+		return
+	}
+	for _, c := range next.Certificates {
+		for _, old := range before.Certificates {
+			if old != c && old.Secret == c.Secret && old.Certificate == c.Certificate && slices.Equal(old.Hosts, c.Hosts) {
+				t.Errorf("Certificate %s was made again", c)
+			}
+		}
+	}
+	onlySecrets := !slices.ContainsFunc(events, func(e event) bool { return e.key.kind != kindSecret && e.key.kind != kindSecrets })
+	if onlySecrets && (before.Table != next.Table || !slices.Equal(before.Backends, next.Backends)) {
+		t.Errorf("%v changed more than Certificates", keys(events))
+	}
+}
+
 // firstDifference names the first line that differs between a build step by step and one from scratch.
 func firstDifference(steps, scratch string) string {
 	a, b := strings.Split(steps, "\n"), strings.Split(scratch, "\n")
@@ -123,14 +155,17 @@ func keys(events []event) (names []string) {
 }
 
 // universe makes random changes.
-type universe struct{ *rand.Rand }
+type universe struct {
+	*rand.Rand
+	pems map[string][]byte
+}
 
 func one[T any](u universe, of ...T) T { return of[u.IntN(len(of))] }
 
 func (u universe) event() event {
 	name := routing.ObjectName{Namespace: one(u, "a", "b"), Name: one(u, "x", "y", "z")}
 	gone := u.IntN(4) == 0
-	switch u.IntN(10) {
+	switch u.IntN(14) {
 	case 0:
 		key := objectKey{kindClass, routing.ObjectName{Name: one(u, "sluice", "nginx", "edge")}}
 		if gone {
@@ -152,6 +187,14 @@ func (u universe) event() event {
 	case 5:
 		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80"))}
 		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
+	case 6, 7:
+		key := objectKey{kindSecret, name}
+		if gone {
+			return event{key, nil}
+		}
+		return event{key, u.secret(name)}
+	case 8:
+		return event{objectKey{kindSecrets, routing.ObjectName{Name: name.Namespace}}, one(u, "", "", "not allowed")}
 	}
 	key := objectKey{kindIngress, name}
 	if gone {
@@ -213,6 +256,22 @@ func (u universe) slice(name routing.ObjectName) *discoveryv1.EndpointSlice {
 	return s
 }
 
+func (u universe) secret(name routing.ObjectName) *corev1.Secret {
+	s := &corev1.Secret{Type: one(u, corev1.SecretTypeTLS, corev1.SecretTypeTLS, corev1.SecretTypeTLS, corev1.SecretTypeOpaque)}
+	s.Namespace, s.Name = name.Namespace, name.Name
+	pair := one(u, "a", "renewed", "wildcard", "expired")
+	s.Data = map[string][]byte{corev1.TLSCertKey: u.pems[pair+".crt"], corev1.TLSPrivateKeyKey: u.pems[pair+".key"]}
+	switch u.IntN(8) {
+	case 0:
+		delete(s.Data, one(u, corev1.TLSCertKey, corev1.TLSPrivateKeyKey))
+	case 1:
+		s.Data[one(u, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)] = []byte("x")
+	case 2:
+		s.Data[corev1.TLSPrivateKeyKey] = u.pems["a.key"]
+	}
+	return s
+}
+
 func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing := &networkingv1.Ingress{}
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
@@ -243,6 +302,13 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 			}
 		}
 		ing.Spec.Rules = append(ing.Spec.Rules, rule)
+	}
+	for range u.IntN(3) {
+		section := networkingv1.IngressTLS{SecretName: one(u, "x", "y", "z", "")}
+		for range u.IntN(3) {
+			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "bad host"))
+		}
+		ing.Spec.TLS = append(ing.Spec.TLS, section)
 	}
 	return ing
 }

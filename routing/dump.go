@@ -19,6 +19,8 @@ import (
 //	  Exact /cart -> shop/cart:80 ingress shop/web
 //	backend shop/cart:80 HTTP round_robin
 //	  endpoint 10.0.0.7:8080 zone a node n1
+//	certificate shop/web-tls ECDSA P-256 until 2027-01-31T12:00:00Z
+//	  host shop.example
 func (s *Snapshot) Dump(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	if s != nil {
@@ -60,6 +62,12 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 				fmt.Fprintf(out, " node %s", plain(e.Node))
 			}
 			out.WriteByte('\n')
+		}
+	}
+	for _, c := range s.Certificates {
+		fmt.Fprintf(out, "certificate %s\n", c)
+		for _, host := range c.Hosts {
+			fmt.Fprintf(out, "  host %s\n", displayHost(host))
 		}
 	}
 }

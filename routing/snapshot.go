@@ -6,7 +6,7 @@ package routing
 //
 //  1. To look up: s := store.Load() once per request; r := s.Table.Match(host, path); then
 //     b := s.Backend(r). Pass s down, never load twice for one request.
-//  2. To publish: build new Tables and Backends from the former Snapshot's unchanged parts, then
+//  2. To publish: build new Tables, Backends and Certificates from the former Snapshot's unchanged parts, then
 //     store.Publish(next). Nothing of the former is edited.
 //  3. To retire: do nothing; the garbage collector frees a Snapshot when the last request that
 //     loaded it ends.
@@ -16,6 +16,8 @@ type Snapshot struct {
 	Table      *Table
 	// Backends is indexed by Route.Backend; free slots are nil.
 	Backends []*Backend
+	// Certificates is sorted by Secret, by namespace and then name.
+	Certificates []*Certificate
 }
 
 // Backend returns the Backend of r, or nil when r has none.

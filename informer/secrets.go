@@ -1,0 +1,137 @@
+package informer
+
+import (
+	"context"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/informers"
+	clientcache "k8s.io/client-go/tools/cache"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// secretWatches reads the Secrets that served Ingresses refer to: one list and watch of
+// type=kubernetes.io/tls in each namespace that has such a reference, from the first to the last of
+// them. Owned by one goroutine; what is read comes back as events.
+//
+// One watch for each Secret would see nothing but what it must, and suit a Role with resourceNames.
+// But it does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a
+// connection, here and in the API server, and that many lists at a start take minutes at any polite
+// rate. One watch of the whole cluster would be cheap, and would need every Secret of it. A watch of
+// the namespace is between: the type keeps tokens and passwords in the API server, the right can be
+// given namespace by namespace, and its number is that of the namespaces. Whoever may write an
+// Ingress with the name of a Secret has it used anyway, and can do so for each of its namespace.
+type secretWatches struct {
+	// Immutable after newSecretWatches:
+	cluster *cluster
+	queue   *queue
+
+	watches map[string]*secretWatch
+	running sync.WaitGroup
+}
+
+func newSecretWatches(c *cluster, q *queue) *secretWatches {
+	return &secretWatches{cluster: c, queue: q, watches: make(map[string]*secretWatch)}
+}
+
+// follow starts the watches that are missing and stops those that nobody needs. A watch that is
+// stopped adds nothing to the queue after follow has returned.
+func (s *secretWatches) follow(wanted map[string]*secretNamespace) {
+	for namespace, w := range s.watches {
+		if wanted[namespace] == nil {
+			w.stop()
+			delete(s.watches, namespace)
+		}
+	}
+	for namespace := range wanted {
+		if s.watches[namespace] != nil {
+			continue
+		}
+		// Not Run's: follow(nil) ends it.
+		ctx, cancel := context.WithCancel(context.Background())
+		w := &secretWatch{namespace: namespace, cluster: s.cluster, queue: s.queue, cancel: cancel}
+		s.watches[namespace] = w
+		s.running.Go(func() { w.run(ctx) })
+	}
+}
+
+// close stops all watches and waits for them.
+func (s *secretWatches) close() {
+	s.follow(nil)
+	s.running.Wait()
+}
+
+// secretWatch reads the Secrets of one namespace.
+type secretWatch struct {
+	// Immutable:
+	namespace string
+	cluster   *cluster
+	queue     *queue
+	cancel    context.CancelFunc
+
+	mu sync.Mutex
+	// Guarded by mu:
+	stopped bool
+	synced  bool
+}
+
+func (w *secretWatch) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	w.mu.Unlock()
+	w.cancel()
+}
+
+func (w *secretWatch) push(events ...event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopped {
+		w.queue.push(events...)
+	}
+}
+
+// run watches until ctx ends, and waits for the informer to stop.
+func (w *secretWatch) run(ctx context.Context) {
+	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.client, 0,
+		informers.WithNamespace(w.namespace), informers.WithTransform(trim),
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+			o.FieldSelector = fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS)).String()
+		}))
+	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, kindSecret})
+	if err != nil {
+		panic("BUG: a new informer: " + err.Error())
+	}
+	f.StartWithContext(ctx)
+	defer f.Shutdown()
+	select {
+	case <-ctx.Done():
+		return
+	case <-registration.HasSyncedChecker().Done():
+	}
+	w.mu.Lock()
+	w.synced = true
+	w.mu.Unlock()
+	w.read("")
+	<-ctx.Done()
+}
+
+// read says that all Secrets have been pushed, or why they cannot be.
+func (w *secretWatch) read(reason string) {
+	w.push(event{objectKey{kindSecrets, routing.ObjectName{Name: w.namespace}}, reason})
+}
+
+// failed reports a right that is missing: nothing else would tell why there is no certificate. What
+// has been read once stays, as with every other failure.
+func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err error) {
+	w.cluster.watchFailed(ctx, r, err)
+	w.mu.Lock()
+	synced := w.synced
+	w.mu.Unlock()
+	if !synced && (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
+		w.read("the gateway may not list and watch the Secrets of namespace " + w.namespace + " (ClusterRole sluice-secrets)")
+	}
+}

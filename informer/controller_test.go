@@ -2,13 +2,20 @@ package informer
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -130,4 +137,49 @@ func TestHooks(t *testing.T) {
 	if attached != 4 || published != 2 {
 		t.Errorf("after an Endpoint change: %d Routes attached, %d publishes", attached, published)
 	}
+}
+
+// TestCertificatesExpireByThemselves: the Rejection comes when the time does, without any event.
+func TestCertificatesExpireByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, q, stop := startController(t)
+		defer stop()
+		events := fleet(1)
+		events[0].object.(*networkingv1.Ingress).Spec.TLS = []networkingv1.IngressTLS{{SecretName: "pair"}}
+		secret := shortLived(t, 90*time.Minute)
+		q.push(append(events, event{objectKey{kindSecret, routing.ObjectName{Namespace: "default", Name: "pair"}}, secret})...)
+		q.sync()
+		time.Sleep(89 * time.Minute)
+		synctest.Wait()
+		if list := c.Rejections(); len(list) > 0 {
+			t.Errorf("before it expires: %v", list)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if list := c.Rejections(); len(list) != 1 || !strings.Contains(list[0].Reason, "the certificate expired at ") {
+			t.Errorf("after it has expired: %v", list)
+		}
+		if n := c.store.Load().Generation; n != 1 {
+			t.Errorf("%d Snapshots published", n)
+		}
+	})
+}
+
+// shortLived is a Secret with a certificate that expires in a while.
+func shortLived(t *testing.T, left time.Duration) *corev1.Secret {
+	t.Helper()
+	pair, err := tls.X509KeyPair(testPEM(t, "a.crt"), testPEM(t, "a.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := *pair.Leaf
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(left)
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, pair.Leaf.PublicKey, pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+		corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		corev1.TLSPrivateKeyKey: testPEM(t, "a.key"),
+	}}
 }

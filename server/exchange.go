@@ -489,6 +489,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		w.logExchange(x, e)
 	}
 	if x.pipe != nil {
+		x.pipe.refine()
 		w.putPipe(x.pipe)
 	}
 	if w.janitor.resting {

@@ -14,8 +14,8 @@
 // Invariants:
 //
 //  1. The scratch buffer holds one read at a time: whatever outlives the call is copied.
-//  2. At most one side's bytes wait in memory, bounded by one read (64 KiB): a side is read only
-//     when the other has taken everything.
+//  2. At most one side's bytes wait, bounded by one read in memory (64 KiB) or one pipe in the kernel
+//     (1 MiB): a side is read only when the other has taken everything.
 //  3. An upConn serves one Exchange at a time, and returns to the pool only after a complete
 //     response with nothing behind it.
 //  4. A response that did not arrive whole is never given a proper end.

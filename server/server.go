@@ -50,8 +50,7 @@ type Server struct {
 	ended     chan struct{}
 
 	// Atomic:
-	limit    atomic.Int64 // connections over all loops
-	draining atomic.Bool
+	limit atomic.Int64 // connections over all loops
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -244,7 +243,6 @@ func (s *Server) Drain(ctx context.Context) error {
 const idleGrace = 2 * time.Second
 
 func (s *Server) drain(ctx context.Context) error {
-	s.draining.Store(true)
 	for _, w := range s.workers {
 		w.loop.Post(w.startDrain)
 	}

@@ -99,19 +99,20 @@ func (s *sock) write2(a, b []byte) {
 	}
 	if s.out.len() == 0 && s.writable {
 		n, errno := loop.Writev(s.src.FD(), a, b)
+		for errno == syscall.EINTR {
+			n, errno = loop.Writev(s.src.FD(), a, b)
+		}
 		if errno == 0 && n == len(a)+len(b) {
 			return
 		}
 		if errno != 0 {
 			n = 0
-			if errno != syscall.EAGAIN && errno != syscall.EINTR {
+			if errno != syscall.EAGAIN {
 				s.broken, s.readable = true, true
 				return
 			}
 		}
-		if errno != syscall.EINTR {
-			s.writable = false
-		}
+		s.writable = false
 		if n >= len(a) {
 			s.w.buffers.append(&s.out, b[n-len(a):])
 			return

@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// scratchSize is the largest single read. 64 KiB is what one splice-less 1 MiB body costs the fewest
-// cycles with here, and bounds what waits for a slow peer.
+// scratchSize is the largest single read, the size of the largest segment on loopback, and bounds what
+// waits for a slow peer.
 const scratchSize = 64 << 10
 
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other

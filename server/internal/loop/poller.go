@@ -11,7 +11,7 @@ import (
 // linger is how long a Loop that has just been busy waits on its own epoll descriptor, in
 // milliseconds, before it gives the poller back. Giving it back at once costs three more system calls
 // a wake-up (an empty poll of ours, one of netpoll's, and its blocking one), which nginx and HAProxy
-// do not make: about 0.5 us a request while the machine is half idle. An idle Loop waits in netpoll.
+// do not make. An idle Loop waits in netpoll.
 const linger = 50
 
 // A Loop lingers only while no other Loop can be on its poller. netpoll deals its pollers out in turn,

@@ -35,8 +35,7 @@ func Write(fd int, p []byte) (n int, errno syscall.Errno) {
 	return int(r), 0
 }
 
-// Writev sends a and then b in one call, without raising SIGPIPE. More says that further bytes
-// follow at once (MSG_MORE), so that the kernel may wait for a full segment.
+// Writev sends a and then b in one call, without raising SIGPIPE.
 func Writev(fd int, a, b []byte) (n int, errno syscall.Errno) {
 	var iov [2]syscall.Iovec
 	iov[0] = syscall.Iovec{Base: unsafe.SliceData(a), Len: uint64(len(a))}

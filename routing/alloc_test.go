@@ -141,9 +141,9 @@ func TestSizes(t *testing.T) {
 		"Route":     64, // one a Route: a cache line
 		"node":      16, // about 1.3 a Route of a Host with a trie, and an edge byte each: four to a line
 		"shortSlot": 8,  // 1.3 to 2.7 a key of a Host with a shortcut
-		"Host":      72, // one a Host; rounded up to 80 by the allocator
-		"slot":      16, // 1.3 to 2.7 a Host: four to a line
-		"trie":      64, // one a Host of more than four Routes
+		"Host":      64, // one a Host: a cache line
+		"slot":      32, // 1.3 to 2.7 a Host: two to a line
+		"trie":      64, // one a Host of more than maxRecords Routes
 		"Endpoint":  64,
 		"Backend":   120,
 	} {

@@ -38,7 +38,8 @@ type Exchange struct {
 
 	snapshot *routing.Snapshot
 	route    *routing.Route
-	policy   *attached
+	policy   *policy
+	series   *stats.Series // nil: the request has no Route
 	backend  *upstream.Backend
 	endpoint *upstream.Endpoint
 	avoid    *upstream.Endpoint // the one that the attempt before failed on
@@ -151,8 +152,9 @@ func (x *Exchange) match(req *h1.Request, head []byte) *failure {
 	if x.route == nil {
 		return failNoRoute
 	}
-	x.policy, _ = x.route.Attachment.(*attached)
-	if x.policy == nil {
+	if hung, _ := x.route.Attachment.(*attached); hung != nil {
+		x.policy, x.series = hung.policy, hung.series
+	} else {
 		x.policy = w.set.plain
 	}
 	b := s.Backend(x.route)
@@ -480,11 +482,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 			e.Header = x.headTime - x.chosen
 		}
 	}
-	var series *stats.Series
-	if x.policy != nil {
-		series = x.policy.series
-	}
-	w.shard.Record(series, e)
+	w.shard.Record(x.series, e)
 	if w.server.logs != nil {
 		w.logExchange(x, e)
 	}

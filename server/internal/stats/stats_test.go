@@ -467,16 +467,15 @@ func TestBuckets(t *testing.T) {
 		values = append(values, 1<<shift-1, 1<<shift, 1<<shift+1)
 	}
 	for _, v := range values {
-		var times timeDelta
-		var sizes sizeDelta
-		times.observe(v)
-		sizes.observe(v)
+		var d delta
+		d.time(timeHeader, v)
+		d.size(sizeResponse, v)
 		u := uint64(max(v, 0))
-		if times.buckets[linear(u, timeBounds[:])] != 1 || times.sum != u {
-			t.Errorf("time %d went to %v, want bucket %d", v, times.buckets, linear(u, timeBounds[:]))
+		if d.times[linear(u, timeBounds[:])] != [...]uint32{timeHeader: 1} || d.sums[timeHeader] != u {
+			t.Errorf("time %d went to %v, want bucket %d", v, d.times, linear(u, timeBounds[:]))
 		}
-		if sizes.buckets[linear(u, sizeBounds[:])] != 1 || sizes.sum != u {
-			t.Errorf("size %d went to %v, want bucket %d", v, sizes.buckets, linear(u, sizeBounds[:]))
+		if d.sizes[linear(u, sizeBounds[:])] != [...]uint32{sizeResponse - sizeRequest: 1} || d.sums[sizeResponse] != u {
+			t.Errorf("size %d went to %v, want bucket %d", v, d.sizes, linear(u, sizeBounds[:]))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -211,7 +212,7 @@ func (x *Exchange) responseHead(data []byte) bool {
 			return false
 		}
 		if !x.oldClient {
-			w.out = appendInterimHead(w.out[:0], &w.resp, data)
+			w.out = appendInterimHead(w.out[:0], &w.resp.Response, data)
 			x.sentBytes += int64(len(w.out))
 			c.write(w.out)
 		}
@@ -241,22 +242,22 @@ const maxInterim = 8
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) finalHead(data []byte) {
 	c, w := x.c, x.w
-	resp := &w.resp
+	resp := &w.resp.Response
 	x.headTime = w.loop.Now()
 	x.status = resp.Code
 	switch resp.BodyKind(x.method) {
-	case h1.BodyNone:
+	case message.BodyNone:
 		x.respFrame, x.respDone = frameNone, true
-	case h1.BodyLength:
+	case message.BodyLength:
 		x.respFrame, x.respLeft = frameLength, resp.ContentLength
 		x.respDone = x.respLeft == 0
-	case h1.BodyChunked:
+	case message.BodyChunked:
 		x.respFrame = frameChunked
 		x.respChunks.Reset()
 		if x.oldClient {
 			x.respFrame = frameUnchunk
 		}
-	case h1.BodyUntilClose:
+	case message.BodyUntilClose:
 		x.upClose = true
 		x.respFrame = frameRechunk
 		if x.oldClient {
@@ -265,7 +266,7 @@ func (x *Exchange) finalHead(data []byte) {
 	}
 	if !resp.KeepAlive {
 		x.upClose = true
-	} else if hint := fieldValue(&resp.Head, data, h1.FieldKeepAlive); hint != nil {
+	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {
 		if seconds := keepAliveTimeout(hint); seconds > 0 {
 			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}

@@ -255,11 +255,11 @@ func (c *downConn) begin(data []byte) bool {
 		kept := c.in
 		c.in = buffer{}
 		w.buffers.append(&c.in, next)
-		x.start(&w.req, head, early, fail)
+		x.start(&w.req.Request, head, early, fail)
 		w.buffers.release(&kept)
 	} else {
 		w.buffers.append(&c.in, next)
-		x.start(&w.req, head, early, fail)
+		x.start(&w.req.Request, head, early, fail)
 	}
 	return true
 }

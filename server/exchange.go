@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -45,7 +46,7 @@ type Exchange struct {
 	avoid    *upstream.Endpoint // the one that the attempt before failed on
 
 	// The request.
-	method      h1.Method
+	method      message.Method
 	oldClient   bool // HTTP/1.0
 	keepAlive   bool
 	upgrade     bool
@@ -87,7 +88,7 @@ type Exchange struct {
 	logged logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
-	req   *h1.Request
+	req   *message.Request
 	head  []byte
 	early []byte
 
@@ -99,7 +100,7 @@ type Exchange struct {
 // start returns.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) start(req *h1.Request, head, early []byte, fail *failure) {
+func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
 	if w.server.logs != nil {
 		x.logged.take(req, head)
@@ -118,10 +119,10 @@ func (x *Exchange) start(req *h1.Request, head, early []byte, fail *failure) {
 // match finds Route and Backend.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) match(req *h1.Request, head []byte) *failure {
+func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	w := x.w
 	switch {
-	case req.Method == h1.MethodConnect:
+	case req.Method == message.MethodConnect:
 		return failConnectMethod
 	case req.ExpectOther:
 		return failExpect
@@ -138,7 +139,7 @@ func (x *Exchange) match(req *h1.Request, head []byte) *failure {
 		}
 	}
 	switch {
-	case req.Form == h1.AsteriskForm:
+	case req.Form == message.AsteriskForm:
 		return failNoRoute
 	case req.EmptyPath:
 		path = slash
@@ -178,7 +179,7 @@ var slash = []byte("/")
 // forward writes the head that goes upstream, and makes the first attempt.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) forward(req *h1.Request, head, early []byte) {
+func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
 	x.request = appendRequestHead(x.request, x, req, head)
 	x.request = append(x.request, early...)
@@ -408,7 +409,7 @@ func (x *Exchange) fail(f *failure) {
 	c, w := x.c, x.w
 	keep := x.keepAlive && x.requestDone && !c.closeAfter && !w.draining
 	x.status = uint16(f.status)
-	x.sentBytes += int64(w.respondError(c, f.status, f.text, keep, x.method == h1.MethodHead))
+	x.sentBytes += int64(w.respondError(c, f.status, f.text, keep, x.method == message.MethodHead))
 	if !keep {
 		c.closeAfter = true
 	}

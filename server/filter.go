@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // Verdict is what a Filter's request phase decided.
@@ -73,7 +74,7 @@ type edits struct {
 
 // ownHead is a request head that outlives the read it came with, for a parked Exchange.
 type ownHead struct {
-	req   h1.Request
+	req   message.Request
 	head  []byte
 	early []byte
 }
@@ -118,7 +119,7 @@ func (x *Exchange) runDone() {
 // keepHead copies the request out of the scratch buffer.
 func (x *Exchange) keepHead() {
 	o := &ownHead{head: bytes.Clone(x.head), early: bytes.Clone(x.early), req: *x.req}
-	o.req.Fields = append([]h1.Field(nil), x.req.Fields...)
+	o.req.Fields = append([]message.Field(nil), x.req.Fields...)
 	x.req, x.head, x.early = &o.req, o.head, o.early
 }
 
@@ -181,7 +182,7 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 		c.closeAfter = true
 		c.unread = !x.requestDone
 	}
-	w.out = h1.AppendStatusLine(w.out[:0], status)
+	w.out = message.AppendStatusLine(w.out[:0], status)
 	w.out = append(w.out, w.date()...)
 	w.out = append(w.out, fields...)
 	if status >= 200 && status != 204 && status != 304 {
@@ -196,7 +197,7 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 		w.out = append(w.out, "Connection: keep-alive\r\n"...)
 	}
 	w.out = append(w.out, '\r', '\n')
-	if x.method != h1.MethodHead {
+	if x.method != message.MethodHead {
 		w.out = append(w.out, body...)
 	}
 	x.status = uint16(status)
@@ -215,7 +216,7 @@ func (x *Exchange) Remote() netip.AddrPort { return x.c.remote }
 
 // Head returns the request's index and the bytes it points into, in the request phase only. They are
 // valid until Request returns; copy to keep.
-func (x *Exchange) Head() (*h1.Request, []byte) { return x.req, x.head }
+func (x *Exchange) Head() (*message.Request, []byte) { return x.req, x.head }
 
 // AddRequestField adds a field line to what goes upstream. name and value must be valid; both are
 // copied.

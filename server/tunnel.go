@@ -20,7 +20,7 @@ func (x *Exchange) switchProtocols(data []byte) {
 	c.timer.Stop()
 	c.progress()
 	w.shard.Tunnels++
-	w.out = appendSwitchHead(w.out[:0], &w.resp, data)
+	w.out = appendSwitchHead(w.out[:0], &w.resp.Response, data)
 	rest := data[w.resp.HeadLen:]
 	x.sentBytes += int64(len(w.out) + len(rest))
 	c.write2(w.out, rest)

@@ -148,7 +148,7 @@ func (w *worker) logExchange(x *Exchange, e *stats.Event) {
 	b = append(b, `{"time":"`...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
 	b = append(b, `","remote":"`...)
-	b = x.c.remote.AppendTo(b)
+	b = x.c.peer().remote.AppendTo(b)
 	b = appendJSON(append(b, `","method":`...), x.logged.method)
 	b = appendJSON(append(b, `,"host":`...), x.logged.host)
 	b = appendJSON(append(b, `,"target":`...), x.logged.target)

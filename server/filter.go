@@ -176,34 +176,9 @@ func guarded(block func() func(*Exchange) Verdict) (next func(*Exchange) Verdict
 // Respond answers the client instead of the Backend. fields are complete field lines, each with CR
 // LF, without framing fields; body is sent with its length. Both are copied.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
-	c, w := x.c, x.w
-	keep := x.keepAlive && x.requestDone && !c.closeAfter && !w.draining
-	if !keep {
-		c.closeAfter = true
-		c.unread = !x.requestDone
-	}
-	w.out = message.AppendStatusLine(w.out[:0], status)
-	w.out = append(w.out, w.date()...)
-	w.out = append(w.out, fields...)
-	if status >= 200 && status != 204 && status != 304 {
-		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
-	} else {
-		body = nil
-	}
-	switch {
-	case !keep:
-		w.out = append(w.out, "Connection: close\r\n"...)
-	case x.oldClient:
-		w.out = append(w.out, "Connection: keep-alive\r\n"...)
-	}
-	w.out = append(w.out, '\r', '\n')
-	if x.method != message.MethodHead {
-		w.out = append(w.out, body...)
-	}
 	x.status = uint16(status)
 	x.headDone = true
-	x.sentBytes += int64(len(w.out))
-	c.write(w.out)
+	x.sentBytes += int64(x.c.answer(x, status, fields, body))
 	x.end(reasonFiltered, outcomeNone)
 	return Respond
 }
@@ -212,7 +187,7 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 func (x *Exchange) Route() *routing.Route { return x.route }
 
 // Remote returns the client's address as the connection has it.
-func (x *Exchange) Remote() netip.AddrPort { return x.c.remote }
+func (x *Exchange) Remote() netip.AddrPort { return x.c.peer().remote }
 
 // Head returns the request's index and the bytes it points into, in the request phase only. They are
 // valid until Request returns; copy to keep.

@@ -24,7 +24,7 @@ const (
 //
 // hot: runs per request; no alloc, no lock.
 func (forwarded) Request(x *Exchange) Verdict {
-	c, req, head := x.c, x.req, x.head
+	c, req, head := x.c.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
 	for i := range req.Fields {

@@ -39,7 +39,7 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 		dst = append(dst, '\r', '\n')
 	}
 	dst = appendFields(dst, &req.Head, head, host != nil)
-	if req.Chunked {
+	if x.up.form != formBare {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
@@ -92,7 +92,7 @@ func fieldValue(h *message.Head, head []byte, id message.FieldID) []byte {
 // appendResponseHead appends the head that goes to the client.
 //
 // hot: runs per request; no alloc, no lock.
-func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []byte) []byte {
+func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []byte, closing bool) []byte {
 	if resp.Minor == 1 {
 		dst = append(dst, head[:resp.Reason.End]...)
 		dst = append(dst, '\r', '\n')
@@ -112,12 +112,11 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = append(dst, x.w.date()...)
 	}
 	dst = append(dst, x.edits.respAdd...)
-	switch x.respFrame {
-	case frameChunked, frameRechunk:
+	if x.down.form != formBare {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
-	case x.c.closeAfter:
+	case closing:
 		dst = append(dst, "Connection: close\r\n"...)
 	case x.oldClient:
 		dst = append(dst, "Connection: keep-alive\r\n"...)

@@ -79,7 +79,7 @@ func (h *Host) match(path []byte) *Route {
 	var i int
 	switch {
 	case h.trie == nil:
-		i = scanRecords(h.text[h.keyEnd:], len(h.routes), path)
+		i = scanRecords(h.text[h.keyEnd:], h.routes, path)
 	case h.trie.shortcut != nil && len(path) <= maxShortcutPath:
 		i = h.trie.shortcut.match(h.routes, path)
 	default:
@@ -124,14 +124,19 @@ func appendRecords(text []byte, keys []keyed) []byte {
 	return text
 }
 
-// scanRecords returns the position of the best Route for path among count records, or -1. Keys that
-// are prefixes of one path sort by length, so the last that covers it is the longest.
+// scanRecords returns the position of the best Route for path among the records of routes, or -1. Keys
+// that are prefixes of one path sort by length, so the last that covers it is the longest.
+//
+// A byte of every Route is read on the way, which nothing waits for: where Host and Routes are in no
+// cache, the Route that is found in the end has come from memory at the same time as the records.
 //
 // hot: runs per request; no alloc, no lock.
-func scanRecords(records string, count int, path []byte) int {
+func scanRecords(records string, routes []Route, path []byte) int {
 	best := -1
-	end := count * recordHead
-	for i := range count {
+	end := len(routes) * recordHead
+	var types PathType
+	for i := range routes {
+		types |= routes[i].Type
 		head := records[i*recordHead : i*recordHead+recordHead]
 		n := int(head[1]) | int(head[2])<<8
 		at := end
@@ -150,6 +155,9 @@ func scanRecords(records string, count int, path []byte) int {
 			return i
 		}
 		best = i
+	}
+	if types > Exact|Prefix|ImplementationSpecific {
+		panic("BUG: Route of unknown type") // and without a use the reads would be left out
 	}
 	return best
 }

@@ -133,10 +133,12 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if x.route == nil {
 		return failNoRoute
 	}
-	if hung, _ := x.route.Attachment.(*attached); hung != nil {
+	x.policy = w.set.plain
+	switch hung := x.route.Attachment.(type) {
+	case *stats.Series:
+		x.series = hung
+	case *attached:
 		x.policy, x.series = hung.policy, hung.series
-	} else {
-		x.policy = w.set.plain
 	}
 	b := s.Backend(x.route)
 	if b == nil {

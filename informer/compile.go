@@ -33,6 +33,8 @@ type entry struct {
 	services map[routing.ObjectName]struct{}
 	// tls are the object's tls sections that name a Secret.
 	tls []tlsSection
+	// credentials are the Secrets that its annotations name, whether they exist or not.
+	credentials map[routing.ObjectName]struct{}
 }
 
 type hostRoutes struct {

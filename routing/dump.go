@@ -64,11 +64,20 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 			out.WriteByte('\n')
 		}
 	}
+	names := make(map[*Certificate][]string)
+	for name, list := range s.ServerNames.All() {
+		for _, c := range list {
+			names[c] = append(names[c], name)
+		}
+	}
 	for _, c := range s.Certificates {
 		fmt.Fprintf(out, "certificate %s\n", c)
-		for _, host := range c.Hosts {
-			fmt.Fprintf(out, "  host %s\n", displayHost(host))
+		for _, name := range names[c] {
+			fmt.Fprintf(out, "  host %s\n", displayHost(name))
 		}
+	}
+	if c := s.DefaultCertificate; c != nil {
+		fmt.Fprintf(out, "default certificate %s\n", c)
 	}
 }
 

@@ -24,6 +24,8 @@ type credential struct {
 	// reason.
 	read   bool
 	reason string
+	// material is nil until it is asked for.
+	material *material
 }
 
 // configured is the user of the default certificate's Secret. No Ingress has this name.
@@ -81,6 +83,7 @@ func (b *builder) credentialChanged(name routing.ObjectName) {
 	if c == nil {
 		return
 	}
+	c.material = nil
 	for user := range c.users {
 		if user == configured {
 			b.certificates.fallback.parsed = false

@@ -31,6 +31,9 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 			pems[name+half] = testPEM(t, name+half)
 		}
 	}
+	for _, name := range []string{"ca.crt", "ca-2.crt"} {
+		pems[name] = testPEM(t, name)
+	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			u := universe{rand.New(rand.NewPCG(seed, 1)), pems}
@@ -261,6 +264,9 @@ func (u universe) secret(name routing.ObjectName) *corev1.Secret {
 	s.Namespace, s.Name = name.Namespace, name.Name
 	pair := one(u, "a", "renewed", "wildcard", "wildcard-ec", "expired")
 	s.Data = map[string][]byte{corev1.TLSCertKey: u.pems[pair+".crt"], corev1.TLSPrivateKeyKey: u.pems[pair+".key"]}
+	if u.IntN(2) == 0 {
+		s.Data["ca.crt"] = one(u, u.pems["ca.crt"], u.pems["ca-2.crt"], []byte("x"))
+	}
 	switch u.IntN(8) {
 	case 0:
 		delete(s.Data, one(u, corev1.TLSCertKey, corev1.TLSPrivateKeyKey))
@@ -277,8 +283,8 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
-		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown")] =
-			one(u, "ewma", "10", "true", "least_conn")
+		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[legacyClass] = one(u, "sluice", "nginx", "edge", "other")

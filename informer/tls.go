@@ -93,6 +93,11 @@ func parsePair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	if secret.Type != corev1.SecretTypeTLS {
 		return nil, "the Secret is of type " + shorten(stringOf(secret.Type)) + ", want " + string(corev1.SecretTypeTLS)
 	}
+	return parseKeyPair(secret)
+}
+
+// parseKeyPair reads the pair of a Secret of any type.
+func parseKeyPair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	chain, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
 	for name, data := range map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key} {
 		if len(data) == 0 {

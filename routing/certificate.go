@@ -34,7 +34,9 @@ func NewCertificate(secret ObjectName, pair *tls.Certificate) *Certificate {
 }
 
 // Algorithm is that of the public key: x509.ECDSA, x509.Ed25519 or x509.RSA.
-func (c *Certificate) Algorithm() x509.PublicKeyAlgorithm { return c.Certificate.Leaf.PublicKeyAlgorithm }
+func (c *Certificate) Algorithm() x509.PublicKeyAlgorithm {
+	return c.Certificate.Leaf.PublicKeyAlgorithm
+}
 
 // CompareAlgorithm sorts by what a signature costs: ECDSA, Ed25519, RSA.
 func (c *Certificate) CompareAlgorithm(o *Certificate) int {

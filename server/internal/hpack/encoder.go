@@ -122,14 +122,18 @@ func (e *Encoder) AppendField(dst, name, value []byte, how Indexing) []byte {
 	return e.appendOther(dst, name, value, how)
 }
 
-// maxFolded is the longest name that AppendFolded looks up.
+// maxFolded is the longest name that AppendFolded looks up: what it folds lies on the stack.
 const maxFolded = 64
 
-// AppendFolded appends a field whose name is in any case; it goes out in lower case.
+// AppendFolded appends a field whose name is in any case; it goes out in lower case. Beyond 64 bytes a
+// name is not looked up, and so not indexed.
 //
 // hot: runs per request; no lock, and no alloc but for the table to grow.
 func (e *Encoder) AppendFolded(dst, name, value []byte, how Indexing) []byte {
 	if len(name) > maxFolded {
+		if how == IndexYes {
+			how = IndexNo
+		}
 		dst = append(dst, literalByte(how))
 		dst = appendInteger(dst, 0, 0x7f, uint64(len(name)))
 		dst = appendLower(dst, name)

@@ -122,8 +122,8 @@ func TestFolded(t *testing.T) {
 			}
 			for range 2 {
 				b := e.AppendFolded(nil, []byte(name), []byte("V"), how)
-				if got, err := decode(&d, b); err != hpack.ErrNone || got != want {
-					t.Errorf("%q, %v", got, err)
+				if got, err := decode(&d, b); err != hpack.ErrNone || got != want || d.TableSize() != e.TableSize() {
+					t.Errorf("%q, %v, tables of %d and %d", got, err, e.TableSize(), d.TableSize())
 				}
 			}
 		}

@@ -24,7 +24,7 @@
 // their size, no judgement about names and values (that is RFC 9113 section 8, and the caller's), no
 // import outside the standard library.
 //
-// Memory of a connection: a Decoder and an Encoder are 280 bytes together. A table of the default
+// Memory of a connection: a Decoder and an Encoder are 224 bytes together. A table of the default
 // size grows to at most 4096 bytes of fields and 1536 of entries; the Encoder adds at most 2048 for
 // searching.
 //

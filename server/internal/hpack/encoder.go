@@ -140,7 +140,7 @@ func (e *Encoder) AppendFolded(dst, name, value []byte, how Indexing) []byte {
 		return appendString(dst, value, e.Huffman)
 	}
 	var buf [maxFolded]byte
-	return e.AppendField(dst, appendLower(buf[:0], name), value, how)
+	return e.AppendField(dst, lowerInto(&buf, name), value, how)
 }
 
 // AppendKnown appends a field of a static name, from NameAuthority to NameWWWAuthenticate.

@@ -20,6 +20,12 @@ var (
 	AppendLower   = appendLower
 )
 
+// LowerInto is lowerInto with a buffer of its own.
+func LowerInto(s []byte) []byte {
+	var buf [maxFolded]byte
+	return lowerInto(&buf, s)
+}
+
 // AppendHuffman appends s in Huffman code.
 func AppendHuffman(dst, s []byte) []byte { return appendHuffman(dst, s, huffmanLen(s)) }
 

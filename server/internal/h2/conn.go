@@ -108,11 +108,10 @@ func (h *Shared) newConn(now int64) *Conn {
 // it must forget them. Not from within a call of the handler's.
 func (c *Conn) Close() {
 	h := c.shared
-	for _, s := range c.streams.slots {
-		if s != nil {
-			h.freeStream(s)
-		}
-	}
+	c.streams.all(func(s *Stream) bool {
+		h.freeStream(s)
+		return true
+	})
 	h.freeBuffer(c.out)
 	h.freeBuffer(c.in)
 	h.freeBuffer(c.block.buf)

@@ -103,10 +103,11 @@ const (
 	FaultLength         // content-length is no number, or occurs twice
 	FaultLengthMismatch // content-length and DATA differ: 8.1.1
 	FaultStatus
-	FaultInterimEnd // a 1xx response that ends its stream: 8.1
-	FaultTrailers   // trailers that do not end the stream, or with pseudo-fields: 8.1
-	FaultTooLarge   // a response's head, or trailers, beyond the limits
-	FaultProtocol   // an extended CONNECT that is not allowed, or for an unknown protocol name: RFC 8441
+	FaultHeadMissing // DATA in front of the response's head: 8.1
+	FaultInterimEnd  // a 1xx response that ends its stream: 8.1
+	FaultTrailers    // trailers that do not end the stream, or with pseudo-fields: 8.1
+	FaultTooLarge    // a response's head, or trailers, beyond the limits
+	FaultProtocol    // an extended CONNECT that is not allowed, or for an unknown protocol name: RFC 8441
 
 	// Stream errors of framing.
 	FaultSelfDependency // 5.3.1 of RFC 7540; RFC 9113 section 5.3.2 lets it pass or be an error
@@ -144,6 +145,7 @@ var faultTable = [faultCount]struct {
 	FaultLengthMismatch: {0, ProtocolError, "body differs from content-length"},
 	FaultStatus:         {0, ProtocolError, "malformed status code"},
 	FaultInterimEnd:     {0, ProtocolError, "interim response ends the stream"},
+	FaultHeadMissing:    {0, ProtocolError, "body without a head"},
 	FaultTrailers:       {0, ProtocolError, "malformed trailers"},
 	FaultTooLarge:       {0, Cancel, "response header or trailers too large"},
 	FaultProtocol:       {0, ProtocolError, "malformed extended CONNECT"},

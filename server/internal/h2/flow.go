@@ -40,7 +40,7 @@ func (c *Conn) beginData(h frameHeader) {
 		c.streamFault(s, FaultStreamClosed)
 		s = nil
 	case !s.recvHead: // DATA in front of the response's head
-		c.streamFault(s, FaultPseudoMissing)
+		c.streamFault(s, FaultHeadMissing)
 		s = nil
 	case int64(h.length) > int64(s.recvOpen):
 		c.streamFault(s, FaultFlow)
@@ -309,7 +309,9 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 		s.sendOpen -= int32(piece)
 		c.sendOpen -= int32(piece)
 		c.budget.earn(piece)
-		c.budget.work++ // the update that answers it
+		if piece >= tinyPiece {
+			c.budget.work++ // the update that answers it
+		}
 	}
 	c.out = b
 	if end && n == len(p) {

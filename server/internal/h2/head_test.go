@@ -134,7 +134,7 @@ func TestResponses(t *testing.T) {
 			p.headers(1, true, "x=1")
 		}, "1 response 200 content-length=3; 1 fault body differs from content-length", "1 RST PROTOCOL_ERROR"},
 		{"8.1.1: no body at all", func(p *peer) { open(p); p.headers(1, true, ":status=200", "content-length=3") }, "1 fault body differs from content-length", "1 RST PROTOCOL_ERROR"},
-		{"8.1: DATA first", func(p *peer) { open(p); p.f.WriteData(1, true, []byte("ok")) }, "1 fault pseudo-field missing", "1 RST PROTOCOL_ERROR"},
+		{"8.1: DATA first", func(p *peer) { open(p); p.f.WriteData(1, true, []byte("ok")) }, "1 fault body without a head", "1 RST PROTOCOL_ERROR"},
 		{"8.1: interim that ends", func(p *peer) { open(p); p.headers(1, true, ":status=100") }, "1 fault interim response ends the stream", "1 RST PROTOCOL_ERROR"},
 		{"8.6: 101", func(p *peer) { open(p); p.headers(1, false, ":status=101") }, "1 fault malformed status code", "1 RST PROTOCOL_ERROR"},
 		{"8.3.2: no :status", func(p *peer) { open(p); p.headers(1, true, "x=1") }, "1 fault pseudo-field missing", "1 RST PROTOCOL_ERROR"},

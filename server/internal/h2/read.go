@@ -409,14 +409,14 @@ func (c *Conn) goAway(h frameHeader, p []byte) {
 func (c *Conn) dropAbove(last uint32) {
 	for again := true; again; {
 		again = false
-		for _, s := range c.streams.slots {
-			if s != nil && s.id > last {
-				c.closeStream(s, endedByPeer) // moves slots: begin anew
-				c.h.Reset(s, RefusedStream)
+		c.streams.all(func(s *Stream) bool {
+			if s.id > last {
 				again = true
-				break
+				c.closeStream(s, endedByPeer)
+				c.h.Reset(s, RefusedStream) // which may end others: begin anew
 			}
-		}
+			return !again
+		})
 	}
 }
 

@@ -117,21 +117,21 @@ func (c *Conn) setting(id uint16, v uint32) bool {
 func (c *Conn) initialWindow(v int32) bool {
 	delta := int64(v) - int64(c.peerWindow)
 	c.peerWindow = v
-	for _, s := range c.streams.slots {
-		if s == nil {
-			continue
-		}
+	ok := true
+	c.streams.all(func(s *Stream) bool {
 		open := int64(s.sendOpen) + delta
 		if open > maxWindow {
-			return c.fail(errSettingsOverflow)
+			ok = c.fail(errSettingsOverflow)
+			return ok
 		}
 		s.sendOpen = int32(open)
 		if s.starved && open > 0 {
 			s.starved = false
 			c.queue.push(s)
 		}
-	}
-	return true
+		return true
+	})
+	return ok
 }
 
 // MaxStreams returns how many streams the peer lets us open at a time. Before its SETTINGS came that is a

@@ -34,6 +34,8 @@ type Stream struct {
 	waiting    bool
 	starved    bool // waits for its own window, outside the queue
 	next, prev *Stream
+
+	chain *Stream // in its slot of the table
 }
 
 // ID returns the stream's number.
@@ -52,11 +54,12 @@ func (s *Stream) SendEnded() bool { return s.sendEnded || s.closed }
 // else can help, so that it is the stream's timeout that counts.
 func (s *Stream) Stalled() bool { return !s.closed && !s.sendEnded && s.sendOpen <= 0 }
 
-// streamTable holds the streams that are not closed, in open addressing. Ids count up by two, so
-// that id/2 modulo the size spreads them perfectly unless some live much longer than others; those
-// cost a step of probing. The zero value is empty. It beat a Go map by a factor of three.
+// streamTable holds the streams that are not closed. Ids count up by two, so that id/2 modulo the size
+// gives each of the last few a slot of its own; only streams that live much longer than others share
+// one, in a chain. The zero value is empty. Open addressing with moving up took 290 ns for what takes
+// 10 here and 70 in a Go map: consecutive ids are one long run, which every removal must look through.
 type streamTable struct {
-	slots []*Stream // a power of two, at most half full
+	slots []*Stream // a power of two, at least n; heads of chains
 	n     int
 }
 
@@ -66,22 +69,22 @@ func (t *streamTable) get(id uint32) *Stream {
 	if t.n == 0 {
 		return nil
 	}
-	mask := uint32(len(t.slots) - 1)
-	for i := id >> 1 & mask; ; i = (i + 1) & mask {
-		s := t.slots[i]
-		if s == nil || s.id == id {
-			return s
-		}
+	s := t.slots[id>>1&uint32(len(t.slots)-1)]
+	for s != nil && s.id != id {
+		s = s.chain
 	}
+	return s
 }
 
 func (t *streamTable) add(s *Stream) {
-	if 2*(t.n+1) > len(t.slots) {
+	if t.n == len(t.slots) {
 		old := t.slots
 		t.slots = make([]*Stream, max(initialSlots, 2*len(old)))
 		for _, o := range old {
-			if o != nil {
+			for o != nil {
+				next := o.chain
 				t.place(o)
+				o = next
 			}
 		}
 	}
@@ -90,33 +93,29 @@ func (t *streamTable) add(s *Stream) {
 }
 
 func (t *streamTable) place(s *Stream) {
-	mask := uint32(len(t.slots) - 1)
-	i := s.id >> 1 & mask
-	for t.slots[i] != nil {
-		i = (i + 1) & mask
-	}
-	t.slots[i] = s
+	slot := &t.slots[s.id>>1&uint32(len(t.slots)-1)]
+	s.chain = *slot
+	*slot = s
 }
 
-// remove takes s out and moves those behind it up, so that no probe ends early.
 func (t *streamTable) remove(s *Stream) {
-	mask := uint32(len(t.slots) - 1)
-	i := s.id >> 1 & mask
-	for t.slots[i] != s {
-		i = (i + 1) & mask
+	p := &t.slots[s.id>>1&uint32(len(t.slots)-1)]
+	for *p != s {
+		p = &(*p).chain
 	}
+	*p, s.chain = s.chain, nil
 	t.n--
-	for j := i; ; {
-		j = (j + 1) & mask
-		o := t.slots[j]
-		if o == nil {
-			t.slots[i] = nil
-			return
-		}
-		// o may move to i unless its home lies cyclically between i, exclusive, and j.
-		if home := o.id >> 1 & mask; (j-home)&mask >= (j-i)&mask {
-			t.slots[i] = o
-			i = j
+}
+
+// all calls f for every stream until it returns false, which it must when it has removed one.
+func (t *streamTable) all(f func(s *Stream) bool) {
+	for _, s := range t.slots {
+		for s != nil {
+			next := s.chain
+			if !f(s) {
+				return
+			}
+			s = next
 		}
 	}
 }

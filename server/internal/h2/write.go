@@ -218,7 +218,7 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 		}
 		line = bytes.TrimRight(line, "\r")
 		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || unsent.Has(message.LookupField(line[:colon])) {
+		if colon <= 0 || unsent.Has(message.LookupField(line[:colon])) || s.extended && handshake(line[:colon]) {
 			continue
 		}
 		e.field(line[:colon], bytes.Trim(line[colon+1:], " \t"))

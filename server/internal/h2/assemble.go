@@ -1,0 +1,592 @@
+package h2
+
+import (
+	"math/bits"
+
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// Writing a decoded header block out as a head.
+//
+// A block is a list of fields, pseudo-fields first. They are kept aside until the first regular field
+// or the end of the block comes, because a start line has an order and they have none; then the start
+// line is written, and after it Host, which :authority is. Regular fields follow as they come, except
+// Host, which must agree and is dropped, and the crumbs of Cookie, which section 8.2.3 wants joined
+// into one line; that one comes last.
+//
+//	:method GET, :path /a?b, :authority x, cookie a=1, accept */*, cookie b=2
+//
+//	GET /a?b HTTP/1.1    host: x    accept: */*    cookie: a=1; b=2
+//
+// The first fault wins, and what follows it is decoded and dropped: the dynamic table must not miss it.
+
+// kind is what a block is read as.
+type kind uint8
+
+const (
+	kindNothing kind = iota
+	kindRequest
+	kindResponse
+	kindTrailers
+)
+
+// Pseudo-fields, in the order in which pseudoNames has them.
+const (
+	pseudoMethod = iota
+	pseudoScheme
+	pseudoAuthority
+	pseudoPath
+	pseudoProtocol
+	pseudoStatus
+	pseudoCount
+)
+
+var pseudoNames = [pseudoCount]string{":method", ":scheme", ":authority", ":path", ":protocol", ":status"}
+
+// assembler turns header blocks into heads. One serves all connections of a loop, because what it
+// makes is used up before the next one comes.
+type assembler struct {
+	// Immutable after limits:
+
+	maxHead, maxFields, maxTarget int
+	extended                      bool
+
+	// Results, valid until the next block:
+
+	req     message.Request
+	resp    message.Response
+	trailer message.Head
+	arena   []byte // what they index
+	fault   Fault
+
+	// Of the block being read:
+
+	kind     kind
+	head     *message.Head // the one of the three that is being filled
+	started  bool          // the start line is written
+	size     int
+	have     uint8 // pseudo-fields, a bit each
+	pseudo   [pseudoCount]message.Span
+	scratch  []byte // the values of pseudo-fields
+	cookie   []byte // joined
+	cookies  int
+	code     uint16
+	accepted bool // the response accepts an extended CONNECT
+	stream   *Stream
+}
+
+// What a loop keeps of its scratch memory.
+const keptArena = 64 << 10
+
+func (a *assembler) limits(c *Config) {
+	a.maxHead, a.maxFields, a.maxTarget, a.extended = c.MaxHead, c.MaxFields, c.MaxTarget, c.ExtendedConnect
+}
+
+func (a *assembler) begin(k kind, head *message.Head) {
+	a.kind, a.head, a.fault = k, head, FaultNone
+	a.started = false
+	a.size, a.have, a.cookies = 0, 0, 0
+	a.accepted = false
+	if cap(a.arena) > keptArena {
+		a.arena = nil
+	}
+	a.arena, a.scratch, a.cookie = a.arena[:0], a.scratch[:0], a.cookie[:0]
+}
+
+// request reads p as a request and reports whether the connection lives.
+//
+// hot: runs per request; no alloc, no lock.
+func (a *assembler) request(c *Conn, p []byte, end bool) bool {
+	a.req.Reset()
+	a.begin(kindRequest, &a.req.Head)
+	if !c.decoder.decode(p, a) {
+		return c.fail(errCompression)
+	}
+	if a.finish() {
+		a.finishRequest(end)
+	}
+	return true
+}
+
+// response reads p as a response on s.
+//
+// hot: runs per response; no alloc, no lock.
+func (a *assembler) response(c *Conn, s *Stream, p []byte, end bool) bool {
+	a.resp.Reset()
+	a.begin(kindResponse, &a.resp.Head)
+	a.stream = s
+	ok := c.decoder.decode(p, a)
+	if !ok {
+		c.fail(errCompression)
+	} else if a.finish() {
+		a.finishResponse(s, end)
+	}
+	a.stream = nil
+	return ok
+}
+
+// trailerSection reads p as trailers.
+func (a *assembler) trailerSection(c *Conn, p []byte) bool {
+	a.trailer = message.Head{Fields: a.trailer.Fields[:0], ContentLength: -1, Minor: 1, KeepAlive: true}
+	a.begin(kindTrailers, &a.trailer)
+	if !c.decoder.decode(p, a) {
+		return c.fail(errCompression)
+	}
+	a.finish()
+	return true
+}
+
+// nothing reads p for the dynamic table's sake.
+func (a *assembler) nothing(c *Conn, p []byte) bool {
+	a.begin(kindNothing, nil)
+	return c.decoder.decode(p, a) || c.fail(errCompression)
+}
+
+// field takes one decoded field. name and value are valid during the call.
+//
+// hot: runs per field; no alloc, no lock.
+func (a *assembler) field(name, value []byte) {
+	if a.fault != FaultNone || a.kind == kindNothing {
+		return
+	}
+	if a.size += len(name) + len(value) + 32; a.size > a.maxHead {
+		a.fault = FaultHeadTooLarge
+		if a.kind != kindRequest {
+			a.fault = FaultTooLarge
+		}
+		return
+	}
+	if len(name) > 0 && name[0] == ':' {
+		a.pseudoField(name, value)
+		return
+	}
+	if !a.started {
+		if a.start(); a.fault != FaultNone {
+			return
+		}
+	}
+	a.regular(name, value)
+}
+
+func (a *assembler) pseudoField(name, value []byte) {
+	if a.kind == kindTrailers {
+		a.fault = FaultTrailers
+		return
+	}
+	if a.started {
+		a.fault = FaultPseudoLate
+		return
+	}
+	which := 0
+	for which < pseudoCount && string(name) != pseudoNames[which] {
+		which++
+	}
+	switch {
+	case which == pseudoCount, (which == pseudoStatus) != (a.kind == kindResponse), which == pseudoProtocol && !a.extended:
+		a.fault = FaultPseudoUnknown
+		return
+	case a.have&(1<<which) != 0:
+		a.fault = FaultPseudoTwice
+		return
+	case which == pseudoPath && len(value) > a.maxTarget:
+		a.fault = FaultTargetTooLong
+		return
+	}
+	a.have |= 1 << which
+	from := len(a.scratch)
+	a.scratch = append(a.scratch, value...)
+	a.pseudo[which] = message.SpanOf(from, len(a.scratch))
+}
+
+func (a *assembler) has(which int) bool { return a.have&(1<<which) != 0 }
+
+func (a *assembler) value(which int) []byte { return a.pseudo[which].Of(a.scratch) }
+
+// start writes what stands in front of the regular fields.
+func (a *assembler) start() {
+	a.started = true
+	switch a.kind {
+	case kindRequest:
+		a.startRequest()
+	case kindResponse:
+		a.startResponse()
+	}
+}
+
+// startRequest checks the pseudo-fields of a request, section 8.3.1, and writes the request line and
+// Host. An extended CONNECT becomes the GET with Upgrade that it stands for: RFC 8441 section 4.
+func (a *assembler) startRequest() {
+	r := &a.req
+	const request = 1<<pseudoMethod | 1<<pseudoScheme | 1<<pseudoPath
+	if !a.has(pseudoMethod) {
+		a.fault = FaultPseudoMissing
+		return
+	}
+	method := a.value(pseudoMethod)
+	if len(method) > message.MaxMethod || !message.IsToken(method) {
+		a.fault = FaultMethod
+		return
+	}
+	r.Minor, r.KeepAlive = 1, true
+	r.Method = message.MethodOf(method)
+	connect := r.Method == message.MethodConnect
+	r.Extended = a.has(pseudoProtocol)
+	target := a.value(pseudoPath)
+	switch {
+	case r.Extended:
+		if !connect || a.have&request != request || !a.has(pseudoAuthority) {
+			a.fault = FaultProtocol
+			return
+		}
+		method = methodGet
+		r.Method = message.MethodGet
+	case connect:
+		if a.have != 1<<pseudoMethod|1<<pseudoAuthority {
+			a.fault = FaultPseudoMissing
+			return
+		}
+		target = a.value(pseudoAuthority)
+		r.Form = message.AuthorityForm
+	case a.have&request != request:
+		a.fault = FaultPseudoMissing
+		return
+	}
+	if r.Form != message.AuthorityForm {
+		switch scheme := a.value(pseudoScheme); {
+		case message.EqualFold(scheme, "https"):
+			r.TLSScheme = true
+		case !message.EqualFold(scheme, "http"):
+			a.fault = FaultScheme
+			return
+		}
+	}
+	query, ok := checkTarget(target)
+	switch {
+	case !ok || len(target) == 0:
+		a.fault = FaultTarget
+		return
+	case r.Form == message.AuthorityForm || target[0] == '/':
+	case len(target) == 1 && target[0] == '*' && r.Method == message.MethodOptions:
+		r.Form = message.AsteriskForm
+	default:
+		a.fault = FaultTarget
+		return
+	}
+
+	b := append(a.arena, method...)
+	r.MethodSpan = message.SpanOf(0, len(b))
+	b = append(b, ' ')
+	from := len(b)
+	b = append(b, target...)
+	r.Target = message.SpanOf(from, len(b))
+	r.Path, r.Query = r.Target, message.SpanOf(len(b), len(b))
+	if r.Form == message.AuthorityForm {
+		r.Path = message.SpanOf(from, from)
+	} else if query >= 0 {
+		r.Path = message.SpanOf(from, from+query)
+		r.Query = message.SpanOf(from+query+1, len(b))
+	}
+	a.arena = append(b, " HTTP/1.1\r\n"...)
+	if a.has(pseudoAuthority) {
+		r.Authority = a.appendLine(nameHost, a.value(pseudoAuthority), message.FieldHost, false)
+		if !r.SetAuthority(a.arena) || r.Form == message.AuthorityForm && r.Port.Empty() {
+			a.fault = FaultAuthority
+			return
+		}
+		if r.Form == message.AuthorityForm {
+			r.Authority = r.Target // the same bytes, where HTTP/1 finds them
+			r.SetAuthority(a.arena)
+		}
+	}
+	if r.Extended {
+		a.startUpgrade(a.value(pseudoProtocol))
+		r.UpgradeH2C = message.EqualFold(a.value(pseudoProtocol), "h2c")
+	}
+}
+
+// startUpgrade writes the fields of an Upgrade.
+func (a *assembler) startUpgrade(protocol []byte) {
+	if !message.IsToken(protocol) {
+		a.fault = FaultProtocol
+		return
+	}
+	a.appendLine(nameConnection, nameUpgrade, message.FieldConnection, true)
+	a.appendLine(nameUpgrade, protocol, message.FieldUpgrade, true)
+	a.head.Upgrade = true
+}
+
+// checkTarget finds the first '?' of a target, -1 when there is none, and reports whether its bytes
+// are allowed.
+func checkTarget(b []byte) (query int, ok bool) {
+	query = -1
+	for i := 0; ; {
+		stops := message.TargetStops(message.Load(b, i))
+		if stops == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stops) >> 3
+		if i >= len(b) {
+			return query, true
+		}
+		if b[i] != '?' {
+			return query, false
+		}
+		if query < 0 {
+			query = i
+		}
+		i++
+	}
+}
+
+// startResponse checks :status and writes the status line. 101 does not exist here: section 8.6.
+func (a *assembler) startResponse() {
+	r := &a.resp
+	v := a.value(pseudoStatus)
+	if !a.has(pseudoStatus) {
+		a.fault = FaultPseudoMissing
+		return
+	}
+	if len(v) != 3 || v[0] < '1' || message.Class[v[0]]&message.Class[v[1]]&message.Class[v[2]]&message.ClassDigit == 0 {
+		a.fault = FaultStatus
+		return
+	}
+	code := uint16(v[0]-'0')*100 + uint16(v[1]-'0')*10 + uint16(v[2]-'0')
+	if code == 101 {
+		a.fault = FaultStatus
+		return
+	}
+	if a.accepted = a.stream.extended && code >= 200 && code < 300; a.accepted {
+		code = 101
+	}
+	r.Minor, r.KeepAlive, r.Code = 1, true, code
+	a.arena = message.AppendStatusLine(a.arena, int(code))
+	r.Reason = message.SpanOf(len("HTTP/1.1 200 "), len(a.arena)-2)
+	if a.accepted {
+		a.startUpgrade([]byte(a.stream.protocol))
+	}
+}
+
+// appendLine appends a field line and returns the span of its value.
+//
+// hot: runs per field; no alloc, no lock.
+func (a *assembler) appendLine(name, value []byte, id message.FieldID, hop bool) message.Span {
+	b := a.arena
+	from := len(b)
+	b = append(b, name...)
+	b = append(b, ':', ' ')
+	v := len(b)
+	b = append(b, value...)
+	span := message.SpanOf(v, len(b))
+	a.arena = append(b, '\r', '\n')
+	a.head.Fields = append(a.head.Fields, message.Field{Name: message.SpanOf(from, v-2), Value: span, ID: id, Hop: hop})
+	a.head.Seen |= 1 << (id & 63)
+	return span
+}
+
+// regular checks a regular field, section 8.2, and appends its line.
+//
+// hot: runs per field; no alloc, no lock.
+func (a *assembler) regular(name, value []byte) {
+	h := a.head
+	if len(h.Fields) >= a.maxFields {
+		a.fault = FaultTooManyFields
+		if a.kind != kindRequest {
+			a.fault = FaultTooLarge
+		}
+		return
+	}
+	if !validName(name) {
+		a.fault = FaultFieldName
+		return
+	}
+	if !validValue(value) {
+		a.fault = FaultFieldValue
+		return
+	}
+	id := message.LookupField(name)
+	hop := false
+	if steering.Has(id) {
+		switch id {
+		case message.FieldConnection, message.FieldKeepAlive, message.FieldProxyConnection, message.FieldTransferEncoding,
+			message.FieldUpgrade:
+			a.fault = FaultConnection
+			return
+		case message.FieldTE:
+			if !message.EqualFold(value, "trailers") {
+				a.fault = FaultConnection
+				return
+			}
+			h.TETrailers, hop = true, true
+		case message.FieldHost:
+			if a.kind == kindRequest && !a.host(value) {
+				return
+			}
+		case message.FieldContentLength:
+			if a.kind == kindTrailers {
+				break
+			}
+			n, ok := message.ParseLength(value)
+			if !ok || h.ContentLength >= 0 {
+				a.fault = FaultLength
+				return
+			}
+			h.ContentLength = n
+		case message.FieldCookie:
+			if a.kind == kindRequest {
+				if a.cookies++; a.cookies > 1 {
+					a.cookie = append(a.cookie, "; "...)
+				}
+				a.cookie = append(a.cookie, value...)
+				return
+			}
+		}
+	}
+	if a.kind == kindTrailers && message.NotTrailers.Has(id) {
+		hop = true // RFC 9110 section 6.5.1 has them dropped
+	}
+	a.appendLine(name, value, id, hop)
+}
+
+// steering are the fields that regular looks at.
+const steering message.FieldSet = message.HopFields | 1<<message.FieldHost | 1<<message.FieldContentLength | 1<<message.FieldCookie
+
+var (
+	nameHost       = []byte("host")
+	nameConnection = []byte("connection")
+	nameUpgrade    = []byte("upgrade")
+	nameCookie     = []byte("cookie")
+	methodGet      = []byte("GET")
+)
+
+// host takes a Host field, and reports whether its line is to be written: beside :authority it must
+// agree (section 8.3.1), and says nothing new.
+func (a *assembler) host(value []byte) bool {
+	r := &a.req
+	if !a.has(pseudoAuthority) {
+		if r.Seen.Has(message.FieldHost) {
+			a.fault = FaultHostConflict
+		}
+		return a.fault == FaultNone
+	}
+	if message.EqualFold(value, a.value(pseudoAuthority)) {
+		return false
+	}
+	n := len(a.arena)
+	a.arena = append(a.arena, value...)
+	if same, valid := r.SameAuthority(a.arena, message.SpanOf(n, len(a.arena))); !same || !valid {
+		a.fault = FaultHostConflict
+	}
+	a.arena = a.arena[:n]
+	return false
+}
+
+// finish ends the head, and reports whether it has no fault.
+func (a *assembler) finish() bool {
+	if a.fault == FaultNone && !a.started {
+		a.start()
+	}
+	if a.fault != FaultNone {
+		return false
+	}
+	if a.cookies > 0 {
+		a.appendLine(nameCookie, a.cookie, message.FieldCookie, false)
+	}
+	a.arena = append(a.arena, '\r', '\n')
+	a.head.HeadLen = len(a.arena)
+	return true
+}
+
+// finishRequest applies the rules that need the whole head.
+func (a *assembler) finishRequest(end bool) {
+	r := &a.req
+	if !a.has(pseudoAuthority) {
+		i := r.Find(message.FieldHost)
+		if i < 0 {
+			a.fault = FaultAuthority
+			return
+		}
+		r.Authority = r.Fields[i].Value
+		if !r.SetAuthority(a.arena) {
+			a.fault = FaultAuthority
+			return
+		}
+	}
+	if end && r.ContentLength > 0 {
+		a.fault = FaultLengthMismatch
+		return
+	}
+	if !r.Extended && r.Method != message.MethodConnect {
+		r.Chunked = !end && r.ContentLength < 0
+		r.HasBody = r.Chunked || r.ContentLength > 0
+	}
+	r.ReadExpect(a.arena)
+}
+
+// finishResponse applies the rules that need the whole head. s is the stream it came on.
+func (a *assembler) finishResponse(s *Stream, end bool) {
+	r := &a.resp
+	switch {
+	case r.Code < 200 && r.Code != 101:
+		if end {
+			a.fault = FaultInterimEnd
+			return
+		}
+	case a.accepted:
+	case end && r.ContentLength > 0 && r.BodyKind(s.method) != message.BodyNone:
+		a.fault = FaultLengthMismatch
+		return
+	case end && r.ContentLength < 0 && r.BodyKind(s.method) != message.BodyNone:
+		r.ContentLength = 0 // without a field: there is no body
+	case !end:
+		r.Chunked = r.ContentLength < 0
+	}
+	// RFC 9110 section 8.6 gives these no length.
+	if r.Code < 200 || r.Code == 204 {
+		r.Chunked = false
+		if i := r.Find(message.FieldContentLength); i >= 0 {
+			r.Fields[i].Hop = true
+		}
+	}
+}
+
+// nameBytes are those that a field name may have here: tchar without upper-case letters.
+var nameBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = message.Class[c]&message.ClassToken != 0 && (c < 'A' || c > 'Z')
+	}
+	return t
+}()
+
+func validName(name []byte) bool {
+	for _, c := range name {
+		if !nameBytes[c] {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// validValue applies section 8.2.1 and, like HTTP/1, refuses all control bytes but HTAB.
+func validValue(b []byte) bool {
+	if n := len(b); n == 0 {
+		return true
+	} else if b[0] == ' ' || b[0] == '\t' || b[n-1] == ' ' || b[n-1] == '\t' {
+		return false
+	}
+	for i := 0; ; {
+		stops := message.ValueStops(message.Load(b, i))
+		if stops == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stops) >> 3
+		if i >= len(b) {
+			return true
+		}
+		if b[i] != '\t' {
+			return false
+		}
+		i++
+	}
+}

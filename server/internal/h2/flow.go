@@ -1,0 +1,337 @@
+package h2
+
+import "encoding/binary"
+
+// dataFrame is the DATA frame being read. Its payload is delivered as it comes.
+type dataFrame struct {
+	s       *Stream // nil: nobody wants it
+	left    uint32  // payload to come, padding aside
+	pad     uint32  // padding to come
+	active  bool
+	needPad bool // the byte that holds the padding's length is to come
+	end     bool
+	empty   bool // nothing of it was data
+}
+
+// beginData checks a DATA frame by its header: RFC 9113 section 6.1.
+//
+// hot: runs per DATA frame; no alloc, no lock.
+func (c *Conn) beginData(h frameHeader) {
+	switch {
+	case h.stream == 0:
+		c.fail(errStreamZero)
+		return
+	case int64(h.length) > int64(c.recvOpen):
+		c.fail(errConnFlow)
+		return
+	case h.has(flagPadded) && h.length == 0:
+		c.fail(errFrameLength)
+		return
+	}
+	c.recvOpen -= int32(h.length)
+	s := c.streams.get(h.stream)
+	end := h.has(flagEndStream)
+	switch {
+	case s == nil:
+		if !c.closedData(h.stream) {
+			return
+		}
+	case s.recvEnded:
+		c.streamFault(s, FaultStreamClosed)
+		s = nil
+	case !s.recvHead: // DATA in front of the response's head
+		c.streamFault(s, FaultHeadMissing)
+		s = nil
+	case int64(h.length) > int64(s.recvOpen):
+		c.streamFault(s, FaultFlow)
+		s = nil
+	default:
+		s.recvOpen -= int32(h.length)
+	}
+	c.data = dataFrame{s: s, left: h.length, active: true, needPad: h.has(flagPadded), end: end, empty: true}
+	if h.length == 0 {
+		c.endData(nil)
+	}
+}
+
+// closedData judges DATA on a stream that is not open, and reports whether the connection lives.
+func (c *Conn) closedData(id uint32) bool {
+	if c.idle(id) {
+		return c.fail(errIdleStream)
+	}
+	if !c.charge(FloodClosed) {
+		return false
+	}
+	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told.
+	if how := c.past.find(id); how != endedByUs && c.server != nil {
+		return c.refuse(id, FaultStreamClosed)
+	}
+	return true
+}
+
+// feedData takes what of p belongs to the DATA frame and returns the rest.
+//
+// hot: runs per DATA frame; no alloc, no lock.
+func (c *Conn) feedData(p []byte) []byte {
+	d := &c.data
+	if d.needPad {
+		d.needPad = false
+		d.pad = uint32(p[0])
+		p = p[1:]
+		d.left--
+		if d.pad > d.left {
+			c.fail(errPadding)
+			return nil
+		}
+		d.left -= d.pad
+		c.padding(int32(d.pad) + 1)
+		if d.left == 0 {
+			c.endData(nil)
+			if !d.active {
+				return p
+			}
+		}
+	}
+	if d.left > 0 {
+		n := min(len(p), int(d.left))
+		piece := p[:n]
+		p = p[n:]
+		d.left -= uint32(n)
+		d.empty = false
+		if d.left > 0 {
+			c.deliver(piece, false)
+			return p
+		}
+		c.endData(piece)
+		return p
+	}
+	n := min(len(p), int(d.pad))
+	d.pad -= uint32(n)
+	d.active = d.pad > 0
+	return p[n:]
+}
+
+// endData delivers the last of a frame's data; padding may follow.
+func (c *Conn) endData(piece []byte) {
+	d := &c.data
+	d.active = d.pad > 0
+	if d.empty && !d.end && !c.charge(FloodEmpty) {
+		return
+	}
+	c.deliver(piece, d.end)
+}
+
+// deliver hands data to the handler.
+func (c *Conn) deliver(p []byte, end bool) {
+	s := c.data.s
+	n := int32(len(p))
+	if s == nil || s.discard {
+		c.consumed(n)
+		if s == nil {
+			return
+		}
+		s.credit += n
+		if end {
+			c.endReceiving(s)
+		} else {
+			c.update(s)
+		}
+		return
+	}
+	s.held += n
+	if s.left >= 0 {
+		s.left -= int64(n)
+		if s.left < 0 || end && s.left > 0 {
+			c.streamFault(s, FaultLengthMismatch)
+			return
+		}
+	}
+	c.budget.earn(len(p))
+	if end {
+		c.endReceiving(s)
+	}
+	if n > 0 || end {
+		c.h.Data(s, p, end)
+	}
+}
+
+// endReceiving takes note of the peer's END_STREAM.
+func (c *Conn) endReceiving(s *Stream) {
+	s.recvEnded = true
+	if s.sendEnded {
+		c.closeStream(s, endedBoth)
+	}
+}
+
+// padding counts as data for the windows, and is consumed at once.
+func (c *Conn) padding(n int32) {
+	if s := c.data.s; s != nil {
+		s.credit += n
+		c.update(s)
+	}
+	c.consumed(n)
+}
+
+// Consumed takes note that the handler has passed on n bytes of what Data delivered for s, so that
+// the peer may send as many more. Windows are updated when half of one has been consumed, and at no other
+// time. It must be called before Release; what is then left counts as consumed.
+//
+// hot: runs per piece of a body; no alloc, no lock.
+func (c *Conn) Consumed(s *Stream, n int) {
+	if int32(n) > s.held {
+		panic("BUG: h2: consumed more than was delivered")
+	}
+	s.held -= int32(n)
+	s.credit += int32(n)
+	c.update(s)
+	c.consumed(int32(n))
+}
+
+func (c *Conn) update(s *Stream) {
+	if s.credit >= int32(c.shared.config.StreamWindow/2) && !s.recvEnded && !s.closed {
+		c.out = appendWord(c.room(), frameWindowUpdate, s.id, uint32(s.credit))
+		s.recvOpen += s.credit
+		s.credit = 0
+	}
+}
+
+func (c *Conn) consumed(n int32) {
+	c.credit += n
+	if c.credit >= int32(c.shared.config.ConnWindow/2) && c.err == nil {
+		c.out = appendWord(c.room(), frameWindowUpdate, 0, uint32(c.credit))
+		c.recvOpen += c.credit
+		c.credit = 0
+	}
+}
+
+// windowUpdate opens a window for our data: section 6.9.
+func (c *Conn) windowUpdate(h frameHeader, p []byte) {
+	if len(p) != 4 {
+		c.fail(errFrameLength)
+		return
+	}
+	if !c.charge(FloodWindowUpdate) {
+		return
+	}
+	n := int64(binary.BigEndian.Uint32(p) & maxWindow)
+	if h.stream == 0 {
+		switch {
+		case n == 0:
+			c.fail(errWindowZero)
+		case int64(c.sendOpen)+n > maxWindow:
+			c.fail(errWindowOverflow)
+		default:
+			c.sendOpen += int32(n)
+		}
+		return
+	}
+	s := c.streams.get(h.stream)
+	switch {
+	case s == nil:
+		if c.idle(h.stream) {
+			c.fail(errIdleStream)
+		}
+	case n == 0:
+		c.streamFault(s, FaultWindowZero)
+	case int64(s.sendOpen)+n > maxWindow:
+		c.streamFault(s, FaultFlow)
+	default:
+		s.sendOpen += int32(n)
+		if s.starved && s.sendOpen > 0 {
+			s.starved = false
+			c.queue.push(s)
+		}
+	}
+}
+
+// pump lets the streams that wait write, in turn, as long as there is room for them.
+func (c *Conn) pump() {
+	if c.pumping || c.feeding {
+		return
+	}
+	c.pumping = true
+	for c.queue.head != nil && c.writable() {
+		s := c.queue.head
+		c.queue.remove(s)
+		c.h.Writable(s)
+	}
+	c.pumping = false
+}
+
+// writable reports whether the connection takes data now. The last frame may go beyond MaxOutput.
+func (c *Conn) writable() bool {
+	return c.err == nil && c.sendOpen > 0 && len(c.out)-c.sent < c.shared.config.MaxOutput
+}
+
+// tinyPiece is the length below which a piece of data that a window cuts off counts as a crumb.
+const tinyPiece = 128
+
+// WriteData sends bytes of a body, copying them, and returns how many it took: no more than both
+// windows and the room in the output allow, and not more than a frame while other streams wait.
+// Where that is less than all, Handler.Writable is called when there may be room, and the rest, with end
+// as before, is to be offered then. end ends our side of the stream together with the last
+// byte. For a stream that has ended the bytes are dropped.
+//
+// hot: runs per piece of a body; no alloc, no lock.
+func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
+	if s.sendEnded || s.closed || c.err != nil {
+		return len(p)
+	}
+	if len(p) == 0 {
+		if end {
+			c.out = appendFrameHeader(c.room(), 0, frameData, flagEndStream, s.id)
+			c.endSending(s)
+		}
+		return 0
+	}
+	b := c.room()
+	n := 0
+	for n < len(p) {
+		if s.sendOpen <= 0 {
+			s.starved = true
+			c.queue.remove(s)
+			break
+		}
+		if c.sendOpen <= 0 || len(b)-c.sent >= c.shared.config.MaxOutput || n > 0 && c.queue.head != nil {
+			c.queue.push(s)
+			break
+		}
+		piece := min(len(p)-n, maxFrame, int(s.sendOpen), int(c.sendOpen))
+		var flags uint8
+		if end && n+piece == len(p) {
+			flags = flagEndStream
+		} else if piece < tinyPiece && n+piece < len(p) && !c.chargeTiny(&b) {
+			return len(p)
+		}
+		b = appendFrameHeader(b, piece, frameData, flags, s.id)
+		b = append(b, p[n:n+piece]...)
+		n += piece
+		s.sendOpen -= int32(piece)
+		c.sendOpen -= int32(piece)
+		c.budget.earn(piece)
+		if piece >= tinyPiece {
+			c.budget.work++ // the update that answers it
+		}
+	}
+	c.out = b
+	if end && n == len(p) {
+		c.endSending(s)
+	}
+	return n
+}
+
+func (c *Conn) chargeTiny(b *[]byte) bool {
+	c.out = *b
+	return c.charge(FloodTinyWindow)
+}
+
+// endSending takes note of our END_STREAM.
+func (c *Conn) endSending(s *Stream) {
+	s.sendEnded = true
+	s.starved = false
+	c.queue.remove(s)
+	if s.recvEnded {
+		c.budget.work += workPerExchange
+		c.closeStream(s, endedBoth)
+	}
+}

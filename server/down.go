@@ -13,9 +13,10 @@ import (
 type phase uint8
 
 const (
-	phaseHead   phase = iota // waits for, or reads, a request head
-	phaseServe               // an Exchange is under way
-	phaseLinger              // answered for the last time: discards input until the client closes
+	phaseHead    phase = iota // waits for, or reads, a request head
+	phaseServe                // an Exchange is under way
+	phaseSession              // HTTP/2: see downSession
+	phaseLinger               // answered for the last time: discards input until the client closes
 	phaseClosed
 )
 
@@ -33,12 +34,13 @@ const (
 	waitWatch           // answer to a brief connection, see brief
 )
 
-// downConn is a client's HTTP/1.1 connection. It belongs to the loop that accepted it; idle, it
+// downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
 // holds no buffer.
 type downConn struct {
 	sock
 	client
-	x        *Exchange // nil unless phaseServe
+	x        *Exchange    // nil unless phaseServe
+	session  *downSession // nil unless phaseSession
 	timer    loop.Timer
 	requests uint32
 	phase    phase
@@ -123,6 +125,10 @@ func (c *downConn) watch() {
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) drive() {
 	for heads := 0; ; {
+		if c.phase == phaseSession {
+			c.session.pump()
+			return
+		}
 		if c.broken && c.phase != phaseClosed {
 			c.why = stats.ClosedReset
 			if c.x != nil {
@@ -185,6 +191,9 @@ func (c *downConn) readHead() bool {
 			switch {
 			case status == h1.Done:
 				return c.begin(data)
+			case status.Err() == h1.ErrHTTP2Preface && c.requests == 0 && w.server.http2:
+				c.startSession(data)
+				return true
 			case status != h1.Incomplete:
 				c.refuseHead(status.Err())
 				return true

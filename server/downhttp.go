@@ -98,12 +98,12 @@ func (c *downConn) refuse(x *Exchange, f *failure) int {
 }
 
 // switched implements downSide.
-func (c *downConn) switched(resp *message.Response, head, rest []byte) int {
+func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
 	w := c.w
 	c.tunnel, c.closeAfter = true, true
 	c.timer.Stop()
 	c.progress()
-	w.out = appendSwitchHead(w.out[:0], resp, head)
+	w.out = appendSwitchHead(w.out[:0], x, resp, head)
 	n := len(w.out) + len(rest)
 	c.write2(w.out, rest)
 	return n

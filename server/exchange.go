@@ -29,6 +29,7 @@ type Exchange struct {
 	policy   *policy
 	series   *stats.Series // nil: the request has no Route
 	backend  *upstream.Backend
+	protocol routing.Protocol
 	endpoint *upstream.Endpoint
 	avoid    *upstream.Endpoint // the one that the attempt before failed on
 
@@ -37,14 +38,16 @@ type Exchange struct {
 	oldClient bool // HTTP/1.0
 	keepAlive bool
 	upgrade   bool
+	grpc      bool
 	streamed  bool // body bytes were sent that request no longer holds
 	wrote     bool // this attempt has written something
 	fresh     bool // this attempt must dial
 	attempts  uint8
-	up        flow   // the body, which its last byte taken from the client makes done
-	reqBytes  int64  // body bytes with their framing, head included
-	bodyLimit int64  // <= 0: none
-	request   []byte // the head as forwarded, and the body bytes that came with it
+	up        flow      // the body, which its last byte taken from the client makes done
+	reqBytes  int64     // body bytes with their framing, head included
+	bodyLimit int64     // <= 0: none
+	request   []byte    // to HTTP/1: the head as forwarded, and the body bytes that came with it
+	kept      *keptHead // to HTTP/2: the same as it came
 
 	// The response.
 	headDone  bool // the final head was sent to the client
@@ -84,6 +87,9 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	w := x.w
 	if w.server.logs != nil {
 		x.logged.take(req, head)
+	}
+	if req.Has(message.FieldContentType) {
+		x.grpc = isGRPC(req, head)
 	}
 	if fail == nil {
 		fail = x.match(req, head)
@@ -153,6 +159,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		return failBodyTooLarge
 	}
 	x.backend = w.upstreams.Backend(b)
+	x.protocol = b.Protocol
 	return nil
 }
 
@@ -162,19 +169,34 @@ var slash = []byte("/")
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) forward(req *message.Request, head, early []byte) {
-	if to := (*upConn)(nil).form(x.up.from); to != x.up.form {
+	streams := overStreams(x.protocol)
+	to := (*upConn)(nil).form(x.up.from)
+	if streams {
+		to = formBare
+	}
+	if to != x.up.form {
 		// Validated as it came; now in the form that the Endpoint's side takes.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
+		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)
 	}
-	x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
-	x.request = appendRequestHead(x.request, x, req, head)
-	x.request = append(x.request, early...)
+	if streams {
+		x.kept = x.w.keepRequest(req, head, early)
+	} else {
+		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+		x.request = appendRequestHead(x.request, x, req, head)
+		x.request = append(x.request, early...)
+	}
 	if total := x.policy.total; total > 0 || x.w.set.total > 0 {
 		if total == 0 {
 			total = x.w.set.total
 		}
 		x.edits.deadline = x.started + total
+	}
+	if x.grpc {
+		if timeout := grpcTimeout(req, head); timeout > 0 && (x.edits.deadline == 0 || x.started+timeout < x.edits.deadline) {
+			x.edits.deadline = x.started + timeout
+		}
 	}
 	x.attempt()
 }
@@ -191,7 +213,7 @@ func (x *Exchange) attempt() {
 		x.fail(failNoEndpoint)
 		return
 	}
-	if ep.Full() {
+	if ep.Full() && !overStreams(x.protocol) {
 		// Pooled connections count too, but one of those may be idle; another Endpoint may have room.
 		if other := x.backend.Pick(now, ep); other != nil {
 			ep = other
@@ -202,32 +224,64 @@ func (x *Exchange) attempt() {
 	x.chosen = now
 	x.connectTime = 0
 	ep.Started(now)
-	if !x.fresh {
-		if c := ep.Acquire(now); c != nil {
-			u := c.Owner.(*upConn)
-			x.u, u.x = u, x
-			w.shard.UpstreamReuses++
-			x.send()
-			return
-		}
-	}
-	if ep.Full() {
+	u, reused := x.acquire(ep, now)
+	switch {
+	case u != nil:
+		x.u = u
+	case ep.Full():
 		ep.Finished(now, 0, upstream.Canceled)
 		x.endpoint = nil
 		x.fail(failOverloaded)
 		return
-	}
-	u := w.dial(ep, x)
-	if u == nil {
+	default:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
 		return
 	}
-	x.u = u
-	if u.connecting {
+	if reused {
+		w.shard.UpstreamReuses++
+	}
+	if !u.ready() {
 		x.await(x.timeout(x.policy.connect, w.set.connect))
 		return
 	}
 	x.send()
+}
+
+// overStreams reports whether a Backend of that protocol speaks HTTP/2.
+func overStreams(p routing.Protocol) bool {
+	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
+}
+
+// acquire gets a connection to ep, or a stream on one, that may still be connecting; nil where there is
+// none to be had.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused bool) {
+	w := x.w
+	if overStreams(x.protocol) {
+		s := dialerOf(ep).session(x.fresh)
+		reused = s != nil
+		if s == nil && !ep.Full() {
+			s = w.openSession(ep)
+		}
+		if s == nil {
+			return nil, false
+		}
+		return s.attach(x), reused
+	}
+	if !x.fresh {
+		if c := ep.Acquire(now); c != nil {
+			u := c.Owner.(*upConn)
+			u.x = x
+			return u, true
+		}
+	}
+	if !ep.Full() {
+		if u := w.dial(ep, x); u != nil {
+			return u, false
+		}
+	}
+	return nil, false
 }
 
 // send gives what is held of the request to the connection of this attempt.
@@ -327,7 +381,7 @@ func (x *Exchange) waits() {
 	switch {
 	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
-	case x.awaitsBody():
+	case x.awaitsBody() && !x.grpc: // a stream of messages may rest as long as the Endpoint lets it
 		c.await(waitBody, w.set.body)
 	default:
 		c.rest()
@@ -392,7 +446,11 @@ func (x *Exchange) fail(f *failure) {
 		return
 	}
 	x.status = uint16(f.status)
-	x.sentBytes += int64(x.c.refuse(x, f))
+	if x.grpc {
+		x.sentBytes += int64(x.refuseGRPC(f))
+	} else {
+		x.sentBytes += int64(x.c.refuse(x, f))
+	}
 	x.end(f.reason, outcomeOf(f))
 }
 

@@ -65,7 +65,18 @@ func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
 // serve publishes one Route, "/" of the catch-all Host, to the given Endpoints.
 func (g *gateway) serve(policy *routing.Policy, endpoints ...string) {
 	g.t.Helper()
-	b := &routing.Backend{Key: routing.BackendKey{Namespace: "default", Service: "app", Port: "80"}}
+	g.serveBackend(policy, &routing.Backend{}, endpoints...)
+}
+
+// serveProtocol is serve for Endpoints that speak another protocol, and bodies of any size.
+func (g *gateway) serveProtocol(p routing.Protocol, endpoints ...string) {
+	g.t.Helper()
+	g.serveBackend(&routing.Policy{MaxBodyBytes: -1}, &routing.Backend{Protocol: p}, endpoints...)
+}
+
+func (g *gateway) serveBackend(policy *routing.Policy, b *routing.Backend, endpoints ...string) {
+	g.t.Helper()
+	b.Key = routing.BackendKey{Namespace: "default", Service: "app", Port: "80", Variant: b.Protocol.String()}
 	for _, e := range endpoints {
 		b.Endpoints = append(b.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
 	}

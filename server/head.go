@@ -47,6 +47,9 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
 		dst = append(dst, fieldValue(&req.Head, head, message.FieldUpgrade)...)
 		dst = append(dst, '\r', '\n')
+		if req.Extended {
+			dst = x.w.appendWebSocketKey(dst)
+		}
 	case req.TETrailers:
 		dst = append(dst, "Connection: te\r\nTE: trailers\r\n"...)
 	}
@@ -132,10 +135,16 @@ func appendInterimHead(dst []byte, resp *message.Response, head []byte) []byte {
 }
 
 // appendSwitchHead appends a 101 head.
-func appendSwitchHead(dst []byte, resp *message.Response, head []byte) []byte {
+func appendSwitchHead(dst []byte, x *Exchange, resp *message.Response, head []byte) []byte {
 	dst = message.AppendStatusLine(dst, 101)
 	dst = appendFields(dst, &resp.Head, head, false)
+	dst = append(dst, x.edits.respAdd...)
 	dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
-	dst = append(dst, fieldValue(&resp.Head, head, message.FieldUpgrade)...)
+	if to := fieldValue(&resp.Head, head, message.FieldUpgrade); to != nil {
+		dst = append(dst, to...)
+	} else if x.kept != nil {
+		// Accepted by HTTP/2, which has no such field: what was asked for.
+		dst = append(dst, fieldValue(&x.kept.req.Head, x.kept.head, message.FieldUpgrade)...)
+	}
 	return append(dst, "\r\n\r\n"...)
 }

@@ -45,6 +45,7 @@ type Server struct {
 	templates [][]*listener // per loop, for connections that are handed over
 	engine    *hertz.Hertz
 	logs      *accessLog // nil when off
+	http2     bool
 	parking   chan struct{}
 	ended     chan struct{}
 
@@ -86,6 +87,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		parking:  make(chan struct{}, maxParked),
 		ended:    make(chan struct{}),
 		reserve:  -1,
+		http2:    true,
 	}
 	filters := append([]Filter{forwarded{}}, o.Filters...)
 	for _, h := range o.Middleware {
@@ -274,6 +276,9 @@ func (w *worker) startDrain() {
 	}
 	w.listeners = nil
 	for c := w.downs.next; c != &w.downs; c = c.next {
+		if c.phase == phaseSession {
+			c.session.drain()
+		}
 		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
 			c.progress()
 			c.await(waitIdle, int64(idleGrace))

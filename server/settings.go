@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -23,6 +24,7 @@ type settings struct {
 	connections int64
 	trusted     []netip.Prefix
 	upstream    upstream.Options
+	h2          h2.Config
 	plain       *policy // of a Route whose object has none
 }
 
@@ -49,6 +51,10 @@ func newSettings(c *config.Config) *settings {
 			MaxIdlePerEndpoint:  keepNone(c.Upstream.MaxIdlePerEndpoint),
 			MaxConnsPerEndpoint: c.Upstream.MaxConnectionsPerEndpoint,
 			IdleTimeout:         int64(c.Upstream.IdleTimeout),
+		},
+		h2: h2.Config{
+			MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes),
+			ExtendedConnect: true,
 		},
 		plain: &policy{chain: standardChain},
 	}

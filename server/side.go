@@ -64,7 +64,7 @@ type downSide interface {
 	refuse(x *Exchange, f *failure) int
 	// switched sends the head that accepts an Upgrade, and the first bytes of the tunnel that the
 	// Exchange is from here on.
-	switched(resp *message.Response, head, rest []byte) int
+	switched(x *Exchange, resp *message.Response, head, rest []byte) int
 	// cut ends the response in a way that nobody takes for its proper end.
 	cut(x *Exchange)
 	// served tells that the Exchange ended.

@@ -143,6 +143,16 @@ func (s *sock) writeOnce(p []byte) int {
 	}
 }
 
+// push writes what it can of p, and returns how much that was: for an owner that keeps the rest.
+//
+// hot: runs per batch of events; no alloc, no lock.
+func (s *sock) push(p []byte) int {
+	if !s.writable || s.broken {
+		return 0
+	}
+	return s.writeOnce(p)
+}
+
 // flush writes what waits, and reports whether nothing is left.
 //
 // hot: runs per request; no alloc, no lock.

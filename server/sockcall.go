@@ -17,7 +17,7 @@ func (s *sockaddr) socket() (fd int, errno syscall.Errno) {
 	return int(r), 0
 }
 
-func (s *sockaddr) connect(fd int) syscall.Errno {
+func (s *sockaddr) begin(fd int) syscall.Errno {
 	for {
 		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
 		if e != syscall.EINTR {

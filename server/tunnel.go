@@ -15,7 +15,8 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.up.done, x.down.done = true, true
 	x.tunnel = true
 	w.shard.Tunnels++
-	x.sentBytes += int64(c.switched(resp, data, rest))
+	x.acceptWebSocket()
+	x.sentBytes += int64(c.switched(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.
 	if early := c.held(); len(early) > 0 {
 		u.send(early, false)

@@ -96,23 +96,13 @@ func (u *upConn) discard() {
 
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
 func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
-	sa, ok := ep.Attachment.(*sockaddr)
-	if !ok {
-		sa = newSockaddr(ep.Addr)
-		ep.Attachment = sa
-	}
-	fd, errno := sa.socket()
-	if errno != 0 {
-		return nil
-	}
-	errno = sa.connect(fd)
-	if errno != 0 && errno != syscall.EINPROGRESS {
-		loop.CloseFD(fd)
+	fd, connected := dialerOf(ep).connect()
+	if fd < 0 {
 		return nil
 	}
 	u := w.newUp()
-	u.connecting = errno != 0
-	u.writable = errno == 0
+	u.connecting = !connected
+	u.writable = connected
 	if err := w.loop.Register(&u.src, fd, u); err != nil {
 		w.freeUp(u)
 		return nil
@@ -130,8 +120,21 @@ type sockaddr struct {
 	family int
 }
 
-func newSockaddr(a netip.AddrPort) *sockaddr {
-	s := &sockaddr{}
+// connect opens a socket and begins to connect it. fd is negative when the kernel refuses at once.
+func (s *sockaddr) connect() (fd int, connected bool) {
+	fd, errno := s.socket()
+	if errno != 0 {
+		return -1, false
+	}
+	errno = s.begin(fd)
+	if errno != 0 && errno != syscall.EINPROGRESS {
+		loop.CloseFD(fd)
+		return -1, false
+	}
+	return fd, errno == 0
+}
+
+func newSockaddr(a netip.AddrPort) (s sockaddr) {
 	port := a.Port()
 	s.raw[2], s.raw[3] = byte(port>>8), byte(port)
 	if ip := a.Addr().Unmap(); ip.Is4() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -39,6 +40,12 @@ type worker struct {
 	freeX     []*Exchange
 	freeC     []*downConn
 	freeU     []*upConn
+	freeD     []*downStream
+	freeS     []*upStream
+	freeH     []*keptHead
+	h2        *h2.Shared
+	sessions  []*upSession
+	toFlush   []flusher
 	dead      []*downConn // closed in this batch, to be reused in the next
 	random    *rand.ChaCha8
 	draining  bool
@@ -51,6 +58,9 @@ type worker struct {
 	resp        h1.Response
 	scratch     []byte
 	out         []byte
+	refusal     []byte
+	frames      []byte // what a client's HTTP/2 connection read
+	upFrames    []byte // what an Endpoint's did
 	chunk       []byte
 	hostScratch [256]byte
 	one         [1]byte
@@ -69,6 +79,8 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),
+		frames:      make([]byte, scratchSize),
+		upFrames:    make([]byte, scratchSize),
 		chunk:       make([]byte, 0, scratchSize+chunkRoom),
 		pathScratch: make([]byte, 0, h1.DefaultMaxTarget),
 	}
@@ -87,6 +99,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 		u.close()
 		w.freeUp(u)
 	}
+	w.h2 = h2.NewShared(set.h2)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
 	w.janitor.start(w)
 	return w
@@ -142,6 +155,9 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 func (w *worker) freeExchange(x *Exchange) {
 	x.timer.Stop()
 	w.buffers.put(x.request)
+	if x.kept != nil {
+		w.freeKept(x.kept)
+	}
 	if len(w.freeX) >= keepFree {
 		w.loop.Unlink(&x.timer)
 		x.serial++
@@ -303,6 +319,14 @@ const (
 func (j *janitor) Expired(_ *loop.Timer, now int64) {
 	j.w.flushLog()
 	next := j.w.upstreams.Expire(now, janitorWork)
+	for i := len(j.w.sessions) - 1; i >= 0; i-- {
+		if i < len(j.w.sessions) {
+			j.w.sessions[i].check(now, j.w.set.upstream.IdleTimeout)
+		}
+	}
+	if next == 0 && len(j.w.sessions) > 0 {
+		next = now + janitorPeriod
+	}
 	if next == 0 {
 		j.resting = true
 		return

@@ -73,6 +73,9 @@ func (c *Counters) add(o *Counters) {
 	c.BytesIn += o.BytesIn
 	c.BytesOut += o.BytesOut
 	c.Tunnels += o.Tunnels
+	for i := range c.Floods {
+		c.Floods[i] += o.Floods[i]
+	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries
 	c.UpstreamConnects += o.UpstreamConnects
@@ -104,6 +107,11 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	receivedBytes.value(ch, float64(c.BytesIn))
 	sentBytes.value(ch, float64(c.BytesOut))
 	splicedBytes.value(ch, float64(c.SplicedBytes))
+	for kind, n := range c.Floods {
+		if kind > 0 {
+			floodsTotal.value(ch, float64(n), floodNames[kind])
+		}
+	}
 	tunnelsTotal.value(ch, float64(c.Tunnels))
 	upstreamConnects.value(ch, float64(c.UpstreamConnects))
 	upstreamReuses.value(ch, float64(c.UpstreamReuses))

@@ -83,6 +83,7 @@ var (
 	receivedBytes   = define("sluice_received_bytes_total", counter, "Bytes of requests received from clients, heads included.")
 	sentBytes       = define("sluice_sent_bytes_total", counter, "Bytes of responses sent to clients, heads included.")
 	splicedBytes    = define("sluice_spliced_bytes_total", counter, "Bytes of bodies moved inside the kernel.")
+	floodsTotal     = define("sluice_http2_floods_total", counter, "Client connections cut off because they sent too much of something that costs work and carries nothing, by what it was.", "kind")
 	tunnelsTotal    = define("sluice_tunnels_total", counter, "Connections upgraded to a tunnel, such as WebSockets.")
 
 	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")

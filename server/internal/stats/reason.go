@@ -82,6 +82,13 @@ var closeNames = [Closes]string{"client", "idle", "response", "error", "reset", 
 // String returns the metric label.
 func (c Close) String() string { return closeNames[c] }
 
+// Floods is the number of kinds of HTTP/2 frames that a client can send too much of; floodNames are their
+// labels, in the order of h2.Flood.
+const Floods = 12
+
+var floodNames = [Floods]string{"none", "reset", "fault", "continuation", "settings", "ping", "empty", "window_update",
+	"priority", "closed", "tiny_window", "output"}
+
 // methodNames are the labels of Event.Method, in the order of the codec's Method.
 var methodNames = [...]string{"other", "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"}
 

@@ -24,6 +24,8 @@ type Counters struct {
 	UpstreamReuses     uint64
 	UpstreamEjections  uint64
 	UpstreamStaleConns uint64
+	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
+	Floods [Floods]uint64
 
 	// Gauges, set by the sample function:
 	UpstreamIdle, UpstreamActive uint64

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -484,6 +485,14 @@ func TestNames(t *testing.T) {
 	for m := range methodNames {
 		if methodNames[m] != message.Method(m).String() {
 			t.Errorf("method %d is %s here and %s in the codec", m, methodNames[m], message.Method(m))
+		}
+	}
+	if Floods != int(h2.FloodCount) {
+		t.Errorf("%d kinds of floods here and %d in the codec", Floods, h2.FloodCount)
+	}
+	for f := range floodNames {
+		if floodNames[f] != h2.Flood(f).String() {
+			t.Errorf("flood %d is %s here and %s in the codec", f, floodNames[f], h2.Flood(f))
 		}
 	}
 	for i, list := range [][]string{reasonNames[:], closeNames[:]} {

@@ -1,0 +1,309 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// downSession is the HTTP/2 part of a client's connection: it feeds what the socket has to the protocol's
+// state, which announces streams, and writes what that has gathered, once per batch of events. Owned by
+// its loop.
+type downSession struct {
+	c       *downConn
+	h2      *h2.Conn
+	streams downStream // head of the list of those that are open
+	dirty   bool       // waits in the worker's list of sessions to flush
+	goaway  uint8      // how far a drain has come
+	closing bool       // the connection is over: what is in the output is the last
+}
+
+// Steps of a drain: RFC 9113 section 6.8.
+const (
+	goawayAsked = 1 + iota // the client was asked to open no more streams
+	goawaySaid             // and told which is the last
+)
+
+// startSession makes c an HTTP/2 connection. data is what came of it already.
+func (c *downConn) startSession(data []byte) {
+	w := c.w
+	s := &downSession{c: c}
+	s.streams.next, s.streams.prev = &s.streams, &s.streams
+	s.h2 = w.h2.NewServer(w.loop.Now(), s)
+	c.session = s
+	c.phase = phaseSession
+	c.progress()
+	s.touch()
+	if len(data) > 0 {
+		n := copy(w.frames, data) // data may be in a buffer that the handler's work needs
+		s.feed(w.frames[:n])
+	}
+	w.buffers.release(&c.in)
+}
+
+// pump reads and feeds until there is nothing to read.
+func (s *downSession) pump() {
+	c := s.c
+	w := c.w
+	for round := 0; ; round++ {
+		if c.broken || c.eof && c.in.len() == 0 {
+			s.end()
+			return
+		}
+		if s.closing || s.h2.Congested() {
+			break
+		}
+		if round == rounds {
+			w.loop.Again(c)
+			break
+		}
+		n := c.read(w.frames)
+		if n == 0 {
+			if c.eof || c.broken {
+				continue
+			}
+			break
+		}
+		s.feed(w.frames[:n])
+	}
+	s.waits()
+}
+
+func (s *downSession) feed(p []byte) {
+	if err := s.h2.Feed(s.c.w.loop.Now(), p); err != nil {
+		s.fail(err)
+	}
+	s.touch()
+}
+
+// fail takes note that the connection is over, whoever is to blame.
+func (s *downSession) fail(err error) {
+	if s.closing {
+		return
+	}
+	s.closing = true
+	s.c.why = stats.ClosedOnError
+	if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone {
+		s.c.w.shard.Floods[e.Flood]++
+	}
+}
+
+// waits arms the connection's timer.
+func (s *downSession) waits() {
+	c := s.c
+	set := c.w.set
+	switch {
+	case c.phase == phaseClosed:
+	case len(s.h2.Output()) > 0 || c.out.len() > 0:
+		c.await(waitSend, set.send)
+	case s.h2.Open() > 0:
+		c.rest()
+	case c.w.draining:
+		c.await(waitIdle, int64(idleGrace))
+	case c.requests == 0:
+		c.await(waitHead, set.header)
+	default:
+		c.await(waitIdle, set.idle)
+	}
+}
+
+// touch has the output written at the end of the batch.
+func (s *downSession) touch() {
+	if !s.dirty {
+		s.dirty = true
+		s.c.w.flushLater(s)
+	}
+}
+
+// flushOutput implements flusher.
+func (s *downSession) flushOutput() {
+	s.dirty = false
+	c := s.c
+	if c.phase == phaseClosed {
+		return
+	}
+	for !c.broken {
+		out := s.h2.Output()
+		if len(out) == 0 {
+			break
+		}
+		n := c.push(out)
+		if n == 0 {
+			break
+		}
+		c.progress()
+		s.h2.Wrote(n)
+	}
+	if err := s.h2.Err(); err != nil {
+		s.fail(err)
+	}
+	switch {
+	case c.broken:
+		s.end()
+	case s.closing && len(s.h2.Output()) == 0 && c.out.len() == 0:
+		s.cancelAll()
+		s.over()
+		c.phase, c.closeAfter, c.unread = phaseHead, true, true
+		c.linger()
+	case s.goaway != 0 && s.h2.Open() == 0 && len(s.h2.Output()) == 0 && c.out.len() == 0 && s.goaway == goawaySaid:
+		s.over()
+		c.why = stats.ClosedDraining
+		c.phase, c.closeAfter = phaseHead, true
+		c.linger()
+	default:
+		s.waits()
+	}
+}
+
+// drain asks the client to open no more streams, and tells it a round trip later which is the last.
+func (s *downSession) drain() {
+	if s.goaway == 0 && !s.closing {
+		s.goaway = goawayAsked
+		s.h2.GoAway(false)
+		s.h2.Ping(0)
+		s.touch()
+	}
+}
+
+// Pong implements h2.Handler: the round trip of a drain.
+func (s *downSession) Pong(uint64) {
+	if s.goaway == goawayAsked {
+		s.goaway = goawaySaid
+		s.h2.GoAway(true)
+	}
+}
+
+// end closes a connection that is gone.
+func (s *downSession) end() {
+	if s.c.broken && s.c.why == stats.ClosedByClient {
+		s.c.why = stats.ClosedReset
+	}
+	s.cancelAll()
+	s.over()
+	s.c.shut()
+}
+
+// cancelAll ends every Exchange: nobody is there to answer.
+func (s *downSession) cancelAll() {
+	s.closing = true
+	for d := s.streams.next; d != &s.streams; d = s.streams.next {
+		d.gone = true
+		if d.x != nil {
+			d.x.cancel(failAborted)
+		} else {
+			d.free()
+		}
+	}
+}
+
+// over gives the protocol's state back.
+func (s *downSession) over() {
+	if s.h2 != nil {
+		s.h2.Close()
+		s.h2 = nil
+	}
+	s.c.session = nil
+}
+
+// Request implements h2.ServerHandler.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, end bool) {
+	c := s.c
+	w := c.w
+	d := w.newDownStream(s, st)
+	d.recvEnd = end
+	c.requests++
+	c.rest()
+	from := frameNone
+	switch {
+	case end || req.Extended:
+	case req.ContentLength >= 0:
+		from = frameLength
+	default:
+		from = frameStream
+	}
+	x := w.newExchange(d, req, from)
+	d.x = x
+	x.start(req, head, nil, nil)
+	d.pump()
+	s.touch()
+}
+
+// Data implements h2.Handler.
+//
+// hot: runs per piece of a body; no alloc, no lock.
+func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
+	d, ok := st.Owner.(*downStream)
+	if !ok {
+		s.h2.Consumed(st, len(p))
+		return
+	}
+	d.recvEnd = end
+	d.receive(p)
+	s.touch()
+}
+
+// Trailers implements h2.Handler.
+func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
+	if d, ok := st.Owner.(*downStream); ok {
+		d.recvEnd = true
+		d.gotTrailers = append(d.gotTrailers[:0], trailerLines(t, lines)...)
+		d.pump()
+	}
+}
+
+// trailerLines returns the lines of a trailer section without the empty one.
+func trailerLines(t *message.Head, lines []byte) []byte {
+	if len(t.Fields) == 0 {
+		return nil
+	}
+	return lines[t.Fields[0].Name.Off : t.HeadLen-len("\r\n")]
+}
+
+// Fault implements h2.Handler.
+func (s *downSession) Fault(st *h2.Stream, f h2.Fault) {
+	w := s.c.w
+	if status := f.HTTPStatus(); status != 0 {
+		w.recordRefused(status, stats.HeaderTooLarge)
+		w.out = appendRefusal(w.out[:0], status, f.Reason())
+		s.h2.WriteHead(st, status, h2.Outgoing{Lines: refusalFields}, false)
+		s.h2.WriteData(st, w.out, true)
+		s.h2.Release(st)
+		return
+	}
+	if st == nil {
+		w.recordRefused(400, stats.ClientMalformed)
+		return
+	}
+	s.lose(st)
+}
+
+// Reset implements h2.Handler.
+func (s *downSession) Reset(st *h2.Stream, _ h2.Code) { s.lose(st) }
+
+// lose ends the Exchange of a stream that is over.
+func (s *downSession) lose(st *h2.Stream) {
+	d, ok := st.Owner.(*downStream)
+	if !ok {
+		s.h2.Release(st)
+		return
+	}
+	d.gone = true
+	if d.x != nil {
+		d.x.cancel(failAborted)
+	} else {
+		d.free()
+	}
+}
+
+// Writable implements h2.Handler.
+func (s *downSession) Writable(st *h2.Stream) {
+	if d, ok := st.Owner.(*downStream); ok {
+		d.Ready(0)
+	}
+}
+
+// Settings and GoAway implement h2.Handler; a client's say nothing that matters here.
+func (s *downSession) Settings()              {}
+func (s *downSession) GoAway(uint32, h2.Code) {}

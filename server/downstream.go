@@ -1,0 +1,259 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// downStream is one stream of a client's HTTP/2 connection: the downSide of its Exchange. Made and pooled
+// by its worker; owned by the loop.
+type downStream struct {
+	streamSide
+	session *downSession
+	x       *Exchange // nil once it has ended and only out remains
+	timer   loop.Timer
+	wait    waiting
+	next    *downStream
+	prev    *downStream
+}
+
+// newDownStream makes the side of a stream that the client has opened.
+func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
+	var d *downStream
+	if n := len(w.freeD); n > 0 {
+		d = w.freeD[n-1]
+		w.freeD = w.freeD[:n-1]
+	} else {
+		d = &downStream{}
+		d.timer.OnExpire = d
+	}
+	d.streamSide.init(w, s.h2, st)
+	st.Owner = d
+	d.session = s
+	d.next, d.prev = s.streams.next, &s.streams
+	d.next.prev, s.streams.next = d, d
+	return d
+}
+
+// free gives the stream and its memory back.
+func (d *downStream) free() {
+	w := d.w
+	d.next.prev, d.prev.next = d.prev, d.next
+	d.session.touch()
+	d.streamSide.free()
+	d.timer.Stop()
+	*d = downStream{timer: d.timer, streamSide: d.streamSide}
+	if len(w.freeD) < keepFree {
+		w.freeD = append(w.freeD, d)
+	} else {
+		w.loop.Unlink(&d.timer)
+	}
+}
+
+// Ready implements loop.Handler.
+func (d *downStream) Ready(loop.Events) {
+	if d.st == nil {
+		return // freed since it asked for another turn
+	}
+	d.pump()
+	if d.st != nil {
+		d.session.touch()
+	}
+}
+
+// pump implements downSide.
+func (d *downStream) pump() {
+	switch {
+	case d.x != nil:
+		d.x.pump()
+	case d.flush():
+		d.free()
+	}
+}
+
+// receive takes a piece of the request's body.
+func (d *downStream) receive(p []byte) {
+	st := d.st
+	d.offer(p)
+	if d.x != nil {
+		d.x.pump()
+	}
+	if d.st == st {
+		d.store()
+	}
+}
+
+// drop implements side: the window that opens has to be told.
+func (d *downStream) drop(n int) {
+	d.streamSide.drop(n)
+	d.session.touch()
+}
+
+// send implements side.
+//
+// hot: runs per piece of a body; no alloc, no lock.
+func (d *downStream) send(p []byte, last bool) {
+	d.streamSide.send(p, last)
+	d.session.touch()
+}
+
+func (d *downStream) sendTrailers(lines []byte) {
+	d.streamSide.sendTrailers(lines)
+	d.session.touch()
+}
+
+func (d *downStream) shutWrite() { d.send(nil, true) }
+
+func (d *downStream) peer() *client { return &d.session.c.client }
+
+// form implements downSide.
+func (d *downStream) form(*Exchange, framing) form { return formBare }
+
+// sendInterim implements downSide.
+func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
+	d.h2.WriteInterim(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
+	d.session.touch()
+	return len(head)
+}
+
+// sendHead implements downSide.
+//
+// hot: runs per request; no alloc, no lock.
+func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int {
+	w := d.w
+	lines := x.edits.respAdd
+	if !resp.Has(message.FieldDate) {
+		w.out = append(append(w.out[:0], w.date()...), lines...)
+		lines = w.out
+	}
+	end := last && len(body) == 0
+	d.h2.WriteHead(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: lines}, end)
+	if !end && (last || len(body) > 0) {
+		d.send(body, last)
+	}
+	d.session.touch()
+	return resp.HeadLen + len(body)
+}
+
+// answer implements downSide.
+func (d *downStream) answer(x *Exchange, status int, fields, body []byte) int {
+	w := d.w
+	w.out = append(append(w.out[:0], w.date()...), fields...)
+	if status >= 200 && status != 204 && status != 304 {
+		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
+	} else {
+		body = nil
+	}
+	if x.method == message.MethodHead {
+		body = nil
+	}
+	return d.respond(status, body)
+}
+
+// respond sends a head of the field lines in w.out, and the body.
+func (d *downStream) respond(status int, body []byte) int {
+	d.h2.WriteHead(d.st, status, h2.Outgoing{Lines: d.w.out}, len(body) == 0)
+	if len(body) > 0 {
+		d.send(body, true)
+	}
+	d.session.touch()
+	return len(d.w.out) + len(body)
+}
+
+// refuse implements downSide.
+func (d *downStream) refuse(x *Exchange, f *failure) int {
+	w := d.w
+	w.refusal = appendRefusal(w.refusal[:0], f.status, f.text)
+	return d.answer(x, f.status, refusalFields, w.refusal)
+}
+
+var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
+
+// appendRefusal appends the text of an answer that says what is wrong.
+func appendRefusal(dst []byte, status int, text string) []byte {
+	dst = append(h1.AppendUint(dst, uint64(status)), ' ')
+	dst = append(dst, message.StatusText(status)...)
+	if text != "" {
+		dst = append(append(dst, ": "...), text...)
+	}
+	return append(dst, '\n')
+}
+
+// switched implements downSide.
+func (d *downStream) switched(_ *Exchange, resp *message.Response, head, rest []byte) int {
+	d.rest()
+	d.h2.WriteHead(d.st, 101, h2.Outgoing{Head: &resp.Head, Bytes: head}, false)
+	if len(rest) > 0 {
+		d.send(rest, false)
+	}
+	d.session.touch()
+	return resp.HeadLen + len(rest)
+}
+
+// cut implements downSide.
+func (d *downStream) cut(*Exchange) {
+	if !d.gone {
+		d.gone = true
+		d.h2.Reset(d.st, h2.InternalError)
+		d.session.touch()
+	}
+}
+
+// served implements downSide: the stream goes, but not before what the client has not taken yet.
+func (d *downStream) served(*Exchange) {
+	d.x = nil
+	if d.gone || d.pending() == 0 {
+		d.free()
+		return
+	}
+	d.progress()
+	d.await(waitSend, d.w.set.send)
+}
+
+// await implements downSide.
+func (d *downStream) await(what waiting, timeout int64) {
+	if d.wait == what {
+		return
+	}
+	d.wait = what
+	if timeout <= 0 {
+		d.timer.Stop()
+		return
+	}
+	d.w.loop.Set(&d.timer, d.w.loop.Now()+timeout)
+}
+
+// progress implements downSide.
+func (d *downStream) progress() { d.wait = waitNothing }
+
+// rest implements downSide.
+func (d *downStream) rest() {
+	if d.wait != waitNothing {
+		d.timer.Stop()
+		d.wait = waitNothing
+	}
+}
+
+// Expired implements loop.Expirer.
+func (d *downStream) Expired(*loop.Timer, int64) {
+	if d.st == nil {
+		return
+	}
+	wait := d.wait
+	d.wait = waitNothing
+	switch {
+	case wait == waitBody && d.x != nil:
+		d.x.fail(failBodyTimeout)
+	case wait == waitSend:
+		d.gone = true
+		d.h2.Reset(d.st, h2.Cancel)
+		d.session.touch()
+		if d.x != nil {
+			d.x.cancel(failStalled)
+		} else {
+			d.free()
+		}
+	}
+}

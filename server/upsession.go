@@ -1,0 +1,338 @@
+package server
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/upstream"
+)
+
+// upSession is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by
+// its loop; in its dialer's list until it takes no more requests, and alive until its last stream ends.
+type upSession struct {
+	sock
+	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
+
+	h2         *h2.Conn
+	dialer     *dialer
+	streams    []*upStream // those under way, and while connecting those that wait for it
+	requests   uint64
+	connecting bool
+	dirty      bool
+	closed     bool
+	idleSince  int64
+	heard      int64 // when bytes last came
+	pinged     bool
+}
+
+// Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
+// given up when none comes within as long again.
+const pingAfter = int64(15e9)
+
+// dialer is what a loop knows of an Endpoint beside its pool: upstream.Endpoint.Attachment.
+type dialer struct {
+	sockaddr
+	sessions []*upSession // that take requests
+}
+
+// dialerOf returns the dialer of ep, made at first use.
+func dialerOf(ep *upstream.Endpoint) *dialer {
+	t, ok := ep.Attachment.(*dialer)
+	if !ok {
+		t = &dialer{sockaddr: newSockaddr(ep.Addr)}
+		ep.Attachment = t
+	}
+	return t
+}
+
+// session returns a session to ep that has room for another stream, or nil. fresh asks for one that
+// carried nothing yet.
+//
+// hot: runs per request; no alloc, no lock.
+func (t *dialer) session(fresh bool) *upSession {
+	for _, s := range t.sessions {
+		if fresh && s.requests > 0 {
+			continue
+		}
+		if len(s.streams) < s.h2.MaxStreams() {
+			return s
+		}
+	}
+	return nil
+}
+
+// openSession starts an HTTP/2 connection to ep, or returns nil when the kernel refuses at once.
+func (w *worker) openSession(ep *upstream.Endpoint) *upSession {
+	t := dialerOf(ep)
+	fd, connected := t.connect()
+	if fd < 0 {
+		return nil
+	}
+	s := &upSession{dialer: t}
+	s.w = w
+	s.Owner = s
+	s.connecting = !connected
+	s.writable = connected
+	if err := w.loop.Register(&s.src, fd, s); err != nil {
+		return nil
+	}
+	s.h2 = w.h2.NewClient(w.loop.Now(), s, false)
+	s.heard = w.loop.Now()
+	ep.Add(&s.Conn)
+	w.shard.UpstreamConnects++
+	t.sessions = append(t.sessions, s)
+	w.sessions = append(w.sessions, s)
+	return s
+}
+
+// Ready implements loop.Handler.
+func (s *upSession) Ready(ev loop.Events) {
+	s.note(ev)
+	if s.closed {
+		return
+	}
+	if s.connecting {
+		if !s.writable && !s.broken && !s.peerClosed {
+			return
+		}
+		s.connected()
+		return
+	}
+	s.pump()
+}
+
+// connected ends the connect, either way.
+func (s *upSession) connected() {
+	s.connecting = false
+	if code, err := syscall.GetsockoptInt(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+		s.broken = true
+		s.end(upstream.ConnectFailed)
+		return
+	}
+	for _, u := range slices.Clone(s.streams) {
+		if u.x != nil && u.s == s {
+			c := u.x.c
+			u.x.send()
+			c.pump()
+		}
+	}
+	s.touch()
+}
+
+// pump reads and feeds until there is nothing to read.
+func (s *upSession) pump() {
+	w := s.w
+	for round := 0; ; round++ {
+		if s.closed {
+			return
+		}
+		if s.broken || s.eof {
+			s.end(upstream.Reset)
+			return
+		}
+		if round == rounds {
+			w.loop.Again(s)
+			break
+		}
+		n := s.read(w.upFrames)
+		if n == 0 {
+			if s.eof || s.broken {
+				continue
+			}
+			break
+		}
+		s.heard, s.pinged = w.loop.Now(), false
+		if err := s.h2.Feed(w.loop.Now(), w.upFrames[:n]); err != nil {
+			s.touch()
+			s.flushOutput()
+			s.end(upstream.Malformed)
+			return
+		}
+		s.touch()
+	}
+}
+
+// touch has the output written at the end of the batch.
+func (s *upSession) touch() {
+	if !s.dirty && !s.connecting && !s.closed {
+		s.dirty = true
+		s.w.flushLater(s)
+	}
+}
+
+// flushOutput implements flusher.
+func (s *upSession) flushOutput() {
+	s.dirty = false
+	for !s.broken && !s.closed {
+		out := s.h2.Output()
+		if len(out) == 0 {
+			break
+		}
+		n := s.push(out)
+		if n == 0 {
+			break
+		}
+		s.h2.Wrote(n)
+	}
+	switch {
+	case s.closed:
+	case s.broken:
+		s.end(upstream.Reset)
+	case len(s.streams) == 0 && (s.Endpoint.Gone || s.h2.Gone()):
+		s.end(upstream.Canceled)
+	}
+}
+
+// retire keeps new requests away.
+func (s *upSession) retire() {
+	if i := slices.Index(s.dialer.sessions, s); i >= 0 {
+		s.dialer.sessions = slices.Delete(s.dialer.sessions, i, i+1)
+	}
+}
+
+// end closes the session. Its streams learn that it is gone.
+func (s *upSession) end(outcome upstream.Outcome) {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.retire()
+	for len(s.streams) > 0 {
+		u := s.streams[len(s.streams)-1]
+		s.streams = s.streams[:len(s.streams)-1]
+		u.listed = false
+		u.gone = true
+		if x := u.x; x != nil {
+			c := x.c
+			if outcome == upstream.ConnectFailed {
+				x.attemptFailed(failConnect, outcome)
+			}
+			c.pump()
+		}
+	}
+	s.h2.Close()
+	s.Endpoint.Remove(&s.Conn)
+	s.close()
+	if i := slices.Index(s.w.sessions, s); i >= 0 {
+		s.w.sessions = slices.Delete(s.w.sessions, i, i+1)
+	}
+}
+
+// check is the janitor's look at a session; idle is how long one without streams is kept.
+func (s *upSession) check(now, idle int64) {
+	switch {
+	case len(s.streams) == 0 && (s.Endpoint.Gone || now-s.idleSince >= idle):
+		s.end(upstream.Canceled)
+	case len(s.streams) == 0 || s.connecting || now-s.heard < pingAfter:
+	case !s.pinged:
+		s.pinged = true
+		s.heard = now
+		s.h2.Ping(1)
+		s.touch()
+	default:
+		s.end(upstream.ResponseTimeout)
+	}
+}
+
+// Response implements h2.ClientHandler.
+//
+// hot: runs per response; no alloc, no lock.
+func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte, end bool) {
+	u, ok := st.Owner.(*upStream)
+	if !ok || u.x == nil {
+		return
+	}
+	x := u.x
+	c := x.c
+	u.recvEnd = end
+	c.progress()
+	x.await(x.timeout(x.policy.read, s.w.set.read))
+	switch {
+	case resp.Code == 101:
+		if !x.upgrade {
+			x.malformed()
+			return
+		}
+		x.switchProtocols(resp, head, nil)
+	case resp.Code < 200:
+		x.interimHead(resp, head)
+		return
+	default:
+		x.finalHead(resp, head, nil, end)
+	}
+	if end && x.c == c {
+		c.pump()
+	}
+}
+
+// Data implements h2.Handler.
+//
+// hot: runs per piece of a body; no alloc, no lock.
+func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
+	u, ok := st.Owner.(*upStream)
+	if !ok || u.x == nil {
+		s.h2.Consumed(st, len(p))
+		return
+	}
+	u.recvEnd = end
+	u.offer(p)
+	u.x.c.pump()
+	if u.st == st {
+		u.store()
+	}
+}
+
+// Trailers implements h2.Handler.
+func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
+	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
+		u.recvEnd = true
+		u.gotTrailers = append(u.gotTrailers[:0], trailerLines(t, lines)...)
+		u.x.c.pump()
+	}
+}
+
+// Fault implements h2.Handler: what the Endpoint sent is malformed.
+func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
+	if st == nil {
+		return
+	}
+	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
+		u.gone = true
+		x := u.x
+		x.upClose = true
+		x.fail(failMalformed)
+		return
+	}
+	s.h2.Release(st)
+}
+
+// Reset implements h2.Handler.
+func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
+	u, ok := st.Owner.(*upStream)
+	if !ok || u.x == nil {
+		s.h2.Release(st)
+		return
+	}
+	u.gone = true
+	u.refused = code == h2.RefusedStream
+	u.x.c.pump()
+}
+
+// Writable implements h2.Handler.
+func (s *upSession) Writable(st *h2.Stream) {
+	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
+		u.x.c.pump()
+	}
+}
+
+// Settings implements h2.Handler.
+func (s *upSession) Settings() {}
+
+// GoAway implements h2.Handler: what is under way goes on, except where Reset says otherwise.
+func (s *upSession) GoAway(uint32, h2.Code) { s.retire() }
+
+// Pong implements h2.Handler; that bytes came is all that counts.
+func (s *upSession) Pong(uint64) {}

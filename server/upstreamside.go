@@ -1,0 +1,176 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// upStream is one request on an HTTP/2 connection to an Endpoint: the upSide of its Exchange. Made and
+// pooled by its worker; owned by the loop.
+type upStream struct {
+	streamSide
+	s       *upSession
+	x       *Exchange
+	listed  bool // in the session's list
+	refused bool // the Endpoint did nothing for the request
+	first   bool // of its session
+}
+
+// attach makes x's side of a new stream of s, which is opened by begin.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *upSession) attach(x *Exchange) *upStream {
+	w := s.w
+	var u *upStream
+	if n := len(w.freeS); n > 0 {
+		u = w.freeS[n-1]
+		w.freeS = w.freeS[:n-1]
+	} else {
+		u = &upStream{}
+	}
+	u.streamSide.init(w, s.h2, nil)
+	u.s, u.x = s, x
+	u.first = s.requests == 0
+	u.listed = true
+	s.requests++
+	s.streams = append(s.streams, u)
+	return u
+}
+
+func (u *upStream) ready() bool       { return !u.s.connecting }
+func (u *upStream) reused() bool      { return !u.first }
+func (u *upStream) unprocessed() bool { return u.refused || u.st == nil }
+func (u *upStream) chunked() framing  { return frameStream }
+func (u *upStream) form(framing) form { return formBare }
+
+// begin implements upSide.
+//
+// hot: runs per request; no alloc, no lock.
+func (u *upStream) begin(x *Exchange) bool {
+	o := x.kept
+	end := x.up.done && len(o.early) == 0 && len(x.up.trailers) == 0 && !x.upgrade
+	st, ok := u.h2.OpenRequest(&o.req, h2.Outgoing{
+		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost,
+	}, end)
+	if !ok {
+		u.gone = true
+		u.s.touch()
+		return false
+	}
+	u.st = st
+	st.Owner = u
+	if len(o.early) > 0 {
+		u.send(o.early, x.up.done && len(x.up.trailers) == 0)
+	}
+	if x.up.done && len(x.up.trailers) > 0 {
+		u.sendTrailers(x.up.trailers)
+	}
+	u.s.touch()
+	return true
+}
+
+// readHead implements upSide: heads come by the session, so that only its end is left to be seen.
+func (u *upStream) readHead(x *Exchange) bool {
+	if u.gone {
+		x.upstreamEnds()
+	}
+	return false
+}
+
+// send implements side.
+//
+// hot: runs per piece of a body; no alloc, no lock.
+func (u *upStream) send(p []byte, last bool) {
+	u.streamSide.send(p, last)
+	u.s.touch()
+}
+
+// drop implements side: the window that opens has to be told.
+func (u *upStream) drop(n int) {
+	u.streamSide.drop(n)
+	u.s.touch()
+}
+
+func (u *upStream) flush() bool {
+	done := u.streamSide.flush()
+	u.s.touch()
+	return done
+}
+
+func (u *upStream) sendTrailers(lines []byte) {
+	u.streamSide.sendTrailers(lines)
+	u.s.touch()
+}
+
+func (u *upStream) shutWrite() { u.send(nil, true) }
+
+// release implements upSide.
+func (u *upStream) release(now int64) { u.free(now) }
+
+// abandon implements upSide.
+func (u *upStream) abandon() { u.free(u.w.loop.Now()) }
+
+// stale implements upSide.
+func (u *upStream) stale(now int64) { u.free(now) }
+
+// free gives the stream back, which is reset where it has not ended.
+func (u *upStream) free(now int64) {
+	w, s := u.w, u.s
+	if u.listed {
+		i := slices.Index(s.streams, u)
+		last := len(s.streams) - 1
+		s.streams[i] = s.streams[last]
+		s.streams[last] = nil
+		s.streams = s.streams[:last]
+	}
+	if s.closed {
+		u.st = nil // the session's end takes it
+	}
+	if len(s.streams) == 0 {
+		s.idleSince = now
+	}
+	s.touch()
+	u.streamSide.free()
+	*u = upStream{streamSide: u.streamSide}
+	if len(w.freeS) < keepFree {
+		w.freeS = append(w.freeS, u)
+	}
+	if w.janitor.resting {
+		w.janitor.wake()
+	}
+}
+
+// keptHead is a request's head and the body bytes that came with it, for as long as it may have to be
+// sent, again. Pooled by its worker.
+type keptHead struct {
+	req   message.Request
+	head  []byte
+	early []byte
+}
+
+// keepRequest copies a request.
+//
+// hot: runs per request; no alloc, no lock.
+func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead {
+	var k *keptHead
+	if n := len(w.freeH); n > 0 {
+		k = w.freeH[n-1]
+		w.freeH = w.freeH[:n-1]
+	} else {
+		k = &keptHead{}
+	}
+	fields := append(k.req.Fields[:0], req.Fields...)
+	k.req = *req
+	k.req.Fields = fields
+	k.head = append(k.head[:0], head...)
+	k.early = append(k.early[:0], early...)
+	return k
+}
+
+func (w *worker) freeKept(k *keptHead) {
+	if len(w.freeH) < keepFree && cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer {
+		w.freeH = append(w.freeH, k)
+	}
+}

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+)
+
+// HTTP/1.1 opens a WebSocket with a challenge (RFC 6455 section 4), which HTTP/2 leaves out (RFC 8441
+// section 5): what one side does not know, the gateway does for it.
+
+const (
+	webSocketKey    = "Sec-WebSocket-Key"
+	webSocketAccept = "Sec-WebSocket-Accept"
+	webSocketGUID   = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 section 1.3
+)
+
+// appendWebSocketKey appends the field of a challenge.
+func (w *worker) appendWebSocketKey(dst []byte) []byte {
+	var raw [16]byte
+	a, b := w.random.Uint64(), w.random.Uint64()
+	for i := range 8 {
+		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
+	}
+	dst = append(dst, webSocketKey+": "...)
+	dst = base64.StdEncoding.AppendEncode(dst, raw[:])
+	return append(dst, '\r', '\n')
+}
+
+// acceptWebSocket answers the challenge of a client whose Endpoint was not given it.
+func (x *Exchange) acceptWebSocket() {
+	k := x.kept
+	if k == nil || k.req.Extended {
+		return
+	}
+	i := k.req.FindName(k.head, webSocketKey, 0)
+	if i < 0 {
+		return
+	}
+	sum := sha1.Sum(append(append([]byte(nil), k.req.Fields[i].Value.Of(k.head)...), webSocketGUID...))
+	x.edits.respAdd = h1.AppendField(x.edits.respAdd, webSocketAccept, base64.StdEncoding.EncodeToString(sum[:]))
+}

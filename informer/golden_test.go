@@ -290,23 +290,27 @@ func (w *world) step(events ...event) *routing.Snapshot {
 	return next
 }
 
-// fresh is a world that learns all objects at once. Names are resolved once Backends use them, and
-// Secrets read once Ingresses do, so those events come in a second step, as they do in life.
+// fresh is a world that learns all objects at once. Secrets are read once Ingresses use them, and names
+// resolved once Backends do, so those events come in later steps, as they do in life. Of a Secret that
+// is broken and has a live Certificate the good state comes before.
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, demanded []event
+	var objects, secrets, addresses []event
 	for key, object := range w.objects {
 		switch key.kind {
-		case kindAddresses, kindSecret, kindSecrets:
-			demanded = append(demanded, event{key, object})
+		case kindSecret, kindSecrets:
+			secrets = append(secrets, event{key, object})
+		case kindAddresses:
+			addresses = append(addresses, event{key, object})
 		default:
 			objects = append(objects, event{key, object})
 		}
 	}
 	f.step(objects...)
 	f.step(w.good()...)
-	f.step(demanded...)
+	f.step(secrets...)
+	f.step(addresses...)
 	return f
 }
 

@@ -39,6 +39,7 @@ func TestAllocations(t *testing.T) {
 		"Match by walk":      func() { pathTable.Match([]byte("h"), long) },
 		"Load and Backend":   func() { s := store.Load(); s.Backend(s.Table.Match([]byte("h"), paths0(paths))) },
 		"Certificates":       func() { named.CertificatesFor("App-00001.test"); named.CertificatesFor("x.y.test") },
+		"ClientAuth":         func() { snapshot.ClientAuthFor("a.test"); snapshot.PassthroughFor("H") },
 		"path, nothing":      func() { mustPath(t, dst, "/a/b") },
 		"path, empty":        func() { mustPath(t, dst, "") },
 		"path, rewritten":    func() { mustPath(t, dst, "/a%20b/../c//d/.") },
@@ -143,7 +144,7 @@ func TestSizes(t *testing.T) {
 		"Route":     64, // one a Route: a cache line
 		"node":      16, // about 1.3 a Route of a Host with a trie, and an edge byte each: four to a line
 		"shortSlot": 8,  // 1.3 to 2.7 a key of a Host with a shortcut
-		"Host":      72, // one a Host; rounded up to 80 by the allocator
+		"Host":      80, // one a Host
 		"slot":      16, // 1.3 to 2.7 a Host: four to a line
 		"trie":      64, // one a Host of more than four Routes
 		"Endpoint":  64,

@@ -22,6 +22,8 @@ type Host struct {
 	shortcut *shortcut
 	// text[keyAt:keyEnd] is the key in the index of Table; text[:keyEnd] is the name.
 	keyAt, keyEnd uint32
+	// tls is nil for most; see WithTLS.
+	tls *HostTLS
 }
 
 type hostKind uint8

@@ -121,7 +121,7 @@ func (b *builder) apply(key objectKey, object any) {
 		b.rejected.replace(key, b.rejectSlice(next))
 	case kindSecret:
 		next, _ := object.(*corev1.Secret)
-		if !b.takesSecret(key.ObjectName) {
+		if !b.takesSecret(key.ObjectName, next) {
 			return
 		}
 		if old := put(b.cache.secrets, key.ObjectName, next); !sameSecret(old, next) {

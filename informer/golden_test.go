@@ -252,12 +252,13 @@ func newWorld(cfg Config) *world {
 }
 
 // unwanted reports whether a source would not give an event, because nothing that is built needs it.
-func (w *world) unwanted(key objectKey) bool {
+func (w *world) unwanted(key objectKey, object any) bool {
 	switch key.kind {
 	case kindAddresses:
 		return w.b.backends.externals[externalOf(key)] == nil
 	case kindSecret:
-		return !w.b.takesSecret(key.ObjectName)
+		secret, _ := object.(*corev1.Secret)
+		return !w.b.takesSecret(key.ObjectName, secret)
 	case kindSecrets:
 		if key.Name == certificateSecrets {
 			return w.b.certificates.namespaces[key.Namespace] == nil
@@ -270,7 +271,7 @@ func (w *world) unwanted(key objectKey) bool {
 // step applies events and builds; the result is nil when there was nothing to publish.
 func (w *world) step(events ...event) *routing.Snapshot {
 	for _, e := range events {
-		if w.unwanted(e.key) {
+		if w.unwanted(e.key, e.object) {
 			continue
 		}
 		if e.object == nil {
@@ -286,7 +287,7 @@ func (w *world) step(events ...event) *routing.Snapshot {
 	}
 	// Addresses of a name that no Backend uses are forgotten, and Secrets that no Ingress uses; they
 	// would be read anew.
-	maps.DeleteFunc(w.objects, func(key objectKey, _ any) bool { return w.unwanted(key) })
+	maps.DeleteFunc(w.objects, w.unwanted)
 	return next
 }
 

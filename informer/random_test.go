@@ -102,7 +102,13 @@ func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend
 		}
 	}
 	for h := range next.Table.Hosts() {
+		if x := h.TLS(); x != nil && x.Passthrough && x.Backend >= 0 && next.Backends[x.Backend] == nil {
+			t.Errorf("Host %s passes connections to the free index %d", h.Name(), x.Backend)
+		}
 		for r := range h.Routes() {
+			if h.TLS() != nil && r.ClientAuth() != h.TLS().ClientAuth {
+				t.Errorf("Route %s%s and its Host ask for different certificates", r.Host, r.Path)
+			}
 			if r.Backend >= 0 && next.Backend(r) == nil {
 				t.Errorf("Route %s%s refers to the free index %d", r.Host, r.Path, r.Backend)
 			}

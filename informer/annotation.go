@@ -48,6 +48,8 @@ type settings struct {
 	clientAuth clientAuth
 	// passthrough is true when TLS connections go to the Backend as they are.
 	passthrough bool
+	// ciphers are ssl-ciphers, checked; "" for the gateway's.
+	ciphers string
 	// canary is true when the object is a variant of another one.
 	canary bool
 }
@@ -122,9 +124,13 @@ var annotations = []annotation{
 		"Most intermediate certificates between a TLS Backend's and the authority's."},
 	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
 		"Longest time for a whole exchange."},
+	{"ssl-ciphers", scopeHost, "suites by OpenSSL's names, with colons between", "the gateway's", false, setHostCiphers,
+		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides. Groups such as HIGH are not supported."},
 	{"ssl-passthrough", scopeHost, "true or false", "false", false, setPassthrough,
 		"Sends the TLS connections of the object's hosts to the Backend of path / as they are; nothing else of the object applies to them. " +
 			"Only the oldest object of a host can ask for it."},
+	{"ssl-prefer-server-ciphers", scopeHost, "true or false", "true", false, setServerOrder,
+		"The order of cipher suites is always the gateway's; anything but true is refused."},
 	{"upstream-vhost", scopeRoute, "host, or host:port", "the client's", false, setUpstreamHost,
 		"Replaces the Host header sent to the Backend. Variables are not supported."},
 	{"whitelist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},

@@ -31,6 +31,8 @@ type entry struct {
 	closesHosts, authWaits bool
 	// passthrough is true when the object wants TLS connections passed on.
 	passthrough bool
+	// ciphers are the suites that the object wants for its hosts, as settings has them.
+	ciphers string
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -64,7 +66,7 @@ func (e *entry) same(o *entry) bool {
 		return a == b
 	}
 	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
-		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough &&
+		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
 		samePolicy(e.source.Policy, o.source.Policy) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
@@ -126,7 +128,7 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 		c.entry.source.Policy = &policy
 	}
 	c.entry.closesHosts = c.settings.closedTLS
-	c.entry.passthrough = c.settings.passthrough
+	c.entry.passthrough, c.entry.ciphers = c.settings.passthrough, c.settings.ciphers
 	c.clientAuth()
 	if c.settings.canary {
 		return c.entry, c.rejections

@@ -14,6 +14,7 @@ import (
 //     itself, because it would be served to clients that it does not know.
 //   - Passthrough: the oldest object of the host decides, asking or not, so that nobody takes the
 //     connections of a host over by adding an object later.
+//   - Cipher suites: the oldest object that names some.
 func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
 	asking := slices.IndexFunc(entries, func(e *entry) bool { return e.clientAuth != nil || e.closesHosts })
 	for i, e := range entries {
@@ -50,21 +51,24 @@ func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routi
 		}
 	}
 	if asking >= 0 && entries[asking].clientAuth != nil {
-		tls = &routing.HostTLS{ClientAuth: entries[asking].clientAuth, Backend: unresolved}
+		tls = &routing.HostTLS{ClientAuth: entries[asking].clientAuth}
 	}
 	backend, passed, rejections := passHost(name, entries)
-	if passed {
-		if tls == nil {
-			tls = new(routing.HostTLS)
-		}
-		tls.Passthrough, tls.Backend = true, backend
+	suites, lost := hostCiphers(name, entries)
+	if tls == nil && (passed || suites != nil) {
+		tls = new(routing.HostTLS)
 	}
+	if tls != nil {
+		tls.Passthrough, tls.Backend, tls.CipherSuites = passed, backend, suites
+	}
+	rejections = append(rejections, lost...)
 	return routes, tls, append(list, rejections...)
 }
 
 // passHost decides whether the TLS connections of a host are passed on, and to which Backend.
 func passHost(name string, entries []*entry) (backend int32, passed bool, list []Rejection) {
 	const stays = "; its TLS connections end here"
+	backend = unresolved
 	first := entries[0]
 	for i, e := range entries {
 		refuse := func(reason string) {
@@ -88,6 +92,23 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		}
 	}
 	return backend, passed, list
+}
+
+// hostCiphers decides the cipher suites of a host, nil for the gateway's.
+func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejection) {
+	first := slices.IndexFunc(entries, func(e *entry) bool { return e.ciphers != "" })
+	if first < 0 {
+		return nil, nil
+	}
+	for _, e := range entries[first+1:] {
+		if e.ciphers != "" && e.ciphers != entries[first].ciphers {
+			list = append(list, rejectIngress(e.source, "spec.rules", name, "ssl-ciphers has no effect on this host: that of Ingress "+
+				entries[first].source.Ingress.String()+" wins because "+reasonOf(entries[first], e)))
+		}
+	}
+	// What is wrong with it was said when it was read.
+	suites, _ = parseCiphers(entries[first].ciphers)
+	return suites, list
 }
 
 // rootBackend returns the Backend of path "/", which ingress-nginx passes connections to.

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"slices"
@@ -93,6 +94,12 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
 	if t.Passthrough {
 		fmt.Fprintf(out, "  passthrough -> %s\n", s.backendName(&Route{Backend: t.Backend}))
+	}
+	for i, suite := range t.CipherSuites {
+		fmt.Fprintf(out, "%s%s", []string{"  ciphers ", ","}[min(i, 1)], tls.CipherSuiteName(suite))
+		if i == len(t.CipherSuites)-1 {
+			out.WriteByte('\n')
+		}
 	}
 	if t.ClientAuth != nil {
 		fmt.Fprintf(out, "  client certificates %s\n", t.ClientAuth)

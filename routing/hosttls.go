@@ -9,6 +9,8 @@ type HostTLS struct {
 	// Snapshot.Backends, negative where it could not be resolved.
 	Passthrough bool
 	Backend     int32
+	// CipherSuites are for TLS 1.2 and below; nil for the gateway's.
+	CipherSuites []uint16
 }
 
 // WithTLS returns h with t, sharing everything else, its Routes among it. t may be nil.
@@ -44,6 +46,17 @@ func (s *Snapshot) hostTLSFor(name string) *HostTLS {
 func (s *Snapshot) ClientAuthFor(name string) *ClientAuth {
 	if t := s.hostTLSFor(name); t != nil {
 		return t.ClientAuth
+	}
+	return nil
+}
+
+// CipherSuitesFor returns the suites of TLS 1.2 and below for a server name, or nil for the gateway's.
+// They must not be edited.
+//
+// hot: runs per handshake; no alloc, no lock.
+func (s *Snapshot) CipherSuitesFor(name string) []uint16 {
+	if t := s.hostTLSFor(name); t != nil {
+		return t.CipherSuites
 	}
 	return nil
 }

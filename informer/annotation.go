@@ -24,6 +24,7 @@ type scope string
 const (
 	scopeRoute   scope = "route"   // the Routes of the object
 	scopeBackend scope = "backend" // the Backends of the object
+	scopeHost    scope = "host"    // the Hosts of the object, for all objects
 	scopeObject  scope = "object"  // whether and how the object is served at all
 )
 
@@ -40,9 +41,15 @@ type settings struct {
 	unspoken string
 	// closed is the reason why every Route of the object answers 503; "" = it does not.
 	closed string
-	// closedTLS is true when closed is about client certificates, which ingress-nginx asks for on
-	// the whole host.
+	// closedTLS is true when closed is about client certificates, which are asked for on the whole
+	// host.
 	closedTLS bool
+	// clientAuth is about client certificates too.
+	clientAuth clientAuth
+	// passthrough is true when TLS connections go to the Backend as they are.
+	passthrough bool
+	// ciphers are ssl-ciphers, checked; "" for the gateway's.
+	ciphers string
 	// canary is true when the object is a variant of another one.
 	canary bool
 }
@@ -64,7 +71,21 @@ type annotation struct {
 var annotations = []annotation{
 	{"allowlist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
 	{"auth-*", scopeObject, "anything", "", false, failClosed, docClosed +
-		" auth-tls-* of an object taken over from ingress-nginx closes its hosts for all objects, because there it applies to the whole host."},
+		" An auth-tls-* that is not in this table closes its hosts for all objects."},
+	{"auth-tls-error-page", scopeHost, "URL, or path", "", false, setAuthPage,
+		"Where clients without a good certificate are redirected to; without it they are answered 400."},
+	{"auth-tls-match-cn", scopeHost, "CN= and a regular expression (RE2)", "any", false, setAuthName,
+		"The common name of a client's certificate; others are answered 403. It is matched from the start. What does not parse: 503."},
+	{"auth-tls-pass-certificate-to-upstream", scopeHost, "true or false", "false", false, setAuthPass,
+		"Whether the Backend is sent the client's certificate."},
+	{"auth-tls-secret", scopeHost, "Secret, or namespace/Secret", "", false, setAuthSecret,
+		"Secret of the same namespace, of any type, with the authorities of client certificates in ca.crt and, if there is one, a list of revoked ones in ca.crl. " +
+			"Clients of the object's hosts must show a certificate, whichever object has the path. Of several objects on a host the oldest decides, and those that ask for something else answer 503. " +
+			"A Secret that is missing or cannot be read: the hosts answer 503."},
+	{"auth-tls-verify-client", scopeHost, "on, off, optional or optional_no_ca", "on", false, setAuthMode,
+		"Whether a certificate is wanted, and must be a good one. The other auth-tls-* without auth-tls-secret: 503."},
+	{"auth-tls-verify-depth", scopeHost, "number", "1", false, setAuthDepth,
+		"Most intermediate certificates between a client's and the authority's."},
 	{"backend-protocol", scopeBackend, "HTTP, HTTPS, H2C, GRPC or GRPCS", "HTTP", false, setProtocol,
 		"What the Backends speak; in any case. Wins over the Service's appProtocol. " +
 			"AUTO_HTTP and FCGI are not supported, and answer 503."},
@@ -103,6 +124,13 @@ var annotations = []annotation{
 		"Most intermediate certificates between a TLS Backend's and the authority's."},
 	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
 		"Longest time for a whole exchange."},
+	{"ssl-ciphers", scopeHost, "suites by OpenSSL's names, with colons between", "the gateway's", false, setHostCiphers,
+		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides. Groups such as HIGH are not supported."},
+	{"ssl-passthrough", scopeHost, "true or false", "false", false, setPassthrough,
+		"Sends the TLS connections of the object's hosts to the Backend of path / as they are; nothing else of the object applies to them. " +
+			"Only the oldest object of a host can ask for it."},
+	{"ssl-prefer-server-ciphers", scopeHost, "true or false", "true", false, setServerOrder,
+		"The order of cipher suites is always the gateway's; anything but true is refused."},
 	{"upstream-vhost", scopeRoute, "host, or host:port", "the client's", false, setUpstreamHost,
 		"Replaces the Host header sent to the Backend. Variables are not supported."},
 	{"whitelist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
@@ -110,19 +138,22 @@ var annotations = []annotation{
 
 const docClosed = "Access control that is not supported yet: the Routes of the object answer 503, because serving them without it would open a door."
 
-// annotationFor returns the row of a key without prefix, or nil.
-func annotationFor(key string, own bool) *annotation {
+// annotationFor returns the row of a key without prefix, the one of exactly this key if there is one,
+// or nil.
+func annotationFor(key string, own bool) (found *annotation) {
 	for i := range annotations {
 		a := &annotations[i]
 		if a.ownOnly && !own {
 			continue
 		}
-		stem, any := strings.CutSuffix(a.key, "*")
-		if key == a.key || any && strings.HasPrefix(key, stem) {
+		if key == a.key {
 			return a
 		}
+		if stem, any := strings.CutSuffix(a.key, "*"); any && strings.HasPrefix(key, stem) {
+			found = a
+		}
 	}
-	return nil
+	return found
 }
 
 // parseAnnotations reads those under our prefixes and calls reject for each that cannot be kept.

@@ -17,8 +17,8 @@ A key that is not in the table, and a value that does not parse, is a Rejection 
 and reason; the object is served without it, except where the table says that it is closed.
 
 Scopes: a *route* annotation applies to the Routes of its object, a *backend* annotation to the Backends that
-they go to (another object may use the same Service differently), an *object* annotation decides whether and how
-the object is served at all.
+they go to (another object may use the same Service differently), a *host* annotation to its hosts, whichever
+object a path there belongs to, an *object* annotation decides whether and how the object is served at all.
 
 | Key | Scope | Value | Default | Meaning |
 |---|---|---|---|---|

@@ -121,7 +121,7 @@ func (b *builder) apply(key objectKey, object any) {
 		b.rejected.replace(key, b.rejectSlice(next))
 	case kindSecret:
 		next, _ := object.(*corev1.Secret)
-		if !b.takesSecret(key.ObjectName) {
+		if !b.takesSecret(key.ObjectName, next) {
 			return
 		}
 		if old := put(b.cache.secrets, key.ObjectName, next); !sameSecret(old, next) {
@@ -322,39 +322,23 @@ func (b *builder) buildHost(name string) *routing.Host {
 		b.rejected.replace(owner, nil)
 		return nil
 	}
-	var routes []routing.Route
-	for _, e := range entries {
-		routes = append(routes, e.routesOf(name)...)
-	}
-	closed := closeHost(name, entries, routes)
+	routes, tls, rejections := joinHost(name, entries)
 	host, conflicts := b.hosts.BuildHost(name, routes)
-	b.rejected.replace(owner, append(conflictRejections(conflicts), closed...))
+	if tls != nil {
+		host = host.WithTLS(tls)
+	}
+	b.rejected.replace(owner, append(conflictRejections(conflicts), rejections...))
 	return host
-}
-
-// closeHost makes every Route answer 503 where one of the objects asks for client certificates and
-// belongs to ingress-nginx, which would ask for them on the whole host.
-func closeHost(name string, entries []*entry, routes []routing.Route) (list []Rejection) {
-	i := slices.IndexFunc(entries, func(e *entry) bool { return e.closesHosts })
-	if i < 0 {
-		return nil
-	}
-	for j := range routes {
-		routes[j].Backend = unresolved
-	}
-	for _, e := range entries {
-		if !e.closesHosts {
-			list = append(list, rejectIngress(e.source, "spec.rules", name,
-				"Ingress "+entries[i].source.Ingress.String()+" asks for client certificates on this host, which are not supported yet; the host answers 503"))
-		}
-	}
-	return list
 }
 
 func (b *builder) buildFallback() {
 	routes := make([]routing.Route, len(b.fallbacks))
 	for i, e := range b.fallbacks {
 		routes[i] = *e.fallback
+		if e.clientAuth != nil {
+			// There is no host on which to ask for them.
+			routes[i].Backend = unresolved
+		}
 	}
 	var conflicts []routing.Conflict
 	b.fallback, conflicts = b.hosts.BuildDefault(routes)

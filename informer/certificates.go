@@ -232,11 +232,13 @@ func (b *builder) refreshCertificates() (result certificates, changed bool) {
 func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.Certificate {
 	s := &b.certificates
 	replaced := make(map[routing.ObjectName]*routing.Certificate)
-	start := time.Now()
+	start, done := time.Now(), 0
 	for name := range s.staleSecrets {
-		if s.budget > 0 && time.Since(start) > s.budget {
+		// Not before one is done, so that all will be.
+		if s.budget > 0 && done > 0 && time.Since(start) > s.budget {
 			break
 		}
+		done++
 		delete(s.staleSecrets, name)
 		p := s.pairs[name]
 		if p == nil {

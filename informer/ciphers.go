@@ -2,7 +2,9 @@ package informer
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -50,4 +52,19 @@ func parseCiphers(value string) (suites []uint16, err error) {
 		return suites, fmt.Errorf("%s: not supported and left out", strings.Join(unknown, ", "))
 	}
 	return suites, nil
+}
+
+func setHostCiphers(s *settings, _, value string) error {
+	suites, err := parseCiphers(value)
+	if suites != nil {
+		s.ciphers = value
+	}
+	return err
+}
+
+func setServerOrder(_ *settings, _, value string) error {
+	if on, err := strconv.ParseBool(value); err != nil || !on {
+		return errors.New("the order of cipher suites is always the gateway's")
+	}
+	return nil
 }

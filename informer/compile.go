@@ -24,9 +24,15 @@ type entry struct {
 	hosts []hostRoutes
 	// fallback is the Route of spec.defaultBackend in an object without rules.
 	fallback *routing.Route
-	// closesHosts is true when the object asks for client certificates on its hosts, which closes
-	// them for every other object too.
-	closesHosts bool
+	// clientAuth is what the object wants of the clients of its hosts; nil for nothing.
+	clientAuth *routing.ClientAuth
+	// closesHosts is true where that cannot be carried out, which closes the hosts for every other
+	// object too. authWaits is true while this is only because a Secret may still arrive.
+	closesHosts, authWaits bool
+	// passthrough is true when the object wants TLS connections passed on.
+	passthrough bool
+	// ciphers are the suites that the object wants for its hosts, as settings has them.
+	ciphers string
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -59,7 +65,8 @@ func (e *entry) same(o *entry) bool {
 		a.Source, b.Source = nil, nil
 		return a == b
 	}
-	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts &&
+	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
+		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
 		samePolicy(e.source.Policy, o.source.Policy) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
@@ -120,7 +127,9 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 		policy := c.settings.policy
 		c.entry.source.Policy = &policy
 	}
-	c.entry.closesHosts = c.settings.closedTLS && controller == NginxController
+	c.entry.closesHosts = c.settings.closedTLS
+	c.entry.passthrough, c.entry.ciphers = c.settings.passthrough, c.settings.ciphers
+	c.clientAuth()
 	if c.settings.canary {
 		return c.entry, c.rejections
 	}

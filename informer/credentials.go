@@ -1,6 +1,8 @@
 package informer
 
 import (
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -127,16 +129,20 @@ func (b *builder) credentialAbsence(name routing.ObjectName) string {
 	return "no such Secret in namespace " + name.Namespace
 }
 
-// takesSecret reports whether a Secret is kept. From a cluster they are read on demand: what arrives
-// without one was on its way when its watch ended.
-func (b *builder) takesSecret(name routing.ObjectName) bool {
-	return b.cfg.Manifests != "" || b.certificates.namespaces[name.Namespace] != nil || b.credentials.named[name] != nil
+// takesSecret reports whether a Secret is kept, nil being one that is gone. From a cluster they are read
+// on demand, and one is kept only while a watch covers it: what arrives without was on its way when its
+// watch ended, and would never be heard of again, not even when it is deleted.
+func (b *builder) takesSecret(name routing.ObjectName, secret *corev1.Secret) bool {
+	if b.cfg.Manifests != "" || b.credentials.named[name] != nil {
+		return true
+	}
+	return b.certificates.namespaces[name.Namespace] != nil && (secret == nil || secret.Type == corev1.SecretTypeTLS)
 }
 
-// forgetSecrets drops from a namespace the Secrets that nothing refers to any more.
+// forgetSecrets drops from a namespace the Secrets that no watch covers any more.
 func (b *builder) forgetSecrets(namespace string) {
-	for name := range b.cache.secrets {
-		if name.Namespace == namespace && !b.takesSecret(name) {
+	for name, secret := range b.cache.secrets {
+		if name.Namespace == namespace && !b.takesSecret(name, secret) {
 			delete(b.cache.secrets, name)
 		}
 	}

@@ -7,9 +7,9 @@
 // that it touches, builds their Hosts and Backends, and publishes. It does so at once when idle, and
 // waits for a bounded holdoff only while it is busy.
 //
-// Secrets are read on demand: after a build the cluster source is told in which namespaces the served
-// Ingresses refer to one, and their Secrets come as events. Only the first publish waits for them, and
-// not longer than secretsPatience.
+// Secrets are read on demand: after a build the cluster source is told in which namespaces the tls
+// sections of the served Ingresses refer to one, and which ones annotations and the configuration name,
+// and these come as events. Only the first publish waits for them, and not longer than secretsPatience.
 //
 // Goroutines: Run owns cache and builder, and nothing else touches them. Sources and name
 // resolution only write to the queue. Rejections, Stats and Synced may be called from anywhere.
@@ -20,9 +20,9 @@
 //  2. A bad object never fails a build: it, or the part of it that is bad, is a Rejection and the
 //     rest is served. What is about security fails closed.
 //  3. What was built step by step equals what a fresh build of the same objects gives (see
-//     TestIncrementalEqualsFresh).
+//     TestIncrementalEqualsFresh), but for the last good Certificate of a Secret that is broken now.
 //  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names; a change
-//     of a Secret replaces one Certificate.
+//     of a Secret replaces one Certificate, or what the Ingresses that name it in an annotation make.
 //  5. A source that fails leaves the last Snapshot in place.
 //
 // What never happens here: no request is served, no Snapshot is edited after it was published, no

@@ -252,12 +252,13 @@ func newWorld(cfg Config) *world {
 }
 
 // unwanted reports whether a source would not give an event, because nothing that is built needs it.
-func (w *world) unwanted(key objectKey) bool {
+func (w *world) unwanted(key objectKey, object any) bool {
 	switch key.kind {
 	case kindAddresses:
 		return w.b.backends.externals[externalOf(key)] == nil
 	case kindSecret:
-		return !w.b.takesSecret(key.ObjectName)
+		secret, _ := object.(*corev1.Secret)
+		return !w.b.takesSecret(key.ObjectName, secret)
 	case kindSecrets:
 		if key.Name == certificateSecrets {
 			return w.b.certificates.namespaces[key.Namespace] == nil
@@ -270,7 +271,7 @@ func (w *world) unwanted(key objectKey) bool {
 // step applies events and builds; the result is nil when there was nothing to publish.
 func (w *world) step(events ...event) *routing.Snapshot {
 	for _, e := range events {
-		if w.unwanted(e.key) {
+		if w.unwanted(e.key, e.object) {
 			continue
 		}
 		if e.object == nil {
@@ -286,27 +287,31 @@ func (w *world) step(events ...event) *routing.Snapshot {
 	}
 	// Addresses of a name that no Backend uses are forgotten, and Secrets that no Ingress uses; they
 	// would be read anew.
-	maps.DeleteFunc(w.objects, func(key objectKey, _ any) bool { return w.unwanted(key) })
+	maps.DeleteFunc(w.objects, w.unwanted)
 	return next
 }
 
-// fresh is a world that learns all objects at once. Names are resolved once Backends use them, and
-// Secrets read once Ingresses do, so those events come in a second step, as they do in life.
+// fresh is a world that learns all objects at once. Secrets are read once Ingresses use them, and names
+// resolved once Backends do, so those events come in later steps, as they do in life. Of a Secret that
+// is broken and has a live Certificate the good state comes before.
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, demanded []event
+	var objects, secrets, addresses []event
 	for key, object := range w.objects {
 		switch key.kind {
-		case kindAddresses, kindSecret, kindSecrets:
-			demanded = append(demanded, event{key, object})
+		case kindSecret, kindSecrets:
+			secrets = append(secrets, event{key, object})
+		case kindAddresses:
+			addresses = append(addresses, event{key, object})
 		default:
 			objects = append(objects, event{key, object})
 		}
 	}
 	f.step(objects...)
 	f.step(w.good()...)
-	f.step(demanded...)
+	f.step(secrets...)
+	f.step(addresses...)
 	return f
 }
 

@@ -54,7 +54,7 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 				before, listed := w.snapshot, w.list()
 				if next := w.step(events...); next != nil {
 					checkStep(t, before, listed, next)
-					checkCertificates(t, before, next, events)
+					checkCertificates(t, w.b, before, next, events)
 				}
 				if got, want := w.show(), w.fresh().show(); got != want {
 					t.Fatalf("step %d: %v\n%s\nstep by step:\n%s", n, keys(events), firstDifference(got, want), got)
@@ -102,7 +102,13 @@ func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend
 		}
 	}
 	for h := range next.Table.Hosts() {
+		if x := h.TLS(); x != nil && x.Passthrough && x.Backend >= 0 && next.Backends[x.Backend] == nil {
+			t.Errorf("Host %s passes connections to the free index %d", h.Name(), x.Backend)
+		}
 		for r := range h.Routes() {
+			if h.TLS() != nil && r.ClientAuth() != h.TLS().ClientAuth {
+				t.Errorf("Route %s%s and its Host ask for different certificates", r.Host, r.Path)
+			}
 			if r.Backend >= 0 && next.Backend(r) == nil {
 				t.Errorf("Route %s%s refers to the free index %d", r.Host, r.Path, r.Backend)
 			}
@@ -111,8 +117,9 @@ func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend
 }
 
 // checkCertificates holds two consecutive Snapshots to what the data plane relies on: what is the same
-// is the same pointer, and a change of nothing but Secrets leaves all else as it is.
-func checkCertificates(t *testing.T, before, next *routing.Snapshot, events []event) {
+// is the same pointer, and a change of nothing but Secrets that no annotation names leaves all else as
+// it is.
+func checkCertificates(t *testing.T, b *builder, before, next *routing.Snapshot, events []event) {
 	t.Helper()
 	if !slices.IsSortedFunc(next.Certificates, func(a, b *routing.Certificate) int {
 		return strings.Compare(a.Secret.String(), b.Secret.String())
@@ -129,7 +136,9 @@ func checkCertificates(t *testing.T, before, next *routing.Snapshot, events []ev
 			}
 		}
 	}
-	onlySecrets := !slices.ContainsFunc(events, func(e event) bool { return e.key.kind != kindSecret && e.key.kind != kindSecrets })
+	onlySecrets := !slices.ContainsFunc(events, func(e event) bool {
+		return e.key.kind != kindSecret && e.key.kind != kindSecrets || b.credentials.named[e.key.ObjectName] != nil
+	})
 	if onlySecrets && (before.Table != next.Table || !slices.Equal(before.Backends, next.Backends)) {
 		t.Errorf("%v changed more than Certificates", keys(events))
 	}
@@ -283,8 +292,8 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
-		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify")] =
-			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on")
+		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[legacyClass] = one(u, "sluice", "nginx", "edge", "other")

@@ -39,6 +39,7 @@ func TestAllocations(t *testing.T) {
 		"Match by walk":      func() { pathTable.Match([]byte("h"), long) },
 		"Load and Backend":   func() { s := store.Load(); s.Backend(s.Table.Match([]byte("h"), paths0(paths))) },
 		"Certificates":       func() { named.CertificatesFor("App-00001.test"); named.CertificatesFor("x.y.test") },
+		"ClientAuth":         func() { snapshot.ClientAuthFor("a.test"); snapshot.PassthroughFor("H") },
 		"path, nothing":      func() { mustPath(t, dst, "/a/b") },
 		"path, empty":        func() { mustPath(t, dst, "") },
 		"path, rewritten":    func() { mustPath(t, dst, "/a%20b/../c//d/.") },

@@ -2,7 +2,6 @@ package routing
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 	"strings"
 )
@@ -94,7 +93,6 @@ func newHost(name string, keys []keyed) *Host {
 	if kindOf(name) == wildcardHost {
 		h.keyAt = uint32(len(name) - len(wildcardKey(name)))
 	}
-	h.hash = maphash.String(hostSeed, name[h.keyAt:])
 	if !fitsRecords(keys) {
 		h.text = strings.Clone(name)
 		h.trie = newTrie(keys)

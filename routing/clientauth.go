@@ -26,9 +26,9 @@ type ClientAuth struct {
 	PassCertificate bool
 	// ErrorPage is where a client without a good certificate is redirected to; "" answers 400.
 	ErrorPage string
-	// MatchSubject must be found in the subject of the client's certificate, in the form of RFC 2253;
-	// nil for any. What does not match is answered 403.
-	MatchSubject *regexp.Regexp
+	// MatchName must match from the start "CN=" and the common name of the client's certificate; nil for
+	// any. What does not match is answered 403.
+	MatchName *regexp.Regexp
 	// Secret is where the authorities come from.
 	Secret ObjectName
 	// Identity is equal where a handshake asks and verifies the same: Mode, Roots, Revoked and Depth.
@@ -98,9 +98,20 @@ func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// Allows reports whether the subject of a client's certificate is one that MatchSubject wants.
+// Allows reports whether a client's certificate, which may be nil, has a name that MatchName wants.
+// ingress-nginx looks for the pattern anywhere in the whole subject, where it may stand in an
+// organisation's name.
 func (a *ClientAuth) Allows(leaf *x509.Certificate) bool {
-	return a.MatchSubject == nil || leaf != nil && a.MatchSubject.MatchString(leaf.Subject.String())
+	return a.MatchName == nil || leaf != nil && a.MatchName.MatchString("CN="+leaf.Subject.CommonName)
+}
+
+// Equal reports whether a and o, which may be nil, say the same.
+func (a *ClientAuth) Equal(o *ClientAuth) bool {
+	if a == nil || o == nil {
+		return a == o
+	}
+	return a.Identity == o.Identity && a.PassCertificate == o.PassCertificate && a.ErrorPage == o.ErrorPage &&
+		(a.MatchName == nil) == (o.MatchName == nil) && (a.MatchName == nil || a.MatchName.String() == o.MatchName.String())
 }
 
 // String is the line of Dump, without its Host.
@@ -116,8 +127,8 @@ func (a ClientAuth) String() string {
 	if a.ErrorPage != "" {
 		b.WriteString(" error page " + plain(a.ErrorPage))
 	}
-	if a.MatchSubject != nil {
-		b.WriteString(" subject " + plain(a.MatchSubject.String()))
+	if a.MatchName != nil {
+		b.WriteString(" name " + plain(a.MatchName.String()))
 	}
 	return b.String() + " id " + hex.EncodeToString(a.Identity[:4])
 }

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,7 @@ import (
 //
 //	default -> shop/fallback:80 ingress shop/default
 //	host shop.example
+//	  client certificates on roots shop/ca depth 1 id 5f3ac01b
 //	  Exact /cart -> shop/cart:80 ingress shop/web
 //	backend shop/cart:80 HTTP round_robin
 //	  endpoint 10.0.0.7:8080 zone a node n1
@@ -43,6 +45,9 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 	}
 	for h := range s.Table.Hosts() {
 		fmt.Fprintf(out, "host %s\n", displayHost(h.Name()))
+		if t := h.TLS(); t != nil {
+			s.dumpTLS(out, t)
+		}
 		for r := range h.Routes() {
 			line("  ", r)
 		}
@@ -83,6 +88,21 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 	}
 	if c := s.DefaultCertificate; c != nil {
 		fmt.Fprintf(out, "default certificate %s\n", c)
+	}
+}
+
+func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
+	if t.Passthrough {
+		fmt.Fprintf(out, "  passthrough -> %s\n", s.backendName(&Route{Backend: t.Backend}))
+	}
+	for i, suite := range t.CipherSuites {
+		fmt.Fprintf(out, "%s%s", []string{"  ciphers ", ","}[min(i, 1)], tls.CipherSuiteName(suite))
+		if i == len(t.CipherSuites)-1 {
+			out.WriteByte('\n')
+		}
+	}
+	if t.ClientAuth != nil {
+		fmt.Fprintf(out, "  client certificates %s\n", t.ClientAuth)
 	}
 }
 

@@ -20,8 +20,8 @@ type Host struct {
 	trie   *trie
 	// text[keyAt:keyEnd] is the key in the index of Table; text[:keyEnd] is the name.
 	keyAt, keyEnd uint32
-	// hash is that of key.
-	hash uint64
+	// tls is nil for most; see WithTLS.
+	tls *HostTLS
 }
 
 type hostKind uint8

@@ -24,7 +24,7 @@ type slot struct {
 	key  string // host.key()
 }
 
-func slotOf(h *Host) slot { return slot{h.hash, h, h.key()} }
+func slotOf(h *Host) slot { return slot{maphash.String(hostSeed, h.key()), h, h.key()} }
 
 const minSlots = 8
 
@@ -88,12 +88,7 @@ func (x *hostIndex) insert(s slot) {
 
 // replace puts h under key, or removes the key where h is nil, and returns the Host that was there.
 func (x *hostIndex) replace(key string, h *Host) (old *Host) {
-	var hash uint64
-	if h != nil {
-		hash = h.hash
-	} else {
-		hash = maphash.String(hostSeed, key)
-	}
+	hash := maphash.String(hostSeed, key)
 	mask := len(x.slots) - 1
 	i := int(hash) & mask
 	for ; x.slots[i].host != nil; i = (i + 1) & mask {

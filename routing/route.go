@@ -36,8 +36,8 @@ type ObjectName struct{ Namespace, Name string }
 // String returns "namespace/name".
 func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
 
-// Source is the object that a Route comes from. One Source is shared by all Routes of an Ingress.
-// Immutable once published.
+// Source is the object that a Route comes from. One Source is shared by all Routes of an Ingress, but
+// for those of Hosts with a ClientAuth, where all of one Host share one. Immutable once published.
 type Source struct {
 	Ingress ObjectName
 	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
@@ -45,6 +45,9 @@ type Source struct {
 	Created int64
 	// Policy is what the object's annotations say, compiled; nil means every default.
 	Policy *Policy
+	// ClientAuth is that of the Host, whichever object asks for it; nil for none. It is here, and not in
+	// Route, because a Route fills a cache line.
+	ClientAuth *ClientAuth
 }
 
 // Route is one compiled (Host, path, PathType) with its Backend. Immutable once published, and

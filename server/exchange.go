@@ -147,8 +147,11 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		x.policy, x.series = hung.policy, hung.series
 	}
 	b := s.Backend(x.route)
-	if b == nil {
+	if b == nil || b.TLS != nil {
 		return failNoBackend
+	}
+	if x.route.ClientAuth() != nil {
+		return failClientCertificate
 	}
 	limit := x.policy.bodyLimit
 	if limit == 0 {

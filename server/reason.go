@@ -11,27 +11,28 @@ type failure struct {
 }
 
 var (
-	failNoRoute         = &failure{404, stats.NoRoute, "no route for this host and path"}
-	failNotReady        = &failure{503, stats.NoEndpoint, "the gateway has not loaded its routes yet"}
-	failNoBackend       = &failure{503, stats.NoEndpoint, "the service of this route does not exist or was refused"}
-	failNoEndpoint      = &failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
-	failOverloaded      = &failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
-	failConnect         = &failure{502, stats.ConnectFailed, "cannot connect to the endpoint"}
-	failConnectTimeout  = &failure{502, stats.ConnectTimeout, "connecting to the endpoint timed out"}
-	failUpstreamTimeout = &failure{504, stats.UpstreamTimeout, "the endpoint did not answer in time"}
-	failRequestTimeout  = &failure{504, stats.RequestTimeout, "the request took longer than its limit"}
-	failUpstreamReset   = &failure{502, stats.UpstreamReset, "the endpoint closed the connection"}
-	failMalformed       = &failure{502, stats.UpstreamMalformed, "the response of the endpoint is malformed"}
-	failHost            = &failure{400, stats.ClientMalformed, "malformed host"}
-	failPath            = &failure{400, stats.ClientMalformed, "malformed path"}
-	failBodyTooLarge    = &failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}
-	failBodyTimeout     = &failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
-	failChunk           = &failure{400, stats.ClientMalformed, "malformed chunked body"}
-	failTrailer         = &failure{431, stats.HeaderTooLarge, "trailer too large"}
-	failExpect          = &failure{417, stats.ClientMalformed, "unknown expectation"}
-	failConnectMethod   = &failure{501, stats.ClientMalformed, "CONNECT is not supported"}
-	failAborted         = &failure{499, stats.ClientAbort, "the client went away"}
-	failStalled         = &failure{499, stats.SendTimeout, "the client stopped reading"}
-	failDraining        = &failure{503, stats.Draining, "the gateway is shutting down"}
-	failInternal        = &failure{500, stats.Internal, "a filter failed"}
+	failNoRoute           = &failure{404, stats.NoRoute, "no route for this host and path"}
+	failNotReady          = &failure{503, stats.NoEndpoint, "the gateway has not loaded its routes yet"}
+	failNoBackend         = &failure{503, stats.NoEndpoint, "the service of this route does not exist or was refused"}
+	failNoEndpoint        = &failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
+	failOverloaded        = &failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
+	failConnect           = &failure{502, stats.ConnectFailed, "cannot connect to the endpoint"}
+	failConnectTimeout    = &failure{502, stats.ConnectTimeout, "connecting to the endpoint timed out"}
+	failUpstreamTimeout   = &failure{504, stats.UpstreamTimeout, "the endpoint did not answer in time"}
+	failRequestTimeout    = &failure{504, stats.RequestTimeout, "the request took longer than its limit"}
+	failUpstreamReset     = &failure{502, stats.UpstreamReset, "the endpoint closed the connection"}
+	failMalformed         = &failure{502, stats.UpstreamMalformed, "the response of the endpoint is malformed"}
+	failHost              = &failure{400, stats.ClientMalformed, "malformed host"}
+	failPath              = &failure{400, stats.ClientMalformed, "malformed path"}
+	failBodyTooLarge      = &failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}
+	failBodyTimeout       = &failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
+	failChunk             = &failure{400, stats.ClientMalformed, "malformed chunked body"}
+	failTrailer           = &failure{431, stats.HeaderTooLarge, "trailer too large"}
+	failClientCertificate = &failure{400, stats.ClientMalformed, "this host asks for a client certificate"}
+	failExpect            = &failure{417, stats.ClientMalformed, "unknown expectation"}
+	failConnectMethod     = &failure{501, stats.ClientMalformed, "CONNECT is not supported"}
+	failAborted           = &failure{499, stats.ClientAbort, "the client went away"}
+	failStalled           = &failure{499, stats.SendTimeout, "the client stopped reading"}
+	failDraining          = &failure{503, stats.Draining, "the gateway is shutting down"}
+	failInternal          = &failure{500, stats.Internal, "a filter failed"}
 )

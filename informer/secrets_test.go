@@ -1,0 +1,201 @@
+package informer
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// TestSecretsOfAnnotationsAreWatchedByName: they may be of any type, and nothing else of their namespace
+// is read.
+func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
+	objects := fleetObjects(2)
+	objects[0].(*networkingv1.Ingress).Annotations[ownPrefix+"auth-tls-secret"] = "ca"
+	ca := &corev1.Secret{Type: corev1.SecretTypeOpaque}
+	ca.Namespace, ca.Name = "default", "ca"
+	ca.Data = map[string][]byte{rootsKey: testPEM(t, "ca.crt")}
+	fallback := testSecret(t, "fallback", "a")
+	fallback.Namespace = "gateway"
+	client := fake.NewClientset(append(objects, ca, fallback, testSecret(t, "other", "a"))...)
+	asked := make(chan string, 100)
+	client.PrependReactor("list", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		asked <- a.GetNamespace() + " " + a.(clienttesting.ListAction).GetListRestrictions().Fields.String()
+		return false, nil, nil
+	})
+	_, published := clusterController(t, Config{DefaultCertificate: "gateway/fallback"}, client)
+	await(t, "the first list", published, func(s *routing.Snapshot) bool {
+		if s.Generation == 1 && (s.DefaultCertificate == nil || s.ClientAuthFor(fleetHost(0)) == nil) {
+			t.Error("the first Snapshot was published before the Secrets were read")
+		}
+		return s.Table.Routes() == 4
+	})
+	got := []string{<-asked, <-asked}
+	slices.Sort(got)
+	if want := "default metadata.name=ca, gateway metadata.name=fallback"; strings.Join(got, ", ") != want || len(asked) > 0 {
+		t.Errorf("asked for %v and %d more", got, len(asked))
+	}
+
+	changed := ca.DeepCopy()
+	changed.Data[rootsKey] = []byte("x")
+	if err := client.Tracker().Update(secretsResource, changed, "default"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "broken authorities", published, func(s *routing.Snapshot) bool {
+		return s.ClientAuthFor(fleetHost(0)) == nil && s.Table.Match([]byte(fleetHost(0)), []byte("/")).Backend < 0
+	})
+}
+
+// TestManyNamedSecretsAreOneWatch: one by one up to maxNamed in a namespace.
+func TestManyNamedSecretsAreOneWatch(t *testing.T) {
+	b := newBuilder(Config{}, nil)
+	user := routing.ObjectName{Namespace: "a", Name: "user"}
+	for i := range maxNamed {
+		b.credentials.use(routing.ObjectName{Namespace: "a", Name: fmt.Sprint("s", i)}, user)
+	}
+	b.credentials.use(routing.ObjectName{Namespace: "b", Name: "s"}, user)
+	if n := len(b.secretsWanted()); n != maxNamed+1 {
+		t.Errorf("%d watches", n)
+	}
+	b.credentials.use(routing.ObjectName{Namespace: "a", Name: "last"}, user)
+	want := map[secretWatchKey]struct{}{{"a", allSecrets}: {}, {"b", "s"}: {}}
+	if got := b.secretsWanted(); !maps.Equal(got, want) {
+		t.Errorf("watches %v", got)
+	}
+	b.secretsRead(secretWatchKey{"a", allSecrets}, "")
+	if b.secretsRead(secretWatchKey{"b", "s"}, ""); b.waiting() {
+		t.Error("still waiting")
+	}
+}
+
+// manySecrets is n Ingresses with a host and a Secret each, all of the same pair.
+func manySecrets(t testing.TB, n int) (events []event) {
+	t.Helper()
+	chain, key := anyPair(t)
+	for i := range n {
+		name := fleetName(i)
+		ing := &networkingv1.Ingress{}
+		ing.Namespace, ing.Name = name.Namespace, name.Name
+		ing.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{fleetHost(i)}, SecretName: name.Name}}
+		secret := &corev1.Secret{Type: corev1.SecretTypeTLS}
+		secret.Namespace, secret.Name = name.Namespace, name.Name
+		secret.Data = map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}
+		events = append(events, event{objectKey{kindIngress, name}, ing}, event{objectKey{kindSecret, name}, secret})
+	}
+	return events
+}
+
+// anyPair is good for every host of the fleet.
+func anyPair(t testing.TB) (chain, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"*.test"},
+		NotBefore: time.Unix(1600000000, 0), NotAfter: time.Unix(4000000000, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+}
+
+// TestManySecrets guards the bars of BenchmarkSecrets by an order of magnitude.
+func TestManySecrets(t *testing.T) {
+	const n = 10_000
+	w := newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
+	events := manySecrets(t, n)
+	start := time.Now()
+	w.step(events...)
+	all := time.Since(start)
+	if names := w.snapshot.ServerNames.Names(); names != n || len(w.snapshot.Certificates) != n {
+		t.Fatalf("%d names, %d Certificates", names, len(w.snapshot.Certificates))
+	}
+	before := w.snapshot
+	renewed := events[2*(n/2)+1].object.(*corev1.Secret).DeepCopy()
+	renewed.Data[corev1.TLSCertKey] = append(slices.Clip(renewed.Data[corev1.TLSCertKey]), '\n')
+	start = time.Now()
+	w.step(event{objectKey{kindSecret, fleetName(n / 2)}, renewed})
+	one := time.Since(start)
+	t.Logf("%d Secrets in %v, one more in %v", n, all, one)
+	if all > 30*time.Second || one > 10*time.Millisecond {
+		t.Errorf("%d Secrets took %v, one %v", n, all, one)
+	}
+	if w.snapshot.Table != before.Table {
+		t.Error("a Secret made a new Table")
+	}
+	changed := 0
+	for i, c := range w.snapshot.Certificates {
+		if c != before.Certificates[i] {
+			changed++
+		}
+	}
+	if changed != 1 {
+		t.Errorf("%d Certificates were made anew", changed)
+	}
+}
+
+// TestSecretsAreParsedInPortions: what a step's budget leaves over is done by later ones, and nothing is
+// rejected meanwhile.
+func TestSecretsAreParsedInPortions(t *testing.T) {
+	w := newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
+	w.b.certificates.budget = time.Nanosecond
+	w.step(manySecrets(t, 50)...)
+	steps := 1
+	for ; w.b.certificates.behind(); steps++ {
+		if list := w.b.rejected.all(); len(list) > 0 {
+			t.Fatalf("rejected %v", list)
+		}
+		w.step()
+	}
+	if n := len(w.snapshot.Certificates); n != 50 || steps < 2 {
+		t.Errorf("%d Certificates after %d steps", n, steps)
+	}
+}
+
+func BenchmarkSecrets(b *testing.B) {
+	const n = 10_000
+	events := manySecrets(b, n)
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}}).step(events...)
+		}
+	})
+	b.Run("one", func(b *testing.B) {
+		w := newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
+		w.step(events...)
+		was := events[2*(n/2)+1].object.(*corev1.Secret)
+		renewed := was.DeepCopy()
+		renewed.Data[corev1.TLSCertKey] = append(slices.Clip(renewed.Data[corev1.TLSCertKey]), '\n')
+		key := objectKey{kindSecret, fleetName(n / 2)}
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			w.b.apply(key, []*corev1.Secret{renewed, was}[i%2])
+			if w.b.build() == nil {
+				b.Fatal("nothing changed")
+			}
+		}
+	})
+}

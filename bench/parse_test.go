@@ -55,13 +55,13 @@ func TestAnswerLength(t *testing.T) {
 
 func TestCheckForwarded(t *testing.T) {
 	full := "X-Forwarded-For=127.0.0.1\nX-Forwarded-Proto=http\nX-Forwarded-Host=bench.test\nX-Forwarded-Port=81\nX-Real-IP=127.0.0.1\nX-Request-ID=abc\nHost=bench.test\n"
-	if err := checkForwarded(full, benchHost, "127.0.0.1:81"); err != nil {
+	if err := checkForwarded(full, "http", benchHost, "127.0.0.1:81"); err != nil {
 		t.Error(err)
 	}
 	for from, to := range map[string]string{
 		"ID=abc": "ID=", "Proto=http": "Proto=https", "Port=81": "Port=80", "X-Real-IP=127.0.0.1\n": "", "Host=bench.test\n": "Host=other\n",
 	} {
-		if checkForwarded(strings.ReplaceAll(full, from, to), benchHost, "127.0.0.1:81") == nil {
+		if checkForwarded(strings.ReplaceAll(full, from, to), "http", benchHost, "127.0.0.1:81") == nil {
 			t.Errorf("checkForwarded accepted %q for %q", to, from)
 		}
 	}

@@ -55,7 +55,7 @@ func parseH2load(c Case, output string, size int) (tally, error) {
 		t.Seconds = float64(succeeded) / rate
 	}
 	if short := done*int64(size) - data; short > 0 {
-		t.Errors += max(1, short/int64(size))
+		t.Errors += (short + int64(size) - 1) / int64(size)
 		t.Reason = fmt.Sprintf("%d bytes of data for %d answers of %d", data, done, size)
 	}
 	return t, nil

@@ -59,7 +59,7 @@ type h2stream struct {
 	queue    []byte // data that had no room
 	last     ending // what follows the queue
 	received int64  // since the last WINDOW_UPDATE of the stream
-	message  int    // bytes of an unfinished message, for the handler
+	state    int    // the handler's own
 }
 
 // ending is how a stream goes on after what is queued.

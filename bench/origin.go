@@ -109,9 +109,9 @@ func (o *origin) headers(s *h2stream, fields []hpack.HeaderField, end bool) erro
 	}
 	switch path {
 	case unaryMethod:
-		s.message = unary
+		s.state = unary
 	case echoMethod:
-		s.message = echo
+		s.state = echo
 		if err := o.c.writeHeaders(s, false, ":status", "200", "content-type", "application/grpc"); err != nil {
 			return err
 		}
@@ -129,14 +129,14 @@ func (o *origin) headers(s *h2stream, fields []hpack.HeaderField, end bool) erro
 	return nil
 }
 
-// Kinds of a request whose answer waits for its body, kept in h2stream.message.
+// Kinds of a request whose answer waits for its body, kept in h2stream.state.
 const (
 	unary = 1
 	echo  = 2
 )
 
 func (o *origin) data(s *h2stream, payload []byte, end bool) error {
-	if s.message == echo && len(payload) > 0 {
+	if s.state == echo && len(payload) > 0 {
 		if err := o.c.send(s, payload, notYet); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (o *origin) data(s *h2stream, payload []byte, end bool) error {
 
 // ended answers a gRPC request that has ended.
 func (o *origin) ended(s *h2stream) error {
-	if s.message == unary {
+	if s.state == unary {
 		if err := o.c.writeHeaders(s, false, ":status", "200", "content-type", "application/grpc"); err != nil {
 			return err
 		}

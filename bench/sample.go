@@ -91,8 +91,14 @@ func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sampl
 	return s
 }
 
-// oneLine makes what a proxy printed fit a list item of the report.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine makes what a proxy or a load generator printed fit a list item of the report.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 700 {
+		s = s[:200] + " ... " + s[len(s)-500:]
+	}
+	return s
+}
 
 // start starts a proxy for a case and waits until it does the work that is asked for.
 func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {

@@ -123,7 +123,7 @@ func (g *streamLoad) headers(s *h2stream, fields []hpack.HeaderField, end bool) 
 	if !end {
 		return nil
 	}
-	if s.last == notYet || s.message != 0 || len(fields) == 0 {
+	if s.last == notYet || s.state != 0 || len(fields) == 0 {
 		return fmt.Errorf("stream %d: it ended before its time", s.id)
 	}
 	delete(g.c.streams, s.id)
@@ -133,15 +133,16 @@ func (g *streamLoad) headers(s *h2stream, fields []hpack.HeaderField, end bool) 
 	return nil
 }
 
-// data counts what came back; a message may come in several frames.
+// data counts what came back; a message may come in several frames, and the stream's state is how many bytes of
+// it have come.
 func (g *streamLoad) data(s *h2stream, payload []byte, end bool) error {
-	if s.message += len(payload); s.message < len(unaryRequest) && !end {
+	if s.state += len(payload); s.state < len(unaryRequest) && !end {
 		return nil
 	}
-	if s.message != len(unaryRequest) || end {
-		return fmt.Errorf("stream %d: %d bytes came back for %d, end %v", s.id, s.message, len(unaryRequest), end)
+	if s.state != len(unaryRequest) || end {
+		return fmt.Errorf("stream %d: %d bytes came back for %d, end %v", s.id, s.state, len(unaryRequest), end)
 	}
-	s.message = 0
+	s.state = 0
 	g.echoes++
 	if g.echoes%64 == 0 {
 		g.over = g.over || time.Now().After(g.deadline)

@@ -17,7 +17,10 @@ const settle = 3 * time.Second
 
 // idle opens keep-alive connections that have each had one answer, leaves them idle and reads what memory
 // each of them costs. The proxy is warmed up first: what it keeps after load is not the connections' doing.
+//
+// Where the limit on open files is too low for the case's number, fewer are opened; what one costs is the same.
 func (r *Runner) idle(ctx context.Context, c Case, g *rig) (Sample, error) {
+	c.Conns = min(c.Conns, fileLimit()*3/4)
 	warm := c
 	warm.Conns = 64
 	if err := r.warm(ctx, warm, g); err != nil {

@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// Bar is one promise about performance: a figure of one case that must not exceed a limit.
+// Bar is one promise about performance: a figure of one case that must not exceed a limit, or reach one.
 type Bar struct {
 	Case  string
 	Title string
 	// Limit and Goal are ratios to the reference, or bytes where Against is "".
 	Limit, Goal float64
+	// AtLeast makes Limit and Goal lower bounds: the figure is one of which more is better.
+	AtLeast bool
 	// Against is what Sluice is compared with: "peers" is the better of the baseline peers in the same case,
 	// a case ID is Sluice itself in that case, "" is nothing: the figure is absolute.
 	Against string
@@ -18,6 +20,14 @@ type Bar struct {
 }
 
 func cpuPerRequest(s Sample) float64 { return s.CPUPerRequest }
+
+// perCPUSecond is how many requests one second of CPU time is enough for.
+func perCPUSecond(s Sample) float64 {
+	if s.CPUPerRequest == 0 {
+		return 0
+	}
+	return 1e6 / s.CPUPerRequest
+}
 
 // bars are the promises that the cases can check.
 //
@@ -32,6 +42,13 @@ var bars = []Bar{
 	{Case: "latency", Title: "p50 at half the peers' maximum rate", Limit: 1.016, Goal: 1.00, Against: "peers", Figure: func(s Sample) float64 { return s.Latency.P50 }},
 	{Case: "latency", Title: "p99 at half the peers' maximum rate", Limit: 1.016, Goal: 1.00, Against: "peers", Figure: func(s Sample) float64 { return s.Latency.P99 }},
 	{Case: "latency", Title: "p99.9 at half the peers' maximum rate", Limit: 1.016, Goal: 1.00, Against: "peers", Figure: func(s Sample) float64 { return s.Latency.P999 }},
+	{Case: "tls64", Title: "CPU per request, HTTP/1.1 over TLS 1.3", Limit: 0.80, Goal: 0.70, Against: "peers", Figure: cpuPerRequest},
+	{Case: "h2tls", Title: "CPU per request, HTTP/2 over TLS 1.3", Limit: 1.00, Goal: 0.85, Against: "peers", Figure: cpuPerRequest},
+	{Case: "h2h2", Title: "CPU per request, HTTP/2 over TLS 1.3 to HTTP/2", Limit: 1.00, Goal: 0.80, Against: "peers", Figure: cpuPerRequest},
+	{Case: "grpc", Title: "CPU per request, gRPC unary", Limit: 1.00, Goal: 0.80, Against: "peers", Figure: cpuPerRequest},
+	{Case: "handshake", Title: "full TLS handshakes per CPU second, at least", Limit: 0.90, Goal: 1.00, AtLeast: true, Against: "peers", Figure: perCPUSecond},
+	{Case: "resumed", Title: "resumed TLS handshakes per CPU second, at least", Limit: 1.00, Goal: 1.10, AtLeast: true, Against: "peers", Figure: perCPUSecond},
+	{Case: "idletls", Title: "bytes for an idle TLS connection", Limit: 24 << 10, Goal: 16 << 10, Figure: func(s Sample) float64 { return s.MemoryPerConn }},
 	{Case: "idle10k", Title: "bytes for an idle connection", Limit: 2048, Goal: 1024, Figure: func(s Sample) float64 { return s.MemoryPerConn }},
 }
 
@@ -39,20 +56,31 @@ var bars = []Bar{
 type Verdict struct {
 	Bar
 	Measured bool    // false when the run lacks a valid sample on one side
+	Unserved bool    // Sluice cannot do the work of the case
 	Value    float64 // ratio of medians, or the absolute median
-	Low      float64 // the same from Sluice's best round and the reference's worst
+	Low      float64 // the same from Sluice's lowest round and the reference's highest
 	High     float64 // and the other way round
 }
 
 // Met reports whether the bar holds.
-func (v Verdict) Met() bool { return v.Measured && v.Value <= v.Limit }
+func (v Verdict) Met() bool { return v.Measured && v.reaches(v.Limit) }
+
+// reaches reports whether the value is on the good side of a bound, or on it.
+func (v Verdict) reaches(bound float64) bool {
+	if v.AtLeast {
+		return v.Value >= bound
+	}
+	return v.Value <= bound
+}
 
 // Word is the verdict for a table.
 func (v Verdict) Word() string {
 	switch {
+	case v.Unserved:
+		return "not served"
 	case !v.Measured:
 		return "not measured"
-	case v.Value <= v.Goal:
+	case v.reaches(v.Goal):
 		return "goal met"
 	case v.Met():
 		return "met"
@@ -62,7 +90,7 @@ func (v Verdict) Word() string {
 
 // judge holds one bar against the result.
 func (r *Result) judge(b Bar) Verdict {
-	v := Verdict{Bar: b}
+	v := Verdict{Bar: b, Unserved: r.unserved(b.Case, sluiceName) != ""}
 	own := r.spreadOf(b.Case, sluiceName, b.Figure)
 	reference := Spread{Median: 1, Min: 1, Max: 1, N: 1}
 	switch b.Against {
@@ -74,7 +102,7 @@ func (r *Result) judge(b Bar) Verdict {
 			if s.N == 0 {
 				return v // the better of two is not known from one
 			}
-			if reference.N == 0 || s.Median < reference.Median {
+			if reference.N == 0 || (s.Median < reference.Median) != b.AtLeast {
 				reference = s
 			}
 		}

@@ -9,9 +9,18 @@ import (
 type kind string
 
 const (
-	kindLoad kind = "load" // wrk as fast as it goes: CPU per request, memory under load
-	kindRate kind = "rate" // constant rate: latency percentiles
-	kindIdle kind = "idle" // open connections that do nothing: memory of each
+	kindLoad  kind = "load"      // as fast as it goes: CPU per request, memory under load
+	kindShake kind = "handshake" // the same with a TLS handshake for each request: handshakes per CPU second too
+	kindRate  kind = "rate"      // constant rate: latency percentiles
+	kindIdle  kind = "idle"      // open connections that do nothing: memory of each
+)
+
+// call is what a request asks for; the zero call is GET.
+type call string
+
+const (
+	callUnary call = "unary" // gRPC: one message there, one back
+	callEcho  call = "echo"  // gRPC: a stream that stays open, each message is sent back
 )
 
 // Case is one kind of work. The table of them below is fixed; a run picks from it by ID.
@@ -24,6 +33,12 @@ type Case struct {
 	Conns   int
 	Headers []string // added to every request
 	Threads int      // of the proxy; above 1 nothing is pinned
+
+	// Down and Up are what clients speak to the proxy, and the proxy to the origin.
+	Down, Up Wire
+	Call     call
+	Streams  int  // open at a time on each HTTP/2 connection
+	Resume   bool // of kindShake: resume TLS sessions instead of full handshakes
 
 	// Routes is the size of the routing table; above 0 only Sluice is measured, with tables and requests
 	// made by routeTable, and requests go to all Routes at random.
@@ -44,6 +59,15 @@ var cases = []Case{
 	{ID: "routes100k", Title: "100,000 Routes hit at random, 64 connections", Kind: kindLoad, Conns: 64, Threads: 1, Routes: 100_000},
 	{ID: "latency", Title: "small response at half the peers' maximum rate, 64 connections", Kind: kindRate, Path: "/", Conns: 64, Threads: 1},
 	{ID: "idle10k", Title: "10,000 idle keep-alive connections", Kind: kindIdle, Path: "/", Conns: 10_000, Threads: 1},
+	{ID: "tls64", Title: "HTTP/1.1 over TLS 1.3, small response, 64 connections", Kind: kindLoad, Path: "/", Conns: 64, Threads: 1, Down: Wire{TLS: true}},
+	{ID: "h2tls", Title: "HTTP/2 over TLS 1.3, small response, 8 connections x 16 streams", Kind: kindLoad, Path: "/", Conns: 8, Streams: 16, Threads: 1, Down: Wire{TLS: true, H2: true}},
+	{ID: "h2c", Title: "HTTP/2 in clear text, small response, 8 connections x 16 streams", Kind: kindLoad, Path: "/", Conns: 8, Streams: 16, Threads: 1, Down: Wire{H2: true}},
+	{ID: "h2h2", Title: "HTTP/2 over TLS 1.3 to HTTP/2, small response, 8 connections x 16 streams", Kind: kindLoad, Path: "/", Conns: 8, Streams: 16, Threads: 1, Down: Wire{TLS: true, H2: true}, Up: Wire{H2: true}},
+	{ID: "grpc", Title: "gRPC unary in clear text, 8 connections x 16 streams", Kind: kindLoad, Path: unaryMethod, Conns: 8, Streams: 16, Threads: 1, Down: Wire{H2: true}, Up: Wire{H2: true}, Call: callUnary, Headers: []string{"content-type: application/grpc", "te: trailers"}},
+	{ID: "grpcstream", Title: "gRPC messages there and back on open streams, in clear text, 8 connections x 16 streams", Kind: kindLoad, Path: echoMethod, Conns: 8, Streams: 16, Threads: 1, Down: Wire{H2: true}, Up: Wire{H2: true}, Call: callEcho},
+	{ID: "handshake", Title: "full TLS 1.3 handshake per request, 32 at once", Kind: kindShake, Path: "/", Conns: 32, Threads: 1, Down: Wire{TLS: true}},
+	{ID: "resumed", Title: "resumed TLS 1.3 handshake per request, 32 at once", Kind: kindShake, Path: "/", Conns: 32, Threads: 1, Down: Wire{TLS: true}, Resume: true},
+	{ID: "idletls", Title: "10,000 idle TLS connections", Kind: kindIdle, Path: "/", Conns: 10_000, Threads: 1, Down: Wire{TLS: true}},
 	{ID: "two64", Title: "small response, 64 connections, two threads, unpinned", Kind: kindLoad, Path: "/", Conns: 64, Threads: 2},
 }
 

@@ -43,7 +43,7 @@ const (
 	chartBottom = 24
 )
 
-// chart draws the load cases in which a baseline peer took part.
+// chart draws the load and handshake cases in which a baseline peer took part.
 func (r *Result) chart() ([]byte, error) {
 	v := chartView{Width: chartWidth, Left: chartLeft, One: chartLeft + chartScale}
 	v.Note = fmt.Sprintf("%s, %d cores, Linux %s, commit %s", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Commit)
@@ -52,7 +52,7 @@ func (r *Result) chart() ([]byte, error) {
 	}
 	y := chartTop
 	for _, t := range r.tables() {
-		if t.Kind != kindLoad || r.best(t.ID) == 0 {
+		if t.Kind != kindLoad && t.Kind != kindShake || r.best(t.ID) == 0 {
 			continue
 		}
 		g := chartGroup{Title: t.Title, Y: y + 12}

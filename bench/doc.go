@@ -2,11 +2,12 @@
 // fixed rate, and memory, of Sluice beside nginx and HAProxy (and Envoy, Traefik and Caddy where installed).
 //
 //	go run ./bench                    every case, 3 interleaved rounds, into bench/results/
-//	go run ./bench -quick             the same in about a minute, to see that it works
+//	go run ./bench -quick             the same in a few minutes, to see that it works
 //	go run ./bench -check             exit 1 when a bar is missed
 //	go run ./bench report DIR         write report.md and chart.svg again from DIR/result.json
 //	go run ./bench micro              go test -bench of matching and codec, as text
-//	go run ./bench load -addr A ...   the constant-rate load generator alone
+//	go run ./bench load -addr A ...   the constant-rate load generator alone; stream and handshake are others
+//	go run ./bench origin -addr A     the HTTP/2 origin alone
 //
 // A round starts one proxy afresh on a core of its own, checks that it does the same work as the others, warms
 // it up, loads it from the other core, and reads its CPU clock before and after. Rounds of different proxies
@@ -17,5 +18,5 @@
 //  2. All traffic is on the loopback interface.
 //  3. The report is made from result.json and from nothing else.
 //
-// Read first: Case (what is measured), Peer (who), Sample (what one round gave).
+// Read first: Case (what is measured), Wire (what is spoken), Peer (who), Sample (what one round gave).
 package main

@@ -2,40 +2,29 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
-// fetch asks addr for a path of host, once, on a connection of its own.
-func fetch(addr, host, path string) (*http.Response, []byte, error) {
-	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	req, err := http.NewRequest(http.MethodGet, "http://"+addr+path, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	req.Host = host
-	res, err := c.Do(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("fetch %s%s: status %d: %.200s", host, path, res.StatusCode, b)
-	}
-	return res, b, err
-}
+// grpcHeader is what every gRPC client sends.
+var grpcHeader = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}}
 
-// sameAnswer checks that the proxy gives the origin's answer.
-func sameAnswer(origin, proxy, host, path string) error {
-	_, want, err := fetch(origin, host, path)
+// sameAnswer checks that the proxy gives the origin's answer, each in its own protocol.
+func sameAnswer(c Case, origin, proxy client, path string) error {
+	switch c.Call {
+	case callUnary:
+		return unaryWorks(proxy, path)
+	case callEcho:
+		return echoWorks(proxy, path)
+	}
+	_, want, err := origin.do(http.MethodGet, path, nil, nil)
 	if err != nil {
 		return fmt.Errorf("ask origin: %w", err)
 	}
-	_, got, err := fetch(proxy, host, path)
+	_, got, err := proxy.do(http.MethodGet, path, nil, nil)
 	if err != nil {
 		return fmt.Errorf("ask proxy: %w", err)
 	}
@@ -45,21 +34,73 @@ func sameAnswer(origin, proxy, host, path string) error {
 	return nil
 }
 
+// unaryWorks makes one unary call.
+func unaryWorks(proxy client, path string) error {
+	res, got, err := proxy.do(http.MethodPost, path, grpcHeader, bytes.NewReader(unaryRequest))
+	if err != nil {
+		return fmt.Errorf("call proxy: %w", err)
+	}
+	if !bytes.Equal(got, unaryAnswer) {
+		return fmt.Errorf("call proxy: %d bytes that differ from the origin's %d; grpc-status %q %q", len(got), len(unaryAnswer),
+			res.Header.Get("Grpc-Status"), res.Header.Get("Grpc-Message"))
+	}
+	return statusOK(res)
+}
+
+// echoWorks has two messages sent back on one stream, the second after the answer to the first: a proxy that
+// gathers what it should pass on fails.
+func echoWorks(proxy client, path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	messages, w := io.Pipe()
+	defer w.Close()
+	go w.Write(unaryRequest) // ends with the pipe; errors show in the answer
+	res, err := proxy.open(ctx, http.MethodPost, path, grpcHeader, messages)
+	if err != nil {
+		return fmt.Errorf("call proxy: %w", err)
+	}
+	defer res.Body.Close()
+	got := make([]byte, len(unaryRequest))
+	for i := range 2 {
+		if _, err := io.ReadFull(res.Body, got); err != nil || !bytes.Equal(got, unaryRequest) {
+			return fmt.Errorf("call proxy: message %d did not come back: %q, %w", i+1, got, err)
+		}
+		if i == 0 {
+			if _, err := w.Write(unaryRequest); err != nil {
+				return fmt.Errorf("call proxy: send message: %w", err)
+			}
+		}
+	}
+	w.Close()
+	if n, err := io.Copy(io.Discard, res.Body); n != 0 || err != nil {
+		return fmt.Errorf("call proxy: %d bytes too many, %w", n, err)
+	}
+	return statusOK(res)
+}
+
+// statusOK checks the trailers of a call whose body has been read.
+func statusOK(res *http.Response) error {
+	if s := res.Trailer.Get("Grpc-Status"); s != "0" {
+		return fmt.Errorf("call proxy: grpc-status %q in the trailers, want 0", s)
+	}
+	return nil
+}
+
 // sameWork checks that a request arrives at the origin with the fields that every contender has to set. A
 // proxy that leaves them out is not comparable.
-func sameWork(proxy, host string) error {
-	_, text, err := fetch(proxy, host, "/forwarded")
+func sameWork(proxy client) error {
+	_, text, err := proxy.do(http.MethodGet, "/forwarded", nil, nil)
 	if err != nil {
 		return fmt.Errorf("check forwarded fields: %w", err)
 	}
-	return checkForwarded(string(text), host, proxy)
+	return checkForwarded(string(text), proxy.wire.Scheme(), proxy.host, proxy.addr)
 }
 
 // checkForwarded checks the origin's list of fields.
-func checkForwarded(text, host, proxy string) error {
+func checkForwarded(text, scheme, host, proxy string) error {
 	_, port, _ := strings.Cut(proxy, ":")
 	want := map[string]string{
-		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": host, "X-Forwarded-Port": port,
+		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": scheme, "X-Forwarded-Host": host, "X-Forwarded-Port": port,
 		"X-Real-IP": "127.0.0.1", "X-Request-ID": "", "Host": host,
 	}
 	for line := range strings.Lines(text) {

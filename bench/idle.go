@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -16,14 +17,13 @@ const settle = 3 * time.Second
 
 // idle opens keep-alive connections that have each had one answer, leaves them idle and reads what memory
 // each of them costs. The proxy is warmed up first: what it keeps after load is not the connections' doing.
+//
+// Where the limit on open files is too low for the case's number, fewer are opened; what one costs is the same.
 func (r *Runner) idle(ctx context.Context, c Case, g *rig) (Sample, error) {
+	c.Conns = min(c.Conns, fileLimit()*3/4)
 	warm := c
 	warm.Conns = 64
-	p, err := startProcess(ctx, "wrk", g.load, wrkArgs(warm, g.script, "http://"+g.addr+c.Path, r.options.Warmup))
-	if err != nil {
-		return Sample{}, err
-	}
-	if _, err := p.wait(); err != nil {
+	if err := r.warm(ctx, warm, g); err != nil {
 		return Sample{}, err
 	}
 	pids, err := family(g.process.pid())
@@ -46,7 +46,7 @@ func (r *Runner) idle(ctx context.Context, c Case, g *rig) (Sample, error) {
 		if ctx.Err() != nil {
 			return s, context.Cause(ctx)
 		}
-		conn, err := idleConn(g.addr, c.Path)
+		conn, err := r.idleConn(c, g.addr)
 		if err != nil {
 			return s, fmt.Errorf("open connection %d: %w", len(conns)+1, err)
 		}
@@ -85,13 +85,21 @@ func settledMemory(ctx context.Context, pids []int) (int64, error) {
 }
 
 // idleConn opens a connection and completes one exchange on it.
-func idleConn(addr, path string) (net.Conn, error) {
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+func (r *Runner) idleConn(c Case, addr string) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", addr, timeout)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if err := exchange(conn, path); err != nil {
+	conn.SetDeadline(time.Now().Add(timeout))
+	if c.Down.TLS {
+		shaken := tls.Client(conn, clientTLS(c.Down, r.keys.roots))
+		if err := shaken.Handshake(); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		conn = shaken
+	}
+	if err := exchange(conn, c.Path); err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -36,6 +36,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		switch args[0] {
 		case "load":
 			return loadMain(args[1:], out)
+		case "origin":
+			return originMain(args[1:])
+		case "stream":
+			return streamMain(args[1:], out)
+		case "handshake":
+			return handshakeMain(args[1:], out)
 		case "report":
 			return reportMain(args[1:])
 		case "micro":
@@ -66,7 +72,7 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return fmt.Errorf("parse arguments: %q is no subcommand; there are load, micro and report", fs.Arg(0))
+		return fmt.Errorf("parse arguments: %q is no subcommand; there are report, micro, load, stream, handshake and origin", fs.Arg(0))
 	}
 	if *quick {
 		*rounds, *warmup, *duration = 2, time.Second, time.Second
@@ -74,12 +80,14 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 	if runtime.NumCPU() < 2 {
 		return errors.New("check machine: one core is not enough, the proxy needs one of its own")
 	}
-	if _, err := exec.LookPath("wrk"); err != nil {
-		return errors.New("check tools: wrk is not installed (apt-get install wrk nginx haproxy)")
-	}
 	chosen, err := selectCases(*caseList)
 	if err != nil {
 		return err
+	}
+	for _, name := range needs(chosen) {
+		if _, err := exec.LookPath(name); err != nil {
+			return fmt.Errorf("check tools: %s is not installed (apt-get install wrk nghttp2-client nginx haproxy)", name)
+		}
 	}
 	contenders, missing, err := selectPeers(*peerList, *sluice)
 	if err != nil {
@@ -104,7 +112,9 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 		result.Options.Peers = append(result.Options.Peers, p.Name)
 		result.Versions[p.Name] = p.version()
 	}
-	result.Versions["wrk"] = wrkVersion()
+	for _, name := range needs(chosen) {
+		result.Versions[name] = toolVersion(name)
+	}
 
 	r, err := newRunner(result.Options, chosen, contenders, result, out)
 	if err != nil {
@@ -140,9 +150,9 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// wrkVersion is the first word or two of wrk about itself; asking makes it exit with 1.
-func wrkVersion() string {
-	out, _ := exec.Command("wrk", "--version").CombinedOutput()
+// toolVersion is the first word or two of a load generator about itself; asking makes wrk exit with 1.
+func toolVersion(name string) string {
+	out, _ := exec.Command(name, "--version").CombinedOutput()
 	version, _, _ := strings.Cut(string(out), "Copyright")
 	return strings.TrimSpace(version)
 }

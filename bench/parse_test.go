@@ -25,6 +25,80 @@ func TestWrkArgs(t *testing.T) {
 	}
 }
 
+// What h2load 1.52 prints, without its progress.
+const h2loadOutput = `TLS Protocol: TLSv1.3
+Cipher: TLS_AES_128_GCM_SHA256
+Server Temp Key: X25519 253 bits
+Application protocol: h2
+
+finished in 2.00s, 50.00 req/s, 6.82MB/s
+requests: 100 total, 104 started, 100 done, 100 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 100 2xx, 0 3xx, 0 4xx, 0 5xx
+traffic: 6.82MB (7146989) total, 1.59MB (1666305) headers (space savings 51.61%), 4.59MB (1005) data
+`
+
+func TestParseH2load(t *testing.T) {
+	c := Case{Down: Wire{TLS: true, H2: true}}
+	tests := []struct {
+		name, from, to   string
+		requests, errors int64
+		ok               bool
+	}{
+		{"good", "", "", 100, 0, true},
+		{"an answer of another status", "100 succeeded, 0 failed", "98 succeeded, 2 failed", 98, 2, true},
+		{"answers without their body", "(1005) data", "(955) data", 100, 5, true},
+		{"another cipher", "AES_128", "AES_256", 0, 0, false},
+		{"another version", "TLSv1.3", "TLSv1.2", 0, 0, false},
+		{"another protocol", "protocol: h2\n", "protocol: http/1.1\n", 0, 0, false},
+		{"no summary", "finished", "gave up", 0, 0, false},
+		{"no requests", "requests:", "asked:", 0, 0, false},
+		{"no traffic", "traffic:", "bytes:", 0, 0, false},
+	}
+	for _, tt := range tests {
+		got, err := parseH2load(c, strings.Replace(h2loadOutput, tt.from, tt.to, 1), 10)
+		if got.Requests != tt.requests || got.Errors != tt.errors || (err == nil) != tt.ok {
+			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+		if tt.ok && (got.Reason != "") != (tt.requests == 100 && tt.errors > 0) {
+			t.Errorf("%s: reason %q", tt.name, got.Reason)
+		}
+	}
+	if got, _ := parseH2load(c, h2loadOutput, 10); got.Seconds != 2 {
+		t.Errorf("%v seconds, want 2", got.Seconds)
+	}
+}
+
+func TestLoadCommands(t *testing.T) {
+	g := &rig{addr: "127.0.0.1:1", script: "s.lua", body: "message", cert: "tls.crt"}
+	tests := []struct{ id, want string }{
+		{"tls64", "wrk -t1 -c 64 -d 2s -s s.lua -H Host: bench.test https://bench.test:1/"},
+		{"h2c", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 http://bench.test/"},
+		{"h2tls", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 https://bench.test/"},
+		{"grpc", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 -H content-type: application/grpc -H te: trailers -d message http://bench.test/bench.Bench/Unary"},
+		{"grpcstream", "stream -addr 127.0.0.1:1 -host bench.test -conns 8 -streams 16 -duration 1.5s"},
+		{"resumed", "handshake -addr 127.0.0.1:1 -cert tls.crt -path / -conns 32 -resume=true -duration 1.5s"},
+	}
+	for _, tt := range tests {
+		c, err := selectCases(tt.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := *g
+		if c[0].Call != callUnary {
+			g.body = "" // as start leaves it
+		}
+		if got := strings.Join(c[0].tool().args(c[0], &g, 1500*time.Millisecond), " "); got != tt.want {
+			t.Errorf("%s: %s", tt.id, got)
+		}
+	}
+	if got := needs(cases); !slices.Equal(got, []string{"wrk", "h2load"}) {
+		t.Errorf("needs of all cases = %v", got)
+	}
+	if got, _ := selectCases("h2c,resumed"); !slices.Equal(needs(got), []string{"h2load"}) {
+		t.Errorf("needs of h2c and resumed = %v", needs(got))
+	}
+}
+
 func TestParseMicro(t *testing.T) {
 	got := parseMicro("goos: linux\npkg: example.com/a/routing\nBenchmarkMatch/10-2 \t 1000\t 41.5 ns/op\t 0 B/op\t 0 allocs/op\nBenchmarkOdd\nPASS\nok x 1s\n")
 	if len(got) != 1 || got[0].Package != "routing" || got[0].Name != "Match/10-2" || got[0].N != 1000 || got[0].Values["ns/op"] != 41.5 {
@@ -55,13 +129,13 @@ func TestAnswerLength(t *testing.T) {
 
 func TestCheckForwarded(t *testing.T) {
 	full := "X-Forwarded-For=127.0.0.1\nX-Forwarded-Proto=http\nX-Forwarded-Host=bench.test\nX-Forwarded-Port=81\nX-Real-IP=127.0.0.1\nX-Request-ID=abc\nHost=bench.test\n"
-	if err := checkForwarded(full, benchHost, "127.0.0.1:81"); err != nil {
+	if err := checkForwarded(full, "http", benchHost, "127.0.0.1:81"); err != nil {
 		t.Error(err)
 	}
 	for from, to := range map[string]string{
 		"ID=abc": "ID=", "Proto=http": "Proto=https", "Port=81": "Port=80", "X-Real-IP=127.0.0.1\n": "", "Host=bench.test\n": "Host=other\n",
 	} {
-		if checkForwarded(strings.ReplaceAll(full, from, to), benchHost, "127.0.0.1:81") == nil {
+		if checkForwarded(strings.ReplaceAll(full, from, to), "http", benchHost, "127.0.0.1:81") == nil {
 			t.Errorf("checkForwarded accepted %q for %q", to, from)
 		}
 	}

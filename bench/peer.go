@@ -21,6 +21,10 @@ type Peer struct {
 	// Version are the arguments that print the version.
 	Version []string
 
+	// Ready is what a proxy answers 200 to when it serves all that it can, as a path on Settings.Metrics; ""
+	// where only a request shows. What does not work then does not work at all, and is no failed measurement.
+	Ready string
+
 	// Optional peers are skipped in silence when not installed, required ones with a warning.
 	Optional bool
 }
@@ -56,6 +60,7 @@ func peers(sluice string) []Peer {
 			},
 			Args:    []string{"serve", "-c", "{dir}/sluice.yaml", "--manifests", "{dir}/manifests"},
 			Version: []string{"version"},
+			Ready:   "/readyz",
 		},
 	}
 }

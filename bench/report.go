@@ -57,13 +57,18 @@ type reportView struct {
 // caseTable is one case with a row for each peer.
 type caseTable struct {
 	Case
-	Rows []caseRow
+	Rows     []caseRow
+	Unserved []caseUnserved
 }
+
+// caseUnserved is one peer that cannot do the work of a case.
+type caseUnserved struct{ Peer, Why string }
 
 // caseRow is one peer in one case.
 type caseRow struct {
 	Peer                                             string
 	CPU, Ratio, RPS, Memory, PerConn, P50, P99, P999 Spread
+	PerCPUSecond                                     Spread
 	Rate                                             float64
 	Rounds, Bad                                      int
 }
@@ -72,6 +77,9 @@ func (r *Result) markdown() ([]byte, error) {
 	v := reportView{Result: r, Tables: r.tables(), Verdicts: r.verdicts()}
 	var foreign []float64
 	for _, s := range r.Samples {
+		if s.Unserved != "" {
+			continue
+		}
 		if s.Invalid != "" {
 			v.Invalid = append(v.Invalid, s)
 		} else if s.Window > 0 {
@@ -91,11 +99,15 @@ func (r *Result) tables() []caseTable {
 		}
 		t := caseTable{Case: c}
 		for _, p := range r.Options.Peers {
+			if why := r.unserved(c.ID, p); why != "" {
+				t.Unserved = append(t.Unserved, caseUnserved{p, why})
+				continue
+			}
 			if row := r.row(c, p); row.Rounds+row.Bad > 0 {
 				t.Rows = append(t.Rows, row)
 			}
 		}
-		if len(t.Rows) > 0 {
+		if len(t.Rows)+len(t.Unserved) > 0 {
 			out = append(out, t)
 		}
 	}
@@ -105,15 +117,16 @@ func (r *Result) tables() []caseTable {
 func (r *Result) row(c Case, peer string) caseRow {
 	of := func(figure func(Sample) float64) Spread { return r.spreadOf(c.ID, peer, figure) }
 	row := caseRow{
-		Peer:    peer,
-		CPU:     of(cpuPerRequest),
-		RPS:     of(func(s Sample) float64 { return s.RPS }),
-		Memory:  of(func(s Sample) float64 { return float64(s.Memory) }),
-		PerConn: of(func(s Sample) float64 { return s.MemoryPerConn }),
-		P50:     of(func(s Sample) float64 { return s.Latency.P50 }),
-		P99:     of(func(s Sample) float64 { return s.Latency.P99 }),
-		P999:    of(func(s Sample) float64 { return s.Latency.P999 }),
-		Rate:    of(func(s Sample) float64 { return s.Rate }).Median,
+		Peer:         peer,
+		CPU:          of(cpuPerRequest),
+		PerCPUSecond: of(perCPUSecond),
+		RPS:          of(func(s Sample) float64 { return s.RPS }),
+		Memory:       of(func(s Sample) float64 { return float64(s.Memory) }),
+		PerConn:      of(func(s Sample) float64 { return s.MemoryPerConn }),
+		P50:          of(func(s Sample) float64 { return s.Latency.P50 }),
+		P99:          of(func(s Sample) float64 { return s.Latency.P99 }),
+		P999:         of(func(s Sample) float64 { return s.Latency.P999 }),
+		Rate:         of(func(s Sample) float64 { return s.Rate }).Median,
 	}
 	row.Rounds = row.CPU.N
 	for _, s := range r.Samples {

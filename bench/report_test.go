@@ -96,3 +96,41 @@ func TestBars(t *testing.T) {
 		}
 	}
 }
+
+// Bars of which more is better, and cases that Sluice cannot do.
+func TestLowerBoundsAndUnserved(t *testing.T) {
+	sample := func(peer string, us float64) Sample {
+		return Sample{Case: "handshake", Peer: peer, CPUPerRequest: us}
+	}
+	tests := []struct {
+		name string
+		own  Sample
+		word string
+	}{
+		{"as good as the better peer", sample(sluiceName, 200), "goal met"},
+		{"nine tenths of it", sample(sluiceName, 220), "met"},
+		{"less", sample(sluiceName, 230), "MISSED"},
+		{"not at all", Sample{Case: "handshake", Peer: sluiceName, Unserved: "connection refused"}, "not served"},
+	}
+	for _, tt := range tests {
+		r := &Result{
+			Options: Options{Cases: []string{"handshake"}, Peers: []string{"nginx", "haproxy", sluiceName}},
+			Samples: []Sample{sample("nginx", 300), sample("haproxy", 200), tt.own},
+		}
+		v := r.verdicts()
+		if len(v) != 1 || v[0].Word() != tt.word {
+			t.Errorf("%s: %+v, want %s", tt.name, v, tt.word)
+		}
+		if met := tt.word == "met" || tt.word == "goal met"; (r.check() == nil) != met {
+			t.Errorf("%s: check = %v", tt.name, r.check())
+		}
+		text, err := r.markdown()
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, line := strings.Contains(string(text), "| sluice |"), strings.Contains(string(text), "\nNot served by sluice: connection refused\n")
+		if served := tt.own.Unserved == ""; row != served || line == served {
+			t.Errorf("%s: a row %v, a line %v in\n%s", tt.name, row, line, text)
+		}
+	}
+}

@@ -41,6 +41,8 @@ type Sample struct {
 
 	// Invalid says why the sample must not be used; "" when it is good.
 	Invalid string `json:"invalid,omitempty"`
+	// Unserved says why the proxy cannot do this work at all; it has no figures then, nor other rounds.
+	Unserved string `json:"unserved,omitempty"`
 
 	Requests int64         `json:"requests,omitempty"` // completed in the window
 	Errors   int64         `json:"errors,omitempty"`   // refused, reset, timed out, or not answered with 2xx or 3xx
@@ -59,6 +61,8 @@ type Sample struct {
 	Latency Latency `json:"latency,omitzero"`
 
 	Raw string `json:"raw,omitempty"` // the load generator's own words
+
+	reason string // for one of Errors, where the generator gives any
 }
 
 // Latency is a distribution in microseconds.
@@ -72,8 +76,18 @@ type Latency struct {
 // good are the usable samples of a case and peer.
 func (r *Result) good(caseID, peer string) []Sample {
 	return slices.DeleteFunc(slices.Clone(r.Samples), func(s Sample) bool {
-		return s.Case != caseID || s.Peer != peer || s.Invalid != ""
+		return s.Case != caseID || s.Peer != peer || s.Invalid != "" || s.Unserved != ""
 	})
+}
+
+// unserved is why a peer does not serve a case, "" when it does.
+func (r *Result) unserved(caseID, peer string) string {
+	for _, s := range r.Samples {
+		if s.Case == caseID && s.Peer == peer && s.Unserved != "" {
+			return s.Unserved
+		}
+	}
+	return ""
 }
 
 // spreadOf summarises one figure of the usable samples of a case and peer.

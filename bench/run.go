@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,8 +20,10 @@ type Runner struct {
 	log     io.Writer
 
 	ports   *portAllocator
-	backend *Process
-	origin  string // ip:port of the backend
+	keys    *keyPair // nil where no case has TLS
+	origins []*Process
+	origin  string // ip:port of the origin for HTTP/1.1
+	origin2 string // and of the one for HTTP/2, "" where no case needs it
 	serial  int    // numbers the scratch directories of proxies
 	result  *Result
 }
@@ -44,10 +47,10 @@ func newRunner(o Options, c []Case, p []Peer, result *Result, log io.Writer) (*R
 	return &Runner{options: o, cases: c, peers: p, dir: dir, log: log, ports: newPortAllocator(), result: result}, nil
 }
 
-// close ends the origin and removes the scratch directory.
+// close ends the origins and removes the scratch directory.
 func (r *Runner) close() {
-	if r.backend != nil {
-		r.backend.stop()
+	for _, p := range r.origins {
+		p.stop()
 	}
 	os.RemoveAll(r.dir)
 }
@@ -55,7 +58,7 @@ func (r *Runner) close() {
 // run measures everything. A sample that fails is kept with the reason and does not end the run; an
 // interrupt does.
 func (r *Runner) run(ctx context.Context) error {
-	if err := r.startBackend(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	for _, c := range r.cases {
@@ -74,11 +77,16 @@ func (r *Runner) run(ctx context.Context) error {
 			}
 		}
 		fmt.Fprintf(r.log, "%s: %s\n", c.ID, c.Title)
+		unserved := map[string]bool{}
 		for round := range r.options.Rounds {
 			for i := range contenders {
 				// Each round starts with another proxy, so that none always follows the same one.
 				p := contenders[(i+round)%len(contenders)]
+				if unserved[p.Name] {
+					continue
+				}
 				s := r.sample(ctx, c, p, rate)
+				unserved[p.Name] = s.Unserved != ""
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
@@ -107,6 +115,8 @@ func (r *Runner) contenders(c Case) []Peer {
 // describe is one line about a sample, for a person who watches.
 func describe(s Sample) string {
 	switch {
+	case s.Unserved != "":
+		return "NOT SERVED: " + s.Unserved
 	case s.Invalid != "":
 		return fmt.Sprintf("INVALID: %s  (%.1f%% foreign)", s.Invalid, 100*s.Foreign)
 	case s.MemoryPerConn != 0:
@@ -115,7 +125,29 @@ func describe(s Sample) string {
 		return fmt.Sprintf("%8.2f us/request  p50 %.0f  p99 %.0f  p99.9 %.0f us at %.0f/s  %4.1f%% foreign",
 			s.CPUPerRequest, s.Latency.P50, s.Latency.P99, s.Latency.P999, s.Rate, 100*s.Foreign)
 	}
-	return fmt.Sprintf("%8.2f us/request  %8.0f/s  %6.1f MiB  %4.1f%% foreign", s.CPUPerRequest, s.RPS, float64(s.Memory)/(1<<20), 100*s.Foreign)
+	return fmt.Sprintf("%8.2f us/request  %8.0f/s  %6.1f MiB  %3.0f%% busy  %4.1f%% foreign",
+		s.CPUPerRequest, s.RPS, float64(s.Memory)/(1<<20), 100*s.CPU.Seconds()/s.Window.Seconds(), 100*s.Foreign)
+}
+
+// prepare makes what the chosen cases need beside the proxies.
+func (r *Runner) prepare(ctx context.Context) error {
+	if err := r.startBackend(ctx); err != nil {
+		return err
+	}
+	for _, c := range r.cases {
+		if c.Down.TLS && r.keys == nil {
+			var err error
+			if r.keys, err = newKeyPair(filepath.Join(r.dir, "tls")); err != nil {
+				return err
+			}
+		}
+		if c.Up.H2 && r.origin2 == "" {
+			if err := r.startOrigin(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // startBackend writes the origin's files and starts it on the load generator's cores.
@@ -136,11 +168,35 @@ func (r *Runner) startBackend(ctx context.Context) error {
 	r.origin = addr
 	s := r.settings()
 	s.Dir = filepath.Join(r.dir, "backend")
-	if r.backend, err = backend.start(ctx, s, r.options.LoadCPU); err != nil {
+	p, err := backend.start(ctx, s, r.options.LoadCPU)
+	if err != nil {
 		return err
 	}
-	return await(ctx, r.backend, 10*time.Second, func() error {
-		_, _, err := fetch(addr, benchHost, "/")
+	r.origins = append(r.origins, p)
+	return await(ctx, p, 10*time.Second, func() error {
+		_, _, err := client{addr: addr, host: benchHost}.do(http.MethodGet, "/", nil, nil)
+		return err
+	})
+}
+
+// startOrigin starts the origin for HTTP/2, which is this program, on the load generator's cores.
+func (r *Runner) startOrigin(ctx context.Context) error {
+	addr, err := r.ports.address()
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own binary: %w", err)
+	}
+	p, err := startProcess(ctx, "bench origin", r.options.LoadCPU, []string{self, "origin", "-addr", addr})
+	if err != nil {
+		return err
+	}
+	r.origin2 = addr
+	r.origins = append(r.origins, p)
+	return await(ctx, p, 10*time.Second, func() error {
+		_, _, err := client{wire: Wire{H2: true}, addr: addr, host: benchHost}.do(http.MethodGet, "/", nil, nil)
 		return err
 	})
 }

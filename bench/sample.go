@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,6 +20,8 @@ type rig struct {
 	process *Process
 	addr    string
 	script  string // wrk's Lua script
+	body    string // file that h2load posts, "" to get
+	cert    string // file of the certificate, "" without TLS
 	proxy   string // taskset lists; "" when the case is not pinned
 	load    string
 }
@@ -32,15 +37,35 @@ func (r *Runner) settings() Settings {
 		MaxConns:    min(16384, limit*4/5),
 		Files:       filepath.Join(r.dir, "files"),
 		Host:        benchHost,
+		Small:       smallAnswer,
 		Backend:     r.origin,
 		BackendAddr: host,
 		BackendPort: n,
 	}
 }
 
+// forCase adds what a case asks for.
+func (s Settings) forCase(c Case, r *Runner) Settings {
+	s.Threads, s.Down, s.Up, s.GRPC = c.Threads, c.Down, c.Up, c.Call != ""
+	if c.Up.H2 {
+		_, port, _ := net.SplitHostPort(r.origin2)
+		s.Backend = r.origin2
+		s.BackendPort, _ = strconv.Atoi(port)
+	}
+	if c.Down.TLS {
+		s.Cert, s.Key, s.CertAndKey = r.keys.Cert, r.keys.Key, r.keys.Both
+		s.CertData = base64.StdEncoding.EncodeToString(r.keys.certPEM)
+		s.KeyData = base64.StdEncoding.EncodeToString(r.keys.keyPEM)
+	}
+	return s
+}
+
 // sample measures one proxy once. Whatever goes wrong ends up in Invalid.
 func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sample {
 	g, err := r.start(ctx, c, p)
+	if why, ok := errors.AsType[notServed](err); ok {
+		return Sample{Unserved: oneLine(why.Error())}
+	}
 	if err != nil {
 		return Sample{Invalid: oneLine(err.Error())}
 	}
@@ -48,7 +73,7 @@ func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sampl
 
 	var s Sample
 	switch c.Kind {
-	case kindLoad:
+	case kindLoad, kindShake:
 		s, err = r.load(ctx, c, g)
 	case kindRate:
 		s, err = r.rate(ctx, c, g, rate)
@@ -61,27 +86,32 @@ func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sampl
 	case g.process.exited():
 		s.Invalid = oneLine("the proxy ended during the measurement: " + g.process.output.last())
 	case s.Errors > 0:
-		s.Invalid = fmt.Sprintf("%d errors in %d requests", s.Errors, s.Requests)
+		s.Invalid = oneLine(fmt.Sprintf("%d errors in %d requests %s", s.Errors, s.Requests, s.reason))
 	}
 	return s
 }
 
-// oneLine makes what a proxy printed fit a list item of the report.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine makes what a proxy or a load generator printed fit a list item of the report.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 700 {
+		s = s[:200] + " ... " + s[len(s)-500:]
+	}
+	return s
+}
 
 // start starts a proxy for a case and waits until it does the work that is asked for.
 func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 	r.serial++
-	s := r.settings()
-	s.Threads = c.Threads
+	s := r.settings().forCase(c, r)
 	s.Dir = filepath.Join(r.dir, strconv.Itoa(r.serial)+"-"+p.Name)
-	for _, addr := range []*string{&s.Listen, &s.Metrics, &s.Admin} {
+	for _, addr := range []*string{&s.Listen, &s.Metrics, &s.Admin, &s.Plain} {
 		var err error
 		if *addr, err = r.ports.address(); err != nil {
 			return nil, err
 		}
 	}
-	g := &rig{addr: s.Listen, script: filepath.Join(s.Dir, "wrk.lua")}
+	g := &rig{addr: s.Listen, script: filepath.Join(s.Dir, "wrk.lua"), cert: s.Cert}
 	if c.Threads == 1 {
 		g.proxy, g.load = r.options.ProxyCPU, r.options.LoadCPU
 	}
@@ -109,11 +139,22 @@ func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 	if err := os.WriteFile(g.script, text, 0o644); err != nil {
 		return nil, fmt.Errorf("write wrk script: %w", err)
 	}
+	if c.Call == callUnary {
+		g.body = filepath.Join(s.Dir, "request")
+		if err := os.WriteFile(g.body, unaryRequest, 0o644); err != nil {
+			return nil, fmt.Errorf("write request: %w", err)
+		}
+	}
 
 	if g.process, err = p.start(ctx, s, g.proxy); err != nil {
 		return nil, err
 	}
-	if err := await(ctx, g.process, time.Minute, func() error { return sameAnswer(r.origin, s.Listen, host, path) }); err != nil {
+	from := client{wire: c.Up, addr: s.Backend, host: host}
+	to := client{wire: c.Down, addr: s.Listen, host: host}
+	if r.keys != nil {
+		to.roots = r.keys.roots
+	}
+	if err := r.ready(ctx, p, s, g, func() error { return sameAnswer(c, from, to, path) }); err != nil {
 		g.process.stop()
 		return nil, err
 	}
@@ -121,29 +162,49 @@ func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 		// No Route of the big table leads to the origin's /forwarded; other cases check the same binary.
 		return g, nil
 	}
-	if err := sameWork(s.Listen, host); err != nil {
+	if err := sameWork(to); err != nil {
 		g.process.stop()
 		return nil, err
 	}
 	return g, nil
 }
 
-// load runs wrk flat out: CPU per request and memory.
+// notServed is why a proxy that is up and ready cannot do the work of a case.
+type notServed struct{ error }
+
+// ready waits until the proxy does the work of a case.
+func (r *Runner) ready(ctx context.Context, p Peer, s Settings, g *rig, works func() error) error {
+	if p.Ready == "" {
+		return await(ctx, g.process, time.Minute, works)
+	}
+	if err := await(ctx, g.process, time.Minute, func() error {
+		_, _, err := client{addr: s.Metrics, host: s.Metrics}.do(http.MethodGet, p.Ready, nil, nil)
+		return err
+	}); err != nil {
+		return err
+	}
+	err := works()
+	if err == nil || g.process.exited() || ctx.Err() != nil {
+		return err
+	}
+	return notServed{err}
+}
+
+// load runs the case's generator flat out: CPU per request and memory.
 func (r *Runner) load(ctx context.Context, c Case, g *rig) (Sample, error) {
-	url := "http://" + g.addr + c.Path
-	warm, err := startProcess(ctx, "wrk", g.load, wrkArgs(c, g.script, url, r.options.Warmup))
+	if err := r.warm(ctx, c, g); err != nil {
+		return Sample{}, err
+	}
+	t := c.tool()
+	argv, err := t.argv(c, g, r.options.Duration)
 	if err != nil {
 		return Sample{}, err
 	}
-	if _, err := warm.wait(); err != nil {
-		return Sample{}, err
-	}
-
 	w, err := r.openWindow(g.process)
 	if err != nil {
 		return Sample{}, err
 	}
-	p, err := startProcess(ctx, "wrk", g.load, wrkArgs(c, g.script, url, r.options.Duration))
+	p, err := startProcess(ctx, t.name, g.load, argv)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -164,15 +225,32 @@ func (r *Runner) load(ctx context.Context, c Case, g *rig) (Sample, error) {
 	if memoryErr != nil {
 		return s, memoryErr
 	}
-	sum, err := parseWrk(output)
+	sum, err := t.read(c, output)
 	if err != nil {
 		return s, err
 	}
 	s.Memory = bytes
 	s.Raw = output
-	s.Requests, s.Errors = sum.Requests, sum.errors()
-	s.RPS = float64(sum.Requests) / (float64(sum.DurationUS) / 1e6)
+	s.Requests, s.Errors, s.reason = sum.Requests, sum.Errors, sum.Reason
+	if sum.Seconds > 0 {
+		s.RPS = float64(sum.Requests) / sum.Seconds
+	}
 	return s.perRequest()
+}
+
+// warm loads the proxy for a while before anything counts.
+func (r *Runner) warm(ctx context.Context, c Case, g *rig) error {
+	t := c.tool()
+	argv, err := t.argv(c, g, r.options.Warmup)
+	if err != nil {
+		return err
+	}
+	p, err := startProcess(ctx, t.name, g.load, argv)
+	if err != nil {
+		return err
+	}
+	_, err = p.wait()
+	return err
 }
 
 // rate runs the constant-rate generator: latency.
@@ -252,7 +330,7 @@ func (s Sample) perRequest() (Sample, error) {
 // window is a stretch of time over which CPU use is counted.
 type window struct {
 	pids    []int // of the proxy
-	others  []int // of the origin
+	others  []int // of the origins
 	started time.Time
 	cpu     time.Duration
 	other   time.Duration
@@ -266,8 +344,12 @@ func (r *Runner) openWindow(proxy *Process) (*window, error) {
 	if w.pids, err = family(proxy.pid()); err != nil {
 		return nil, err
 	}
-	if w.others, err = family(r.backend.pid()); err != nil {
-		return nil, err
+	for _, p := range r.origins {
+		pids, err := family(p.pid())
+		if err != nil {
+			return nil, err
+		}
+		w.others = append(w.others, pids...)
 	}
 	w.started = time.Now()
 	w.cpu, w.other, w.busy, err = w.read()

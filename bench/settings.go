@@ -26,12 +26,20 @@ type Settings struct {
 	Files string // the origin's document root
 
 	Host        string // the one host that is routed
+	Down, Up    Wire   // what clients speak, and what the origin does
+	GRPC        bool   // requests are gRPC calls
+	Small       string // the small answer of the origin, without its line feed
 	Listen      string // ip:port the proxy serves on
 	Backend     string // ip:port of the origin
 	BackendAddr string // the ip of Backend
 	BackendPort int    // the port of Backend
 	Metrics     string // ip:port of Sluice's metrics listener
 	Admin       string // ip:port of Sluice's admin listener
+	Plain       string // ip:port of Sluice's plain listener where Listen is one with TLS
+
+	// Files and base64 of their content, as a Secret holds it; "" where nothing has TLS.
+	Cert, Key, CertAndKey string
+	CertData, KeyData     string
 }
 
 // benchHost is the host name that every request carries, except where a case brings its own targets.

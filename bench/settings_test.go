@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,20 @@ func testSettings() Settings {
 	return Settings{
 		Threads: 1, MaxConns: 1000, MaxFiles: 2000, Dir: "/run/bench/1", Files: "/run/bench/files", Host: benchHost,
 		Listen: "127.0.0.1:18001", Backend: "127.0.0.1:18000", BackendAddr: "127.0.0.1", BackendPort: 18000,
-		Metrics: "127.0.0.1:18002", Admin: "127.0.0.1:18003",
+		Metrics: "127.0.0.1:18002", Admin: "127.0.0.1:18003", Plain: "127.0.0.1:18004", Small: smallAnswer,
 	}
+}
+
+// caseSettings are testSettings for every case, with a key pair that nobody reads.
+func caseSettings() map[string]Settings {
+	r := &Runner{origin2: "127.0.0.1:18000", keys: &keyPair{
+		Cert: "/run/bench/tls.crt", Key: "/run/bench/tls.key", Both: "/run/bench/tls.pem", certPEM: []byte("certificate"), keyPEM: []byte("key"),
+	}}
+	all := map[string]Settings{}
+	for _, c := range cases {
+		all[c.ID] = testSettings().forCase(c, r)
+	}
+	return all
 }
 
 // Every peer's configuration renders, leaves no blank behind, and points at the origin and the listener.
@@ -24,34 +37,76 @@ func TestTemplatesRender(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no templates: %v", err)
 	}
-	for _, name := range names {
-		text, err := renderTemplate(name, testSettings())
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		for _, bad := range []string{"<no value>", "{{", `""; #`} {
-			if strings.Contains(string(text), bad) {
-				t.Errorf("%s has %q left in it", name, bad)
-			}
-		}
-		if !strings.Contains(string(text), "18000") && !strings.Contains(string(text), "18001") {
-			t.Errorf("%s names neither origin nor listener", name)
-		}
-		if !strings.Contains(name, ".yaml") {
-			continue
-		}
-		for doc := range strings.SplitSeq(string(text), "\n---\n") {
-			var v map[string]any
-			if err := yaml.UnmarshalStrict([]byte(doc), &v); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
+	for id, settings := range caseSettings() {
+		for _, name := range names {
+			checkTemplate(t, name, id, settings)
 		}
 	}
 	for _, p := range append(peers("bin/sluice"), backend) {
 		for from := range p.Templates {
 			if _, err := fs.Stat(files, from); err != nil {
 				t.Errorf("%s: %v", p.Name, err)
+			}
+		}
+	}
+}
+
+func checkTemplate(t *testing.T, name, id string, settings Settings) {
+	t.Helper()
+	text, err := renderTemplate(name, settings)
+	if err != nil {
+		t.Errorf("case %s: %v", id, err)
+		return
+	}
+	for _, bad := range []string{"<no value>", "{{", `""; #`} {
+		if strings.Contains(string(text), bad) {
+			t.Errorf("case %s: %s has %q left in it", id, name, bad)
+		}
+	}
+	if !strings.Contains(string(text), "18000") && !strings.Contains(string(text), "18001") {
+		t.Errorf("case %s: %s names neither origin nor listener", id, name)
+	}
+	if !strings.Contains(name, ".yaml") {
+		return
+	}
+	for doc := range strings.SplitSeq(string(text), "\n---\n") {
+		var v map[string]any
+		if err := yaml.UnmarshalStrict([]byte(doc), &v); err != nil {
+			t.Errorf("case %s: %s: %v", id, name, err)
+		}
+	}
+}
+
+// What a case asks for stands in every contender's configuration, and in that of no other case.
+func TestCaseSettings(t *testing.T) {
+	all := caseSettings()
+	tests := []struct {
+		name, text string
+		in         string // cases
+	}{
+		{"peers/nginx.conf.tmpl", " ssl http2;", "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/nginx.conf.tmpl", "4096 http2;", "h2c grpc grpcstream"},
+		{"peers/nginx.conf.tmpl", "grpc_pass grpc://backend;", "h2h2 grpc grpcstream"},
+		{"peers/nginx.conf.tmpl", "Ciphersuites TLS_AES_128_GCM_SHA256;", "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/haproxy.cfg.tmpl", " ssl crt /run/bench/tls.pem alpn h2,http/1.1\n", "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/haproxy.cfg.tmpl", "backlog 4096 proto h2\n", "h2c grpc grpcstream"},
+		{"peers/haproxy.cfg.tmpl", "pool-purge-delay 1h proto h2\n", "h2h2 grpc grpcstream"},
+		{"peers/haproxy.cfg.tmpl", "X-Forwarded-Proto https\n", "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/sluice.yaml.tmpl", `https: ["127.0.0.1:18001"]`, "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/sluice-manifests.yaml.tmpl", "secretName: bench-tls", "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/sluice-manifests.yaml.tmpl", "tls.crt: Y2VydGlmaWNhdGU=\n", "tls64 h2tls h2h2 handshake resumed idletls"},
+		{"peers/sluice-manifests.yaml.tmpl", "backend-protocol: GRPC}", "grpc grpcstream"},
+		{"peers/sluice-manifests.yaml.tmpl", "appProtocol: kubernetes.io/h2c", "h2h2"},
+	}
+	for _, tt := range tests {
+		want := strings.Fields(tt.in)
+		for _, c := range cases {
+			text, err := renderTemplate(tt.name, all[c.ID])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(string(text), tt.text); got != slices.Contains(want, c.ID) {
+				t.Errorf("%s: %q in case %s: %v", tt.name, tt.text, c.ID, got)
 			}
 		}
 	}

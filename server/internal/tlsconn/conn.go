@@ -237,7 +237,8 @@ func (c *Conn) release() {
 }
 
 // Buffered reports whether Read may give more without more from the socket. While it is true, no
-// event may come: read again when there is room.
+// event may come: read again when there is room. Now and then it is true for nothing, when plaintext
+// filled p to its last byte: a Read that gives nothing then says nothing about the socket.
 //
 // hot: runs per read; no alloc, no lock.
 func (c *Conn) Buffered() bool {

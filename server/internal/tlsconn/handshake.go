@@ -31,10 +31,11 @@ type handshake struct {
 	slot  bool // it is its turn on the processor
 
 	// Guarded by set.mu:
-	source  *source
-	counted bool          // as under way
-	waiting *list.Element // in set.waiting, while it waits for the peer
-	sibling *list.Element // in source.waiting, the same
+	source    *source
+	counted   bool          // as under way
+	displaced bool          // and counted as leaving
+	waiting   *list.Element // in set.waiting, while it waits for the peer
+	sibling   *list.Element // in source.waiting, the same
 
 	// Guarded by mu, which may be taken while set.mu is held:
 	mu     sync.Mutex

@@ -13,7 +13,8 @@ import (
 type Limits struct {
 	// UnderWay bounds the handshakes with clients at a time, and separately those with upstreams. Each
 	// holds a goroutine and some 30 KiB; one that waits for its peer may be given up for a new one, the
-	// longest first. 0: 4096.
+	// longest first, and lives on for as long as its goroutine needs to end; of these there are no more
+	// than the same number. 0: 4096.
 	UnderWay int
 	// PerSource bounds those with clients of one source: an IPv4 address, or an IPv6 /64. 0: no bound.
 	PerSource int
@@ -40,6 +41,7 @@ type Handshakes struct {
 	limits  Limits
 	clients int // under way as server
 	dials   int // under way as client
+	leaving int // displaced, with a goroutine that has not ended yet
 	sources map[netip.Addr]*source
 	waiting list.List // of those as server that wait for their peer, longest first
 
@@ -195,11 +197,14 @@ func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 
 func (s *Handshakes) displaceLocked(waiting *list.List) bool {
 	oldest := waiting.Front()
-	if oldest == nil {
+	// A flood can displace faster than goroutines get to end.
+	if oldest == nil || s.leaving >= s.limits.underWay() {
 		return false
 	}
 	h := oldest.Value.(*handshake)
 	s.forgetLocked(h)
+	h.displaced = true
+	s.leaving++
 	h.abort(ErrDisplaced)
 	return true
 }
@@ -255,6 +260,9 @@ func (s *Handshakes) forgetLocked(h *handshake) {
 func (s *Handshakes) end(h *handshake, err error) {
 	s.mu.Lock()
 	s.forgetLocked(h)
+	if h.displaced {
+		s.leaving--
+	}
 	s.mu.Unlock()
 	switch {
 	case err != nil:

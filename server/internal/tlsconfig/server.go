@@ -114,9 +114,13 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	case len(pairs) == 1:
 		return pairs[0], nil
 	}
+	// Which names a pair is served for is Lookup's to say, even if it does not cover them:
+	// SupportsCertificate would leave it out.
+	nameless := *hello
+	nameless.ServerName = ""
 	var usable *tls.Certificate
 	for _, pair := range pairs {
-		if hello.SupportsCertificate(pair) != nil {
+		if nameless.SupportsCertificate(pair) != nil {
 			continue
 		}
 		if _, ok := pair.PrivateKey.(*ecdsa.PrivateKey); ok {

@@ -522,7 +522,8 @@ func TestFailures(t *testing.T) {
 			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { panic("BUG: for the test") }
 		}, tls.Config{InsecureSkipVerify: true}, ReasonInternal},
 	}
-	for _, test := range tests {
+	for i := range tests {
+		test := &tests[i]
 		t.Run(test.name, func(t *testing.T) {
 			config := serverConfig(0).Clone()
 			if test.server != nil {

@@ -32,6 +32,8 @@ type settings struct {
 	policy   routing.Policy
 	balance  routing.Balance
 	protocol routing.Protocol
+	// tls is for Backends whose protocol has TLS.
+	tls backendTLS
 	// protocolSet is true when backend-protocol decides, and Service appProtocol does not.
 	protocolSet bool
 	// unspoken is a backend-protocol that no routing.Protocol stands for.
@@ -65,7 +67,7 @@ var annotations = []annotation{
 		" auth-tls-* of an object taken over from ingress-nginx closes its hosts for all objects, because there it applies to the whole host."},
 	{"backend-protocol", scopeBackend, "HTTP, HTTPS, H2C, GRPC or GRPCS", "HTTP", false, setProtocol,
 		"What the Backends speak; in any case. Wins over the Service's appProtocol. " +
-			"Until TLS and HTTP/2 Backends are supported, anything but HTTP answers 503."},
+			"AUTO_HTTP and FCGI are not supported, and answer 503."},
 	{"canary", scopeObject, "true or false", "false", false, setCanary,
 		"Marks the object as a variant of another. Variants are not supported yet: the Routes of a canary are left out, and the main object serves all requests."},
 	{"denylist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
@@ -82,6 +84,23 @@ var annotations = []annotation{
 	{"proxy-send-timeout", scopeRoute, "seconds", "the gateway's", false,
 		setSeconds(func(p *routing.Policy) *int64 { return &p.SendTimeout }),
 		"Longest wait between two writes to an Endpoint."},
+	{"proxy-ssl-ciphers", scopeBackend, "suites by OpenSSL's names, with colons between", "Go's", false, setTLSCiphers,
+		"Cipher suites offered to TLS Backends, for TLS 1.2 and below. Groups such as HIGH are not supported."},
+	{"proxy-ssl-name", scopeBackend, "DNS name", "service.namespace.svc, or the name of an ExternalName", false, setTLSName,
+		"The name that a TLS Backend's certificate must be good for, and that SNI sends."},
+	{"proxy-ssl-protocols", scopeBackend, "some of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3", "TLSv1.2 TLSv1.3", false, setTLSVersions,
+		"Versions spoken with TLS Backends."},
+	{"proxy-ssl-secret", scopeBackend, "Secret, or namespace/Secret", "", false, setTLSSecret,
+		"Secret of the same namespace, of any type: ca.crt verifies TLS Backends, tls.crt and tls.key are shown to them. " +
+			"A Secret that is missing or cannot be read, or that has no ca.crt while proxy-ssl-verify is on: 503."},
+	{"proxy-ssl-server-name", scopeBackend, "on or off", "off", false,
+		setOnOff(func(s *settings) *bool { return &s.tls.sendName }, "off is assumed"),
+		"Whether SNI is sent to TLS Backends."},
+	{"proxy-ssl-verify", scopeBackend, "on or off", "off", false,
+		setOnOff(func(s *settings) *bool { return &s.tls.verify }, "off is assumed"),
+		"Whether TLS Backends must show a good certificate. Without proxy-ssl-secret the system's authorities count."},
+	{"proxy-ssl-verify-depth", scopeBackend, "number", "1", false, setTLSDepth,
+		"Most intermediate certificates between a TLS Backend's and the authority's."},
 	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
 		"Longest time for a whole exchange."},
 	{"upstream-vhost", scopeRoute, "host, or host:port", "the client's", false, setUpstreamHost,

@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"crypto/tls"
 	"os"
 	"slices"
 	"strings"
@@ -88,6 +89,22 @@ func TestAnnotationValues(t *testing.T) {
 		{"load-balance", "EWMA", refused},
 		{"backend-protocol", "grpcs", routing.GRPCS},
 		{"backend-protocol", "", refused},
+		{"proxy-ssl-verify", "on", backendTLS{verify: true}},
+		{"proxy-ssl-verify", "off", backendTLS{}},
+		{"proxy-ssl-verify", "true", refused},
+		{"proxy-ssl-verify-depth", "0", backendTLS{depth: 1}},
+		{"proxy-ssl-verify-depth", "-1", refused},
+		{"proxy-ssl-verify-depth", "21", refused},
+		{"proxy-ssl-name", "A.Test", backendTLS{name: "a.test"}},
+		{"proxy-ssl-name", "$host", refused},
+		{"proxy-ssl-protocols", "TLSv1.3", backendTLS{min: tls.VersionTLS13, max: tls.VersionTLS13}},
+		{"proxy-ssl-protocols", "TLSv1 TLSv1.1 TLSv1.2", backendTLS{min: tls.VersionTLS10, max: tls.VersionTLS12}},
+		{"proxy-ssl-protocols", "", refused},
+		{"proxy-ssl-protocols", "SSLv3", refused},
+		{"proxy-ssl-protocols", "TLSv1.1 TLSv1.3", refused},
+		{"proxy-ssl-ciphers", "DEFAULT", backendTLS{}},
+		{"proxy-ssl-ciphers", "AES128-SHA", backendTLS{ciphers: "AES128-SHA"}},
+		{"proxy-ssl-ciphers", "", refused},
 	}
 	for _, row := range rows {
 		rejected := 0
@@ -106,6 +123,8 @@ func TestAnnotationValues(t *testing.T) {
 			got = s.balance
 		case "backend-protocol":
 			got = s.protocol
+		default:
+			got = s.tls
 		}
 		if rejected > 0 {
 			if s != (settings{}) {

@@ -31,6 +31,7 @@ type external struct {
 type slot struct {
 	backend *routing.Backend
 	target  target
+	tls     *routing.BackendTLS
 	refs    int
 }
 
@@ -62,15 +63,15 @@ func newBackendSet() backendSet {
 	}
 }
 
-// acquire takes a reference to the Backend of key, which it makes or points at another target as
+// acquire takes a reference to the Backend of key, which it makes, or gives another target or TLS, as
 // needed.
-func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance) *slot {
+func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS) *slot {
 	sl := s.byKey[key]
 	switch {
 	case sl == nil:
-		sl = &slot{target: t, backend: &routing.Backend{
+		sl = &slot{target: t, tls: tls, backend: &routing.Backend{
 			Key: key, Index: s.takeIndex(), Protocol: protocol, Balance: balance,
-			ExternalName: t.external.name, ExternalPort: t.external.port,
+			ExternalName: t.external.name, ExternalPort: t.external.port, TLS: tls,
 		}}
 		s.byKey[key] = sl
 		s.byService[t.service] = append(s.byService[t.service], sl)
@@ -83,8 +84,16 @@ func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.
 		sl.target = t
 		s.stale[sl] = struct{}{}
 	}
+	if !sameTLS(sl.tls, tls) {
+		sl.tls = tls
+		s.stale[sl] = struct{}{}
+	}
 	sl.refs++
 	return sl
+}
+
+func sameTLS(a, b *routing.BackendTLS) bool {
+	return a == b || a != nil && b != nil && a.Identity == b.Identity
 }
 
 // release gives a reference back.
@@ -142,6 +151,7 @@ func (s *backendSet) resolve(e external, addrs []netip.AddrPort) {
 func (s *backendSet) refresh(c *cache) {
 	for sl := range s.stale {
 		next := *sl.backend
+		next.TLS = sl.tls
 		next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
 		if sl.target.external.name == "" {
 			next.Endpoints = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
@@ -154,7 +164,7 @@ func (s *backendSet) refresh(c *cache) {
 			next.Endpoints = sortEndpoints(next.Endpoints)
 		}
 		if slices.Equal(next.Endpoints, sl.backend.Endpoints) &&
-			next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
+			sameTLS(next.TLS, sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
 			continue
 		}
 		sl.backend = &next

@@ -20,7 +20,7 @@ import (
 //	IngressClass   -> the Ingresses whose controller becomes another one
 //	Service        -> the Ingresses that refer to it
 //	EndpointSlice  -> the Backends of its Service
-//	Secret         -> its Certificate
+//	Secret         -> its Certificate, and the Ingresses whose annotations name it
 //	resolved name  -> the Backends of that name
 //
 // build compiles the marked Ingresses, builds the Hosts that their old and new forms name, gathers
@@ -45,6 +45,7 @@ type builder struct {
 	backends  backendSet
 	// certificates also knows which Secrets are wanted.
 	certificates certificateSet
+	credentials  credentialSet
 	table        *routing.Table
 	fallback     *routing.Route
 	rejected     rejectionSet
@@ -64,7 +65,7 @@ type builder struct {
 }
 
 func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
-	return &builder{
+	b := &builder{
 		cfg:            cfg,
 		hosts:          routing.Builder{Attach: attach},
 		now:            time.Now,
@@ -75,9 +76,15 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		classless:      make(map[routing.ObjectName]struct{}),
 		backends:       newBackendSet(),
 		certificates:   newCertificateSet(),
+		credentials:    newCredentialSet(),
 		dirtyIngresses: make(map[routing.ObjectName]struct{}),
 		dirtyHosts:     make(map[string]struct{}),
 	}
+	if cfg.DefaultCertificate != "" {
+		b.certificates.fallback = new(secretPair)
+		b.credentials.use(cfg.defaultName(), configured)
+	}
+	return b
 }
 
 // apply stores the new state of one object, nil when it is gone, and marks what it touches.
@@ -114,15 +121,16 @@ func (b *builder) apply(key objectKey, object any) {
 		b.rejected.replace(key, b.rejectSlice(next))
 	case kindSecret:
 		next, _ := object.(*corev1.Secret)
-		if !b.takesSecrets(key.Namespace) {
+		if !b.takesSecret(key.ObjectName) {
 			return
 		}
 		if old := put(b.cache.secrets, key.ObjectName, next); !sameSecret(old, next) {
 			b.certificates.secretChanged(key.ObjectName)
+			b.credentialChanged(key.ObjectName)
 		}
 	case kindSecrets:
 		if reason, ok := object.(string); ok {
-			b.certificates.secretsRead(key.Name, reason)
+			b.secretsRead(secretWatchKey(key.ObjectName), reason)
 		}
 	case kindAddresses:
 		addrs, _ := object.([]netip.AddrPort)
@@ -148,6 +156,7 @@ func (b *builder) build() *routing.Snapshot {
 		b.recompile(name)
 	}
 	clear(b.dirtyIngresses)
+	b.sweepCredentials()
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
 
@@ -170,8 +179,14 @@ func (b *builder) build() *routing.Snapshot {
 		return nil
 	}
 	b.built = true
-	return &routing.Snapshot{Table: b.table, Backends: backends, Certificates: certificates}
+	return &routing.Snapshot{
+		Table: b.table, Backends: backends, Certificates: certificates.list,
+		ServerNames: certificates.index, DefaultCertificate: certificates.fallback,
+	}
 }
+
+// waiting reports whether a Secret that is referred to may be about to arrive.
+func (b *builder) waiting() bool { return b.certificates.waiting() || b.credentials.waiting() }
 
 // recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
 // of both its forms.
@@ -214,6 +229,7 @@ func (b *builder) exchange(next *entry) {
 // replaceEntry exchanges the entry in everything but the lists by Host.
 func (b *builder) replaceEntry(name routing.ObjectName, old, next *entry) {
 	b.certificates.replaceEntry(name, old, next)
+	b.credentials.replaceEntry(name, old, next)
 	if next != nil {
 		b.entries[name] = next
 		for service := range next.services {

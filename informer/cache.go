@@ -105,8 +105,13 @@ func sameService(a, b *corev1.Service) bool {
 		})
 }
 
+// secretKeys are those of a Secret's data that are read.
+var secretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, revocationKey}
+
+// revocationKey is where ingress-nginx has the list of revoked client certificates.
+const revocationKey = "ca.crl"
+
 func sameSecret(a, b *corev1.Secret) bool {
 	return a != nil && b != nil && a.Type == b.Type &&
-		bytes.Equal(a.Data[corev1.TLSCertKey], b.Data[corev1.TLSCertKey]) &&
-		bytes.Equal(a.Data[corev1.TLSPrivateKeyKey], b.Data[corev1.TLSPrivateKeyKey])
+		!slices.ContainsFunc(secretKeys, func(key string) bool { return !bytes.Equal(a.Data[key], b.Data[key]) })
 }

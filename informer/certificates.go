@@ -2,43 +2,84 @@ package informer
 
 import (
 	"cmp"
-	"crypto/tls"
+	"crypto/x509"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// certificateSet makes the Certificates of the Secrets that Ingresses refer to. Owned by the builder's
-// goroutine; list is never edited, only replaced, because Snapshots share it.
+// certificateSet makes the Certificates of the Secrets that Ingresses refer to, and decides for which
+// names they are served. Owned by the builder's goroutine; list and index are never edited, only
+// replaced, because Snapshots share them.
 //
 // A Secret is parsed when it is new or its content has changed, and only while something refers to
 // it. What is wrong with it is a Rejection of each Ingress that does, owned apart from the rest of
-// that Ingress, so that a Secret never makes it compile again.
+// that Ingress, so that a Secret never makes it compile again. A Secret that was good and is broken
+// now keeps its last good Certificate until it is deleted or nothing refers to it: a renewal that goes
+// wrong must not take a host down that clients still accept, and ingress-nginx does the same. After a
+// restart there is none.
+//
+// A name is claimed by the tls sections that list it, and by those of an object whose rules have it
+// while no section lists it. Of the claims whose Certificates are good for the name, one of each
+// algorithm is served, that of the oldest object.
+//
+// The work of a step is proportional to the Secrets and names that it touches, but for copies of list
+// and index.
 type certificateSet struct {
 	// users holds, by Secret, the Ingresses that refer to it; it has the keys of pairs.
 	users map[routing.ObjectName]map[routing.ObjectName]*entry
 	pairs map[routing.ObjectName]*secretPair
 	// namespaces are those of the Secrets referred to.
 	namespaces map[string]*secretNamespace
-	list       []*routing.Certificate
-	// next is when a Certificate of list begins or ceases to be valid; zero for never.
-	next time.Time
+	// claims has those of each name, the best first, and served what is served of them.
+	claims map[string][]claim
+	served map[string][]*routing.Certificate
+	list   []*routing.Certificate
+	index  *routing.CertificateIndex
+	// fallback is the default certificate's Secret, nil where none is configured.
+	fallback *secretPair
+	// next is when a Certificate begins or ceases to be valid, or earlier; zero for never. looked is
+	// when that was last looked after.
+	next, looked time.Time
+	// budget bounds the time that one step spends on parsing; what is left over stays stale, for the
+	// next one. 0 = no bound.
+	budget time.Duration
 
 	// What the current step touches:
 	staleSecrets   map[routing.ObjectName]struct{}
+	staleNames     map[string]struct{}
 	staleIngresses map[routing.ObjectName]struct{}
 }
 
 // secretPair is a Secret that is referred to, parsed.
 type secretPair struct {
 	parsed bool
-	// Of pair and fault at most one is set. Neither is while the Secret may still arrive.
-	pair  *tls.Certificate
-	fault string
-	// live is what the last Snapshot has, nil for nothing.
+	// live is what is served, nil for nothing, and from the object that it was made of.
 	live *routing.Certificate
+	from *corev1.Secret
+	// fault says what is wrong with the present state of the Secret. Both live and fault are set while
+	// the last good state is served, and neither while the Secret may still arrive.
+	fault string
+}
+
+// claim is one name of a tls section. A plain value: it outlives the entry that it comes from.
+type claim struct {
+	created int64
+	ingress routing.ObjectName
+	secret  routing.ObjectName
+	// section is the position in spec.tls, and listed tells that the section lists the name.
+	section int
+	listed  bool
+}
+
+func (c claim) compare(o claim) int {
+	return cmp.Or(cmp.Compare(c.created, o.created), strings.Compare(c.ingress.String(), o.ingress.String()),
+		cmp.Compare(c.section, o.section))
 }
 
 // secretNamespace says what is known of the Secrets in a namespace.
@@ -55,26 +96,26 @@ func newCertificateSet() certificateSet {
 		users:          make(map[routing.ObjectName]map[routing.ObjectName]*entry),
 		pairs:          make(map[routing.ObjectName]*secretPair),
 		namespaces:     make(map[string]*secretNamespace),
+		claims:         make(map[string][]claim),
+		served:         make(map[string][]*routing.Certificate),
 		staleSecrets:   make(map[routing.ObjectName]struct{}),
+		staleNames:     make(map[string]struct{}),
 		staleIngresses: make(map[routing.ObjectName]struct{}),
 	}
 }
 
-// takesSecrets reports whether Secrets of a namespace are kept. From a cluster they are read on
-// demand: what arrives without one was on its way when its watch ended.
-func (b *builder) takesSecrets(namespace string) bool {
-	return b.cfg.Manifests != "" || b.certificates.namespaces[namespace] != nil
-}
-
-// waiting reports whether a Secret that is referred to may be about to arrive.
+// waiting reports whether a Secret that is referred to may be about to arrive, or to be parsed.
 func (s *certificateSet) waiting() bool {
 	for _, n := range s.namespaces {
 		if !n.read {
 			return true
 		}
 	}
-	return false
+	return s.behind()
 }
+
+// behind reports whether the last step left something over.
+func (s *certificateSet) behind() bool { return len(s.staleSecrets) > 0 }
 
 // secretChanged marks a Secret that came, changed or went.
 func (s *certificateSet) secretChanged(name routing.ObjectName) {
@@ -92,7 +133,7 @@ func (s *certificateSet) secretsRead(namespace, reason string) {
 	}
 	n.read, n.reason = true, reason
 	for name, p := range s.pairs {
-		if name.Namespace == namespace && p.pair == nil {
+		if name.Namespace == namespace && p.live == nil {
 			s.secretChanged(name)
 		}
 	}
@@ -101,11 +142,12 @@ func (s *certificateSet) secretsRead(namespace, reason string) {
 // replaceEntry exchanges the references of an Ingress.
 func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *entry) {
 	var was, is []tlsSection
+	var wasCreated, isCreated int64
 	if old != nil {
-		was = old.tls
+		was, wasCreated = old.tls, old.source.Created
 	}
 	if next != nil {
-		is = next.tls
+		is, isCreated = next.tls, next.source.Created
 	}
 	if len(was) == 0 && len(is) == 0 {
 		return
@@ -126,129 +168,132 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 		}
 		s.users[section.secret][ingress] = next
 	}
-	if slices.EqualFunc(was, is, tlsSection.same) {
+	if wasCreated == isCreated && slices.EqualFunc(was, is, tlsSection.same) {
 		return
 	}
 	s.staleIngresses[ingress] = struct{}{}
 	for _, section := range slices.Concat(was, is) {
 		s.staleSecrets[section.secret] = struct{}{}
 	}
+	for _, section := range was {
+		for name, c := range section.claims(ingress, wasCreated) {
+			list := s.claims[name]
+			if i, ok := slices.BinarySearchFunc(list, c, claim.compare); ok {
+				list = slices.Delete(list, i, i+1)
+			}
+			if s.claims[name] = list; len(list) == 0 {
+				delete(s.claims, name)
+			}
+			s.staleNames[name] = struct{}{}
+		}
+	}
+	for _, section := range is {
+		for name, c := range section.claims(ingress, isCreated) {
+			list := s.claims[name]
+			i, _ := slices.BinarySearchFunc(list, c, claim.compare)
+			s.claims[name] = slices.Insert(list, i, c)
+			s.staleNames[name] = struct{}{}
+		}
+	}
 }
 
-// refreshCertificates ends the step: it returns the list to publish, and whether it differs from the
-// former one.
-func (b *builder) refreshCertificates() (list []*routing.Certificate, changed bool) {
+// certificates is what a Snapshot has of a certificateSet.
+type certificates struct {
+	list     []*routing.Certificate
+	index    *routing.CertificateIndex
+	fallback *routing.Certificate
+}
+
+// refreshCertificates ends the step: it returns what to publish, and whether it differs from before.
+func (b *builder) refreshCertificates() (result certificates, changed bool) {
 	s, now := &b.certificates, b.now()
-	for name := range s.staleSecrets {
-		changed = b.refreshSecret(name) || changed
-		for ingress := range s.users[name] {
-			s.staleIngresses[ingress] = struct{}{}
-		}
+	changed = b.refreshDefault(now)
+	replaced := b.refreshSecrets(now)
+	if len(replaced) > 0 {
+		s.list, changed = replaceCertificates(s.list, replaced), true
 	}
-	clear(s.staleSecrets)
-	due := !s.next.IsZero() && !now.Before(s.next)
-	if due {
-		for _, c := range s.list {
-			for ingress := range s.users[c.Secret] {
-				s.staleIngresses[ingress] = struct{}{}
-			}
-		}
-	}
+	b.lookAtClock(now)
 	for ingress := range s.staleIngresses {
 		b.rejected.replace(objectKey{kindTLS, ingress}, b.rejectTLS(b.entries[ingress], now))
 	}
 	clear(s.staleIngresses)
-	if changed {
-		s.list = nil
-		for _, p := range s.pairs {
-			if p.live != nil {
-				s.list = append(s.list, p.live)
-			}
-		}
-		slices.SortFunc(s.list, func(a, b *routing.Certificate) int {
-			return cmp.Or(strings.Compare(a.Secret.Namespace, b.Secret.Namespace), strings.Compare(a.Secret.Name, b.Secret.Name))
-		})
+	if names := b.refreshNames(); len(names) > 0 {
+		s.index, changed = s.index.With(names), true
 	}
-	if changed || due {
-		s.schedule(now)
+	result = certificates{list: s.list, index: s.index}
+	if s.fallback != nil {
+		result.fallback = s.fallback.live
 	}
-	return s.list, changed
+	return result, changed
 }
 
-// schedule sets next.
-func (s *certificateSet) schedule(now time.Time) {
-	s.next = time.Time{}
-	for _, c := range s.list {
-		// It is still good at NotAfter.
-		for _, t := range [...]time.Time{c.NotBefore, c.NotAfter.Add(1)} {
-			if t.After(now) && (s.next.IsZero() || t.Before(s.next)) {
-				s.next = t
-			}
-		}
-	}
-}
-
-// refreshSecret makes the Certificate of a Secret anew where it must, and reports whether it did. It
-// forgets one that nothing refers to.
-func (b *builder) refreshSecret(name routing.ObjectName) (changed bool) {
+// refreshSecrets looks at the stale Secrets, and returns the Certificates that differ, nil for one that
+// is gone.
+func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.Certificate {
 	s := &b.certificates
-	p := s.pairs[name]
-	if p == nil {
-		return false
-	}
-	if len(s.users[name]) == 0 {
-		delete(s.users, name)
-		delete(s.pairs, name)
-		// Not before all Ingresses of the step are compiled, so that a namespace that one leaves and
-		// another takes up stays read.
-		if n := s.namespaces[name.Namespace]; n.secrets > 1 {
-			n.secrets--
-		} else {
-			b.forgetSecrets(name.Namespace)
+	replaced := make(map[routing.ObjectName]*routing.Certificate)
+	start := time.Now()
+	for name := range s.staleSecrets {
+		if s.budget > 0 && time.Since(start) > s.budget {
+			break
 		}
-		return p.live != nil
-	}
-	if !p.parsed {
-		p.parsed = true
-		p.pair, p.fault = nil, ""
-		if secret := b.cache.secrets[name]; secret != nil {
-			p.pair, p.fault = parsePair(secret)
-		} else {
-			p.fault = b.absence(name.Namespace)
+		delete(s.staleSecrets, name)
+		p := s.pairs[name]
+		if p == nil {
+			continue
 		}
-	}
-	if p.pair == nil {
-		changed = p.live != nil
-		p.live = nil
-		return changed
-	}
-	var hosts []string
-	for _, user := range s.users[name] {
-		for _, section := range user.tls {
-			if section.secret == name {
-				hosts = append(hosts, section.namesOf(p.pair.Leaf)...)
+		was := p.live
+		if len(s.users[name]) == 0 {
+			b.forgetPair(name)
+			p.live = nil
+		} else if !p.parsed {
+			b.parse(p, name, b.absence(name.Namespace))
+		}
+		for ingress, e := range s.users[name] {
+			s.staleIngresses[ingress] = struct{}{}
+			if p.live != was {
+				e.namesOf(name, s.staleNames)
 			}
 		}
+		if p.live != was {
+			replaced[name] = p.live
+			s.expect(p.live, now)
+		}
 	}
-	slices.Sort(hosts)
-	hosts = slices.Compact(hosts)
-	if p.live != nil && p.live.Certificate == p.pair && slices.Equal(p.live.Hosts, hosts) {
-		return false
-	}
-	p.live = routing.NewCertificate(name, hosts, p.pair)
-	return true
+	return replaced
 }
 
-// forgetSecrets drops what is known of a namespace to which nothing refers any more.
-func (b *builder) forgetSecrets(namespace string) {
-	delete(b.certificates.namespaces, namespace)
-	if b.cfg.Manifests != "" {
+// parse reads a Secret again. absence says why it is not there, if it is not.
+func (b *builder) parse(p *secretPair, name routing.ObjectName, absence string) {
+	p.parsed = true
+	secret := b.cache.secrets[name]
+	if secret == nil {
+		*p = secretPair{parsed: true, fault: absence}
 		return
 	}
-	for name := range b.cache.secrets {
-		if name.Namespace == namespace {
-			delete(b.cache.secrets, name)
-		}
+	if p.from != nil && sameSecret(p.from, secret) {
+		// Broken, and as it was before.
+		p.fault = ""
+		return
+	}
+	pair, fault := parsePair(secret)
+	if p.fault = fault; pair != nil {
+		p.live, p.from = routing.NewCertificate(name, pair), secret
+	}
+}
+
+// forgetPair drops a Secret that nothing refers to.
+func (b *builder) forgetPair(name routing.ObjectName) {
+	s := &b.certificates
+	delete(s.users, name)
+	delete(s.pairs, name)
+	// Not before all Ingresses of the step are compiled, so that a namespace that one leaves and
+	// another takes up stays read.
+	if n := s.namespaces[name.Namespace]; n.secrets > 1 {
+		n.secrets--
+	} else {
+		delete(s.namespaces, name.Namespace)
+		b.forgetSecrets(name.Namespace)
 	}
 }
 
@@ -259,9 +304,143 @@ func (b *builder) absence(namespace string) string {
 	case b.cfg.Manifests == "" && !n.read:
 		return ""
 	case n.reason != "":
-		return n.reason + notServed
+		return n.reason
 	}
-	return "no such Secret of type kubernetes.io/tls in namespace " + namespace + notServed
+	return "no such Secret of type kubernetes.io/tls in namespace " + namespace
+}
+
+// few is how many changes are put into a sorted list one by one.
+const few = 64
+
+// replaceCertificates returns the list with the Certificates of some Secrets exchanged.
+func replaceCertificates(list []*routing.Certificate, replaced map[routing.ObjectName]*routing.Certificate) []*routing.Certificate {
+	if len(replaced) > few {
+		list = slices.DeleteFunc(slices.Clone(list), func(c *routing.Certificate) bool {
+			_, gone := replaced[c.Secret]
+			return gone
+		})
+		list = slices.AppendSeq(list, maps.Values(replaced))
+		list = slices.DeleteFunc(list, func(c *routing.Certificate) bool { return c == nil })
+		slices.SortFunc(list, func(a, b *routing.Certificate) int { return compareNames(a.Secret, b.Secret) })
+		return list
+	}
+	list = slices.Clone(list)
+	for name, c := range replaced {
+		i, found := slices.BinarySearchFunc(list, name, func(c *routing.Certificate, name routing.ObjectName) int {
+			return compareNames(c.Secret, name)
+		})
+		switch {
+		case found && c != nil:
+			list[i] = c
+		case found:
+			list = slices.Delete(list, i, i+1)
+		case c != nil:
+			list = slices.Insert(list, i, c)
+		}
+	}
+	return list
+}
+
+func compareNames(a, b routing.ObjectName) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+}
+
+// refreshNames decides the stale names anew, and returns those that are served with something else
+// than before.
+func (b *builder) refreshNames() map[string][]*routing.Certificate {
+	s := &b.certificates
+	changed := make(map[string][]*routing.Certificate)
+	for name := range s.staleNames {
+		list := b.decideName(name)
+		if slices.Equal(list, s.served[name]) {
+			continue
+		}
+		if changed[name] = list; list != nil {
+			s.served[name] = list
+		} else {
+			delete(s.served, name)
+		}
+	}
+	clear(s.staleNames)
+	return changed
+}
+
+// decideName picks the Certificates of a name, and rejects the sections that list it and lose.
+func (b *builder) decideName(name string) (list []*routing.Certificate) {
+	s := &b.certificates
+	var winners []claim
+	var rejections []Rejection
+	for _, c := range s.claims[name] {
+		live := s.pairs[c.secret].live
+		if live == nil || !covers(live.Certificate.Leaf, name) {
+			continue
+		}
+		i := slices.IndexFunc(list, func(o *routing.Certificate) bool { return o.Algorithm() == live.Algorithm() })
+		if i < 0 {
+			list, winners = append(list, live), append(winners, c)
+		} else if c.listed && winners[i].secret != c.secret {
+			rejections = append(rejections, c.lost(name, live, winners[i]))
+		}
+	}
+	slices.SortFunc(list, (*routing.Certificate).CompareAlgorithm)
+	b.rejected.replace(objectKey{kindServerName, routing.ObjectName{Name: name}}, rejections)
+	return list
+}
+
+// lost is the Rejection of a claim whose Certificate is not served for a name, that of another claim
+// being of the same algorithm.
+func (c claim) lost(name string, live *routing.Certificate, to claim) Rejection {
+	loser := &routing.Source{Ingress: c.ingress, Created: c.created}
+	winner := loser
+	if to.ingress != c.ingress {
+		winner = &routing.Source{Ingress: to.ingress, Created: to.created}
+	}
+	return rejectIngress(loser, sectionField(c.section), c.secret.Name,
+		live.Algorithm().String()+" certificate is not served for "+name+": that of Secret "+to.secret.String()+" in Ingress "+to.ingress.String()+
+			" wins because "+routing.Conflict{Winner: winner, Loser: loser}.Reason()+"; keep only one of each algorithm")
+}
+
+// lookAtClock marks the Ingresses whose Certificates have begun or ceased to be valid.
+func (b *builder) lookAtClock(now time.Time) {
+	s := &b.certificates
+	if now.Before(s.looked) || !s.next.IsZero() && !now.Before(s.next) {
+		s.next = time.Time{}
+		for _, c := range s.list {
+			if s.expect(c, now); validity(c.NotBefore, c.NotAfter, now) != validity(c.NotBefore, c.NotAfter, s.looked) {
+				for ingress := range s.users[c.Secret] {
+					s.staleIngresses[ingress] = struct{}{}
+				}
+			}
+		}
+		if s.fallback != nil {
+			s.expect(s.fallback.live, now)
+		}
+	}
+	s.looked = now
+}
+
+// expect has next be no later than the next change of what clients think of a Certificate.
+func (s *certificateSet) expect(c *routing.Certificate, now time.Time) {
+	if c == nil {
+		return
+	}
+	// It is still good at NotAfter.
+	for _, t := range [...]time.Time{c.NotBefore, c.NotAfter.Add(1)} {
+		if t.After(now) && (s.next.IsZero() || t.Before(s.next)) {
+			s.next = t
+		}
+	}
+}
+
+// validity is negative before a certificate is valid, and positive after.
+func validity(notBefore, notAfter, now time.Time) int {
+	switch {
+	case now.Before(notBefore):
+		return -1
+	case now.After(notAfter):
+		return 1
+	}
+	return 0
 }
 
 // rejectTLS gives the Rejections of an Ingress's tls sections.
@@ -271,13 +450,55 @@ func (b *builder) rejectTLS(e *entry, now time.Time) (list []Rejection) {
 	}
 	for _, section := range e.tls {
 		p := b.certificates.pairs[section.secret]
+		field := sectionField(section.position)
 		if p.fault != "" {
-			list = append(list, rejectIngress(e.source, section.field, section.secret.Name, p.fault))
-		} else if p.live != nil {
+			list = append(list, rejectIngress(e.source, field, section.secret.Name, p.fault+p.instead()))
+		}
+		if p.live != nil {
 			for _, reason := range section.objections(p.live, now) {
-				list = append(list, rejectIngress(e.source, section.field, section.secret.Name, reason))
+				list = append(list, rejectIngress(e.source, field, section.secret.Name, reason))
 			}
 		}
 	}
 	return list
+}
+
+// instead ends a Rejection by what is served where a Secret is at fault.
+func (p *secretPair) instead() string {
+	if p.live != nil {
+		return keptServed
+	}
+	return notServed
+}
+
+const (
+	notServed  = "; its hosts get the default certificate"
+	keptServed = "; the last good certificate of it stays in use until the Secret is deleted or the gateway restarts"
+)
+
+// namesOf adds the names for which the entry's sections claim a Secret.
+func (e *entry) namesOf(secret routing.ObjectName, names map[string]struct{}) {
+	for _, section := range e.tls {
+		if section.secret == secret {
+			for name := range section.claims(e.source.Ingress, 0) {
+				names[name] = struct{}{}
+			}
+		}
+	}
+}
+
+// covers reports whether clients accept a certificate for a host. One for a wildcard needs that very
+// wildcard: no certificate has a wildcard above it. A certificate without any alternative name is
+// judged by its common name; clients of today refuse it (RFC 6125 allowed it), and ingress-nginx
+// serves it.
+func covers(leaf *x509.Certificate, host string) bool {
+	names := leaf.DNSNames
+	if len(names)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0 {
+		names = []string{leaf.Subject.CommonName}
+	}
+	_, parent, _ := strings.Cut(host, ".")
+	return slices.ContainsFunc(names, func(name string) bool {
+		name = strings.TrimSuffix(strings.ToLower(name), ".")
+		return name == host || parent != "" && name == "*."+parent
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -189,9 +190,7 @@ func trim(object any) (any, error) {
 		}
 	case *corev1.Secret:
 		o.Labels, o.Annotations = nil, nil
-		maps.DeleteFunc(o.Data, func(key string, _ []byte) bool {
-			return key != corev1.TLSCertKey && key != corev1.TLSPrivateKeyKey
-		})
+		maps.DeleteFunc(o.Data, func(key string, _ []byte) bool { return !slices.Contains(secretKeys, key) })
 	}
 	return object, nil
 }

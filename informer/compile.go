@@ -33,6 +33,8 @@ type entry struct {
 	services map[routing.ObjectName]struct{}
 	// tls are the object's tls sections that name a Secret.
 	tls []tlsSection
+	// credentials are the Secrets that its annotations name, whether they exist or not.
+	credentials map[routing.ObjectName]struct{}
 }
 
 type hostRoutes struct {
@@ -92,12 +94,14 @@ func (e *entry) compare(o *entry) int {
 // it serves what no path matches on the hosts that the rules name, and nothing else. ingress-nginx
 // does the same. A rule without http sends its whole host there.
 type compiler struct {
-	b          *builder
-	ing        *networkingv1.Ingress
-	settings   settings
-	entry      *entry
-	position   map[string]int // of a name in entry.hosts, until they are sorted
-	rejections []Rejection
+	b        *builder
+	ing      *networkingv1.Ingress
+	settings settings
+	entry    *entry
+	position map[string]int // of a name in entry.hosts, until they are sorted
+	// tlsReported is true once the Secret of TLS Backends has its Rejection.
+	tlsReported bool
+	rejections  []Rejection
 }
 
 func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry, []Rejection) {
@@ -279,27 +283,38 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		return unresolved
 	}
 	t := target{service: name, port: port.Name}
+	serverName := name.Name + "." + name.Namespace + ".svc"
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		external, ok := c.external(field, service, port)
 		if !ok {
 			return unresolved
 		}
 		t = target{service: name, external: external}
+		serverName = external.name
+	}
+	var tls *routing.BackendTLS
+	if protocol == routing.HTTPS || protocol == routing.GRPCS {
+		if tls, ok = c.backendTLS(serverName); !ok {
+			return unresolved
+		}
 	}
 	key := routing.BackendKey{
 		Namespace: name.Namespace, Service: name.Name,
-		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.balance),
+		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.balance, c.settings.tls),
 	}
-	sl := c.b.backends.acquire(key, t, protocol, c.settings.balance)
+	sl := c.b.backends.acquire(key, t, protocol, c.settings.balance, tls)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
 }
 
 // variant tells apart the Backends of one Service port; "" for the defaults.
-func variant(protocol routing.Protocol, balance routing.Balance) string {
+func variant(protocol routing.Protocol, balance routing.Balance, tls backendTLS) string {
 	var parts []string
 	if protocol != routing.HTTP {
 		parts = append(parts, protocol.String())
+	}
+	if v := tls.variant(); v != "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
+		parts = append(parts, v)
 	}
 	if balance != routing.RoundRobin {
 		parts = append(parts, balance.String())
@@ -343,19 +358,14 @@ func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.
 // protocol decides what a Backend speaks: the annotation, else the Service port's appProtocol, which
 // ingress-nginx does not read.
 func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
-	protocol, name := c.settings.protocol, c.settings.protocol.String()
 	switch {
 	case c.settings.unspoken != "":
-		name = c.settings.unspoken
+		c.reject(field, c.settings.unspoken, "Backends that speak this protocol are not supported; the path answers 503")
+		return routing.HTTP, false
 	case !c.settings.protocolSet && c.entry.controller != NginxController:
-		name = appProtocol(port)
-		protocol = protocolOf(name)
+		return protocolOf(appProtocol(port)), true
 	}
-	if protocol == routing.HTTP && c.settings.unspoken == "" {
-		return protocol, true
-	}
-	c.reject(field, name, "Backends that speak this protocol are not supported yet; the path answers 503")
-	return protocol, false
+	return c.settings.protocol, true
 }
 
 func appProtocol(p corev1.ServicePort) string { return stringOr(p.AppProtocol) }
@@ -366,10 +376,12 @@ func protocolOf(appProtocol string) routing.Protocol {
 	switch strings.ToLower(appProtocol) {
 	case "https", "kubernetes.io/wss":
 		return routing.HTTPS
-	case "kubernetes.io/h2c":
+	case "kubernetes.io/h2c", "h2c":
 		return routing.H2C
 	case "grpc":
 		return routing.GRPC
+	case "grpcs":
+		return routing.GRPCS
 	}
 	return routing.HTTP
 }

@@ -35,6 +35,9 @@ type Config struct {
 	Manifests string
 	// Kubeconfig is the file that says how to reach the cluster; "" = in-cluster.
 	Kubeconfig string
+	// DefaultCertificate is the namespace/name of the Secret for server names that have no certificate
+	// of their own; "" for none.
+	DefaultCertificate string
 	// StatusAddresses are IPs or names to write into status.loadBalancer of the served Ingresses.
 	StatusAddresses []string
 	// PublishService is the namespace/name of a Service whose addresses are written there instead.
@@ -59,6 +62,12 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		if !c.watches(namespace) {
 			return c, fmt.Errorf("publish_service %q: its namespace is not among watch_namespaces", c.PublishService)
+		}
+	}
+	if c.DefaultCertificate != "" {
+		name := c.defaultName()
+		if name.Namespace == "" || name.Name == "" || strings.Contains(name.Name, "/") {
+			return c, fmt.Errorf("default_certificate %q: want namespace/name", c.DefaultCertificate)
 		}
 	}
 	return c, nil

@@ -22,6 +22,10 @@ type source interface {
 // the Ingresses are known: a gateway that serves some hosts is better than none.
 const secretsPatience = 2 * time.Second
 
+// parseBudget bounds how long a step parses Secrets: 10,000 of them take seconds, and an Endpoint that
+// comes or goes meanwhile should not wait for that.
+const parseBudget = 20 * time.Millisecond
+
 // lookAgain bounds the wait for a Certificate to expire, in case the clock jumps.
 const lookAgain = time.Hour
 
@@ -154,11 +158,18 @@ func (c *Controller) step() {
 	for key, object := range pending {
 		c.builder.apply(key, object)
 	}
+	if c.synced.Load() {
+		// Until then nobody waits for anything but the whole.
+		c.builder.certificates.budget = parseBudget
+	}
 	snapshot := c.builder.build()
+	if c.builder.certificates.behind() {
+		c.queue.signal()
+	}
 	c.stats.built(time.Since(start))
 	c.names.follow(c.builder.backends.externals)
 	if c.secrets != nil {
-		c.secrets.follow(c.builder.certificates.namespaces)
+		c.secrets.follow(c.builder.secretsWanted())
 	}
 	c.expect(c.builder.certificates.next)
 	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
@@ -189,7 +200,7 @@ func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.
 	}
 	snapshot, seen = cmp.Or(snapshot, c.held), cmp.Or(c.heldSeen, seen)
 	c.held, c.heldSeen = nil, time.Time{}
-	if c.secrets == nil || snapshot == nil || !c.builder.certificates.waiting() {
+	if c.secrets == nil || snapshot == nil || !c.builder.waiting() {
 		return snapshot, seen
 	}
 	now := time.Now()

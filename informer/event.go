@@ -16,8 +16,8 @@ const (
 	kindService
 	kindSlice
 	kindSecret
-	// kindSecrets is the Secrets of a namespace as a whole; its object is a string that says why they
-	// cannot be read, or "" once all have been.
+	// kindSecrets is what a watch of Secrets is about, named by its secretWatchKey; its object is a
+	// string that says why they cannot be read, or "" once all have been.
 	kindSecrets
 	// kindFile is a manifest file; its object is the []Rejection of that file.
 	kindFile
@@ -27,6 +27,8 @@ const (
 	kindHost
 	// kindTLS names an Ingress as the owner of what is wrong with its Secrets; there are no events of it.
 	kindTLS
+	// kindServerName names the owner of conflicts between certificates; there are no events of it.
+	kindServerName
 )
 
 // objectKey identifies what an event changes. Namespace is empty where there is none.
@@ -37,7 +39,7 @@ type objectKey struct {
 
 // String names the object as Object does.
 func (k objectKey) String() string {
-	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Host", "TLS"}[k.kind]
+	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Host", "TLS", "ServerName"}[k.kind]
 	return Object{Kind: name, Namespace: k.Namespace, Name: k.Name}.String()
 }
 

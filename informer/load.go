@@ -73,8 +73,8 @@ func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.S
 			b.apply(key, object)
 		}
 		snapshot = cmp.Or(b.build(), snapshot)
-		secrets.follow(b.certificates.namespaces)
-		if !b.certificates.waiting() {
+		secrets.follow(b.secretsWanted())
+		if !b.waiting() {
 			return snapshot, b.rejected.all(), nil
 		}
 		select {

@@ -26,10 +26,13 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 		seeds = 10
 	}
 	pems := make(map[string][]byte)
-	for _, name := range []string{"a", "renewed", "wildcard", "expired"} {
+	for _, name := range []string{"a", "renewed", "wildcard", "wildcard-ec", "expired"} {
 		for _, half := range []string{".crt", ".key"} {
 			pems[name+half] = testPEM(t, name+half)
 		}
+	}
+	for _, name := range []string{"ca.crt", "ca-2.crt"} {
+		pems[name] = testPEM(t, name)
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
@@ -121,7 +124,7 @@ func checkCertificates(t *testing.T, before, next *routing.Snapshot, events []ev
 	}
 	for _, c := range next.Certificates {
 		for _, old := range before.Certificates {
-			if old != c && old.Secret == c.Secret && old.Certificate == c.Certificate && slices.Equal(old.Hosts, c.Hosts) {
+			if old != c && old.Secret == c.Secret && old.Certificate == c.Certificate {
 				t.Errorf("Certificate %s was made again", c)
 			}
 		}
@@ -194,7 +197,7 @@ func (u universe) event() event {
 		}
 		return event{key, u.secret(name)}
 	case 8:
-		return event{objectKey{kindSecrets, routing.ObjectName{Name: name.Namespace}}, one(u, "", "", "not allowed")}
+		return event{objectKey{kindSecrets, routing.ObjectName{Namespace: name.Namespace, Name: one(u, certificateSecrets, name.Name)}}, one(u, "", "", "not allowed")}
 	}
 	key := objectKey{kindIngress, name}
 	if gone {
@@ -259,8 +262,11 @@ func (u universe) slice(name routing.ObjectName) *discoveryv1.EndpointSlice {
 func (u universe) secret(name routing.ObjectName) *corev1.Secret {
 	s := &corev1.Secret{Type: one(u, corev1.SecretTypeTLS, corev1.SecretTypeTLS, corev1.SecretTypeTLS, corev1.SecretTypeOpaque)}
 	s.Namespace, s.Name = name.Namespace, name.Name
-	pair := one(u, "a", "renewed", "wildcard", "expired")
+	pair := one(u, "a", "renewed", "wildcard", "wildcard-ec", "expired")
 	s.Data = map[string][]byte{corev1.TLSCertKey: u.pems[pair+".crt"], corev1.TLSPrivateKeyKey: u.pems[pair+".key"]}
+	if u.IntN(2) == 0 {
+		s.Data["ca.crt"] = one(u, u.pems["ca.crt"], u.pems["ca-2.crt"], []byte("x"))
+	}
 	switch u.IntN(8) {
 	case 0:
 		delete(s.Data, one(u, corev1.TLSCertKey, corev1.TLSPrivateKeyKey))
@@ -277,8 +283,8 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
-		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown")] =
-			one(u, "ewma", "10", "true", "least_conn")
+		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[legacyClass] = one(u, "sluice", "nginx", "edge", "other")
@@ -291,7 +297,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 		ing.Spec.DefaultBackend = u.backend()
 	}
 	for range u.IntN(4) {
-		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "b.a.test", "bad host")}
+		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "b.a.test", "b.test", "bad host")}
 		if u.IntN(5) > 0 {
 			rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
 			for range 1 + u.IntN(2) {
@@ -306,7 +312,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	for range u.IntN(3) {
 		section := networkingv1.IngressTLS{SecretName: one(u, "x", "y", "z", "")}
 		for range u.IntN(3) {
-			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "bad host"))
+			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "b.test", "bad host"))
 		}
 		ing.Spec.TLS = append(ing.Spec.TLS, section)
 	}

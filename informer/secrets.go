@@ -15,8 +15,9 @@ import (
 )
 
 // secretWatches reads the Secrets that served Ingresses refer to: one list and watch of
-// type=kubernetes.io/tls in each namespace that has such a reference, from the first to the last of
-// them. Owned by one goroutine; what is read comes back as events.
+// type=kubernetes.io/tls in each namespace whose tls sections have such a reference, from the first to
+// the last of them, and one of metadata.name for each Secret that an annotation or the configuration
+// names (see maxNamed). Owned by one goroutine; what is read comes back as events.
 //
 // One watch for each Secret would see nothing but what it must, and suit a Role with resourceNames.
 // But it does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a
@@ -30,31 +31,31 @@ type secretWatches struct {
 	cluster *cluster
 	queue   *queue
 
-	watches map[string]*secretWatch
+	watches map[secretWatchKey]*secretWatch
 	running sync.WaitGroup
 }
 
 func newSecretWatches(c *cluster, q *queue) *secretWatches {
-	return &secretWatches{cluster: c, queue: q, watches: make(map[string]*secretWatch)}
+	return &secretWatches{cluster: c, queue: q, watches: make(map[secretWatchKey]*secretWatch)}
 }
 
 // follow starts the watches that are missing and stops those that nobody needs. A watch that is
 // stopped adds nothing to the queue after follow has returned.
-func (s *secretWatches) follow(wanted map[string]*secretNamespace) {
-	for namespace, w := range s.watches {
-		if wanted[namespace] == nil {
+func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
+	for key, w := range s.watches {
+		if _, still := wanted[key]; !still {
 			w.stop()
-			delete(s.watches, namespace)
+			delete(s.watches, key)
 		}
 	}
-	for namespace := range wanted {
-		if s.watches[namespace] != nil {
+	for key := range wanted {
+		if s.watches[key] != nil {
 			continue
 		}
 		// Not Run's: follow(nil) ends it.
 		ctx, cancel := context.WithCancel(context.Background())
-		w := &secretWatch{namespace: namespace, cluster: s.cluster, queue: s.queue, cancel: cancel}
-		s.watches[namespace] = w
+		w := &secretWatch{key: key, cluster: s.cluster, queue: s.queue, cancel: cancel}
+		s.watches[key] = w
 		s.running.Go(func() { w.run(ctx) })
 	}
 }
@@ -65,13 +66,13 @@ func (s *secretWatches) close() {
 	s.running.Wait()
 }
 
-// secretWatch reads the Secrets of one namespace.
+// secretWatch reads what its key names.
 type secretWatch struct {
 	// Immutable:
-	namespace string
-	cluster   *cluster
-	queue     *queue
-	cancel    context.CancelFunc
+	key     secretWatchKey
+	cluster *cluster
+	queue   *queue
+	cancel  context.CancelFunc
 
 	mu sync.Mutex
 	// Guarded by mu:
@@ -97,9 +98,9 @@ func (w *secretWatch) push(events ...event) {
 // run watches until ctx ends, and waits for the informer to stop.
 func (w *secretWatch) run(ctx context.Context) {
 	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.client, 0,
-		informers.WithNamespace(w.namespace), informers.WithTransform(trim),
+		informers.WithNamespace(w.key.Namespace), informers.WithTransform(trim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			o.FieldSelector = fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS)).String()
+			o.FieldSelector = w.key.selector().String()
 		}))
 	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, kindSecret})
 	if err != nil {
@@ -119,9 +120,20 @@ func (w *secretWatch) run(ctx context.Context) {
 	<-ctx.Done()
 }
 
+// selector keeps in the API server what is not asked for.
+func (k secretWatchKey) selector() fields.Selector {
+	switch k.Name {
+	case certificateSecrets:
+		return fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS))
+	case allSecrets:
+		return fields.Everything()
+	}
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, k.Name)
+}
+
 // read says that all Secrets have been pushed, or why they cannot be.
 func (w *secretWatch) read(reason string) {
-	w.push(event{objectKey{kindSecrets, routing.ObjectName{Name: w.namespace}}, reason})
+	w.push(event{objectKey{kindSecrets, routing.ObjectName(w.key)}, reason})
 }
 
 // failed reports a right that is missing: nothing else would tell why there is no certificate. What
@@ -132,6 +144,6 @@ func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err 
 	synced := w.synced
 	w.mu.Unlock()
 	if !synced && (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
-		w.read("the gateway may not list and watch the Secrets of namespace " + w.namespace + " (ClusterRole sluice-secrets)")
+		w.read("the gateway may not list and watch the Secrets of namespace " + w.key.Namespace + " (ClusterRole sluice-secrets)")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -16,42 +17,33 @@ import (
 
 // tlsSection is one element of an Ingress's spec.tls, which names a Secret.
 type tlsSection struct {
-	// field is the path of the name, and secret the object.
-	field  string
-	secret routing.ObjectName
-	// hosts are as Host.Name spells them, sorted, each once.
+	// position is that in spec.tls, and secret the object.
+	position int
+	secret   routing.ObjectName
+	// hosts are those listed, as Host.Name spells them, sorted, each once.
 	hosts []string
-	// implied is true where the section names no hosts. It then stands for those of the object's
-	// rules, as far as the certificate is good for them.
-	implied bool
+	// implied are the hosts of the object's rules that no section lists. Every section stands for
+	// them too, as far as its certificate is good for them: ingress-nginx does so, and a section
+	// without hosts has no other meaning.
+	implied []string
 }
 
 // tls reads spec.tls, after the rules. A section without a Secret asks for the gateway's default
 // certificate, which is not the object's business.
 func (c *compiler) tls() {
+	listed := make(map[string]bool)
 	for i := range c.ing.Spec.TLS {
 		spec := &c.ing.Spec.TLS[i]
-		field := fmt.Sprintf("spec.tls[%d]", i)
-		section := tlsSection{
-			field:   field + ".secretName",
-			secret:  routing.ObjectName{Namespace: c.ing.Namespace, Name: spec.SecretName},
-			implied: len(spec.Hosts) == 0,
-		}
+		section := tlsSection{position: i, secret: routing.ObjectName{Namespace: c.ing.Namespace, Name: spec.SecretName}}
 		for j, host := range spec.Hosts {
 			name, ok := hostName(host)
 			if !ok || name == "" {
-				c.reject(fmt.Sprintf("%s.hosts[%d]", field, j), host,
+				c.reject(fmt.Sprintf("spec.tls[%d].hosts[%d]", i, j), host,
 					"want a DNS name, or \"*.\" and a DNS name, and no address or port; the name is left out")
 				continue
 			}
+			listed[name] = true
 			section.hosts = append(section.hosts, name)
-		}
-		if section.implied {
-			for _, h := range c.entry.hosts {
-				if h.name != "" {
-					section.hosts = append(section.hosts, h.name)
-				}
-			}
 		}
 		if spec.SecretName == "" {
 			continue
@@ -60,46 +52,60 @@ func (c *compiler) tls() {
 		section.hosts = slices.Compact(section.hosts)
 		c.entry.tls = append(c.entry.tls, section)
 	}
+	var implied []string
+	for _, h := range c.entry.hosts {
+		if h.name != "" && !listed[h.name] {
+			implied = append(implied, h.name)
+		}
+	}
+	for i := range c.entry.tls {
+		c.entry.tls[i].implied = implied
+	}
 }
+
+func sectionField(position int) string { return fmt.Sprintf("spec.tls[%d].secretName", position) }
 
 func (s tlsSection) same(o tlsSection) bool {
-	return s.field == o.field && s.secret == o.secret && s.implied == o.implied && slices.Equal(s.hosts, o.hosts)
+	return s.position == o.position && s.secret == o.secret && slices.Equal(s.hosts, o.hosts) && slices.Equal(s.implied, o.implied)
 }
 
-// namesOf returns the hosts of the section for which a certificate is served.
-func (s tlsSection) namesOf(leaf *x509.Certificate) []string {
-	if !s.implied {
-		return s.hosts
+// claims yields the names that the section claims.
+func (s tlsSection) claims(ingress routing.ObjectName, created int64) iter.Seq2[string, claim] {
+	return func(yield func(string, claim) bool) {
+		c := claim{created: created, ingress: ingress, secret: s.secret, section: s.position, listed: true}
+		for _, name := range s.hosts {
+			if !yield(name, c) {
+				return
+			}
+		}
+		c.listed = false
+		for _, name := range s.implied {
+			if !yield(name, c) {
+				return
+			}
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(s.hosts), func(host string) bool { return !covers(leaf, host) })
 }
-
-// covers reports whether clients accept a certificate for a host. One for a wildcard needs that very
-// wildcard: no certificate has a wildcard above it.
-func covers(leaf *x509.Certificate, host string) bool {
-	if strings.HasPrefix(host, "*.") {
-		return slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return strings.EqualFold(name, host) })
-	}
-	return leaf.VerifyHostname(host) == nil
-}
-
-// notServed ends the reason of what leaves hosts without a certificate.
-const notServed = "; its hosts have no certificate from here, and HTTP is served all the same"
 
 // parsePair reads a Secret. fault says in words of our own what is wrong with it: an error of the
 // parser might repeat what it read.
 func parsePair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	if secret.Type != corev1.SecretTypeTLS {
-		return nil, "the Secret is of type " + shorten(stringOf(secret.Type)) + ", want " + string(corev1.SecretTypeTLS) + notServed
+		return nil, "the Secret is of type " + shorten(stringOf(secret.Type)) + ", want " + string(corev1.SecretTypeTLS)
 	}
+	return parseKeyPair(secret)
+}
+
+// parseKeyPair reads the pair of a Secret of any type.
+func parseKeyPair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	chain, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
 	for name, data := range map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key} {
 		if len(data) == 0 {
-			fault = "the Secret has no " + name + notServed
+			fault = "the Secret has no " + name
 		}
 	}
 	if len(chain) == 0 && len(key) == 0 {
-		fault = "the Secret has no " + corev1.TLSCertKey + " and no " + corev1.TLSPrivateKeyKey + notServed
+		fault = "the Secret has no " + corev1.TLSCertKey + " and no " + corev1.TLSPrivateKeyKey
 	}
 	if fault != "" {
 		return nil, fault
@@ -109,11 +115,11 @@ func parsePair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	case err == nil && parsed.Leaf != nil:
 		return &parsed, ""
 	case !readableChain(chain):
-		return nil, corev1.TLSCertKey + " is no chain of PEM certificates" + notServed
+		return nil, corev1.TLSCertKey + " is no chain of PEM certificates"
 	case err != nil && strings.Contains(err.Error(), "does not match"):
-		return nil, corev1.TLSPrivateKeyKey + " is not the key of the certificate in " + corev1.TLSCertKey + notServed
+		return nil, corev1.TLSPrivateKeyKey + " is not the key of the certificate in " + corev1.TLSCertKey
 	}
-	return nil, corev1.TLSPrivateKeyKey + " is no PEM private key of a supported kind" + notServed
+	return nil, corev1.TLSPrivateKeyKey + " is no PEM private key of a supported kind"
 }
 
 func readableChain(chain []byte) bool {
@@ -136,17 +142,10 @@ func stringOf(t corev1.SecretType) string {
 // maxUncovered bounds the hosts that one Rejection names.
 const maxUncovered = 3
 
-// objections says what clients will find wrong with a certificate that is served all the same.
+// objections says what is wrong with the Certificate of a section that is served.
 func (s tlsSection) objections(c *routing.Certificate, now time.Time) (reasons []string) {
-	const served = "; it is served all the same, and clients refuse it"
-	switch {
-	case now.After(c.NotAfter):
-		reasons = append(reasons, "the certificate expired at "+c.NotAfter.Format(time.RFC3339)+served)
-	case now.Before(c.NotBefore):
-		reasons = append(reasons, "the certificate is not valid before "+c.NotBefore.Format(time.RFC3339)+served)
-	}
-	if s.implied {
-		return reasons
+	if reason := objection(c, now); reason != "" {
+		reasons = append(reasons, reason)
 	}
 	missing := slices.DeleteFunc(slices.Clone(s.hosts), func(host string) bool { return covers(c.Certificate.Leaf, host) })
 	if len(missing) > 0 {
@@ -154,7 +153,19 @@ func (s tlsSection) objections(c *routing.Certificate, now time.Time) (reasons [
 		if more := len(missing) - maxUncovered; more > 0 {
 			list += fmt.Sprintf(" and %d more", more)
 		}
-		reasons = append(reasons, "the certificate is not good for "+list+"; it is served there all the same, and clients refuse it")
+		reasons = append(reasons, "the certificate is not good for "+list+", and is not served there; without another one the default certificate is")
 	}
 	return reasons
+}
+
+// objection says what clients will find wrong with a Certificate, or nothing.
+func objection(c *routing.Certificate, now time.Time) string {
+	const served = "; it is served all the same, and clients refuse it"
+	switch validity(c.NotBefore, c.NotAfter, now) {
+	case 1:
+		return "the certificate expired at " + c.NotAfter.Format(time.RFC3339) + served
+	case -1:
+		return "the certificate is not valid before " + c.NotBefore.Format(time.RFC3339) + served
+	}
+	return ""
 }

@@ -20,6 +20,7 @@ func TestAllocations(t *testing.T) {
 	var store routing.Store
 	snapshot := &routing.Snapshot{Table: pathTable, Backends: make([]*routing.Backend, 1000)}
 	store.Publish(snapshot)
+	named := &routing.Snapshot{ServerNames: manyNames(100)}
 	dst := make([]byte, 0, 512)
 	long := []byte("/" + strings.Repeat("a/", 400))
 	matchAll := func(table *routing.Table, requests []genroutes.Request) func() {
@@ -37,6 +38,7 @@ func TestAllocations(t *testing.T) {
 		"Match small":        func() { small.Match([]byte("h"), []byte("/a")) },
 		"Match by walk":      func() { pathTable.Match([]byte("h"), long) },
 		"Load and Backend":   func() { s := store.Load(); s.Backend(s.Table.Match([]byte("h"), paths0(paths))) },
+		"Certificates":       func() { named.CertificatesFor("App-00001.test"); named.CertificatesFor("x.y.test") },
 		"path, nothing":      func() { mustPath(t, dst, "/a/b") },
 		"path, empty":        func() { mustPath(t, dst, "") },
 		"path, rewritten":    func() { mustPath(t, dst, "/a%20b/../c//d/.") },
@@ -141,11 +143,11 @@ func TestSizes(t *testing.T) {
 		"Route":     64, // one a Route: a cache line
 		"node":      16, // about 1.3 a Route of a Host with a trie, and an edge byte each: four to a line
 		"shortSlot": 8,  // 1.3 to 2.7 a key of a Host with a shortcut
-		"Host":      72, // one a Host; rounded up to 80 by the allocator
-		"slot":      16, // 1.3 to 2.7 a Host: four to a line
-		"trie":      64, // one a Host of more than four Routes
+		"Host":      64, // one a Host: a cache line
+		"slot":      32, // 1.3 to 2.7 a Host: two to a line
+		"trie":      64, // one a Host of more than maxRecords Routes
 		"Endpoint":  64,
-		"Backend":   120,
+		"Backend":   128,
 	} {
 		if got := routing.Sizes[name]; got != want {
 			t.Errorf("%s: %d bytes, want %d", name, got, want)

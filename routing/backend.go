@@ -73,6 +73,8 @@ type Backend struct {
 	// off the loop, with its TTL, and Endpoints is empty.
 	ExternalName string
 	ExternalPort uint16
+	// TLS is set for HTTPS and GRPCS, and nil otherwise.
+	TLS *BackendTLS
 }
 
 // Endpoint is one ready ip:port of a Backend. Addr is unmapped (never an IPv4-mapped IPv6 address).

@@ -97,18 +97,15 @@ func newHost(name string, keys []keyed) *Host {
 	h.hash = maphash.String(hostSeed, name[h.keyAt:])
 	if !fitsRecords(keys) {
 		h.text = strings.Clone(name)
-		h.trie, h.shortcut = newTrie(keys), newShortcut(keys)
+		h.trie = newTrie(keys)
+		h.trie.shortcut = newShortcut(keys)
 		return h
 	}
 	size := len(name)
 	for _, k := range keys {
 		size += recordHead + len(k.key)
 	}
-	text := append(make([]byte, 0, size), name...)
-	for _, k := range keys {
-		text = appendRecord(text, k.exact, k.key)
-	}
-	h.text = string(text)
+	h.text = string(appendRecords(append(make([]byte, 0, size), name...), keys))
 	return h
 }
 

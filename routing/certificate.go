@@ -5,19 +5,19 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// Certificate is a key pair from a Secret and the names that it is served for. Immutable once
-// published, safe for concurrent use, and shared by consecutive Snapshots while neither its Secret
-// nor its Hosts change. Made by NewCertificate. No way of printing it shows the private key.
+// Certificate is a key pair from a Secret. Immutable once published, safe for concurrent use, and
+// shared by consecutive Snapshots while its Secret does not change; the names that it is served for
+// are Snapshot.ServerNames' business. Made by NewCertificate. No way of printing it shows the private
+// key.
 type Certificate struct {
 	// Secret is the object that it came in.
 	Secret ObjectName
-	// Hosts are the names of the Ingresses' tls sections that refer to the Secret, as Host.Name spells
-	// them, sorted, each once. A name that the key pair does not cover is among them.
-	Hosts []string
 	// Certificate is the pair, with its Leaf. It holds the private key, and must neither be printed nor
 	// encoded.
 	Certificate *tls.Certificate `json:"-"`
@@ -26,11 +26,24 @@ type Certificate struct {
 }
 
 // NewCertificate makes a Certificate of a pair, whose Leaf is set.
-func NewCertificate(secret ObjectName, hosts []string, pair *tls.Certificate) *Certificate {
+func NewCertificate(secret ObjectName, pair *tls.Certificate) *Certificate {
 	return &Certificate{
-		Secret: secret, Hosts: hosts, Certificate: pair,
+		Secret: secret, Certificate: pair,
 		NotBefore: pair.Leaf.NotBefore.UTC(), NotAfter: pair.Leaf.NotAfter.UTC(),
 	}
+}
+
+// Algorithm is that of the public key: x509.ECDSA, x509.Ed25519 or x509.RSA.
+func (c *Certificate) Algorithm() x509.PublicKeyAlgorithm {
+	return c.Certificate.Leaf.PublicKeyAlgorithm
+}
+
+// CompareAlgorithm sorts by what a signature costs: ECDSA, Ed25519, RSA.
+func (c *Certificate) CompareAlgorithm(o *Certificate) int {
+	rank := func(a x509.PublicKeyAlgorithm) int {
+		return slices.Index([]x509.PublicKeyAlgorithm{x509.ECDSA, x509.Ed25519, x509.RSA}, a)
+	}
+	return rank(c.Algorithm()) - rank(o.Algorithm())
 }
 
 // KeyType names the algorithm and size of the public key, such as "RSA 2048" or "ECDSA P-256"; a key pair

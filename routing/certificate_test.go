@@ -32,7 +32,7 @@ func certificateOf(t *testing.T, key crypto.Signer, hosts ...string) *routing.Ce
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routing.NewCertificate(routing.ObjectName{Namespace: "shop", Name: "web"}, hosts,
+	return routing.NewCertificate(routing.ObjectName{Namespace: "shop", Name: "web"},
 		&tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf})
 }
 
@@ -59,8 +59,11 @@ func TestCertificate(t *testing.T) {
 	} {
 		c := certificateOf(t, row.key, "*.shop.example", "shop.example")
 		const until = " until 2096-10-02T07:06:40Z\n"
-		want := "certificate shop/web " + row.want + until + "  host *.shop.example\n  host shop.example\n"
-		if got := dump(t, &routing.Snapshot{Certificates: []*routing.Certificate{c}}); got != want {
+		want := "certificate shop/web " + row.want + until + "  host *.shop.example\n  host shop.example\n" +
+			"default certificate shop/web " + row.want + until
+		list := []*routing.Certificate{c}
+		names := (*routing.CertificateIndex)(nil).With(map[string][]*routing.Certificate{"*.shop.example": list, "shop.example": list})
+		if got := dump(t, &routing.Snapshot{Certificates: list, ServerNames: names, DefaultCertificate: c}); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	}

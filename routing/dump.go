@@ -19,6 +19,8 @@ import (
 //	  Exact /cart -> shop/cart:80 ingress shop/web
 //	backend shop/cart:80 HTTP round_robin
 //	  endpoint 10.0.0.7:8080 zone a node n1
+//	backend shop/pay:443#HTTPS HTTPS round_robin
+//	  tls verify pay.shop.svc depth 1 roots shop/pay-ca SNI pay.shop.svc
 //	certificate shop/web-tls ECDSA P-256 until 2027-01-31T12:00:00Z
 //	  host shop.example
 func (s *Snapshot) Dump(w io.Writer) error {
@@ -53,6 +55,9 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 			fmt.Fprintf(out, " external %s:%d", plain(b.ExternalName), b.ExternalPort)
 		}
 		out.WriteByte('\n')
+		if b.TLS != nil {
+			fmt.Fprintf(out, "  tls %s\n", b.TLS)
+		}
 		for _, e := range b.Endpoints {
 			fmt.Fprintf(out, "  endpoint %s", e.Addr)
 			if e.Zone != "" {
@@ -64,11 +69,20 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 			out.WriteByte('\n')
 		}
 	}
+	names := make(map[*Certificate][]string)
+	for name, list := range s.ServerNames.All() {
+		for _, c := range list {
+			names[c] = append(names[c], name)
+		}
+	}
 	for _, c := range s.Certificates {
 		fmt.Fprintf(out, "certificate %s\n", c)
-		for _, host := range c.Hosts {
-			fmt.Fprintf(out, "  host %s\n", displayHost(host))
+		for _, name := range names[c] {
+			fmt.Fprintf(out, "  host %s\n", displayHost(name))
 		}
+	}
+	if c := s.DefaultCertificate; c != nil {
+		fmt.Fprintf(out, "default certificate %s\n", c)
 	}
 }
 

@@ -18,18 +18,14 @@ func WithTrie(h *Host) *Host {
 		return h
 	}
 	c := *h
-	c.text, c.trie, c.shortcut = h.Name(), newTrie(keys), nil
+	c.text, c.trie = h.Name(), newTrie(keys)
 	return &c
 }
 
 // WithRecords returns h with records, however many its Routes, which must have short keys.
 func WithRecords(h *Host) *Host {
 	c := *h
-	text := []byte(h.Name())
-	for _, k := range h.keys() {
-		text = appendRecord(text, k.exact, k.key)
-	}
-	c.text, c.trie, c.shortcut = string(text), nil, nil
+	c.text, c.trie = string(appendRecords([]byte(h.Name()), h.keys())), nil
 	return &c
 }
 
@@ -37,7 +33,7 @@ func WithRecords(h *Host) *Host {
 func WithShortcut(h *Host) *Host {
 	c := WithTrie(h)
 	if c.trie != nil {
-		c.shortcut = indexKeys(h.keys())
+		c.trie.shortcut = indexKeys(h.keys())
 	}
 	return c
 }

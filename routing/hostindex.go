@@ -7,7 +7,8 @@ import (
 
 // A hostIndex finds Hosts by name: an open-addressing hash array with linear probing, at most three
 // quarters full. Slots keep the whole hash, so that growing, deleting and probing never read a name
-// that does not match. Empty slots have a nil host, deletion shifts the rest of the run back, hence
+// that does not match, and where the key is, which is in the Host too: name and Host then come from
+// memory at the same time and not one after the other. Empty slots have a nil host, deletion shifts the rest of the run back, hence
 // no tombstones. The zero value is empty. Shared between Tables until cloneFor makes a private copy.
 //
 // The hash is seeded at random for each process, so that nobody can write host names into
@@ -20,7 +21,10 @@ type hostIndex struct {
 type slot struct {
 	hash uint64
 	host *Host
+	key  string // host.key()
 }
+
+func slotOf(h *Host) slot { return slot{h.hash, h, h.key()} }
 
 const minSlots = 8
 
@@ -40,7 +44,7 @@ func (x *hostIndex) find(key []byte) *Host {
 		if s.host == nil {
 			return nil
 		}
-		if s.hash == hash && s.host.key() == string(key) {
+		if s.hash == hash && s.key == string(key) {
 			return s.host
 		}
 	}
@@ -93,18 +97,18 @@ func (x *hostIndex) replace(key string, h *Host) (old *Host) {
 	mask := len(x.slots) - 1
 	i := int(hash) & mask
 	for ; x.slots[i].host != nil; i = (i + 1) & mask {
-		if x.slots[i].hash == hash && x.slots[i].host.key() == key {
+		if x.slots[i].hash == hash && x.slots[i].key == key {
 			old = x.slots[i].host
 			break
 		}
 	}
 	switch {
 	case old != nil && h != nil:
-		x.slots[i].host = h
+		x.slots[i] = slotOf(h)
 	case old != nil:
 		x.remove(i)
 	case h != nil:
-		x.slots[i] = slot{hash, h}
+		x.slots[i] = slotOf(h)
 		x.count++
 	}
 	return old

@@ -6,6 +6,7 @@ package routing
 //
 //  1. To look up: s := store.Load() once per request; r := s.Table.Match(host, path); then
 //     b := s.Backend(r). Pass s down, never load twice for one request.
+//     In a handshake, before there is a request: s.CertificatesFor(name), else s.DefaultCertificate.
 //  2. To publish: build new Tables, Backends and Certificates from the former Snapshot's unchanged parts, then
 //     store.Publish(next). Nothing of the former is edited.
 //  3. To retire: do nothing; the garbage collector frees a Snapshot when the last request that
@@ -16,8 +17,14 @@ type Snapshot struct {
 	Table      *Table
 	// Backends is indexed by Route.Backend; free slots are nil.
 	Backends []*Backend
-	// Certificates is sorted by Secret, by namespace and then name.
+	// Certificates has every one that is served, DefaultCertificate not counted, sorted by Secret, by
+	// namespace and then name.
 	Certificates []*Certificate
+	// ServerNames finds them by name; see CertificatesFor. nil where there are none.
+	ServerNames *CertificateIndex
+	// DefaultCertificate is for names that have none of their own; nil where none is configured, or
+	// there never was a good one.
+	DefaultCertificate *Certificate
 }
 
 // Backend returns the Backend of r, or nil when r has none.

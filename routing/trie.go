@@ -1,6 +1,6 @@
 package routing
 
-import "bytes"
+import "strings"
 
 // The trie of one Host: a radix (path-compressed) trie over the bytes of path keys, laid out in
 // three arrays without a pointer in them, so that the garbage collector does not walk them and a
@@ -41,8 +41,10 @@ import "bytes"
 //	/apiy           node 1 is followed by 'y': /api is no whole segment here; no child 'y'; Prefix /.
 type trie struct {
 	nodes  []node
-	edges  []byte
+	edges  string
 	labels string
+	// shortcut is nil where there are so few keys that the walk is faster.
+	shortcut *shortcut
 }
 
 // node is one branching point or end of a key.
@@ -67,7 +69,7 @@ const (
 
 const (
 	maxLabel = 1<<16 - 1
-	// manyEdges is from where bytes.IndexByte beats a loop.
+	// manyEdges is from where strings.IndexByte beats a loop.
 	manyEdges = 8
 )
 
@@ -101,7 +103,7 @@ func (t *trie) match(path []byte) int {
 		edges := t.edges[n.child : int(n.child)+int(n.lastChild)+1]
 		k := 0
 		if len(edges) > manyEdges {
-			k = bytes.IndexByte(edges, c)
+			k = strings.IndexByte(edges, c)
 			if k < 0 {
 				return best
 			}
@@ -136,8 +138,9 @@ func (k keyed) ends() uint32 {
 func newTrie(keys []keyed) *trie {
 	// work is a node's keys, all of which share their first depth bytes; parallel to nodes.
 	type work struct{ lo, hi, depth int }
-	t := &trie{nodes: make([]node, 1, len(keys)*5/4+1), edges: make([]byte, 1, len(keys)*5/4+1)}
+	t := &trie{nodes: make([]node, 1, len(keys)*5/4+1)}
 	var labels []byte
+	edges := make([]byte, 1, len(keys)*5/4+1)
 	queue := make([]work, 1, len(keys)*5/4+1)
 	queue[0] = work{0, len(keys), 0}
 	for at := 0; at < len(t.nodes); at++ {
@@ -164,7 +167,7 @@ func newTrie(keys []keyed) *trie {
 				hi++
 			}
 			t.nodes = append(t.nodes, node{})
-			t.edges = append(t.edges, edge)
+			edges = append(edges, edge)
 			queue = append(queue, work{lo, hi, depth + 1})
 			lo = hi
 		}
@@ -173,7 +176,7 @@ func newTrie(keys []keyed) *trie {
 		}
 		t.nodes[at] = n
 	}
-	t.labels = string(labels)
+	t.edges, t.labels = string(edges), string(labels)
 	return t
 }
 

@@ -49,7 +49,10 @@ func (x *hostIndex) validate() error {
 			continue
 		}
 		count++
-		if s.hash != s.host.hash || s.hash != maphash.String(hostSeed, s.host.key()) {
+		if s != slotOf(s.host) {
+			return fmt.Errorf("slot %d differs from its host %q", i, s.host.Name())
+		}
+		if s.hash != maphash.String(hostSeed, s.host.key()) {
 			return fmt.Errorf("slot %d has another hash than %q", i, s.host.Name())
 		}
 		if x.find([]byte(s.host.key())) != s.host {
@@ -76,20 +79,19 @@ func (h *Host) validate() error {
 			return fmt.Errorf("routes %d and %d are out of order", i-1, i)
 		}
 	}
-	if h.shortcut != nil {
-		if err := h.shortcut.validate(h); err != nil {
-			return fmt.Errorf("check shortcut: %w", err)
-		}
-	}
 	if h.trie != nil {
+		if s := h.trie.shortcut; s != nil {
+			if err := s.validate(h); err != nil {
+				return fmt.Errorf("check shortcut: %w", err)
+			}
+		}
 		return h.trie.validate(h)
 	}
-	var want []byte
+	keys := make([]keyed, len(h.routes))
 	for i := range h.routes {
-		k := h.routes[i].keyed()
-		want = appendRecord(want, k.exact, k.key)
+		keys[i] = h.routes[i].keyed()
 	}
-	if string(want) != h.text[h.keyEnd:] {
+	if string(appendRecords(nil, keys)) != h.text[h.keyEnd:] {
 		return errors.New("its records differ from its routes")
 	}
 	return nil

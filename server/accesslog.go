@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -129,12 +130,12 @@ func (w *worker) flushLog() {
 // logFields is what the log needs of a request head, which is gone when the line is written.
 type logFields struct{ method, target, host, agent, referer []byte }
 
-func (l *logFields) take(req *h1.Request, head []byte) {
+func (l *logFields) take(req *message.Request, head []byte) {
 	l.method = append(l.method[:0], req.MethodSpan.Of(head)...)
 	l.target = append(l.target[:0], req.Target.Of(head)...)
 	l.host = append(l.host[:0], req.Authority.Of(head)...)
-	l.agent = append(l.agent[:0], fieldValue(&req.Head, head, h1.FieldUserAgent)...)
-	l.referer = append(l.referer[:0], fieldValue(&req.Head, head, h1.FieldReferer)...)
+	l.agent = append(l.agent[:0], fieldValue(&req.Head, head, message.FieldUserAgent)...)
+	l.referer = append(l.referer[:0], fieldValue(&req.Head, head, message.FieldReferer)...)
 }
 
 func (l *logFields) reset() logFields {
@@ -147,7 +148,7 @@ func (w *worker) logExchange(x *Exchange, e *stats.Event) {
 	b = append(b, `{"time":"`...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
 	b = append(b, `","remote":"`...)
-	b = x.c.remote.AppendTo(b)
+	b = x.c.peer().remote.AppendTo(b)
 	b = appendJSON(append(b, `","method":`...), x.logged.method)
 	b = appendJSON(append(b, `,"host":`...), x.logged.host)
 	b = appendJSON(append(b, `,"target":`...), x.logged.target)

@@ -28,8 +28,8 @@ func (g *gateway) held() (bytes int) {
 				n += cap(c.in.b) + cap(c.out.b)
 				if x := c.x; x != nil {
 					n += cap(x.request)
-					if x.u != nil {
-						n += cap(x.u.in.b) + cap(x.u.out.b)
+					if u, ok := x.u.(*upConn); ok {
+						n += cap(u.in.b) + cap(u.out.b)
 					}
 				}
 			}

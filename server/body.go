@@ -4,78 +4,65 @@ import (
 	"bytes"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/upstream"
 )
-
-// firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
-const firstRead = 20 << 10
 
 // rounds bounds how many reads one Exchange gets before the others have their turn.
 const rounds = 8
 
-// takeRequestBody consumes the body bytes at the start of data and returns how many there are.
+// takeRequestBody consumes the body bytes at the start of data, n of them, and returns what goes out for
+// them.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) takeRequestBody(data []byte) (n int, fail *failure) {
-	switch x.reqFraming {
-	case frameNone:
-		x.requestDone = true
-		return 0, nil
-	case frameLength:
-		n = int(min(int64(len(data)), x.reqLeft))
-		x.reqLeft -= int64(n)
-		x.requestDone = x.reqLeft == 0
-	case frameChunked:
-		var err h1.Error
-		var done bool
-		n, done, err = x.reqChunks.Feed(data)
-		switch err {
-		case h1.ErrNone:
-		case h1.ErrTrailerTooLarge:
-			return n, failTrailer
-		default:
-			return n, failChunk
-		}
-		x.requestDone = done
+func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failure) {
+	if x.up.from == frameNone {
+		return nil, 0, nil
 	}
-	if x.reqFraming == frameChunked {
-		x.bodyBytes = x.reqChunks.Data()
-	} else {
-		x.bodyBytes += int64(n)
-	}
+	out, n, err := x.up.take(data, x.w.chunk)
 	x.reqBytes += int64(n)
-	if x.bodyLimit > 0 && x.bodyBytes > x.bodyLimit {
-		return n, failBodyTooLarge
+	switch err {
+	case h1.ErrNone:
+	case h1.ErrTrailerTooLarge:
+		return out, n, failTrailer
+	default:
+		return out, n, failChunk
 	}
-	return n, nil
+	if x.bodyLimit > 0 && x.up.data > x.bodyLimit {
+		return out, n, failBodyTooLarge
+	}
+	return out, n, nil
 }
 
 // pumpRequest streams the request body from the client to the Endpoint while the Endpoint takes it.
 func (x *Exchange) pumpRequest() {
 	c, u, w := x.c, x.u, x.w
-	for round := 0; !x.requestDone; round++ {
+	for round := 0; !x.up.done; round++ {
 		if x.pipe != nil && x.pipe.up {
 			if !x.spliceRequest() {
 				return
 			}
 			continue
 		}
-		if u.out.len() > 0 {
+		if u.pending() > 0 {
 			return
 		}
 		if round == rounds {
 			w.loop.Again(c)
 			return
 		}
-		if c.in.len() == 0 && x.spliceable(x.reqFraming, x.reqLeft) && x.startSplice(true) {
+		data := c.held()
+		if len(data) == 0 && x.spliceable(&x.up) && x.startSplice(true) {
 			continue
 		}
-		data := c.in.bytes()
 		held := len(data) > 0
 		if !held {
 			n := c.read(w.scratch)
 			if n == 0 {
-				if c.eof || c.broken {
+				switch {
+				case c.ended() && !c.lost() && x.up.endless():
+					x.finishRequest(c.trailers())
+				case c.ended() || c.lost():
 					// The client gave up half-way: so must the Endpoint.
 					x.cancel(failAborted)
 				}
@@ -83,7 +70,9 @@ func (x *Exchange) pumpRequest() {
 			}
 			data = w.scratch[:n]
 		}
-		n, fail := x.takeRequestBody(data)
+		data = data[:min(len(data), scratchSize)]
+		last := held && c.lastHeld()
+		out, n, fail := x.takeRequestBody(data)
 		if fail != nil {
 			x.upClose = true
 			x.fail(fail)
@@ -91,17 +80,34 @@ func (x *Exchange) pumpRequest() {
 		}
 		c.progress()
 		x.streamed = true
-		u.write(data[:n])
+		if last && n == len(c.held()) && x.up.endless() {
+			out = x.up.finish(out, nil)
+		}
+		u.send(out, x.up.done && len(x.up.trailers) == 0)
+		if len(x.up.trailers) > 0 && x.up.done {
+			u.sendTrailers(x.up.trailers)
+		}
 		if held {
-			w.buffers.consume(&c.in, n)
+			c.drop(n)
 		} else {
-			w.buffers.append(&c.in, data[n:])
+			c.keep(data[n:])
 		}
 		x.await(x.timeout(x.policy.read, w.set.read))
-		if u.broken {
+		if u.lost() {
 			return // the response may still say why
 		}
 	}
+}
+
+// finishRequest ends a request body whose sender has ended it.
+func (x *Exchange) finishRequest(trailers []byte) {
+	x.streamed = true
+	out := x.up.finish(x.w.chunk[:0], trailers)
+	if x.up.form == formBare && len(trailers) > 0 {
+		x.u.sendTrailers(trailers)
+		return
+	}
+	x.u.send(out, true)
 }
 
 // pumpResponse streams the response from the Endpoint to the client while the client takes it.
@@ -110,12 +116,12 @@ func (x *Exchange) pumpRequest() {
 func (x *Exchange) pumpResponse() {
 	c, u, w := x.c, x.u, x.w
 	for round := 0; ; round++ {
-		if c.broken {
+		if c.lost() {
 			x.cancel(failAborted)
 			return
 		}
-		if before := c.out.len(); before > 0 && !c.flush() {
-			if c.out.len() < before {
+		if before := c.pending(); before > 0 && !c.flush() {
+			if c.pending() < before {
 				c.progress()
 			}
 			return
@@ -126,7 +132,7 @@ func (x *Exchange) pumpResponse() {
 			}
 			continue
 		}
-		if x.respDone {
+		if x.down.done {
 			x.complete()
 			return
 		}
@@ -134,274 +140,175 @@ func (x *Exchange) pumpResponse() {
 			w.loop.Again(c)
 			return
 		}
-		if x.headDone && x.spliceable(x.respFrame, x.respLeft) && x.startSplice(false) {
+		if !x.headDone {
+			if !u.readHead(x) || x.c != c || x.u != u || x.tunnel {
+				return
+			}
 			continue
 		}
-		into := w.scratch
-		if !x.headDone && w.set.splice > 0 {
-			// The rest of a large body is to move by splice, so little of it is copied with the head.
-			into = into[:firstRead]
+		if x.spliceable(&x.down) && x.startSplice(false) {
+			continue
 		}
-		n := u.read(into)
-		if n == 0 {
-			if u.eof || u.broken {
-				x.upstreamEnds()
+		data := u.held()
+		held := len(data) > 0
+		if !held {
+			n := u.read(w.scratch)
+			if n == 0 {
+				if u.ended() || u.lost() {
+					x.upstreamEnds()
+				}
+				return
 			}
-			return
+			data = w.scratch[:n]
 		}
+		data = data[:min(len(data), scratchSize)]
 		c.progress()
 		x.await(x.timeout(x.policy.read, w.set.read))
-		data := w.scratch[:n]
-		if x.headDone {
-			x.relayBody(nil, data)
-		} else if !x.responseHead(data) {
+		n := x.relay(data, held && len(data) == len(u.held()) && u.lastHeld())
+		if x.c != c {
 			return
 		}
-		if c.x != x || x.u != u || x.tunnel {
-			return
+		if held {
+			u.drop(n)
 		}
 	}
 }
 
-// responseHead handles bytes that come before the body. It returns false when the Exchange ended or
-// changed.
+// relay sends the body bytes at the start of data to the client, and returns how many there were; last
+// says that no more will come. x may have ended when it returns.
 //
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) responseHead(data []byte) bool {
-	c, u, w := x.c, x.u, x.w
-	if u.in.len() > 0 {
-		line := bytes.IndexByte(data, '\n') >= 0
-		w.buffers.append(&u.in, data)
-		data = u.in.bytes()
-		if !line && len(data) < responseHeadLimit {
-			return true // one parse per line at most, however the head trickles in
-		}
+// hot: runs per read of a body; no alloc, no lock.
+func (x *Exchange) relay(data []byte, last bool) (n int) {
+	out, n, ok := x.takeResponseBody(data, last)
+	x.sentBytes += int64(len(out))
+	if !ok {
+		x.c.send(out, false)
+		x.cancel(failMalformed)
+		return n
 	}
-	for {
-		w.resp.Reset()
-		status := h1.ParseResponse(&w.resp, data, w.set.responseLimits)
-		switch {
-		case status == h1.Incomplete:
-			if u.in.len() == 0 {
-				w.buffers.append(&u.in, data)
-			}
-			return true
-		case status != h1.Done:
-			x.upClose = true
-			x.fail(failMalformed)
-			return false
-		}
-		code := w.resp.Code
-		if code == 101 {
-			if !x.upgrade || !w.resp.Upgrade || w.resp.UpgradeH2C {
-				x.upClose = true
-				x.fail(failMalformed)
-				return false
-			}
-			x.switchProtocols(data)
-			return false
-		}
-		if code >= 200 {
-			break
-		}
-		// An interim response goes through as it is, except to a client that does not know it.
-		if x.interim++; x.interim > maxInterim {
-			x.upClose = true
-			x.fail(failMalformed)
-			return false
-		}
-		if !x.oldClient {
-			w.out = appendInterimHead(w.out[:0], &w.resp, data)
-			x.sentBytes += int64(len(w.out))
-			c.write(w.out)
-		}
-		rest := data[w.resp.HeadLen:]
-		if u.in.len() > 0 {
-			w.buffers.consume(&u.in, w.resp.HeadLen)
-			rest = u.in.bytes()
-		}
-		if len(rest) == 0 {
-			return true
-		}
-		data = rest
+	x.c.send(out, x.down.done && len(x.down.trailers) == 0)
+	if x.down.done && len(x.down.trailers) > 0 {
+		x.c.sendTrailers(x.down.trailers)
 	}
-	kept := u.in
-	u.in = buffer{}
-	x.finalHead(data)
-	w.buffers.release(&kept)
-	return c.x == x // x may have ended, and then belongs to nobody
+	return n
 }
 
-// maxInterim bounds the 1xx responses to one request.
-const maxInterim = 8
-
-// finalHead sends the final head, and the body bytes that came with it. data begins with the head
-// in w.resp.
+// takeResponseBody is takeRequestBody for the response. ok is false where the framing is broken.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) finalHead(data []byte) {
-	c, w := x.c, x.w
-	resp := &w.resp
-	x.headTime = w.loop.Now()
-	x.status = resp.Code
-	switch resp.BodyKind(x.method) {
-	case h1.BodyNone:
-		x.respFrame, x.respDone = frameNone, true
-	case h1.BodyLength:
-		x.respFrame, x.respLeft = frameLength, resp.ContentLength
-		x.respDone = x.respLeft == 0
-	case h1.BodyChunked:
-		x.respFrame = frameChunked
-		x.respChunks.Reset()
-		if x.oldClient {
-			x.respFrame = frameUnchunk
-		}
-	case h1.BodyUntilClose:
+func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, ok bool) {
+	out, n, err := x.down.take(data, x.w.chunk)
+	if err != h1.ErrNone {
 		x.upClose = true
-		x.respFrame = frameRechunk
-		if x.oldClient {
-			x.respFrame = frameClose
-		}
-	}
-	if !resp.KeepAlive {
-		x.upClose = true
-	} else if hint := fieldValue(&resp.Head, data, h1.FieldKeepAlive); hint != nil {
-		if seconds := keepAliveTimeout(hint); seconds > 0 {
-			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
-		}
-	}
-	if !x.requestDone || !x.keepAlive || w.draining || x.respFrame == frameUnchunk || x.respFrame == frameClose {
-		c.closeAfter = true
-	}
-	x.runResponse()
-	w.out = appendResponseHead(w.out[:0], x, resp, data)
-	x.headDone = true
-	x.relayBody(w.out, data[resp.HeadLen:])
-}
-
-// joinLimit is the body size up to which it is copied behind the head, rather than given to the kernel
-// as a second element to gather. A judgement: the two were not compared.
-const joinLimit = 4 << 10
-
-// relayBody sends head and the body bytes of data to the client in one write.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) relayBody(head, data []byte) {
-	c, w := x.c, x.w
-	n := len(data)
-	switch x.respFrame {
-	case frameNone:
-		n = 0
-	case frameLength:
-		n = int(min(int64(n), x.respLeft))
-		x.respLeft -= int64(n)
-		x.respDone = x.respLeft == 0
-	case frameChunked:
-		var done bool
-		var err h1.Error
-		n, done, err = x.respChunks.Feed(data)
-		if err != h1.ErrNone {
-			x.upClose = true
-			c.write2(head, data[:n])
-			x.cancel(failMalformed)
-			return
-		}
-		x.respDone = done
-	case frameUnchunk:
-		c.write(head)
-		x.sentBytes += int64(len(head))
-		x.unchunk(data)
-		return
-	case frameRechunk:
-		if n > 0 {
-			w.chunk = h1.AppendChunkHeader(append(w.chunk[:0], head...), n)
-			w.chunk = append(append(w.chunk, data...), '\r', '\n')
-			x.sentBytes += int64(len(w.chunk))
-			c.write(w.chunk)
-			return
-		}
+		return out, n, false
 	}
 	if n < len(data) {
 		// More than the response announced: whatever it is, nobody may get it.
 		x.upClose = true
 	}
-	body := data[:n]
-	x.sentBytes += int64(len(head) + n)
-	switch {
-	case len(head) == 0:
-		c.write(body)
-	case n == 0:
-		c.write(head)
-	case n <= joinLimit:
-		w.out = append(head, body...)
-		c.write(w.out)
-	default:
-		c.write2(head, body)
+	if last && x.down.endless() {
+		out = x.down.finish(out, nil)
 	}
+	return out, n, true
 }
 
-// unchunk takes the framing off for an HTTP/1.0 client. Trailers are dropped: it has no place for
-// them.
-func (x *Exchange) unchunk(data []byte) {
-	for len(data) > 0 {
-		kind, part, n, err := x.respChunks.Next(data)
-		if err != h1.ErrNone {
-			x.upClose = true
-			x.cancel(failMalformed)
-			return
-		}
-		data = data[n:]
-		switch kind {
-		case h1.PartData:
-			x.sentBytes += int64(len(part))
-			x.c.write(part)
-		case h1.PartDone:
-			x.respDone = true
-			if len(data) > 0 {
-				x.upClose = true
-			}
-			return
-		}
+// maxInterim bounds the 1xx responses to one request.
+const maxInterim = 8
+
+// interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
+// ended.
+func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
+	if x.interim++; x.interim > maxInterim {
+		x.malformed()
+		return false
 	}
+	if !x.oldClient {
+		x.sentBytes += int64(x.c.sendInterim(resp, head))
+	}
+	return true
 }
 
-// upstreamEnds handles the end of the Endpoint's bytes before the end of the response.
+// malformed fails x because of a response that nobody can make sense of.
+func (x *Exchange) malformed() {
+	x.upClose = true
+	x.fail(failMalformed)
+}
+
+// finalHead sends the final head, and the body bytes that came with it: rest, which is the last of the
+// body where last is true. data begins with the head that resp indexes. It returns how many bytes of
+// rest it took.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
+	c, w := x.c, x.w
+	x.headTime = w.loop.Now()
+	x.status = resp.Code
+	from := frameNone
+	switch resp.BodyKind(x.method) {
+	case message.BodyLength:
+		from = frameLength
+	case message.BodyChunked:
+		from = x.u.chunked()
+	case message.BodyUntilClose:
+		x.upClose = true
+		from = frameClose
+	}
+	x.down.begin(from, c.form(x, from), resp.ContentLength)
+	if !resp.KeepAlive {
+		x.upClose = true
+	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {
+		if seconds := keepAliveTimeout(hint); seconds > 0 {
+			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
+		}
+	}
+	x.runResponse()
+	body, n, ok := x.takeResponseBody(rest, last)
+	x.headDone = true
+	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.down.done && len(x.down.trailers) == 0))
+	if !ok {
+		x.cancel(failMalformed)
+	} else if x.down.done && len(x.down.trailers) > 0 {
+		c.sendTrailers(x.down.trailers)
+	}
+	return n
+}
+
+// upstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
 func (x *Exchange) upstreamEnds() {
 	u := x.u
-	x.upClose = true
+	if !x.down.endless() || u.lost() {
+		x.upClose = true
+	}
 	switch {
-	case !x.headDone && u.in.len() == 0 && x.interim == 0:
+	case !x.headDone && x.interim == 0 && len(u.held()) == 0:
 		x.attemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.fail(failUpstreamReset)
-	case u.broken:
+	case u.lost() || !x.down.endless():
 		x.cancel(failUpstreamReset)
-	case x.respFrame == frameRechunk:
-		x.c.write(lastChunk)
-		x.sentBytes += int64(len(lastChunk))
-		x.respDone = true
-		x.complete()
-	case x.respFrame == frameClose:
-		x.respDone = true
-		x.complete()
 	default:
-		x.cancel(failUpstreamReset)
+		x.finishResponse(u.trailers())
 	}
 }
 
-var lastChunk = []byte("0\r\n\r\n")
+// finishResponse ends a response whose sender has ended it.
+func (x *Exchange) finishResponse(trailers []byte) {
+	out := x.down.finish(x.w.chunk[:0], trailers)
+	x.sentBytes += int64(len(out))
+	if x.down.form == formBare && len(trailers) > 0 {
+		x.c.sendTrailers(trailers)
+	} else {
+		x.c.send(out, true)
+	}
+	if x.c.pending() == 0 {
+		x.complete()
+	}
+}
 
-// complete ends an Exchange whose response is handed over whole. Where the request is not complete,
-// the client is not going to be read from again.
+// complete ends an Exchange whose response is handed over whole.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) complete() {
-	if !x.requestDone {
-		x.c.closeAfter = true
-		x.c.unread = true
-	}
-	x.end(0, upstream.OK)
-}
+func (x *Exchange) complete() { x.end(0, upstream.OK) }
 
 // keepAliveTimeout returns the seconds of "timeout=5, max=100", or 0: when the Endpoint closes idle
 // connections. The field has no standard; Apache, Node.js and others send it.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"net/netip"
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
@@ -38,9 +37,8 @@ const (
 // holds no buffer.
 type downConn struct {
 	sock
+	client
 	x        *Exchange // nil unless phaseServe
-	listener *listener
-	remote   netip.AddrPort
 	timer    loop.Timer
 	requests uint32
 	phase    phase
@@ -48,8 +46,8 @@ type downConn struct {
 	why      stats.Close // what ends the connection, once something does
 	// closeAfter: no request is read after the present one.
 	closeAfter bool
-	trusted    bool // the peer's forwarded headers are believed
 	tunnel     bool
+	doomed     bool // the response was cut: nothing may follow it
 	watched    bool // the loop reports events
 	partial    bool // in holds the start of a head that was parsed and is not complete
 	unread     bool // the client may still be sending what nobody will read
@@ -108,7 +106,7 @@ const watchDelay = int64(50e6)
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) brief() bool {
 	x := c.x
-	return c.phase == phaseServe && !x.keepAlive && x.requestDone && !x.headDone && !x.upgrade && !x.parked && c.out.len() == 0
+	return c.phase == phaseServe && !x.keepAlive && x.up.done && !x.headDone && !x.upgrade && !x.parked && c.out.len() == 0
 }
 
 // watch asks for events.
@@ -188,7 +186,7 @@ func (c *downConn) readHead() bool {
 			case status == h1.Done:
 				return c.begin(data)
 			case status != h1.Incomplete:
-				c.refuse(status.Err())
+				c.refuseHead(status.Err())
 				return true
 			}
 			// The rest of the head is still to come: keep what there is.
@@ -238,7 +236,14 @@ func (c *downConn) headEnds() bool {
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) begin(data []byte) bool {
 	w := c.w
-	x := w.newExchange(c)
+	from := frameNone
+	switch {
+	case w.req.Chunked:
+		from = frameChunked
+	case w.req.ContentLength > 0:
+		from = frameLength
+	}
+	x := w.newExchange(c, &w.req.Request, from)
 	c.x = x
 	c.phase = phaseServe
 	c.requests++
@@ -248,24 +253,24 @@ func (c *downConn) begin(data []byte) bool {
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
 	fromIn := c.in.len() > 0
-	n, fail := x.takeRequestBody(rest)
+	_, n, fail := x.takeRequestBody(rest)
 	early, next := rest[:n], rest[n:]
 	if fromIn {
 		// head and early alias c.in, which now keeps only what follows them.
 		kept := c.in
 		c.in = buffer{}
 		w.buffers.append(&c.in, next)
-		x.start(&w.req, head, early, fail)
+		x.start(&w.req.Request, head, early, fail)
 		w.buffers.release(&kept)
 	} else {
 		w.buffers.append(&c.in, next)
-		x.start(&w.req, head, early, fail)
+		x.start(&w.req.Request, head, early, fail)
 	}
 	return true
 }
 
-// refuse answers a head that does not parse, and closes: where the next request begins is not known.
-func (c *downConn) refuse(e h1.Error) {
+// refuseHead answers a head that does not parse, and closes: where the next request begins is not known.
+func (c *downConn) refuseHead(e h1.Error) {
 	status := e.HTTPStatus()
 	reason := stats.ClientMalformed
 	if status == 431 || status == 414 {
@@ -279,16 +284,27 @@ func (c *downConn) refuse(e h1.Error) {
 	c.phase = phaseHead
 }
 
-// served ends the present Exchange: the response is handed over. In a drain the connection goes on
-// unless the response's head said that it would not: the client's next request may be on its way.
-func (c *downConn) served() {
+// served implements downSide: the response is handed over. In a drain the connection goes on unless
+// the response's head said that it would not: the client's next request may be on its way. Where the
+// request is not complete, the client is not going to be read from again.
+func (c *downConn) served(x *Exchange) {
 	c.x = nil
 	c.phase = phaseHead
-	c.tunnel = false
+	if !x.up.done {
+		c.closeAfter, c.unread = true, true
+	}
+	if c.tunnel {
+		c.why = stats.ClosedTunnel
+		c.shut()
+	} else if c.doomed {
+		if c.why == stats.ClosedByClient {
+			c.why = stats.ClosedOnError
+		}
+		c.shut()
+	}
 }
 
-// await arms the timer for what, timeout nanoseconds from now, unless it already guards the same
-// wait: then only progress moves it, see progress.
+// await implements downSide.
 func (c *downConn) await(what waiting, timeout int64) {
 	if c.wait == what {
 		return
@@ -301,8 +317,16 @@ func (c *downConn) await(what waiting, timeout int64) {
 	c.w.loop.Set(&c.timer, c.w.loop.Now()+timeout)
 }
 
-// progress makes the next await start afresh.
+// progress implements downSide.
 func (c *downConn) progress() { c.wait = waitNothing }
+
+// rest implements downSide.
+func (c *downConn) rest() {
+	if c.wait != waitWatch {
+		c.timer.Stop()
+		c.wait = waitNothing
+	}
+}
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {

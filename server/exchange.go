@@ -2,8 +2,8 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -17,60 +17,42 @@ import (
 //
 // The request body streams from send on, while the response may already be coming.
 
-// framing is how a body is delimited, on the way in and on the way out.
-type framing uint8
-
-const (
-	frameNone    framing = iota
-	frameLength          // left bytes to come
-	frameChunked         // passed on with their framing, after validation
-	frameClose           // until the Endpoint closes
-	frameUnchunk         // chunked by the Endpoint, bare to an HTTP/1.0 client
-	frameRechunk         // until the Endpoint closes, chunked to the client
-)
-
 // Exchange is one request and its response: what the two connections share while it lasts. Made and
 // pooled by its worker; owned by the loop.
 type Exchange struct {
 	w *worker
-	c *downConn
-	u *upConn // nil before the first attempt and between attempts
+	c downSide // nil while nobody uses this Exchange
+	u upSide   // nil before the first attempt and between attempts
 
 	snapshot *routing.Snapshot
 	route    *routing.Route
-	policy   *attached
+	policy   *policy
+	series   *stats.Series // nil: the request has no Route
 	backend  *upstream.Backend
 	endpoint *upstream.Endpoint
 	avoid    *upstream.Endpoint // the one that the attempt before failed on
 
 	// The request.
-	method      h1.Method
-	oldClient   bool // HTTP/1.0
-	keepAlive   bool
-	upgrade     bool
-	requestDone bool // its last byte was taken from the client
-	streamed    bool // body bytes were sent that request no longer holds
-	wrote       bool // this attempt has written something
-	fresh       bool // this attempt must dial
-	attempts    uint8
-	reqFraming  framing
-	reqLeft     int64
-	reqBytes    int64 // body bytes with their framing, head included
-	bodyLimit   int64 // <= 0: none
-	bodyBytes   int64
-	reqChunks   h1.Chunked
-	request     []byte // the head as forwarded, and the body bytes that came with it
+	method    message.Method
+	oldClient bool // HTTP/1.0
+	keepAlive bool
+	upgrade   bool
+	streamed  bool // body bytes were sent that request no longer holds
+	wrote     bool // this attempt has written something
+	fresh     bool // this attempt must dial
+	attempts  uint8
+	up        flow   // the body, which its last byte taken from the client makes done
+	reqBytes  int64  // body bytes with their framing, head included
+	bodyLimit int64  // <= 0: none
+	request   []byte // the head as forwarded, and the body bytes that came with it
 
 	// The response.
-	headDone   bool // the final head was sent to the client
-	respDone   bool
-	upClose    bool // the Endpoint's connection cannot be used again
-	interim    uint8
-	respFrame  framing
-	status     uint16
-	respLeft   int64
-	sentBytes  int64
-	respChunks h1.Chunked
+	headDone  bool // the final head was sent to the client
+	upClose   bool // the Endpoint's connection cannot be used again
+	interim   uint8
+	status    uint16
+	down      flow // the body
+	sentBytes int64
 
 	// Times on the loop's clock, nanoseconds.
 	started, chosen, connectTime, headTime int64
@@ -86,7 +68,7 @@ type Exchange struct {
 	logged logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
-	req   *h1.Request
+	req   *message.Request
 	head  []byte
 	early []byte
 
@@ -98,7 +80,7 @@ type Exchange struct {
 // start returns.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) start(req *h1.Request, head, early []byte, fail *failure) {
+func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
 	if w.server.logs != nil {
 		x.logged.take(req, head)
@@ -117,10 +99,10 @@ func (x *Exchange) start(req *h1.Request, head, early []byte, fail *failure) {
 // match finds Route and Backend.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) match(req *h1.Request, head []byte) *failure {
+func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	w := x.w
 	switch {
-	case req.Method == h1.MethodConnect:
+	case req.Method == message.MethodConnect:
 		return failConnectMethod
 	case req.ExpectOther:
 		return failExpect
@@ -137,7 +119,7 @@ func (x *Exchange) match(req *h1.Request, head []byte) *failure {
 		}
 	}
 	switch {
-	case req.Form == h1.AsteriskForm:
+	case req.Form == message.AsteriskForm:
 		return failNoRoute
 	case req.EmptyPath:
 		path = slash
@@ -151,9 +133,12 @@ func (x *Exchange) match(req *h1.Request, head []byte) *failure {
 	if x.route == nil {
 		return failNoRoute
 	}
-	x.policy, _ = x.route.Attachment.(*attached)
-	if x.policy == nil {
-		x.policy = w.set.plain
+	x.policy = w.set.plain
+	switch hung := x.route.Attachment.(type) {
+	case *stats.Series:
+		x.series = hung
+	case *attached:
+		x.policy, x.series = hung.policy, hung.series
 	}
 	b := s.Backend(x.route)
 	if b == nil {
@@ -164,7 +149,7 @@ func (x *Exchange) match(req *h1.Request, head []byte) *failure {
 		limit = w.set.bodyLimit
 	}
 	x.bodyLimit = limit
-	if limit > 0 && (x.reqFraming == frameLength && x.bodyBytes+x.reqLeft > limit || x.bodyBytes > limit) {
+	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
 		return failBodyTooLarge
 	}
 	x.backend = w.upstreams.Backend(b)
@@ -176,7 +161,12 @@ var slash = []byte("/")
 // forward writes the head that goes upstream, and makes the first attempt.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) forward(req *h1.Request, head, early []byte) {
+func (x *Exchange) forward(req *message.Request, head, early []byte) {
+	if to := (*upConn)(nil).form(x.up.from); to != x.up.form {
+		// Validated as it came; now in the form that the Endpoint's side takes.
+		x.up.begin(x.up.from, to, x.up.left+x.up.data)
+		early, _, _ = x.up.take(early, x.w.chunk)
+	}
 	x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
 	x.request = appendRequestHead(x.request, x, req, head)
 	x.request = append(x.request, early...)
@@ -240,17 +230,16 @@ func (x *Exchange) attempt() {
 	x.send()
 }
 
-// send writes what is held of the request on the connection of this attempt.
+// send gives what is held of the request to the connection of this attempt.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) send() {
 	now := x.w.loop.Now()
-	if x.attempts > 0 && !x.u.Reused() {
+	if x.attempts > 0 && !x.u.reused() {
 		x.connectTime = now - x.chosen
 	}
-	x.u.write(x.request)
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
-	x.wrote = !x.u.broken
+	x.wrote = x.u.begin(x)
 	x.await(x.timeout(x.policy.read, x.w.set.read))
 }
 
@@ -259,17 +248,17 @@ func (x *Exchange) send() {
 func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.loop.Now()
-	reused := false
+	reused, unprocessed := false, false
 	if u := x.u; u != nil {
-		reused = u.Reused()
+		x.u = nil
+		reused, unprocessed = u.reused(), u.unprocessed()
 		if reused && outcome == upstream.Reset {
 			outcome = upstream.Stale
 			w.shard.UpstreamStaleConns++
-			u.Endpoint.PeerClosed(&u.Conn, now)
+			u.stale(now)
+		} else {
+			u.abandon()
 		}
-		x.u = nil
-		u.x = nil
-		u.discard()
 	}
 	x.endpoint.Finished(now, now-x.chosen, outcome)
 	x.avoid = x.endpoint
@@ -278,7 +267,7 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	switch {
 	case x.streamed:
 		sent = upstream.SentStreamed
-	case x.wrote:
+	case x.wrote && !unprocessed:
 		sent = upstream.SentBuffered
 	}
 	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.set.attempts) {
@@ -296,30 +285,30 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) pump() {
 	c, u := x.c, x.u
-	if x.parked || u == nil || u.connecting {
+	if x.parked || u == nil || !u.ready() {
 		return
 	}
 	if x.tunnel {
 		x.pumpTunnel()
 		return
 	}
-	if u.out.len() > 0 {
+	if u.pending() > 0 {
 		if u.flush() {
 			x.await(x.timeout(x.policy.read, x.w.set.read))
 		}
 	}
-	if !x.requestDone && !u.broken {
+	if !x.up.done && !u.lost() {
 		x.pumpRequest()
-		if c.x != x {
+		if x.c != c {
 			return
 		}
 		u = x.u
-		if u == nil || u.connecting {
+		if u == nil || !u.ready() {
 			return
 		}
 	}
 	x.pumpResponse()
-	if c.x != x || x.u == nil {
+	if x.c != c || x.u == nil {
 		return
 	}
 	if x.tunnel {
@@ -336,13 +325,12 @@ func (x *Exchange) pump() {
 func (x *Exchange) waits() {
 	c, w := x.c, x.w
 	switch {
-	case c.out.len() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
+	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
 	case x.awaitsBody():
 		c.await(waitBody, w.set.body)
-	case c.wait != waitWatch:
-		c.timer.Stop()
-		c.wait = waitNothing
+	default:
+		c.rest()
 	}
 }
 
@@ -350,7 +338,7 @@ func (x *Exchange) waits() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) awaitsBody() bool {
-	return !x.requestDone && x.u != nil && x.u.out.len() == 0 && (x.pipe == nil || x.pipe.held == 0)
+	return !x.up.done && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // await sets the deadline of the upstream side, timeout nanoseconds from now.
@@ -374,7 +362,7 @@ func (x *Exchange) timeout(own, standard int64) int64 {
 // Expired implements loop.Expirer: the Endpoint, or the whole Exchange, took too long.
 func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 	c := x.c
-	if c == nil || c.x != x {
+	if c == nil {
 		return
 	}
 	switch {
@@ -382,12 +370,12 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 		x.fail(failRequestTimeout)
 	case x.parked:
 		x.fail(failInternal)
-	case x.u != nil && x.u.connecting:
+	case x.u != nil && !x.u.ready():
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)
 	case x.awaitsBody(),
-		c.out.len() > 0, x.pipe != nil && !x.pipe.up && x.pipe.held > 0:
+		c.pending() > 0, x.pipe != nil && !x.pipe.up && x.pipe.held > 0:
 		// The client is the slow one; its own timer watches it.
 		x.await(x.timeout(x.policy.read, x.w.set.read))
 		return
@@ -403,35 +391,19 @@ func (x *Exchange) fail(f *failure) {
 		x.cancel(f)
 		return
 	}
-	c, w := x.c, x.w
-	keep := x.keepAlive && x.requestDone && !c.closeAfter && !w.draining
 	x.status = uint16(f.status)
-	x.sentBytes += int64(w.respondError(c, f.status, f.text, keep, x.method == h1.MethodHead))
-	if !keep {
-		c.closeAfter = true
-	}
+	x.sentBytes += int64(x.c.refuse(x, f))
 	x.end(f.reason, outcomeOf(f))
 }
 
 // cancel ends the Exchange without a proper end of the response: the client sees that it was cut.
 func (x *Exchange) cancel(f *failure) {
-	c := x.c
 	if x.status == 0 {
 		x.status = uint16(f.status)
 	}
-	if !c.broken {
-		if x.respFrame == frameUnchunk || x.respFrame == frameClose || x.tunnel {
-			// Only a reset tells the client that the end it sees is not one.
-			c.reset()
-		}
-		c.flush()
-	}
+	x.c.cut(x)
 	x.upClose = true
 	x.end(f.reason, outcomeOf(f))
-	if c.why == stats.ClosedByClient {
-		c.why = stats.ClosedOnError
-	}
-	c.shut()
 }
 
 func outcomeOf(f *failure) upstream.Outcome {
@@ -461,9 +433,10 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	if u != nil {
 		x.u = nil
-		u.x = nil
-		if !x.respDone || !x.requestDone || x.upClose || u.broken || u.peerClosed || u.eof || u.in.len() > 0 || u.out.len() > 0 || !u.dry() || !x.endpoint.Release(&u.Conn, now) {
-			u.discard()
+		if x.down.done && x.up.done && !x.upClose {
+			u.release(now)
+		} else {
+			u.abandon()
 		}
 	}
 	if x.ran > 0 {
@@ -480,11 +453,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 			e.Header = x.headTime - x.chosen
 		}
 	}
-	var series *stats.Series
-	if x.policy != nil {
-		series = x.policy.series
-	}
-	w.shard.Record(series, e)
+	w.shard.Record(x.series, e)
 	if w.server.logs != nil {
 		w.logExchange(x, e)
 	}
@@ -495,7 +464,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	if w.janitor.resting {
 		w.janitor.wake()
 	}
-	c.served()
+	c.served(x)
 	w.freeExchange(x)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // Verdict is what a Filter's request phase decided.
@@ -73,7 +74,7 @@ type edits struct {
 
 // ownHead is a request head that outlives the read it came with, for a parked Exchange.
 type ownHead struct {
-	req   h1.Request
+	req   message.Request
 	head  []byte
 	early []byte
 }
@@ -118,7 +119,7 @@ func (x *Exchange) runDone() {
 // keepHead copies the request out of the scratch buffer.
 func (x *Exchange) keepHead() {
 	o := &ownHead{head: bytes.Clone(x.head), early: bytes.Clone(x.early), req: *x.req}
-	o.req.Fields = append([]h1.Field(nil), x.req.Fields...)
+	o.req.Fields = append([]message.Field(nil), x.req.Fields...)
 	x.req, x.head, x.early = &o.req, o.head, o.early
 }
 
@@ -175,34 +176,9 @@ func guarded(block func() func(*Exchange) Verdict) (next func(*Exchange) Verdict
 // Respond answers the client instead of the Backend. fields are complete field lines, each with CR
 // LF, without framing fields; body is sent with its length. Both are copied.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
-	c, w := x.c, x.w
-	keep := x.keepAlive && x.requestDone && !c.closeAfter && !w.draining
-	if !keep {
-		c.closeAfter = true
-		c.unread = !x.requestDone
-	}
-	w.out = h1.AppendStatusLine(w.out[:0], status)
-	w.out = append(w.out, w.date()...)
-	w.out = append(w.out, fields...)
-	if status >= 200 && status != 204 && status != 304 {
-		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
-	} else {
-		body = nil
-	}
-	switch {
-	case !keep:
-		w.out = append(w.out, "Connection: close\r\n"...)
-	case x.oldClient:
-		w.out = append(w.out, "Connection: keep-alive\r\n"...)
-	}
-	w.out = append(w.out, '\r', '\n')
-	if x.method != h1.MethodHead {
-		w.out = append(w.out, body...)
-	}
 	x.status = uint16(status)
 	x.headDone = true
-	x.sentBytes += int64(len(w.out))
-	c.write(w.out)
+	x.sentBytes += int64(x.c.answer(x, status, fields, body))
 	x.end(reasonFiltered, outcomeNone)
 	return Respond
 }
@@ -211,11 +187,11 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 func (x *Exchange) Route() *routing.Route { return x.route }
 
 // Remote returns the client's address as the connection has it.
-func (x *Exchange) Remote() netip.AddrPort { return x.c.remote }
+func (x *Exchange) Remote() netip.AddrPort { return x.c.peer().remote }
 
 // Head returns the request's index and the bytes it points into, in the request phase only. They are
 // valid until Request returns; copy to keep.
-func (x *Exchange) Head() (*h1.Request, []byte) { return x.req, x.head }
+func (x *Exchange) Head() (*message.Request, []byte) { return x.req, x.head }
 
 // AddRequestField adds a field line to what goes upstream. name and value must be valid; both are
 // copied.

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // forwarded is the first Filter of every chain: it tells the Backend who asked. What a client says of
@@ -24,26 +24,26 @@ const (
 //
 // hot: runs per request; no alloc, no lock.
 func (forwarded) Request(x *Exchange) Verdict {
-	c, req, head := x.c, x.req, x.head
+	c, req, head := x.c.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
 	for i := range req.Fields {
 		f := &req.Fields[i]
 		var bit uint
 		switch f.ID {
-		case h1.FieldXForwardedFor:
+		case message.FieldXForwardedFor:
 			bit = hasFor
-		case h1.FieldXForwardedProto:
+		case message.FieldXForwardedProto:
 			bit = hasProto
-		case h1.FieldXForwardedHost:
+		case message.FieldXForwardedHost:
 			bit = hasHost
-		case h1.FieldXForwardedPort:
+		case message.FieldXForwardedPort:
 			bit = hasPort
-		case h1.FieldXRealIP:
+		case message.FieldXRealIP:
 			bit = hasRealIP
-		case h1.FieldXRequestID:
+		case message.FieldXRequestID:
 			bit = hasRequestID
-		case h1.FieldForwarded, h1.FieldXScheme, h1.FieldXForwardedScheme, h1.FieldXForwardedPrefix:
+		case message.FieldForwarded, message.FieldXScheme, message.FieldXForwardedScheme, message.FieldXForwardedPrefix:
 			f.Hop = f.Hop || !c.trusted
 			continue
 		default:

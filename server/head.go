@@ -1,7 +1,7 @@
 package server
 
 import (
-	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // headRoom is what a forwarded head may need beyond the client's own and the filters' additions.
@@ -12,11 +12,11 @@ const headRoom = 192
 // added. The target is forwarded as sent, in origin-form.
 //
 // hot: runs per request; no alloc, no lock.
-func appendRequestHead(dst []byte, x *Exchange, req *h1.Request, head []byte) []byte {
+func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byte) []byte {
 	dst = append(dst, req.MethodSpan.Of(head)...)
 	dst = append(dst, ' ')
 	switch {
-	case req.Form == h1.OriginForm:
+	case req.Form == message.OriginForm:
 		dst = append(dst, req.Target.Of(head)...)
 	case req.EmptyPath:
 		dst = append(dst, '/')
@@ -30,7 +30,7 @@ func appendRequestHead(dst []byte, x *Exchange, req *h1.Request, head []byte) []
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	// An absolute-form target's authority replaces Host (RFC 9112, 3.2.2), and so does upstream-vhost.
 	host := x.policy.upstreamHost
-	if host == nil && (req.Form == h1.AbsoluteForm || req.Minor == 0) {
+	if host == nil && (req.Form == message.AbsoluteForm || req.Minor == 0) {
 		host = req.Authority.Of(head)
 	}
 	if host != nil {
@@ -39,13 +39,13 @@ func appendRequestHead(dst []byte, x *Exchange, req *h1.Request, head []byte) []
 		dst = append(dst, '\r', '\n')
 	}
 	dst = appendFields(dst, &req.Head, head, host != nil)
-	if req.Chunked {
+	if x.up.form != formBare {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
 	case x.upgrade:
 		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
-		dst = append(dst, fieldValue(&req.Head, head, h1.FieldUpgrade)...)
+		dst = append(dst, fieldValue(&req.Head, head, message.FieldUpgrade)...)
 		dst = append(dst, '\r', '\n')
 	case req.TETrailers:
 		dst = append(dst, "Connection: te\r\nTE: trailers\r\n"...)
@@ -58,7 +58,7 @@ func appendRequestHead(dst []byte, x *Exchange, req *h1.Request, head []byte) []
 // copied together.
 //
 // hot: runs per request; no alloc, no lock.
-func appendFields(dst []byte, h *h1.Head, head []byte, dropHost bool) []byte {
+func appendFields(dst []byte, h *message.Head, head []byte, dropHost bool) []byte {
 	end := uint32(h.HeadLen - 2)
 	if len(h.Fields) == 0 {
 		return dst
@@ -66,7 +66,7 @@ func appendFields(dst []byte, h *h1.Head, head []byte, dropHost bool) []byte {
 	from := h.Fields[0].Name.Off
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if !f.Hop && !(dropHost && f.ID == h1.FieldHost) {
+		if !f.Hop && !(dropHost && f.ID == message.FieldHost) {
 			continue
 		}
 		if f.Name.Off > from {
@@ -80,7 +80,7 @@ func appendFields(dst []byte, h *h1.Head, head []byte, dropHost bool) []byte {
 	return append(dst, head[from:end]...)
 }
 
-func fieldValue(h *h1.Head, head []byte, id h1.FieldID) []byte {
+func fieldValue(h *message.Head, head []byte, id message.FieldID) []byte {
 	for i := range h.Fields {
 		if h.Fields[i].ID == id {
 			return h.Fields[i].Value.Of(head)
@@ -92,16 +92,16 @@ func fieldValue(h *h1.Head, head []byte, id h1.FieldID) []byte {
 // appendResponseHead appends the head that goes to the client.
 //
 // hot: runs per request; no alloc, no lock.
-func appendResponseHead(dst []byte, x *Exchange, resp *h1.Response, head []byte) []byte {
+func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []byte, closing bool) []byte {
 	if resp.Minor == 1 {
 		dst = append(dst, head[:resp.Reason.End]...)
 		dst = append(dst, '\r', '\n')
 	} else {
-		dst = h1.AppendStatusLine(dst, int(resp.Code))
+		dst = message.AppendStatusLine(dst, int(resp.Code))
 	}
 	dated := false
 	for i := range resp.Fields {
-		if resp.Fields[i].ID == h1.FieldDate {
+		if resp.Fields[i].ID == message.FieldDate {
 			dated = true
 			break
 		}
@@ -112,12 +112,11 @@ func appendResponseHead(dst []byte, x *Exchange, resp *h1.Response, head []byte)
 		dst = append(dst, x.w.date()...)
 	}
 	dst = append(dst, x.edits.respAdd...)
-	switch x.respFrame {
-	case frameChunked, frameRechunk:
+	if x.down.form != formBare {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
-	case x.c.closeAfter:
+	case closing:
 		dst = append(dst, "Connection: close\r\n"...)
 	case x.oldClient:
 		dst = append(dst, "Connection: keep-alive\r\n"...)
@@ -126,17 +125,17 @@ func appendResponseHead(dst []byte, x *Exchange, resp *h1.Response, head []byte)
 }
 
 // appendInterimHead appends a 1xx head.
-func appendInterimHead(dst []byte, resp *h1.Response, head []byte) []byte {
-	dst = h1.AppendStatusLine(dst, int(resp.Code))
+func appendInterimHead(dst []byte, resp *message.Response, head []byte) []byte {
+	dst = message.AppendStatusLine(dst, int(resp.Code))
 	dst = appendFields(dst, &resp.Head, head, false)
 	return append(dst, '\r', '\n')
 }
 
 // appendSwitchHead appends a 101 head.
-func appendSwitchHead(dst []byte, resp *h1.Response, head []byte) []byte {
-	dst = h1.AppendStatusLine(dst, 101)
+func appendSwitchHead(dst []byte, resp *message.Response, head []byte) []byte {
+	dst = message.AppendStatusLine(dst, 101)
 	dst = appendFields(dst, &resp.Head, head, false)
 	dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
-	dst = append(dst, fieldValue(&resp.Head, head, h1.FieldUpgrade)...)
+	dst = append(dst, fieldValue(&resp.Head, head, message.FieldUpgrade)...)
 	return append(dst, "\r\n\r\n"...)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/protocol"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // HertzFilter makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the
@@ -30,7 +31,7 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 	r.SetHost(string(req.Authority.Of(head)))
 	for i := range req.Fields {
 		field := &req.Fields[i]
-		if field.ID == h1.FieldHost || field.ID == h1.FieldContentLength || field.Hop {
+		if field.ID == message.FieldHost || field.ID == message.FieldContentLength || field.Hop {
 			continue
 		}
 		r.Header.Add(string(field.Name.Of(head)), string(field.Value.Of(head)))
@@ -46,8 +47,8 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 			if rc.IsAborted() || len(body) > 0 || rc.Response.StatusCode() != 200 {
 				var fields []byte
 				rc.Response.Header.VisitAll(func(k, v []byte) {
-					switch h1.LookupField(k) {
-					case h1.FieldContentLength, h1.FieldTransferEncoding, h1.FieldConnection, h1.FieldDate:
+					switch message.LookupField(k) {
+					case message.FieldContentLength, message.FieldTransferEncoding, message.FieldConnection, message.FieldDate:
 					default:
 						fields = h1.AppendField(fields, k, v)
 					}
@@ -61,8 +62,8 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 				}
 			}
 			rc.Response.Header.VisitAll(func(k, v []byte) {
-				switch h1.LookupField(k) {
-				case h1.FieldContentLength, h1.FieldTransferEncoding, h1.FieldConnection, h1.FieldDate, h1.FieldContentType, h1.FieldServer:
+				switch message.LookupField(k) {
+				case message.FieldContentLength, message.FieldTransferEncoding, message.FieldConnection, message.FieldDate, message.FieldContentType, message.FieldServer:
 				default:
 					x.AddResponseField(string(k), string(v))
 				}
@@ -81,8 +82,8 @@ func (f hertzFilter) run(rc *app.RequestContext) {
 func fieldsOf(h *protocol.RequestHeader) map[string]string {
 	fields := map[string]string{}
 	h.VisitAll(func(k, v []byte) {
-		switch h1.LookupField(k) {
-		case h1.FieldHost, h1.FieldContentLength, h1.FieldUserAgent:
+		switch message.LookupField(k) {
+		case message.FieldHost, message.FieldContentLength, message.FieldUserAgent:
 		default:
 			fields[string(k)] = string(v)
 		}

@@ -35,7 +35,7 @@ type Options struct {
 }
 
 // Server is the data plane of one process. Make it with New, then Listen, then Run. Its methods are
-// safe for concurrent use. Must not be copied.
+// safe for concurrent use, but for Attach. Must not be copied.
 type Server struct {
 	// Immutable after New:
 	store     *routing.Store
@@ -44,10 +44,12 @@ type Server struct {
 	workers   []*worker
 	templates [][]*listener // per loop, for connections that are handed over
 	engine    *hertz.Hertz
-	chain     *chain
 	logs      *accessLog // nil when off
 	parking   chan struct{}
 	ended     chan struct{}
+
+	// Owned by the goroutine that builds Snapshots:
+	attacher attacher
 
 	// Atomic:
 	limit atomic.Int64 // connections over all loops
@@ -89,8 +91,8 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.chain = compileChain(filters...)
-	set.plain = &attached{chain: s.chain}
+	s.attacher = attacher{registry: s.registry, standard: &policy{chain: compileChain(filters...)}}
+	set.plain = s.attacher.standard
 	var err error
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
@@ -125,8 +127,8 @@ func (s *Server) setLimit(n int64) {
 	s.limit.Store(n)
 }
 
-// Attach prepares a Route for this Server. Give it to routing.Builder.Attach.
-func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attach(r) }
+// Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
 
 // OnPublish is to be called after each Publish: every loop gives up the connections to Endpoints that
 // left, without cutting an exchange.
@@ -218,7 +220,7 @@ func (s *Server) Run() error {
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
 func (s *Server) Reload(c *config.Config) {
 	set := newSettings(c)
-	set.plain = &attached{chain: s.chain}
+	set.plain = s.attacher.standard
 	s.setLimit(set.connections)
 	for _, w := range s.workers {
 		w.loop.Post(func() { w.set = set })

@@ -23,7 +23,7 @@ type settings struct {
 	connections int64
 	trusted     []netip.Prefix
 	upstream    upstream.Options
-	plain       *attached // for a Route that nobody attached anything to
+	plain       *policy // of a Route whose object has none
 }
 
 // responseHeadLimit bounds a response head. Backends set large cookies; nginx takes 4 or 8 KiB by
@@ -50,7 +50,7 @@ func newSettings(c *config.Config) *settings {
 			MaxConnsPerEndpoint: c.Upstream.MaxConnectionsPerEndpoint,
 			IdleTimeout:         int64(c.Upstream.IdleTimeout),
 		},
-		plain: &attached{chain: standardChain},
+		plain: &policy{chain: standardChain},
 	}
 	s.trusted = c.TrustedPrefixes()
 	return s
@@ -74,11 +74,10 @@ func (s *settings) trusts(a netip.Addr) bool {
 	return false
 }
 
-// attached is what the data plane hangs on a Route before it is published: its compiled onion, its
-// counters, and its Policy where that differs from the settings (0 = as the settings say).
-type attached struct {
+// policy is a routing.Policy as the request path reads it (0 = as the settings say), with the compiled
+// onion. Immutable, and shared by the Routes that have it.
+type policy struct {
 	chain                      *chain
-	series                     *stats.Series
 	bodyLimit                  int64
 	connect, read, send, total int64
 	upstreamHost               []byte
@@ -87,16 +86,41 @@ type attached struct {
 // standardChain is what every Route has, one for all of them.
 var standardChain = compileChain(forwarded{})
 
-func (s *Server) attach(r *routing.Route) *attached {
-	a := &attached{chain: s.chain, series: s.registry.Attach(r)}
+// attached is what the data plane hangs on a Route of an object with a Policy, before it is published.
+// On all others it hangs the Series alone: requests spread over 100,000 Routes find none of this in a
+// cache, and a Series is not looked at before Shard.Record has gathered a batch of them.
+type attached struct {
+	policy *policy
+	series *stats.Series
+}
+
+// attacher makes what hangs on Routes. Used by the goroutine that builds Snapshots.
+type attacher struct {
+	registry *stats.Registry
+	standard *policy
+	// compiled is the policy made from source, the last one: the Routes of an object come together.
+	source   *routing.Policy
+	compiled *policy
+}
+
+func (a *attacher) attach(r *routing.Route) any {
+	series := a.registry.Attach(r)
 	if r.Source == nil || r.Source.Policy == nil {
-		return a
+		return series
 	}
-	p := r.Source.Policy
-	a.bodyLimit = p.MaxBodyBytes
-	a.connect, a.read, a.send, a.total = p.ConnectTimeout, p.ReadTimeout, p.SendTimeout, p.RequestTimeout
+	if a.source != r.Source.Policy {
+		a.source, a.compiled = r.Source.Policy, compilePolicy(r.Source.Policy, a.standard.chain)
+	}
+	return &attached{a.compiled, series}
+}
+
+func compilePolicy(p *routing.Policy, c *chain) *policy {
+	compiled := &policy{
+		chain: c, bodyLimit: p.MaxBodyBytes,
+		connect: p.ConnectTimeout, read: p.ReadTimeout, send: p.SendTimeout, total: p.RequestTimeout,
+	}
 	if p.UpstreamHost != "" {
-		a.upstreamHost = []byte(p.UpstreamHost)
+		compiled.upstreamHost = []byte(p.UpstreamHost)
 	}
-	return a
+	return compiled
 }

@@ -158,6 +158,25 @@ func (s *sock) flush() bool {
 	return s.out.len() == 0
 }
 
+// What follows makes sock the byte part of a side.
+
+func (s *sock) held() []byte          { return s.in.bytes() }
+func (s *sock) drop(n int)            { s.w.buffers.consume(&s.in, n) }
+func (s *sock) keep(p []byte)         { s.w.buffers.append(&s.in, p) }
+func (s *sock) ended() bool           { return s.eof }
+func (s *sock) lost() bool            { return s.broken }
+func (s *sock) lastHeld() bool        { return false }
+func (s *sock) trailers() []byte      { return nil }
+func (s *sock) send(p []byte, _ bool) { s.write(p) }
+func (s *sock) pending() int          { return s.out.len() }
+func (s *sock) plain() *sock          { return s }
+
+// sendTrailers has nothing to do: a body that is neither in chunks nor of known length ends with the
+// connection, and its trailers are lost (RFC 9110, 6.5.1 allows that).
+func (s *sock) sendTrailers([]byte) {}
+
+func (s *sock) shutWrite() { _ = syscall.Shutdown(s.src.FD(), syscall.SHUT_WR) }
+
 // close closes the socket and gives its buffers back. Closing twice does no harm.
 func (s *sock) close() {
 	s.w.loop.CloseSource(&s.src)

@@ -83,12 +83,12 @@ func (p *pipe) Expired(*loop.Timer, int64) {
 }
 
 // spliceable reports whether a body with so much to come should move by splice.
-func (x *Exchange) spliceable(f framing, left int64) bool {
+func (x *Exchange) spliceable(f *flow) bool {
 	threshold := x.w.set.splice
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
 	}
-	return f == frameLength && left >= threshold
+	return f.from == frameLength && f.left >= threshold && x.c.plain() != nil && x.u.plain() != nil
 }
 
 // startSplice gets a pipe; without one (descriptors are short) the body is copied.
@@ -99,9 +99,9 @@ func (x *Exchange) startSplice(up bool) bool {
 		return false
 	}
 	p.up = up
-	p.x, p.from = x, &x.u.sock
+	p.x, p.from = x, x.u.plain()
 	if up {
-		p.from = &x.c.sock
+		p.from = x.c.plain()
 	}
 	x.pipe = p
 	return true
@@ -110,20 +110,20 @@ func (x *Exchange) startSplice(up bool) bool {
 // spliceResponse moves what can move, and reports whether the caller should go on: the body is
 // through, or a reason to copy came up.
 func (x *Exchange) spliceResponse() bool {
-	if !x.moveSplice(&x.u.sock, &x.c.sock, &x.respLeft, &x.sentBytes) {
+	if !x.moveSplice(x.u.plain(), x.c.plain(), &x.down.left, &x.sentBytes) {
 		return false
 	}
-	x.respDone = x.respLeft == 0
+	x.down.done = x.down.left == 0
 	return true
 }
 
 // spliceRequest is spliceResponse for the request body.
 func (x *Exchange) spliceRequest() bool {
 	x.streamed = true
-	if !x.moveSplice(&x.c.sock, &x.u.sock, &x.reqLeft, &x.reqBytes) {
+	if !x.moveSplice(x.c.plain(), x.u.plain(), &x.up.left, &x.reqBytes) {
 		return false // x may have ended, and then belongs to nobody
 	}
-	x.requestDone = x.reqLeft == 0
+	x.up.done = x.up.left == 0
 	return true
 }
 
@@ -189,7 +189,7 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 		}
 		switch {
 		case to.broken:
-			if to == &x.c.sock {
+			if !p.up {
 				x.cancel(failAborted)
 			}
 			return false
@@ -197,7 +197,7 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 			x.pipe = nil
 			p.refine()
 			w.putPipe(p)
-			if *left > 0 && from == &x.u.sock {
+			if *left > 0 && !p.up {
 				x.upstreamEnds()
 				return false
 			}

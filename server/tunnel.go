@@ -1,35 +1,26 @@
 package server
 
 import (
-	"syscall"
-
-	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// switchProtocols makes the Exchange a tunnel: the Endpoint has answered 101. data begins with the
-// head in w.resp; what follows it is the new protocol's.
-func (x *Exchange) switchProtocols(data []byte) {
+// switchProtocols makes the Exchange a tunnel: the Endpoint has accepted the Upgrade. data begins with
+// the head that resp indexes; rest is what came behind it, and is the new protocol's.
+func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	c, u, w := x.c, x.u, x.w
 	x.headTime = w.loop.Now()
 	x.status = 101
 	x.headDone, x.upClose = true, true
-	x.requestDone, x.respDone = true, true
-	x.tunnel, c.tunnel = true, true
-	c.closeAfter = true
-	c.timer.Stop()
-	c.progress()
+	x.up.done, x.down.done = true, true
+	x.tunnel = true
 	w.shard.Tunnels++
-	w.out = appendSwitchHead(w.out[:0], &w.resp, data)
-	rest := data[w.resp.HeadLen:]
-	x.sentBytes += int64(len(w.out) + len(rest))
-	c.write2(w.out, rest)
-	w.buffers.release(&u.in)
+	x.sentBytes += int64(c.switched(resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.
-	if early := c.in.len(); early > 0 {
-		u.write(c.in.bytes())
-		x.reqBytes += int64(early)
-		w.buffers.release(&c.in)
+	if early := c.held(); len(early) > 0 {
+		u.send(early, false)
+		x.reqBytes += int64(len(early))
+		c.drop(len(early))
 	}
 	x.await(x.timeout(x.policy.read, w.set.read))
 }
@@ -38,53 +29,53 @@ func (x *Exchange) switchProtocols(data []byte) {
 // the end of the other's, and the tunnel ends when both have.
 func (x *Exchange) pumpTunnel() {
 	c, u := x.c, x.u
-	up := x.copyTunnel(&c.sock, &u.sock, &x.reqBytes)
-	down := x.copyTunnel(&u.sock, &c.sock, &x.sentBytes)
+	up := x.copyTunnel(c, u, &x.reqBytes)
+	down := x.copyTunnel(u, c, &x.sentBytes)
 	switch {
-	case c.broken || u.broken:
-		if c.broken != u.broken && !c.broken {
-			c.flush()
-			c.reset()
+	case c.lost() || u.lost():
+		if !c.lost() {
+			c.cut(x)
 		}
-		x.finishTunnel()
+		x.end(0, upstream.OK)
 	case up && down:
-		x.finishTunnel()
+		x.end(0, upstream.OK)
 	}
 }
 
-func (x *Exchange) finishTunnel() {
-	c := x.c
-	x.end(0, upstream.OK)
-	c.why = stats.ClosedTunnel
-	c.shut()
-}
-
 // copyTunnel moves bytes from one side to the other, and reports that this direction has ended.
-func (x *Exchange) copyTunnel(from, to *sock, count *int64) (ended bool) {
+func (x *Exchange) copyTunnel(from, to side, count *int64) (ended bool) {
 	w := x.w
 	for round := 0; ; round++ {
 		if !to.flush() {
 			return false
 		}
-		if from.eof {
-			_ = syscall.Shutdown(to.src.FD(), syscall.SHUT_WR)
-			return true
-		}
-		if round == rounds {
-			w.loop.Again(x.c)
-			return false
-		}
-		n := from.read(w.scratch)
-		if n == 0 {
-			if from.eof {
-				continue
+		data := from.held()
+		held := len(data) > 0
+		if !held {
+			if from.ended() {
+				to.shutWrite()
+				return true
 			}
-			return false
+			if round == rounds {
+				w.loop.Again(x.c)
+				return false
+			}
+			n := from.read(w.scratch)
+			if n == 0 {
+				if from.ended() {
+					continue
+				}
+				return false
+			}
+			data = w.scratch[:n]
 		}
-		*count += int64(n)
+		*count += int64(len(data))
 		x.await(x.timeout(x.policy.read, w.set.read))
-		to.write(w.scratch[:n])
-		if to.broken {
+		to.send(data, false)
+		if held {
+			from.drop(len(data))
+		}
+		if to.lost() {
 			return true
 		}
 	}

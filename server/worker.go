@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -16,6 +17,9 @@ import (
 // scratchSize is the largest single read, the size of the largest segment on loopback, and bounds what
 // waits for a slow peer.
 const scratchSize = 64 << 10
+
+// chunkRoom is for the framing of one chunk and the end of the body.
+const chunkRoom = 64
 
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections.
@@ -65,7 +69,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),
-		chunk:       make([]byte, 0, scratchSize),
+		chunk:       make([]byte, 0, scratchSize+chunkRoom),
 		pathScratch: make([]byte, 0, h1.DefaultMaxTarget),
 	}
 	var seed [32]byte
@@ -104,10 +108,10 @@ func (w *worker) sample(c *stats.Counters) {
 // keepFree bounds each list of free structs.
 const keepFree = 1024
 
-// newExchange starts an Exchange for the request in w.req.
+// newExchange starts an Exchange for a request whose body is framed so.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *worker) newExchange(c *downConn) *Exchange {
+func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
 	var x *Exchange
 	if n := len(w.freeX); n > 0 {
 		x = w.freeX[n-1]
@@ -116,7 +120,6 @@ func (w *worker) newExchange(c *downConn) *Exchange {
 		x = &Exchange{w: w}
 		x.timer.OnExpire = x
 	}
-	req := &w.req
 	x.c = c
 	x.method = req.Method
 	x.oldClient = req.Minor == 0
@@ -124,15 +127,11 @@ func (w *worker) newExchange(c *downConn) *Exchange {
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
 	x.started = w.loop.Now()
 	x.reqBytes = int64(req.HeadLen)
-	switch {
-	case req.Chunked:
-		x.reqFraming = frameChunked
-		x.reqChunks.Reset()
-	case req.ContentLength > 0:
-		x.reqFraming, x.reqLeft = frameLength, req.ContentLength
-	default:
-		x.reqFraming = frameNone
+	same := formBare
+	if from == frameChunked {
+		same = formSame // until it is known who receives it, see forward
 	}
+	x.up.begin(from, same, req.ContentLength)
 	w.shard.ExchangesStarted++
 	return x
 }
@@ -192,7 +191,7 @@ func (w *worker) open(fd int, remote addrPort, ln *listener) {
 	} else {
 		c = &downConn{}
 	}
-	*c = downConn{sock: sock{w: w}, remote: remote, listener: ln}
+	*c = downConn{sock: sock{w: w}, client: client{remote: remote, listener: ln}}
 	c.timer.OnExpire = c
 	w.loop.Assign(&c.src, fd, c)
 	c.trusted = w.set.trusts(remote.Addr())

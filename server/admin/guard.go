@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 const (
@@ -151,7 +152,7 @@ func (c *guardedConn) receive() []byte {
 		case status.Err() != h1.ErrNone:
 			c.refuse(status.Err().HTTPStatus(), status.Err().Reason(), "")
 			return nil
-		case status == h1.Done && request.Method != h1.MethodGet && request.Method != h1.MethodHead:
+		case status == h1.Done && request.Method != message.MethodGet && request.Method != message.MethodHead:
 			c.refuse(405, "only GET and HEAD are answered here", "Allow: GET, HEAD\r\n")
 			return nil
 		case status == h1.Done && request.HasBody:

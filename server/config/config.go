@@ -25,6 +25,8 @@ type Config struct {
 	Upstream   Upstream   `json:"upstream"`
 	AccessLog  AccessLog  `json:"access_log"`
 	Shutdown   Shutdown   `json:"shutdown"`
+
+	ProxyProtocol ProxyProtocol `json:"proxy_protocol"`
 }
 
 // Listen holds the addresses to bind, each "host:port" with an empty host for every address.
@@ -95,6 +97,16 @@ type Shutdown struct {
 	DrainSeconds int `json:"drain_seconds"`
 }
 
+// ProxyProtocol says where a load balancer announces clients by the PROXY protocol, version 1 or 2.
+type ProxyProtocol struct {
+	// Listeners are those of listen.http and listen.https, as written there, on which every connection
+	// must begin with a header.
+	Listeners []string `json:"listeners"`
+	// TrustedCIDRs are the peers that may connect there.
+	TrustedCIDRs []string `json:"trusted_cidrs"`
+	Timeout      Duration `json:"timeout"`
+}
+
 // Default returns a new Config with every key at its default.
 func Default() *Config {
 	return &Config{
@@ -126,6 +138,8 @@ func Default() *Config {
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},
 		Shutdown:  Shutdown{DrainSeconds: 30},
+
+		ProxyProtocol: ProxyProtocol{Listeners: []string{}, TrustedCIDRs: []string{}, Timeout: Duration(5 * time.Second)},
 	}
 }
 
@@ -136,6 +150,7 @@ func (c *Config) Clone() *Config {
 		&d.Listen.HTTP, &d.Listen.HTTPS,
 		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress,
 		&d.Forwarded.TrustedCIDRs,
+		&d.ProxyProtocol.Listeners, &d.ProxyProtocol.TrustedCIDRs,
 	} {
 		*list = slices.Clone(*list)
 	}
@@ -149,9 +164,16 @@ func (c *Config) DrainTimeout() time.Duration {
 
 // TrustedPrefixes returns forwarded.trusted_cidrs parsed, a single address as a prefix of its full
 // length. c must have passed Validate: what does not parse is left out here, so it is never trusted.
-func (c *Config) TrustedPrefixes() []netip.Prefix {
+func (c *Config) TrustedPrefixes() []netip.Prefix { return parsePrefixes(c.Forwarded.TrustedCIDRs) }
+
+// ProxyProtocolPrefixes returns proxy_protocol.trusted_cidrs in the same way.
+func (c *Config) ProxyProtocolPrefixes() []netip.Prefix {
+	return parsePrefixes(c.ProxyProtocol.TrustedCIDRs)
+}
+
+func parsePrefixes(list []string) []netip.Prefix {
 	var prefixes []netip.Prefix
-	for _, s := range c.Forwarded.TrustedCIDRs {
+	for _, s := range list {
 		if p, err := parsePrefix(s); err == nil {
 			prefixes = append(prefixes, p)
 		}

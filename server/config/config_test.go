@@ -40,6 +40,7 @@ listen:
 limits: {body_bytes: 8m, header_bytes: 8192}
 timeouts: {header: 5, read: 1m30s, request: 0.5}
 forwarded: {trusted_cidrs: [10.0.0.0/8, "2001:db8::1"]}
+proxy_protocol: {listeners: [":8080"], trusted_cidrs: ["::ffff:192.0.2.0/120"], timeout: 3s}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -57,8 +58,12 @@ forwarded: {trusted_cidrs: [10.0.0.0/8, "2001:db8::1"]}
 	want.Timeouts.Read = Duration(90 * time.Second)
 	want.Timeouts.Request = Duration(500 * time.Millisecond)
 	want.Forwarded.TrustedCIDRs = []string{"10.0.0.0/8", "2001:db8::1"}
+	want.ProxyProtocol = ProxyProtocol{[]string{":8080"}, []string{"::ffff:192.0.2.0/120"}, Duration(3 * time.Second)}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+	if got := c.ProxyProtocolPrefixes(); !slices.Equal(got, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}) {
+		t.Errorf("ProxyProtocolPrefixes = %v", got)
 	}
 	prefixes := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}
 	if got := c.TrustedPrefixes(); !slices.Equal(got, prefixes) {
@@ -127,6 +132,13 @@ func TestLoadReportsEveryError(t *testing.T) {
 			"kubernetes.publish_service: cannot be set together",
 		}},
 		{"kubernetes: {controllers: [nginx]}", []string{`kubernetes.controllers: "nginx" must be domain/name`}},
+		{"proxy_protocol: {listeners: [':80', ':81', ':80'], timeout: 0}", []string{
+			`proxy_protocol.listeners: ":81" is neither in listen.http nor in listen.https`,
+			`proxy_protocol.listeners: ":80" is given twice`,
+			"proxy_protocol.trusted_cidrs: is empty, so every connection",
+			"proxy_protocol.timeout: 0 would wait for ever",
+		}},
+		{"proxy_protocol: {trusted_cidrs: [example.com]}", []string{`proxy_protocol.trusted_cidrs: "example.com" is neither a CIDR`}},
 		{"shutdown: {drain_seconds: -1}\nupstream: {retries: 99}", []string{"upstream.retries: 99", "shutdown.drain_seconds: -1"}},
 	}
 	for _, test := range tests {

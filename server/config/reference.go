@@ -59,6 +59,10 @@ var keys = []key{
 	{"access_log.format", false, "Format of those lines; `json` is the only one."},
 
 	{"shutdown.drain_seconds", true, "How long a drain waits for requests in flight before it cuts them; keep terminationGracePeriodSeconds above it."},
+
+	{"proxy_protocol.listeners", false, "Addresses of `listen.http` and `listen.https`, written as there, on which every connection must begin with a PROXY protocol header, version 1 or 2; one without is closed. Empty = none."},
+	{"proxy_protocol.trusted_cidrs", true, "Peers that may connect to these, as CIDRs or addresses; connections of others are closed unread, so that nobody can claim an address. Required where there are listeners."},
+	{"proxy_protocol.timeout", true, "From accepting a connection to the end of its PROXY protocol header; then it is closed."},
 }
 
 // Reference returns CONFIG.md.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,11 +43,7 @@ func (c *Config) Validate() error {
 	}
 
 	v.size("http.splice_threshold", c.HTTP.SpliceThreshold, 0, 1<<30)
-	for _, s := range c.Forwarded.TrustedCIDRs {
-		if _, err := parsePrefix(s); err != nil {
-			v.fail("forwarded.trusted_cidrs", "%q is neither a CIDR such as 10.0.0.0/8 nor an address", s)
-		}
-	}
+	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)
 	v.timeout("upstream.idle_timeout", c.Upstream.IdleTimeout)
@@ -60,6 +57,7 @@ func (c *Config) Validate() error {
 		v.fail("access_log.format", "%q is not known; write json", c.AccessLog.Format)
 	}
 	v.number("shutdown.drain_seconds", c.Shutdown.DrainSeconds, 0, 86400)
+	v.proxyProtocol(&c.ProxyProtocol, &c.Listen)
 	return errors.Join(v.errs...)
 }
 
@@ -166,4 +164,30 @@ func (v *validator) kubernetes(k *Kubernetes) {
 			v.fail("kubernetes.publish_service", "cannot be set together with publish_status_address; keep one")
 		}
 	}
+}
+
+func (v *validator) prefixes(key string, list []string) {
+	for _, s := range list {
+		if _, err := parsePrefix(s); err != nil {
+			v.fail(key, "%q is neither a CIDR such as 10.0.0.0/8 nor an address", s)
+		}
+	}
+}
+
+// proxyProtocol wants each listener to be one, because a misspelt address would leave the real one
+// without the protocol: the load balancer's headers would be taken for malformed requests.
+func (v *validator) proxyProtocol(p *ProxyProtocol, l *Listen) {
+	for i, a := range p.Listeners {
+		switch {
+		case !slices.Contains(l.HTTP, a) && !slices.Contains(l.HTTPS, a):
+			v.fail("proxy_protocol.listeners", "%q is neither in listen.http nor in listen.https; write the address exactly as it stands there", a)
+		case slices.Contains(p.Listeners[:i], a):
+			v.fail("proxy_protocol.listeners", "%q is given twice", a)
+		}
+	}
+	v.prefixes("proxy_protocol.trusted_cidrs", p.TrustedCIDRs)
+	if len(p.Listeners) > 0 && len(p.TrustedCIDRs) == 0 {
+		v.fail("proxy_protocol.trusted_cidrs", "is empty, so every connection to proxy_protocol.listeners would be closed; write the load balancer's addresses, such as [10.0.0.0/8]")
+	}
+	v.timeout("proxy_protocol.timeout", p.Timeout)
 }

@@ -1,6 +1,10 @@
 package h1
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
 
 // LastChunk ends a chunked body without trailers.
 const LastChunk = "0\r\n\r\n"
@@ -33,17 +37,6 @@ func AppendUintField(dst []byte, name string, value uint64) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendStatusLine appends an HTTP/1.1 status line with the registered reason phrase of code, an
-// empty one where there is none. code has three digits.
-func AppendStatusLine(dst []byte, code int) []byte {
-	if code >= 0 && code < len(statusLines) && statusLines[code] != "" {
-		return append(dst, statusLines[code]...)
-	}
-	dst = append(dst, "HTTP/1.1 "...)
-	dst = AppendUint(dst, uint64(code))
-	return append(dst, ' ', '\r', '\n')
-}
-
 // AppendErrorResponse appends a complete small answer of the gateway's own: a head, and the text
 // "404 not found: reason" in a line unless head is set, which is for answers to HEAD requests.
 // reason may be empty and must hold no control byte.
@@ -54,10 +47,10 @@ func AppendErrorResponse(dst []byte, status int, reason string, keepAlive, head 
 // AppendDatedErrorResponse is AppendErrorResponse with extra, complete field lines with their CR LF
 // such as a cached "Date: ...\r\n", in the head.
 func AppendDatedErrorResponse(dst []byte, status int, reason string, extra []byte, keepAlive, head bool) []byte {
-	dst = AppendStatusLine(dst, status)
+	dst = message.AppendStatusLine(dst, status)
 	dst = append(dst, extra...)
 	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
-	text := StatusText(status)
+	text := message.StatusText(status)
 	length := len("404 ") + len(text) + len("\n")
 	if reason != "" {
 		length += len(": ") + len(reason)
@@ -73,7 +66,7 @@ func AppendDatedErrorResponse(dst []byte, status int, reason string, extra []byt
 	dst = AppendUint(dst, uint64(status))
 	dst = append(dst, ' ')
 	for i := range len(text) {
-		dst = append(dst, lower(text[i]))
+		dst = append(dst, message.Lower(text[i]))
 	}
 	if reason != "" {
 		dst = append(dst, ": "...)

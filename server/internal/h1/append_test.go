@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 func TestAppend(t *testing.T) {
@@ -11,9 +12,9 @@ func TestAppend(t *testing.T) {
 		{"chunk header", string(h1.AppendChunkHeader(nil, 4096)), "1000\r\n"},
 		{"field", string(h1.AppendField(nil, "X-Real-IP", []byte("::1"))), "X-Real-IP: ::1\r\n"},
 		{"uint field", string(h1.AppendUintField(nil, "Content-Length", 1<<40)), "Content-Length: 1099511627776\r\n"},
-		{"known status", string(h1.AppendStatusLine(nil, 404)), "HTTP/1.1 404 Not Found\r\n"},
-		{"unknown status", string(h1.AppendStatusLine(nil, 299)), "HTTP/1.1 299 \r\n"},
-		{"status beyond the table", string(h1.AppendStatusLine(nil, 999)), "HTTP/1.1 999 \r\n"},
+		{"known status", string(message.AppendStatusLine(nil, 404)), "HTTP/1.1 404 Not Found\r\n"},
+		{"unknown status", string(message.AppendStatusLine(nil, 299)), "HTTP/1.1 299 \r\n"},
+		{"status beyond the table", string(message.AppendStatusLine(nil, 999)), "HTTP/1.1 999 \r\n"},
 		{"error answer", string(h1.AppendErrorResponse(nil, 404, "no route", true, false)),
 			"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\n\r\n404 not found: no route\n"},
 		{"error answer that closes", string(h1.AppendErrorResponse(nil, 400, "", false, false)),
@@ -47,7 +48,7 @@ func TestErrorAnswersParse(t *testing.T) {
 func TestErrorsAreComplete(t *testing.T) {
 	seen := map[string]h1.Error{}
 	for e := h1.ErrNone + 1; e <= h1.ErrTrailerTooLarge; e++ {
-		if s := e.HTTPStatus(); s < 400 || s > 599 || h1.StatusText(s) == "" {
+		if s := e.HTTPStatus(); s < 400 || s > 599 || message.StatusText(s) == "" {
 			t.Errorf("%d: status %d", e, s)
 		}
 		if other, ok := seen[e.Reason()]; ok || e.Reason() == "" {

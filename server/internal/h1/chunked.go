@@ -1,5 +1,7 @@
 package h1
 
+import "github.com/sluice-gateway/sluice/server/internal/message"
+
 // Bounds of a chunked body's framing. They are constants because no legitimate sender comes near.
 const (
 	// MaxChunkExtension bounds the bytes of the extensions of one chunk.
@@ -53,7 +55,7 @@ type Chunked struct {
 	nameLong bool   // name is longer than any known one
 	state    chunkState
 	err      Error
-	name     [maxKnownName]byte // of the trailer field being read
+	name     [message.MaxKnownName]byte // of the trailer field being read
 }
 
 // Reset makes c ready for the next body.
@@ -169,14 +171,14 @@ func (c *Chunked) framing(b []byte) (n int, err Error) {
 func (c *Chunked) step(b byte) Error {
 	switch c.state {
 	case chunkSize:
-		if class[b]&classHex == 0 {
+		if message.Class[b]&message.ClassHex == 0 {
 			return ErrChunkSize
 		}
 		c.digits, c.remain, c.line, c.count = 1, int64(unhex(b)), 0, 0
 		c.state = chunkDigits
 	case chunkDigits:
 		switch {
-		case class[b]&classHex != 0:
+		case message.Class[b]&message.ClassHex != 0:
 			if c.digits++; c.digits > 16 || c.remain > (1<<63-1)>>4 {
 				return ErrChunkSize
 			}

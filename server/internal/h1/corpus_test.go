@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 var corpusLimits = h1.Limits{MaxHead: h1test.MaxHead, MaxFields: h1test.MaxFields, MaxTarget: h1test.MaxTarget}
@@ -60,7 +61,7 @@ func TestAcceptedCorpus(t *testing.T) {
 }
 
 // readResponse reads the final response of raw the same way.
-func readResponse(raw []byte, method h1.Method) (err h1.Error, head, complete bool) {
+func readResponse(raw []byte, method message.Method) (err h1.Error, head, complete bool) {
 	var r h1.Response
 	for {
 		st := h1.ParseResponse(&r, raw, corpusLimits)
@@ -73,9 +74,9 @@ func readResponse(raw []byte, method h1.Method) (err h1.Error, head, complete bo
 		}
 	}
 	switch r.BodyKind(method) {
-	case h1.BodyChunked:
+	case message.BodyChunked:
 		err, complete = readBody(raw, true, 0)
-	case h1.BodyLength:
+	case message.BodyLength:
 		err, complete = readBody(raw, false, r.ContentLength)
 	default:
 		complete = true
@@ -86,7 +87,7 @@ func readResponse(raw []byte, method h1.Method) (err h1.Error, head, complete bo
 func TestResponseCorpus(t *testing.T) {
 	for _, c := range h1test.Responses {
 		t.Run(c.Name, func(t *testing.T) {
-			err, head, complete := readResponse([]byte(c.Raw), h1.MethodGet)
+			err, head, complete := readResponse([]byte(c.Raw), message.MethodGet)
 			switch {
 			case head != c.Body:
 				t.Errorf("fault in body: %v, want %v", head, c.Body)

@@ -1,7 +1,7 @@
 // Package h1 is a strict HTTP/1.1 codec (RFC 9110, RFC 9112): pure functions over bytes.
 //
 // A request calls ParseRequest on the bytes its connection has read so far. The head is indexed in
-// place: a Request holds offsets into the caller's buffer and no copies, so it stays meaningful when
+// place: a message.Request holds offsets into the caller's buffer and no copies, so it stays meaningful when
 // the buffer is moved or grown, and becomes meaningless when its first HeadLen bytes are changed.
 // The body is framed by Request.ContentLength, or by a Chunked, which either validates the framing
 // so that it can be passed on as it is (Feed) or takes it off (Next). Responses go through
@@ -19,11 +19,11 @@
 //  3. What is accepted has one reading. Anything that two parsers could frame or route differently
 //     is an Error: see the list at Error.
 //  4. A field that a client names in Connection never takes away what frames, routes or
-//     authenticates the request: see protectedFields.
+//     authenticates the request: see message.ProtectedFields.
 //
 // What never happens here: no socket, no clock, no allocation (except that Fields grows until it
 // has seen the largest head), no normalising of names, order or case, no import outside the
-// standard library.
+// standard library but message.
 //
-// Read first: Request, Head, Chunked; then TestRequestSpecification and the corpus in h1test.
+// Read first: Request, message.Head, Chunked; then TestRequestSpecification and the corpus in h1test.
 package h1

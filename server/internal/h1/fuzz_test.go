@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // The fuzz targets hold the codec to two things: the split does not matter, and what it accepts
@@ -66,7 +67,7 @@ func compareRequest(t *testing.T, r *h1.Request, raw []byte) {
 	if err != nil {
 		// net/http decodes targets and hosts, which is routing's here, and minds what Trailer lists.
 		var bad *url.Error
-		if errors.As(err, &bad) || strings.Contains(err.Error(), "invalid URI") || r.Has(h1.FieldTrailer) {
+		if errors.As(err, &bad) || strings.Contains(err.Error(), "invalid URI") || r.Has(message.FieldTrailer) {
 			return
 		}
 		t.Fatalf("%q: net/http refuses: %v", head, err)
@@ -81,21 +82,21 @@ func compareRequest(t *testing.T, r *h1.Request, raw []byte) {
 		t.Fatalf("%q: net/http reads %+v, we %+v", head, q, r)
 	}
 	// For CONNECT net/http takes the target apart as a path as well; a '%' in a host it decodes.
-	if host := string(r.Authority.Of(raw)); r.Form != h1.AuthorityForm && q.Host != host && !strings.Contains(host, "%") {
+	if host := string(r.Authority.Of(raw)); r.Form != message.AuthorityForm && q.Host != host && !strings.Contains(host, "%") {
 		t.Fatalf("%q: net/http reads host %q, we %q", head, q.Host, host)
 	}
-	if r.Form == h1.OriginForm && q.URL.RawQuery != string(r.Query.Of(raw)) {
+	if r.Form == message.OriginForm && q.URL.RawQuery != string(r.Query.Of(raw)) {
 		t.Fatalf("%q: net/http reads query %q, we %q", head, q.URL.RawQuery, r.Query.Of(raw))
 	}
 	compareFields(t, &r.Head, raw, q.Header)
 }
 
 // compareFields compares the fields net/http keeps in h: all but Host, Transfer-Encoding and Trailer.
-func compareFields(t *testing.T, r *h1.Head, raw []byte, h http.Header) {
+func compareFields(t *testing.T, r *message.Head, raw []byte, h http.Header) {
 	used := map[string]int{}
 	for _, f := range r.Fields {
 		name := http.CanonicalHeaderKey(string(f.Name.Of(raw)))
-		if f.ID == h1.FieldHost || f.ID == h1.FieldTransferEncoding || f.ID == h1.FieldTrailer {
+		if f.ID == message.FieldHost || f.ID == message.FieldTransferEncoding || f.ID == message.FieldTrailer {
 			continue
 		}
 		if n := used[name]; n >= len(h[name]) || h[name][n] != string(f.Value.Of(raw)) {
@@ -145,10 +146,10 @@ func FuzzResponse(f *testing.F) {
 			return
 		}
 		head := raw[:whole.HeadLen]
-		for _, method := range []h1.Method{h1.MethodGet, h1.MethodHead} {
+		for _, method := range []message.Method{message.MethodGet, message.MethodHead} {
 			q, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: method.String()})
 			if err != nil {
-				if whole.Has(h1.FieldTrailer) { // net/http minds what it lists
+				if whole.Has(message.FieldTrailer) { // net/http minds what it lists
 					return
 				}
 				t.Fatalf("%q: net/http refuses: %v", head, err)
@@ -159,14 +160,14 @@ func FuzzResponse(f *testing.F) {
 			}
 			// net/http calls 205 and other codes without a body what they are only when writing; and
 			// a HEAD's ContentLength is the announced one.
-			if method == h1.MethodGet && kind == h1.BodyLength && q.ContentLength != whole.ContentLength ||
-				method == h1.MethodGet && kind == h1.BodyChunked && (q.ContentLength != -1 || len(q.TransferEncoding) != 1) ||
-				method == h1.MethodGet && kind == h1.BodyUntilClose && (q.ContentLength != -1 || len(q.TransferEncoding) != 0 || !q.Close) ||
-				kind == h1.BodyNone && !emptyBody(q) {
+			if method == message.MethodGet && kind == message.BodyLength && q.ContentLength != whole.ContentLength ||
+				method == message.MethodGet && kind == message.BodyChunked && (q.ContentLength != -1 || len(q.TransferEncoding) != 1) ||
+				method == message.MethodGet && kind == message.BodyUntilClose && (q.ContentLength != -1 || len(q.TransferEncoding) != 0 || !q.Close) ||
+				kind == message.BodyNone && !emptyBody(q) {
 				t.Fatalf("%q to %v: net/http reads %+v, we kind %d of %+v", head, method, q, kind, whole)
 			}
 			// Who says close must be believed. Our own reasons to close are more than net/http's.
-			if kind != h1.BodyUntilClose && q.Close && whole.KeepAlive {
+			if kind != message.BodyUntilClose && q.Close && whole.KeepAlive {
 				t.Fatalf("%q to %v: net/http closes, we do not", head, method)
 			}
 			compareFields(t, &whole.Head, raw, q.Header)

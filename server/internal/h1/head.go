@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/bits"
 	"slices"
+
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // Limits bound a head. A zero field means its default.
@@ -24,9 +26,6 @@ const (
 	DefaultMaxTarget = 16 << 10
 )
 
-// initialFields is the room made for Fields at first use: most heads have fewer.
-const initialFields = 24
-
 func (l *Limits) setDefaults() {
 	if l.MaxHead <= 0 {
 		l.MaxHead = DefaultMaxHead
@@ -39,104 +38,37 @@ func (l *Limits) setDefaults() {
 	}
 }
 
-// Head is what a Request and a Response have in common. The zero value is ready to use. Its results
-// are valid after Done; before, they are the parser's working state. It may be reused for any number
-// of messages but not copied while in use, because copies share Fields.
-type Head struct {
-	// Results, valid after Done:
-
-	// Fields are the field lines in the order they came. The slice is reused by the next parse.
-	Fields []Field
-	// ContentLength is the value of Content-Length, -1 when there is none.
-	ContentLength int64
-	// HeadLen is the number of bytes of the head, the empty line and a skipped leading CR LF
-	// included: the body begins at this offset.
-	HeadLen int
-	// Minor is the x of HTTP/1.x: 0 or 1.
-	Minor uint8
-	// Chunked says that the message has "Transfer-Encoding: chunked".
-	Chunked bool
-	// KeepAlive says that the peer lets the connection live after this message. For a Response the
-	// framing decides as well, see Response.BodyKind.
-	KeepAlive bool
-	// Upgrade says that Connection lists "upgrade" and an Upgrade field is there. RFC 9110 section
-	// 7.8 has it ignored in HTTP/1.0.
-	Upgrade bool
-	// UpgradeH2C says that Upgrade lists h2c. Passing that on would open a tunnel around every rule
-	// of the gateway; treat such a request as if it had no Upgrade.
-	UpgradeH2C bool
-	// TETrailers says that TE lists "trailers": the sender wants trailers relayed. TE is hop-by-hop,
-	// so whoever forwards the head says it anew.
-	TETrailers bool
-
-	// Owned by the parser, kept between calls that return Incomplete:
-
-	seen      fieldSet // IDs that occurred
-	status    Status   // Done and failures stick
-	inFields  bool     // the start line is behind us
-	close     bool     // Connection: close
-	keepAlive bool     // Connection: keep-alive
-	upgrade   bool     // Connection: upgrade
-	nominates bool     // Connection lists something else
-	pos       int      // first byte of the line to parse next
-	scanned   int      // no LF between pos and here
-	host      int      // index in Fields of Host
-}
-
-// Has reports whether a field with the known name id occurs.
-func (h *Head) Has(id FieldID) bool { return h.seen.has(id) }
-
-// Find returns the index in Fields of the first field with the known name id, -1 when there is none.
-func (h *Head) Find(id FieldID) int {
-	if h.seen.has(id) {
-		for i := range h.Fields {
-			if h.Fields[i].ID == id {
-				return i
-			}
-		}
-	}
-	return -1
-}
-
-// FindName returns the index of the first field at or after from whose name is name without regard
-// to case, -1 when there is none. b is the buffer that was parsed.
-func (h *Head) FindName(b []byte, name string, from int) int {
-	for i := from; i < len(h.Fields); i++ {
-		if n := h.Fields[i].Name; n.Len() == len(name) && equalFold(n.Of(b), name) {
-			return i
-		}
-	}
-	return -1
-}
-
-// Line returns the whole line of Fields[i], its CR LF included. Lines of consecutive fields are
-// adjacent, so that a run of fields can be forwarded as one piece.
-func (h *Head) Line(i int) Span {
-	end := uint32(h.HeadLen - 2)
-	if i+1 < len(h.Fields) {
-		end = h.Fields[i+1].Name.Off
-	}
-	return Span{h.Fields[i].Name.Off, end}
+// parser is the working state of parsing one head, kept between calls that return Incomplete.
+type parser struct {
+	status    Status // Done and failures stick
+	inFields  bool   // the start line is behind us
+	close     bool   // Connection: close
+	keepAlive bool   // Connection: keep-alive
+	upgrade   bool   // Connection: upgrade
+	nominates bool   // Connection lists something else
+	pos       int    // first byte of the line to parse next
+	scanned   int    // no LF between pos and here
+	host      int    // index in Fields of Host
 }
 
 // wait reports whether the line at pos, which did not end in an earlier call, still has no end, and
 // remembers how far it looked: a line that comes byte by byte is scanned once, not once per byte.
 // When the buffer is full the answer is no, so that what there is of the line is judged.
-func (h *Head) wait(b []byte, full bool) bool {
-	if h.scanned == 0 || full || bytes.IndexByte(b[h.scanned:], '\n') >= 0 {
+func (p *parser) wait(b []byte, full bool) bool {
+	if p.scanned == 0 || full || bytes.IndexByte(b[p.scanned:], '\n') >= 0 {
 		return false
 	}
-	h.scanned = len(b)
+	p.scanned = len(b)
 	return true
 }
 
 // pause ends a call that ran out of bytes in the line at pos.
-func (h *Head) pause(b []byte) Status {
-	h.scanned = len(b)
+func (p *parser) pause(b []byte) Status {
+	p.scanned = len(b)
 	return Incomplete
 }
 
-// parseFields parses field lines from h.pos up to and including the empty line. On Incomplete h.pos is
+// parseFields parses field lines from p.pos up to and including the empty line. On Incomplete p.pos is
 // at the first byte of the line that is incomplete.
 //
 // Two passes, first over the lines, then over the names found, took a fifth less time than one:
@@ -144,10 +76,10 @@ func (h *Head) pause(b []byte) Status {
 // is the one reported, as one pass would.
 //
 // hot: runs per request and per response; no alloc, no lock.
-func (h *Head) parseFields(b []byte, maxFields int) Status {
+func (p *parser) parseFields(h *message.Head, b []byte, maxFields int) Status {
 	known := len(h.Fields)
-	st := h.indexLines(b, maxFields)
-	if err := h.nameFields(b, known); err != ErrNone {
+	st := p.indexLines(h, b, maxFields)
+	if err := p.nameFields(h, b, known); err != ErrNone {
 		return err.failed()
 	}
 	return st
@@ -155,35 +87,35 @@ func (h *Head) parseFields(b []byte, maxFields int) Status {
 
 // indexLines is the first pass: it appends the spans of names and values to Fields. Of the bytes of a
 // name it only checks that none is a control byte or a space.
-func (h *Head) indexLines(b []byte, maxFields int) Status {
+func (p *parser) indexLines(h *message.Head, b []byte, maxFields int) Status {
 	fields := h.Fields
-	i := h.pos
+	i := p.pos
 	last := len(b) - 8 // where a whole word can still be loaded
 	var word uint64
 	for uint(i) < uint(len(b)) && b[i] > ' ' {
 		if len(fields) >= maxFields {
-			return h.fault(fields, ErrTooManyFields)
+			return fault(h, fields, ErrTooManyFields)
 		}
 
 		// Name: up to the colon.
 		line := i
 		for {
 			if i <= last {
-				word = unsafeLoad(b, i)
+				word = message.UnsafeLoad(b, i)
 			} else {
-				word = loadTail(b, i)
+				word = message.LoadTail(b, i)
 			}
-			if word = nameStops(word); word != 0 {
+			if word = message.NameStops(word); word != 0 {
 				break
 			}
 			i += 8
 		}
 		i += bits.TrailingZeros64(word) >> 3
 		if uint(i) >= uint(len(b)) {
-			return h.keep(fields, line)
+			return p.keep(h, fields, line)
 		}
 		if b[i] != ':' || i == line {
-			return h.fault(fields, nameError(b[i]))
+			return fault(h, fields, nameError(b[i]))
 		}
 		colon := i
 
@@ -198,17 +130,17 @@ func (h *Head) indexLines(b []byte, maxFields int) Status {
 		value := i
 		for {
 			if i <= last {
-				word = unsafeLoad(b, i)
+				word = message.UnsafeLoad(b, i)
 			} else {
-				word = loadTail(b, i)
+				word = message.LoadTail(b, i)
 			}
-			if word = valueStops(word); word == 0 {
+			if word = message.ValueStops(word); word == 0 {
 				i += 8
 				continue
 			}
 			i += bits.TrailingZeros64(word) >> 3
 			if uint(i) >= uint(len(b)) {
-				return h.keep(fields, line)
+				return p.keep(h, fields, line)
 			}
 			if b[i] != '\t' {
 				break
@@ -216,17 +148,17 @@ func (h *Head) indexLines(b []byte, maxFields int) Status {
 			i++
 		}
 		if c := b[i]; c != '\r' {
-			return h.fault(fields, valueError(c))
+			return fault(h, fields, valueError(c))
 		}
 		end := i
 		for end > value && b[end-1] <= ' ' { // only SP and HTAB come through valueStops
 			end--
 		}
 		if i++; uint(i) >= uint(len(b)) {
-			return h.keep(fields, line)
+			return p.keep(h, fields, line)
 		}
 		if b[i] != '\n' {
-			return h.fault(fields, ErrBareCR)
+			return fault(h, fields, ErrBareCR)
 		}
 		i++
 
@@ -236,73 +168,73 @@ func (h *Head) indexLines(b []byte, maxFields int) Status {
 		}
 		fields = fields[:n+1]
 		f := &fields[n]
-		f.Name = span(line, colon)
-		f.Value = span(value, end)
+		f.Name = message.SpanOf(line, colon)
+		f.Value = message.SpanOf(value, end)
 	}
-	return h.endFields(b, fields, i)
+	return p.endFields(h, b, fields, i)
 }
 
 // nameFields is the second pass: it checks and identifies the names of the fields from known on, and
 // takes note of those that frame the message.
-func (h *Head) nameFields(b []byte, known int) Error {
+func (p *parser) nameFields(h *message.Head, b []byte, known int) Error {
 	fields := h.Fields[known:]
 	for i := range fields {
 		f := &fields[i]
 		off, n := int(f.Name.Off), f.Name.Len()
-		id := FieldOther
-		if n <= maxKnownName {
-			id = lookupName(b, off, n)
+		id := message.FieldOther
+		if n <= message.MaxKnownName {
+			id = message.LookupName(b, off, n)
 		}
 		f.ID = id
-		f.Hop = hopFields.has(id)
-		if id == FieldOther && !isToken(f.Name.Of(b)) {
+		f.Hop = message.HopFields.Has(id)
+		if id == message.FieldOther && !message.IsToken(f.Name.Of(b)) {
 			return ErrFieldName
 		}
-		if framedFields.has(id) {
-			if err := h.framed(f.Value.Of(b), known+i, id); err != ErrNone {
+		if message.FramedFields.Has(id) {
+			if err := p.framed(h, f.Value.Of(b), known+i, id); err != ErrNone {
 				return err
 			}
 		}
-		h.seen |= 1 << (id & 63)
+		h.Seen |= 1 << (id & 63)
 	}
 	return ErrNone
 }
 
 // endFields looks at a line, beginning at i, whose first byte is no part of a name: it ends the head,
 // is a fault, or is yet to come.
-func (h *Head) endFields(b []byte, fields []Field, i int) Status {
+func (p *parser) endFields(h *message.Head, b []byte, fields []message.Field, i int) Status {
 	if i >= len(b) {
-		return h.keep(fields, i)
+		return p.keep(h, fields, i)
 	}
 	switch b[i] {
 	case '\r':
 		if i+1 >= len(b) {
-			return h.keep(fields, i)
+			return p.keep(h, fields, i)
 		}
 		if b[i+1] != '\n' {
-			return h.fault(fields, ErrBareCR)
+			return fault(h, fields, ErrBareCR)
 		}
 		h.Fields = fields
 		h.HeadLen = i + 2
 		return Done
 	case '\n':
-		return h.fault(fields, ErrBareLF)
+		return fault(h, fields, ErrBareLF)
 	case ' ', '\t':
-		return h.fault(fields, ErrObsFold)
+		return fault(h, fields, ErrObsFold)
 	}
-	return h.fault(fields, ErrFieldName)
+	return fault(h, fields, ErrFieldName)
 }
 
 // fault stores what indexLines has, for nameFields to look for a fault further to the front.
-func (h *Head) fault(fields []Field, err Error) Status {
+func fault(h *message.Head, fields []message.Field, err Error) Status {
 	h.Fields = fields
 	return err.failed()
 }
 
 // keep stores what parseFields has and returns Incomplete; line is where the incomplete line begins.
-func (h *Head) keep(fields []Field, line int) Status {
+func (p *parser) keep(h *message.Head, fields []message.Field, line int) Status {
 	h.Fields = fields
-	h.pos = line
+	p.pos = line
 	return Incomplete
 }
 
@@ -326,58 +258,43 @@ func valueError(c byte) Error {
 }
 
 // framed takes note of the value v of Fields[i], whose ID is in framedFields.
-func (h *Head) framed(v []byte, i int, id FieldID) Error {
+func (p *parser) framed(h *message.Head, v []byte, i int, id message.FieldID) Error {
 	switch id {
-	case FieldHost:
-		if h.seen.has(id) {
+	case message.FieldHost:
+		if h.Seen.Has(id) {
 			return ErrHostTwice
 		}
-		h.host = i
-	case FieldContentLength:
-		if h.seen.has(id) {
+		p.host = i
+	case message.FieldContentLength:
+		if h.Seen.Has(id) {
 			return ErrContentLengthTwice
 		}
-		n, ok := parseLength(v)
+		n, ok := message.ParseLength(v)
 		if !ok {
 			return ErrContentLength
 		}
 		h.ContentLength = n
-	case FieldTransferEncoding:
-		if h.seen.has(id) || !equalFold(v, "chunked") {
+	case message.FieldTransferEncoding:
+		if h.Seen.Has(id) || !message.EqualFold(v, "chunked") {
 			return ErrTransferEncoding
 		}
 		h.Chunked = true
-	case FieldConnection:
-		h.connection(v)
-	case FieldUpgrade:
-		for option, rest := nextElement(v); option != nil; option, rest = nextElement(rest) {
-			h.UpgradeH2C = h.UpgradeH2C || equalFold(option, "h2c")
+	case message.FieldConnection:
+		p.connection(v)
+	case message.FieldUpgrade:
+		for option, rest := message.NextElement(v); option != nil; option, rest = message.NextElement(rest) {
+			h.UpgradeH2C = h.UpgradeH2C || message.EqualFold(option, "h2c")
 		}
-	case FieldTE:
-		for option, rest := nextElement(v); option != nil; option, rest = nextElement(rest) {
-			h.TETrailers = h.TETrailers || equalFold(option, "trailers")
+	case message.FieldTE:
+		for option, rest := message.NextElement(v); option != nil; option, rest = message.NextElement(rest) {
+			h.TETrailers = h.TETrailers || message.EqualFold(option, "trailers")
 		}
 	}
 	return ErrNone
 }
 
-// parseLength parses 1*DIGIT into 63 bits.
-func parseLength(v []byte) (n int64, ok bool) {
-	// 19 digits hold every int64, and 18 nines cannot overflow before the last digit is added.
-	if len(v) == 0 || len(v) > 19 {
-		return 0, false
-	}
-	for _, c := range v {
-		if class[c]&classDigit == 0 {
-			return 0, false
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n, n >= 0
-}
-
 // checkFraming applies the rules that need the whole head.
-func (h *Head) checkFraming() Error {
+func checkFraming(h *message.Head) Error {
 	if h.Chunked {
 		if h.ContentLength >= 0 {
 			return ErrBothLengths

@@ -1,58 +1,24 @@
 package h1
 
-import "math/bits"
+import (
+	"math/bits"
 
-// Request is the index of a request head in the buffer it was parsed from. The zero value is ready
-// to use. Reuse one for all requests of a connection or loop; do not copy it.
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// Request parses a request head into a message.Request. The zero value is ready to use. Its results
+// are valid after Done; before, they are working state. Reuse one for all requests of a connection or
+// loop; do not copy it.
 type Request struct {
-	Head
-
-	// MethodSpan is the method as sent.
-	MethodSpan Span
-	// Target is the request target as sent; forward this one.
-	Target Span
-	// Path is the path of the target, without the query. It is empty for a CONNECT, and where the
-	// target is "http://host" (see EmptyPath).
-	Path Span
-	// Query is what follows the first '?' of the target, without it.
-	Query Span
-	// Authority is host[:port] that the request is for: the target's where it names one, else the
-	// value of Host. Empty only in an HTTP/1.0 request without Host. RFC 9112 section 3.2.2 wants
-	// it forwarded as Host; the two cannot differ in more than case and a default port, because
-	// that is ErrHostConflict.
-	Authority Span
-	// Host is Authority without the port; brackets of an IP literal are kept. Its bytes are valid,
-	// its case is as sent.
-	Host Span
-	// Port is the port of Authority, digits without the colon; empty when there is none.
-	Port Span
-
-	// Method is the method where it is known.
-	Method Method
-	// Form is the form of the target.
-	Form TargetForm
-	// TLSScheme says that an absolute-form target begins with https.
-	TLSScheme bool
-	// EmptyPath says that an absolute-form target has no path: forward "/", or "*" for OPTIONS.
-	EmptyPath bool
-	// HasBody says that a body follows the head: Chunked, or ContentLength above zero.
-	HasBody bool
-	// ExpectContinue says that the client waits for 100 before it sends the body.
-	ExpectContinue bool
-	// ExpectOther says that Expect holds something else: answer 417.
-	ExpectOther bool
+	message.Request
+	parser
 }
 
 // Reset makes r ready for the next request. ParseRequest does so by itself after Done; call it to
 // use r for another connection in the middle of a head, or after a failure.
 func (r *Request) Reset() {
-	fields := r.Fields
-	if fields == nil {
-		fields = make([]Field, 0, initialFields)
-	}
-	*r = Request{}
-	r.Fields = fields[:0]
-	r.ContentLength = -1
+	r.Request.Reset()
+	r.parser = parser{}
 }
 
 // ParseRequest parses the request head at the start of buf.
@@ -79,7 +45,7 @@ func ParseRequest(r *Request, buf []byte, lim Limits) Status {
 		st = r.parseRequestLine(buf, lim.MaxTarget)
 	}
 	if st == Done {
-		st = r.parseFields(buf, lim.MaxFields)
+		st = r.parseFields(&r.Head, buf, lim.MaxFields)
 	}
 	switch {
 	case st == Done:
@@ -119,28 +85,28 @@ func (r *Request) parseRequestLine(b []byte, maxTarget int) Status {
 	start := i
 
 	// Method.
-	switch w := load(b, i); {
+	switch w := message.Load(b, i); {
 	case uint32(w) == wordGet:
-		r.Method = MethodGet
+		r.Method = message.MethodGet
 		i += 3
 	case uint32(w) == wordPost && byte(w>>32) == ' ':
-		r.Method = MethodPost
+		r.Method = message.MethodPost
 		i += 4
 	default:
-		for i < len(b) && class[b[i]]&classToken != 0 {
+		for i < len(b) && message.Class[b[i]]&message.ClassToken != 0 {
 			i++
 		}
 		switch {
-		case i-start > maxMethod:
+		case i-start > message.MaxMethod:
 			return ErrMethod.failed()
 		case i >= len(b):
 			return Incomplete
 		case b[i] != ' ' || i == start:
 			return ErrMethod.failed()
 		}
-		r.Method = methodOf(b[start:i])
+		r.Method = message.MethodOf(b[start:i])
 	}
-	r.MethodSpan = span(start, i)
+	r.MethodSpan = message.SpanOf(start, i)
 	i++
 
 	// Target. Exactly its first maxTarget+1 bytes are looked at, whatever the split.
@@ -149,11 +115,11 @@ func (r *Request) parseRequestLine(b []byte, maxTarget int) Status {
 	for {
 		var word uint64
 		if i <= len(b)-8 {
-			word = unsafeLoad(b, i)
+			word = message.UnsafeLoad(b, i)
 		} else {
-			word = loadTail(b, i)
+			word = message.LoadTail(b, i)
 		}
-		stops := targetStops(word)
+		stops := message.TargetStops(word)
 		if stops == 0 {
 			i += 8
 			if i-target > maxTarget {
@@ -180,7 +146,7 @@ func (r *Request) parseRequestLine(b []byte, maxTarget int) Status {
 		return targetError(b[i], i == target).failed()
 	}
 	end := i
-	r.Target = span(target, end)
+	r.Target = message.SpanOf(target, end)
 
 	// Version and end of line.
 	i++
@@ -217,7 +183,7 @@ const (
 // parseVersion parses "HTTP/1.x" CR LF at i.
 func (r *Request) parseVersion(b []byte, i int) Status {
 	if i+10 <= len(b) && b[i+8] == '\r' && b[i+9] == '\n' {
-		switch load(b, i) {
+		switch message.Load(b, i) {
 		case wordHTTP11:
 			r.Minor = 1
 			return Done
@@ -235,7 +201,7 @@ func (r *Request) versionFault(b, v []byte) Status {
 	const form = "HTTP/0.0\r\n" // 0 stands for any digit
 	for i, c := range v[:min(len(v), len(form))] {
 		switch {
-		case form[i] == c, form[i] == '0' && class[c]&classDigit != 0:
+		case form[i] == c, form[i] == '0' && message.Class[c]&message.ClassDigit != 0:
 		case c == '\n' && i == len(form)-2:
 			return ErrBareLF.failed()
 		case i == len(form)-1:
@@ -258,35 +224,15 @@ func (r *Request) finish(b []byte) Error {
 	if err := r.finishHost(b); err != ErrNone {
 		return err
 	}
-	if err := r.checkFraming(); err != ErrNone {
+	if err := checkFraming(&r.Head); err != ErrNone {
 		return err
 	}
-	if err := r.finishConnection(b); err != ErrNone {
+	if err := r.finishConnection(&r.Head, b); err != ErrNone {
 		return err
 	}
 	r.HasBody = r.Chunked || r.ContentLength > 0
-	if r.seen.has(FieldExpect) {
-		r.finishExpect(b)
+	if r.Seen.Has(message.FieldExpect) {
+		r.ReadExpect(b)
 	}
 	return ErrNone
-}
-
-// finishExpect reads all Expect fields. An HTTP/1.0 client cannot mean it: RFC 9110 section 10.1.1.
-func (r *Request) finishExpect(b []byte) {
-	if r.Minor == 0 {
-		return
-	}
-	for i := range r.Fields {
-		if r.Fields[i].ID != FieldExpect {
-			continue
-		}
-		v := r.Fields[i].Value.Of(b)
-		for option, rest := nextElement(v); option != nil; option, rest = nextElement(rest) {
-			if equalFold(option, "100-continue") {
-				r.ExpectContinue = true
-			} else {
-				r.ExpectOther = true
-			}
-		}
-	}
 }

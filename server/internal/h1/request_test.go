@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // crlf writes heads with one line per line: it turns LF into CR LF.
@@ -148,40 +149,8 @@ func TestIndexCoversHead(t *testing.T) {
 	if want := []string{"Host=a", "X=", "Y=b c", "Z=\xff"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if r.Find(h1.FieldHost) != 0 || r.Find(h1.FieldCookie) != -1 || !r.Has(h1.FieldHost) || r.FindName(raw, "y", 0) != 2 || r.FindName(raw, "y", 3) != -1 {
+	if r.Find(message.FieldHost) != 0 || r.Find(message.FieldCookie) != -1 || !r.Has(message.FieldHost) || r.FindName(raw, "y", 0) != 2 || r.FindName(raw, "y", 3) != -1 {
 		t.Error("Find, Has and FindName disagree with the fields")
-	}
-}
-
-// TestFieldNames looks up every known name in lower and upper case, and near misses of each.
-func TestFieldNames(t *testing.T) {
-	for id := h1.FieldOther + 1; id.String() != ""; id++ {
-		name := id.String()
-		for _, s := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
-			if got := h1.LookupField([]byte(s)); got != id {
-				t.Errorf("LookupField(%q) = %v, want %v", s, got, id)
-			}
-			raw := []byte("GET / HTTP/1.0\r\n" + s + ": 1\r\n\r\n")
-			var r h1.Request
-			h1.ParseRequest(&r, raw, h1.Limits{})
-			if len(r.Fields) != 1 || r.Fields[0].ID != id {
-				t.Errorf("%q parses as %+v, want %v", s, r.Fields, id)
-			}
-		}
-		for i := range len(name) {
-			for _, flip := range []byte{0x01, 0x20, 0x80} {
-				s := []byte(name)
-				s[i] ^= flip
-				if got := h1.LookupField(s); got == id && !strings.EqualFold(string(s), name) {
-					t.Errorf("LookupField(%q) = %v", s, got)
-				}
-			}
-		}
-		for _, s := range []string{name + "x", "x" + name, name[1:], name[:len(name)-1]} {
-			if got := h1.LookupField([]byte(s)); got == id {
-				t.Errorf("LookupField(%q) = %v", s, got)
-			}
-		}
 	}
 }
 
@@ -257,20 +226,5 @@ func TestConnectionWork(t *testing.T) {
 	var r h1.Request
 	if st := h1.ParseRequest(&r, raw, h1.Limits{}); st.Err() != h1.ErrConnectionList {
 		t.Errorf("got %v", st)
-	}
-}
-
-func TestMethods(t *testing.T) {
-	for _, c := range []struct {
-		m                h1.Method
-		safe, idempotent bool
-	}{
-		{h1.MethodGet, true, true}, {h1.MethodHead, true, true}, {h1.MethodOptions, true, true}, {h1.MethodTrace, true, true},
-		{h1.MethodPut, false, true}, {h1.MethodDelete, false, true},
-		{h1.MethodPost, false, false}, {h1.MethodPatch, false, false}, {h1.MethodConnect, false, false}, {h1.MethodOther, false, false},
-	} {
-		if c.m.Safe() != c.safe || c.m.Idempotent() != c.idempotent {
-			t.Errorf("%v: safe %v, idempotent %v", c.m, c.m.Safe(), c.m.Idempotent())
-		}
 	}
 }

@@ -1,40 +1,20 @@
 package h1
 
-// Response is the index of a response head in the buffer it was parsed from. The zero value is
-// ready to use. Reuse one for all responses of a connection or loop; do not copy it.
+import "github.com/sluice-gateway/sluice/server/internal/message"
+
+// Response parses a response head into a message.Response. The zero value is ready to use. Its
+// results are valid after Done; before, they are working state. Reuse one for all responses of a
+// connection or loop; do not copy it.
 type Response struct {
-	Head
-
-	// Reason is the reason phrase; it may be empty.
-	Reason Span
-	// Code is the status code, 100 to 999. 1xx heads are followed by another head; 101 is final.
-	Code uint16
+	message.Response
+	parser
 }
-
-// BodyKind says how the body of a response is delimited.
-type BodyKind uint8
-
-const (
-	// BodyNone means that no byte of a body follows, whatever Content-Length says.
-	BodyNone BodyKind = iota
-	// BodyLength means Response.ContentLength bytes, possibly 0.
-	BodyLength
-	// BodyChunked means chunks, for Chunked to find the end of.
-	BodyChunked
-	// BodyUntilClose means that the body ends with the connection, which cannot be used again.
-	BodyUntilClose
-)
 
 // Reset makes r ready for the next response. ParseResponse does so by itself after Done; call it to
 // use r for another connection in the middle of a head, or after a failure.
 func (r *Response) Reset() {
-	fields := r.Fields
-	if fields == nil {
-		fields = make([]Field, 0, initialFields)
-	}
-	*r = Response{}
-	r.Fields = fields[:0]
-	r.ContentLength = -1
+	r.Response.Reset()
+	r.parser = parser{}
 }
 
 // ParseResponse parses the response head at the start of buf. It is called like ParseRequest. An
@@ -58,7 +38,7 @@ func ParseResponse(r *Response, buf []byte, lim Limits) Status {
 		st = r.parseStatusLine(buf)
 	}
 	if st == Done {
-		st = r.parseFields(buf, lim.MaxFields)
+		st = r.parseFields(&r.Head, buf, lim.MaxFields)
 	}
 	switch {
 	case st == Done:
@@ -79,9 +59,9 @@ func ParseResponse(r *Response, buf []byte, lim Limits) Status {
 // missing: many servers leave it out, and nothing else can be meant.
 func (r *Response) parseStatusLine(b []byte) Status {
 	const form = "HTTP/0.0 000" // 0 stands for any digit
-	w := load(b, 0)
+	w := message.Load(b, 0)
 	if w != wordHTTP11 && w != wordHTTP10 || len(b) < len(form) || b[8] != ' ' ||
-		class[b[9]]&class[b[10]]&class[b[11]]&classDigit == 0 || b[9] == '0' {
+		message.Class[b[9]]&message.Class[b[10]]&message.Class[b[11]]&message.ClassDigit == 0 || b[9] == '0' {
 		return statusLineFault(b, form)
 	}
 	r.Minor = b[7] - '0'
@@ -106,7 +86,7 @@ func (r *Response) parseStatusLine(b []byte) Status {
 		}
 		i++
 	}
-	r.Reason = span(reason, i)
+	r.Reason = message.SpanOf(reason, i)
 	switch {
 	case b[i] == '\n':
 		return ErrBareLF.failed()
@@ -128,10 +108,10 @@ func statusLineFault(b []byte, form string) Status {
 	for i, c := range b[:min(len(b), len(form))] {
 		switch {
 		case i >= len("HTTP/0.0 "):
-			if class[c]&classDigit == 0 || i == len("HTTP/0.0 ") && c == '0' {
+			if message.Class[c]&message.ClassDigit == 0 || i == len("HTTP/0.0 ") && c == '0' {
 				return ErrStatusCode.failed()
 			}
-		case form[i] != c && (form[i] != '0' || class[c]&classDigit == 0):
+		case form[i] != c && (form[i] != '0' || message.Class[c]&message.ClassDigit == 0):
 			return ErrVersion.failed()
 		case i == 5 && c != '1', i == 7 && c > '1':
 			return ErrVersionNotSupported.failed()
@@ -142,10 +122,10 @@ func statusLineFault(b []byte, form string) Status {
 
 // finish applies the rules that need the whole head.
 func (r *Response) finish(b []byte) Error {
-	if err := r.checkFraming(); err != ErrNone {
+	if err := checkFraming(&r.Head); err != ErrNone {
 		return err
 	}
-	if err := r.finishConnection(b); err != ErrNone {
+	if err := r.finishConnection(&r.Head, b); err != ErrNone {
 		return err
 	}
 	// RFC 9112 section 6.3 gives these no body, and RFC 9110 section 8.6 no length. A server that
@@ -155,23 +135,9 @@ func (r *Response) finish(b []byte) Error {
 		if r.Chunked || r.ContentLength > 0 {
 			r.KeepAlive = false
 		}
-		if i := r.Find(FieldContentLength); i >= 0 {
+		if i := r.Find(message.FieldContentLength); i >= 0 {
 			r.Fields[i].Hop = true
 		}
 	}
 	return ErrNone
-}
-
-// BodyKind says how the body is delimited when the request's method was method: RFC 9112 section
-// 6.3. With BodyUntilClose the connection cannot be used again even where KeepAlive is true.
-func (r *Response) BodyKind(method Method) BodyKind {
-	switch {
-	case method == MethodHead, r.Code < 200, r.Code == 204, r.Code == 304:
-		return BodyNone
-	case r.Chunked:
-		return BodyChunked
-	case r.ContentLength >= 0:
-		return BodyLength
-	}
-	return BodyUntilClose
 }

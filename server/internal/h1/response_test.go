@@ -6,39 +6,40 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 func TestResponseSpecification(t *testing.T) {
 	for _, c := range []struct {
 		head   string
-		method h1.Method
+		method message.Method
 		want   string // code, reason, body, connection
 	}{
-		{"HTTP/1.1 200 OK\nContent-Length: 5\n", h1.MethodGet, "200 OK length=5 keepalive"},
-		{"HTTP/1.1 200 OK\nContent-Length: 0\n", h1.MethodGet, "200 OK length=0 keepalive"},
-		{"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", h1.MethodGet, "200 OK chunked keepalive"},
-		{"HTTP/1.1 200 OK\n", h1.MethodGet, "200 OK until-close keepalive"},
-		{"HTTP/1.1 200 OK\nContent-Length: 5\nConnection: close\n", h1.MethodGet, "200 OK length=5"},
-		{"HTTP/1.0 200 OK\nContent-Length: 5\n", h1.MethodGet, "200 OK length=5"},
-		{"HTTP/1.0 200 OK\nContent-Length: 5\nConnection: keep-alive\n", h1.MethodGet, "200 OK length=5 keepalive"},
+		{"HTTP/1.1 200 OK\nContent-Length: 5\n", message.MethodGet, "200 OK length=5 keepalive"},
+		{"HTTP/1.1 200 OK\nContent-Length: 0\n", message.MethodGet, "200 OK length=0 keepalive"},
+		{"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", message.MethodGet, "200 OK chunked keepalive"},
+		{"HTTP/1.1 200 OK\n", message.MethodGet, "200 OK until-close keepalive"},
+		{"HTTP/1.1 200 OK\nContent-Length: 5\nConnection: close\n", message.MethodGet, "200 OK length=5"},
+		{"HTTP/1.0 200 OK\nContent-Length: 5\n", message.MethodGet, "200 OK length=5"},
+		{"HTTP/1.0 200 OK\nContent-Length: 5\nConnection: keep-alive\n", message.MethodGet, "200 OK length=5 keepalive"},
 
 		// No body whatever the fields say: RFC 9112 section 6.3.
-		{"HTTP/1.1 200 OK\nContent-Length: 5\n", h1.MethodHead, "200 OK none keepalive"},
-		{"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", h1.MethodHead, "200 OK none keepalive"},
-		{"HTTP/1.1 304 Not Modified\nContent-Length: 5\n", h1.MethodGet, "304 Not Modified none keepalive"},
-		{"HTTP/1.1 204 No Content\n", h1.MethodGet, "204 No Content none keepalive"},
-		{"HTTP/1.1 204 No Content\nContent-Length: 0\n", h1.MethodGet, "204 No Content none keepalive"},
-		{"HTTP/1.1 204 No Content\nContent-Length: 5\n", h1.MethodGet, "204 No Content none"}, // the 5 bytes may come
-		{"HTTP/1.1 204 No Content\nTransfer-Encoding: chunked\n", h1.MethodGet, "204 No Content none"},
-		{"HTTP/1.1 100 Continue\n", h1.MethodPost, "100 Continue none keepalive"},
-		{"HTTP/1.1 103 Early Hints\nLink: </a>\n", h1.MethodGet, "103 Early Hints none keepalive"},
-		{"HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: websocket\n", h1.MethodGet, "101 Switching Protocols none keepalive upgrade"},
+		{"HTTP/1.1 200 OK\nContent-Length: 5\n", message.MethodHead, "200 OK none keepalive"},
+		{"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", message.MethodHead, "200 OK none keepalive"},
+		{"HTTP/1.1 304 Not Modified\nContent-Length: 5\n", message.MethodGet, "304 Not Modified none keepalive"},
+		{"HTTP/1.1 204 No Content\n", message.MethodGet, "204 No Content none keepalive"},
+		{"HTTP/1.1 204 No Content\nContent-Length: 0\n", message.MethodGet, "204 No Content none keepalive"},
+		{"HTTP/1.1 204 No Content\nContent-Length: 5\n", message.MethodGet, "204 No Content none"}, // the 5 bytes may come
+		{"HTTP/1.1 204 No Content\nTransfer-Encoding: chunked\n", message.MethodGet, "204 No Content none"},
+		{"HTTP/1.1 100 Continue\n", message.MethodPost, "100 Continue none keepalive"},
+		{"HTTP/1.1 103 Early Hints\nLink: </a>\n", message.MethodGet, "103 Early Hints none keepalive"},
+		{"HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: websocket\n", message.MethodGet, "101 Switching Protocols none keepalive upgrade"},
 
 		// Reasons.
-		{"HTTP/1.1 200 \nContent-Length: 0\n", h1.MethodGet, "200  length=0 keepalive"},
-		{"HTTP/1.1 200\nContent-Length: 0\n", h1.MethodGet, "200  length=0 keepalive"}, // no space: lenient
-		{"HTTP/1.1 404 N\xf6 \tx\nContent-Length: 0\n", h1.MethodGet, "404 N\xf6 \tx length=0 keepalive"},
-		{"HTTP/1.1 999 ?\nContent-Length: 0\n", h1.MethodGet, "999 ? length=0 keepalive"},
+		{"HTTP/1.1 200 \nContent-Length: 0\n", message.MethodGet, "200  length=0 keepalive"},
+		{"HTTP/1.1 200\nContent-Length: 0\n", message.MethodGet, "200  length=0 keepalive"}, // no space: lenient
+		{"HTTP/1.1 404 N\xf6 \tx\nContent-Length: 0\n", message.MethodGet, "404 N\xf6 \tx length=0 keepalive"},
+		{"HTTP/1.1 999 ?\nContent-Length: 0\n", message.MethodGet, "999 ? length=0 keepalive"},
 	} {
 		raw := crlf(c.head + "\n")
 		var r h1.Response
@@ -48,13 +49,13 @@ func TestResponseSpecification(t *testing.T) {
 		}
 		got := fmt.Sprintf("%d %s ", r.Code, r.Reason.Of(raw))
 		switch r.BodyKind(c.method) {
-		case h1.BodyNone:
+		case message.BodyNone:
 			got += "none"
-		case h1.BodyLength:
+		case message.BodyLength:
 			got += fmt.Sprintf("length=%d", r.ContentLength)
-		case h1.BodyChunked:
+		case message.BodyChunked:
 			got += "chunked"
-		case h1.BodyUntilClose:
+		case message.BodyUntilClose:
 			got += "until-close"
 		}
 		if r.KeepAlive {

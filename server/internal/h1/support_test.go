@@ -4,10 +4,11 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // sameHead compares what heads promise after Done.
-func sameHead(a, b *h1.Head) bool {
+func sameHead(a, b *message.Head) bool {
 	return slices.Equal(a.Fields, b.Fields) && a.ContentLength == b.ContentLength && a.HeadLen == b.HeadLen &&
 		a.Minor == b.Minor && a.Chunked == b.Chunked && a.KeepAlive == b.KeepAlive && a.Upgrade == b.Upgrade &&
 		a.UpgradeH2C == b.UpgradeH2C && a.TETrailers == b.TETrailers
@@ -27,7 +28,7 @@ func sameResponse(a, b *h1.Response) bool {
 }
 
 // hops returns the names of the fields marked Hop.
-func hops(h *h1.Head, b []byte) (names []string) {
+func hops(h *message.Head, b []byte) (names []string) {
 	for i := range h.Fields {
 		if h.Fields[i].Hop {
 			names = append(names, string(h.Fields[i].Name.Of(b)))

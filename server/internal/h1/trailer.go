@@ -1,5 +1,7 @@
 package h1
 
+import "github.com/sluice-gateway/sluice/server/internal/message"
+
 // trailerStep consumes one byte of the trailer section.
 func (c *Chunked) trailerStep(b byte) Error {
 	if c.line++; c.line > MaxTrailer+2 { // 2 for the empty line
@@ -52,11 +54,11 @@ func (c *Chunked) trailerName(b byte) Error {
 		if c.digits == 0 {
 			return ErrTrailer
 		}
-		if !c.nameLong && notTrailers.has(LookupField(c.name[:c.digits])) {
+		if !c.nameLong && message.NotTrailers.Has(message.LookupField(c.name[:c.digits])) {
 			return ErrTrailerName
 		}
 		c.state = trailerValue
-	case class[b]&classToken == 0:
+	case message.Class[b]&message.ClassToken == 0:
 		return ErrTrailer
 	case int(c.digits) == len(c.name):
 		c.nameLong = true
@@ -70,11 +72,12 @@ func (c *Chunked) trailerName(b byte) Error {
 // ParseTrailer indexes a trailer section gathered from PartTrailer pieces and appends its fields to
 // dst; it allocates only when dst has no room. raw has been validated by Chunked, so an error can
 // only come from other bytes.
-func ParseTrailer(dst []Field, raw []byte) ([]Field, Error) {
-	h := Head{Fields: dst}
+func ParseTrailer(dst []message.Field, raw []byte) ([]message.Field, Error) {
+	h := message.Head{Fields: dst}
+	var p parser
 	for {
-		switch st := h.parseFields(raw, len(dst)+MaxTrailerFields); {
-		case st == Done, st == Incomplete && h.pos < len(raw):
+		switch st := p.parseFields(&h, raw, len(dst)+MaxTrailerFields); {
+		case st == Done, st == Incomplete && p.pos < len(raw):
 			return dst, ErrTrailer
 		case st != Incomplete:
 			return dst, st.Err()

@@ -29,19 +29,37 @@ func statusName(status uint16) string {
 }
 
 // delta is what one loop counted for one Series since the last harvest. It holds no pointer, so the
-// garbage collector does not scan it, and fits eight cache lines. While it is in its Shard's dirty
-// list it belongs to the loop; in a batch, to the scraper, but for stamp, which only the loop writes.
+// garbage collector does not scan it, and fits eight cache lines, of which a request touches about five.
+// While it is in its Shard's dirty list it belongs to the loop; in a batch, to the scraper, but for
+// stamp, which only the loop writes.
 type delta struct {
 	stamp stamp
-	// codes and counts are parallel; all of codes is one cache line away from the stamp.
-	codes  [maxCodes]uint32
-	counts [maxCodes]uint32
-
-	duration, upstream, connect, header timeDelta
-	request, response                   sizeDelta
-
+	sums  [histograms]uint64
+	codes [maxCodes]codeCount
+	// The buckets of histograms stand side by side, because the times of one request fall into the
+	// same bucket or the next.
+	times [timeBuckets][timeHistograms]uint32
+	sizes [sizeBuckets][sizeHistograms]uint32
 	other uint32
 }
+
+// codeCount is how often a pair of method and status was seen.
+type codeCount struct{ code, n uint32 }
+
+// The histograms of a delta: positions in sums and, less sizeRequest for the sizes, beside a bucket's
+// other counts.
+const (
+	timeDuration = iota
+	timeUpstream
+	timeConnect
+	timeHeader
+	sizeRequest
+	sizeResponse
+	histograms
+
+	timeHistograms = sizeRequest
+	sizeHistograms = histograms - sizeRequest
+)
 
 // stamp says whose a delta is, and for which harvest. One that does not fit the Series and the
 // Shard at hand is stale: it was handed over, or serves another Series by now.
@@ -50,26 +68,56 @@ type stamp struct {
 	epoch uint64
 }
 
+// record counts one exchange.
+//
+// hot: runs per request; no alloc, no lock.
+func (d *delta) record(e *Event) {
+	d.count(codeOf(e.Method, e.Status))
+	d.time(timeDuration, e.Duration)
+	d.size(sizeRequest, e.BytesIn)
+	d.size(sizeResponse, e.BytesOut)
+	if e.Upstream > 0 {
+		d.time(timeUpstream, e.Upstream)
+		d.time(timeConnect, e.Connect)
+		d.time(timeHeader, e.Header)
+	}
+}
+
 // count adds one to the pair.
 //
 // hot: runs per request; no alloc, no lock.
 func (d *delta) count(code uint32) {
 	for i := range d.codes {
-		if d.codes[i] == code {
-			d.counts[i]++
+		c := &d.codes[i]
+		if c.code == code {
+			c.n++
 			return
 		}
-		if d.codes[i] == 0 {
-			d.codes[i], d.counts[i] = code, 1
+		if c.code == 0 {
+			*c = codeCount{code, 1}
 			return
 		}
 	}
 	d.other++
 }
 
-// clear zeroes everything but the stamp.
-func (d *delta) clear() {
-	d.codes, d.counts, d.other = [maxCodes]uint32{}, [maxCodes]uint32{}, 0
-	d.duration, d.upstream, d.connect, d.header = timeDelta{}, timeDelta{}, timeDelta{}, timeDelta{}
-	d.request, d.response = sizeDelta{}, sizeDelta{}
+// time adds nanoseconds to one of the histograms of times.
+//
+// hot: runs per request; no alloc, no lock.
+func (d *delta) time(which uint, ns int64) {
+	v := uint64(max(ns, 0))
+	d.sums[which] += v
+	d.times[timeBucket(v)][which]++
 }
+
+// size adds bytes to one of the histograms of sizes.
+//
+// hot: runs per request; no alloc, no lock.
+func (d *delta) size(which uint, bytes int64) {
+	v := uint64(max(bytes, 0))
+	d.sums[which] += v
+	d.sizes[sizeBucket(v)][which-sizeRequest]++
+}
+
+// clear zeroes everything but the stamp.
+func (d *delta) clear() { *d = delta{stamp: d.stamp} }

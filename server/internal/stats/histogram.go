@@ -42,38 +42,26 @@ func firstBuckets(bounds []uint64) (first [65]uint8) {
 	return first
 }
 
-// timeDelta is a histogram of nanoseconds since the last harvest. Owned by one loop.
-type timeDelta struct {
-	sum     uint64
-	buckets [timeBuckets]uint32
-}
-
-// hot: runs per request; no alloc, no lock.
-func (h *timeDelta) observe(ns int64) {
-	v := uint64(max(ns, 0))
+// timeBucket returns the bucket of nanoseconds.
+//
+// hot: runs per request; must inline.
+func timeBucket(v uint64) uint {
 	i := uint(timeFirst[bits.Len64(v)])
 	if i < uint(len(timeBounds)) && v > timeBounds[i] {
 		i++
 	}
-	h.sum += v
-	h.buckets[i%uint(timeBuckets)]++
+	return i % uint(timeBuckets)
 }
 
-// sizeDelta is a histogram of bytes since the last harvest. Owned by one loop.
-type sizeDelta struct {
-	sum     uint64
-	buckets [sizeBuckets]uint32
-}
-
-// hot: runs per request; no alloc, no lock.
-func (h *sizeDelta) observe(bytes int64) {
-	v := uint64(max(bytes, 0))
+// sizeBucket returns the bucket of bytes.
+//
+// hot: runs per request; must inline.
+func sizeBucket(v uint64) uint {
 	i := uint(sizeFirst[bits.Len64(v)])
 	if i < uint(len(sizeBounds)) && v > sizeBounds[i] {
 		i++
 	}
-	h.sum += v
-	h.buckets[i%uint(sizeBuckets)]++
+	return i % uint(sizeBuckets)
 }
 
 // histogram holds merged totals. Guarded by the Registry's mu.
@@ -82,10 +70,19 @@ type histogram struct {
 	buckets [timeBuckets]uint64
 }
 
-func (h *histogram) merge(sum uint64, buckets []uint32) {
-	h.sum += sum
-	for i, n := range buckets {
-		h.buckets[i] += uint64(n)
+// mergeTime adds one of a delta's histograms of times.
+func (h *histogram) mergeTime(d *delta, which uint) {
+	h.sum += d.sums[which]
+	for i := range d.times {
+		h.buckets[i] += uint64(d.times[i][which])
+	}
+}
+
+// mergeSize adds one of a delta's histograms of sizes.
+func (h *histogram) mergeSize(d *delta, which uint) {
+	h.sum += d.sums[which]
+	for i := range d.sizes {
+		h.buckets[i] += uint64(d.sizes[i][which-sizeRequest])
 	}
 }
 

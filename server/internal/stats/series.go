@@ -56,18 +56,18 @@ func (c codeTotals) add(code uint32, n uint64, limit int) {
 
 // merge adds a delta.
 func (t *totals) merge(d *delta, limit int) {
-	for i, code := range d.codes {
-		if code != 0 {
-			t.codes.add(code, uint64(d.counts[i]), limit)
+	for _, c := range d.codes {
+		if c.code != 0 {
+			t.codes.add(c.code, uint64(c.n), limit)
 		}
 	}
 	if d.other > 0 {
 		t.codes[codeOther] += uint64(d.other)
 	}
-	t.duration.merge(d.duration.sum, d.duration.buckets[:])
-	t.upstream.merge(d.upstream.sum, d.upstream.buckets[:])
-	t.connect.merge(d.connect.sum, d.connect.buckets[:])
-	t.header.merge(d.header.sum, d.header.buckets[:])
-	t.request.merge(d.request.sum, d.request.buckets[:])
-	t.response.merge(d.response.sum, d.response.buckets[:])
+	t.duration.mergeTime(d, timeDuration)
+	t.upstream.mergeTime(d, timeUpstream)
+	t.connect.mergeTime(d, timeConnect)
+	t.header.mergeTime(d, timeHeader)
+	t.request.mergeSize(d, sizeRequest)
+	t.response.mergeSize(d, sizeResponse)
 }

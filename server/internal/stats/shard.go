@@ -47,10 +47,15 @@ type Shard struct {
 	sample  func(*Counters)
 
 	// Owned by the loop:
+	held  int // events that wait for apply
 	epoch uint64
 	local []*delta // by Series.slot; entries may be stale
 	dirty []entry
 	spare []*delta
+	// events and deltas are parallel, see Record.
+	events [eventBatch]heldEvent
+	deltas [eventBatch]*delta
+	sink   uint64
 
 	// Guarded by Registry.harvesting:
 	pending      chan batch // an answer that has not come yet
@@ -89,7 +94,20 @@ type Event struct {
 	Connect, Header int64
 }
 
+// eventBatch is how many exchanges are held before they are counted in the deltas of their Series.
+const eventBatch = 32
+
+// heldEvent keeps its Series, and so the slot of it, alive.
+type heldEvent struct {
+	series *Series
+	Event
+}
+
 // Record counts one exchange. series is nil for requests without a Route.
+//
+// The Series' own counters wait until eventBatch exchanges are held, or a harvest asks. Requests that
+// spread over 100,000 Routes find no delta in a cache; one at a time they would wait for its lines one
+// after the other, half a microsecond a request. The lines of a batch come at the same time.
 //
 // hot: runs per request; no alloc, no lock, no atomic.
 func (s *Shard) Record(series *Series, e *Event) {
@@ -101,21 +119,47 @@ func (s *Shard) Record(series *Series, e *Event) {
 	if series == nil {
 		series = s.noRoute
 	}
-	var d *delta
-	if uint(series.slot) < uint(len(s.local)) {
-		d = s.local[series.slot]
+	h := &s.events[s.held%eventBatch]
+	h.series, h.Event = series, *e
+	if s.held++; s.held == eventBatch {
+		s.apply()
 	}
-	if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
-		d = s.touch(series)
+}
+
+// apply counts the held events. First it finds their deltas, then it reads from every cache line that it
+// is going to write to: loads that do not depend on each other. Only then it writes.
+//
+// hot: runs per request; no alloc, no lock, no atomic.
+func (s *Shard) apply() {
+	events := s.events[:s.held]
+	s.held = 0
+	for i := range events {
+		s.deltas[i] = nil
+		if slot := uint(events[i].series.slot); slot < uint(len(s.local)) {
+			s.deltas[i] = s.local[slot]
+		}
 	}
-	d.count(codeOf(e.Method, e.Status))
-	d.duration.observe(e.Duration)
-	d.request.observe(e.BytesIn)
-	d.response.observe(e.BytesOut)
-	if e.Upstream > 0 {
-		d.upstream.observe(e.Upstream)
-		d.connect.observe(e.Connect)
-		d.header.observe(e.Header)
+	var sum uint64
+	for i := range events {
+		if d := s.deltas[i]; d != nil {
+			bucket := &d.times[timeBucket(uint64(max(events[i].Duration, 0)))]
+			sum += d.stamp.epoch + uint64(d.codes[0].n) + uint64(bucket[0]) + uint64(d.times[0][0]) + uint64(d.sizes[3][0])
+		}
+	}
+	s.sink = sum // or the compiler would leave the loads out
+	for i := range events {
+		series, d := events[i].series, s.deltas[i]
+		if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
+			// An event before may have given one by now.
+			if uint(series.slot) < uint(len(s.local)) {
+				d = s.local[series.slot]
+			}
+			if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
+				d = s.touch(series)
+			}
+		}
+		d.record(&events[i].Event)
+		events[i].series = nil
 	}
 }
 
@@ -145,6 +189,7 @@ func (s *Shard) handOver(returned batch) batch {
 	if s.sample != nil {
 		s.sample(&s.Counters)
 	}
+	s.apply()
 	for _, e := range returned.dirty {
 		s.spare = append(s.spare, e.delta)
 	}

@@ -1,12 +1,13 @@
 package stats
 
 import (
+	"math/rand/v2"
 	"strconv"
 	"testing"
 )
 
 func BenchmarkRecord(b *testing.B) {
-	for _, routes := range []int{1, 100, 10_000} {
+	for _, routes := range []int{1, 100, 10_000, 100_000} {
 		b.Run(strconv.Itoa(routes)+"routes", func(b *testing.B) {
 			r := NewRegistry(snapshotOf("cart"))
 			s := r.NewShard(nil, nil)
@@ -18,6 +19,8 @@ func BenchmarkRecord(b *testing.B) {
 			for _, one := range series {
 				s.Record(one, e)
 			}
+			// In no order that memory could guess.
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(series), func(i, j int) { series[i], series[j] = series[j], series[i] })
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {

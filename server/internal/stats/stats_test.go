@@ -18,7 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 var update = flag.Bool("update", false, "rewrite METRICS.md")
@@ -112,11 +112,11 @@ func TestScrape(t *testing.T) {
 		sa.ConnectionsAccepted += 3
 		sa.ConnectionsClosed[ClosedIdle]++
 		sa.ExchangesStarted += 3
-		sa.Record(series, &Event{Method: uint8(h1.MethodGet), Status: 200, BytesIn: 80, BytesOut: 5000, Duration: 3e6, Upstream: 2e6, Header: 1e6})
-		sa.Record(nil, &Event{Method: uint8(h1.MethodPost), Status: 404, Reason: NoRoute, BytesIn: 100, BytesOut: 150, Duration: 100e3})
+		sa.Record(series, &Event{Method: uint8(message.MethodGet), Status: 200, BytesIn: 80, BytesOut: 5000, Duration: 3e6, Upstream: 2e6, Header: 1e6})
+		sa.Record(nil, &Event{Method: uint8(message.MethodPost), Status: 404, Reason: NoRoute, BytesIn: 100, BytesOut: 150, Duration: 100e3})
 	})
 	b.do(func() {
-		sb.Record(series, &Event{Method: uint8(h1.MethodGet), Status: 200, BytesIn: 80, BytesOut: 5000, Duration: 20e9, Upstream: 20e9, Connect: 1e6, Header: 1e6})
+		sb.Record(series, &Event{Method: uint8(message.MethodGet), Status: 200, BytesIn: 80, BytesOut: 5000, Duration: 20e9, Upstream: 20e9, Connect: 1e6, Header: 1e6})
 		sb.Record(series, &Event{Method: 200, Status: 0, Reason: ClientAbort})
 	})
 	c := r.Collector()
@@ -467,24 +467,23 @@ func TestBuckets(t *testing.T) {
 		values = append(values, 1<<shift-1, 1<<shift, 1<<shift+1)
 	}
 	for _, v := range values {
-		var times timeDelta
-		var sizes sizeDelta
-		times.observe(v)
-		sizes.observe(v)
+		var d delta
+		d.time(timeHeader, v)
+		d.size(sizeResponse, v)
 		u := uint64(max(v, 0))
-		if times.buckets[linear(u, timeBounds[:])] != 1 || times.sum != u {
-			t.Errorf("time %d went to %v, want bucket %d", v, times.buckets, linear(u, timeBounds[:]))
+		if d.times[linear(u, timeBounds[:])] != [...]uint32{timeHeader: 1} || d.sums[timeHeader] != u {
+			t.Errorf("time %d went to %v, want bucket %d", v, d.times, linear(u, timeBounds[:]))
 		}
-		if sizes.buckets[linear(u, sizeBounds[:])] != 1 || sizes.sum != u {
-			t.Errorf("size %d went to %v, want bucket %d", v, sizes.buckets, linear(u, sizeBounds[:]))
+		if d.sizes[linear(u, sizeBounds[:])] != [...]uint32{sizeResponse - sizeRequest: 1} || d.sums[sizeResponse] != u {
+			t.Errorf("size %d went to %v, want bucket %d", v, d.sizes, linear(u, sizeBounds[:]))
 		}
 	}
 }
 
 func TestNames(t *testing.T) {
 	for m := range methodNames {
-		if methodNames[m] != h1.Method(m).String() {
-			t.Errorf("method %d is %s here and %s in the codec", m, methodNames[m], h1.Method(m))
+		if methodNames[m] != message.Method(m).String() {
+			t.Errorf("method %d is %s here and %s in the codec", m, methodNames[m], message.Method(m))
 		}
 	}
 	for i, list := range [][]string{reasonNames[:], closeNames[:]} {

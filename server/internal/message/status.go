@@ -1,4 +1,4 @@
-package h1
+package message
 
 import "strconv"
 
@@ -84,4 +84,15 @@ func buildStatusLines() (lines [len(statusTexts)]string) {
 		}
 	}
 	return lines
+}
+
+// AppendStatusLine appends an HTTP/1.1 status line with the registered reason phrase of code, an
+// empty one where there is none. code has three digits.
+func AppendStatusLine(dst []byte, code int) []byte {
+	if code >= 0 && code < len(statusLines) && statusLines[code] != "" {
+		return append(dst, statusLines[code]...)
+	}
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendUint(dst, uint64(code), 10)
+	return append(dst, ' ', '\r', '\n')
 }

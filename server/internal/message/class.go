@@ -1,4 +1,4 @@
-package h1
+package message
 
 import (
 	"encoding/binary"
@@ -20,27 +20,27 @@ const (
 	folds = 0x2020202020202020 // ORed in, makes ASCII letters lower case
 )
 
-// load returns the eight bytes of b from i >= 0. Past the end of b it gives zeros, which every scanner
+// Load returns the eight bytes of b from i >= 0. Past the end of b it gives zeros, which every scanner
 // reports as a hit; the caller then sees that the hit lies at or behind len(b). It is a little too
 // long for the inliner: the hot loops write it out.
-func load(b []byte, i int) uint64 {
+func Load(b []byte, i int) uint64 {
 	if i <= len(b)-8 {
-		return unsafeLoad(b, i)
+		return UnsafeLoad(b, i)
 	}
-	return loadTail(b, i)
+	return LoadTail(b, i)
 }
 
-// unsafeLoad returns the eight bytes of b from i. The caller has checked that 0 <= i <= len(b)-8.
+// UnsafeLoad returns the eight bytes of b from i. The caller has checked that 0 <= i <= len(b)-8.
 // The compiler does not see that one check is enough: slicing took nine instructions more, on a path
 // that runs four times a field.
-func unsafeLoad(b []byte, i int) uint64 {
+func UnsafeLoad(b []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
 }
 
-// loadTail is load where fewer than eight bytes are left.
+// LoadTail is Load where fewer than eight bytes are left.
 //
 //go:noinline
-func loadTail(b []byte, i int) uint64 {
+func LoadTail(b []byte, i int) uint64 {
 	if n := len(b); n >= 8 && i < n {
 		return binary.LittleEndian.Uint64(b[n-8:]) >> (8 * uint(i+8-n))
 	}
@@ -51,81 +51,83 @@ func loadTail(b []byte, i int) uint64 {
 	return w
 }
 
-// valueStops marks control bytes (HTAB among them) and DEL: all that can end or spoil a value.
-func valueStops(x uint64) uint64 {
+// ValueStops marks control bytes (HTAB among them) and DEL: all that can end or spoil a value.
+func ValueStops(x uint64) uint64 {
 	del := x ^ 0x7f*ones
 	return ((x - 0x20*ones) | (del - ones)) &^ x & highs
 }
 
-// nameStops marks the colon, control bytes and the space.
-func nameStops(x uint64) uint64 {
+// NameStops marks the colon, control bytes and the space.
+func NameStops(x uint64) uint64 {
 	colon := x ^ ':'*ones
 	return ((x - 0x21*ones) | (colon - ones)) &^ x & highs
 }
 
-// targetStops marks control bytes, the space, DEL, '#' and '?'. One comparison serves DEL and '?',
+// TargetStops marks control bytes, the space, DEL, '#' and '?'. One comparison serves DEL and '?',
 // which differ in one bit.
-func targetStops(x uint64) uint64 {
+func TargetStops(x uint64) uint64 {
 	hash := x ^ '#'*ones
 	question := (x & (0xbf * ones)) ^ '?'*ones
 	return ((x - 0x21*ones) | (hash - ones) | (question - ones)) &^ x & highs
 }
 
-// Byte classes.
+// Byte classes: the bits of Class.
 const (
-	classToken = 1 << iota // tchar of RFC 9110 section 5.6.2
-	classHost              // reg-name of RFC 3986 section 3.2.2, '%' aside
-	classHex
-	classDigit
+	ClassToken = 1 << iota // tchar of RFC 9110 section 5.6.2
+	ClassHost              // reg-name of RFC 3986 section 3.2.2, '%' aside
+	ClassHex
+	ClassDigit
 )
 
-var class = buildClasses()
+// Class holds the classes of every byte: Class[c]&ClassToken is not 0 where c is a tchar. Read only.
+var Class = buildClasses()
 
 func buildClasses() (t [256]uint8) {
 	for c := range 256 {
 		switch {
 		case c >= '0' && c <= '9':
-			t[c] = classToken | classHost | classHex | classDigit
+			t[c] = ClassToken | ClassHost | ClassHex | ClassDigit
 		case c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-			t[c] = classToken | classHost | classHex
+			t[c] = ClassToken | ClassHost | ClassHex
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
-			t[c] = classToken | classHost
+			t[c] = ClassToken | ClassHost
 		}
 	}
 	for _, c := range "!#$%&'*+-.^_`|~" {
-		t[c] |= classToken
+		t[c] |= ClassToken
 	}
 	for _, c := range "-._~!$&'()*+,;=" {
-		t[c] |= classHost
+		t[c] |= ClassHost
 	}
 	return t
 }
 
-func isToken(b []byte) bool {
+// IsToken reports whether b is a token of RFC 9110 section 5.6.2.
+func IsToken(b []byte) bool {
 	for _, c := range b {
-		if class[c]&classToken == 0 {
+		if Class[c]&ClassToken == 0 {
 			return false
 		}
 	}
 	return len(b) > 0
 }
 
-// lower maps ASCII upper case to lower case and every other byte to itself.
-func lower(c byte) byte {
+// Lower maps ASCII upper case to lower case and every other byte to itself.
+func Lower(c byte) byte {
 	if c-'A' < 26 {
 		return c | 0x20
 	}
 	return c
 }
 
-// equalFold compares without regard to ASCII case. It differs from bytes.EqualFold in that no
+// EqualFold compares without regard to ASCII case. It differs from bytes.EqualFold in that no
 // other letters fold (U+212A, the Kelvin sign, is not a k).
-func equalFold[A, B ~string | ~[]byte](a A, b B) bool {
+func EqualFold[A, B ~string | ~[]byte](a A, b B) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
+		if Lower(a[i]) != Lower(b[i]) {
 			return false
 		}
 	}

@@ -1,4 +1,4 @@
-package h1
+package message
 
 // Method is a request method. Methods are case-sensitive; all that are not listed are MethodOther
 // and are read from Request.MethodSpan.
@@ -30,11 +30,11 @@ func (m Method) Safe() bool {
 // Idempotent reports whether RFC 9110 section 9.2.2 calls m idempotent. MethodOther is not.
 func (m Method) Idempotent() bool { return m.Safe() || m == MethodPut || m == MethodDelete }
 
-// maxMethod bounds the length of a method; the longest registered one has 17 bytes.
-const maxMethod = 32
+// MaxMethod bounds the length of a method; the longest registered one has 17 bytes.
+const MaxMethod = 32
 
-// methodOf names a valid method token.
-func methodOf(b []byte) Method {
+// MethodOf names a valid method token.
+func MethodOf(b []byte) Method {
 	for m := MethodGet; m <= MethodTrace; m++ {
 		if string(b) == methodNames[m] {
 			return m

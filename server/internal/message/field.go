@@ -1,4 +1,4 @@
-package h1
+package message
 
 import "math/bits"
 
@@ -11,11 +11,11 @@ type Field struct {
 	// ID is the name where it is known, so that nobody has to compare names again.
 	ID FieldID
 	// Hop is set where the field belongs to this connection and is not forwarded: the standard
-	// hop-by-hop fields, and those that Connection nominates (see protectedFields).
+	// hop-by-hop fields, and those that Connection nominates (see ProtectedFields).
 	Hop bool
 }
 
-// FieldID is a field name that the codec knows.
+// FieldID is a field name that the codecs know.
 type FieldID uint8
 
 // The known names: those with a meaning to the gateway, and the most frequent others, because a
@@ -147,48 +147,50 @@ func (f FieldID) String() string {
 	return fieldNames[f]
 }
 
-// fieldSet is a set of FieldIDs, one bit each.
-type fieldSet uint64
+// FieldSet is a set of FieldIDs, one bit each.
+type FieldSet uint64
 
-func (s fieldSet) has(id FieldID) bool { return s>>(id&63)&1 != 0 }
+// Has reports whether id is in s.
+func (s FieldSet) Has(id FieldID) bool { return s>>(id&63)&1 != 0 }
 
+// Sets of known names.
 const (
-	// hopFields are never forwarded: RFC 9110 section 7.6.1 lists them. TE is one of them; a
+	// HopFields are never forwarded: RFC 9110 section 7.6.1 lists them. TE is one of them; a
 	// gateway that can relay trailers sends its own "TE: trailers" (Head.TETrailers). Trailer,
 	// Proxy-Authenticate and Proxy-Authorization are not on that list: the first speaks of the
 	// message, and a reverse proxy that never asked for proxy credentials has no reason to take
 	// them from an upstream that did (section 11.7.2 lets a proxy relay them).
-	hopFields fieldSet = 1<<FieldConnection | 1<<FieldKeepAlive | 1<<FieldProxyConnection | 1<<FieldTE |
+	HopFields FieldSet = 1<<FieldConnection | 1<<FieldKeepAlive | 1<<FieldProxyConnection | 1<<FieldTE |
 		1<<FieldTransferEncoding | 1<<FieldUpgrade
 
 	// forwardedFields are what proxies record about the client: the gateway vouches for them.
-	forwardedFields fieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
+	forwardedFields FieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
 		1<<FieldXForwardedPort | 1<<FieldXForwardedScheme | 1<<FieldXForwardedPrefix | 1<<FieldXRealIP |
 		1<<FieldXScheme | 1<<FieldForwarded
 
 	// authFields carry identity.
-	authFields fieldSet = 1<<FieldAuthorization | 1<<FieldWWWAuthenticate | 1<<FieldProxyAuthorization |
+	authFields FieldSet = 1<<FieldAuthorization | 1<<FieldWWWAuthenticate | 1<<FieldProxyAuthorization |
 		1<<FieldProxyAuthenticate | 1<<FieldCookie | 1<<FieldSetCookie
 
 	// contentFields say how to read the body.
-	contentFields fieldSet = 1<<FieldContentLength | 1<<FieldContentType | 1<<FieldContentEncoding |
+	contentFields FieldSet = 1<<FieldContentLength | 1<<FieldContentType | 1<<FieldContentEncoding |
 		1<<FieldContentRange | 1<<FieldTrailer
 
-	// protectedFields stay although Connection nominates them. Section 7.6.1 forbids a sender to
+	// ProtectedFields stay although Connection nominates them. Section 7.6.1 forbids a sender to
 	// nominate what is meant for all recipients; obeying it all the same would let a client strip
 	// the Host, the length, its own address as an outer proxy recorded it, or its identity, before
 	// the upstream sees them.
-	protectedFields = forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldXRequestID |
+	ProtectedFields = forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldXRequestID |
 		1<<FieldVia | 1<<FieldMaxForwards | 1<<FieldExpect | 1<<FieldCacheControl | 1<<FieldRange | 1<<FieldDate
 
-	// framedFields steer how the head itself is read; parsing stops to look at them.
-	framedFields fieldSet = 1<<FieldHost | 1<<FieldConnection | 1<<FieldContentLength |
+	// FramedFields steer how the head itself is read; parsing stops to look at them.
+	FramedFields FieldSet = 1<<FieldHost | 1<<FieldConnection | 1<<FieldContentLength |
 		1<<FieldTransferEncoding | 1<<FieldTE | 1<<FieldUpgrade
 
-	// notTrailers must not come in a trailer section: RFC 9110 section 6.5.1 (framing, routing,
+	// NotTrailers must not come in a trailer section: RFC 9110 section 6.5.1 (framing, routing,
 	// request modifiers, authentication, response control, content format), and what the gateway
 	// vouches for.
-	notTrailers = hopFields | forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldExpect |
+	NotTrailers = HopFields | forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldExpect |
 		1<<FieldDate | 1<<FieldCacheControl | 1<<FieldIfNoneMatch | 1<<FieldIfModifiedSince | 1<<FieldIfMatch |
 		1<<FieldIfUnmodifiedSince | 1<<FieldIfRange | 1<<FieldRange | 1<<FieldLocation | 1<<FieldVary |
 		1<<FieldAge | 1<<FieldExpires | 1<<FieldPragma | 1<<FieldMaxForwards
@@ -211,7 +213,8 @@ type knownName struct {
 }
 
 const (
-	maxKnownName = 24
+	// MaxKnownName is the length of the longest name that LookupName may be asked for.
+	MaxKnownName = 24
 	// nameHash is an odd number found by trying random ones (about 250,000) until no two names
 	// shared a slot, so that the slots fill two cache lines.
 	nameHash = 0xa5b472fd6a8804db
@@ -223,7 +226,7 @@ var knownNames, nameSlots = buildNames()
 func buildNames() (names [64]knownName, slots [1 << nameBits]FieldID) {
 	word := func(s string) (w, fold uint64) {
 		for i := range len(s) {
-			c := lower(s[i])
+			c := Lower(s[i])
 			w |= uint64(c) << (8 * i)
 			if c >= 'a' && c <= 'z' {
 				fold |= 0x20 << (8 * i)
@@ -244,8 +247,8 @@ func buildNames() (names [64]knownName, slots [1 << nameBits]FieldID) {
 			k.middle, k.middleFold = word(s[8:16])
 		}
 		slot := nameSlot(k.first, k.last)
-		if len(s) > maxKnownName || slots[slot] != FieldOther {
-			panic("BUG: h1: " + s + " and " + fieldNames[slots[slot]] + " share a slot: choose another nameHash")
+		if len(s) > MaxKnownName || slots[slot] != FieldOther {
+			panic("BUG: message: " + s + " and " + fieldNames[slots[slot]] + " share a slot: choose another nameHash")
 		}
 		slots[slot] = id
 	}
@@ -256,9 +259,9 @@ func nameSlot(first, last uint64) uint64 {
 	return ((first | folds) ^ bits.RotateLeft64(last|folds, 29)) * nameHash >> (64 - nameBits)
 }
 
-// lookupName names the n bytes of b from i; 0 < n <= maxKnownName. FieldOther says nothing about the
+// LookupName names the n bytes of b from i; 0 < n <= MaxKnownName. FieldOther says nothing about the
 // bytes' validity.
-func lookupName(b []byte, i, n int) FieldID {
+func LookupName(b []byte, i, n int) FieldID {
 	// The word that ends with the name begins before it when n < 8. Shifting those bytes out is
 	// cheaper than a branch on n, which nobody can predict.
 	end := i + n
@@ -268,34 +271,34 @@ func lookupName(b []byte, i, n int) FieldID {
 	shift := uint(max(0, 64-8*n)) & 63
 	var first uint64
 	if i <= len(b)-8 {
-		first = unsafeLoad(b, i)
+		first = UnsafeLoad(b, i)
 	} else {
-		first = loadTail(b, i)
+		first = LoadTail(b, i)
 	}
 	first &= ^uint64(0) >> shift
-	last := unsafeLoad(b, end-8) >> shift
+	last := UnsafeLoad(b, end-8) >> shift
 	id := nameSlots[nameSlot(first, last)]
 	k := &knownNames[id&63]
 	if k.length != n || first|k.firstFold != k.first || last|k.lastFold != k.last {
 		return FieldOther
 	}
-	if n > 16 && unsafeLoad(b, i+8)|k.middleFold != k.middle { // i+8+8 <= end
+	if n > 16 && UnsafeLoad(b, i+8)|k.middleFold != k.middle { // i+8+8 <= end
 		return FieldOther
 	}
 	return id
 }
 
-// lookupShort is lookupName for a name that ends within the first eight bytes of its buffer.
+// lookupShort is LookupName for a name that ends within the first eight bytes of its buffer.
 func lookupShort(name []byte) FieldID {
 	var b [16]byte
 	n := copy(b[8:], name)
-	return lookupName(b[:], 8, n)
+	return LookupName(b[:], 8, n)
 }
 
 // LookupField names a field name, FieldOther where it is not known.
 func LookupField(name []byte) FieldID {
-	if len(name) == 0 || len(name) > maxKnownName {
+	if len(name) == 0 || len(name) > MaxKnownName {
 		return FieldOther
 	}
-	return lookupName(name, 0, len(name))
+	return LookupName(name, 0, len(name))
 }

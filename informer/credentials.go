@@ -1,0 +1,191 @@
+package informer
+
+import (
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// credentialSet knows the Secrets that annotations and the configuration name: authorities to verify
+// with, key pairs to show to Backends, and the default certificate. They are of any type, so that in
+// a cluster each is read by its name. Owned by the builder's goroutine.
+//
+// Unlike one of a tls section, such a Secret decides how Routes and Backends are made, so that its
+// change compiles the Ingresses that use it again.
+type credentialSet struct {
+	named map[routing.ObjectName]*credential
+	// released are those that may have lost their last user in this step.
+	released map[routing.ObjectName]struct{}
+}
+
+// credential is one such Secret.
+type credential struct {
+	// users are Ingresses; configured stands for the configuration.
+	users map[routing.ObjectName]struct{}
+	// read is true once it is known whether the Secret is there, or why it cannot be read, which is
+	// reason.
+	read   bool
+	reason string
+	// material is nil until it is asked for.
+	material *material
+}
+
+// configured is the user of the default certificate's Secret. No Ingress has this name.
+var configured routing.ObjectName
+
+func newCredentialSet() credentialSet {
+	return credentialSet{
+		named:    make(map[routing.ObjectName]*credential),
+		released: make(map[routing.ObjectName]struct{}),
+	}
+}
+
+// use notes that user refers to a Secret.
+func (s *credentialSet) use(name, user routing.ObjectName) *credential {
+	c := s.named[name]
+	if c == nil {
+		c = &credential{users: make(map[routing.ObjectName]struct{})}
+		s.named[name] = c
+	}
+	c.users[user] = struct{}{}
+	return c
+}
+
+// replaceEntry gives back what an Ingress no longer refers to; compiling has noted what it does.
+func (s *credentialSet) replaceEntry(ingress routing.ObjectName, old, next *entry) {
+	if old == nil {
+		return
+	}
+	for name := range old.credentials {
+		if next != nil {
+			if _, still := next.credentials[name]; still {
+				continue
+			}
+		}
+		delete(s.named[name].users, ingress)
+		s.released[name] = struct{}{}
+	}
+}
+
+// sweepCredentials forgets the Secrets that nothing refers to any more.
+func (b *builder) sweepCredentials() {
+	s := &b.credentials
+	for name := range s.released {
+		if len(s.named[name].users) == 0 {
+			delete(s.named, name)
+			b.forgetSecrets(name.Namespace)
+		}
+	}
+	clear(s.released)
+}
+
+// credentialChanged marks the users of a Secret.
+func (b *builder) credentialChanged(name routing.ObjectName) {
+	c := b.credentials.named[name]
+	if c == nil {
+		return
+	}
+	c.material = nil
+	for user := range c.users {
+		if user == configured {
+			b.certificates.fallback.parsed = false
+		} else {
+			b.dirtyIngresses[user] = struct{}{}
+		}
+	}
+}
+
+// credentialRead notes that a Secret is here if it exists, or why it cannot be read.
+func (b *builder) credentialRead(name routing.ObjectName, reason string) {
+	c := b.credentials.named[name]
+	if c == nil || c.read && c.reason == reason {
+		return
+	}
+	c.read, c.reason = true, reason
+	if b.cache.secrets[name] == nil {
+		b.credentialChanged(name)
+	}
+}
+
+// waiting reports whether a Secret may be about to arrive.
+func (s *credentialSet) waiting() bool {
+	for _, c := range s.named {
+		if !c.read {
+			return true
+		}
+	}
+	return false
+}
+
+// credentialAbsence says why a Secret is not there, or nothing while it may still arrive.
+func (b *builder) credentialAbsence(name routing.ObjectName) string {
+	c := b.credentials.named[name]
+	switch {
+	case b.cfg.Manifests == "" && !c.read:
+		return ""
+	case c.reason != "":
+		return c.reason
+	}
+	return "no such Secret in namespace " + name.Namespace
+}
+
+// takesSecret reports whether a Secret is kept. From a cluster they are read on demand: what arrives
+// without one was on its way when its watch ended.
+func (b *builder) takesSecret(name routing.ObjectName) bool {
+	return b.cfg.Manifests != "" || b.certificates.namespaces[name.Namespace] != nil || b.credentials.named[name] != nil
+}
+
+// forgetSecrets drops from a namespace the Secrets that nothing refers to any more.
+func (b *builder) forgetSecrets(namespace string) {
+	for name := range b.cache.secrets {
+		if name.Namespace == namespace && !b.takesSecret(name) {
+			delete(b.cache.secrets, name)
+		}
+	}
+}
+
+// maxNamed is how many Secrets of a namespace are watched one by one. One watch costs the least
+// privilege and some goroutines; more than so many become one watch of all Secrets of the namespace.
+const maxNamed = 32
+
+// secretWatchKey names a watch: of one Secret; of all that are certificates, where name is
+// certificateSecrets; or of all, where it is allSecrets. Neither is a name that a Secret can have.
+type secretWatchKey routing.ObjectName
+
+const (
+	certificateSecrets = ""
+	allSecrets         = "*"
+)
+
+// secretsWanted returns the watches that the last build needs.
+func (b *builder) secretsWanted() map[secretWatchKey]struct{} {
+	wanted := make(map[secretWatchKey]struct{}, len(b.certificates.namespaces)+len(b.credentials.named))
+	for namespace := range b.certificates.namespaces {
+		wanted[secretWatchKey{namespace, certificateSecrets}] = struct{}{}
+	}
+	counts := make(map[string]int)
+	for name := range b.credentials.named {
+		counts[name.Namespace]++
+	}
+	for name := range b.credentials.named {
+		if counts[name.Namespace] > maxNamed {
+			name.Name = allSecrets
+		}
+		wanted[secretWatchKey(name)] = struct{}{}
+	}
+	return wanted
+}
+
+// secretsRead takes the news of a watch: all that it is about is here, or cannot be read.
+func (b *builder) secretsRead(key secretWatchKey, reason string) {
+	switch key.Name {
+	case certificateSecrets:
+		b.certificates.secretsRead(key.Namespace, reason)
+	case allSecrets:
+		for name := range b.credentials.named {
+			if name.Namespace == key.Namespace {
+				b.credentialRead(name, reason)
+			}
+		}
+	default:
+		b.credentialRead(routing.ObjectName(key), reason)
+	}
+}

@@ -1,0 +1,142 @@
+package informer
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// material is what a Secret named by an annotation holds, parsed; each part is there, or absent, or
+// at fault. Immutable.
+type material struct {
+	// roots are the authorities of ca.crt, nil where there is none or rootsFault says what is wrong.
+	roots      *x509.CertPool
+	rootsFault string
+	// pair is that of tls.crt and tls.key, likewise.
+	pair      *tls.Certificate
+	pairFault string
+	// revoked are the serial numbers on the lists of ca.crl, by issuer, likewise.
+	revoked      routing.Revocations
+	revokedFault string
+	// sum is over everything that was read, and authorities over ca.crt and ca.crl.
+	sum, authorities [sha256.Size]byte
+}
+
+const rootsKey = corev1.ServiceAccountRootCAKey
+
+func parseMaterial(secret *corev1.Secret) *material {
+	m := &material{
+		sum:         sumOf(secret, secretKeys...),
+		authorities: sumOf(secret, rootsKey, revocationKey),
+	}
+	if text := secret.Data[rootsKey]; len(text) > 0 {
+		m.roots, m.rootsFault = parseRoots(text)
+	}
+	if len(secret.Data[corev1.TLSCertKey])+len(secret.Data[corev1.TLSPrivateKeyKey]) > 0 {
+		m.pair, m.pairFault = parseKeyPair(secret)
+	}
+	if text := secret.Data[revocationKey]; len(text) > 0 {
+		m.revoked, m.revokedFault = parseRevocations(text)
+	}
+	return m
+}
+
+// sumOf hashes values of a Secret, each with its length.
+func sumOf(secret *corev1.Secret, keys ...string) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, key := range keys {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(secret.Data[key]))))
+		h.Write(secret.Data[key])
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// parseRoots reads certificates; one that cannot be read fails them all, because an authority that is
+// missing locks out whom it certified.
+func parseRoots(text []byte) (*x509.CertPool, string) {
+	roots, n := x509.NewCertPool(), 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil || block.Type != "CERTIFICATE" {
+			return nil, rootsKey + " holds what is no PEM certificate"
+		}
+		roots.AddCert(certificate)
+		n++
+	}
+	if n == 0 {
+		return nil, rootsKey + " holds no PEM certificate"
+	}
+	return roots, ""
+}
+
+// parseRevocations reads lists of revoked certificates (RFC 5280 section 5). Who signed them is not
+// checked: whoever can write the list can write the authorities beside it.
+func parseRevocations(text []byte) (routing.Revocations, string) {
+	revoked := make(routing.Revocations)
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		list, err := x509.ParseRevocationList(block.Bytes)
+		if err != nil || block.Type != "X509 CRL" {
+			return nil, revocationKey + " holds what is no PEM list of revoked certificates"
+		}
+		revoked.Add(list)
+	}
+	if len(revoked) == 0 {
+		return nil, revocationKey + " holds no PEM list of revoked certificates"
+	}
+	return revoked, ""
+}
+
+// credential returns what an annotation's Secret holds, or nil and why not; the reason is "" while the
+// Secret may still arrive. Only the object's own namespace is allowed, as in ingress-nginx, because
+// whoever may write an Ingress may not therefore use the Secrets of others.
+func (c *compiler) credential(reference string) (m *material, name routing.ObjectName, fault string) {
+	name, err := secretName(reference, c.ing.Namespace)
+	if err != nil {
+		return nil, name, err.Error()
+	}
+	if c.entry.credentials == nil {
+		c.entry.credentials = make(map[routing.ObjectName]struct{})
+	}
+	c.entry.credentials[name] = struct{}{}
+	used := c.b.credentials.use(name, c.entry.source.Ingress)
+	secret := c.b.cache.secrets[name]
+	if secret == nil {
+		return nil, name, c.b.credentialAbsence(name)
+	}
+	if used.material == nil {
+		used.material = parseMaterial(secret)
+	}
+	return used.material, name, ""
+}
+
+// secretName reads "namespace/name" or "name".
+func secretName(reference, namespace string) (routing.ObjectName, error) {
+	space, name, both := strings.Cut(reference, "/")
+	if !both {
+		space, name = namespace, reference
+	}
+	switch {
+	case name == "" || space == "" || strings.Contains(name, "/"):
+		return routing.ObjectName{}, errors.New("want the name of a Secret, or namespace/name")
+	case space != namespace:
+		return routing.ObjectName{}, errors.New("the Secret must be in the namespace of the Ingress, " + namespace)
+	}
+	return routing.ObjectName{Namespace: space, Name: name}, nil
+}
+
+// annotationName returns the full name of the annotation that gave the object a setting.
+func (c *compiler) annotationName(key string) string {
+	if _, own := c.ing.Annotations[ownPrefix+key]; own {
+		return annotationField(ownPrefix + key)
+	}
+	return annotationField(nginxPrefix + key)
+}

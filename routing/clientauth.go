@@ -1,0 +1,145 @@
+package routing
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// ClientAuth says what certificate the clients of a Host must show (annotations auth-tls-*). Immutable
+// once published, safe for concurrent use.
+type ClientAuth struct {
+	Mode ClientAuthMode
+	// Roots are the authorities of client certificates, and Revoked what they have taken back.
+	Roots   *x509.CertPool
+	Revoked Revocations
+	// Depth is the largest number of intermediate certificates between the client's and the
+	// authority's.
+	Depth int
+	// PassCertificate has the Backend be sent the certificate, besides the verdict.
+	PassCertificate bool
+	// ErrorPage is where a client without a good certificate is redirected to; "" answers 400.
+	ErrorPage string
+	// MatchSubject must be found in the subject of the client's certificate, in the form of RFC 2253;
+	// nil for any. What does not match is answered 403.
+	MatchSubject *regexp.Regexp
+	// Secret is where the authorities come from.
+	Secret ObjectName
+	// Identity is equal where a handshake asks and verifies the same: Mode, Roots, Revoked and Depth.
+	// A request of a connection whose handshake was for another one must be answered 421.
+	Identity [sha256.Size]byte
+}
+
+// ClientAuthMode says whether a certificate is asked for, and what it must be.
+type ClientAuthMode uint8
+
+const (
+	// ClientAuthOff asks for none.
+	ClientAuthOff ClientAuthMode = iota
+	// ClientAuthOn wants a good one.
+	ClientAuthOn
+	// ClientAuthOptional wants one that is good, or none.
+	ClientAuthOptional
+	// ClientAuthOptionalNoCA takes any or none; the Backend is told the verdict.
+	ClientAuthOptionalNoCA
+)
+
+// String returns the spelling of the auth-tls-verify-client annotation.
+func (m ClientAuthMode) String() string {
+	return [...]string{"off", "on", "optional", "optional_no_ca"}[m]
+}
+
+// ErrRevoked is returned by ClientAuth.Verify for a certificate that an authority has taken back.
+var ErrRevoked = errors.New("verify client: its certificate is revoked")
+
+// Asks returns what a handshake asks for. It never fails one: the verdict is a request's business, and
+// is an answer of 400 (see Verify), as in ingress-nginx.
+func (a *ClientAuth) Asks() tls.ClientAuthType {
+	if a == nil || a.Mode == ClientAuthOff {
+		return tls.NoClientCert
+	}
+	return tls.RequestClientCert
+}
+
+// Verify says what is wrong with the certificates that a client has shown, the leaf first: nil for
+// good ones. It verifies signatures, and is no work for an event loop. Mode is not looked at.
+func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) error {
+	if len(shown) == 0 {
+		return errors.New("verify client: it shows no certificate")
+	}
+	roots := a.Roots
+	if roots == nil {
+		// Not the system's: nobody chose these.
+		roots = x509.NewCertPool()
+	}
+	chains, err := shown[0].Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: poolOf(shown[1:]), CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
+		return fmt.Errorf("verify client: %w", err)
+	}
+	if !withinDepth(chains, a.Depth) {
+		return fmt.Errorf("verify client: more than %d intermediate certificates", a.Depth)
+	}
+	for _, chain := range chains {
+		for _, c := range chain {
+			if a.Revoked.Has(c) {
+				return ErrRevoked
+			}
+		}
+	}
+	return nil
+}
+
+// Allows reports whether the subject of a client's certificate is one that MatchSubject wants.
+func (a *ClientAuth) Allows(leaf *x509.Certificate) bool {
+	return a.MatchSubject == nil || leaf != nil && a.MatchSubject.MatchString(leaf.Subject.String())
+}
+
+// String is the line of Dump, without its Host.
+func (a ClientAuth) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s roots %s depth %d", a.Mode, plain(a.Secret.String()), a.Depth)
+	if len(a.Revoked) > 0 {
+		b.WriteString(" revocations")
+	}
+	if a.PassCertificate {
+		b.WriteString(" passed on")
+	}
+	if a.ErrorPage != "" {
+		b.WriteString(" error page " + plain(a.ErrorPage))
+	}
+	if a.MatchSubject != nil {
+		b.WriteString(" subject " + plain(a.MatchSubject.String()))
+	}
+	return b.String() + " id " + hex.EncodeToString(a.Identity[:4])
+}
+
+// Revocations are the serial numbers of revoked certificates by their issuer, both as DER has them. A
+// nil one has none.
+type Revocations map[string]map[string]struct{}
+
+// Add takes a list in. Not for use after publishing.
+func (r Revocations) Add(list *x509.RevocationList) {
+	serials := r[string(list.RawIssuer)]
+	if serials == nil {
+		serials = make(map[string]struct{}, len(list.RevokedCertificateEntries))
+		r[string(list.RawIssuer)] = serials
+	}
+	for _, e := range list.RevokedCertificateEntries {
+		serials[string(e.SerialNumber.Bytes())] = struct{}{}
+	}
+}
+
+// Has reports whether a certificate is revoked.
+func (r Revocations) Has(c *x509.Certificate) bool {
+	_, revoked := r[string(c.RawIssuer)][string(c.SerialNumber.Bytes())]
+	return revoked
+}

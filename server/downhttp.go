@@ -1,0 +1,128 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// How a downConn sends heads: the HTTP/1.1 part of downSide.
+
+// joinLimit is the body size up to which it is copied behind the head, rather than given to the kernel
+// as a second element to gather. A judgement: the two were not compared.
+const joinLimit = 4 << 10
+
+// form implements downSide. An HTTP/1.0 client has no place for trailers, and takes the close for the end
+// of a body of unknown length.
+func (c *downConn) form(x *Exchange, from framing) form {
+	switch {
+	case from == frameNone || from == frameLength:
+		return formBare
+	case x.oldClient:
+		c.closeAfter = true
+		return formBare
+	case from == frameChunked:
+		return formSame
+	}
+	return formChunks
+}
+
+// sendInterim implements downSide.
+func (c *downConn) sendInterim(resp *message.Response, head []byte) int {
+	w := c.w
+	w.out = appendInterimHead(w.out[:0], resp, head)
+	c.write(w.out)
+	return len(w.out)
+}
+
+// sendHead implements downSide.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []byte, _ bool) int {
+	w := c.w
+	if !x.up.done || !x.keepAlive || w.draining {
+		c.closeAfter = true
+	}
+	w.out = appendResponseHead(w.out[:0], x, resp, head, c.closeAfter)
+	n := len(w.out) + len(body)
+	if len(body) > joinLimit {
+		c.write2(w.out, body)
+		return n
+	}
+	w.out = append(w.out, body...)
+	c.write(w.out)
+	return n
+}
+
+// keeps reports whether the connection goes on behind an answer of our own.
+func (c *downConn) keeps(x *Exchange) bool {
+	return x.keepAlive && x.up.done && !c.closeAfter && !c.w.draining
+}
+
+// answer implements downSide.
+func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
+	w := c.w
+	keep := c.keeps(x)
+	if !keep {
+		c.closeAfter = true
+		c.unread = !x.up.done
+	}
+	w.out = message.AppendStatusLine(w.out[:0], status)
+	w.out = append(w.out, w.date()...)
+	w.out = append(w.out, fields...)
+	if status >= 200 && status != 204 && status != 304 {
+		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
+	} else {
+		body = nil
+	}
+	switch {
+	case !keep:
+		w.out = append(w.out, "Connection: close\r\n"...)
+	case x.oldClient:
+		w.out = append(w.out, "Connection: keep-alive\r\n"...)
+	}
+	w.out = append(w.out, '\r', '\n')
+	if x.method != message.MethodHead {
+		w.out = append(w.out, body...)
+	}
+	c.write(w.out)
+	return len(w.out)
+}
+
+// refuse implements downSide.
+func (c *downConn) refuse(x *Exchange, f *failure) int {
+	keep := c.keeps(x)
+	if !keep {
+		c.closeAfter = true
+	}
+	return c.w.respondError(c, f.status, f.text, keep, x.method == message.MethodHead)
+}
+
+// switched implements downSide.
+func (c *downConn) switched(resp *message.Response, head, rest []byte) int {
+	w := c.w
+	c.tunnel, c.closeAfter = true, true
+	c.timer.Stop()
+	c.progress()
+	w.out = appendSwitchHead(w.out[:0], resp, head)
+	n := len(w.out) + len(rest)
+	c.write2(w.out, rest)
+	return n
+}
+
+// cut implements downSide. Where the end of the connection would look like the end of the body, only a
+// reset tells the client that it is not.
+func (c *downConn) cut(x *Exchange) {
+	c.doomed = true
+	if c.broken {
+		return
+	}
+	if x.tunnel {
+		c.flush()
+		c.reset()
+		return
+	}
+	if x.down.form == formBare && x.down.from != frameNone && x.down.from != frameLength {
+		c.reset()
+	}
+	c.flush()
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+)
+
+// framing is how a body is delimited where it comes from.
+type framing uint8
+
+const (
+	frameNone    framing = iota
+	frameLength          // left bytes to come
+	frameChunked         // HTTP/1.1 chunks
+	frameClose           // until the Endpoint closes
+	frameStream          // until the HTTP/2 stream ends
+)
+
+// form is how a body goes out.
+type form uint8
+
+const (
+	formBare   form = iota // its bytes alone: their number, the close or the stream says where they end
+	formSame               // HTTP/1.1 chunks as they came, validated, extensions and trailers included
+	formChunks             // HTTP/1.1 chunks of our own
+)
+
+// flow is one body on its way through an Exchange: it finds the end, and changes the form where the
+// two sides differ. It holds no bytes but trailers.
+type flow struct {
+	from   framing
+	form   form
+	done   bool // the last byte was taken
+	left   int64
+	data   int64 // bytes taken, without framing
+	chunks h1.Chunked
+	// trailers are field lines with CR LF, gathered where a chunked body goes out in another form.
+	trailers []byte
+}
+
+// begin makes f ready for a body.
+func (f *flow) begin(from framing, to form, length int64) {
+	f.from, f.form, f.left = from, to, length
+	f.done = from == frameNone || from == frameLength && length == 0
+	if from == frameChunked {
+		f.chunks.Reset()
+	}
+}
+
+// endless reports that only the sender's end tells the end of the body.
+func (f *flow) endless() bool { return f.from == frameClose || f.from == frameStream }
+
+// take consumes the body bytes at the start of raw, n of them, and returns what goes out for them: it
+// aliases raw, or scratch where the form changes, and is valid until either is used again. Less than all
+// is consumed only when the body ends within raw, or err is set; what came before the fault may go out.
+//
+// hot: runs per read of a body; no alloc, no lock.
+func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
+	n = len(raw)
+	switch f.from {
+	case frameNone:
+		return nil, 0, h1.ErrNone
+	case frameLength:
+		n = int(min(int64(n), f.left))
+		f.left -= int64(n)
+		f.done = f.left == 0
+	case frameChunked:
+		if f.form == formSame {
+			n, f.done, err = f.chunks.Feed(raw)
+			f.data = f.chunks.Data()
+			return raw[:n], n, err
+		}
+		out, n, err = f.unchunk(raw, scratch[:0])
+		f.data = f.chunks.Data()
+		return out, n, err
+	}
+	f.data += int64(n)
+	if f.form == formChunks && n > 0 {
+		out = h1.AppendChunkHeader(scratch[:0], n)
+		out = append(out, raw[:n]...)
+		return append(out, '\r', '\n'), n, h1.ErrNone
+	}
+	return raw[:n], n, h1.ErrNone
+}
+
+// unchunk takes the framing off, and keeps the trailers.
+func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
+	for n < len(raw) {
+		kind, part, k, err := f.chunks.Next(raw[n:])
+		n += k
+		if err != h1.ErrNone {
+			return dst, n, err
+		}
+		switch kind {
+		case h1.PartData:
+			dst = append(dst, part...)
+		case h1.PartTrailer:
+			f.trailers = append(f.trailers, part...)
+		case h1.PartDone:
+			f.done = true
+			return dst, n, h1.ErrNone
+		}
+	}
+	return dst, n, h1.ErrNone
+}
+
+// finish ends an endless body: it returns what goes out for that, with the trailers that came.
+func (f *flow) finish(dst, trailers []byte) []byte {
+	f.done = true
+	if f.form != formChunks {
+		return dst
+	}
+	dst = append(dst, '0', '\r', '\n')
+	dst = append(dst, trailers...)
+	return append(dst, '\r', '\n')
+}

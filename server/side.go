@@ -1,0 +1,112 @@
+package server
+
+import (
+	"net/netip"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// An Exchange stands between two sides and knows neither's protocol. Heads go through it as the indexes
+// that package message defines, bodies as bytes with a framing (see flow). Each side is an HTTP/1.1
+// connection, or one stream of an HTTP/2 connection; both belong to the Exchange's loop.
+
+// side is what the two have in common: bytes both ways, of which neither keeps more than one read's worth
+// that its peer does not take.
+type side interface {
+	// held returns bytes that came and were not taken yet; drop takes the first n of them, and keep puts
+	// bytes behind them.
+	held() []byte
+	drop(n int)
+	keep(p []byte)
+	// read reads once into p, when nothing is held. It returns 0 when there is nothing now, at the end
+	// (ended) and on failure (lost).
+	read(p []byte) int
+	ended() bool
+	lost() bool
+	// lastHeld reports that the body ends with what is held, without trailers.
+	lastHeld() bool
+	// trailers returns the field lines, each with CR LF, that came behind an endless body which ended.
+	trailers() []byte
+
+	// send sends p, of which it keeps what is not taken now; last says that the body ends with it. The
+	// caller owns p again afterwards. pending is what is kept, and flush tries to send it.
+	send(p []byte, last bool)
+	pending() int
+	flush() bool
+	// sendTrailers ends a body with field lines, on a side whose form is not HTTP/1.1 chunks.
+	sendTrailers(lines []byte)
+	// shutWrite ends our direction of a tunnel.
+	shutWrite()
+	// plain returns the socket, where body bytes are the only ones on it for now and can be moved by the
+	// kernel; else nil.
+	plain() *sock
+}
+
+// downSide is the client's side.
+type downSide interface {
+	side
+	loop.Handler // Ready(0) is pump
+	// peer says who the client is.
+	peer() *client
+	// pump moves whatever can move, on both sides of the Exchange, which may have ended afterwards.
+	pump()
+
+	// form says how a response body of that framing goes out.
+	form(x *Exchange, from framing) form
+	// sendInterim relays a 1xx head, and sendHead the final head, with the first bytes of the body. Both
+	// return the number of bytes that went out, or will.
+	sendInterim(resp *message.Response, head []byte) int
+	sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int
+	// answer sends an answer of the gateway's own: fields are field lines with CR LF, less those of
+	// framing. refuse sends one that says what is wrong. Both return its length.
+	answer(x *Exchange, status int, fields, body []byte) int
+	refuse(x *Exchange, f *failure) int
+	// switched sends the head that accepts an Upgrade, and the first bytes of the tunnel that the
+	// Exchange is from here on.
+	switched(resp *message.Response, head, rest []byte) int
+	// cut ends the response in a way that nobody takes for its proper end.
+	cut(x *Exchange)
+	// served tells that the Exchange ended.
+	served(x *Exchange)
+
+	// await arms the timer of this side, unless it already guards the same wait; progress makes the
+	// next await start afresh; rest stops it.
+	await(what waiting, timeout int64)
+	progress()
+	rest()
+}
+
+// upSide is the Endpoint's side.
+type upSide interface {
+	side
+	// form says how a request body of that framing goes out.
+	form(from framing) form
+	// ready reports that the connection is established.
+	ready() bool
+	// begin sends what the Exchange holds of the request, and reports whether any of it left.
+	begin(x *Exchange) bool
+	// chunked is the framing of a response whose length its own framing tells.
+	chunked() framing
+	// readHead reads once, and gives x the heads that are complete. It returns false when more must
+	// come first.
+	readHead(x *Exchange) bool
+	// reused reports that an earlier request went over the connection: it may have been closed since.
+	reused() bool
+	// unprocessed reports that the Endpoint has said that it did nothing for the request.
+	unprocessed() bool
+	// release gives the side back after a request and a response that are complete, abandon after
+	// anything less, and stale after an attempt that found it closed.
+	release(now int64)
+	abandon()
+	stale(now int64)
+}
+
+// client is who is at the other end of a downstream connection.
+type client struct {
+	remote   netip.AddrPort
+	listener *listener
+	trusted  bool // its forwarded headers are believed
+}
+
+func (c *client) peer() *client { return c }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -208,49 +207,9 @@ func benchmarkHandshakes(b *testing.B, server, client *tls.Config, resume bool) 
 	b.ReportMetric(float64(spent.Microseconds())/float64(n), "server-us")
 }
 
-// TestIdleMemory: what an established connection retains after one small request.
-func TestIdleMemory(t *testing.T) {
-	const conns = 1000
-	for _, v := range versions {
-		hs := NewHandshakes(Limits{})
-		config, client := serverConfig(v.id), clientConfig()
-		before := measure()
-		ends := make([]*end, conns)
-		for i := range ends {
-			server, client := pair(t, hs, config, client, 0)
-			p := make([]byte, 4096)
-			raw := client.seal(t, make([]byte, 120))
-			if _, err := server.Read(p, raw, false); err != nil {
-				t.Fatal(err)
-			}
-			server.seal(t, make([]byte, 200))
-			ends[i] = server
-		}
-		until(t, "the handshakes to end", func() bool { return hs.Counts().UnderWay == 0 })
-		each := int64(measure()-before) / conns
-		goroutines := runtime.NumGoroutine()
-		t.Logf("%s: %d bytes each, %d goroutines", v.name, each, goroutines)
-		if each > 12<<10 {
-			t.Errorf("%s: %d bytes each", v.name, each)
-		}
-		if goroutines > 50 {
-			t.Errorf("%d goroutines", goroutines)
-		}
-		runtime.KeepAlive(ends)
-	}
-}
-
 // cpuTime is what the process has used.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func measure() uint64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

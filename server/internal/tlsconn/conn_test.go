@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"testing"
 )
 
@@ -255,5 +256,75 @@ func TestBarrenRecords(t *testing.T) {
 			}
 			t.Error("goes on for ever")
 		})
+	}
+}
+
+// TestEarlyBytes: what the client sends right behind its Finished is kept for Read, whole records and
+// a part of one.
+func TestEarlyBytes(t *testing.T) {
+	for _, cutOff := range []int{0, 3, 20} {
+		hs := NewHandshakes(Limits{})
+		q := newQueue()
+		server, client := &end{}, &end{}
+		var err error
+		remote := netip.MustParseAddrPort("192.0.2.1:443")
+		client.Conn, err = hs.Client(Params{Config: clientConfig(), Remote: remote, Loop: q, Owner: client, Buffers: &client.heap})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.run()
+		server.Conn, err = hs.Server(Params{Config: serverConfig(tls.VersionTLS13), Remote: remote, Loop: q, Owner: server, Buffers: &server.heap, Early: client.advance()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for server.progress == 0 {
+			q.run()
+		}
+		client.Feed(server.advance(), false)
+		for !client.done {
+			q.run()
+			if flight := client.advance(); client.done {
+				flight = append(flight, client.seal(t, []byte("one "))...)
+				flight = append(flight, client.seal(t, []byte("two"))...)
+				held := flight[len(flight)-cutOff:]
+				server.Feed(flight[:len(flight)-cutOff], false)
+				for !server.done {
+					q.run()
+					server.advance()
+				}
+				if err := errors.Join(server.err, client.err); err != nil {
+					t.Fatal(err)
+				}
+				if !server.Buffered() {
+					t.Fatal("nothing buffered")
+				}
+				p := make([]byte, 100)
+				n, err := server.Read(p, nil, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := server.Read(p[n:], held, false)
+				if got := string(p[:n+m]); got != "one two" || err != nil {
+					t.Errorf("cut off %d: %q, %v", cutOff, got, err)
+				}
+			}
+		}
+	}
+}
+
+// TestClientResumes: the tickets that come after the handshake reach the session cache.
+func TestClientResumes(t *testing.T) {
+	for _, v := range versions {
+		hs := NewHandshakes(Limits{})
+		server, client := serverConfig(v.id), clientConfig()
+		for i := range 3 {
+			s, c := pair(t, hs, server, client, 0)
+			if got := c.State().DidResume; got != (i > 0) || got != s.State().DidResume || c.Protocol() != "http/1.1" {
+				t.Errorf("%s, connection %d: resumed=%v, %q", v.name, i, got, c.Protocol())
+			}
+		}
+		if c := hs.Counts(); c.Resumed != 4 || c.Completed != 6 {
+			t.Errorf("%+v", c)
+		}
 	}
 }

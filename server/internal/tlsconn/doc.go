@@ -16,7 +16,8 @@
 //	n, err = conn.Read(plain, cipher[:m], eof)                // when the socket had m bytes
 //	out, err = conn.Append(out[:0], response)
 //
-// Goroutines: one for each handshake under way, bounded in number, of which a few run at a time.
+// Goroutines: one for each handshake under way, bounded in number, of which a few run at a time; one
+// that has ended waits a second for another.
 // Handshakes is safe for concurrent use; a Conn's methods belong to its owner's loop from the begin.
 //
 // Invariants:
@@ -36,7 +37,7 @@
 // buffer as large as the largest record received, 18 KiB at most), about 6 KiB after a small request.
 // A record that is not whole yet waits in a buffer borrowed from the owner's pool.
 //
-// What never happens here: no system call, no clock, no timer. Deadlines are the owner's: it calls
+// What never happens here: no system call, no clock. Deadlines are the owner's: it calls
 // Close with ErrTimeout.
 //
 // Read first: Conn, Handshakes, framer; then TestConnOverLoop.

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Limits bounds handshakes. The zero value is the defaults.
@@ -34,7 +35,8 @@ func (l Limits) underWay() int {
 // not be copied.
 type Handshakes struct {
 	// Immutable after NewHandshakes:
-	slots chan struct{} // holds a token for each that computes
+	slots chan struct{}   // holds a token for each that computes
+	rest  chan *handshake // to a goroutine that has nothing to do
 
 	// Guarded by mu:
 	mu      sync.Mutex
@@ -78,7 +80,10 @@ func NewHandshakes(l Limits) *Handshakes {
 	if running <= 0 {
 		running = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	return &Handshakes{slots: make(chan struct{}, running), limits: l, sources: map[netip.Addr]*source{}}
+	return &Handshakes{
+		slots: make(chan struct{}, running), rest: make(chan *handshake),
+		limits: l, sources: map[netip.Addr]*source{},
+	}
 }
 
 // SetLimits replaces the bounds for handshakes to come.
@@ -155,7 +160,11 @@ func (s *Handshakes) start(c *Conn, h *handshake, err error) (*Conn, error) {
 	switch err {
 	case nil:
 		s.counters.started.Add(1)
-		go h.run()
+		select {
+		case s.rest <- h:
+		default:
+			go s.work(h)
+		}
 		return c, nil
 	case ErrShare:
 		s.counters.refusedShare.Add(1)
@@ -163,6 +172,28 @@ func (s *Handshakes) start(c *Conn, h *handshake, err error) (*Conn, error) {
 		s.counters.refusedBusy.Add(1)
 	}
 	return nil, err
+}
+
+// restTime is how long a goroutine waits for another handshake. Its stack has grown to what one takes by
+// then: growing a new one is 8 % of a handshake.
+const restTime = time.Second
+
+// work runs h, and then others as long as they come in time.
+func (s *Handshakes) work(h *handshake) {
+	h.run()
+	idle := time.NewTimer(restTime)
+	defer idle.Stop()
+	for {
+		// What h refers to is to be freed.
+		h = nil
+		idle.Reset(restTime)
+		select {
+		case h = <-s.rest:
+			h.run()
+		case <-idle.C:
+			return
+		}
+	}
 }
 
 // sourceOf is what one client can be taken to hold: providers hand out an IPv6 /64 or more.

@@ -27,6 +27,8 @@ type Config struct {
 	Shutdown   Shutdown   `json:"shutdown"`
 
 	ProxyProtocol ProxyProtocol `json:"proxy_protocol"`
+	TLS           TLS           `json:"tls"`
+	HTTP2         HTTP2         `json:"http2"`
 }
 
 // Listen holds the addresses to bind, each "host:port" with an empty host for every address.
@@ -107,6 +109,29 @@ type ProxyProtocol struct {
 	Timeout      Duration `json:"timeout"`
 }
 
+// TLS says how HTTPS is served to clients.
+type TLS struct {
+	Protocols string `json:"protocols"`
+	// Ciphers are of TLS 1.2; "" = the package tlsconfig's defaults.
+	Ciphers            string   `json:"ciphers"`
+	SNIStrict          bool     `json:"sni_strict"`
+	DefaultCertificate string   `json:"default_certificate"`
+	HandshakeTimeout   Duration `json:"handshake_timeout"`
+	// MaxHandshakes bounds those under way in the process, HandshakesPerSource those of one address; 0 of
+	// the latter = no bound.
+	MaxHandshakes       int      `json:"max_handshakes"`
+	HandshakesPerSource int      `json:"handshakes_per_source"`
+	SessionTickets      bool     `json:"session_tickets"`
+	TicketRotation      Duration `json:"ticket_rotation"`
+}
+
+// HTTP2 says whether and how HTTP/2 is spoken with clients.
+type HTTP2 struct {
+	Enabled bool `json:"enabled"`
+	// MaxStreams bounds the requests under way on one connection.
+	MaxStreams int `json:"max_streams"`
+}
+
 // Default returns a new Config with every key at its default.
 func Default() *Config {
 	return &Config{
@@ -140,6 +165,15 @@ func Default() *Config {
 		Shutdown:  Shutdown{DrainSeconds: 30},
 
 		ProxyProtocol: ProxyProtocol{Listeners: []string{}, TrustedCIDRs: []string{}, Timeout: Duration(5 * time.Second)},
+		TLS: TLS{
+			Protocols:           "TLSv1.2 TLSv1.3",
+			HandshakeTimeout:    Duration(10 * time.Second),
+			MaxHandshakes:       4096,
+			HandshakesPerSource: 256,
+			SessionTickets:      true,
+			TicketRotation:      Duration(12 * time.Hour),
+		},
+		HTTP2: HTTP2{Enabled: true, MaxStreams: 128},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,8 @@ limits: {body_bytes: 8m, header_bytes: 8192}
 timeouts: {header: 5, read: 1m30s, request: 0.5}
 forwarded: {trusted_cidrs: [10.0.0.0/8, "2001:db8::1"]}
 proxy_protocol: {listeners: [":8080"], trusted_cidrs: ["::ffff:192.0.2.0/120"], timeout: 3s}
+tls: {protocols: TLSv1.3, sni_strict: true, session_tickets: false, ticket_rotation: 1h}
+http2: {enabled: false}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -59,6 +62,8 @@ proxy_protocol: {listeners: [":8080"], trusted_cidrs: ["::ffff:192.0.2.0/120"], 
 	want.Timeouts.Request = Duration(500 * time.Millisecond)
 	want.Forwarded.TrustedCIDRs = []string{"10.0.0.0/8", "2001:db8::1"}
 	want.ProxyProtocol = ProxyProtocol{[]string{":8080"}, []string{"::ffff:192.0.2.0/120"}, Duration(3 * time.Second)}
+	want.TLS.Protocols, want.TLS.SNIStrict, want.TLS.SessionTickets, want.TLS.TicketRotation = "TLSv1.3", true, false, Duration(time.Hour)
+	want.HTTP2.Enabled = false
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -139,6 +144,17 @@ func TestLoadReportsEveryError(t *testing.T) {
 			"proxy_protocol.timeout: 0 would wait for ever",
 		}},
 		{"proxy_protocol: {trusted_cidrs: [example.com]}", []string{`proxy_protocol.trusted_cidrs: "example.com" is neither a CIDR`}},
+		{"tls: {protocols: 'TLSv1.1 TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:!aNULL', default_certificate: x, handshake_timeout: 0, max_handshakes: 0, handshakes_per_source: -1, ticket_rotation: 0}\nhttp2: {max_streams: 0}", []string{
+			`tls.protocols: "TLSv1.1" is not served`,
+			`tls.ciphers: "!aNULL" is no cipher suite`,
+			`tls.default_certificate: "x" must be namespace/name`,
+			"tls.handshake_timeout: 0 would wait for ever",
+			"tls.max_handshakes: 0 is out of range",
+			"tls.handshakes_per_source: -1 is out of range",
+			"tls.ticket_rotation: 0s is out of range",
+			"http2.max_streams: 0 is out of range",
+		}},
+		{"tls: {sni_strict: 1}", []string{"tls.sni_strict: want true or false, not the number 1"}},
 		{"shutdown: {drain_seconds: -1}\nupstream: {retries: 99}", []string{"upstream.retries: 99", "shutdown.drain_seconds: -1"}},
 	}
 	for _, test := range tests {
@@ -177,6 +193,9 @@ func TestSet(t *testing.T) {
 		{"threads", "write key.path=value"},
 		{"threads=x", `threads: "x" is not a number`},
 		{"threads=", "is not a number"},
+		{"tls.sni_strict=true", "true"},
+		{"http2.enabled=false", "false"},
+		{"http2.enabled=no", "neither true nor false"},
 		{"listen=1", "listen: unknown key"},
 		{"listen.http.x=1", "unknown key"},
 		{"limit.body_bytes=1", "did you mean limits.body_bytes?"},
@@ -360,6 +379,9 @@ func stringOf(v reflect.Value) string {
 	}
 	if v.Kind() == reflect.Slice {
 		return "[" + strings.Join(v.Interface().([]string), " ") + "]"
+	}
+	if v.Kind() == reflect.Bool {
+		return strconv.FormatBool(v.Bool())
 	}
 	if v.Kind() == reflect.Int {
 		return Size(v.Int()).String()

@@ -74,6 +74,12 @@ func (c *Config) Set(assignment string) error {
 		}
 		tree = json.Number(value)
 	}
+	if field.Kind() == reflect.Bool {
+		if value != "true" && value != "false" {
+			return fmt.Errorf("--set %s: %q is neither true nor false", path, value)
+		}
+		tree = value == "true"
+	}
 	if err := decodeLeaf(tree, field, path); err != nil {
 		return fmt.Errorf("--set %w", err)
 	}
@@ -225,6 +231,8 @@ func typeName(t reflect.Type) string {
 		return "list of text"
 	case t.Kind() == reflect.Int:
 		return "whole number"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
 	}
 	return "text"
 }

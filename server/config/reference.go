@@ -63,6 +63,19 @@ var keys = []key{
 	{"proxy_protocol.listeners", false, "Addresses of `listen.http` and `listen.https`, written as there, on which every connection must begin with a PROXY protocol header, version 1 or 2; one without is closed. Empty = none."},
 	{"proxy_protocol.trusted_cidrs", true, "Peers that may connect to these, as CIDRs or addresses; connections of others are closed unread, so that nobody can claim an address. Required where there are listeners."},
 	{"proxy_protocol.timeout", true, "From accepting a connection to the end of its PROXY protocol header; then it is closed."},
+
+	{"tls.protocols", true, "Versions of TLS that clients may use: `TLSv1.2`, `TLSv1.3` or both. A Host can override it."},
+	{"tls.ciphers", true, "Cipher suites of TLS 1.2 by their OpenSSL or IANA names, separated by colons; empty = those with forward secrecy and authenticated encryption. The order has no effect, and TLS 1.3's suites are always on."},
+	{"tls.sni_strict", true, "Refuse clients that ask for an unknown name, or for none, with the alert unrecognized_name; otherwise they get the default certificate."},
+	{"tls.default_certificate", false, "Secret, `namespace/name`, with the certificate for clients that ask for no name or an unknown one; empty = a self-signed one, made at start."},
+	{"tls.handshake_timeout", true, "From accepting a connection to the end of its TLS handshake; then it is closed."},
+	{"tls.max_handshakes", true, "Most TLS handshakes under way; beyond it the one that has waited longest for its client gives way."},
+	{"tls.handshakes_per_source", true, "Most of them with one IPv4 address or one IPv6 /64; beyond it that source's own longest gives way. 0 = no bound. Raise it where a proxy that hides its clients' addresses is in front."},
+	{"tls.session_tickets", true, "Let clients resume sessions by tickets, which saves them and the gateway most of a handshake."},
+	{"tls.ticket_rotation", true, "How often the key of session tickets is replaced; a ticket is good with the last three keys."},
+
+	{"http2.enabled", false, "Offer HTTP/2 to clients."},
+	{"http2.max_streams", false, "Most requests under way on one HTTP/2 connection. 1 to 10000."},
 }
 
 // Reference returns CONFIG.md.

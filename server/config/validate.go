@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
 // maxTimeout keeps every deadline within what the timer wheel can hold.
@@ -58,6 +60,8 @@ func (c *Config) Validate() error {
 	}
 	v.number("shutdown.drain_seconds", c.Shutdown.DrainSeconds, 0, 86400)
 	v.proxyProtocol(&c.ProxyProtocol, &c.Listen)
+	v.tls(&c.TLS)
+	v.number("http2.max_streams", c.HTTP2.MaxStreams, 1, 10_000)
 	return errors.Join(v.errs...)
 }
 
@@ -132,6 +136,28 @@ func (v *validator) address(key, a string) {
 		v.fail(key, "%q is also in %s; each address can be bound once", a, other)
 	}
 	v.addresses[a] = key
+}
+
+func (v *validator) tls(t *TLS) {
+	_, _, refused := tlsconfig.ParseProtocols(t.Protocols)
+	for _, name := range refused {
+		v.fail("tls.protocols", "%q is not served; write TLSv1.2, TLSv1.3 or both", name)
+	}
+	_, refused = tlsconfig.ParseCiphers(t.Ciphers)
+	for _, name := range refused {
+		v.fail("tls.ciphers", "%q is no cipher suite that is served; write names such as ECDHE-RSA-AES128-GCM-SHA256, without OpenSSL's keywords", name)
+	}
+	if s := t.DefaultCertificate; s != "" {
+		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" || strings.Contains(name, "/") {
+			v.fail("tls.default_certificate", "%q must be namespace/name, or empty", s)
+		}
+	}
+	v.timeout("tls.handshake_timeout", t.HandshakeTimeout)
+	v.number("tls.max_handshakes", t.MaxHandshakes, 1, 1_000_000)
+	v.number("tls.handshakes_per_source", t.HandshakesPerSource, 0, 1_000_000)
+	if d := t.TicketRotation; d < Duration(time.Minute) || d > Duration(7*24*time.Hour) {
+		v.fail("tls.ticket_rotation", "%s is out of range; write 1m to 168h, or turn tls.session_tickets off", d)
+	}
 }
 
 func (v *validator) kubernetes(k *Kubernetes) {

@@ -1,0 +1,324 @@
+package tlsconn
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Owner is the connection that a Conn belongs to. It is called on its loop.
+type Owner interface {
+	// Progress says that the handshake has something to send, has room again for what the peer sent,
+	// or has ended: call Advance, and read the socket if it was left unread.
+	Progress()
+}
+
+// Poster is the Owner's loop.
+type Poster interface{ Post(func()) }
+
+// Buffers lends memory to the loop's Conns, and is used on that loop only.
+type Buffers interface {
+	// Get returns an empty slice with a capacity of at least n.
+	Get(n int) []byte
+	// Put takes back what Get returned. It is also handed slices that Get never gave out, to be
+	// dropped or kept.
+	Put(b []byte)
+}
+
+// Bounds of what a peer can cause after the handshake without sending a byte of plaintext.
+const (
+	// maxBarren is how much ciphertext may come between two records of data: tickets, key updates,
+	// padding. crypto/tls would collect a handshake message of up to 256 KiB.
+	maxBarren = 64 << 10
+	// maxReply is what may wait to be sent because of records received: answers to key updates.
+	maxReply = 4 << 10
+)
+
+// Conn is one TLS connection of a loop, made by Handshakes.Server or Handshakes.Client. All methods
+// belong to the loop. Must not be copied.
+type Conn struct {
+	tls  *tls.Conn
+	wire wire
+
+	buffers Buffers
+	stash   []byte // ciphertext that waits for the rest of its record, or for room for its plaintext
+	off     int    // where stash begins
+	err     error  // what Read returns from now on
+	more    bool   // crypto/tls may hold plaintext of a record that did not fit
+	fin     bool   // nothing follows stash
+	closed  bool
+}
+
+// wire is the net.Conn beneath crypto/tls: the handshake's while one is under way, the loop's then.
+type wire struct {
+	hs     *handshake // nil once the handshake is complete
+	frames framer
+	in     []byte // what Read may give to crypto/tls
+	out    []byte // what crypto/tls wrote
+	// reading: crypto/tls was called to decrypt, so what it writes is a reply.
+	reading bool
+	// clogged: a reply did not fit. crypto/tls would say so at the next write only.
+	clogged bool
+	inside  int // records in crypto/tls's buffer, at most
+	barren  int // bytes since the last plaintext
+	remote  netip.AddrPort
+}
+
+var _ net.Conn = (*wire)(nil)
+
+// Read implements net.Conn for crypto/tls.
+//
+// hot: runs per record; no alloc, no lock.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.hs != nil {
+		return w.hs.read(p)
+	}
+	n, records := w.frames.span(w.in, len(p), len(p))
+	if n == 0 {
+		return 0, errDry
+	}
+	if w.barren += n; w.barren > maxBarren {
+		return 0, errBarren
+	}
+	copy(p, w.in[:n])
+	w.in = w.in[n:]
+	w.inside += records
+	return n, nil
+}
+
+// Write implements net.Conn for crypto/tls.
+//
+// hot: runs per record; no alloc, no lock.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.reading && len(w.out)+len(p) > maxReply {
+		w.clogged = true
+		return 0, errReply
+	}
+	w.out = append(w.out, p...)
+	return len(p), nil
+}
+
+// Close implements net.Conn. crypto/tls calls it from tls.Conn.Close only, which nobody calls.
+func (w *wire) Close() error { return nil }
+
+// LocalAddr implements net.Conn.
+func (w *wire) LocalAddr() net.Addr { return &net.TCPAddr{} }
+
+// RemoteAddr implements net.Conn. crypto/tls keys client sessions by it where there is no server name.
+func (w *wire) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(w.remote) }
+
+// SetDeadline implements net.Conn. Deadlines are the owner's.
+func (w *wire) SetDeadline(time.Time) error      { return nil }
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// Read takes over raw, all that was read from the socket and not yet handed in, and decrypts as much
+// of it as fits into p. fin says that the socket has ended behind raw. raw is not needed after Read.
+//
+// n bytes of plaintext are in p. err is nil when more may come; io.EOF when the peer said
+// close_notify; io.ErrUnexpectedEOF when the socket ended without; else what is wrong: an alert of
+// the peer's, or records that do not decrypt. Once not nil it stays. n and err may both be set.
+//
+// n == 0 without err means that no whole record of data is here. Hand in raw only while Buffered is
+// false, and ask for no event while it is true: what it speaks of has already been read from the
+// socket. If p is at least as long as raw and what waits from before, all whole records fit.
+// Afterwards, HasReply says whether something must be sent.
+//
+// hot: runs per read; no alloc and no lock but those inside crypto/tls, see TestAllocations.
+func (c *Conn) Read(p, raw []byte, fin bool) (n int, err error) {
+	w := &c.wire
+	c.fin = c.fin || fin
+	if c.err != nil || w.hs != nil || c.closed {
+		return 0, c.err
+	}
+	borrowed := len(c.stash) == c.off
+	if borrowed {
+		w.in = raw
+	} else {
+		c.keep(raw)
+		w.in = c.stash[c.off:]
+	}
+	for n < len(p) && c.whole() {
+		m, err := c.decrypt(p[n:])
+		n += m
+		if err != nil {
+			c.err = err
+			break
+		}
+		if m == 0 {
+			break
+		}
+	}
+	switch {
+	case c.err != nil, len(w.in) == 0:
+		c.release()
+	case borrowed:
+		c.keep(w.in)
+	default:
+		c.off = len(c.stash) - len(w.in)
+	}
+	w.in = nil
+	if c.fin && c.err == nil && !c.Buffered() {
+		c.err = io.ErrUnexpectedEOF
+		c.release()
+	}
+	return n, c.err
+}
+
+// whole reports whether crypto/tls can go on without more from the socket.
+//
+// hot: runs per record; no alloc, no lock.
+func (c *Conn) whole() bool {
+	return c.more || c.wire.inside > 0 || c.wire.frames.ready(c.wire.in)
+}
+
+// decrypt asks crypto/tls once. 0 without an error means that there is no whole record of data.
+//
+// hot: runs per record; no alloc and no lock but those inside crypto/tls.
+func (c *Conn) decrypt(p []byte) (int, error) {
+	w := &c.wire
+	rest := c.more
+	w.reading = true
+	n, err := c.tls.Read(p)
+	w.reading = false
+	c.more = n == len(p)
+	if n > 0 {
+		w.barren = 0
+		if !rest && w.inside > 0 {
+			w.inside--
+		}
+	}
+	if err == error(errDry) {
+		w.inside, c.more, err = 0, false, nil
+	}
+	if w.clogged {
+		err = errReply
+	}
+	return n, err
+}
+
+// keep copies b behind stash.
+func (c *Conn) keep(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	have := c.stash[c.off:]
+	need := len(have) + len(b)
+	if c.off+need > cap(c.stash) || c.off > 0 && c.off+need > cap(c.stash)/2 {
+		// Room for the whole record that b is the begin of, so that it need not grow again.
+		size := expected(have)
+		if len(have) == 0 {
+			size = expected(b)
+		}
+		if size > maxRecord {
+			size = 0
+		}
+		if max(need, size) > cap(c.stash) {
+			grown := append(c.buffers.Get(max(need, size)), have...)
+			if c.stash != nil {
+				c.buffers.Put(c.stash)
+			}
+			c.stash = grown
+		} else {
+			c.stash = c.stash[:copy(c.stash, have)]
+		}
+		c.off = 0
+	}
+	c.stash = append(c.stash, b...)
+}
+
+func (c *Conn) release() {
+	if c.stash != nil {
+		c.buffers.Put(c.stash)
+		c.stash, c.off = nil, 0
+	}
+}
+
+// Buffered reports whether Read may give more without more from the socket. While it is true, no
+// event may come: read again when there is room. Now and then it is true for nothing, when plaintext
+// filled p to its last byte: a Read that gives nothing then says nothing about the socket.
+//
+// hot: runs per read; no alloc, no lock.
+func (c *Conn) Buffered() bool {
+	return c.err == nil && (c.more || c.wire.inside > 0 || c.wire.frames.ready(c.stash[c.off:]))
+}
+
+// HasReply reports whether Read left something to send, with the next Append or AppendReply: an answer
+// to a key update, or the alert that says why Read failed. To bound what waits for a peer that does
+// not read, take it only once everything taken before has been written; Read fails when it grows.
+//
+// hot: runs per read; no alloc, no lock.
+func (c *Conn) HasReply() bool { return len(c.wire.out) > 0 }
+
+// AppendReply appends to dst what HasReply speaks of.
+func (c *Conn) AppendReply(dst []byte) []byte {
+	dst = append(dst, c.wire.out...)
+	c.wire.out = nil
+	return dst
+}
+
+// Overhead is at most what a record adds to the plaintext, of which one holds MaxPlain, for sizing
+// the dst of Append: header, explicit nonce or type, and tag, of any AEAD.
+const (
+	Overhead = 32
+	MaxPlain = 16 << 10
+)
+
+// Append appends the records of p to dst, behind what HasReply speaks of. It fails only once the Conn
+// has failed or CloseNotify was sent; dst is valid in any case.
+//
+// hot: runs per write; no alloc, no lock but crypto/tls's own.
+func (c *Conn) Append(dst, p []byte) ([]byte, error) {
+	w := &c.wire
+	if len(w.out) > 0 {
+		dst = append(dst, w.out...)
+	}
+	w.out = dst
+	_, err := c.tls.Write(p)
+	dst, w.out = w.out, nil
+	return dst, err
+}
+
+// AppendClose appends a close_notify: nothing more will be written. Reading goes on. Calling it
+// again appends nothing.
+func (c *Conn) AppendClose(dst []byte) []byte {
+	w := &c.wire
+	if len(w.out) > 0 {
+		dst = append(dst, w.out...)
+	}
+	if w.hs != nil || c.closed {
+		return dst
+	}
+	w.out = dst
+	// It fails only if the Conn has, and then the peer has been told otherwise.
+	_ = c.tls.CloseWrite()
+	dst, w.out = w.out, nil
+	return dst
+}
+
+// Protocol is what ALPN agreed on, or "". It means something once the handshake is complete.
+func (c *Conn) Protocol() string { return c.tls.ConnectionState().NegotiatedProtocol }
+
+// State describes the connection, once the handshake is complete.
+func (c *Conn) State() tls.ConnectionState { return c.tls.ConnectionState() }
+
+// Close gives up the Conn's memory, and its handshake, if one is under way: the Owner is not called any
+// more, from this moment. why is what the handshake is counted as, such as ErrTimeout; nil is
+// ErrAborted. It sends nothing. Closing twice does no harm.
+func (c *Conn) Close(why error) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	if h := c.wire.hs; h != nil {
+		if why == nil {
+			why = ErrAborted
+		}
+		h.abort(why)
+		return
+	}
+	c.release()
+	c.wire.out = nil
+}

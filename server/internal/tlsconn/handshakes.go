@@ -1,0 +1,307 @@
+package tlsconn
+
+import (
+	"container/list"
+	"crypto/tls"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits bounds handshakes. The zero value is the defaults.
+type Limits struct {
+	// UnderWay bounds the handshakes with clients at a time, and separately those with upstreams. Each
+	// holds a goroutine and some 30 KiB; one that waits for its peer may be given up for a new one, the
+	// longest first, and lives on for as long as its goroutine needs to end; of these there are no more
+	// than the same number. 0: 4096.
+	UnderWay int
+	// PerSource bounds those with clients of one source: an IPv4 address, or an IPv6 /64. 0: no bound.
+	PerSource int
+	// Running bounds how many compute at a time, read by NewHandshakes only. Those that wait for their
+	// peer do not count. 0: half of GOMAXPROCS, at least 1.
+	Running int
+}
+
+func (l Limits) underWay() int {
+	if l.UnderWay <= 0 {
+		return 4096
+	}
+	return l.UnderWay
+}
+
+// Handshakes runs the handshakes of all loops. Made by NewHandshakes; safe for concurrent use. Must
+// not be copied.
+type Handshakes struct {
+	// Immutable after NewHandshakes:
+	slots chan struct{}   // holds a token for each that computes
+	rest  chan *handshake // to a goroutine that has nothing to do
+
+	// Guarded by mu:
+	mu      sync.Mutex
+	limits  Limits
+	clients int // under way as server
+	dials   int // under way as client
+	leaving int // displaced, with a goroutine that has not ended yet
+	sources map[netip.Addr]*source
+	waiting list.List // of those as server that wait for their peer, longest first
+
+	// Atomic:
+	counters counters
+}
+
+// source is what one source has under way.
+type source struct {
+	key     netip.Addr
+	clients int
+	waiting list.List
+}
+
+type counters struct {
+	started, completed, resumed, refusedBusy, refusedShare atomic.Uint64
+	failed                                                 [reasons]atomic.Uint64
+}
+
+// Counts is what Handshakes has done so far.
+type Counts struct {
+	Started, Completed uint64
+	Resumed            uint64 // of Completed
+	RefusedBusy        uint64 // see ErrBusy
+	RefusedShare       uint64 // see ErrShare
+	Failed             [reasons]uint64
+	UnderWay           int
+	Waiting            int // of those with clients, for the peer
+}
+
+// NewHandshakes returns Handshakes with the given bounds.
+func NewHandshakes(l Limits) *Handshakes {
+	running := l.Running
+	if running <= 0 {
+		running = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	return &Handshakes{
+		slots: make(chan struct{}, running), rest: make(chan *handshake),
+		limits: l, sources: map[netip.Addr]*source{},
+	}
+}
+
+// SetLimits replaces the bounds for handshakes to come.
+func (s *Handshakes) SetLimits(l Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = l
+}
+
+// Counts returns what has happened so far.
+func (s *Handshakes) Counts() Counts {
+	c := Counts{
+		Started: s.counters.started.Load(), Completed: s.counters.completed.Load(), Resumed: s.counters.resumed.Load(),
+		RefusedBusy: s.counters.refusedBusy.Load(), RefusedShare: s.counters.refusedShare.Load(),
+	}
+	for r := range c.Failed {
+		c.Failed[r] = s.counters.failed[r].Load()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.UnderWay, c.Waiting = s.clients+s.dials, s.waiting.Len()
+	return c
+}
+
+// Params are what a Conn is made of. All but Early are required.
+type Params struct {
+	Config  *tls.Config
+	Remote  netip.AddrPort
+	Loop    Poster
+	Owner   Owner
+	Buffers Buffers
+	// Early is what was read from the socket already; it is copied. For Server it begins with a whole
+	// ClientHello.
+	Early []byte
+}
+
+// Server begins a handshake with a client. It fails with ErrBusy or ErrShare where the limits do not
+// allow it and no other that waits for its peer can be given up instead.
+func (s *Handshakes) Server(p Params) (*Conn, error) {
+	c, h := s.make(p)
+	c.tls = tls.Server(&c.wire, p.Config)
+	s.mu.Lock()
+	err := s.admitLocked(h, sourceOf(p.Remote.Addr()))
+	s.mu.Unlock()
+	return s.start(c, h, err)
+}
+
+// Client begins a handshake with an upstream, and fails with ErrBusy where too many are under way.
+func (s *Handshakes) Client(p Params) (*Conn, error) {
+	c, h := s.make(p)
+	h.client = true
+	c.tls = tls.Client(&c.wire, p.Config)
+	var err error
+	s.mu.Lock()
+	if s.dials >= s.limits.underWay() {
+		err = ErrBusy
+	} else {
+		s.dials++
+		h.counted = true
+	}
+	s.mu.Unlock()
+	return s.start(c, h, err)
+}
+
+func (s *Handshakes) make(p Params) (*Conn, *handshake) {
+	c := &Conn{buffers: p.Buffers}
+	h := &handshake{conn: c, set: s, loop: p.Loop, owner: p.Owner, in: append([]byte(nil), p.Early...)}
+	h.wake.L = &h.mu
+	c.wire.hs, c.wire.remote = h, p.Remote
+	return c, h
+}
+
+func (s *Handshakes) start(c *Conn, h *handshake, err error) (*Conn, error) {
+	switch err {
+	case nil:
+		s.counters.started.Add(1)
+		select {
+		case s.rest <- h:
+		default:
+			go s.work(h)
+		}
+		return c, nil
+	case ErrShare:
+		s.counters.refusedShare.Add(1)
+	default:
+		s.counters.refusedBusy.Add(1)
+	}
+	return nil, err
+}
+
+// restTime is how long a goroutine waits for another handshake. Its stack has grown to what one takes by
+// then: growing a new one is 8 % of a handshake.
+const restTime = time.Second
+
+// work runs h, and then others as long as they come in time.
+func (s *Handshakes) work(h *handshake) {
+	h.run()
+	idle := time.NewTimer(restTime)
+	defer idle.Stop()
+	for {
+		// What h refers to is to be freed.
+		h = nil
+		idle.Reset(restTime)
+		select {
+		case h = <-s.rest:
+			h.run()
+		case <-idle.C:
+			return
+		}
+	}
+}
+
+// sourceOf is what one client can be taken to hold: providers hand out an IPv6 /64 or more.
+func sourceOf(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		p, _ := a.Prefix(64)
+		return p.Addr()
+	}
+	return a
+}
+
+// admitLocked counts h as under way. A source beyond its share gives up its own oldest that waits,
+// everyone together the oldest of all.
+func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
+	src := s.sources[key]
+	if src == nil {
+		src = &source{key: key}
+	}
+	if most := s.limits.PerSource; most > 0 && src.clients >= most && !s.displaceLocked(&src.waiting) {
+		return ErrShare
+	}
+	if s.clients >= s.limits.underWay() && !s.displaceLocked(&s.waiting) {
+		return ErrBusy
+	}
+	s.sources[key] = src
+	src.clients++
+	s.clients++
+	h.source, h.counted = src, true
+	return nil
+}
+
+func (s *Handshakes) displaceLocked(waiting *list.List) bool {
+	oldest := waiting.Front()
+	// A flood can displace faster than goroutines get to end.
+	if oldest == nil || s.leaving >= s.limits.underWay() {
+		return false
+	}
+	h := oldest.Value.(*handshake)
+	s.forgetLocked(h)
+	h.displaced = true
+	s.leaving++
+	h.abort(ErrDisplaced)
+	return true
+}
+
+// wait notes that h waits for its peer.
+func (s *Handshakes) wait(h *handshake) {
+	if h.client {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.counted {
+		h.waiting, h.sibling = s.waiting.PushBack(h), h.source.waiting.PushBack(h)
+	}
+}
+
+// resume notes that it waits no more.
+func (s *Handshakes) resume(h *handshake) {
+	if h.client {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unlistLocked(h)
+}
+
+func (s *Handshakes) unlistLocked(h *handshake) {
+	if h.waiting != nil {
+		s.waiting.Remove(h.waiting)
+		h.source.waiting.Remove(h.sibling)
+		h.waiting, h.sibling = nil, nil
+	}
+}
+
+// forgetLocked counts h as under way no more.
+func (s *Handshakes) forgetLocked(h *handshake) {
+	if !h.counted {
+		return
+	}
+	h.counted = false
+	if h.client {
+		s.dials--
+		return
+	}
+	s.unlistLocked(h)
+	s.clients--
+	if h.source.clients--; h.source.clients == 0 {
+		delete(s.sources, h.source.key)
+	}
+}
+
+// end notes how h ended.
+func (s *Handshakes) end(h *handshake, err error) {
+	s.mu.Lock()
+	s.forgetLocked(h)
+	if h.displaced {
+		s.leaving--
+	}
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.counters.failed[reasonOf(err)].Add(1)
+	case h.conn.tls.ConnectionState().DidResume:
+		s.counters.resumed.Add(1)
+		s.counters.completed.Add(1)
+	default:
+		s.counters.completed.Add(1)
+	}
+}

@@ -70,7 +70,6 @@ type assembler struct {
 	scratch  []byte // the values of pseudo-fields
 	cookie   []byte // joined
 	cookies  int
-	code     uint16
 	accepted bool // the response accepts an extended CONNECT
 	stream   *Stream
 }

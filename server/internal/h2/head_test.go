@@ -14,7 +14,6 @@ import (
 type keeper struct {
 	recorder
 	req   message.Request
-	resp  message.Response
 	head  []byte
 	count int
 }

@@ -189,8 +189,8 @@ func TestNetHTTPClient(t *testing.T) {
 	}
 	pw.Write([]byte("x"))
 	cancel()
+	pw.CloseWithError(context.Canceled) // net/http looks at the one when the other is done
 	io.ReadAll(resp.Body)
-	pw.Close()
 	r, _ = http.NewRequest("GET", "http://test.com/", nil)
 	if resp, err = cc.RoundTrip(r); err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ func (h *Shared) newConn(now int64) *Conn {
 	c.shared = h
 	c.now = now
 	c.budget.since = now
-	c.decoder.init(&h.config)
+	c.decoder.init()
 	c.encoder.init(&h.config)
 	c.recvOpen = defaultWindow
 	c.sendOpen = defaultWindow
@@ -116,8 +116,7 @@ func (c *Conn) Close() {
 	h.freeBuffer(c.in)
 	h.freeBuffer(c.block.buf)
 	c.streams.clear()
-	table, dec, enc := c.streams, c.decoder, c.encoder
-	*c = Conn{streams: table, decoder: dec, encoder: enc}
+	*c = Conn{streams: c.streams}
 	if len(h.conns) < maxFreeConns {
 		h.conns = append(h.conns, c)
 	}

@@ -1,6 +1,9 @@
 package h2
 
-import "github.com/sluice-gateway/sluice/server/internal/message"
+import (
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
 
 // Config is how connections behave. A zero field means its default.
 type Config struct {
@@ -46,9 +49,9 @@ func (c *Config) setDefaults() {
 	}
 	c.ConnWindow = min(max(c.ConnWindow, c.StreamWindow), 1<<30)
 	if c.TableSize == 0 {
-		c.TableSize = 4096
+		c.TableSize = hpack.DefaultTableSize
 	}
-	c.TableSize = min(c.TableSize, 64<<10)
+	c.TableSize = min(c.TableSize, hpack.MaxTableSize)
 	def(&c.MaxHead, 64<<10)
 	def(&c.MaxFields, 128)
 	def(&c.MaxTarget, 16<<10)

@@ -3,6 +3,7 @@ package h2
 import (
 	"bytes"
 
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -13,7 +14,7 @@ type Outgoing struct {
 	// are left out, and what HTTP/2 has no place for.
 	Head  *message.Head
 	Bytes []byte
-	// Lines are further field lines, "Name: value" CR LF each.
+	// Lines are further field lines, "Name: value" CR LF each, without other white space around a value.
 	Lines []byte
 	// Authority replaces that of a request where it is not nil.
 	Authority []byte
@@ -45,10 +46,10 @@ func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, b
 		if i := r.Find(message.FieldUpgrade); i >= 0 {
 			s.protocol = internProtocol(r.Fields[i].Value.Of(head))
 		}
-		e.pseudo(":method", methodConnect)
-		e.pseudo(":protocol", []byte(s.protocol))
+		e.pseudo(hpack.NameMethod, methodConnect)
+		e.protocol([]byte(s.protocol))
 	} else {
-		e.pseudo(":method", r.MethodSpan.Of(head))
+		e.pseudo(hpack.NameMethod, r.MethodSpan.Of(head))
 	}
 	authority := o.Authority
 	if authority == nil {
@@ -56,18 +57,18 @@ func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, b
 	}
 	if r.Form != message.AuthorityForm {
 		if c.tls {
-			e.pseudo(":scheme", schemeHTTPS)
+			e.pseudo(hpack.NameScheme, schemeHTTPS)
 		} else {
-			e.pseudo(":scheme", schemeHTTP)
+			e.pseudo(hpack.NameScheme, schemeHTTP)
 		}
-		e.pseudo(":path", c.path(r, head))
+		e.pseudo(hpack.NamePath, c.path(r, head))
 	}
 	if len(authority) > 0 {
-		e.pseudo(":authority", authority)
+		e.pseudo(hpack.NameAuthority, authority)
 	}
 	c.fields(s, o)
 	if r.TETrailers {
-		e.field(nameTE, valueTrailers)
+		e.field(message.FieldTE, nameTE, valueTrailers, false)
 	}
 	c.endBlock(s, start, end)
 	return s, true
@@ -206,7 +207,7 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 			if s.extended && f.ID == message.FieldOther && handshake(name) {
 				continue
 			}
-			e.field(name, f.Value.Of(o.Bytes))
+			e.field(f.ID, name, f.Value.Of(o.Bytes), f.Sensitive)
 		}
 	}
 	for lines := o.Lines; len(lines) > 0; {
@@ -216,12 +217,23 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 		} else {
 			lines = nil
 		}
-		line = bytes.TrimRight(line, "\r")
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
 		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || unsent.Has(message.LookupField(line[:colon])) || s.extended && handshake(line[:colon]) {
+		if colon <= 0 {
 			continue
 		}
-		e.field(line[:colon], bytes.Trim(line[colon+1:], " \t"))
+		name := line[:colon]
+		id := message.LookupField(name)
+		if unsent.Has(id) || s.extended && id == message.FieldOther && handshake(name) {
+			continue
+		}
+		value := line[colon+1:]
+		if len(value) > 0 && value[0] == ' ' {
+			value = value[1:]
+		}
+		e.field(id, name, value, false)
 	}
 }
 

@@ -49,8 +49,22 @@ func (c *Conn) beginData(h frameHeader) {
 		s.recvOpen -= int32(h.length)
 	}
 	c.data = dataFrame{s: s, left: h.length, active: true, needPad: h.has(flagPadded), end: end, empty: true}
+	if !c.data.needPad {
+		c.measure()
+	}
 	if h.length == 0 {
 		c.endData(nil)
+	}
+}
+
+// measure holds the frame's data, whose length is now known, against content-length: section 8.1.1.
+func (c *Conn) measure() {
+	d := &c.data
+	if s := d.s; s != nil && s.left >= 0 {
+		s.left -= int64(d.left)
+		if s.left < 0 || d.end && s.left > 0 {
+			c.streamFault(s, FaultLengthMismatch) // which clears d.s
+		}
 	}
 }
 
@@ -85,6 +99,7 @@ func (c *Conn) feedData(p []byte) []byte {
 		}
 		d.left -= d.pad
 		c.padding(int32(d.pad) + 1)
+		c.measure()
 		if d.left == 0 {
 			c.endData(nil)
 			if !d.active {
@@ -139,13 +154,6 @@ func (c *Conn) deliver(p []byte, end bool) {
 		return
 	}
 	s.held += n
-	if s.left >= 0 {
-		s.left -= int64(n)
-		if s.left < 0 || end && s.left > 0 {
-			c.streamFault(s, FaultLengthMismatch)
-			return
-		}
-	}
 	c.budget.earn(len(p))
 	if end {
 		c.endReceiving(s)

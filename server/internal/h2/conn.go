@@ -39,7 +39,6 @@ type Conn struct {
 	lastPeer uint32
 	nextID   uint32 // client: of the next request
 	goneLast uint32 // the highest stream that a GOAWAY of ours promises to act on
-	gone     bool   // a final GOAWAY went out
 	peerGone bool   // the peer's GOAWAY came
 	peerLast uint32
 	past     closedStreams

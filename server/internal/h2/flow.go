@@ -33,7 +33,7 @@ func (c *Conn) beginData(h frameHeader) {
 	end := h.has(flagEndStream)
 	switch {
 	case s == nil:
-		if !c.closedData(h.stream) {
+		if !c.closedData(h.stream, h.length) {
 			return
 		}
 	case s.recvEnded:
@@ -69,19 +69,25 @@ func (c *Conn) measure() {
 }
 
 // closedData judges DATA on a stream that is not open, and reports whether the connection lives.
-func (c *Conn) closedData(id uint32) bool {
+func (c *Conn) closedData(id, length uint32) bool {
 	if c.idle(id) {
 		return c.fail(errIdleStream)
 	}
-	if !c.charge(FloodClosed) {
+	// Long frames are not counted: they cost the peer more than us, and after a reset a window full of them
+	// may be on its way.
+	if length < freeLength && !c.charge(FloodClosed) {
 		return false
 	}
-	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told.
-	if how := c.past.find(id); how != endedByUs && c.server != nil {
+	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told. So is
+	// what came too late for our GOAWAY: section 6.8.
+	if c.server != nil && id <= c.goneLast && c.past.find(id) != endedByUs {
 		return c.refuse(id, FaultStreamClosed)
 	}
 	return true
 }
+
+// freeLength is the length from which DATA on a closed stream is no flood.
+const freeLength = 1 << 10
 
 // feedData takes what of p belongs to the DATA frame and returns the rest.
 //
@@ -196,7 +202,7 @@ func (c *Conn) Consumed(s *Stream, n int) {
 }
 
 func (c *Conn) update(s *Stream) {
-	if s.credit >= int32(c.shared.config.StreamWindow/2) && !s.recvEnded && !s.closed {
+	if s.credit >= int32(c.shared.config.StreamWindow/2) && !s.recvEnded && !s.closed && c.err == nil {
 		c.out = appendWord(c.room(), frameWindowUpdate, s.id, uint32(s.credit))
 		s.recvOpen += s.credit
 		s.credit = 0
@@ -317,8 +323,8 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 		s.sendOpen -= int32(piece)
 		c.sendOpen -= int32(piece)
 		c.budget.earn(piece)
-		if piece >= tinyPiece {
-			c.budget.work++ // the update that answers it
+		if piece >= tinyPiece || n == len(p) {
+			c.budget.work += 2 // the updates that answer it, of the stream and of the connection
 		}
 	}
 	c.out = b

@@ -79,7 +79,7 @@ type Shared struct {
 const (
 	maxFreeStreams = 4096
 	maxFreeConns   = 256
-	maxFreeBuffers = 64
+	maxFreeBuffers = 32
 
 	// bufferSize holds a frame of full length.
 	bufferSize = frameHeaderLen + maxFrame
@@ -148,7 +148,8 @@ type Handler interface {
 	// released; s is nil where the handler was never told of it.
 	Fault(s *Stream, f Fault)
 	// Reset reports that the peer has ended the stream. s is to be released. RefusedStream says that
-	// the peer has not acted on the request; also after its GOAWAY.
+	// the peer has not acted on the request; also after its GOAWAY. After a complete response, NoError
+	// says only that the rest of the request is of no use.
 	Reset(s *Stream, code Code)
 	// Writable is called for a stream whose WriteData took less than it was offered, when it may take
 	// more: in the order in which they ran out.

@@ -34,7 +34,6 @@ func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, b
 	}
 	s := c.newStream(c.nextID)
 	c.nextID += 2
-	s.announced = true
 	s.method = r.Method
 	s.left = -1
 	s.sentHead = true

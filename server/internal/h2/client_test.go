@@ -23,6 +23,9 @@ func TestOpenRequest(t *testing.T) {
 		{"asterisk", "OPTIONS * HTTP/1.1|Host: b|", ":method=OPTIONS :scheme=http :path=* :authority=b end"},
 		{"WebSocket", "GET /chat HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: websocket|Sec-WebSocket-Key: abc|Sec-WebSocket-Version: 13|",
 			":method=CONNECT :protocol=websocket :scheme=http :path=/chat :authority=b sec-websocket-version=13"},
+		{"a list of protocols, with versions", "GET /chat HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: websocket/13, x|", ":method=CONNECT :protocol=websocket :scheme=http :path=/chat :authority=b"},
+		{"POST with Upgrade", "POST / HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: websocket|", ":method=POST :scheme=http :path=/ :authority=b end"},
+		{"h2c", "GET / HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: h2c|", ":method=GET :scheme=http :path=/ :authority=b end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPeer(t, Config{}, false)

@@ -21,15 +21,16 @@ type Outgoing struct {
 }
 
 // OpenRequest opens a stream with a request, and reports whether it could: not when the peer's
-// streams are used up, after a GOAWAY, or when an extended CONNECT is not offered. An Upgrade request
-// is sent as one. end says that there is no body.
+// streams are used up, after a GOAWAY, or when it takes an extended CONNECT that the peer does not
+// offer. A GET with Upgrade is sent as one. end says that there is no body.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, bool) {
+	protocol := upgradeTo(r, o.Bytes)
 	switch {
 	case c.err != nil, c.peerGone, c.nextID > maxWindow, c.streams.n >= c.MaxStreams():
 		return nil, false
-	case r.Upgrade && !c.peerExtended:
+	case protocol != nil && !c.peerExtended:
 		return nil, false
 	}
 	s := c.newStream(c.nextID)
@@ -40,13 +41,11 @@ func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, b
 	start := c.beginBlock()
 	e := &c.encoder
 	head := o.Bytes
-	if r.Upgrade {
+	if protocol != nil {
 		s.extended = true
-		if i := r.Find(message.FieldUpgrade); i >= 0 {
-			s.protocol = internProtocol(r.Fields[i].Value.Of(head))
-		}
+		s.protocol = internProtocol(protocol)
 		e.pseudo(hpack.NameMethod, methodConnect)
-		e.protocol([]byte(s.protocol))
+		e.protocol(protocol)
 	} else {
 		e.pseudo(hpack.NameMethod, r.MethodSpan.Of(head))
 	}
@@ -82,6 +81,23 @@ var (
 	slash         = []byte("/")
 	asterisk      = []byte("*")
 )
+
+// upgradeTo returns the name of the protocol that r is to be switched to, nil where it is sent as if it
+// had no Upgrade, which any server may ignore (RFC 9110 section 7.8). Of a list it is the first; a version
+// is not part of the name.
+func upgradeTo(r *message.Request, head []byte) []byte {
+	if !r.Upgrade || r.UpgradeH2C || r.HasBody || r.Method != message.MethodGet {
+		return nil
+	}
+	first, _ := message.NextElement(r.Fields[r.Find(message.FieldUpgrade)].Value.Of(head))
+	if i := bytes.IndexByte(first, '/'); i >= 0 {
+		first = first[:i]
+	}
+	if !message.IsToken(first) {
+		return nil
+	}
+	return first
+}
 
 // internProtocol names a protocol without an allocation where it is the usual one.
 func internProtocol(b []byte) string {

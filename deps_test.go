@@ -44,6 +44,8 @@ var forbidden = []edge{
 		"no codec knows its counterpart: what one reads, the other writes, through message"},
 	{"server/internal/h2/...", "server/internal/h1/...", shipped,
 		"as above"},
+	{"server/internal/h2/...", "golang.org/x/net/...", shipped,
+		"it is the second implementation, which the tests hold this one to"},
 	{"server/internal/h2/...", "net", shipped,
 		"the protocol state is fed bytes: testable and fuzzable without a socket"},
 	{"server/internal/h2/...", "time", shipped,

@@ -3,6 +3,7 @@ package h2
 import (
 	"math/bits"
 
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -70,9 +71,10 @@ type assembler struct {
 	scratch  []byte // the values of pseudo-fields
 	cookie   []byte // joined
 	cookies  int
-	code     uint16
+	secret   bool // one of them is
 	accepted bool // the response accepts an extended CONNECT
 	stream   *Stream
+	hpack    hpack.Field
 }
 
 // What a loop keeps of its scratch memory.
@@ -86,7 +88,7 @@ func (a *assembler) begin(k kind, head *message.Head) {
 	a.kind, a.head, a.fault = k, head, FaultNone
 	a.started = false
 	a.size, a.have, a.cookies = 0, 0, 0
-	a.accepted = false
+	a.accepted, a.secret = false, false
 	if cap(a.arena) > keptArena {
 		a.arena = nil
 	}
@@ -142,22 +144,19 @@ func (a *assembler) nothing(c *Conn, p []byte) bool {
 	return c.decoder.decode(p, a) || c.fail(errCompression)
 }
 
-// field takes one decoded field. name and value are valid during the call.
+// field takes one decoded field, valid during the call. There has been no fault.
 //
 // hot: runs per field; no alloc, no lock.
-func (a *assembler) field(name, value []byte) {
-	if a.fault != FaultNone || a.kind == kindNothing {
-		return
-	}
-	if a.size += len(name) + len(value) + 32; a.size > a.maxHead {
+func (a *assembler) field(d *decoder, f *hpack.Field) {
+	if a.size += f.Size(); a.size > a.maxHead {
 		a.fault = FaultHeadTooLarge
 		if a.kind != kindRequest {
 			a.fault = FaultTooLarge
 		}
 		return
 	}
-	if len(name) > 0 && name[0] == ':' {
-		a.pseudoField(name, value)
+	if len(f.Name) > 0 && f.Name[0] == ':' {
+		a.pseudoField(f)
 		return
 	}
 	if !a.started {
@@ -165,10 +164,10 @@ func (a *assembler) field(name, value []byte) {
 			return
 		}
 	}
-	a.regular(name, value)
+	a.regular(d, f)
 }
 
-func (a *assembler) pseudoField(name, value []byte) {
+func (a *assembler) pseudoField(f *hpack.Field) {
 	if a.kind == kindTrailers {
 		a.fault = FaultTrailers
 		return
@@ -177,9 +176,12 @@ func (a *assembler) pseudoField(name, value []byte) {
 		a.fault = FaultPseudoLate
 		return
 	}
-	which := 0
-	for which < pseudoCount && string(name) != pseudoNames[which] {
-		which++
+	which := int(pseudoOf[f.NameID])
+	if which == pseudoCount { // spelled out
+		which = 0
+		for which < pseudoCount && string(f.Name) != pseudoNames[which] {
+			which++
+		}
 	}
 	switch {
 	case which == pseudoCount, (which == pseudoStatus) != (a.kind == kindResponse), which == pseudoProtocol && !a.extended:
@@ -188,13 +190,13 @@ func (a *assembler) pseudoField(name, value []byte) {
 	case a.have&(1<<which) != 0:
 		a.fault = FaultPseudoTwice
 		return
-	case which == pseudoPath && len(value) > a.maxTarget:
+	case which == pseudoPath && len(f.Value) > a.maxTarget:
 		a.fault = FaultTargetTooLong
 		return
 	}
 	a.have |= 1 << which
 	from := len(a.scratch)
-	a.scratch = append(a.scratch, value...)
+	a.scratch = append(a.scratch, f.Value...)
 	a.pseudo[which] = message.SpanOf(from, len(a.scratch))
 }
 
@@ -387,7 +389,7 @@ func (a *assembler) appendLine(name, value []byte, id message.FieldID, hop bool)
 // regular checks a regular field, section 8.2, and appends its line.
 //
 // hot: runs per field; no alloc, no lock.
-func (a *assembler) regular(name, value []byte) {
+func (a *assembler) regular(d *decoder, f *hpack.Field) {
 	h := a.head
 	if len(h.Fields) >= a.maxFields {
 		a.fault = FaultTooManyFields
@@ -396,15 +398,28 @@ func (a *assembler) regular(name, value []byte) {
 		}
 		return
 	}
-	if !validName(name) {
+	name, value := f.Name, f.Value
+	var id message.FieldID
+	known := f.NameID != hpack.NameOther
+	if known {
+		id = fieldOf[f.NameID]
+	} else if !validName(name) {
 		a.fault = FaultFieldName
 		return
+	} else {
+		id = message.LookupField(name)
 	}
-	if !validValue(value) {
-		a.fault = FaultFieldValue
-		return
+	if f.Mark&markValue == 0 && f.Static == 0 {
+		if !validValue(value) {
+			a.fault = FaultFieldValue
+			return
+		}
+		if !known {
+			d.d.Annotate(f, firstName+hpack.NameID(id), markValue)
+		} else {
+			d.d.Annotate(f, f.NameID, markValue)
+		}
 	}
-	id := message.LookupField(name)
 	hop := false
 	if steering.Has(id) {
 		switch id {
@@ -438,6 +453,7 @@ func (a *assembler) regular(name, value []byte) {
 					a.cookie = append(a.cookie, "; "...)
 				}
 				a.cookie = append(a.cookie, value...)
+				a.secret = a.secret || f.Sensitive
 				return
 			}
 		}
@@ -446,6 +462,7 @@ func (a *assembler) regular(name, value []byte) {
 		hop = true // RFC 9110 section 6.5.1 has them dropped
 	}
 	a.appendLine(name, value, id, hop)
+	h.Fields[len(h.Fields)-1].Sensitive = f.Sensitive
 }
 
 // steering are the fields that regular looks at.
@@ -491,6 +508,7 @@ func (a *assembler) finish() bool {
 	}
 	if a.cookies > 0 {
 		a.appendLine(nameCookie, a.cookie, message.FieldCookie, false)
+		a.head.Fields[len(a.head.Fields)-1].Sensitive = a.secret
 	}
 	a.arena = append(a.arena, '\r', '\n')
 	a.head.HeadLen = len(a.arena)

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -75,6 +76,56 @@ func BenchmarkExchange(b *testing.B) {
 	}
 }
 
+// newRequester returns what opens 100 requests, and what answers them with a head and 128 bytes each.
+func newRequester(t testing.TB) (open, respond func()) {
+	p := newPeer(t, Config{}, false)
+	r := &quiet{}
+	r.c = p.c
+	p.c.client, p.c.h = r, r
+	const head = "GET /api/v1/greet/hello?content=world HTTP/1.1\r\nHost: test.com\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n"
+	var q h1.Request
+	h1.ParseRequest(&q, []byte(head), h1.Limits{})
+	o := Outgoing{Head: &q.Head, Bytes: []byte(head), Lines: []byte("X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n")}
+	batch := func(first uint32) []byte {
+		for i := range uint32(100) {
+			p.headers(first+2*i, false, ":status=200", "server=nginx/1.22.1", "date=Mon, 23 Nov 2026 01:14:24 GMT", "content-type=application/json", "content-length=128")
+			p.f.WriteData(first+2*i, true, make([]byte, 128))
+		}
+		b := append([]byte(nil), p.in.Bytes()...)
+		p.in.Reset()
+		return b
+	}
+	open = func() {
+		p.c.sendOpen = 1 << 30
+		for range 100 {
+			if _, ok := p.c.OpenRequest(&q.Request, o, true); !ok {
+				t.Fatal("not opened")
+			}
+		}
+		p.c.Wrote(len(p.c.Output()))
+	}
+	open()
+	p.c.Feed(p.now, batch(1))
+	b := batch(201)
+	return open, func() {
+		if err := p.c.Feed(p.now, b); err != nil {
+			t.Fatal(err)
+		}
+		p.c.Wrote(len(p.c.Output()))
+		renumber(b, 200)
+	}
+}
+
+// BenchmarkUpstream is one request sent and its answer received, 100 in a batch: the client's part.
+func BenchmarkUpstream(b *testing.B) {
+	open, respond := newRequester(b)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += 100 {
+		open()
+		respond()
+	}
+}
+
 // BenchmarkData is the receiving of a large body, in reads of 64 KiB.
 func BenchmarkData(b *testing.B) {
 	p := newPeer(b, Config{}, true)
@@ -104,7 +155,14 @@ func BenchmarkData(b *testing.B) {
 // quiet consumes and says nothing.
 type quiet struct{ recorder }
 
-func (q *quiet) Data(s *Stream, p []byte, end bool) { q.c.Consumed(s, len(p)) }
+func (q *quiet) Data(s *Stream, p []byte, end bool) {
+	q.c.Consumed(s, len(p))
+	if end {
+		q.c.Release(s)
+	}
+}
+
+func (q *quiet) Response(*Stream, *message.Response, []byte, bool) {}
 
 // BenchmarkWriteData is the sending of a large body.
 func BenchmarkWriteData(b *testing.B) {

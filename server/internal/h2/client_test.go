@@ -23,6 +23,9 @@ func TestOpenRequest(t *testing.T) {
 		{"asterisk", "OPTIONS * HTTP/1.1|Host: b|", ":method=OPTIONS :scheme=http :path=* :authority=b end"},
 		{"WebSocket", "GET /chat HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: websocket|Sec-WebSocket-Key: abc|Sec-WebSocket-Version: 13|",
 			":method=CONNECT :protocol=websocket :scheme=http :path=/chat :authority=b sec-websocket-version=13"},
+		{"a list of protocols, with versions", "GET /chat HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: websocket/13, x|", ":method=CONNECT :protocol=websocket :scheme=http :path=/chat :authority=b"},
+		{"POST with Upgrade", "POST / HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: websocket|", ":method=POST :scheme=http :path=/ :authority=b end"},
+		{"h2c", "GET / HTTP/1.1|Host: b|Connection: Upgrade|Upgrade: h2c|", ":method=GET :scheme=http :path=/ :authority=b end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPeer(t, Config{}, false)
@@ -46,14 +49,14 @@ func TestOpenRequest(t *testing.T) {
 // TestWebSocket: an extended CONNECT is a GET with Upgrade at both ends, and 101 its answer: RFC 8441.
 func TestWebSocket(t *testing.T) {
 	p := newPeer(t, Config{ExtendedConnect: true}, true)
-	p.headers(1, false, ":method=CONNECT", ":protocol=websocket", ":scheme=http", ":path=/chat", ":authority=a", "sec-websocket-version=13")
+	p.headers(1, false, ":method=CONNECT", ":protocol=websocket", ":scheme=http", ":path=/chat", ":authority=a", "sec-websocket-version=13", "content-length=0")
 	p.flush()
 	s := p.r.streams[1]
 	p.c.WriteHead(s, 101, Outgoing{Lines: []byte("Sec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: y\r\nConnection: upgrade\r\nUpgrade: websocket\r\n")}, false)
 	p.c.WriteData(s, []byte("hello"), false)
 	p.f.WriteData(1, false, []byte("hi"))
 	p.flush()
-	if got := strings.Join(p.r.log, "; "); got != "1 request GET /chat host=a connection=upgrade(hop) upgrade=websocket(hop) sec-websocket-version=13; 1 data 2" {
+	if got := strings.Join(p.r.log, "; "); got != "1 request GET /chat host=a connection=upgrade(hop) upgrade=websocket(hop) sec-websocket-version=13 content-length=0; 1 data 2" {
 		t.Errorf("events %s", got)
 	}
 	if got := strings.Join(p.frames(), "; "); got != "1 HEADERS :status=200 sec-websocket-protocol=y; 1 DATA 5" {

@@ -39,7 +39,6 @@ type Conn struct {
 	lastPeer uint32
 	nextID   uint32 // client: of the next request
 	goneLast uint32 // the highest stream that a GOAWAY of ours promises to act on
-	gone     bool   // a final GOAWAY went out
 	peerGone bool   // the peer's GOAWAY came
 	peerLast uint32
 	past     closedStreams
@@ -94,7 +93,7 @@ func (h *Shared) newConn(now int64) *Conn {
 	c.shared = h
 	c.now = now
 	c.budget.since = now
-	c.decoder.init(&h.config)
+	c.decoder.init()
 	c.encoder.init(&h.config)
 	c.recvOpen = defaultWindow
 	c.sendOpen = defaultWindow
@@ -116,8 +115,7 @@ func (c *Conn) Close() {
 	h.freeBuffer(c.in)
 	h.freeBuffer(c.block.buf)
 	c.streams.clear()
-	table, dec, enc := c.streams, c.decoder, c.encoder
-	*c = Conn{streams: table, decoder: dec, encoder: enc}
+	*c = Conn{streams: c.streams}
 	if len(h.conns) < maxFreeConns {
 		h.conns = append(h.conns, c)
 	}

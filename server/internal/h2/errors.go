@@ -50,29 +50,28 @@ func connError(code Code, reason string) *ConnError { return &ConnError{Code: co
 
 // What ends a connection. The section of RFC 9113 is beside each.
 var (
-	errPreface          = connError(ProtocolError, "not the HTTP/2 preface")                     // 3.4
-	errFirstFrame       = connError(ProtocolError, "the first frame is not SETTINGS")            // 3.4
-	errFrameTooLong     = connError(FrameSizeError, "frame longer than SETTINGS_MAX_FRAME_SIZE") // 4.2
-	errFrameLength      = connError(FrameSizeError, "frame of a wrong length")                   // 4.2
-	errCompression      = connError(CompressionError, "malformed header block")                  // 4.3
-	errInterleaved      = connError(ProtocolError, "frame inside a header block")                // 4.3
-	errContinuation     = connError(ProtocolError, "CONTINUATION without a header block")        // 6.10
-	errStreamZero       = connError(ProtocolError, "frame on stream 0 that needs a stream")      // 6.1, 6.2, 6.3, 6.4
-	errStreamNotZero    = connError(ProtocolError, "frame on a stream that belongs to stream 0") // 6.5, 6.7, 6.8
-	errIdleStream       = connError(ProtocolError, "frame on an idle stream")                    // 5.1
-	errStreamID         = connError(ProtocolError, "stream id that the peer may not use")        // 5.1.1
-	errHeadersClosed    = connError(StreamClosed, "HEADERS on a closed stream")                  // 5.1
-	errPadding          = connError(ProtocolError, "padding longer than its frame")              // 6.1
-	errSettingValue     = connError(ProtocolError, "setting out of range")                       // 6.5.2
-	errSettingWindow    = connError(FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE too large")  // 6.5.2
-	errSettingsAck      = connError(ProtocolError, "SETTINGS acknowledged that were not sent")   // 6.5.3
-	errPush             = connError(ProtocolError, "PUSH_PROMISE is not wanted")                 // 8.4
-	errWindowOverflow   = connError(FlowControlError, "connection window beyond 2^31-1")         // 6.9.1
-	errWindowZero       = connError(ProtocolError, "WINDOW_UPDATE of 0 for the connection")      // 6.9
-	errConnFlow         = connError(FlowControlError, "DATA beyond the connection's window")     // 6.9.1
-	errSettingsOverflow = connError(FlowControlError, "stream window beyond 2^31-1 by SETTINGS") // 6.9.2
-	errGoAwayRaised     = connError(ProtocolError, "GOAWAY raised its last stream")              // 6.8
-	errClosed           = connError(NoError, "the connection is over")
+	errPreface          = connError(ProtocolError, "not the HTTP/2 preface")                      // 3.4
+	errFirstFrame       = connError(ProtocolError, "the first frame is not SETTINGS")             // 3.4
+	errFrameTooLong     = connError(FrameSizeError, "frame longer than SETTINGS_MAX_FRAME_SIZE")  // 4.2
+	errFrameLength      = connError(FrameSizeError, "frame of a wrong length")                    // 4.2
+	errCompression      = connError(CompressionError, "malformed header block")                   // 4.3
+	errInterleaved      = connError(ProtocolError, "frame inside a header block")                 // 4.3
+	errContinuation     = connError(ProtocolError, "CONTINUATION without a header block")         // 6.10
+	errStreamZero       = connError(ProtocolError, "frame on stream 0 that needs a stream")       // 6.1, 6.2, 6.3, 6.4
+	errStreamNotZero    = connError(ProtocolError, "frame on a stream that belongs to stream 0")  // 6.5, 6.7, 6.8
+	errIdleStream       = connError(ProtocolError, "frame on an idle stream")                     // 5.1
+	errStreamID         = connError(ProtocolError, "stream id that the peer may not use")         // 5.1.1
+	errHeadersClosed    = connError(StreamClosed, "HEADERS on a closed stream")                   // 5.1
+	errPadding          = connError(ProtocolError, "padding longer than its frame")               // 6.1
+	errSettingValue     = connError(ProtocolError, "setting out of range")                        // 6.5.2
+	errSettingWindow    = connError(FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE too large")   // 6.5.2
+	errSettingsAck      = connError(ProtocolError, "SETTINGS acknowledged that were not sent")    // 6.5.3
+	errPush             = connError(ProtocolError, "PUSH_PROMISE is not wanted")                  // 8.4
+	errWindowOverflow   = connError(FlowControlError, "connection window beyond 2^31-1")          // 6.9.1
+	errWindowZero       = connError(ProtocolError, "WINDOW_UPDATE of 0 for the connection")       // 6.9
+	errConnFlow         = connError(FlowControlError, "DATA beyond the connection's window")      // 6.9.1
+	errSettingsOverflow = connError(FlowControlError, "stream window beyond 2^31-1 by SETTINGS")  // 6.9.2
+	errGoAwayRaised     = connError(ProtocolError, "GOAWAY raised its last stream")               // 6.8
 	errSettingExtended  = connError(ProtocolError, "SETTINGS_ENABLE_CONNECT_PROTOCOL taken back") // RFC 8441 section 3
 )
 

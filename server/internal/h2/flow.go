@@ -33,7 +33,7 @@ func (c *Conn) beginData(h frameHeader) {
 	end := h.has(flagEndStream)
 	switch {
 	case s == nil:
-		if !c.closedData(h.stream) {
+		if !c.closedData(h.stream, h.length) {
 			return
 		}
 	case s.recvEnded:
@@ -49,25 +49,45 @@ func (c *Conn) beginData(h frameHeader) {
 		s.recvOpen -= int32(h.length)
 	}
 	c.data = dataFrame{s: s, left: h.length, active: true, needPad: h.has(flagPadded), end: end, empty: true}
+	if !c.data.needPad {
+		c.measure()
+	}
 	if h.length == 0 {
 		c.endData(nil)
 	}
 }
 
+// measure holds the frame's data, whose length is now known, against content-length: section 8.1.1.
+func (c *Conn) measure() {
+	d := &c.data
+	if s := d.s; s != nil && s.left >= 0 {
+		s.left -= int64(d.left)
+		if s.left < 0 || d.end && s.left > 0 {
+			c.streamFault(s, FaultLengthMismatch) // which clears d.s
+		}
+	}
+}
+
 // closedData judges DATA on a stream that is not open, and reports whether the connection lives.
-func (c *Conn) closedData(id uint32) bool {
+func (c *Conn) closedData(id, length uint32) bool {
 	if c.idle(id) {
 		return c.fail(errIdleStream)
 	}
-	if !c.charge(FloodClosed) {
+	// Long frames are not counted: they cost the peer more than us, and after a reset a window full of them
+	// may be on its way.
+	if length < freeLength && !c.charge(FloodClosed) {
 		return false
 	}
-	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told.
-	if how := c.past.find(id); how != endedByUs && c.server != nil {
+	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told. So is
+	// what came too late for our GOAWAY: section 6.8.
+	if c.server != nil && id <= c.goneLast && c.past.find(id) != endedByUs {
 		return c.refuse(id, FaultStreamClosed)
 	}
 	return true
 }
+
+// freeLength is the length from which DATA on a closed stream is no flood.
+const freeLength = 1 << 10
 
 // feedData takes what of p belongs to the DATA frame and returns the rest.
 //
@@ -85,6 +105,7 @@ func (c *Conn) feedData(p []byte) []byte {
 		}
 		d.left -= d.pad
 		c.padding(int32(d.pad) + 1)
+		c.measure()
 		if d.left == 0 {
 			c.endData(nil)
 			if !d.active {
@@ -139,13 +160,6 @@ func (c *Conn) deliver(p []byte, end bool) {
 		return
 	}
 	s.held += n
-	if s.left >= 0 {
-		s.left -= int64(n)
-		if s.left < 0 || end && s.left > 0 {
-			c.streamFault(s, FaultLengthMismatch)
-			return
-		}
-	}
 	c.budget.earn(len(p))
 	if end {
 		c.endReceiving(s)
@@ -188,7 +202,7 @@ func (c *Conn) Consumed(s *Stream, n int) {
 }
 
 func (c *Conn) update(s *Stream) {
-	if s.credit >= int32(c.shared.config.StreamWindow/2) && !s.recvEnded && !s.closed {
+	if s.credit >= int32(c.shared.config.StreamWindow/2) && !s.recvEnded && !s.closed && c.err == nil {
 		c.out = appendWord(c.room(), frameWindowUpdate, s.id, uint32(s.credit))
 		s.recvOpen += s.credit
 		s.credit = 0
@@ -309,8 +323,8 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 		s.sendOpen -= int32(piece)
 		c.sendOpen -= int32(piece)
 		c.budget.earn(piece)
-		if piece >= tinyPiece {
-			c.budget.work++ // the update that answers it
+		if piece >= tinyPiece || n == len(p) {
+			c.budget.work += 2 // the updates that answer it, of the stream and of the connection
 		}
 	}
 	c.out = b

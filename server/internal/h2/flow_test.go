@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // TestReceiving: windows are updated when half of one was consumed, and by nothing else: section 6.9.
@@ -223,7 +224,9 @@ func TestDrain(t *testing.T) {
 	p.headers(3, true, get...) // was on its way
 	p.flush()
 	p.c.GoAway(true)
-	p.headers(5, true, get...)
+	p.headers(5, false, with(post, "x-new=1")...) // too late: ignored to its end, but for HPACK
+	p.f.WriteData(5, false, []byte("x"))
+	p.headers(5, true, "x-new=1")
 	p.flush()
 	if got := strings.Join(p.frames(), "; "); got != "GOAWAY 2147483647 NO_ERROR; GOAWAY 3 NO_ERROR" {
 		t.Errorf("output %s", got)
@@ -233,6 +236,51 @@ func TestDrain(t *testing.T) {
 	}
 	if p.c.Open() != 2 || p.c.Err() != nil {
 		t.Errorf("%d open, %v", p.c.Open(), p.c.Err())
+	}
+	p.raw(framePing, 0, 1, "12345678")
+	p.flush()
+	if got := strings.Join(p.frames(), "; "); got != "GOAWAY 3 PROTOCOL_ERROR" {
+		t.Errorf("the last stream went up: %s", got)
+	}
+}
+
+// TestReuse: a connection that was closed in the middle of everything serves the next peer like a new one.
+func TestReuse(t *testing.T) {
+	p := newPeer(t, Config{}, true)
+	shared := p.c.shared
+	p.f.WriteSettings(http2.Setting{ID: 4, Val: 5}, http2.Setting{ID: 1, Val: 0})
+	p.headers(1, false, with(post, "x-new=1")...)
+	p.headers(3, true, get...)
+	p.c.Feed(p.now, p.in.Bytes())
+	p.c.GoAway(true)
+	p.raw(frameHeaders, 0, 5, "half a block")
+	p.raw(frameContinuation, 0, 5, "half a fra")
+	p.c.Feed(p.now, p.in.Bytes()[:p.in.Len()-4])
+	old := p.c
+	old.Close()
+
+	q := &peer{t: t, r: &recorder{}, now: 1e9, dec: p.dec}
+	q.c = shared.NewServer(q.now, q.r)
+	if q.c != old {
+		t.Error("not reused")
+	}
+	q.r.c = q.c
+	fresh := rawPeer(t, Config{}, true)
+	for _, x := range []*peer{q, fresh} {
+		if x == q {
+			x.f, x.enc, x.dec = http2.NewFramer(&x.in, nil), hpack.NewEncoder(&x.hb), hpack.NewDecoder(4096, nil)
+		}
+		x.in.WriteString(Preface)
+		x.f.WriteSettings()
+		x.r.do = answer(x)
+		x.headers(1, true, with(get, "x-new=1")...)
+		x.flush()
+	}
+	if got, want := strings.Join(q.r.log, "; "), strings.Join(fresh.r.log, "; "); got != want {
+		t.Errorf("events %s, of a new one %s", got, want)
+	}
+	if got, want := strings.Join(q.frames(), "; "), strings.Join(fresh.frames(), "; "); got != want {
+		t.Errorf("output %s, of a new one %s", got, want)
 	}
 }
 

@@ -1,70 +1,81 @@
 package h2
 
 import (
-	"golang.org/x/net/http2/hpack"
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// The seam to HPACK: nothing else in the package names the codec of header fields.
+// The seam to HPACK: what it knows about names, in package message's terms.
+//
+// A peer repeats itself, and HPACK then sends a reference to the dynamic table. So what was found out
+// about an entry is kept with it (Annotate), and a field that is referred to is not examined again: its
+// name was valid and has a FieldID, and a mark says that its value was valid as well.
 
-// defaultTableSize is the size of the dynamic table that both sides start with: RFC 9113 section 6.5.2.
-const defaultTableSize = 4096
+// firstName is the NameID of message.FieldOther; those of the other FieldIDs follow.
+const firstName = hpack.FirstFreeID
+
+// markValue marks entries whose value is valid.
+const markValue = 1
+
+// fieldOf holds the FieldID for each NameID, nameOf the NameID of the static table for each FieldID.
+var fieldOf, nameOf = buildNames()
+
+func buildNames() (fields [256]message.FieldID, names [64]hpack.NameID) {
+	for id := hpack.NameAuthority; id <= hpack.NameWWWAuthenticate; id++ {
+		if f := message.LookupField([]byte(id.String())); f != message.FieldOther && names[f] == 0 {
+			fields[id] = f
+			names[f] = id
+		}
+	}
+	for f := message.FieldOther; f == message.FieldOther || f.String() != ""; f++ {
+		fields[firstName+hpack.NameID(f)] = f
+	}
+	return fields, names
+}
+
+// pseudoOf holds the pseudo-field for each NameID of one, and pseudoCount for all others.
+var pseudoOf = func() (t [256]uint8) {
+	for i := range t {
+		t[i] = pseudoCount
+	}
+	for i, name := range pseudoNames {
+		if id := hpack.LookupName([]byte(name)); id != hpack.NameOther {
+			t[id] = uint8(i)
+		}
+	}
+	return t
+}()
 
 // decoder reads the peer's header blocks.
-type decoder struct {
-	d    *hpack.Decoder
-	sink *assembler
-	name []byte
-	val  []byte
-}
+type decoder struct{ d hpack.Decoder }
 
-func (d *decoder) init(c *Config) {
-	d.d = hpack.NewDecoder(defaultTableSize, d.emit)
-	d.d.SetAllowedMaxDynamicTableSize(max(defaultTableSize, c.TableSize))
-}
+func (d *decoder) init() { d.d = hpack.NewDecoder() }
 
-// setTableSize says which size the peer has acknowledged.
-func (d *decoder) setTableSize(n uint32) { d.d.SetAllowedMaxDynamicTableSize(n) }
-
-func (d *decoder) emit(f hpack.HeaderField) {
-	d.name = append(d.name[:0], f.Name...)
-	d.val = append(d.val[:0], f.Value...)
-	d.sink.field(d.name, d.val)
-}
-
-// decode reads one block, and reports whether it was well-formed.
-func (d *decoder) decode(p []byte, sink *assembler) bool {
-	d.sink = sink
-	_, err := d.d.Write(p)
-	if err == nil {
-		err = d.d.Close()
+// decode reads one block into a, and reports whether it was well-formed.
+//
+// hot: runs per head; no alloc, no lock.
+func (d *decoder) decode(p []byte, a *assembler) bool {
+	f := &a.hpack
+	pos, err := d.d.Begin(p)
+	for err == hpack.ErrNone && pos < len(p) {
+		pos, err = d.d.Next(p, pos, f)
+		if err == hpack.ErrNone && a.kind != kindNothing && a.fault == FaultNone {
+			a.field(d, f)
+		}
 	}
-	d.sink = nil
-	return err == nil
+	return err == hpack.ErrNone
 }
 
-// encoder writes our header blocks.
+// encoder writes our header blocks. Between begin and end it holds the output.
 type encoder struct {
-	e     *hpack.Encoder
-	out   []byte
-	lower []byte
+	e   hpack.Encoder
+	out []byte
 }
 
-func (e *encoder) init(c *Config) {
-	e.e = hpack.NewEncoder(e)
-	e.e.SetMaxDynamicTableSizeLimit(c.TableSize)
-}
-
-// setTableSize says how large a table the peer allows.
-func (e *encoder) setTableSize(n uint32) { e.e.SetMaxDynamicTableSize(n) }
-
-// Write takes what the encoder makes.
-func (e *encoder) Write(p []byte) (int, error) {
-	e.out = append(e.out, p...)
-	return len(p), nil
-}
+func (e *encoder) init(c *Config) { e.e = hpack.NewEncoder(c.TableSize) }
 
 // begin begins a block behind dst; end returns it.
-func (e *encoder) begin(dst []byte) { e.out = dst }
+func (e *encoder) begin(dst []byte) { e.out = e.e.Begin(dst) }
 
 func (e *encoder) end() []byte {
 	out := e.out
@@ -72,22 +83,30 @@ func (e *encoder) end() []byte {
 	return out
 }
 
-// field writes one field, its name in lower case.
-func (e *encoder) field(name, value []byte) {
-	e.lower = e.lower[:0]
-	for _, c := range name {
-		if c-'A' < 26 {
-			c |= 0x20
-		}
-		e.lower = append(e.lower, c)
+// field writes one field whose name is in any case; id is the name where it is known.
+//
+// hot: runs per field; no alloc, no lock.
+func (e *encoder) field(id message.FieldID, name, value []byte, sensitive bool) {
+	how := hpack.IndexAuto
+	if sensitive {
+		how = hpack.IndexNever
 	}
-	_ = e.e.WriteField(hpack.HeaderField{Name: string(e.lower), Value: string(value)})
+	if known := nameOf[id&63]; known != 0 {
+		e.out = e.e.AppendKnown(e.out, known, value, how)
+		return
+	}
+	e.out = e.e.AppendFolded(e.out, name, value, how)
 }
 
-func (e *encoder) pseudo(name string, value []byte) {
-	_ = e.e.WriteField(hpack.HeaderField{Name: name, Value: string(value)})
+func (e *encoder) pseudo(id hpack.NameID, value []byte) {
+	e.out = e.e.AppendKnown(e.out, id, value, hpack.IndexAuto)
 }
 
-func (e *encoder) status(code int) {
-	e.pseudo(":status", []byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)})
+// protocol writes :protocol, which HPACK's static table does not have.
+func (e *encoder) protocol(value []byte) {
+	e.out = e.e.AppendField(e.out, nameProtocol, value, hpack.IndexAuto)
 }
+
+func (e *encoder) status(code int) { e.out = e.e.AppendStatus(e.out, code) }
+
+var nameProtocol = []byte(":protocol")

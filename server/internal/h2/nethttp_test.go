@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -138,18 +136,22 @@ func (e *echo) Reset(s *Stream, code Code) {
 }
 
 func TestNetHTTPClient(t *testing.T) {
-	transport := &http2.Transport{AllowHTTP: true, DialTLSContext: nil}
-	near, far := net.Pipe()
-	g := newGlue(far)
-	e := &echo{queued: map[*Stream]*pending{}}
-	g.c = NewShared(Config{StreamWindow: 70000, ConnWindow: 100000}).NewServer(1e9, e)
-	e.c = g.c
-	go g.run()
-	cc, err := transport.NewClientConn(near)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cc.Close()
+	var mu sync.Mutex
+	var glues []*glue
+	cc := &http.Transport{Protocols: &http.Protocols{}, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		g := newGlue(far)
+		e := &echo{queued: map[*Stream]*pending{}}
+		g.c = NewShared(Config{StreamWindow: 70000, ConnWindow: 100000}).NewServer(1e9, e)
+		e.c = g.c
+		mu.Lock()
+		glues = append(glues, g)
+		mu.Unlock()
+		go g.run()
+		return near, nil
+	}}
+	cc.Protocols.SetUnencryptedHTTP2(true)
+	defer cc.CloseIdleConnections()
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
@@ -187,15 +189,22 @@ func TestNetHTTPClient(t *testing.T) {
 	}
 	pw.Write([]byte("x"))
 	cancel()
+	pw.CloseWithError(context.Canceled) // net/http looks at the one when the other is done
 	io.ReadAll(resp.Body)
-	pw.Close()
-	if err := cc.Ping(context.Background()); err != nil {
-		t.Error(err)
+	r, _ = http.NewRequest("GET", "http://test.com/", nil)
+	if resp, err = cc.RoundTrip(r); err != nil {
+		t.Fatal(err)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.c.Err() != nil || g.c.live != 0 {
-		t.Errorf("%v, %d streams left", g.c.Err(), g.c.live)
+	if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "nothing" {
+		t.Errorf("%q, %v", b, err)
+	}
+	resp.Body.Close()
+	for _, g := range glues {
+		g.mu.Lock()
+		if g.c.Err() != nil || g.c.live != 0 {
+			t.Errorf("%v, %d streams left", g.c.Err(), g.c.live)
+		}
+		g.mu.Unlock()
 	}
 }
 
@@ -232,14 +241,31 @@ func (l *caller) Trailers(s *Stream, h *message.Head, b []byte) {
 
 func (l *caller) Writable(s *Stream) { l.offer[s] = l.offer[s][l.c.WriteData(s, l.offer[s], true):] }
 
+// single is a listener with one connection.
+type single struct{ conns chan net.Conn }
+
+func (l single) Accept() (net.Conn, error) {
+	if c, ok := <-l.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (l single) Close() error   { close(l.conns); return nil }
+func (l single) Addr() net.Addr { return &net.TCPAddr{} }
+
 func TestNetHTTPServer(t *testing.T) {
 	near, far := net.Pipe()
-	go (&http2.Server{}).ServeConn(far, &http2.ServeConnOpts{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Protocols: &http.Protocols{}, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum")
 		w.WriteHeader(200)
 		n, _ := io.Copy(w, r.Body)
 		w.Header().Set("X-Sum", fmt.Sprint(n, r.Host, r.URL, r.Header.Get("X-V")))
-	})})
+	})}
+	server.Protocols.SetUnencryptedHTTP2(true)
+	listener := single{make(chan net.Conn, 1)}
+	listener.conns <- far
+	go server.Serve(listener)
+	defer server.Close()
 	g := newGlue(near)
 	l := &caller{body: map[*Stream][]byte{}, offer: map[*Stream][]byte{}, code: map[*Stream]int{}, sums: map[*Stream]string{}}
 	g.c = NewShared(Config{StreamWindow: 70000, ConnWindow: 100000}).NewClient(1e9, l, false)

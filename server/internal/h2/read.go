@@ -117,7 +117,11 @@ func (c *Conn) headerBlock(h frameHeader, p []byte, self bool) {
 
 // closedHeaders judges HEADERS of a client on a stream that is not open any more.
 func (c *Conn) closedHeaders(id uint32, p []byte) {
-	switch c.past.find(id) {
+	how := c.past.find(id)
+	if id > c.goneLast {
+		how = endedByUs // section 6.8: ignored
+	}
+	switch how {
 	case endedBoth:
 		c.fail(errHeadersClosed)
 	case endedByUs:
@@ -161,7 +165,6 @@ func (c *Conn) openStream(id uint32, p []byte, end, self bool) {
 		return
 	}
 	s := c.newStream(id)
-	s.announced = true
 	s.recvHead = true
 	s.recvEnded = end
 	s.method = a.req.Method
@@ -174,7 +177,7 @@ func (c *Conn) openStream(id uint32, p []byte, end, self bool) {
 	}
 	if a.req.HasBody {
 		s.left = a.req.ContentLength
-	} else if a.req.ContentLength == 0 {
+	} else if a.req.ContentLength == 0 && !a.req.Extended && a.req.Method != message.MethodConnect {
 		s.left = 0
 	}
 	c.server.Request(s, &a.req, a.arena, end)
@@ -426,9 +429,8 @@ func (c *Conn) dropAbove(last uint32) {
 func (c *Conn) GoAway(final bool) {
 	last := uint32(maxWindow)
 	if final {
-		last = c.lastPeer
+		last = min(c.lastPeer, c.goneLast)
 		c.goneLast = last
-		c.gone = true
 	}
 	c.appendGoAway(last, NoError)
 }
@@ -441,6 +443,6 @@ func (c *Conn) Gone() bool { return c.peerGone }
 
 func (c *Conn) appendGoAway(last uint32, code Code) {
 	c.out = appendFrameHeader(c.room(), 8, frameGoAway, 0, 0)
-	c.out = binary.BigEndian.AppendUint32(c.out, last)
+	c.out = binary.BigEndian.AppendUint32(c.out, min(last, c.goneLast)) // which may not go up
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(code))
 }

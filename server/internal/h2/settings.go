@@ -1,6 +1,10 @@
 package h2
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
+)
 
 // Settings: RFC 9113 section 6.5.2, RFC 8441 section 3.
 const (
@@ -23,7 +27,7 @@ func (c *Conn) appendSettings() {
 		b = binary.BigEndian.AppendUint16(b, id)
 		b = binary.BigEndian.AppendUint32(b, v)
 	}
-	if config.TableSize != defaultTableSize {
+	if config.TableSize != hpack.DefaultTableSize {
 		setting(settingTableSize, config.TableSize)
 	}
 	if c.client != nil {
@@ -59,7 +63,7 @@ func (c *Conn) settings(h frameHeader, p []byte) {
 			c.fail(errSettingsAck)
 		default:
 			c.unacked--
-			c.decoder.setTableSize(c.shared.config.TableSize)
+			c.decoder.d.SetTableSize(c.shared.config.TableSize)
 		}
 		return
 	case len(p)%6 != 0:
@@ -84,7 +88,7 @@ func (c *Conn) settings(h frameHeader, p []byte) {
 func (c *Conn) setting(id uint16, v uint32) bool {
 	switch id {
 	case settingTableSize:
-		c.encoder.setTableSize(min(v, c.shared.config.TableSize))
+		c.encoder.e.SetTableSize(v)
 	case settingEnablePush:
 		if v > 1 || v == 1 && c.client != nil {
 			return c.fail(errSettingValue)

@@ -1,6 +1,9 @@
 package h2
 
-import "github.com/sluice-gateway/sluice/server/internal/message"
+import (
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
 
 // Config is how connections behave. A zero field means its default.
 type Config struct {
@@ -46,9 +49,9 @@ func (c *Config) setDefaults() {
 	}
 	c.ConnWindow = min(max(c.ConnWindow, c.StreamWindow), 1<<30)
 	if c.TableSize == 0 {
-		c.TableSize = 4096
+		c.TableSize = hpack.DefaultTableSize
 	}
-	c.TableSize = min(c.TableSize, 64<<10)
+	c.TableSize = min(c.TableSize, hpack.MaxTableSize)
 	def(&c.MaxHead, 64<<10)
 	def(&c.MaxFields, 128)
 	def(&c.MaxTarget, 16<<10)
@@ -76,7 +79,7 @@ type Shared struct {
 const (
 	maxFreeStreams = 4096
 	maxFreeConns   = 256
-	maxFreeBuffers = 64
+	maxFreeBuffers = 32
 
 	// bufferSize holds a frame of full length.
 	bufferSize = frameHeaderLen + maxFrame
@@ -145,7 +148,8 @@ type Handler interface {
 	// released; s is nil where the handler was never told of it.
 	Fault(s *Stream, f Fault)
 	// Reset reports that the peer has ended the stream. s is to be released. RefusedStream says that
-	// the peer has not acted on the request; also after its GOAWAY.
+	// the peer has not acted on the request; also after its GOAWAY. After a complete response, NoError
+	// says only that the rest of the request is of no use.
 	Reset(s *Stream, code Code)
 	// Writable is called for a stream whose WriteData took less than it was offered, when it may take
 	// more: in the order in which they ran out.

@@ -26,7 +26,6 @@ type Stream struct {
 	sendEnded bool // our END_STREAM went out
 	closed    bool // ended both ways, or reset: no longer in the table
 	released  bool
-	announced bool // the handler knows it
 	discard   bool // refused with an answer: DATA is dropped
 	extended  bool // opened by an extended CONNECT
 

@@ -3,6 +3,7 @@ package h2
 import (
 	"bytes"
 
+	"github.com/sluice-gateway/sluice/server/internal/hpack"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -13,42 +14,40 @@ type Outgoing struct {
 	// are left out, and what HTTP/2 has no place for.
 	Head  *message.Head
 	Bytes []byte
-	// Lines are further field lines, "Name: value" CR LF each.
+	// Lines are further field lines, "Name: value" CR LF each, without other white space around a value.
 	Lines []byte
 	// Authority replaces that of a request where it is not nil.
 	Authority []byte
 }
 
 // OpenRequest opens a stream with a request, and reports whether it could: not when the peer's
-// streams are used up, after a GOAWAY, or when an extended CONNECT is not offered. An Upgrade request
-// is sent as one. end says that there is no body.
+// streams are used up, after a GOAWAY, or when it takes an extended CONNECT that the peer does not
+// offer. A GET with Upgrade is sent as one. end says that there is no body.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, bool) {
+	protocol := upgradeTo(r, o.Bytes)
 	switch {
 	case c.err != nil, c.peerGone, c.nextID > maxWindow, c.streams.n >= c.MaxStreams():
 		return nil, false
-	case r.Upgrade && !c.peerExtended:
+	case protocol != nil && !c.peerExtended:
 		return nil, false
 	}
 	s := c.newStream(c.nextID)
 	c.nextID += 2
-	s.announced = true
 	s.method = r.Method
 	s.left = -1
 	s.sentHead = true
 	start := c.beginBlock()
 	e := &c.encoder
 	head := o.Bytes
-	if r.Upgrade {
+	if protocol != nil {
 		s.extended = true
-		if i := r.Find(message.FieldUpgrade); i >= 0 {
-			s.protocol = internProtocol(r.Fields[i].Value.Of(head))
-		}
-		e.pseudo(":method", methodConnect)
-		e.pseudo(":protocol", []byte(s.protocol))
+		s.protocol = internProtocol(protocol)
+		e.pseudo(hpack.NameMethod, methodConnect)
+		e.protocol(protocol)
 	} else {
-		e.pseudo(":method", r.MethodSpan.Of(head))
+		e.pseudo(hpack.NameMethod, r.MethodSpan.Of(head))
 	}
 	authority := o.Authority
 	if authority == nil {
@@ -56,18 +55,18 @@ func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, b
 	}
 	if r.Form != message.AuthorityForm {
 		if c.tls {
-			e.pseudo(":scheme", schemeHTTPS)
+			e.pseudo(hpack.NameScheme, schemeHTTPS)
 		} else {
-			e.pseudo(":scheme", schemeHTTP)
+			e.pseudo(hpack.NameScheme, schemeHTTP)
 		}
-		e.pseudo(":path", c.path(r, head))
+		e.pseudo(hpack.NamePath, c.path(r, head))
 	}
 	if len(authority) > 0 {
-		e.pseudo(":authority", authority)
+		e.pseudo(hpack.NameAuthority, authority)
 	}
 	c.fields(s, o)
 	if r.TETrailers {
-		e.field(nameTE, valueTrailers)
+		e.field(message.FieldTE, nameTE, valueTrailers, false)
 	}
 	c.endBlock(s, start, end)
 	return s, true
@@ -82,6 +81,23 @@ var (
 	slash         = []byte("/")
 	asterisk      = []byte("*")
 )
+
+// upgradeTo returns the name of the protocol that r is to be switched to, nil where it is sent as if it
+// had no Upgrade, which any server may ignore (RFC 9110 section 7.8). Of a list it is the first; a version
+// is not part of the name.
+func upgradeTo(r *message.Request, head []byte) []byte {
+	if !r.Upgrade || r.UpgradeH2C || r.HasBody || r.Method != message.MethodGet {
+		return nil
+	}
+	first, _ := message.NextElement(r.Fields[r.Find(message.FieldUpgrade)].Value.Of(head))
+	if i := bytes.IndexByte(first, '/'); i >= 0 {
+		first = first[:i]
+	}
+	if !message.IsToken(first) {
+		return nil
+	}
+	return first
+}
 
 // internProtocol names a protocol without an allocation where it is the usual one.
 func internProtocol(b []byte) string {
@@ -206,7 +222,7 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 			if s.extended && f.ID == message.FieldOther && handshake(name) {
 				continue
 			}
-			e.field(name, f.Value.Of(o.Bytes))
+			e.field(f.ID, name, f.Value.Of(o.Bytes), f.Sensitive)
 		}
 	}
 	for lines := o.Lines; len(lines) > 0; {
@@ -216,12 +232,23 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 		} else {
 			lines = nil
 		}
-		line = bytes.TrimRight(line, "\r")
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
 		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || unsent.Has(message.LookupField(line[:colon])) || s.extended && handshake(line[:colon]) {
+		if colon <= 0 {
 			continue
 		}
-		e.field(line[:colon], bytes.Trim(line[colon+1:], " \t"))
+		name := line[:colon]
+		id := message.LookupField(name)
+		if unsent.Has(id) || s.extended && id == message.FieldOther && handshake(name) {
+			continue
+		}
+		value := line[colon+1:]
+		if len(value) > 0 && value[0] == ' ' {
+			value = value[1:]
+		}
+		e.field(id, name, value, false)
 	}
 }
 

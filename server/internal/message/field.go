@@ -13,6 +13,9 @@ type Field struct {
 	// Hop is set where the field belongs to this connection and is not forwarded: the standard
 	// hop-by-hop fields, and those that Connection nominates (see ProtectedFields).
 	Hop bool
+	// Sensitive says that the sender forbade compressing the field with others (RFC 7541 section
+	// 7.1.3), which whoever forwards it has to pass on where the protocol knows it.
+	Sensitive bool
 }
 
 // FieldID is a field name that the codecs know.

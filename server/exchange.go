@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -95,6 +96,10 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		fail = x.match(req, head)
 	}
 	if fail != nil {
+		if page := x.errorPage(fail); page != "" {
+			x.Respond(302, h1.AppendField(nil, "Location", page), nil)
+			return
+		}
 		x.fail(fail)
 		return
 	}
@@ -147,11 +152,13 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		x.policy, x.series = hung.policy, hung.series
 	}
 	b := s.Backend(x.route)
-	if b == nil || b.TLS != nil {
+	if b == nil {
 		return failNoBackend
 	}
-	if x.route.ClientAuth() != nil {
-		return failClientCertificate
+	if auth := x.route.ClientAuth(); auth != nil {
+		if fail := x.checkClient(auth); fail != nil {
+			return fail
+		}
 	}
 	limit := x.policy.bodyLimit
 	if limit == 0 {

@@ -26,6 +26,7 @@ type listener struct {
 	src       loop.Source
 	addr      string
 	portField []byte // the X-Forwarded-Port line
+	secure    bool   // TLS is spoken
 }
 
 // bind opens a listening socket. It is registered by its worker later, on the loop.
@@ -87,8 +88,8 @@ func bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-func newListener(w *worker, addr string, port int) *listener {
-	return &listener{w: w, addr: addr, portField: []byte("X-Forwarded-Port: " + strconv.Itoa(port) + "\r\n")}
+func newListener(w *worker, addr string, port int, secure bool) *listener {
+	return &listener{w: w, addr: addr, secure: secure, portField: []byte("X-Forwarded-Port: " + strconv.Itoa(port) + "\r\n")}
 }
 
 // Ready implements loop.Handler: connections wait.

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // TestReceiving: windows are updated when half of one was consumed, and by nothing else: section 6.9.
@@ -244,6 +246,49 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestOwner: what the owner of a connection steers by.
+func TestOwner(t *testing.T) {
+	p := newPeer(t, Config{MaxOutput: 1000}, true)
+	p.headers(1, true, ":method=HEAD", ":scheme=http", ":path=/", ":authority=a")
+	p.flush()
+	s := p.r.streams[1]
+	if s.Method() != message.MethodHead || !p.c.Settled() || p.c.ExtendedConnect() {
+		t.Errorf("method %v, settled %v", s.Method(), p.c.Settled())
+	}
+	p.c.Ping(77)
+	if got := strings.Join(p.frames(), "; "); got != "PING ack=false 000000000000004d" {
+		t.Errorf("output %s", got)
+	}
+	if p.c.Congested() {
+		t.Error("congested without output")
+	}
+	for range 200 {
+		p.f.WritePing(false, [8]byte{})
+	}
+	p.flush()
+	if !p.c.Congested() || p.c.Err() != nil {
+		t.Errorf("%d bytes of output: %v", len(p.c.Output()), p.c.Err())
+	}
+	p.c.Wrote(len(p.c.Output()))
+	if p.c.Congested() || p.c.out != nil {
+		t.Error("congested after all was written")
+	}
+	p.c.fail(floodErrors[FloodPing])
+	if err := p.c.Err(); err == nil || err.Error() != "ENHANCE_YOUR_CALM: too much of: ping" {
+		t.Errorf("error %v", err)
+	}
+	p.c.WriteHead(s, 200, Outgoing{}, false) // nothing is sent any more
+	p.c.WriteInterim(s, 103, Outgoing{})
+	p.c.WriteTrailers(s, Outgoing{})
+	p.c.Release(s)
+	if got := strings.Join(p.frames(), "; "); got != "GOAWAY 1 ENHANCE_YOUR_CALM" {
+		t.Errorf("output %s", got)
+	}
+	if Code(99).String() != "UNKNOWN" {
+		t.Error("a name for code 99")
+	}
+}
+
 // TestReuse: a connection that was closed in the middle of everything serves the next peer like a new one.
 func TestReuse(t *testing.T) {
 	p := newPeer(t, Config{}, true)
@@ -251,11 +296,15 @@ func TestReuse(t *testing.T) {
 	p.f.WriteSettings(http2.Setting{ID: 4, Val: 5}, http2.Setting{ID: 1, Val: 0})
 	p.headers(1, false, with(post, "x-new=1")...)
 	p.headers(3, true, get...)
-	p.c.Feed(p.now, p.in.Bytes())
+	p.flush()
 	p.c.GoAway(true)
 	p.raw(frameHeaders, 0, 5, "half a block")
-	p.raw(frameContinuation, 0, 5, "half a fra")
-	p.c.Feed(p.now, p.in.Bytes()[:p.in.Len()-4])
+	p.raw(frameContinuation, 0, 5, "half a frame")
+	p.in.Truncate(p.in.Len() - 4)
+	p.flush()
+	if p.err != nil || p.c.Open() != 2 || p.c.in == nil || !p.c.block.active {
+		t.Fatalf("%v, %d open", p.err, p.c.Open())
+	}
 	old := p.c
 	old.Close()
 

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
@@ -161,6 +164,89 @@ func TestResponses(t *testing.T) {
 			p.f.WriteGoAway(0, 0, nil)
 		}, "3 reset REFUSED_STREAM; goaway 1 NO_ERROR; 1 response 200 end; goaway 0 NO_ERROR", ""},
 	})
+}
+
+// TestTooLarge: a response's head and trailers beyond the limits end the stream, not the connection.
+func TestTooLarge(t *testing.T) {
+	long := "x=" + strings.Repeat("x", 2000)
+	runExchanges(t, false, Config{MaxHead: 1000, MaxFields: 3}, []exchange{
+		{"head", func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			p.headers(1, true, ":status=200", long)
+		}, "1 fault response header or trailers too large", "1 RST CANCEL"},
+		{"fields", func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			p.headers(1, true, ":status=200", "a=1", "b=1", "c=1", "d=1")
+		}, "1 fault response header or trailers too large", "1 RST CANCEL"},
+		{"trailers", func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			p.headers(1, false, ":status=200")
+			p.headers(1, true, long)
+		}, "1 response 200; 1 fault response header or trailers too large", "1 RST CANCEL"},
+		{"malformed block of a response", func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			p.raw(frameHeaders, 5, 1, "\x80")
+		}, "", "GOAWAY 0 COMPRESSION_ERROR"},
+		{"malformed block of trailers", func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			p.headers(1, false, ":status=200")
+			p.raw(frameHeaders, 5, 1, "\x80")
+		}, "1 response 200", "GOAWAY 0 COMPRESSION_ERROR"},
+	})
+}
+
+// TestAnswerLater: the body of a request that was refused with an answer is dropped, without end.
+func TestAnswerLater(t *testing.T) {
+	p := newPeer(t, Config{MaxHead: 600, StreamWindow: 65535, ConnWindow: 65535}, true)
+	p.r.do = func(e string, s *Stream) { p.r.know(s) }
+	p.headers(1, false, with(post, "x="+strings.Repeat("x", 1000))...)
+	for range 10 {
+		p.f.WriteData(1, false, make([]byte, maxFrame))
+	}
+	p.f.WriteData(1, true, nil)
+	p.flush()
+	p.c.WriteHead(p.r.streams[1], 431, Outgoing{}, true)
+	p.c.Release(p.r.streams[1])
+	if got := strings.Join(p.r.log, "; "); got != "1 fault header too large" {
+		t.Errorf("events %s", got)
+	}
+	if got := strings.Join(p.frames(), "; "); !strings.HasPrefix(got, "1 WINDOW +32768") && !strings.HasPrefix(got, "0 WINDOW +32768") ||
+		!strings.HasSuffix(got, "1 HEADERS :status=431 end") {
+		t.Errorf("output %s", got)
+	}
+}
+
+// TestSensitive: what a client forbids to index is not indexed on its way upstream: RFC 7541 section 7.1.3.
+func TestSensitive(t *testing.T) {
+	k := &keeper{}
+	p := newPeer(t, Config{}, true)
+	p.c.server, p.c.h, k.c = k, k, p.c
+	p.hb.Reset()
+	for _, f := range []hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: "/"}, {Name: ":authority", Value: "a"},
+		{Name: "x-secret", Value: "1", Sensitive: true}, {Name: "x-plain", Value: "1"}, {Name: "cookie", Value: "a=1", Sensitive: true}, {Name: "cookie", Value: "b=1"}} {
+		p.enc.WriteField(f)
+	}
+	p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.hb.Bytes(), EndStream: true, EndHeaders: true})
+	p.flush()
+	up := newPeer(t, Config{}, false)
+	if _, ok := up.c.OpenRequest(&k.req, Outgoing{Head: &k.req.Head, Bytes: k.head}, true); !ok {
+		t.Fatal("not opened")
+	}
+	var got []string
+	up.dec.SetEmitFunc(func(f hpack.HeaderField) {
+		if f.Sensitive {
+			got = append(got, f.Name)
+		}
+	})
+	up.dec.Write(up.c.Output()[frameHeaderLen:])
+	if strings.Join(got, " ") != "x-secret cookie" {
+		t.Errorf("never indexed: %q", got)
+	}
 }
 
 func requestString(q *message.Request) string {

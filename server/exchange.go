@@ -254,6 +254,11 @@ func (x *Exchange) attempt() {
 		x.await(x.timeout(x.policy.connect, w.set.connect))
 		return
 	}
+	if c, ok := u.(*upConn); ok && c.backend != nil && c.tls == nil {
+		x.await(x.timeout(x.policy.connect, w.set.connect))
+		c.startTLS()
+		return
+	}
 	x.send()
 }
 
@@ -269,27 +274,34 @@ func overStreams(p routing.Protocol) bool {
 func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused bool) {
 	w := x.w
 	if overStreams(x.protocol) {
-		s := dialerOf(ep).session(x.fresh)
+		s := dialerOf(ep).session(x.fresh, x.backend.Source().TLS)
 		reused = s != nil
 		if s == nil && !ep.Full() {
-			s = w.openSession(ep)
+			s = w.openSession(ep, x.backend.Source().TLS)
 		}
 		if s == nil {
 			return nil, false
 		}
 		return s.attach(x), reused
 	}
-	if !x.fresh {
-		if c := ep.Acquire(now); c != nil {
-			u := c.Owner.(*upConn)
-			u.x = x
-			return u, true
+	for !x.fresh {
+		c := ep.Acquire(now)
+		if c == nil {
+			break
 		}
+		u := c.Owner.(*upConn)
+		if !sameTLS(u.backend, x.backend.Source().TLS) {
+			u.discard() // its certificate, or what it was checked against, has changed
+			continue
+		}
+		u.x = x
+		return u, true
 	}
-	if !ep.Full() {
-		if u := w.dial(ep, x); u != nil {
-			return u, false
-		}
+	if ep.Full() {
+		return nil, false
+	}
+	if u := w.dial(ep, x); u != nil {
+		return u, false
 	}
 	return nil, false
 }

@@ -121,7 +121,7 @@ func (l *listener) accept(most int) (taken int) {
 		if to := w.server.lighter(w); to != nil {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
-			peer := to.listenerFor(l.addr)
+			peer := to.listenerFor(l)
 			to.loop.Post(func() { to.open(fd, remote, peer) })
 			continue
 		}
@@ -131,9 +131,9 @@ func (l *listener) accept(most int) (taken int) {
 	return taken
 }
 
-func (w *worker) listenerFor(addr string) *listener {
+func (w *worker) listenerFor(other *listener) *listener {
 	for _, l := range w.server.templates[w.loop.ID()] {
-		if l.addr == addr {
+		if l.addr == other.addr && l.secure == other.secure {
 			return l
 		}
 	}

@@ -17,6 +17,7 @@ var (
 	failNoEndpoint        = &failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
 	failOverloaded        = &failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
 	failConnect           = &failure{502, stats.ConnectFailed, "cannot connect to the endpoint"}
+	failTLS               = &failure{502, stats.ConnectFailed, "the TLS handshake with the endpoint failed"}
 	failConnectTimeout    = &failure{502, stats.ConnectTimeout, "connecting to the endpoint timed out"}
 	failUpstreamTimeout   = &failure{504, stats.UpstreamTimeout, "the endpoint did not answer in time"}
 	failRequestTimeout    = &failure{504, stats.RequestTimeout, "the request took longer than its limit"}

@@ -226,7 +226,9 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 	x := w.newExchange(d, req, from)
 	d.x = x
 	x.start(req, head, nil, nil)
-	d.pump()
+	if d.st == st { // else it was answered at once, and is free
+		d.pump()
+	}
 	s.touch()
 }
 

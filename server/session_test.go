@@ -97,3 +97,22 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 		resp.Body.Close()
 	}
 }
+
+// TestSessionAnsweredAtOnce: requests that the gateway answers itself, while their bodies are still to come.
+func TestSessionAnsweredAtOnce(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	g.serve(nil) // no Endpoint
+	c := dialHTTP2(t, g.addr)
+	for i := range uint32(10) {
+		c.request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
+	}
+	for ended := 0; ended < 10; {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatalf("after %d answers: %v", ended, err)
+		}
+		if f, ok := f.(*http2.HeadersFrame); ok && f.StreamEnded() {
+			ended++
+		}
+	}
+}

@@ -15,9 +15,13 @@ import (
 	"github.com/summerwind/h2spec/spec"
 )
 
-// h2specExceptions are the cases that the gateway is right to fail: h2spec's identifier -> why, with the section
-// of RFC 9113 that supersedes RFC 7540. One that passes has no business here.
-var h2specExceptions = map[string]string{}
+// h2specExceptions are the cases that the gateway is right to fail: protocol of the client and h2spec's identifier
+// -> why, with the section of RFC 9113 that supersedes RFC 7540. One that passes has no business here.
+var h2specExceptions = map[string]string{
+	"h2c http2/3.5/2": "The plain listener serves HTTP/1.1 too (RFC 9113, 3.3: prior knowledge), so that bytes which are not the preface are a request " +
+		"of HTTP/1.1: it answers a malformed one with 400 and closes. h2spec reads that answer as frames and does not see the close behind it. " +
+		"RFC 9113, 3.4 lets GOAWAY be omitted because such a peer is not using HTTP/2.",
+}
 
 // h2specCases is how many cases there are, so that a run that silently leaves some out does not pass.
 const h2specCases = 146
@@ -37,9 +41,9 @@ func TestH2Spec(t *testing.T) {
 			c.Port, _ = strconv.Atoi(port)
 			ran := 0
 			for _, group := range []*spec.TestGroup{generic.Spec(), http2.Spec(), hpack.Spec()} {
-				quietly(t, func() { ran += h2specGroup(t, g, c, group) })
+				quietly(t, func() { ran += h2specGroup(t, d, c, group) })
 			}
-			t.Logf("%d cases, %d exceptions", ran, len(h2specExceptions))
+			t.Logf("%d cases ran", ran)
 			if ran != h2specCases {
 				t.Errorf("%d cases ran, want %d", ran, h2specCases)
 			}
@@ -49,7 +53,7 @@ func TestH2Spec(t *testing.T) {
 
 // h2specGroup runs a group, compares the results with the exceptions, and counts them. It does not leave
 // that to TestGroup.Test, which ends the process where it cannot connect.
-func h2specGroup(t *testing.T, g *gateway, c *config.Config, group *spec.TestGroup) (ran int) {
+func h2specGroup(t *testing.T, d down, c *config.Config, group *spec.TestGroup) (ran int) {
 	for i, tc := range append(group.Tests[:len(group.Tests):len(group.Tests)], group.StrictTests...) {
 		id := fmt.Sprintf("%s/%d", group.ID(), i+1)
 		if err := tc.Test(c, i+1); err != nil {
@@ -57,7 +61,7 @@ func h2specGroup(t *testing.T, g *gateway, c *config.Config, group *spec.TestGro
 		}
 		ran++
 		r := tc.Result
-		_, excepted := h2specExceptions[id]
+		_, excepted := h2specExceptions[d.name+" "+id]
 		switch {
 		case r.Skipped:
 			t.Errorf("%s was skipped: %s", id, tc.Desc)
@@ -68,7 +72,7 @@ func h2specGroup(t *testing.T, g *gateway, c *config.Config, group *spec.TestGro
 		}
 	}
 	for _, inner := range group.Groups {
-		ran += h2specGroup(t, g, c, inner)
+		ran += h2specGroup(t, d, c, inner)
 	}
 	return ran
 }

@@ -226,9 +226,7 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 	x := w.newExchange(d, req, from)
 	d.x = x
 	x.start(req, head, nil, nil)
-	if d.st == st { // else it was answered at once, and is free
-		d.pump()
-	}
+	d.pump()
 	s.touch()
 }
 

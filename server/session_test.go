@@ -116,3 +116,24 @@ func TestSessionAnsweredAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
+func TestSessionConnectFails(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	g.serveProtocol(routing.H2C, ln.Addr().String())
+	for range 20 {
+		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 502 && resp.StatusCode != 503 {
+			t.Errorf("status %d", resp.StatusCode)
+		}
+	}
+}

@@ -97,8 +97,8 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 	if err := g.plane.Listen(c.Listen.HTTP); err != nil {
 		return fmt.Errorf("listen.http: %w", err)
 	}
-	if len(c.Listen.HTTPS) > 0 {
-		g.log.Info("this release does not serve HTTPS; listen.https is not bound", "addresses", c.Listen.HTTPS)
+	if err := g.plane.ListenTLS(c.Listen.HTTPS); err != nil {
+		return fmt.Errorf("listen.https: %w", err)
 	}
 	if err := writePID(c.PIDFile); err != nil {
 		return err

@@ -29,13 +29,14 @@ func (s *source) validate() error {
 // config is c as the informer takes it.
 func (s *source) config(c *config.Config) informer.Config {
 	return informer.Config{
-		IngressClass:    c.Kubernetes.IngressClass,
-		Controllers:     c.Kubernetes.Controllers,
-		Namespaces:      c.Kubernetes.WatchNamespaces,
-		Manifests:       s.manifests,
-		Kubeconfig:      s.kubeconfig,
-		StatusAddresses: c.Kubernetes.PublishStatusAddress,
-		PublishService:  c.Kubernetes.PublishService,
+		DefaultCertificate: c.TLS.DefaultCertificate,
+		IngressClass:       c.Kubernetes.IngressClass,
+		Controllers:        c.Kubernetes.Controllers,
+		Namespaces:         c.Kubernetes.WatchNamespaces,
+		Manifests:          s.manifests,
+		Kubeconfig:         s.kubeconfig,
+		StatusAddresses:    c.Kubernetes.PublishStatusAddress,
+		PublishService:     c.Kubernetes.PublishService,
 	}
 }
 

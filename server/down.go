@@ -2,11 +2,11 @@ package server
 
 import (
 	"bytes"
-	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
 // phase is what a downConn does.
@@ -15,6 +15,8 @@ type phase uint8
 const (
 	phaseHead    phase = iota // waits for, or reads, a request head
 	phaseServe                // an Exchange is under way
+	phaseHello                // waits for, or reads, a ClientHello
+	phaseShake                // a TLS handshake, and what has to be known before the first request
 	phaseSession              // HTTP/2: see downSession
 	phaseLinger               // answered for the last time: discards input until the client closes
 	phaseClosed
@@ -25,13 +27,14 @@ const (
 type waiting uint8
 
 const (
-	waitNothing waiting = iota
-	waitIdle            // next request of a keep-alive connection
-	waitHead            // rest of a head
-	waitBody            // rest of a request body
-	waitSend            // client to read what waits in out
-	waitLinger          // client to close
-	waitWatch           // answer to a brief connection, see brief
+	waitNothing   waiting = iota
+	waitIdle              // next request of a keep-alive connection
+	waitHead              // rest of a head
+	waitBody              // rest of a request body
+	waitSend              // client to read what waits in out
+	waitLinger            // client to close
+	waitHandshake         // TLS to be ready
+	waitWatch             // answer to a brief connection, see brief
 )
 
 // downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
@@ -54,7 +57,8 @@ type downConn struct {
 	partial    bool // in holds the start of a head that was parsed and is not complete
 	unread     bool // the client may still be sending what nobody will read
 	lingered   int
-	next, prev *downConn // the worker's list of all its connections
+	hello      *tlsconn.Hello // nil unless phaseHello
+	next, prev *downConn      // the worker's list of all its connections
 }
 
 // headRead is how much one read takes while a head is expected. It bounds what a client can make an
@@ -75,7 +79,7 @@ const (
 // Ready implements loop.Handler.
 func (c *downConn) Ready(ev loop.Events) {
 	c.note(ev)
-	if ev&loop.Closed != 0 && !c.tunnel {
+	if ev&loop.Closed != 0 && !c.tunnel && c.phase != phaseShake {
 		// Both directions are shut: nothing we send can arrive.
 		c.broken = true
 	}
@@ -128,6 +132,18 @@ func (c *downConn) drive() {
 		if c.phase == phaseSession {
 			c.session.pump()
 			return
+		}
+		switch c.phase {
+		case phaseHello:
+			if !c.readHello() {
+				return
+			}
+			continue
+		case phaseShake:
+			if !c.finishTLS() {
+				return
+			}
+			continue
 		}
 		if c.broken && c.phase != phaseClosed {
 			c.why = stats.ClosedReset
@@ -191,7 +207,7 @@ func (c *downConn) readHead() bool {
 			switch {
 			case status == h1.Done:
 				return c.begin(data)
-			case status.Err() == h1.ErrHTTP2Preface && c.requests == 0 && w.server.http2:
+			case status.Err() == h1.ErrHTTP2Preface && c.requests == 0 && w.set.http2:
 				c.startSession(data)
 				return true
 			case status != h1.Incomplete:
@@ -365,6 +381,8 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 			c.x.cancel(failStalled)
 		}
 		c.shut()
+	case waitHandshake:
+		c.giveUpTLS(tlsconn.ErrTimeout)
 	case waitIdle:
 		c.why = stats.ClosedIdle
 		if c.w.draining {
@@ -389,7 +407,7 @@ func (c *downConn) linger() {
 		c.shut()
 		return
 	}
-	_ = syscall.Shutdown(c.src.FD(), syscall.SHUT_WR)
+	c.shutWrite()
 	c.await(waitLinger, lingerTime)
 }
 

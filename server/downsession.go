@@ -119,7 +119,7 @@ func (s *downSession) touch() {
 func (s *downSession) flushOutput() {
 	s.dirty = false
 	c := s.c
-	if c.phase == phaseClosed {
+	if c.phase == phaseClosed || s.h2 == nil { // closed, or its last streams asked for it as they were cancelled
 		return
 	}
 	for !c.broken {

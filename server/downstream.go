@@ -54,9 +54,6 @@ func (d *downStream) free() {
 
 // Ready implements loop.Handler.
 func (d *downStream) Ready(loop.Events) {
-	if d.st == nil {
-		return // freed since it asked for another turn
-	}
 	d.pump()
 	if d.st != nil {
 		d.session.touch()
@@ -66,6 +63,7 @@ func (d *downStream) Ready(loop.Events) {
 // pump implements downSide.
 func (d *downStream) pump() {
 	switch {
+	case d.st == nil: // freed: answered at once, or since it asked for another turn
 	case d.x != nil:
 		d.x.pump()
 	case d.flush():

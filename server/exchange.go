@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -95,6 +96,10 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		fail = x.match(req, head)
 	}
 	if fail != nil {
+		if page := x.errorPage(fail); page != "" {
+			x.Respond(302, h1.AppendField(nil, "Location", page), nil)
+			return
+		}
 		x.fail(fail)
 		return
 	}
@@ -147,11 +152,13 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		x.policy, x.series = hung.policy, hung.series
 	}
 	b := s.Backend(x.route)
-	if b == nil || b.TLS != nil {
+	if b == nil {
 		return failNoBackend
 	}
-	if x.route.ClientAuth() != nil {
-		return failClientCertificate
+	if auth := x.route.ClientAuth(); auth != nil {
+		if fail := x.checkClient(auth); fail != nil {
+			return fail
+		}
 	}
 	limit := x.policy.bodyLimit
 	if limit == 0 {
@@ -247,6 +254,11 @@ func (x *Exchange) attempt() {
 		x.await(x.timeout(x.policy.connect, w.set.connect))
 		return
 	}
+	if c, ok := u.(*upConn); ok && c.backend != nil && c.tls == nil {
+		x.await(x.timeout(x.policy.connect, w.set.connect))
+		c.startTLS()
+		return
+	}
 	x.send()
 }
 
@@ -262,27 +274,34 @@ func overStreams(p routing.Protocol) bool {
 func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused bool) {
 	w := x.w
 	if overStreams(x.protocol) {
-		s := dialerOf(ep).session(x.fresh)
+		s := dialerOf(ep).session(x.fresh, x.backend.Source().TLS)
 		reused = s != nil
 		if s == nil && !ep.Full() {
-			s = w.openSession(ep)
+			s = w.openSession(ep, x.backend.Source().TLS)
 		}
 		if s == nil {
 			return nil, false
 		}
 		return s.attach(x), reused
 	}
-	if !x.fresh {
-		if c := ep.Acquire(now); c != nil {
-			u := c.Owner.(*upConn)
-			u.x = x
-			return u, true
+	for !x.fresh {
+		c := ep.Acquire(now)
+		if c == nil {
+			break
 		}
+		u := c.Owner.(*upConn)
+		if !sameTLS(u.backend, x.backend.Source().TLS) {
+			u.discard() // its certificate, or what it was checked against, has changed
+			continue
+		}
+		u.x = x
+		return u, true
 	}
-	if !ep.Full() {
-		if u := w.dial(ep, x); u != nil {
-			return u, false
-		}
+	if ep.Full() {
+		return nil, false
+	}
+	if u := w.dial(ep, x); u != nil {
+		return u, false
 	}
 	return nil, false
 }

@@ -28,6 +28,8 @@ type gateway struct {
 	t     testing.TB
 	store *routing.Store
 	addr  string
+
+	secureAddr string
 }
 
 // newGateway serves until the test ends. change may be nil.
@@ -47,7 +49,11 @@ func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
 	if err := s.Listen([]string{"127.0.0.1:0"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.ListenTLS([]string{"127.0.0.1:0"}); err != nil {
+		t.Fatal(err)
+	}
 	g.addr = "127.0.0.1:" + strconv.Itoa(s.Ports()[0])
+	g.secureAddr = "127.0.0.1:" + strconv.Itoa(s.Ports()[1])
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run() }()
 	t.Cleanup(func() {
@@ -71,7 +77,11 @@ func (g *gateway) serve(policy *routing.Policy, endpoints ...string) {
 // serveProtocol is serve for Endpoints that speak another protocol, and bodies of any size.
 func (g *gateway) serveProtocol(p routing.Protocol, endpoints ...string) {
 	g.t.Helper()
-	g.serveBackend(&routing.Policy{MaxBodyBytes: -1}, &routing.Backend{Protocol: p}, endpoints...)
+	b := &routing.Backend{Protocol: p}
+	if p == routing.HTTPS || p == routing.GRPCS {
+		b.TLS = &routing.BackendTLS{Name: "app"}
+	}
+	g.serveBackend(&routing.Policy{MaxBodyBytes: -1}, b, endpoints...)
 }
 
 func (g *gateway) serveBackend(policy *routing.Policy, b *routing.Backend, endpoints ...string) {

@@ -47,6 +47,9 @@ func (forwarded) Request(x *Exchange) Verdict {
 			f.Hop = f.Hop || !c.trusted
 			continue
 		default:
+			if x.route.ClientAuth() != nil && claimsClient(f, head) {
+				f.Hop = true
+			}
 			continue
 		}
 		switch {
@@ -81,7 +84,11 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, '\r', '\n')
 	}
 	if have&hasProto == 0 {
-		dst = append(dst, "X-Forwarded-Proto: http\r\n"...)
+		if c.listener.secure {
+			dst = append(dst, "X-Forwarded-Proto: https\r\n"...)
+		} else {
+			dst = append(dst, "X-Forwarded-Proto: http\r\n"...)
+		}
 	}
 	if have&hasHost == 0 && !req.Authority.Empty() {
 		dst = append(dst, "X-Forwarded-Host: "...)
@@ -95,6 +102,9 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, "X-Request-ID: "...)
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
+	}
+	if c.shown != nil && x.route.ClientAuth() != nil {
+		dst = append(dst, c.shown.fields...)
 	}
 	x.edits.add = dst
 	return Continue

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -14,46 +16,67 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
 // http2Client speaks HTTP/2 by prior knowledge over plain connections.
 func http2Client(t *testing.T) *http.Client {
 	var p http.Protocols
 	p.SetUnencryptedHTTP2(true)
-	tr := &http.Transport{Protocols: &p, DisableCompression: true}
+	p.SetHTTP2(true)
+	tr := &http.Transport{Protocols: &p, DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
 }
 
-// pairings are the protocols of the two sides, in clear text.
-var pairings = []struct {
+// pairings are the protocols of the two sides.
+var pairings = func() (all []pairing) {
+	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
+		for _, down := range []pairing{
+			{"h1", "http", http1Client, p}, {"h1+tls", "https", http1Client, p},
+			{"h2c", "http", http2Client, p}, {"h2+tls", "https", http2Client, p},
+		} {
+			down.name += " to " + p.String()
+			all = append(all, down)
+		}
+	}
+	return all
+}()
+
+type pairing struct {
 	name     string
+	scheme   string
 	down     func(*testing.T) *http.Client
 	protocol routing.Protocol
-}{
-	{"h1-h1", http1Client, routing.HTTP},
-	{"h2c-h1", http2Client, routing.HTTP},
-	{"h1-h2c", http1Client, routing.H2C},
-	{"h2c-h2c", http2Client, routing.H2C},
 }
 
 func http1Client(t *testing.T) *http.Client {
-	tr := &http.Transport{DisableCompression: true}
+	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
 }
 
-// startBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2 in clear text.
-func startBackend(t *testing.T, h http.Handler) string {
+// startBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2, over TLS where secure is set.
+func startBackend(t *testing.T, secure bool, h http.Handler) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: h, Protocols: &http.Protocols{}}
+	s := &http.Server{Handler: h, Protocols: &http.Protocols{}, ErrorLog: log.New(io.Discard, "", 0)}
 	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
-	go s.Serve(ln)
 	t.Cleanup(func() { s.Close() })
+	if !secure {
+		go s.Serve(ln)
+		return ln.Addr().String()
+	}
+	own, err := tlsconfig.SelfSigned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*own}}
+	go s.ServeTLS(ln, "", "")
 	return ln.Addr().String()
 }
 
@@ -62,7 +85,7 @@ func startBackend(t *testing.T, h http.Handler) string {
 func TestPairings(t *testing.T) {
 	big := make([]byte, 3<<20)
 	_, _ = rand.Read(big)
-	backend := startBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/hello":
 			fmt.Fprintf(w, "%s %s %s", r.Method, r.Host, r.Header.Get("Cookie"))
@@ -92,13 +115,21 @@ func TestPairings(t *testing.T) {
 			w.WriteHeader(103)
 			_, _ = w.Write([]byte("hinted"))
 		}
-	}))
+	})
+	clear, secure := startBackend(t, false, handler), startBackend(t, true, handler)
 	for _, p := range pairings {
 		t.Run(p.name, func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
+			backend := clear
+			if p.protocol == routing.HTTPS || p.protocol == routing.GRPCS {
+				backend = secure
+			}
 			g.serveProtocol(p.protocol, backend)
 			c := p.down(t)
 			base := "http://" + g.addr
+			if p.scheme == "https" {
+				base = "https://" + g.secureAddr
+			}
 			get := func(method, path string, body io.Reader) (*http.Response, string) {
 				t.Helper()
 				req, _ := http.NewRequest(method, base+path, body)

@@ -26,6 +26,7 @@ type listener struct {
 	src       loop.Source
 	addr      string
 	portField []byte // the X-Forwarded-Port line
+	secure    bool   // TLS is spoken
 }
 
 // bind opens a listening socket. It is registered by its worker later, on the loop.
@@ -87,8 +88,8 @@ func bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-func newListener(w *worker, addr string, port int) *listener {
-	return &listener{w: w, addr: addr, portField: []byte("X-Forwarded-Port: " + strconv.Itoa(port) + "\r\n")}
+func newListener(w *worker, addr string, port int, secure bool) *listener {
+	return &listener{w: w, addr: addr, secure: secure, portField: []byte("X-Forwarded-Port: " + strconv.Itoa(port) + "\r\n")}
 }
 
 // Ready implements loop.Handler: connections wait.
@@ -120,7 +121,7 @@ func (l *listener) accept(most int) (taken int) {
 		if to := w.server.lighter(w); to != nil {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
-			peer := to.listenerFor(l.addr)
+			peer := to.listenerFor(l)
 			to.loop.Post(func() { to.open(fd, remote, peer) })
 			continue
 		}
@@ -130,9 +131,9 @@ func (l *listener) accept(most int) (taken int) {
 	return taken
 }
 
-func (w *worker) listenerFor(addr string) *listener {
+func (w *worker) listenerFor(other *listener) *listener {
 	for _, l := range w.server.templates[w.loop.ID()] {
-		if l.addr == addr {
+		if l.addr == other.addr && l.secure == other.secure {
 			return l
 		}
 	}

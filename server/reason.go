@@ -17,6 +17,7 @@ var (
 	failNoEndpoint        = &failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
 	failOverloaded        = &failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
 	failConnect           = &failure{502, stats.ConnectFailed, "cannot connect to the endpoint"}
+	failTLS               = &failure{502, stats.ConnectFailed, "the TLS handshake with the endpoint failed"}
 	failConnectTimeout    = &failure{502, stats.ConnectTimeout, "connecting to the endpoint timed out"}
 	failUpstreamTimeout   = &failure{504, stats.UpstreamTimeout, "the endpoint did not answer in time"}
 	failRequestTimeout    = &failure{504, stats.RequestTimeout, "the request took longer than its limit"}
@@ -28,7 +29,9 @@ var (
 	failBodyTimeout       = &failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
 	failChunk             = &failure{400, stats.ClientMalformed, "malformed chunked body"}
 	failTrailer           = &failure{431, stats.HeaderTooLarge, "trailer too large"}
-	failClientCertificate = &failure{400, stats.ClientMalformed, "this host asks for a client certificate"}
+	failClientCertificate = &failure{400, stats.ClientMalformed, "this host wants a good client certificate"}
+	failClientName        = &failure{403, stats.ClientMalformed, "the client certificate is for another name"}
+	failMisdirected       = &failure{421, stats.ClientMalformed, "this connection was opened for a host with other rules for client certificates"}
 	failExpect            = &failure{417, stats.ClientMalformed, "unknown expectation"}
 	failConnectMethod     = &failure{501, stats.ClientMalformed, "CONNECT is not supported"}
 	failAborted           = &failure{499, stats.ClientAbort, "the client went away"}

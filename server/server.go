@@ -24,6 +24,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
 // Options are what New takes beside the configuration. The zero value is usable.
@@ -38,16 +40,18 @@ type Options struct {
 // safe for concurrent use, but for Attach. Must not be copied.
 type Server struct {
 	// Immutable after New:
-	store     *routing.Store
-	registry  *stats.Registry
-	log       *slog.Logger
-	workers   []*worker
-	templates [][]*listener // per loop, for connections that are handed over
-	engine    *hertz.Hertz
-	logs      *accessLog // nil when off
-	http2     bool
-	parking   chan struct{}
-	ended     chan struct{}
+	store      *routing.Store
+	registry   *stats.Registry
+	log        *slog.Logger
+	workers    []*worker
+	templates  [][]*listener // per loop, for connections that are handed over
+	engine     *hertz.Hertz
+	logs       *accessLog // nil when off
+	secrets    *secrets
+	tickets    *tlsconfig.Tickets
+	handshakes *tlsconn.Handshakes
+	parking    chan struct{}
+	ended      chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
 	attacher attacher
@@ -65,6 +69,7 @@ type Server struct {
 type bound struct {
 	loop, fd, port int
 	addr           string
+	secure         bool
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -81,13 +86,14 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		return nil, err
 	}
 	s := &Server{
-		store:    store,
-		registry: stats.NewRegistry(store.Load),
-		log:      log,
-		parking:  make(chan struct{}, maxParked),
-		ended:    make(chan struct{}),
-		reserve:  -1,
-		http2:    true,
+		store:      store,
+		registry:   stats.NewRegistry(store.Load),
+		log:        log,
+		parking:    make(chan struct{}, maxParked),
+		ended:      make(chan struct{}),
+		reserve:    -1,
+		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
+		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
 	filters := append([]Filter{forwarded{}}, o.Filters...)
 	for _, h := range o.Middleware {
@@ -96,6 +102,10 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	s.attacher = attacher{registry: s.registry, standard: &policy{chain: compileChain(filters...)}}
 	set.plain = s.attacher.standard
 	var err error
+	if s.secrets, err = newSecrets(store); err != nil {
+		return nil, err
+	}
+	set.tls = s.serverTLS(c)
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
 	}
@@ -114,6 +124,13 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		hertz.WithDisablePrintRoute(true),
 	)
 	return s, nil
+}
+
+// acceptedTicketKeys is how many keys of session tickets are accepted: that in use and those before it.
+const acceptedTicketKeys = 3
+
+func handshakeLimits(c *config.Config) tlsconn.Limits {
+	return tlsconn.Limits{UnderWay: c.TLS.MaxHandshakes, PerSource: c.TLS.HandshakesPerSource}
 }
 
 // setLimit bounds connections; 0 takes what the descriptor limit allows: a client and an upstream
@@ -148,7 +165,12 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 func (s *Server) Collector() prometheus.Collector { return s.registry.Collector() }
 
 // Listen binds every address for every loop. Connections queue from now on; Run serves them.
-func (s *Server) Listen(addrs []string) error {
+func (s *Server) Listen(addrs []string) error { return s.listen(addrs, false) }
+
+// ListenTLS is Listen for addresses on which TLS is spoken.
+func (s *Server) ListenTLS(addrs []string) error { return s.listen(addrs, true) }
+
+func (s *Server) listen(addrs []string, secure bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, addr := range addrs {
@@ -159,13 +181,15 @@ func (s *Server) Listen(addrs []string) error {
 				s.closeBoundLocked()
 				return err
 			}
-			s.bound = append(s.bound, bound{id, fd, port, addr})
+			s.bound = append(s.bound, bound{id, fd, port, addr, secure})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
 		}
 	}
-	s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if s.reserve < 0 {
+		s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	}
 	return nil
 }
 
@@ -194,7 +218,7 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.bound {
 		w := s.workers[b.loop]
-		l := newListener(w, b.addr, b.port)
+		l := newListener(w, b.addr, b.port, b.secure)
 		s.templates[b.loop] = append(s.templates[b.loop], l)
 		fd := b.fd
 		w.loop.Post(func() {
@@ -223,6 +247,8 @@ func (s *Server) Run() error {
 func (s *Server) Reload(c *config.Config) {
 	set := newSettings(c)
 	set.plain = s.attacher.standard
+	set.tls = s.serverTLS(c)
+	s.handshakes.SetLimits(handshakeLimits(c))
 	s.setLimit(set.connections)
 	for _, w := range s.workers {
 		w.loop.Post(func() { w.set = set })

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -25,6 +26,9 @@ type settings struct {
 	trusted     []netip.Prefix
 	upstream    upstream.Options
 	h2          h2.Config
+	http2       bool
+	handshake   int64
+	tls         *tlsconfig.Server
 	plain       *policy // of a Route whose object has none
 }
 
@@ -52,8 +56,11 @@ func newSettings(c *config.Config) *settings {
 			MaxConnsPerEndpoint: c.Upstream.MaxConnectionsPerEndpoint,
 			IdleTimeout:         int64(c.Upstream.IdleTimeout),
 		},
+		http2:     c.HTTP2.Enabled,
+		handshake: int64(c.TLS.HandshakeTimeout),
 		h2: h2.Config{
-			MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes),
+			MaxStreams: uint32(c.HTTP2.MaxStreams),
+			MaxHead:    int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes),
 			ExtendedConnect: true,
 		},
 		plain: &policy{chain: standardChain},

@@ -106,7 +106,8 @@ type upSide interface {
 type client struct {
 	remote   netip.AddrPort
 	listener *listener
-	trusted  bool // its forwarded headers are believed
+	trusted  bool   // its forwarded headers are believed
+	shown    *shown // where the name that it asked for wants a certificate
 }
 
 func (c *client) peer() *client { return c }

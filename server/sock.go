@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
 // sock is a non-blocking stream socket with what waits on it. Owned by its worker's loop.
@@ -15,6 +16,7 @@ import (
 type sock struct {
 	src loop.Source
 	w   *worker
+	tls *tlsconn.Conn // nil on a plain connection
 
 	in  buffer // read, not yet consumed
 	out buffer // to be written
@@ -24,6 +26,10 @@ type sock struct {
 	peerClosed bool // FIN seen by epoll: read until 0
 	eof        bool // read returned 0
 	broken     bool // reset, or an error from a system call
+	shaking    bool // a TLS handshake is under way
+	strict     bool // an end without TLS's own is a failure
+	rawEOF     bool // the socket has ended; eof is the end of what it carries
+	mute       bool // close says no goodbye, so that the end does not look like one
 }
 
 // note takes over what epoll reported.
@@ -49,26 +55,42 @@ func (s *sock) note(ev loop.Events) {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *sock) read(p []byte) int {
-	if !s.readable || s.eof || !s.src.Open() {
+	if s.eof || !s.src.Open() {
 		return 0
+	}
+	if s.tls != nil {
+		return s.readTLS(p)
+	}
+	n, end := s.readSocket(p)
+	s.eof = end
+	return n
+}
+
+// readSocket reads the socket once. end says that the peer has shut its side.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *sock) readSocket(p []byte) (n int, end bool) {
+	if !s.readable {
+		return 0, false
 	}
 	for {
 		n, errno := loop.Read(s.src.FD(), p)
 		switch errno {
 		case 0:
 			if n == 0 {
-				s.eof = true
-			} else if n < len(p) && !s.peerClosed {
+				return 0, true
+			}
+			if n < len(p) && !s.peerClosed {
 				s.readable = false
 			}
-			return n
+			return n, false
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.readable = false
-			return 0
+			return 0, false
 		default:
 			s.broken, s.readable = true, false
-			return 0
+			return 0, false
 		}
 	}
 }
@@ -77,6 +99,16 @@ func (s *sock) read(p []byte) int {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *sock) write(p []byte) {
+	if s.tls != nil {
+		p = s.seal(s.w.sealed[:0], p)
+	}
+	s.writeSocket(p)
+}
+
+// writeSocket is write for bytes as the socket takes them.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *sock) writeSocket(p []byte) {
 	if s.broken || len(p) == 0 {
 		return
 	}
@@ -95,6 +127,10 @@ func (s *sock) write(p []byte) {
 // hot: runs per request; no alloc, no lock.
 func (s *sock) write2(a, b []byte) {
 	if s.broken {
+		return
+	}
+	if s.tls != nil {
+		s.writeSocket(s.seal(s.seal(s.w.sealed[:0], a), b))
 		return
 	}
 	if s.out.len() == 0 && s.writable {
@@ -150,6 +186,14 @@ func (s *sock) push(p []byte) int {
 	if !s.writable || s.broken {
 		return 0
 	}
+	if s.tls != nil {
+		if !s.flush() {
+			return 0
+		}
+		p = p[:min(len(p), scratchSize)]
+		s.write(p)
+		return len(p)
+	}
 	return s.writeOnce(p)
 }
 
@@ -179,16 +223,39 @@ func (s *sock) lastHeld() bool        { return false }
 func (s *sock) trailers() []byte      { return nil }
 func (s *sock) send(p []byte, _ bool) { s.write(p) }
 func (s *sock) pending() int          { return s.out.len() }
-func (s *sock) plain() *sock          { return s }
 
 // sendTrailers has nothing to do: a body that is neither in chunks nor of known length ends with the
 // connection, and its trailers are lost (RFC 9110, 6.5.1 allows that).
 func (s *sock) sendTrailers([]byte) {}
 
-func (s *sock) shutWrite() { _ = syscall.Shutdown(s.src.FD(), syscall.SHUT_WR) }
+// plain implements side: bytes that are encrypted have to be seen.
+func (s *sock) plain() *sock {
+	if s.tls != nil {
+		return nil
+	}
+	return s
+}
+
+// shutWrite implements side. TLS has an end of its own, behind which the socket's is only told when that
+// has left.
+func (s *sock) shutWrite() {
+	if s.tls != nil {
+		s.writeSocket(s.tls.AppendClose(s.w.sealed[:0]))
+		if s.out.len() > 0 {
+			return
+		}
+	}
+	_ = syscall.Shutdown(s.src.FD(), syscall.SHUT_WR)
+}
 
 // close closes the socket and gives its buffers back. Closing twice does no harm.
 func (s *sock) close() {
+	if s.tls != nil {
+		if !s.shaking && !s.broken && !s.mute && s.out.len() == 0 && s.src.Open() {
+			s.writeSocket(s.tls.AppendClose(s.w.sealed[:0]))
+		}
+		s.tls.Close(nil)
+	}
 	s.w.loop.CloseSource(&s.src)
 	s.w.buffers.release(&s.in)
 	s.w.buffers.release(&s.out)
@@ -197,6 +264,7 @@ func (s *sock) close() {
 
 // reset makes close send a RST: for a response that has no other way to say that it is not whole.
 func (s *sock) reset() {
+	s.mute = true
 	if s.src.Open() {
 		_ = syscall.SetsockoptLinger(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 	}

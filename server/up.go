@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -15,13 +16,18 @@ type upConn struct {
 	upstream.Conn
 	x          *Exchange // nil while idle
 	connecting bool
+	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
 
 // Ready implements loop.Handler.
 func (u *upConn) Ready(ev loop.Events) {
 	u.note(ev)
-	if u.connecting {
+	switch {
+	case u.connecting:
 		u.connected()
+		return
+	case u.shaking:
+		u.secured()
 		return
 	}
 	if ev&loop.Closed != 0 {
@@ -52,8 +58,37 @@ func (u *upConn) connected() {
 	c := x.c // x may have ended when this returns
 	if code, err := syscall.GetsockoptInt(u.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
+	} else if u.backend != nil {
+		u.startTLS()
 	} else {
 		x.send()
+	}
+	c.pump()
+}
+
+// startTLS begins the handshake of a connection that was established. Progress says when there is
+// something to send.
+func (u *upConn) startTLS() {
+	if err := u.beginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u, nil); err != nil {
+		u.x.attemptFailed(failTLS, upstream.ConnectFailed)
+	}
+}
+
+// Progress implements tlsconn.Owner.
+func (u *upConn) Progress() { u.Ready(0) }
+
+// secured goes on with the handshake, and sends the request when it is done.
+func (u *upConn) secured() {
+	done, err := u.shake()
+	x := u.x
+	c := x.c // x may have ended when this returns
+	switch {
+	case err != nil:
+		x.attemptFailed(failTLS, upstream.ConnectFailed)
+	case done:
+		x.send()
+	default:
+		return
 	}
 	c.pump()
 }
@@ -62,7 +97,7 @@ func (u *upConn) connected() {
 // which takes no more than that, leaves unseen what the Endpoint sent behind it; its event is spent, so
 // nothing but a look finds it before the next request's owner would.
 func (u *upConn) dry() bool {
-	return !u.readable || u.read(u.w.one[:]) == 0 && !u.eof && !u.broken
+	return !u.readable && (u.tls == nil || !u.tls.Buffered()) || u.read(u.w.one[:]) == 0 && !u.eof && !u.broken
 }
 
 // release implements upSide: u goes back to its pool, when nothing is left on it either way.
@@ -103,6 +138,8 @@ func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 	u := w.newUp()
 	u.connecting = !connected
 	u.writable = connected
+	u.strict = true
+	u.backend = x.backend.Source().TLS
 	if err := w.loop.Register(&u.src, fd, u); err != nil {
 		w.freeUp(u)
 		return nil

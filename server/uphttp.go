@@ -11,7 +11,7 @@ import (
 // firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
 const firstRead = 20 << 10
 
-func (u *upConn) ready() bool       { return !u.connecting }
+func (u *upConn) ready() bool       { return !u.connecting && !u.shaking }
 func (u *upConn) reused() bool      { return u.Reused() }
 func (u *upConn) unprocessed() bool { return false }
 func (u *upConn) chunked() framing  { return frameChunked }

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"crypto/tls"
 	"slices"
 	"syscall"
 
+	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -20,6 +22,7 @@ type upSession struct {
 	dialer     *dialer
 	streams    []*upStream // those under way, and while connecting those that wait for it
 	requests   uint64
+	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
 	connecting bool
 	dirty      bool
 	closed     bool
@@ -36,6 +39,28 @@ const pingAfter = int64(15e9)
 type dialer struct {
 	sockaddr
 	sessions []*upSession // that take requests
+	// tls is for the last BackendTLS and protocol that were asked for: an Endpoint has one of each.
+	tls      *tls.Config
+	backend  *routing.BackendTLS
+	protocol string
+}
+
+// sessionCache is how many TLS sessions are kept for each Endpoint and loop, to be resumed.
+const sessionCache = 16
+
+// config returns the configuration of handshakes with the Endpoint.
+func (d *dialer) config(b *routing.BackendTLS, protocol string) *tls.Config {
+	if d.tls == nil || !sameTLS(d.backend, b) || d.protocol != protocol {
+		d.backend, d.protocol = b, protocol
+		d.tls = b.Config(protocol)
+		d.tls.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCache)
+	}
+	return d.tls
+}
+
+// sameTLS reports whether connections made by a can serve requests for b.
+func sameTLS(a, b *routing.BackendTLS) bool {
+	return a == b || a != nil && b != nil && a.Identity == b.Identity
 }
 
 // dialerOf returns the dialer of ep, made at first use.
@@ -52,9 +77,9 @@ func dialerOf(ep *upstream.Endpoint) *dialer {
 // carried nothing yet.
 //
 // hot: runs per request; no alloc, no lock.
-func (t *dialer) session(fresh bool) *upSession {
+func (t *dialer) session(fresh bool, b *routing.BackendTLS) *upSession {
 	for _, s := range t.sessions {
-		if fresh && s.requests > 0 {
+		if fresh && s.requests > 0 || !sameTLS(s.backend, b) {
 			continue
 		}
 		if len(s.streams) < s.h2.MaxStreams() {
@@ -65,13 +90,14 @@ func (t *dialer) session(fresh bool) *upSession {
 }
 
 // openSession starts an HTTP/2 connection to ep, or returns nil when the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint) *upSession {
+func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSession {
 	t := dialerOf(ep)
 	fd, connected := t.connect()
 	if fd < 0 {
 		return nil
 	}
-	s := &upSession{dialer: t}
+	s := &upSession{dialer: t, backend: b}
+	s.strict = true
 	s.w = w
 	s.Owner = s
 	s.connecting = !connected
@@ -79,14 +105,29 @@ func (w *worker) openSession(ep *upstream.Endpoint) *upSession {
 	if err := w.loop.Register(&s.src, fd, s); err != nil {
 		return nil
 	}
-	s.h2 = w.h2.NewClient(w.loop.Now(), s, false)
+	s.h2 = w.h2.NewClient(w.loop.Now(), s, b != nil)
 	s.heard = w.loop.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
 	t.sessions = append(t.sessions, s)
 	w.sessions = append(w.sessions, s)
+	if connected && b != nil && !s.startTLS() {
+		return nil
+	}
 	return s
 }
+
+// startTLS begins the handshake of a connection that was established, and reports whether it could.
+func (s *upSession) startTLS() bool {
+	if err := s.beginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s, nil); err != nil {
+		s.end(upstream.ConnectFailed)
+		return false
+	}
+	return true
+}
+
+// Progress implements tlsconn.Owner.
+func (s *upSession) Progress() { s.Ready(0) }
 
 // Ready implements loop.Handler.
 func (s *upSession) Ready(ev loop.Events) {
@@ -101,7 +142,27 @@ func (s *upSession) Ready(ev loop.Events) {
 		s.connected()
 		return
 	}
+	if s.shaking && !s.secured() {
+		return
+	}
 	s.pump()
+}
+
+// secured goes on with the handshake, and returns true when it is done.
+func (s *upSession) secured() bool {
+	done, err := s.shake()
+	switch {
+	case err != nil:
+		s.end(upstream.ConnectFailed)
+		return false
+	case !done:
+		return false
+	case s.tls.Protocol() != "h2":
+		s.end(upstream.ConnectFailed)
+		return false
+	}
+	s.established()
+	return !s.closed
 }
 
 // connected ends the connect, either way.
@@ -112,6 +173,15 @@ func (s *upSession) connected() {
 		s.end(upstream.ConnectFailed)
 		return
 	}
+	if s.backend == nil {
+		s.established()
+	} else {
+		s.startTLS()
+	}
+}
+
+// established sends the requests that waited.
+func (s *upSession) established() {
 	for _, u := range slices.Clone(s.streams) {
 		if u.x != nil && u.s == s {
 			c := u.x.c
@@ -157,7 +227,7 @@ func (s *upSession) pump() {
 
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
-	if !s.dirty && !s.connecting && !s.closed {
+	if !s.dirty && !s.connecting && !s.shaking && !s.closed {
 		s.dirty = true
 		s.w.flushLater(s)
 	}
@@ -208,7 +278,11 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		if x := u.x; x != nil {
 			c := x.c
 			if outcome == upstream.ConnectFailed {
-				x.attemptFailed(failConnect, outcome)
+				f := failConnect
+				if s.tls != nil {
+					f = failTLS
+				}
+				x.attemptFailed(f, outcome)
 			}
 			c.pump()
 		}
@@ -226,7 +300,7 @@ func (s *upSession) check(now, idle int64) {
 	switch {
 	case len(s.streams) == 0 && (s.Endpoint.Gone || now-s.idleSince >= idle):
 		s.end(upstream.Canceled)
-	case len(s.streams) == 0 || s.connecting || now-s.heard < pingAfter:
+	case len(s.streams) == 0 || s.connecting || s.shaking || now-s.heard < pingAfter:
 	case !s.pinged:
 		s.pinged = true
 		s.heard = now

@@ -39,7 +39,7 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	return u
 }
 
-func (u *upStream) ready() bool       { return !u.s.connecting }
+func (u *upStream) ready() bool       { return !u.s.connecting && !u.s.shaking }
 func (u *upStream) reused() bool      { return !u.first }
 func (u *upStream) unprocessed() bool { return u.refused || u.st == nil }
 func (u *upStream) chunked() framing  { return frameStream }

@@ -59,6 +59,8 @@ type worker struct {
 	scratch     []byte
 	out         []byte
 	refusal     []byte
+	cipher      []byte // what a socket had of TLS records
+	sealed      []byte // records to be written
 	frames      []byte // what a client's HTTP/2 connection read
 	upFrames    []byte // what an Endpoint's did
 	chunk       []byte
@@ -79,6 +81,8 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),
+		cipher:      make([]byte, scratchSize),
+		sealed:      make([]byte, 0, 2*scratchSize+sealRoom),
 		frames:      make([]byte, scratchSize),
 		upFrames:    make([]byte, scratchSize),
 		chunk:       make([]byte, 0, scratchSize+chunkRoom),
@@ -217,6 +221,10 @@ func (w *worker) open(fd int, remote addrPort, ln *listener) {
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
 	c.readable, c.writable = true, true
+	if ln.secure {
+		c.phase = phaseHello
+		c.await(waitHandshake, w.set.handshake)
+	}
 	c.pump()
 }
 

@@ -23,7 +23,7 @@ var keys = []key{
 	{"upgrade_sock", false, "Unix socket over which listeners are to be handed to a successor process; empty = no handing over. This release does not open it yet."},
 
 	{"listen.http", false, "Addresses for HTTP, `host:port`; an empty host binds every address, IPv4 and IPv6."},
-	{"listen.https", false, "Addresses for HTTPS. This release does not serve HTTPS yet and binds none of them."},
+	{"listen.https", false, "Addresses for HTTPS, `host:port`; certificates come from the Secrets of `spec.tls`, by the name that a client asks for."},
 	{"listen.metrics", false, "Address of `/metrics`, `/healthz` and `/readyz`; reached by Prometheus and the kubelet, so it faces the cluster; empty = off."},
 	{"listen.admin", false, "Address of the dashboard, `/api/v1/` and `/debug/`; whoever reaches it sees every Route and can profile the process, so keep it on loopback; empty = off."},
 

@@ -3,6 +3,7 @@
 package h2
 
 import (
+	"runtime"
 	"testing"
 	"unsafe"
 )
@@ -60,4 +61,35 @@ func TestSizes(t *testing.T) {
 		}
 		t.Logf("%s: %d bytes", c.name, c.got)
 	}
+}
+
+// TestIdleMemory: what a connection holds between requests.
+func TestIdleMemory(t *testing.T) {
+	const n = 2000
+	first := append([]byte(Preface), appendFrameHeader(nil, 0, frameSettings, 0, 0)...)
+	shared := NewShared(Config{})
+	conns := make([]*Conn, n)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	fresh := requests(rawPeer(t, Config{}, true), 1)
+	before := heap()
+	for i := range conns {
+		r := &responder{body: make([]byte, 128)}
+		r.c = shared.NewServer(1e9, r)
+		conns[i] = r.c
+		if r.c.Feed(1e9, first) != nil || r.c.Feed(1e9, fresh) != nil {
+			t.Fatal(r.c.Err())
+		}
+		r.c.Wrote(len(r.c.Output()))
+	}
+	each := (heap() - before) / n
+	t.Logf("%d bytes each", each)
+	if each > 16<<10 {
+		t.Errorf("an idle connection holds %d bytes", each)
+	}
+	runtime.KeepAlive(conns)
 }

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"fmt"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -58,21 +59,33 @@ func newResponder(t testing.TB) (*peer, []byte) {
 	return p, requests(p, 201)
 }
 
-// BenchmarkExchange is one request and its answer, 100 in a batch: the server's part of a small GET.
+// BenchmarkExchange is one request and its answer, the server's part of a small GET: 100 in a batch, and
+// one by one.
 func BenchmarkExchange(b *testing.B) {
-	p, batch := newResponder(b)
-	b.ReportAllocs()
-	for i := 0; i < b.N; i += 100 {
-		if p.c.lastPeer > 1<<30 {
-			p.c.lastPeer = 1
-			renumber(batch, 1<<31-(readFrameHeader(batch).stream-201))
-		}
-		p.c.sendOpen = 1 << 30
-		if err := p.c.Feed(p.now, batch); err != nil {
-			b.Fatal(err)
-		}
-		p.c.Wrote(len(p.c.Output()))
-		renumber(batch, 200)
+	for _, size := range []int{100, 1} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			p, batch := newResponder(b)
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += 100 {
+				if p.c.lastPeer > 1<<30 {
+					p.c.lastPeer = 1
+					renumber(batch, 1<<31-(readFrameHeader(batch).stream-201))
+				}
+				p.c.sendOpen = 1 << 30
+				for rest := batch; len(rest) > 0; {
+					n := len(rest)
+					if size == 1 {
+						n = frameHeaderLen + int(readFrameHeader(rest).length)
+					}
+					if err := p.c.Feed(p.now, rest[:n]); err != nil {
+						b.Fatal(err)
+					}
+					p.c.Wrote(len(p.c.Output()))
+					rest = rest[n:]
+				}
+				renumber(batch, 200)
+			}
+		})
 	}
 }
 

@@ -125,6 +125,14 @@ func TestResponseHead(t *testing.T) {
 	if got := strings.Join(p.frames(), "; "); got != "1 HEADERS :status=103 link=x; 1 HEADERS :status=200 content-type=a x-empty=; 1 DATA 3; 1 HEADERS grpc-status=0 end; 1 RST NO_ERROR" {
 		t.Errorf("output %s", got)
 	}
+	p.headers(5, true, get...)
+	p.flush()
+	p.c.WriteHead(p.r.streams[5], 200, Outgoing{}, false)
+	p.c.WriteTrailers(p.r.streams[5], Outgoing{Lines: []byte("Connection: x\r\n")}) // nothing is left of it
+	p.c.Release(p.r.streams[5])
+	if got := strings.Join(p.frames(), "; "); got != "5 HEADERS :status=200; 5 DATA 0 end" {
+		t.Errorf("output %s", got)
+	}
 	long := strings.Repeat("~", 20000)
 	p.c.WriteHead(p.r.streams[3], 200, Outgoing{Lines: []byte("X-A: " + long + "\r\nX-B: " + long + "\r\n")}, true)
 	if got := strings.Join(p.frames(), "; "); got != "3 HEADERS :status=200 x-a="+long+" x-b="+long+" end" {

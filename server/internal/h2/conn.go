@@ -1,12 +1,22 @@
 package h2
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // Conn is the protocol state of one connection. It has no socket: Feed takes what was read, Output is
 // what is to be written. Make it with Shared.NewServer or NewClient; it belongs to the loop, is not
-// copied, and ends with Close.
+// copied, and ends with Close. The zero value is not usable.
+//
+//  1. To read: while Congested is false, Feed what read(2) gave, once for all of it. On an error write
+//     the output and close.
+//  2. To write: after each batch of calls, and again as long as there is Output, write(2) it and say
+//     Wrote. Look at Err first: WriteData can find that the connection is over.
+//  3. To answer: on Handler.Request, and later, WriteInterim, WriteHead, WriteData and WriteTrailers;
+//     Release when the last was taken and nothing more is wanted of the request.
+//  4. To ask: OpenRequest, then WriteData and WriteTrailers; Release when the response has ended.
+//  5. To pass a body on: Consumed when the other side took it, never before.
+//  6. To drain: GoAway(false), Ping, on Pong GoAway(true), close when Open is 0.
+//  7. Timeouts are the owner's: an idle connection (Open), a frame that is Partial, a stream that is Stalled, output that does
+//     not move, a Ping without a Pong.
 type Conn struct {
 	// Immutable after New:
 
@@ -262,6 +272,12 @@ func (c *Conn) charge(f Flood) bool {
 		return c.fail(err)
 	}
 	return true
+}
+
+// Partial reports whether the peer has begun something that it has yet to end: the preface, a frame, a header
+// block. The owner bounds how long that may take.
+func (c *Conn) Partial() bool {
+	return !c.settled || c.headLen > 0 || c.in != nil || c.block.active || c.data.active
 }
 
 // Output returns the bytes that wait to be written. They are valid until the next call of anything.

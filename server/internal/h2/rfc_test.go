@@ -180,6 +180,8 @@ func TestFraming(t *testing.T) { // sections 3.4, 4 and 6
 		{"6.2: no room for the priority", func(p *peer) { p.raw(frameHeaders, 5|flagPriority, 1, "abcd") }, "", "GOAWAY 0 FRAME_SIZE_ERROR"},
 		{"6.3: PRIORITY of a wrong length", func(p *peer) { p.headers(1, true, get...); p.raw(framePriority, 0, 1, "abcd") },
 			getEvent + "; 1 fault frame of a wrong length", "1 RST FRAME_SIZE_ERROR"},
+		{"6.3: PRIORITY of a wrong length on an idle stream", func(p *peer) { p.raw(framePriority, 0, 1, "abcd") }, "", "1 RST FRAME_SIZE_ERROR"},
+		{"5.3: PRIORITY depends on itself", func(p *peer) { p.raw(framePriority, 0, 1, "\x00\x00\x00\x01x") }, "", "1 RST PROTOCOL_ERROR"},
 		{"6.3: PRIORITY on stream 0", func(p *peer) { p.raw(framePriority, 0, 0, "abcde") }, "", "GOAWAY 0 PROTOCOL_ERROR"},
 		{"5.3: HEADERS depends on itself", func(p *peer) {
 			p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.block(get...), EndStream: true, EndHeaders: true,

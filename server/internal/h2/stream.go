@@ -55,8 +55,8 @@ func (s *Stream) Stalled() bool { return !s.closed && !s.sendEnded && s.sendOpen
 
 // streamTable holds the streams that are not closed. Ids count up by two, so that id/2 modulo the size
 // gives each of the last few a slot of its own; only streams that live much longer than others share
-// one, in a chain. The zero value is empty. Open addressing with moving up took 290 ns for what takes
-// 10 here and 70 in a Go map: consecutive ids are one long run, which every removal must look through.
+// one, in a chain. The zero value is empty. Open addressing with moving up took 290 ns for what takes 6
+// here and 49 in a Go map: consecutive ids are one long run, which every removal must look through.
 type streamTable struct {
 	slots []*Stream // a power of two, at least n; heads of chains
 	n     int

@@ -1,0 +1,50 @@
+package h2
+
+import "github.com/sluice-gateway/sluice/server/internal/message"
+
+// Handler is told what happens on a connection. Its methods are called from Conn.Feed and Conn.Wrote
+// and may call any method of the Conn but these two and Close. Bytes that they are given are valid
+// during the call.
+type Handler interface {
+	// Data delivers body bytes. What cannot be passed on at once is the handler's to keep: no more
+	// comes than the stream's window, until Conn.Consumed. end says that the peer's side of the
+	// stream has ended; p may be empty then.
+	Data(s *Stream, p []byte, end bool)
+	// Trailers delivers a trailer section, laid out like a head without start line. The peer's side
+	// of the stream has ended.
+	Trailers(s *Stream, t *message.Head, lines []byte)
+	// Fault reports that a head or a frame of the peer's was refused. Where f.HTTPStatus() is not 0 the
+	// stream is a new one that waits for that answer. Else it has been reset, and s is to be
+	// released; s is nil where the handler was never told of it.
+	Fault(s *Stream, f Fault)
+	// Reset reports that the peer has ended the stream. s is to be released. RefusedStream says that
+	// the peer has not acted on the request; also after its GOAWAY. After a complete response, NoError
+	// says only that the rest of the request is of no use.
+	Reset(s *Stream, code Code)
+	// Writable is called for a stream whose WriteData took less than it was offered, when it may take
+	// more: in the order in which they ran out.
+	Writable(s *Stream)
+	// Settings reports that the peer's SETTINGS came: MaxStreams and ExtendedConnect may have changed.
+	Settings()
+	// GoAway reports that the peer opens or takes no further stream. last is the highest stream that it
+	// may have acted on.
+	GoAway(last uint32, code Code)
+	// Pong is the answer to Ping.
+	Pong(data uint64)
+}
+
+// ServerHandler is the handler of a connection in the server's role.
+type ServerHandler interface {
+	Handler
+	// Request announces a stream. head is laid out as package message has it, and indexed by req,
+	// which Filters may mark fields in. end says that no body follows.
+	Request(s *Stream, req *message.Request, head []byte, end bool)
+}
+
+// ClientHandler is the handler of a connection in the client's role.
+type ClientHandler interface {
+	Handler
+	// Response delivers a head: any number of interim ones, with a Code below 200, before the final one.
+	// The answer that accepts an extended CONNECT has the Code 101, and is final.
+	Response(s *Stream, resp *message.Response, head []byte, end bool)
+}

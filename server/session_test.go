@@ -1,0 +1,139 @@
+package server
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// rawHTTP2 is a client's HTTP/2 connection, frame by frame.
+type rawHTTP2 struct {
+	net.Conn
+	*http2.Framer
+	block bytes.Buffer
+	enc   *hpack.Encoder
+}
+
+func dialHTTP2(t *testing.T, addr string, settings ...http2.Setting) *rawHTTP2 {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
+	c.AllowIllegalWrites = true
+	c.enc = hpack.NewEncoder(&c.block)
+	_, _ = io.WriteString(nc, http2.ClientPreface)
+	_ = c.WriteSettings(settings...)
+	return c
+}
+
+// head returns the header block of a request.
+func (c *rawHTTP2) head(method, path string, more ...string) []byte {
+	c.block.Reset()
+	fields := append([]string{":method", method, ":scheme", "http", ":authority", "a.test", ":path", path}, more...)
+	for i := 0; i < len(fields); i += 2 {
+		_ = c.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	return c.block.Bytes()
+}
+
+// request opens a stream.
+func (c *rawHTTP2) request(stream uint32, method, path string, end bool, more ...string) {
+	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.head(method, path, more...), EndHeaders: true, EndStream: end})
+}
+
+// TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and
+// nothing else.
+func TestSessionErrorWithOpenStreams(t *testing.T) {
+	held := make(chan struct{}, 10)
+	release := make(chan struct{})
+	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hold" {
+			held <- struct{}{}
+			<-release
+		}
+		_, _ = w.Write([]byte("ok"))
+	}))
+	defer close(release)
+	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
+		g := newGateway(t, nil, Options{})
+		g.serveProtocol(protocol, backend)
+		c := dialHTTP2(t, g.addr)
+		for i := range uint32(3) {
+			c.request(1+2*i, "GET", "/hold", true)
+			<-held
+		}
+		_ = c.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 7, make([]byte, 20000))
+		for {
+			f, err := c.ReadFrame()
+			if err != nil {
+				t.Fatalf("no GOAWAY: %v", err)
+			}
+			if f, ok := f.(*http2.GoAwayFrame); ok {
+				if f.ErrCode != http2.ErrCodeFrameSize {
+					t.Errorf("GOAWAY says %v", f.ErrCode)
+				}
+				break
+			}
+		}
+		if _, err := c.ReadFrame(); err != io.EOF {
+			t.Errorf("after GOAWAY: %v, want EOF", err)
+		}
+		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		if err != nil {
+			t.Fatalf("the gateway is gone: %v", err)
+		}
+		resp.Body.Close()
+	}
+}
+
+// TestSessionAnsweredAtOnce: requests that the gateway answers itself, while their bodies are still to come.
+func TestSessionAnsweredAtOnce(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	g.serve(nil) // no Endpoint
+	c := dialHTTP2(t, g.addr)
+	for i := range uint32(10) {
+		c.request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
+	}
+	for ended := 0; ended < 10; {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatalf("after %d answers: %v", ended, err)
+		}
+		if f, ok := f.(*http2.HeadersFrame); ok && f.StreamEnded() {
+			ended++
+		}
+	}
+}
+
+// TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
+func TestSessionConnectFails(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	g.serveProtocol(routing.H2C, ln.Addr().String())
+	for range 20 {
+		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 502 && resp.StatusCode != 503 {
+			t.Errorf("status %d", resp.StatusCode)
+		}
+	}
+}

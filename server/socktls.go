@@ -1,0 +1,114 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/netip"
+
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+)
+
+// The TLS part of sock: see package tlsconn. Only the loop touches the socket; what a handshake computes
+// on its goroutine goes in and out through here.
+
+// sealRoom is what the records of one write, at most two times scratchSize, take beyond the bytes.
+const sealRoom = 1 << 10
+
+// lender lends the loop's buffers to its tlsconn.Conns.
+type lender worker
+
+func (l *lender) Get(n int) []byte { return (*worker)(l).buffers.get(n) }
+func (l *lender) Put(b []byte)     { (*worker)(l).buffers.put(b) }
+
+// beginTLS begins a handshake: in the client's role unless early holds a ClientHello.
+func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, early []byte) (err error) {
+	w := s.w
+	p := tlsconn.Params{Config: config, Remote: remote, Loop: w.loop, Owner: owner, Buffers: (*lender)(w), Early: early}
+	if early != nil {
+		s.tls, err = w.server.handshakes.Server(p)
+	} else {
+		s.tls, err = w.server.handshakes.Client(p)
+	}
+	s.shaking = err == nil
+	return err
+}
+
+var errPeerLeft = errors.New("the peer left during its TLS handshake")
+
+// shake moves the bytes of a handshake both ways, until it has ended or waits: for the peer, or for its
+// goroutine, which calls the owner.
+func (s *sock) shake() (done bool, err error) {
+	w := s.w
+	for {
+		var out []byte
+		out, done, err = s.tls.Advance(w.sealed[:0])
+		s.writeSocket(out)
+		if done || err != nil {
+			s.shaking = err != nil
+			return done, err
+		}
+		if s.broken {
+			return false, errPeerLeft
+		}
+		room := min(s.tls.Room(), len(w.cipher))
+		if room == 0 || s.rawEOF {
+			return false, nil
+		}
+		n := 0
+		n, s.rawEOF = s.readSocket(w.cipher[:room])
+		if n == 0 && !s.rawEOF {
+			return false, nil
+		}
+		s.tls.Feed(w.cipher[:n], s.rawEOF)
+	}
+}
+
+// readTLS is read for what the socket has in records. An end without close_notify is a failure of a
+// connection to an Endpoint, where it may be a truncation, and of a client's just its way of leaving.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *sock) readTLS(p []byte) int {
+	if s.shaking {
+		return 0
+	}
+	w := s.w
+	for {
+		var raw []byte
+		buffered := s.tls.Buffered()
+		if !buffered {
+			m := 0
+			if !s.rawEOF {
+				m, s.rawEOF = s.readSocket(w.cipher[:min(len(p), len(w.cipher))])
+			}
+			raw = w.cipher[:m]
+		}
+		n, err := s.tls.Read(p, raw, s.rawEOF)
+		if s.tls.HasReply() && s.out.len() == 0 {
+			s.writeSocket(s.tls.AppendReply(w.sealed[:0]))
+		}
+		switch {
+		case err == io.EOF:
+			s.eof = true
+		case err == io.ErrUnexpectedEOF:
+			s.eof = true
+			s.broken = s.strict
+		case err != nil:
+			s.broken = true
+		case n == 0 && (buffered || len(raw) > 0):
+			continue // a part of a record, or one without data
+		}
+		return n
+	}
+}
+
+// seal appends the records of p to dst.
+//
+// hot: runs per write; no alloc, no lock but crypto/tls's own.
+func (s *sock) seal(dst, p []byte) []byte {
+	dst, err := s.tls.Append(dst, p)
+	if err != nil {
+		s.broken = true
+	}
+	return dst
+}

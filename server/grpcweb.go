@@ -218,26 +218,23 @@ func (s *grpcWebSide) form(*Exchange, framing) form { return formBare }
 func (s *grpcWebSide) sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int {
 	suffix, native := grpcweb.Native(fieldValue(&resp.Head, head, message.FieldContentType))
 	var status []byte
-	switch {
-	case !native:
+	from := x.down.from
+	if !native {
 		s.answered = grpcweb.None
-	default:
+	} else {
 		ends := x.u.ended()
 		if !ends {
 			// Whatever length it has, trailers may follow.
 			x.down.begin(frameStream, formBare, 0)
 			last = false
 		}
+		from = frameStream
 		status = s.translateHead(resp, head, ends)
 		if len(suffix) == 0 {
 			suffix = s.suffix
 		}
 		x.edits.respAdd = s.answered.AppendType(append(x.edits.respAdd, "Content-Type: "...), suffix)
 		x.edits.respAdd = append(x.edits.respAdd, '\r', '\n')
-	}
-	from := x.down.from
-	if s.answered != grpcweb.None {
-		from = frameStream
 	}
 	s.wire = s.downSide.form(x, from)
 	end := last && len(body) == 0 && len(status) == 0 && s.wire == formBare

@@ -42,6 +42,7 @@ type Exchange struct {
 	upgrade   bool
 	grpc      bool         // as it goes upstream
 	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
+	extended  bool         // an Upgrade that came by HTTP/2
 	streamed  bool         // body bytes were sent that request no longer holds
 	wrote     bool         // this attempt has written something
 	fresh     bool         // this attempt must dial

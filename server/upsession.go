@@ -183,7 +183,7 @@ func (s *upSession) connected() {
 // established sends the requests that waited.
 func (s *upSession) established() {
 	for _, u := range slices.Clone(s.streams) {
-		if u.x != nil && u.s == s {
+		if u.x != nil && u.s == s && u.st == nil && !u.gone && u.ready() {
 			c := u.x.c
 			u.x.send()
 			c.pump()
@@ -402,8 +402,8 @@ func (s *upSession) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings implements h2.Handler.
-func (s *upSession) Settings() {}
+// Settings implements h2.Handler: what waited for the first ones is sent.
+func (s *upSession) Settings() { s.established() }
 
 // GoAway implements h2.Handler: what is under way goes on, except where Reset says otherwise.
 func (s *upSession) GoAway(uint32, h2.Code) { s.retire() }

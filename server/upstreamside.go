@@ -39,7 +39,12 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	return u
 }
 
-func (u *upStream) ready() bool       { return !u.s.connecting && !u.s.shaking }
+// ready implements upSide. Whether an Endpoint takes an extended CONNECT is in its SETTINGS (RFC 8441
+// section 3), so that one waits for them.
+func (u *upStream) ready() bool {
+	return u.gone || !u.s.connecting && !u.s.shaking && (!u.x.upgrade || u.s.h2.Settled())
+}
+
 func (u *upStream) reused() bool      { return !u.first }
 func (u *upStream) unprocessed() bool { return u.refused || u.st == nil }
 func (u *upStream) chunked() framing  { return frameStream }

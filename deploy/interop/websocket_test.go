@@ -273,9 +273,6 @@ func TestWebSocketHalfClose(t *testing.T) {
 		_, _ = c.Write(last)
 	}
 	eachWebSocket(t, "", sayLast, func(t *testing.T, g *gateway, d down, u up, _ service) {
-		if d.tls && !d.http2 {
-			t.Skip("TLS has a half-close, which crypto/tls's clients cannot read behind")
-		}
 		c := g.openWebSocket(t, d, u.host())
 		defer c.close()
 		fmt.Fprint(c, "question")

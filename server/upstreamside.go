@@ -39,10 +39,11 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	return u
 }
 
-// ready implements upSide. Whether an Endpoint takes an extended CONNECT is in its SETTINGS (RFC 8441
-// section 3), so that one waits for them.
+// ready implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
+//
+// hot: runs per request; no alloc, no lock.
 func (u *upStream) ready() bool {
-	return u.gone || !u.s.connecting && !u.s.shaking && (!u.x.upgrade || u.s.h2.Settled())
+	return u.st != nil || u.gone || !u.s.connecting && !u.s.shaking && (u.s.settled || !u.x.upgrade)
 }
 
 func (u *upStream) reused() bool      { return !u.first }

@@ -328,6 +328,10 @@ func (x *Exchange) send() {
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
 	x.wrote = x.u.begin(x)
+	if u, ok := x.u.(*upStream); ok && !x.wrote && x.upgrade && u.s.h2.Settled() && !u.s.h2.ExtendedConnect() {
+		x.fail(failNoUpgrade) // no fault of the Endpoint's, and another connection to it would not help
+		return
+	}
 	x.await(x.timeout(x.policy.read, x.w.set.read))
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // rawHTTP2 is a client's HTTP/2 connection, frame by frame.
@@ -215,5 +216,42 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 			}
 			_ = fr.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: block.Bytes(), EndHeaders: true})
 		}
+	}
+}
+
+// TestSlowClientsShareASession: clients that do not read hold up nobody else, though their responses come
+// over one connection of the Endpoint's.
+func TestSlowClientsShareASession(t *testing.T) {
+	chunk := make([]byte, 64<<10)
+	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/quick" {
+			_, _ = w.Write([]byte("ok"))
+			return
+		}
+		for {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}))
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	for range 60 {
+		c := g.wire() // reads nothing
+		defer c.Close()
+		c.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	c := http1Client(t)
+	for range 50 {
+		resp, err := c.Get("http://" + g.addr + "/quick")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(body) != "ok" || err != nil {
+			t.Fatalf("%q, %v", body, err)
+		}
+		time.Sleep(10 * time.Millisecond) // the slow ones' buffers fill meanwhile
 	}
 }

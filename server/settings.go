@@ -25,12 +25,20 @@ type settings struct {
 	connections int64
 	trusted     []netip.Prefix
 	upstream    upstream.Options
-	h2          h2.Config
+	h2, h2up    h2.Config
 	http2       bool
 	handshake   int64
 	tls         *tlsconfig.Server
 	plain       *policy // of a Route whose object has none
 }
+
+// The windows of a Session to an Endpoint, which many clients share: the connection's has room for every
+// stream's, so that clients who do not read hold up nobody else. What they make a Session hold is
+// bounded by the product.
+const (
+	sessionStreams = 128
+	streamWindow   = 128 << 10
+)
 
 // responseHeadLimit bounds a response head. Backends set large cookies; nginx takes 4 or 8 KiB by
 // default, HAProxy 16.
@@ -63,6 +71,9 @@ func newSettings(c *config.Config) *settings {
 			MaxStreams: uint32(c.HTTP2.MaxStreams),
 			MaxHead:    int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes),
 			ExtendedConnect: true,
+		},
+		h2up: h2.Config{
+			MaxHead: responseHeadLimit, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
 		},
 		plain: &policy{chain: standardChain},
 	}

@@ -43,7 +43,7 @@ type worker struct {
 	freeD     []*downStream
 	freeS     []*upStream
 	freeH     []*keptHead
-	h2        *h2.Shared
+	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	toFlush   []flusher
 	dead      []*downConn // closed in this batch, to be reused in the next
@@ -103,7 +103,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 		u.close()
 		w.freeUp(u)
 	}
-	w.h2 = h2.NewShared(set.h2)
+	w.h2, w.h2up = h2.NewShared(set.h2), h2.NewShared(set.h2up)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
 	w.janitor.start(w)
 	return w

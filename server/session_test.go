@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // rawHTTP2 is a client's HTTP/2 connection, frame by frame.
@@ -215,5 +216,42 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 			}
 			_ = fr.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: block.Bytes(), EndHeaders: true})
 		}
+	}
+}
+
+// TestStalledClientsOnSharedSession: clients that do not read their answers do not keep back those of others
+// that travel on the same connection to the Endpoint.
+func TestStalledClientsOnSharedSession(t *testing.T) {
+	backend := startBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(make([]byte, 1<<10))
+		if r.URL.Path == "/much" {
+			_, _ = w.Write(make([]byte, 10<<20))
+		}
+	}))
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := dialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1})
+	for i := range uint32(50) {
+		c.request(1+2*i, "GET", "/much", true)
+	}
+	for begun := 0; begun < 50; {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := f.(*http2.DataFrame); ok {
+			begun++
+		}
+	}
+	client := http2Client(t)
+	for range 50 {
+		resp, err := client.Get("http://" + g.addr + "/")
+		if err != nil {
+			t.Fatalf("beside 50 stalled streams: %v", err)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); n != 1<<10 || err != nil {
+			t.Fatalf("beside 50 stalled streams: %d bytes, %v", n, err)
+		}
+		resp.Body.Close()
 	}
 }

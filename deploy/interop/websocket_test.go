@@ -220,7 +220,9 @@ func TestWebSocketEcho(t *testing.T) {
 func TestWebSocketBackpressure(t *testing.T) {
 	piece := make([]byte, 64<<10)
 	_, _ = rand.Read(piece)
-	echo := func(c *tunnel) { _, _ = io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{c}, make([]byte, 32<<10)) }
+	echo := func(c *tunnel) {
+		_, _ = io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{c}, make([]byte, 32<<10))
+	}
 	eachWebSocket(t, "", echo, func(t *testing.T, g *gateway, d down, u up, _ service) {
 		c := g.openWebSocket(t, d, u.host())
 		defer c.close()

@@ -15,6 +15,7 @@ type phase uint8
 const (
 	phaseHead    phase = iota // waits for, or reads, a request head
 	phaseServe                // an Exchange is under way
+	phaseProxy                // waits for, or reads, a PROXY protocol header
 	phaseHello                // waits for, or reads, a ClientHello
 	phaseShake                // a TLS handshake, and what has to be known before the first request
 	phaseSession              // HTTP/2: see downSession
@@ -35,6 +36,7 @@ const (
 	waitLinger            // client to close
 	waitHandshake         // TLS to be ready
 	waitWatch             // answer to a brief connection, see brief
+	waitProxy             // PROXY protocol header
 )
 
 // downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
@@ -134,6 +136,11 @@ func (c *downConn) drive() {
 			return
 		}
 		switch c.phase {
+		case phaseProxy:
+			if !c.readProxy() {
+				return
+			}
+			continue
 		case phaseHello:
 			if !c.readHello() {
 				return
@@ -383,6 +390,8 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 		c.shut()
 	case waitHandshake:
 		c.giveUpTLS(tlsconn.ErrTimeout)
+	case waitProxy:
+		c.refuseProxy(stats.ProxyTimeout)
 	case waitIdle:
 		c.why = stats.ClosedIdle
 		if c.w.draining {

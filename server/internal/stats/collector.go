@@ -76,6 +76,9 @@ func (c *Counters) add(o *Counters) {
 	for i := range c.Floods {
 		c.Floods[i] += o.Floods[i]
 	}
+	for i := range c.ProxyRefusals {
+		c.ProxyRefusals[i] += o.ProxyRefusals[i]
+	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries
 	c.UpstreamConnects += o.UpstreamConnects
@@ -113,6 +116,9 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 		}
 	}
 	tunnelsTotal.value(ch, float64(c.Tunnels))
+	for why, n := range c.ProxyRefusals {
+		proxyRefused.value(ch, float64(n), ProxyRefusal(why).String())
+	}
 	upstreamConnects.value(ch, float64(c.UpstreamConnects))
 	upstreamReuses.value(ch, float64(c.UpstreamReuses))
 	upstreamStale.value(ch, float64(c.UpstreamStaleConns))

@@ -27,6 +27,9 @@ type Counters struct {
 	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
 	Floods [Floods]uint64
 
+	// ProxyRefusals counts connections that were closed for want of a good PROXY protocol header.
+	ProxyRefusals [ProxyRefusals]uint64
+
 	// Gauges, set by the sample function:
 	UpstreamIdle, UpstreamActive uint64
 	Timers                       uint64

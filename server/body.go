@@ -241,6 +241,11 @@ func (x *Exchange) malformed() {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
 	c, w := x.c, x.w
+	if x.extended && resp.Code < 300 {
+		// To such a client it would say that the Upgrade was accepted: RFC 8441 section 5.
+		x.malformed()
+		return len(rest)
+	}
 	x.headTime = w.loop.Now()
 	x.status = resp.Code
 	from := frameNone

@@ -397,6 +397,10 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 		if c.w.draining {
 			c.why = stats.ClosedDraining
 		}
+		if c.session != nil {
+			c.session.farewell()
+			return
+		}
 		c.shut()
 	case waitLinger:
 		c.why = stats.ClosedAfterResponse
@@ -441,6 +445,10 @@ func (c *downConn) discard() {
 func (c *downConn) shut() {
 	if c.phase == phaseClosed {
 		return
+	}
+	if s := c.session; s != nil {
+		s.cancelAll()
+		s.over()
 	}
 	c.phase = phaseClosed
 	c.close()

@@ -66,6 +66,9 @@ func (s *downSession) pump() {
 		}
 		s.feed(w.frames[:n])
 	}
+	if c.writable && len(s.h2.Output()) > 0 {
+		s.touch()
+	}
 	s.waits()
 }
 
@@ -145,9 +148,12 @@ func (s *downSession) flushOutput() {
 		s.over()
 		c.phase, c.closeAfter, c.unread = phaseHead, true, true
 		c.linger()
-	case s.goaway != 0 && s.h2.Open() == 0 && len(s.h2.Output()) == 0 && c.out.len() == 0 && s.goaway == goawaySaid:
+	case s.goaway == goawaySaid && s.h2.Open() == 0 && len(s.h2.Output()) == 0 && c.out.len() == 0:
+		s.cancelAll()
 		s.over()
-		c.why = stats.ClosedDraining
+		if c.w.draining {
+			c.why = stats.ClosedDraining
+		}
 		c.phase, c.closeAfter = phaseHead, true
 		c.linger()
 	default:
@@ -163,6 +169,15 @@ func (s *downSession) drain() {
 		s.h2.Ping(0)
 		s.touch()
 	}
+}
+
+// farewell closes a connection on which nothing happens.
+func (s *downSession) farewell() {
+	if s.goaway != goawaySaid {
+		s.goaway = goawaySaid
+		s.h2.GoAway(true)
+	}
+	s.touch()
 }
 
 // Pong implements h2.Handler: the round trip of a drain.

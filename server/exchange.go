@@ -40,6 +40,7 @@ type Exchange struct {
 	keepAlive bool
 	upgrade   bool
 	grpc      bool
+	extended  bool // an Upgrade that came by HTTP/2
 	streamed  bool // body bytes were sent that request no longer holds
 	wrote     bool // this attempt has written something
 	fresh     bool // this attempt must dial

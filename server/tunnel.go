@@ -23,7 +23,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 		x.reqBytes += int64(len(early))
 		c.drop(len(early))
 	}
-	x.await(x.timeout(x.policy.read, w.set.read))
+	x.await(x.timeout(x.policy.read, w.set.tunnel))
 }
 
 // pumpTunnel copies both ways. Each direction ends by itself: the end of one side's bytes becomes
@@ -71,7 +71,7 @@ func (x *Exchange) copyTunnel(from, to side, count *int64) (ended bool) {
 			data = w.scratch[:n]
 		}
 		*count += int64(len(data))
-		x.await(x.timeout(x.policy.read, w.set.read))
+		x.await(x.timeout(x.policy.read, w.set.tunnel))
 		to.send(data, false)
 		if held {
 			from.drop(len(data))

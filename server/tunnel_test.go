@@ -191,7 +191,7 @@ func pushUntilFull(c *wire, most int) (n int) {
 
 // TestTunnelIdleTimeout ends a tunnel in which nothing moves, and only such a one.
 func TestTunnelIdleTimeout(t *testing.T) {
-	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Read = config.Duration(short) }), Options{})
+	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Tunnel = config.Duration(short) }), Options{})
 	g.serve(nil, upgraded(t, echo))
 	c := g.wire()
 	c.send(upgradeRequest)

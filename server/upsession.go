@@ -26,6 +26,7 @@ type upSession struct {
 	connecting bool
 	dirty      bool
 	closed     bool
+	settled    bool // the Endpoint's SETTINGS came
 	idleSince  int64
 	heard      int64 // when bytes last came
 	pinged     bool
@@ -182,14 +183,19 @@ func (s *upSession) connected() {
 
 // established sends the requests that waited.
 func (s *upSession) established() {
+	s.sendWaiting()
+	s.touch()
+}
+
+// sendWaiting sends the requests that waited for what is known by now.
+func (s *upSession) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
-		if u.x != nil && u.s == s {
+		if u.x != nil && u.s == s && u.st == nil && !u.gone && u.ready() {
 			c := u.x.c
 			u.x.send()
 			c.pump()
 		}
 	}
-	s.touch()
 }
 
 // pump reads and feeds until there is nothing to read.
@@ -221,6 +227,9 @@ func (s *upSession) pump() {
 			s.end(upstream.Malformed)
 			return
 		}
+		s.touch()
+	}
+	if s.writable && len(s.h2.Output()) > 0 {
 		s.touch()
 	}
 }
@@ -402,8 +411,13 @@ func (s *upSession) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings implements h2.Handler.
-func (s *upSession) Settings() {}
+// Settings implements h2.Handler: whether the Endpoint takes an Upgrade is known.
+func (s *upSession) Settings() {
+	if !s.settled {
+		s.settled = true
+		s.sendWaiting()
+	}
+}
 
 // GoAway implements h2.Handler: what is under way goes on, except where Reset says otherwise.
 func (s *upSession) GoAway(uint32, h2.Code) { s.retire() }

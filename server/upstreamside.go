@@ -39,7 +39,13 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	return u
 }
 
-func (u *upStream) ready() bool       { return !u.s.connecting && !u.s.shaking }
+// ready implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
+//
+// hot: runs per request; no alloc, no lock.
+func (u *upStream) ready() bool {
+	return u.st != nil || !u.s.connecting && !u.s.shaking && (u.s.settled || !u.x.upgrade)
+}
+
 func (u *upStream) reused() bool      { return !u.first }
 func (u *upStream) unprocessed() bool { return u.refused || u.st == nil }
 func (u *upStream) chunked() framing  { return frameStream }

@@ -141,6 +141,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 	x.method = req.Method
 	x.oldClient = req.Minor == 0
 	x.keepAlive = req.KeepAlive
+	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
 	x.started = w.loop.Now()
 	x.reqBytes = int64(req.HeadLen)

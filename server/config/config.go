@@ -67,6 +67,8 @@ type Timeouts struct {
 	Read    Duration `json:"read"`
 	Send    Duration `json:"send"`
 	Request Duration `json:"request"`
+	// Tunnel is between two reads of either side of an upgraded connection, such as a WebSocket.
+	Tunnel Duration `json:"tunnel"`
 }
 
 // HTTP tunes the data path.
@@ -157,6 +159,7 @@ func Default() *Config {
 			Connect: Duration(5 * time.Second),
 			Read:    Duration(60 * time.Second),
 			Send:    Duration(60 * time.Second),
+			Tunnel:  Duration(time.Hour),
 		},
 		HTTP:      HTTP{SpliceThreshold: 64 << 10},
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},

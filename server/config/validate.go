@@ -40,6 +40,7 @@ func (c *Config) Validate() error {
 	v.timeout("timeouts.connect", c.Timeouts.Connect)
 	v.timeout("timeouts.read", c.Timeouts.Read)
 	v.timeout("timeouts.send", c.Timeouts.Send)
+	v.timeout("timeouts.tunnel", c.Timeouts.Tunnel)
 	if c.Timeouts.Request != 0 {
 		v.timeout("timeouts.request", c.Timeouts.Request)
 	}

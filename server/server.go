@@ -27,6 +27,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Options are what New takes beside the configuration. The zero value is usable.
@@ -342,6 +343,9 @@ func (w *worker) cut() {
 		c.why = stats.ClosedDraining
 		if c.x != nil {
 			c.x.cancel(failDraining)
+		}
+		if c.passthrough != nil {
+			c.passthrough.end(stats.Draining, upstream.Canceled)
 		}
 		c.shut()
 		c = next

@@ -45,7 +45,7 @@ var keys = []key{
 	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
-	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, may be silent in both directions. An Ingress's proxy-read-timeout has precedence."},
+	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 

@@ -51,6 +51,9 @@ var reasonNames = [Reasons]string{
 	"body_timeout", "body_too_large", "client_abort", "send_timeout", "request_timeout", "draining", "filtered", "internal",
 }
 
+// passthroughReasons are those that a connection which is passed through can end for.
+var passthroughReasons = [...]Reason{NoEndpoint, ConnectFailed, ConnectTimeout, UpstreamTimeout, UpstreamReset, UpstreamOverload, ClientAbort, Draining}
+
 // String returns the metric label, which is also the access log's.
 func (r Reason) String() string { return reasonNames[r] }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"net"
@@ -134,6 +135,85 @@ func TestSessionConnectFails(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != 502 && resp.StatusCode != 503 {
 			t.Errorf("status %d", resp.StatusCode)
+		}
+	}
+}
+
+// TestWebSocketWaitsForSettings: an extended CONNECT is opened only when the Endpoint has said that it takes one,
+// and refused where it does not, without harm to the Endpoint.
+func TestWebSocketWaitsForSettings(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		settings []http2.Setting
+		want     int
+	}{
+		{"offered", []http2.Setting{{ID: http2.SettingEnableConnectProtocol, Val: 1}}, 101},
+		{"not offered", nil, 502},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			go func() {
+				for {
+					c, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					go serveSettingsLate(t, c, tt.settings)
+				}
+			}()
+			g := newGateway(t, nil, Options{})
+			g.serveProtocol(routing.H2C, ln.Addr().String())
+			for range 20 { // more than any Endpoint may fail
+				c, err := net.Dial("tcp", g.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+				c.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode != tt.want {
+					t.Errorf("status %d, want %d", resp.StatusCode, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// serveSettingsLate is an Endpoint that sends its SETTINGS when it has seen the client's, and then accepts
+// every request.
+func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
+	defer c.Close()
+	fr := http2.NewFramer(c, c)
+	if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	var block bytes.Buffer
+	_ = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+	for settled := false; ; {
+		f, err := fr.ReadFrame()
+		if err != nil {
+			return
+		}
+		switch f := f.(type) {
+		case *http2.SettingsFrame:
+			if !settled {
+				time.Sleep(10 * time.Millisecond) // plays a slow peer
+				settled = true
+				_ = fr.WriteSettings(settings...)
+				_ = fr.WriteSettingsAck()
+			}
+		case *http2.HeadersFrame:
+			if !settled || len(settings) == 0 {
+				t.Error("an extended CONNECT that was not offered")
+			}
+			_ = fr.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: block.Bytes(), EndHeaders: true})
 		}
 	}
 }

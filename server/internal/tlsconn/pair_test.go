@@ -66,7 +66,10 @@ func serverConfig(version uint16) *tls.Config {
 }
 
 func clientConfig() *tls.Config {
-	return new(tlsconfig.Upstreams).Config(tlsconfig.Upstream{ServerName: "test.com", Unverified: true, ALPN: []string{"http/1.1"}})
+	return &tls.Config{
+		ServerName: "test.com", InsecureSkipVerify: true, NextProtos: []string{"http/1.1"},
+		MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(8),
+	}
 }
 
 // pair shakes hands in memory, cutting what travels into pieces of the given size (0: not at all).

@@ -24,6 +24,8 @@ type settings struct {
 	attempts    int
 	connections int64
 	trusted     []netip.Prefix
+	announcers  []netip.Prefix // that may send PROXY protocol headers
+	proxy       int64          // time for one
 	upstream    upstream.Options
 	h2, h2up    h2.Config
 	http2       bool
@@ -67,6 +69,7 @@ func newSettings(c *config.Config) *settings {
 		},
 		http2:     c.HTTP2.Enabled,
 		handshake: int64(c.TLS.HandshakeTimeout),
+		proxy:     int64(c.ProxyProtocol.Timeout),
 		h2: h2.Config{
 			MaxStreams: uint32(c.HTTP2.MaxStreams),
 			MaxHead:    int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes),
@@ -77,7 +80,7 @@ func newSettings(c *config.Config) *settings {
 		},
 		plain: &policy{chain: standardChain},
 	}
-	s.trusted = c.TrustedPrefixes()
+	s.trusted, s.announcers = c.TrustedPrefixes(), c.ProxyProtocolPrefixes()
 	return s
 }
 
@@ -90,8 +93,10 @@ func keepNone(n int) int {
 	return n
 }
 
-func (s *settings) trusts(a netip.Addr) bool {
-	for _, p := range s.trusted {
+func (s *settings) trusts(a netip.Addr) bool { return contains(s.trusted, a) }
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
 		if p.Contains(a) {
 			return true
 		}

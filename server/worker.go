@@ -222,11 +222,22 @@ func (w *worker) open(fd int, remote addrPort, ln *listener) {
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
 	c.readable, c.writable = true, true
-	if ln.secure {
-		c.phase = phaseHello
-		c.await(waitHandshake, w.set.handshake)
+	if ln.proxied {
+		c.beginProxy()
+	} else {
+		c.begins()
 	}
 	c.pump()
+}
+
+// begins has c read its first bytes: of TLS, or of HTTP.
+func (c *downConn) begins() {
+	c.phase = phaseHead
+	if c.listener.secure {
+		c.phase = phaseHello
+		c.progress()
+		c.await(waitHandshake, c.w.set.handshake)
+	}
 }
 
 // forget takes a closed connection out of the list. It is reused only after this batch, because

@@ -15,7 +15,22 @@ type downSession struct {
 	streams downStream // head of the list of those that are open
 	dirty   bool       // waits in the worker's list of sessions to flush
 	goaway  uint8      // how far a drain has come
-	closing bool       // the connection is over: what is in the output is the last
+	resets  int        // streams that the client gave up, less those that were served
+	late    []lateStart
+	closing bool // the connection is over: what is in the output is the last
+}
+
+// A client that gives up stream after stream (CVE-2023-44487) has the next ones start at the end of what
+// was read: those that it has given up by then have cost no connection to an Endpoint. The codec cuts it off
+// when it goes on.
+const wary = 8
+
+// lateStart is a request that waits for that.
+type lateStart struct {
+	d   *downStream
+	st  *h2.Stream
+	req *keptHead
+	end bool
 }
 
 // Steps of a drain: RFC 9113 section 6.8.
@@ -76,6 +91,16 @@ func (s *downSession) feed(p []byte) {
 	if err := s.h2.Feed(s.c.w.loop.Now(), p); err != nil {
 		s.fail(err)
 	}
+	for i := 0; i < len(s.late); i++ {
+		l := s.late[i]
+		if l.d.st == l.st && l.d.late && !s.closing {
+			l.d.late = false
+			s.begin(l.d, &l.req.req, l.req.head, l.end)
+		}
+		s.c.w.freeKept(l.req)
+	}
+	clear(s.late)
+	s.late = s.late[:0]
 	s.touch()
 }
 
@@ -224,12 +249,23 @@ func (s *downSession) over() {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, end bool) {
-	c := s.c
-	w := c.w
-	d := w.newDownStream(s, st)
+	d := s.c.w.newDownStream(s, st)
 	d.recvEnd = end
-	c.requests++
-	c.rest()
+	s.c.requests++
+	s.c.rest()
+	if s.resets >= wary {
+		d.late = true
+		s.late = append(s.late, lateStart{d, st, s.c.w.keepRequest(req, head, nil), end})
+		return
+	}
+	s.begin(d, req, head, end)
+	s.touch()
+}
+
+// begin starts the Exchange of a stream.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *downSession) begin(d *downStream, req *message.Request, head []byte, end bool) {
 	from := frameNone
 	switch {
 	case end || req.Extended:
@@ -238,11 +274,10 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 	default:
 		from = frameStream
 	}
-	x := w.newExchange(d, req, from)
+	x := s.c.w.newExchange(d, req, from)
 	d.x = x
 	x.start(req, head, nil, nil)
 	d.pump()
-	s.touch()
 }
 
 // Data implements h2.Handler.
@@ -295,7 +330,10 @@ func (s *downSession) Fault(st *h2.Stream, f h2.Fault) {
 }
 
 // Reset implements h2.Handler.
-func (s *downSession) Reset(st *h2.Stream, _ h2.Code) { s.lose(st) }
+func (s *downSession) Reset(st *h2.Stream, _ h2.Code) {
+	s.resets++
+	s.lose(st)
+}
 
 // lose ends the Exchange of a stream that is over.
 func (s *downSession) lose(st *h2.Stream) {

@@ -15,6 +15,7 @@ type downStream struct {
 	x       *Exchange // nil once it has ended and only out remains
 	timer   loop.Timer
 	wait    waiting
+	late    bool // its Exchange is still to begin, see lateStart
 	next    *downStream
 	prev    *downStream
 }
@@ -63,6 +64,7 @@ func (d *downStream) Ready(loop.Events) {
 // pump implements downSide.
 func (d *downStream) pump() {
 	switch {
+	case d.late:
 	case d.st == nil: // freed: answered at once, or since it asked for another turn
 	case d.x != nil:
 		d.x.pump()
@@ -202,6 +204,9 @@ func (d *downStream) cut(*Exchange) {
 // served implements downSide: the stream goes, but not before what the client has not taken yet.
 func (d *downStream) served(*Exchange) {
 	d.x = nil
+	if !d.gone && d.session.resets > 0 {
+		d.session.resets--
+	}
 	if d.gone || d.pending() == 0 {
 		d.free()
 		return

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -253,5 +254,52 @@ func TestSlowClientsShareASession(t *testing.T) {
 			t.Fatalf("%q, %v", body, err)
 		}
 		time.Sleep(10 * time.Millisecond) // the slow ones' buffers fill meanwhile
+	}
+}
+
+// TestRapidReset: streams that a client opens and gives up in one breath cost no more than a few
+// connections to the Endpoint, and a stream behind them that it means is served.
+func TestRapidReset(t *testing.T) {
+	var accepted atomic.Int64
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				accepted.Add(1)
+			}
+		},
+	}
+	go backend.Serve(ln)
+	t.Cleanup(func() { backend.Close() })
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.HTTP, ln.Addr().String())
+	c := dialHTTP2(t, g.addr)
+	var burst bytes.Buffer
+	framer := http2.NewFramer(&burst, nil)
+	const most = 200
+	for id := uint32(1); id < 2*most; id += 2 {
+		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
+		_ = framer.WriteRSTStream(id, http2.ErrCodeCancel)
+	}
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
+	_, _ = c.Write(burst.Bytes())
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, ok := f.(*http2.DataFrame); ok && d.StreamID == 2*most+1 {
+			if string(d.Data()) != "ok" {
+				t.Errorf("got %q", d.Data())
+			}
+			break
+		}
+	}
+	if n := accepted.Load(); n > 16 {
+		t.Errorf("%d connections for %d streams that were given up", n, most)
 	}
 }

@@ -39,7 +39,7 @@ type settings struct {
 // bounded by the product.
 const (
 	sessionStreams = 128
-	streamWindow   = 128 << 10
+	streamWindow   = 64 << 10
 )
 
 // responseHeadLimit bounds a response head. Backends set large cookies; nginx takes 4 or 8 KiB by

@@ -222,7 +222,7 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 // TestStalledClientsOnSharedSession: clients that do not read their answers do not keep back those of others
 // that travel on the same connection to the Endpoint.
 func TestStalledClientsOnSharedSession(t *testing.T) {
-	backend := startBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(make([]byte, 1<<10))
 		if r.URL.Path == "/much" {
 			_, _ = w.Write(make([]byte, 10<<20))

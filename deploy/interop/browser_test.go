@@ -67,7 +67,6 @@ type browserSight struct {
 // in HTTP/2, where its WebSockets are streams (RFC 8441).
 func TestBrowser(t *testing.T) {
 	chromium := tool(t, "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-	const size = 200 << 20
 	var services []service
 	for _, u := range []up{ups[0], ups[2]} {
 		b := &backend{held: make(chan struct{})}
@@ -87,7 +86,11 @@ func TestBrowser(t *testing.T) {
 	g := start(t, "", services...)
 	devTools := startChromium(t, chromium)
 	for _, d := range []down{downs[0], downs[3]} {
-		for _, s := range services {
+		for i, s := range services {
+			size := 200 << 20
+			if i > 0 && !long || testing.Short() {
+				size = 20 << 20
+			}
 			t.Run(d.name+" to "+s.name(), func(t *testing.T) {
 				_, port, _ := net.SplitHostPort(g.addr(d))
 				page := openPage(t, devTools, d.url(s.host+":"+port, "/page"))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Options are what New takes beside the configuration. The zero value is usable.
@@ -47,6 +49,7 @@ type Server struct {
 	templates  [][]*listener // per loop, for connections that are handed over
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
+	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
 	secrets    *secrets
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
@@ -70,6 +73,7 @@ type bound struct {
 	loop, fd, port int
 	addr           string
 	secure         bool
+	proxied        bool
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -89,6 +93,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		store:      store,
 		registry:   stats.NewRegistry(store.Load),
 		log:        log,
+		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
 		reserve:    -1,
@@ -181,7 +186,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 				s.closeBoundLocked()
 				return err
 			}
-			s.bound = append(s.bound, bound{id, fd, port, addr, secure})
+			s.bound = append(s.bound, bound{id, fd, port, addr, secure, slices.Contains(s.proxied, addr)})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
@@ -218,7 +223,7 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.bound {
 		w := s.workers[b.loop]
-		l := newListener(w, b.addr, b.port, b.secure)
+		l := newListener(w, &b)
 		s.templates[b.loop] = append(s.templates[b.loop], l)
 		fd := b.fd
 		w.loop.Post(func() {
@@ -338,6 +343,9 @@ func (w *worker) cut() {
 		c.why = stats.ClosedDraining
 		if c.x != nil {
 			c.x.cancel(failDraining)
+		}
+		if c.passthrough != nil {
+			c.passthrough.end(stats.Draining, upstream.Canceled)
 		}
 		c.shut()
 		c = next

@@ -8,10 +8,10 @@ type Config struct {
 	// Default 128.
 	MaxStreams uint32
 	// StreamWindow is what a peer may send on a stream before the handler consumes, in bytes.
-	// Default 256 KiB, at least 65535; in the client's role at most clientStreamWindow.
+	// Default 256 KiB, at least 65535.
 	StreamWindow uint32
-	// ConnWindow is the same for all streams of a client's connection together. Default 1 MiB, at least
-	// StreamWindow. In the client's role it has no effect: clientWindow.
+	// ConnWindow is the same for all streams of a connection together. Default 1 MiB, at least
+	// StreamWindow.
 	ConnWindow uint32
 	// MaxHead bounds a head as RFC 9113 section 6.5.2 counts it: names and values and 32 bytes for
 	// each field. Default 64 KiB.

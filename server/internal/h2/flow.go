@@ -202,7 +202,7 @@ func (c *Conn) Consumed(s *Stream, n int) {
 }
 
 func (c *Conn) update(s *Stream) {
-	if s.credit >= int32(c.streamWindow()/2) && !s.recvEnded && !s.closed && c.err == nil {
+	if s.credit >= int32(c.shared.config.StreamWindow/2) && !s.recvEnded && !s.closed && c.err == nil {
 		c.out = appendWord(c.room(), frameWindowUpdate, s.id, uint32(s.credit))
 		s.recvOpen += s.credit
 		s.credit = 0
@@ -211,7 +211,7 @@ func (c *Conn) update(s *Stream) {
 
 func (c *Conn) consumed(n int32) {
 	c.credit += n
-	if c.credit >= int32(c.window()/2) && c.err == nil {
+	if c.credit >= int32(c.shared.config.ConnWindow/2) && c.err == nil {
 		c.out = appendWord(c.room(), frameWindowUpdate, 0, uint32(c.credit))
 		c.recvOpen += c.credit
 		c.credit = 0

@@ -12,7 +12,7 @@ func (c *Conn) newStream(id uint32) *Stream {
 	s := c.shared.newStream()
 	s.id = id
 	s.sendOpen = c.peerWindow
-	s.recvOpen = int32(c.streamWindow())
+	s.recvOpen = int32(c.shared.config.StreamWindow)
 	c.live++
 	c.streams.add(s)
 	return s

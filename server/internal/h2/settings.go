@@ -38,40 +38,15 @@ func (c *Conn) appendSettings() {
 			setting(settingExtendedConnect, 1)
 		}
 	}
-	setting(settingInitialWindow, c.streamWindow())
+	setting(settingInitialWindow, config.StreamWindow)
 	setting(settingMaxHead, uint32(config.MaxHead))
 	setFrameHeader(b[start:], len(b)-start-frameHeaderLen, frameSettings, 0, 0)
-	window := c.window()
-	if n := window - defaultWindow; n > 0 {
+	if n := config.ConnWindow - defaultWindow; n > 0 {
 		b = appendWord(b, frameWindowUpdate, 0, n)
 	}
-	c.recvOpen = int32(window)
+	c.recvOpen = int32(config.ConnWindow)
 	c.unacked++
 	c.out = b
-}
-
-// What an Endpoint may send. Exchanges of many clients share its connection: with a bound on that, a few clients
-// that do not read their answers would keep those of all others back, so there is none beside the streams'. That
-// one is small, because it is what each stream of a client that reads nothing makes the gateway hold.
-const (
-	clientWindow       = 1 << 30
-	clientStreamWindow = 64 << 10
-)
-
-// window is how far the connection's receiving window is opened.
-func (c *Conn) window() uint32 {
-	if c.client != nil {
-		return clientWindow
-	}
-	return c.shared.config.ConnWindow
-}
-
-// streamWindow is the same of a stream.
-func (c *Conn) streamWindow() uint32 {
-	if c.client != nil {
-		return min(clientStreamWindow, c.shared.config.StreamWindow)
-	}
-	return c.shared.config.StreamWindow
 }
 
 // settings acts on the peer's SETTINGS: section 6.5.

@@ -84,7 +84,12 @@ var (
 	sentBytes       = define("sluice_sent_bytes_total", counter, "Bytes of responses sent to clients, heads included.")
 	splicedBytes    = define("sluice_spliced_bytes_total", counter, "Bytes of bodies moved inside the kernel.")
 	floodsTotal     = define("sluice_http2_floods_total", counter, "Client connections cut off because they sent too much of something that costs work and carries nothing, by what it was.", "kind")
+	proxyRefused    = define("sluice_proxy_protocol_refused_total", counter, "Client connections closed unanswered on listeners with the PROXY protocol: the peer is not trusted, there was no valid header, or it did not come in time.", "reason")
 	tunnelsTotal    = define("sluice_tunnels_total", counter, "Connections upgraded to a tunnel, such as WebSockets.")
+
+	passthroughTotal    = define("sluice_passthrough_connections_total", counter, "TLS connections passed to an Endpoint as they are.")
+	passthroughFailures = define("sluice_passthrough_failures_total", counter, "TLS connections to be passed on for which there was no Endpoint, or that were cut. Silence beyond timeouts.tunnel is upstream_timeout.", "reason")
+	passthroughBytes    = define("sluice_passthrough_bytes_total", counter, "Bytes of these connections: in from clients, and out to them.", "direction")
 
 	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")
 	upstreamReuses   = define("sluice_upstream_reuses_total", counter, "Exchanges that took a connection from the pool.")

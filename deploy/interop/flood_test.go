@@ -265,7 +265,7 @@ func TestZeroWindowStall(t *testing.T) {
 			t.Logf("%d streams without a window: RSS +%s, the other client's p99 %v -> %v (%d requests, p50 %v)", clients*streams, mebibytes(grown), p99, p99f, n, p50f)
 			// Each stalled stream may hold what its window upstream lets the Endpoint send, in a buffer of up to
 			// twice that.
-			if bar := int64(clients * streams * (128 << 10)); grown > bar {
+			if bar := int64(clients * streams * (256 << 10)); grown > bar {
 				t.Errorf("RSS grew by %s, bar %s", mebibytes(grown), mebibytes(bar))
 			}
 			if bar := 10*p99 + 3*time.Second; p99f > bar {

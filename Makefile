@@ -23,7 +23,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit race e2e acceptance fuzz lint fmt vet staticcheck house bench microbench cluster \
+.PHONY: help build run test unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck house bench microbench cluster \
 	generate check-generate image image-check clean FORCE
 
 help: ## List these targets
@@ -51,7 +51,7 @@ bin/kubectl: $(CLUSTER_SRC)
 run: build ## Run the demo: one gateway, one backend, no cluster
 	@deploy/demo/run.sh bin/sluice
 
-test: unit race e2e ## Run every test, those against a real API server too
+test: unit race interop-short e2e ## Run every test, those against a real API server too
 
 unit: ## Run all tests that need no cluster
 	$(GO) test -p $(P) -timeout $(TIMEOUT) $(UNIT)
@@ -64,6 +64,14 @@ race: ## Run the packages with goroutines under the race detector
 e2e: build bin/cluster bin/kubectl ## Run Sluice against a real kube-apiserver and etcd
 	cd deploy/cluster && CGO_ENABLED=0 $(GO) test -trimpath -timeout $(TIMEOUT) ./...
 	$(GO) test -count=1 -v -timeout 20m ./deploy/e2e
+
+# A module of its own, with parts that the gateway must not depend on. INTEROP_LONG=1 make interop moves whole
+# gibibytes and soaks for minutes. What is not installed (curl, nghttp, python3, Chromium) is skipped.
+interop: build ## Run bin/sluice with h2spec, gRPC's cases, curl, Chromium; stalls and floods (minutes)
+	cd deploy/interop && $(GO) test -count=1 -v -timeout 60m .
+
+interop-short: build ## The same without what measures (half a minute)
+	cd deploy/interop && $(GO) vet . && $(GO) test -count=1 -short -timeout $(TIMEOUT) .
 
 acceptance: build ## Measure bin/sluice against its bars of memory and lost requests (minutes)
 	SLUICE_ACCEPTANCE=1 $(GO) test -count=1 -v -timeout 20m ./deploy/acceptance

@@ -21,6 +21,13 @@ const sluice = "../../bin/sluice"
 // long asks for the form of the tests that takes minutes.
 var long = os.Getenv("INTEROP_LONG") != ""
 
+// measures skips a test that takes long because it measures, where the quick form is asked for.
+func measures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures; run make interop")
+	}
+}
+
 func TestMain(m *testing.M) {
 	if _, err := os.Stat(sluice); err != nil {
 		fmt.Println("interop: no bin/sluice; run make interop")

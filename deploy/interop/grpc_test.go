@@ -159,7 +159,7 @@ func eachGRPC(t *testing.T, s testpb.TestServiceServer, f func(t *testing.T, g *
 	g := start(t, "", services...)
 	for _, d := range downs {
 		for _, u := range grpcUps {
-			if d.http2 {
+			if d.http2 && (!testing.Short() || d.tls != u.tls) {
 				t.Run(d.name+" to "+u.name, func(t *testing.T) {
 					f(t, g, d, u)
 				})
@@ -186,6 +186,7 @@ func TestGRPCInterop(t *testing.T) {
 // TestGRPCSoak calls without pause, for three seconds or a minute, over one channel and over a new one for each
 // call.
 func TestGRPCSoak(t *testing.T) {
+	measures(t)
 	lasts := 1500 * time.Millisecond
 	if long {
 		lasts = 30 * time.Second

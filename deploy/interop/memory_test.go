@@ -62,6 +62,7 @@ func warmPair(t *testing.T, c *http.Client, d down, u up) {
 
 // TestSlowReader has a Backend send a gibibyte to a client that takes it in bursts.
 func TestSlowReader(t *testing.T) {
+	measures(t)
 	g, backends := startPairs(t, "")
 	eachPair(t, g, func(t *testing.T, d down, u up) {
 		c := g.client(d)
@@ -90,6 +91,7 @@ func TestSlowReader(t *testing.T) {
 
 // TestSlowUpload has a client send a gibibyte to a Backend that takes it in bursts.
 func TestSlowUpload(t *testing.T) {
+	measures(t)
 	n, piece := slowAmount()
 	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/slow" {
@@ -187,6 +189,7 @@ func (b *backend) still() {
 
 // TestStalledStream opens a hundred streams, on HTTP/2 over one connection, and reads from ninety-nine.
 func TestStalledStream(t *testing.T) {
+	measures(t)
 	g, backends := startPairs(t, "")
 	eachPair(t, g, func(t *testing.T, d down, u up) {
 		c := g.client(d)
@@ -212,8 +215,8 @@ func TestStalledStream(t *testing.T) {
 		median2, slowest2 := roundOf(t, c, url, 99)
 		t.Logf("median %v -> %v, slowest %v -> %v", median.Round(time.Millisecond), median2.Round(time.Millisecond),
 			slowest.Round(time.Millisecond), slowest2.Round(time.Millisecond))
-		// Generous, because other tests may share the machine: a stall would take until the timeout.
-		if slowest2 > 5*slowest+time.Second {
+		// Generous, because others may share the machine: a stall ends in the timeout, later still.
+		if slowest2 > 5*slowest+10*time.Second {
 			t.Errorf("the slowest of the 99 others took %v, without the stalled stream %v", slowest2, slowest)
 		}
 	})
@@ -222,6 +225,7 @@ func TestStalledStream(t *testing.T) {
 // TestStalledClient has one client stall on a hundred downloads, and others ask the same Backend, to
 // which the gateway may have one connection for all.
 func TestStalledClient(t *testing.T) {
+	measures(t)
 	g, backends := startPairs(t, "")
 	eachPair(t, g, func(t *testing.T, d down, u up) {
 		offender := g.client(d)
@@ -254,7 +258,7 @@ func TestStalledClient(t *testing.T) {
 		backends[u.name].still()
 		slowest2 := round()
 		t.Logf("slowest %v -> %v, RSS grew by %s", slowest.Round(time.Millisecond), slowest2.Round(time.Millisecond), mebibytes(g.rss()-before))
-		if slowest2 > 5*slowest+time.Second {
+		if slowest2 > 5*slowest+10*time.Second { // a stall ends in the timeout, later still
 			t.Errorf("the slowest of the other clients' took %v, without the stalled client %v", slowest2, slowest)
 		}
 	})

@@ -68,6 +68,9 @@ func TestCurl(t *testing.T) {
 	} {
 		for _, u := range ups {
 			d := down{tls: mode.tls}
+			if testing.Short() && u.tls == d.tls {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s tls=%v to %s", mode.name, mode.tls, u.name), func(t *testing.T) {
 				_, port, _ := net.SplitHostPort(g.addr(d))
 				base := d.url(u.host()+":"+port, "")

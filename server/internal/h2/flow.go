@@ -211,7 +211,8 @@ func (c *Conn) update(s *Stream) {
 
 func (c *Conn) consumed(n int32) {
 	c.credit += n
-	if c.credit >= int32(c.shared.config.ConnWindow/2) && c.err == nil {
+	// Not only when half of the window is used up: streams that nobody reads may hold nearly all of it.
+	if c.credit >= int32(min(c.shared.config.ConnWindow/2, c.shared.config.StreamWindow)) && c.err == nil {
 		c.out = appendWord(c.room(), frameWindowUpdate, 0, uint32(c.credit))
 		c.recvOpen += c.credit
 		c.credit = 0

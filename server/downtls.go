@@ -33,9 +33,11 @@ func (c *downConn) readHello() bool {
 		case tlsconn.NotTLS:
 			c.hello = nil
 			if end && c.in.len() == 0 {
+				w.shard.Refusals[stats.RefusedLeft]++
 				c.shut()
 				return false
 			}
+			w.shard.Refusals[stats.RefusedNotTLS]++
 			// What nginx says too, so that people know what they did.
 			w.buffers.release(&c.in)
 			w.recordRefused(400, stats.ClientMalformed)
@@ -44,11 +46,13 @@ func (c *downConn) readHello() bool {
 			c.phase = phaseHead
 			return true
 		case tlsconn.TooLarge:
+			w.shard.Refusals[stats.RefusedHelloSize]++
 			c.why = stats.ClosedOnError
 			c.shut()
 			return false
 		}
 		if end || c.broken {
+			w.shard.Refusals[stats.RefusedLeft]++
 			c.shut()
 			return false
 		}
@@ -70,7 +74,7 @@ func (c *downConn) finishTLS() bool {
 		done, err := c.shake()
 		switch {
 		case err != nil:
-			c.giveUpTLS(nil)
+			c.giveUpTLS(err)
 			return false
 		case !done:
 			return false
@@ -94,6 +98,8 @@ func (c *downConn) giveUpTLS(why error) {
 	c.mute = true
 	if c.tls != nil {
 		c.tls.Close(why)
+	} else {
+		c.w.shard.Refusals[stats.RefusedNoHello]++
 	}
 	c.shut()
 }

@@ -87,7 +87,6 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	}
 	s := &Server{
 		store:      store,
-		registry:   stats.NewRegistry(store.Load),
 		log:        log,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
@@ -95,6 +94,9 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
+	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
+		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
+	})
 	filters := append([]Filter{forwarded{}}, o.Filters...)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))

@@ -52,6 +52,10 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 
 	series := r.live()
 	seriesCount.value(ch, float64(len(series)-1))
+	if r.tls != nil {
+		r.tls().send(ch, &sum)
+	}
+	sendCertificates(ch, r.snapshot())
 	for _, m := range mergeLabels(series) {
 		m.send(ch)
 	}
@@ -75,6 +79,9 @@ func (c *Counters) add(o *Counters) {
 	c.Tunnels += o.Tunnels
 	for i := range c.Floods {
 		c.Floods[i] += o.Floods[i]
+	}
+	for i := range c.Refusals {
+		c.Refusals[i] += o.Refusals[i]
 	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries

@@ -26,6 +26,8 @@ type Counters struct {
 	UpstreamStaleConns uint64
 	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
 	Floods [Floods]uint64
+	// Refusals counts connections for TLS that ended before their handshake began.
+	Refusals [Refusals]uint64
 
 	// Gauges, set by the sample function:
 	UpstreamIdle, UpstreamActive uint64

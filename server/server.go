@@ -26,6 +26,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Options are what New takes beside the configuration. The zero value is usable.
@@ -345,6 +346,9 @@ func (w *worker) cut() {
 		c = next
 	}
 	w.upstreams.Sweep(nil)
+	for len(w.sessions) > 0 {
+		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
+	}
 	for _, p := range w.pipes {
 		loop.CloseFD(p.r)
 		loop.CloseFD(p.w)

@@ -53,6 +53,17 @@ func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 	return sum
 }
 
+// connections counts those of clients.
+func (g *gateway) connections() (accepted uint64, open int64) {
+	for _, w := range g.workers {
+		n := make(chan uint64)
+		w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
+		accepted += <-n
+		open += w.conns.Load()
+	}
+	return accepted, open
+}
+
 // until waits for what a peer cannot see.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
@@ -138,13 +149,7 @@ func TestBrokenHandshakes(t *testing.T) {
 			c := g.secureWire()
 			row.f(c)
 			c.Close()
-			until(t, "the connection to end", func() bool {
-				open := int64(0)
-				for _, w := range g.workers {
-					open += w.conns.Load()
-				}
-				return open == 0
-			})
+			until(t, "the connection to end", func() bool { accepted, open := g.connections(); return accepted == 1 && open == 0 })
 			if took := time.Since(begun); took > 5*time.Second {
 				t.Errorf("it took %v", took)
 			}
@@ -199,13 +204,7 @@ func TestDrainWithHandshakes(t *testing.T) {
 	first := hello(t)
 	half.TCPConn.Write(first)
 	half.take(100)
-	until(t, "all to be accepted", func() bool {
-		n := int64(0)
-		for _, w := range g.workers {
-			n += w.conns.Load()
-		}
-		return n == 3
-	})
+	until(t, "all to be accepted", func() bool { accepted, _ := g.connections(); return accepted == 3 })
 	begun := time.Now()
 	drained := g.beginDrain(20 * time.Second)
 	c := tls.Client(late.TCPConn, &tls.Config{InsecureSkipVerify: true})

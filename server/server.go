@@ -149,6 +149,9 @@ func (s *Server) setLimit(n int64) {
 	s.limit.Store(n)
 }
 
+// Threads is the number of event loops.
+func (s *Server) Threads() int { return len(s.workers) }
+
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
 func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
 

@@ -324,7 +324,7 @@ func TestClientResumes(t *testing.T) {
 			}
 		}
 		if c, d := hs.Counts(), hs.UpstreamCounts(); c.Resumed != 2 || c.Completed != 3 || d.Resumed != 2 || d.Completed != 3 {
-			t.Errorf("%+v", c)
+			t.Errorf("%+v %+v", c, d)
 		}
 	}
 }

@@ -231,7 +231,7 @@ func sourceOf(a netip.Addr) netip.Addr {
 }
 
 // admitLocked counts h as under way. A source beyond its share gives up its own oldest that waits,
-// everyone together the oldest of all.
+// everyone together one of the oldest of all.
 func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 	src := s.sources[key]
 	if src == nil {
@@ -250,13 +250,23 @@ func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 	return nil
 }
 
+// candidates is how many of the oldest are looked at for one whose source has many.
+const candidates = 16
+
+// displaceLocked gives up one of a list, if it can: of its oldest, the one whose source has most under
+// way, and the oldest of these. Where a flood keeps the processors busy, few get to wait, and the oldest
+// may be a client that has only just had its turn.
 func (s *Handshakes) displaceLocked(waiting *list.List) bool {
-	oldest := waiting.Front()
 	// A flood can displace faster than goroutines get to end.
-	if oldest == nil || s.leaving >= s.limits.underWay() {
+	if waiting.Len() == 0 || s.leaving >= s.limits.underWay() {
 		return false
 	}
-	h := oldest.Value.(*handshake)
+	var h *handshake
+	for e, n := waiting.Front(), 0; e != nil && n < candidates; e, n = e.Next(), n+1 {
+		if o := e.Value.(*handshake); h == nil || o.source.clients > h.source.clients {
+			h = o
+		}
+	}
 	s.forgetLocked(h)
 	h.displaced = true
 	s.leaving++

@@ -127,8 +127,10 @@ var annotations = []annotation{
 	{"ssl-ciphers", scopeHost, "suites by OpenSSL's names, with colons between", "the gateway's", false, setHostCiphers,
 		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides. Groups such as HIGH are not supported."},
 	{"ssl-passthrough", scopeHost, "true or false", "false", false, setPassthrough,
-		"Sends the TLS connections of the object's hosts to the Backend of path / as they are; nothing else of the object applies to them. " +
-			"Only the oldest object of a host can ask for it."},
+		"Sends the TLS connections of the object's hosts to the Backend of path / as they are, told by the server name that the client asks for: " +
+			"the client sees the Backend's own certificate and protocols. Nothing else of the object applies to them, and no X-Forwarded field reaches the Backend. " +
+			"Another Endpoint is tried where one cannot be connected to; without any, the connection is closed. Silence ends them after timeouts.tunnel. " +
+			"Only the oldest object of a host can ask for it. No flag of the gateway is needed, and plain HTTP for the hosts is served by the Routes as ever."},
 	{"ssl-prefer-server-ciphers", scopeHost, "true or false", "true", false, setServerOrder,
 		"The order of cipher suites is always the gateway's; anything but true is refused."},
 	{"upstream-vhost", scopeRoute, "host, or host:port", "the client's", false, setUpstreamHost,

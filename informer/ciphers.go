@@ -1,34 +1,13 @@
 package informer
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-)
 
-// opensslCiphers are the suites of TLS 1.2 and below that crypto/tls has, by OpenSSL's names, which is
-// what ingress-nginx takes. Those with RC4 or 3DES are left out (RFC 7465, RFC 8429).
-var opensslCiphers = map[string]uint16{
-	"ECDHE-ECDSA-AES128-GCM-SHA256": tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	"ECDHE-RSA-AES128-GCM-SHA256":   tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	"ECDHE-ECDSA-AES256-GCM-SHA384": tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	"ECDHE-RSA-AES256-GCM-SHA384":   tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	"ECDHE-ECDSA-CHACHA20-POLY1305": tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	"ECDHE-RSA-CHACHA20-POLY1305":   tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-	"ECDHE-ECDSA-AES128-SHA256":     tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
-	"ECDHE-RSA-AES128-SHA256":       tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
-	"ECDHE-ECDSA-AES128-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-	"ECDHE-RSA-AES128-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-	"ECDHE-ECDSA-AES256-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-	"ECDHE-RSA-AES256-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-	"AES128-GCM-SHA256":             tls.TLS_RSA_WITH_AES_128_GCM_SHA256,
-	"AES256-GCM-SHA384":             tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
-	"AES128-SHA256":                 tls.TLS_RSA_WITH_AES_128_CBC_SHA256,
-	"AES128-SHA":                    tls.TLS_RSA_WITH_AES_128_CBC_SHA,
-	"AES256-SHA":                    tls.TLS_RSA_WITH_AES_256_CBC_SHA,
-}
+	"github.com/sluice-gateway/sluice/routing"
+)
 
 // parseCiphers reads a list in OpenSSL's form. nil stands for crypto/tls's default. The error names
 // what is left out: groups (HIGH, !aNULL), and suites that crypto/tls does not have.
@@ -38,7 +17,7 @@ func parseCiphers(value string) (suites []uint16, err error) {
 	}
 	var unknown []string
 	for _, name := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(":, ", r) }) {
-		if id, ok := opensslCiphers[name]; ok {
+		if id, ok := routing.CipherSuite(name); ok {
 			suites = append(suites, id)
 		} else if !strings.HasPrefix(name, "TLS_") {
 			// Those of TLS 1.3 are always offered and not chosen from.

@@ -1,6 +1,10 @@
 package routing
 
-import "unsafe"
+import (
+	"maps"
+	"slices"
+	"unsafe"
+)
 
 // Validate is the structural validator.
 func Validate(t *Table) error {
@@ -60,3 +64,6 @@ var Sizes = map[string]uintptr{
 	"node":      unsafe.Sizeof(node{}), "trie": unsafe.Sizeof(trie{}),
 	"Endpoint": unsafe.Sizeof(Endpoint{}), "Backend": unsafe.Sizeof(Backend{}),
 }
+
+// CipherSuiteIDs are the suites that have a name.
+func CipherSuiteIDs() []uint16 { return slices.Collect(maps.Values(cipherSuites)) }

@@ -144,11 +144,7 @@ func (l *logFields) reset() logFields {
 
 // logExchange writes one line.
 func (w *worker) logExchange(x *Exchange, e *stats.Event) {
-	b := w.log.b
-	b = append(b, `{"time":"`...)
-	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
-	b = append(b, `","remote":"`...)
-	b = x.c.peer().remote.AppendTo(b)
+	b := beginLine(w.log.b, x.c.peer())
 	b = appendJSON(append(b, `","method":`...), x.logged.method)
 	b = appendJSON(append(b, `,"host":`...), x.logged.host)
 	b = appendJSON(append(b, `,"target":`...), x.logged.target)
@@ -173,9 +169,38 @@ func (w *worker) logExchange(x *Exchange, e *stats.Event) {
 	}
 	b = appendJSON(append(b, `,"user_agent":`...), x.logged.agent)
 	b = appendJSON(append(b, `,"referer":`...), x.logged.referer)
-	b = append(b, '}', '\n')
-	w.log.b = b
-	if len(b) >= logFlush {
+	w.endLine(b)
+}
+
+// logPassthrough writes the line of a TLS connection that was passed through.
+func (w *worker) logPassthrough(p *passthrough, reason stats.Reason) {
+	b := beginLine(w.log.b, p.c.peer())
+	b = appendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
+	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
+	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
+	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.loop.Now()-p.started)/1000))
+	if p.endpoint != nil {
+		b = append(b, `,"endpoint":"`...)
+		b = p.endpoint.Addr.AppendTo(b)
+		b = append(b, '"')
+	}
+	if reason != stats.NoFailure {
+		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
+	}
+	w.endLine(b)
+}
+
+// beginLine appends what every line begins with, up to a value's closing quote.
+func beginLine(b []byte, c *client) []byte {
+	b = append(b, `{"time":"`...)
+	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	b = append(b, `","remote":"`...)
+	return c.remote.AppendTo(b)
+}
+
+func (w *worker) endLine(b []byte) {
+	w.log.b = append(b, '}', '\n')
+	if len(w.log.b) >= logFlush {
 		w.flushLog()
 	}
 }

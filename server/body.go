@@ -258,7 +258,11 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.upClose = true
 		from = frameClose
 	}
-	x.down.begin(from, c.form(x, from), resp.ContentLength)
+	to := c.form(x, from)
+	if from == frameLength && x.u.chunked() == frameStream {
+		from = frameStream // whose end is known to fit the length, and may have trailers behind it
+	}
+	x.down.begin(from, to, resp.ContentLength)
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {

@@ -10,23 +10,28 @@ type buffer struct {
 func (b *buffer) len() int      { return len(b.b) - b.off }
 func (b *buffer) bytes() []byte { return b.b[b.off:] }
 
-// The pool has three sizes: a head, a head read, a body read. Most buffers are the first.
+// The pool has five sizes: a head, a head read, a body read, and two for what a stream's window lets a peer
+// send while the other side takes nothing. Most buffers are the first.
 const (
 	smallBuffer  = 4 << 10
 	mediumBuffer = 20 << 10
 	largeBuffer  = 80 << 10
+	halfWindow   = 160 << 10
+	wholeWindow  = 288 << 10
 )
 
 // bufferPool keeps free buffers of one loop. What it keeps is bounded, so that a burst gives its
 // memory back.
 type bufferPool struct {
-	small, medium, large [][]byte
+	small, medium, large, half, whole [][]byte
 }
 
 const (
 	keepSmall  = 256 // 1 MiB
 	keepMedium = 64  // 1.25 MiB
 	keepLarge  = 32  // 2.5 MiB
+	keepHalf   = 4   // 0.6 MiB
+	keepWhole  = 4   // 1.1 MiB
 )
 
 func (p *bufferPool) get(n int) []byte {
@@ -37,6 +42,10 @@ func (p *bufferPool) get(n int) []byte {
 		return take(&p.medium, mediumBuffer)
 	case n <= largeBuffer:
 		return take(&p.large, largeBuffer)
+	case n <= halfWindow:
+		return take(&p.half, halfWindow)
+	case n <= wholeWindow:
+		return take(&p.whole, wholeWindow)
 	}
 	return make([]byte, 0, n)
 }
@@ -63,6 +72,14 @@ func (p *bufferPool) put(b []byte) {
 	case largeBuffer:
 		if len(p.large) < keepLarge {
 			p.large = append(p.large, b)
+		}
+	case halfWindow:
+		if len(p.half) < keepHalf {
+			p.half = append(p.half, b)
+		}
+	case wholeWindow:
+		if len(p.whole) < keepWhole {
+			p.whole = append(p.whole, b)
 		}
 	}
 }

@@ -7,8 +7,11 @@
 // loop's own pool. Bodies stream through the scratch buffer, or through a pipe by splice(2), and
 // stop where the other side does not take them.
 //
-// Goroutines: one per loop, a netpoll poller's. Everything named worker, downConn, upConn or
-// Exchange belongs to it, and needs no lock. Server's methods may be called from any goroutine; they
+// Before its first request a downConn may have to go through a PROXY protocol header and TLS; and one whose
+// server name wants Passthrough never has a request: a passthrough copies its bytes to an Endpoint and back.
+//
+// Goroutines: one per loop, a netpoll poller's. Everything named worker, downConn, upConn, passthrough
+// or Exchange belongs to it, and needs no lock. Server's methods may be called from any goroutine; they
 // reach the loops by Post.
 //
 // Invariants:

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 
+	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -13,12 +14,14 @@ import (
 type phase uint8
 
 const (
-	phaseHead    phase = iota // waits for, or reads, a request head
-	phaseServe                // an Exchange is under way
-	phaseHello                // waits for, or reads, a ClientHello
-	phaseShake                // a TLS handshake, and what has to be known before the first request
-	phaseSession              // HTTP/2: see downSession
-	phaseLinger               // answered for the last time: discards input until the client closes
+	phaseHead        phase = iota // waits for, or reads, a request head
+	phaseServe                    // an Exchange is under way
+	phaseProxy                    // waits for, or reads, a PROXY protocol header
+	phaseHello                    // waits for, or reads, a ClientHello
+	phaseShake                    // a TLS handshake, and what has to be known before the first request
+	phaseSession                  // HTTP/2: see downSession
+	phasePassthrough              // TLS for an Endpoint: see passthrough
+	phaseLinger                   // answered for the last time: discards input until the client closes
 	phaseClosed
 )
 
@@ -35,6 +38,7 @@ const (
 	waitLinger            // client to close
 	waitHandshake         // TLS to be ready
 	waitWatch             // answer to a brief connection, see brief
+	waitProxy             // PROXY protocol header
 )
 
 // downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
@@ -50,15 +54,16 @@ type downConn struct {
 	wait     waiting
 	why      stats.Close // what ends the connection, once something does
 	// closeAfter: no request is read after the present one.
-	closeAfter bool
-	tunnel     bool
-	doomed     bool // the response was cut: nothing may follow it
-	watched    bool // the loop reports events
-	partial    bool // in holds the start of a head that was parsed and is not complete
-	unread     bool // the client may still be sending what nobody will read
-	lingered   int
-	hello      *tlsconn.Hello // nil unless phaseHello
-	next, prev *downConn      // the worker's list of all its connections
+	closeAfter  bool
+	tunnel      bool
+	doomed      bool // the response was cut: nothing may follow it
+	watched     bool // the loop reports events
+	partial     bool // in holds the start of a head that was parsed and is not complete
+	unread      bool // the client may still be sending what nobody will read
+	lingered    int
+	hello       *clienthello.Hello // nil unless phaseHello
+	passthrough *passthrough       // nil unless phasePassthrough
+	next, prev  *downConn          // the worker's list of all its connections
 }
 
 // headRead is how much one read takes while a head is expected. It bounds what a client can make an
@@ -129,11 +134,18 @@ func (c *downConn) watch() {
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) drive() {
 	for heads := 0; ; {
-		if c.phase == phaseSession {
+		switch c.phase {
+		case phaseSession:
 			c.session.pump()
 			return
-		}
-		switch c.phase {
+		case phasePassthrough:
+			c.passthrough.pump()
+			return
+		case phaseProxy:
+			if !c.readProxy() {
+				return
+			}
+			continue
 		case phaseHello:
 			if !c.readHello() {
 				return
@@ -383,6 +395,8 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 		c.shut()
 	case waitHandshake:
 		c.giveUpTLS(tlsconn.ErrTimeout)
+	case waitProxy:
+		c.refuseProxy(stats.ProxyTimeout)
 	case waitIdle:
 		c.why = stats.ClosedIdle
 		if c.w.draining {

@@ -1,65 +1,87 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
-	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
 // A downConn on a secure listener collects the ClientHello, so that a client that sends none costs no
-// goroutine; shakes hands; and goes on as HTTP/1.1 or HTTP/2.
+// goroutine. The server name in it decides whether the connection is passed through, or shakes hands here
+// and goes on as HTTP/1.1 or HTTP/2.
 
-// readHello reads until the ClientHello is whole and the handshake has begun (true), or more bytes are
+// readHello reads until the ClientHello is whole and the next phase has begun (true), or more bytes are
 // needed (false).
 func (c *downConn) readHello() bool {
 	w := c.w
 	if c.hello == nil {
-		c.hello = &tlsconn.Hello{}
+		c.hello = &clienthello.Hello{}
 	}
 	for {
-		n, end := c.readSocket(w.scratch[:headRead])
-		w.buffers.append(&c.in, w.scratch[:n])
-		switch c.hello.Scan(c.in.bytes()) {
-		case tlsconn.Whole:
-			c.hello = nil
-			if err := c.beginTLS(w.set.tls.Config(), c.remote, c, c.in.bytes()); err != nil {
-				c.why = stats.ClosedOnError
-				c.mute = true
-				c.shut()
-				return false
-			}
-			w.buffers.release(&c.in)
-			c.phase = phaseShake
+		status := clienthello.Parse(c.hello, c.in.bytes(), clienthello.Limits{})
+		switch {
+		case status == clienthello.Done:
+			return c.helloDone()
+		case status != clienthello.Incomplete:
+			c.refuseHello(status.Err())
 			return true
-		case tlsconn.NotTLS:
-			c.hello = nil
-			if end && c.in.len() == 0 {
+		}
+		n, end := c.readSocket(w.scratch[:headRead])
+		if n == 0 {
+			if end || c.broken {
 				w.shard.Refusals[stats.RefusedLeft]++
 				c.shut()
-				return false
 			}
-			w.shard.Refusals[stats.RefusedNotTLS]++
-			// What nginx says too, so that people know what they did.
-			w.buffers.release(&c.in)
-			w.recordRefused(400, stats.ClientMalformed)
-			w.respondError(c, 400, "plain HTTP was sent to an HTTPS port", false, false)
-			c.closeAfter, c.why = true, stats.ClosedOnError
-			c.phase = phaseHead
+			return false
+		}
+		w.buffers.append(&c.in, w.scratch[:n])
+	}
+}
+
+// helloDone goes on with the connection of which c.in holds the ClientHello.
+func (c *downConn) helloDone() bool {
+	w := c.w
+	name := string(c.hello.ServerName())
+	c.hello = nil
+	if s := w.server.store.Load(); s != nil {
+		if b, ok := s.PassthroughFor(name); ok {
+			c.beginPassthrough(b, name)
 			return true
-		case tlsconn.TooLarge:
-			w.shard.Refusals[stats.RefusedHelloSize]++
-			c.why = stats.ClosedOnError
-			c.shut()
-			return false
-		}
-		if end || c.broken {
-			w.shard.Refusals[stats.RefusedLeft]++
-			c.shut()
-			return false
-		}
-		if n == 0 {
-			return false
 		}
 	}
+	if err := c.beginTLS(w.set.tls.Config(), c.remote, c, c.in.bytes()); err != nil {
+		c.why = stats.ClosedOnError
+		c.mute = true
+		c.shut()
+		return false
+	}
+	w.buffers.release(&c.in)
+	c.phase = phaseShake
+	return true
+}
+
+// refuseHello answers what is no ClientHello, and closes: with an alert, or in plain HTTP what is probably
+// plain HTTP.
+func (c *downConn) refuseHello(e clienthello.Error) {
+	w := c.w
+	c.hello = nil
+	w.buffers.release(&c.in)
+	switch e {
+	case clienthello.ErrNotTLS:
+		w.shard.Refusals[stats.RefusedNotTLS]++
+	case clienthello.ErrTooLarge:
+		w.shard.Refusals[stats.RefusedHelloSize]++
+	default:
+		w.shard.Refusals[stats.RefusedBadHello]++
+	}
+	if e == clienthello.ErrNotTLS {
+		// What nginx says too, so that people know what they did.
+		w.recordRefused(400, stats.ClientMalformed)
+		w.respondError(c, 400, "plain HTTP was sent to an HTTPS port", false, false)
+	} else {
+		c.write(clienthello.AppendAlert(w.out[:0], e.Alert()))
+	}
+	c.closeAfter, c.unread, c.why = true, true, stats.ClosedOnError
+	c.phase = phaseHead
 }
 
 // Progress implements tlsconn.Owner.
@@ -98,7 +120,7 @@ func (c *downConn) giveUpTLS(why error) {
 	c.mute = true
 	if c.tls != nil {
 		c.tls.Close(why)
-	} else {
+	} else if c.phase == phaseHello {
 		c.w.shard.Refusals[stats.RefusedNoHello]++
 	}
 	c.shut()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -39,11 +40,12 @@ type Exchange struct {
 	oldClient bool // HTTP/1.0
 	keepAlive bool
 	upgrade   bool
-	grpc      bool
-	extended  bool // an Upgrade that came by HTTP/2
-	streamed  bool // body bytes were sent that request no longer holds
-	wrote     bool // this attempt has written something
-	fresh     bool // this attempt must dial
+	grpc      bool         // as it goes upstream
+	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
+	extended  bool         // an Upgrade that came by HTTP/2
+	streamed  bool         // body bytes were sent that request no longer holds
+	wrote     bool         // this attempt has written something
+	fresh     bool         // this attempt must dial
 	attempts  uint8
 	up        flow      // the body, which its last byte taken from the client makes done
 	reqBytes  int64     // body bytes with their framing, head included
@@ -91,7 +93,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		x.logged.take(req, head)
 	}
 	if req.Has(message.FieldContentType) {
-		x.grpc = isGRPC(req, head)
+		x.grpc, x.web = isGRPC(req, head)
 	}
 	if fail == nil {
 		fail = x.match(req, head)
@@ -156,6 +158,9 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if b == nil {
 		return failNoBackend
 	}
+	if x.web != grpcweb.None {
+		x.translateWeb(b.Protocol, req, head)
+	}
 	if auth := x.route.ClientAuth(); auth != nil {
 		if fail := x.checkClient(auth); fail != nil {
 			return fail
@@ -190,6 +195,12 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)
+	}
+	if x.web != grpcweb.None {
+		var ok bool
+		if early, ok = x.c.(*grpcWebSide).translate(req, head, early); !ok {
+			return
+		}
 	}
 	if streams {
 		x.kept = x.w.keepRequest(req, head, early)
@@ -317,6 +328,10 @@ func (x *Exchange) send() {
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
 	x.wrote = x.u.begin(x)
+	if u, ok := x.u.(*upStream); ok && !x.wrote && x.upgrade && u.s.h2.Settled() && !u.s.h2.ExtendedConnect() {
+		x.fail(failNoUpgrade) // no fault of the Endpoint's, and another connection to it would not help
+		return
+	}
 	x.await(x.timeout(x.policy.read, x.w.set.read))
 }
 

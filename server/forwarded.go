@@ -6,7 +6,9 @@ import (
 
 // forwarded is the first Filter of every chain: it tells the Backend who asked. What a client says of
 // itself in these fields is dropped, unless its connection comes from a trusted range; then
-// X-Forwarded-For is extended, and the others are kept where they are present.
+// X-Forwarded-For is extended, and the others are kept where they are present. Behind a PROXY protocol
+// header all of that is about the client that it names; X-Forwarded-Port is the port which that connected
+// to, and X-Forwarded-Proto is https also where it spoke TLS with the sender.
 //
 // RFC 7239's Forwarded is dropped from clients that are not trusted, and never made.
 type forwarded struct{}
@@ -85,7 +87,7 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, '\r', '\n')
 	}
 	if have&hasProto == 0 {
-		if c.listener.secure {
+		if c.secure() {
 			dst = append(dst, "X-Forwarded-Proto: https\r\n"...)
 		} else {
 			dst = append(dst, "X-Forwarded-Proto: http\r\n"...)
@@ -97,7 +99,7 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, '\r', '\n')
 	}
 	if have&hasPort == 0 {
-		dst = append(dst, c.listener.portField...)
+		dst = c.appendPort(dst)
 	}
 	if have&hasRequestID == 0 {
 		dst = append(dst, "X-Request-ID: "...)

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 
+	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
@@ -13,13 +14,19 @@ import (
 
 const grpcType = "application/grpc"
 
-// isGRPC reports whether a request is gRPC; gRPC-Web is not.
+// isGRPC reports whether a request is gRPC, or else in which form of gRPC-Web it is.
 //
 // hot: runs per request; no alloc, no lock.
-func isGRPC(req *message.Request, head []byte) bool {
+func isGRPC(req *message.Request, head []byte) (bool, grpcweb.Form) {
 	v := fieldValue(&req.Head, head, message.FieldContentType)
-	return len(v) >= len(grpcType) && string(v[:len(grpcType)]) == grpcType &&
-		(len(v) == len(grpcType) || v[len(grpcType)] == '+' || v[len(grpcType)] == ';')
+	if len(v) < len(grpcType) || string(v[:len(grpcType)]) != grpcType {
+		return false, grpcweb.None
+	}
+	if len(v) == len(grpcType) || v[len(grpcType)] == '+' || v[len(grpcType)] == ';' {
+		return true, grpcweb.None
+	}
+	web, _ := grpcweb.Parse(v)
+	return false, web
 }
 
 // Codes of gRPC.

@@ -17,30 +17,6 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// secureWire opens a raw connection to the HTTPS port.
-func (g *gateway) secureWire() *wire {
-	g.t.Helper()
-	c, err := net.Dial("tcp", g.secureAddr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.t.Cleanup(func() { c.Close() })
-	return newWire(g.t, c)
-}
-
-// hello is a client's first flight.
-func hello(t *testing.T) []byte {
-	near, far := net.Pipe()
-	defer far.Close()
-	go tls.Client(near, &tls.Config{ServerName: "a.test"}).Handshake()
-	b := make([]byte, 16<<10)
-	n, err := far.Read(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b[:n]
-}
-
 // refusals sums up what the loops counted.
 func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 	for _, w := range g.workers {
@@ -104,7 +80,7 @@ func TestPlainHTTPOnHTTPS(t *testing.T) {
 // is counted as what it was, and leaves nothing behind.
 func TestBrokenHandshakes(t *testing.T) {
 	wantNoLeaks(t)
-	first := hello(t)
+	first := []byte(helloFor(t, "a.test"))
 	garbage := make([]byte, 1000)
 	_, _ = rand.Read(garbage)
 	bad := bytes.Clone(first)
@@ -137,7 +113,7 @@ func TestBrokenHandshakes(t *testing.T) {
 		{"a hello, and leaves", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.CloseWrite(); c.rest() }, 0, tlsconn.ReasonGone},
 		{"a hello, and resets", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.SetLinger(0) }, 0, tlsconn.ReasonGone},
 		{"a hello, and garbage", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.TCPConn.Write(garbage); c.rest() }, 0, tlsconn.ReasonProtocol},
-		{"a malformed hello", func(c *wire) { c.TCPConn.Write(bad); c.rest() }, 0, tlsconn.ReasonProtocol},
+		{"a malformed hello", func(c *wire) { c.TCPConn.Write(bad); c.rest() }, stats.RefusedBadHello, none},
 		{"a certificate that it does not trust", func(c *wire) {
 			_ = tls.Client(c.TCPConn, &tls.Config{ServerName: "a.test", RootCAs: x509.NewCertPool()}).Handshake()
 			c.rest()
@@ -201,7 +177,7 @@ func TestDrainWithHandshakes(t *testing.T) {
 	wantNoLeaks(t)
 	g := secureGateway(t, func(c *config.Config) { c.TLS.HandshakeTimeout = config.Duration(time.Second) })
 	late, silent, half := g.secureWire(), g.secureWire(), g.secureWire()
-	first := hello(t)
+	first := []byte(helloFor(t, "a.test"))
 	half.TCPConn.Write(first)
 	half.take(100)
 	until(t, "all to be accepted", func() bool { accepted, _ := g.connections(); return accepted == 3 })

@@ -228,3 +228,32 @@ func TestPairings(t *testing.T) {
 		})
 	}
 }
+
+// TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place
+// for them.
+func TestTrailersBehindLength(t *testing.T) {
+	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "5")
+		w.Header().Set("Trailer", "Sum")
+		_, _ = io.WriteString(w, "hello")
+		w.Header().Set("Sum", "42")
+	}))
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	for _, c := range []*http.Client{http2Client(t), http1Client(t)} {
+		for range 2 {
+			resp, err := c.Get("http://" + g.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if string(body) != "hello" || err != nil || resp.ContentLength != 5 {
+				t.Errorf("%q, %v, length %d", body, err, resp.ContentLength)
+			}
+			if got := resp.Trailer.Get("Sum"); resp.ProtoMajor == 2 && got != "42" {
+				t.Errorf("trailer %q", got)
+			}
+		}
+	}
+}

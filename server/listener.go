@@ -27,6 +27,7 @@ type listener struct {
 	addr      string
 	portField []byte // the X-Forwarded-Port line
 	secure    bool   // TLS is spoken
+	proxied   bool   // behind a PROXY protocol header
 }
 
 // bind opens a listening socket. It is registered by its worker later, on the loop.
@@ -88,8 +89,11 @@ func bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-func newListener(w *worker, addr string, port int, secure bool) *listener {
-	return &listener{w: w, addr: addr, secure: secure, portField: []byte("X-Forwarded-Port: " + strconv.Itoa(port) + "\r\n")}
+func newListener(w *worker, b *bound) *listener {
+	return &listener{
+		w: w, addr: b.addr, secure: b.secure, proxied: b.proxied,
+		portField: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n"),
+	}
 }
 
 // Ready implements loop.Handler: connections wait.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,7 @@ type Server struct {
 	templates  [][]*listener // per loop, for connections that are handed over
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
+	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
 	secrets    *secrets
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
@@ -71,6 +73,7 @@ type bound struct {
 	loop, fd, port int
 	addr           string
 	secure         bool
+	proxied        bool
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -89,6 +92,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	s := &Server{
 		store:      store,
 		log:        log,
+		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
 		reserve:    -1,
@@ -187,7 +191,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 				s.closeBoundLocked()
 				return err
 			}
-			s.bound = append(s.bound, bound{id, fd, port, addr, secure})
+			s.bound = append(s.bound, bound{id, fd, port, addr, secure, slices.Contains(s.proxied, addr)})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
@@ -224,7 +228,7 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.bound {
 		w := s.workers[b.loop]
-		l := newListener(w, b.addr, b.port, b.secure)
+		l := newListener(w, &b)
 		s.templates[b.loop] = append(s.templates[b.loop], l)
 		fd := b.fd
 		w.loop.Post(func() {
@@ -344,6 +348,9 @@ func (w *worker) cut() {
 		c.why = stats.ClosedDraining
 		if c.x != nil {
 			c.x.cancel(failDraining)
+		}
+		if c.passthrough != nil {
+			c.passthrough.end(stats.Draining, upstream.Canceled)
 		}
 		c.shut()
 		c = next

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // rawHTTP2 is a client's HTTP/2 connection, frame by frame.
@@ -135,5 +137,121 @@ func TestSessionConnectFails(t *testing.T) {
 		if resp.StatusCode != 502 && resp.StatusCode != 503 {
 			t.Errorf("status %d", resp.StatusCode)
 		}
+	}
+}
+
+// TestWebSocketWaitsForSettings: an extended CONNECT is opened only when the Endpoint has said that it takes one,
+// and refused where it does not, without harm to the Endpoint.
+func TestWebSocketWaitsForSettings(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		settings []http2.Setting
+		want     int
+	}{
+		{"offered", []http2.Setting{{ID: http2.SettingEnableConnectProtocol, Val: 1}}, 101},
+		{"not offered", nil, 502},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			go func() {
+				for {
+					c, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					go serveSettingsLate(t, c, tt.settings)
+				}
+			}()
+			g := newGateway(t, nil, Options{})
+			g.serveProtocol(routing.H2C, ln.Addr().String())
+			for range 20 { // more than any Endpoint may fail
+				c, err := net.Dial("tcp", g.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+				c.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode != tt.want {
+					t.Errorf("status %d, want %d", resp.StatusCode, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// serveSettingsLate is an Endpoint that sends its SETTINGS when it has seen the client's, and then accepts
+// every request.
+func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
+	defer c.Close()
+	fr := http2.NewFramer(c, c)
+	if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	var block bytes.Buffer
+	_ = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+	for settled := false; ; {
+		f, err := fr.ReadFrame()
+		if err != nil {
+			return
+		}
+		switch f := f.(type) {
+		case *http2.SettingsFrame:
+			if !settled {
+				time.Sleep(10 * time.Millisecond) // plays a slow peer
+				settled = true
+				_ = fr.WriteSettings(settings...)
+				_ = fr.WriteSettingsAck()
+			}
+		case *http2.HeadersFrame:
+			if !settled || len(settings) == 0 {
+				t.Error("an extended CONNECT that was not offered")
+			}
+			_ = fr.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: block.Bytes(), EndHeaders: true})
+		}
+	}
+}
+
+// TestSlowClientsShareASession: clients that do not read hold up nobody else, though their responses come
+// over one connection of the Endpoint's.
+func TestSlowClientsShareASession(t *testing.T) {
+	chunk := make([]byte, 64<<10)
+	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/quick" {
+			_, _ = w.Write([]byte("ok"))
+			return
+		}
+		for {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}))
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	for range 60 {
+		c := g.wire() // reads nothing
+		defer c.Close()
+		c.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	c := http1Client(t)
+	for range 50 {
+		resp, err := c.Get("http://" + g.addr + "/quick")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(body) != "ok" || err != nil {
+			t.Fatalf("%q, %v", body, err)
+		}
+		time.Sleep(10 * time.Millisecond) // the slow ones' buffers fill meanwhile
 	}
 }

@@ -24,13 +24,23 @@ type settings struct {
 	attempts    int
 	connections int64
 	trusted     []netip.Prefix
+	announcers  []netip.Prefix // that may send PROXY protocol headers
+	proxy       int64          // time for one
 	upstream    upstream.Options
-	h2          h2.Config
+	h2, h2up    h2.Config
 	http2       bool
 	handshake   int64
 	tls         *tlsconfig.Server
 	plain       *policy // of a Route whose object has none
 }
+
+// The windows of a Session to an Endpoint, which many clients share: the connection's has room for every
+// stream's, so that clients who do not read hold up nobody else. What they make a Session hold is
+// bounded by the product.
+const (
+	sessionStreams = 128
+	streamWindow   = 128 << 10
+)
 
 // responseHeadLimit bounds a response head. Backends set large cookies; nginx takes 4 or 8 KiB by
 // default, HAProxy 16.
@@ -59,14 +69,18 @@ func newSettings(c *config.Config) *settings {
 		},
 		http2:     c.HTTP2.Enabled,
 		handshake: int64(c.TLS.HandshakeTimeout),
+		proxy:     int64(c.ProxyProtocol.Timeout),
 		h2: h2.Config{
 			MaxStreams: uint32(c.HTTP2.MaxStreams),
 			MaxHead:    int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes),
 			ExtendedConnect: true,
 		},
+		h2up: h2.Config{
+			MaxHead: responseHeadLimit, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
+		},
 		plain: &policy{chain: standardChain},
 	}
-	s.trusted = c.TrustedPrefixes()
+	s.trusted, s.announcers = c.TrustedPrefixes(), c.ProxyProtocolPrefixes()
 	return s
 }
 
@@ -79,8 +93,10 @@ func keepNone(n int) int {
 	return n
 }
 
-func (s *settings) trusts(a netip.Addr) bool {
-	for _, p := range s.trusted {
+func (s *settings) trusts(a netip.Addr) bool { return contains(s.trusted, a) }
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
 		if p.Contains(a) {
 			return true
 		}

@@ -102,12 +102,14 @@ type upSide interface {
 	stale(now int64)
 }
 
-// client is who is at the other end of a downstream connection.
+// client is who is at the other end of a downstream connection, or who the load balancer that is there says
+// it is.
 type client struct {
 	remote   netip.AddrPort
 	listener *listener
-	trusted  bool   // its forwarded headers are believed
-	shown    *shown // where the name that it asked for wants a certificate
+	announced
+	trusted bool   // its forwarded headers are believed
+	shown   *shown // where the name that it asked for wants a certificate
 }
 
 func (c *client) peer() *client { return c }

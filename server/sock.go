@@ -255,6 +255,7 @@ func (s *sock) close() {
 			s.writeSocket(s.tls.AppendClose(s.w.sealed[:0]))
 		}
 		s.tls.Close(nil)
+		s.shaken()
 	}
 	s.w.loop.CloseSource(&s.src)
 	s.w.buffers.release(&s.in)

@@ -30,7 +30,10 @@ func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn
 	} else {
 		s.tls, err = w.server.handshakes.Client(p)
 	}
-	s.shaking = err == nil
+	if err == nil {
+		s.shaking = true
+		w.loop.Await(1)
+	}
 	return err
 }
 
@@ -46,7 +49,9 @@ func (s *sock) shake() (done bool, err error) {
 		out, done, err = s.tls.Advance(w.sealed[:0])
 		s.writeSocket(out)
 		if done || err != nil {
-			s.shaking = err != nil
+			if err == nil {
+				s.shaken()
+			}
 			return done, err
 		}
 		if s.broken {
@@ -62,6 +67,14 @@ func (s *sock) shake() (done bool, err error) {
 			return false, nil
 		}
 		s.tls.Feed(w.cipher[:n], s.rawEOF)
+	}
+}
+
+// shaken ends the wait for a handshake.
+func (s *sock) shaken() {
+	if s.shaking {
+		s.shaking = false
+		s.w.loop.Await(-1)
 	}
 }
 

@@ -43,6 +43,11 @@ func everyTick(stop chan struct{}, f func()) {
 		case <-stop:
 			return
 		case <-tick.C:
+			select {
+			case <-stop: // both were ready
+				return
+			default:
+			}
 			f()
 		}
 	}

@@ -46,38 +46,13 @@ func (x *Exchange) pumpTunnel() {
 // copyTunnel moves bytes from one side to the other, and reports that this direction has ended.
 func (x *Exchange) copyTunnel(from, to side, count *int64) (ended bool) {
 	w := x.w
-	for round := 0; ; round++ {
-		if !to.flush() {
-			return false
-		}
-		data := from.held()
-		held := len(data) > 0
-		if !held {
-			if from.ended() {
-				to.shutWrite()
-				return true
-			}
-			if round == rounds {
-				w.loop.Again(x.c)
-				return false
-			}
-			n := from.read(w.scratch)
-			if n == 0 {
-				if from.ended() {
-					continue
-				}
-				return false
-			}
-			data = w.scratch[:n]
-		}
-		*count += int64(len(data))
+	n, moved, ended, more := w.relay(from, to)
+	*count += n
+	if moved {
 		x.await(x.timeout(x.policy.read, w.set.tunnel))
-		to.send(data, false)
-		if held {
-			from.drop(len(data))
-		}
-		if to.lost() {
-			return true
-		}
 	}
+	if more {
+		w.loop.Again(x.c)
+	}
+	return ended
 }

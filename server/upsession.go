@@ -83,7 +83,7 @@ func (t *dialer) session(fresh bool, b *routing.BackendTLS) *upSession {
 		if fresh && s.requests > 0 || !sameTLS(s.backend, b) {
 			continue
 		}
-		if len(s.streams) < s.h2.MaxStreams() {
+		if len(s.streams) < min(s.h2.MaxStreams(), sessionStreams) {
 			return s
 		}
 	}
@@ -106,7 +106,7 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSe
 	if err := w.loop.Register(&s.src, fd, s); err != nil {
 		return nil
 	}
-	s.h2 = w.h2.NewClient(w.loop.Now(), s, b != nil)
+	s.h2 = w.h2up.NewClient(w.loop.Now(), s, b != nil)
 	s.heard = w.loop.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++

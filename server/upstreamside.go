@@ -43,7 +43,7 @@ func (s *upSession) attach(x *Exchange) *upStream {
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upStream) ready() bool {
-	return u.st != nil || !u.s.connecting && !u.s.shaking && (u.s.settled || !u.x.upgrade)
+	return u.st != nil || u.gone || !u.s.connecting && !u.s.shaking && (u.s.settled || !u.x.upgrade)
 }
 
 func (u *upStream) reused() bool      { return !u.first }

@@ -43,7 +43,7 @@ type worker struct {
 	freeD     []*downStream
 	freeS     []*upStream
 	freeH     []*keptHead
-	h2        *h2.Shared
+	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	toFlush   []flusher
 	dead      []*downConn // closed in this batch, to be reused in the next
@@ -103,7 +103,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 		u.close()
 		w.freeUp(u)
 	}
-	w.h2 = h2.NewShared(set.h2)
+	w.h2, w.h2up = h2.NewShared(set.h2), h2.NewShared(set.h2up)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
 	w.janitor.start(w)
 	return w
@@ -222,11 +222,22 @@ func (w *worker) open(fd int, remote addrPort, ln *listener) {
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
 	c.readable, c.writable = true, true
-	if ln.secure {
-		c.phase = phaseHello
-		c.await(waitHandshake, w.set.handshake)
+	if ln.proxied {
+		c.beginProxy()
+	} else {
+		c.begins()
 	}
 	c.pump()
+}
+
+// begins has c read its first bytes: of TLS, or of HTTP.
+func (c *downConn) begins() {
+	c.phase = phaseHead
+	if c.listener.secure {
+		c.phase = phaseHello
+		c.progress()
+		c.await(waitHandshake, c.w.set.handshake)
+	}
 }
 
 // forget takes a closed connection out of the list. It is reused only after this batch, because

@@ -16,14 +16,24 @@ import (
 	"time"
 )
 
-const binary = "../../bin/sluice"
+const sluice = "../../bin/sluice"
 
 // long asks for the form of the tests that takes minutes.
 var long = os.Getenv("INTEROP_LONG") != ""
 
 func TestMain(m *testing.M) {
-	if _, err := os.Stat(binary); err != nil {
+	if _, err := os.Stat(sluice); err != nil {
 		fmt.Println("interop: no bin/sluice; run make interop")
+		os.Exit(1)
+	}
+	// net/http and x/net/http2 speak RFC 8441 only where the environment says so at the start.
+	if debug := os.Getenv("GODEBUG"); !strings.Contains(debug, "http2xconnect=1") {
+		self, err := os.Executable()
+		if err == nil {
+			os.Setenv("GODEBUG", strings.TrimPrefix(debug+",http2xconnect=1", ","))
+			err = syscall.Exec(self, os.Args, os.Environ())
+		}
+		fmt.Println("interop: start again with RFC 8441 on:", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -62,7 +72,7 @@ tls: {default_certificate: default/cert, handshakes_per_source: 0}
 	for _, s := range services {
 		g.apply(s, 0)
 	}
-	g.cmd = exec.Command(binary, "serve", "-c", file, "--manifests", g.folder)
+	g.cmd = exec.Command(sluice, "serve", "-c", file, "--manifests", g.folder)
 	g.cmd.Stderr = &g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	g.must(g.cmd.Start())

@@ -161,7 +161,6 @@ func eachGRPC(t *testing.T, s testpb.TestServiceServer, f func(t *testing.T, g *
 		for _, u := range grpcUps {
 			if d.http2 {
 				t.Run(d.name+" to "+u.name, func(t *testing.T) {
-					needTLS(t, g, d.tls || u.tls)
 					f(t, g, d, u)
 				})
 			}

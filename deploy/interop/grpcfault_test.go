@@ -77,7 +77,6 @@ func TestGRPCGatewayErrors(t *testing.T) {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
-			needTLS(t, g, d.tls)
 			call := func(host string, ctx context.Context, size int) error {
 				_, err := testpb.NewTestServiceClient(g.grpcDial(t, d, host)).UnaryCall(ctx, &testpb.SimpleRequest{Payload: &testpb.Payload{Body: make([]byte, size)}})
 				return err

@@ -35,7 +35,6 @@ func TestH2Spec(t *testing.T) {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
-			needTLS(t, g, d.tls)
 			host, port, _ := net.SplitHostPort(g.addr(d))
 			c := &config.Config{Host: host, Path: "/bytes?n=100", Timeout: 2 * time.Second, MaxHeaderLen: 4000, Strict: true, TLS: d.tls, Insecure: true}
 			c.Port, _ = strconv.Atoi(port)

@@ -208,7 +208,6 @@ func eachPair(t *testing.T, g *gateway, f func(t *testing.T, d down, u up)) {
 	for _, d := range downs {
 		for _, u := range ups {
 			t.Run(d.name+" to "+u.name, func(t *testing.T) {
-				needTLS(t, g, d.tls || u.tls)
 				f(t, d, u)
 			})
 		}

@@ -45,7 +45,7 @@ var keys = []key{
 	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
-	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, may be silent in both directions. An Ingress's proxy-read-timeout has precedence."},
+	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 
@@ -61,8 +61,8 @@ var keys = []key{
 
 	{"shutdown.drain_seconds", true, "How long a drain waits for requests in flight before it cuts them; keep terminationGracePeriodSeconds above it."},
 
-	{"proxy_protocol.listeners", false, "Addresses of `listen.http` and `listen.https`, written as there, on which every connection must begin with a PROXY protocol header, version 1 or 2; one without is closed. Empty = none."},
-	{"proxy_protocol.trusted_cidrs", true, "Peers that may connect to these, as CIDRs or addresses; connections of others are closed unread, so that nobody can claim an address. Required where there are listeners."},
+	{"proxy_protocol.listeners", false, "Addresses of `listen.http` and `listen.https`, written as there, on which every connection must begin with a PROXY protocol header, version 1 or 2, also before TLS; one without is closed. The client is then the address that the header names: for X-Forwarded-For, X-Real-IP, the access log, `forwarded.trusted_cidrs` and `tls.handshakes_per_source`. X-Forwarded-Port is the port that it connected to, and X-Forwarded-Proto is https also where the header says that it spoke TLS with the load balancer. Headers without a client (LOCAL, UNKNOWN), which load balancers send with their own checks, leave the connection its own address. Empty = none."},
+	{"proxy_protocol.trusted_cidrs", true, "Peers that may connect to these, as CIDRs or addresses; connections of others are closed unread, so that nobody can claim an address. What a header says is believed of these only, and in full. Required where there are listeners."},
 	{"proxy_protocol.timeout", true, "From accepting a connection to the end of its PROXY protocol header; then it is closed."},
 
 	{"tls.protocols", true, "Versions of TLS that clients may use: `TLSv1.2`, `TLSv1.3` or both. A Host can override it."},

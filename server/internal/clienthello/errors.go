@@ -1,33 +1,16 @@
 package clienthello
 
-// Status is the outcome of parsing a hello: Incomplete, Done, or a failure that carries an Error.
-type Status uint8
+import "github.com/sluice-gateway/sluice/server/internal/outcome"
+
+// Status is the outcome of parsing a hello.
+type Status = outcome.Status[Error]
 
 const (
 	// Incomplete asks for more bytes behind those given.
-	Incomplete Status = iota
+	Incomplete Status = outcome.Incomplete
 	// Done means that the hello is complete and valid.
-	Done
+	Done Status = outcome.Done
 )
-
-// Err returns the Error of a failed parse, ErrNone for Incomplete and Done.
-func (s Status) Err() Error {
-	if s <= Done {
-		return ErrNone
-	}
-	return Error(s - Done)
-}
-
-// String names the outcome for logs and tests.
-func (s Status) String() string {
-	switch s {
-	case Incomplete:
-		return "incomplete"
-	case Done:
-		return "done"
-	}
-	return s.Err().Reason()
-}
 
 // Error says why a hello was refused. It is one byte, so that it can be counted in an array and turned
 // into an error without allocating. After an Error the connection is to be closed, after an alert
@@ -112,7 +95,7 @@ func (e Error) Reason() string { return errorTable[e].reason }
 func (e Error) Error() string { return errorTable[e].reason }
 
 // failed returns e as the outcome of a parse.
-func (e Error) failed() Status { return Status(e) + Done }
+func (e Error) failed() Status { return outcome.Failed(e) }
 
 // UnrecognizedName is the alert for a valid name that is served nowhere: RFC 6066 section 3.
 const UnrecognizedName = alertUnrecognizedName

@@ -1,33 +1,16 @@
 package h1
 
-// Status is the outcome of parsing a head: Incomplete, Done, or a failure that carries an Error.
-type Status uint8
+import "github.com/sluice-gateway/sluice/server/internal/outcome"
+
+// Status is the outcome of parsing a head.
+type Status = outcome.Status[Error]
 
 const (
 	// Incomplete asks for more bytes behind those given.
-	Incomplete Status = iota
+	Incomplete Status = outcome.Incomplete
 	// Done means that the head is complete and valid.
-	Done
+	Done Status = outcome.Done
 )
-
-// Err returns the Error of a failed parse, ErrNone for Incomplete and Done.
-func (s Status) Err() Error {
-	if s <= Done {
-		return ErrNone
-	}
-	return Error(s - Done)
-}
-
-// String names the outcome for logs and tests.
-func (s Status) String() string {
-	switch s {
-	case Incomplete:
-		return "incomplete"
-	case Done:
-		return "done"
-	}
-	return s.Err().Reason()
-}
 
 // Error says why a message was refused. It is one byte, so that it can be counted in an array and
 // turned into an error without allocating. After an Error the connection cannot be read further:
@@ -132,4 +115,4 @@ func (e Error) Reason() string { return errorTable[e].reason }
 func (e Error) Error() string { return errorTable[e].reason }
 
 // failed returns e as the outcome of a parse.
-func (e Error) failed() Status { return Status(e) + Done }
+func (e Error) failed() Status { return outcome.Failed(e) }

@@ -47,6 +47,28 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// TestLongBodyNoAllocations: a long body that the peer reads in parts is written from buffers that are kept.
+func TestLongBodyNoAllocations(t *testing.T) {
+	p := newPeer(t, Config{}, true)
+	p.headers(1, true, get...)
+	p.flush()
+	st := p.c.streams.get(1)
+	p.c.WriteHead(st, 200, Outgoing{}, false)
+	piece := make([]byte, 64<<10)
+	write := func() {
+		p.c.sendOpen, st.sendOpen = 1<<30, 1<<30
+		for range 5 {
+			p.c.WriteData(st, piece, false)
+			p.c.Wrote(min(len(p.c.Output()), 50<<10))
+		}
+		p.c.Wrote(len(p.c.Output()))
+	}
+	write()
+	if n := testing.AllocsPerRun(50, write); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // TestSizes: what an idle connection and a stream cost, HPACK's tables and buffers aside.
 func TestSizes(t *testing.T) {
 	for _, c := range []struct {

@@ -57,8 +57,11 @@ const (
 	floodPerSecond = 50
 	// workPerExchange is what a completed Exchange gives back of every allowance.
 	workPerExchange = 4
-	// workUnit is how many bytes of DATA, either way, give back one.
-	workUnit = 4 << 10
+	// workUnit is how many bytes of DATA, either way, give back one: net/http's client answers each 4 KiB
+	// with two updates, of the stream and of the connection.
+	workUnit = 2 << 10
+	// maxWork is what can be kept of it: 128 MiB of DATA.
+	maxWork = 64 << 10
 )
 
 var floodErrors = buildFloodErrors()
@@ -87,17 +90,21 @@ func (b *budget) charge(f Flood, now int64) error {
 	return nil
 }
 
-// replenish turns time and work into allowance.
+// replenish turns time and work into allowance. Work that is not needed yet is kept, up to maxWork: windows
+// let us send long before the peer's updates tell that it has read.
 func (b *budget) replenish(f Flood, now int64) bool {
 	relief := int64(b.work)
-	b.work = 0
 	if ticks := (now - b.since) / (1e9 / floodPerSecond); ticks > 0 {
 		relief += ticks
 		b.since = now // the rest of a tick is lost, at most once a charge beyond the limit
 	}
+	used := int64(0)
 	for i := range b.spent {
-		b.spent[i] -= uint16(min(relief, int64(b.spent[i])))
+		back := min(relief, int64(b.spent[i]))
+		b.spent[i] -= uint16(back)
+		used = max(used, back)
 	}
+	b.work = uint32(min(relief-used, maxWork))
 	return b.spent[f] <= floodLimits[f]
 }
 

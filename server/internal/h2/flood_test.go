@@ -133,3 +133,54 @@ func TestFloods(t *testing.T) {
 		}
 	})
 }
+
+// TestUpdatesOfLongBody: a client that tells of each 4 KiB that it has read, twice, is no flood.
+func TestUpdatesOfLongBody(t *testing.T) {
+	p := newPeer(t, Config{}, true)
+	p.headers(1, true, get...)
+	p.flush()
+	st := p.c.streams.get(1)
+	p.c.WriteHead(st, 200, Outgoing{}, false)
+	piece := make([]byte, 16<<10)
+	for i := 0; i < 5000 && p.err == nil; i++ {
+		if n := p.c.WriteData(st, piece, false); n != len(piece) {
+			t.Fatalf("piece %d: %d bytes taken", i, n)
+		}
+		p.frames()
+		for range len(piece) / (4 << 10) {
+			p.f.WriteWindowUpdate(0, 4<<10)
+			p.f.WriteWindowUpdate(1, 4<<10)
+		}
+		p.flush()
+	}
+	if p.err != nil {
+		t.Error(p.err)
+	}
+}
+
+// TestUpdatesBehindWindow: the same, from a client whose window lets the whole body be sent before it reads.
+func TestUpdatesBehindWindow(t *testing.T) {
+	p := newPeer(t, Config{}, true)
+	p.f.WriteSettings(http2.Setting{ID: 4, Val: 1 << 30})
+	p.f.WriteWindowUpdate(0, 1<<30)
+	p.headers(1, true, get...)
+	p.flush()
+	st := p.c.streams.get(1)
+	p.c.WriteHead(st, 200, Outgoing{}, false)
+	piece := make([]byte, 16<<10)
+	const pieces = 4000
+	for range pieces {
+		p.c.WriteData(st, piece, false)
+		p.frames()
+	}
+	for i := 0; i < pieces && p.err == nil; i++ {
+		for range len(piece) / (4 << 10) {
+			p.f.WriteWindowUpdate(0, 4<<10)
+			p.f.WriteWindowUpdate(1, 4<<10)
+		}
+		p.flush()
+	}
+	if p.err != nil {
+		t.Error(p.err)
+	}
+}

@@ -59,6 +59,9 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 		} else if piece < tinyPiece && n+piece < len(p) && !c.chargeTiny(&b) {
 			return len(p)
 		}
+		if len(b)+frameHeaderLen+piece > cap(b) {
+			b = c.grow(b, frameHeaderLen+piece)
+		}
 		b = appendFrameHeader(b, piece, frameData, flags, s.id)
 		b = append(b, p[n:n+piece]...)
 		n += piece
@@ -74,6 +77,25 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 		c.endSending(s)
 	}
 	return n
+}
+
+// grow makes room for n more bytes of output behind b, first where what was written lies, then in a buffer
+// that holds all that MaxOutput lets wait. Left to append, the output would outgrow what is kept for the
+// next user, and each read of a long body would leave buffers behind.
+func (c *Conn) grow(b []byte, n int) []byte {
+	if c.sent > 0 {
+		b = b[:copy(b, b[c.sent:])]
+		c.sent = 0
+		if len(b)+n <= cap(b) {
+			return b
+		}
+	}
+	if cap(b) >= maxBuffer {
+		return b // MaxOutput is larger than usual: append
+	}
+	grown := append(c.shared.buffer(maxBuffer), b...)
+	c.shared.freeBuffer(b)
+	return grown
 }
 
 func (c *Conn) chargeTiny(b *[]byte) bool {

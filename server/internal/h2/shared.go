@@ -14,7 +14,8 @@ type Shared struct {
 	streams *Stream // free, linked by next
 	nFree   int
 	conns   []*Conn
-	buffers [][]byte // free, of bufferSize to maxBuffer bytes
+	buffers [][]byte // free, of bufferSize bytes or somewhat more
+	large   [][]byte // free, of maxBuffer bytes
 }
 
 // Bounds of the free lists: what a loop keeps after a burst.
@@ -22,10 +23,11 @@ const (
 	maxFreeStreams = 4096
 	maxFreeConns   = 256
 	maxFreeBuffers = 32
+	maxFreeLarge   = 8
 
 	// bufferSize holds a frame of full length.
 	bufferSize = frameHeaderLen + maxFrame
-	// maxBuffer is the largest buffer that is kept for the next user.
+	// maxBuffer is the largest buffer that is kept for the next user: it holds MaxOutput and a frame.
 	maxBuffer = 160 << 10
 )
 
@@ -59,17 +61,26 @@ func (h *Shared) freeStream(s *Stream) {
 
 // buffer returns an empty buffer with room for n bytes.
 func (h *Shared) buffer(n int) []byte {
-	if i := len(h.buffers) - 1; i >= 0 && cap(h.buffers[i]) >= n {
-		b := h.buffers[i]
-		h.buffers[i] = nil
-		h.buffers = h.buffers[:i]
+	list := &h.buffers
+	if n > bufferSize {
+		list = &h.large
+	}
+	if i := len(*list) - 1; i >= 0 && cap((*list)[i]) >= n {
+		b := (*list)[i]
+		(*list)[i] = nil
+		*list = (*list)[:i]
 		return b[:0]
 	}
 	return make([]byte, 0, max(n, bufferSize))
 }
 
 func (h *Shared) freeBuffer(b []byte) {
-	if cap(b) >= bufferSize && cap(b) <= maxBuffer && len(h.buffers) < maxFreeBuffers {
+	switch {
+	case cap(b) == maxBuffer:
+		if len(h.large) < maxFreeLarge {
+			h.large = append(h.large, b[:0])
+		}
+	case cap(b) >= bufferSize && cap(b) < maxBuffer && len(h.buffers) < maxFreeBuffers:
 		h.buffers = append(h.buffers, b[:0])
 	}
 }

@@ -53,7 +53,7 @@ func outcome(t testing.TB, in []byte, server bool, split func(n int) int) (event
 	r.c = c
 	if server {
 		r.do = func(e string, s *Stream) {
-			if strings.Contains(e, " request ") {
+			if _, what, _ := strings.Cut(e, " "); strings.HasPrefix(what, "request ") {
 				c.WriteHead(s, 200, Outgoing{Lines: []byte("a: b\r\n")}, false)
 				c.WriteData(s, []byte("hello"), true)
 			}

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -74,6 +75,8 @@ type Loop struct {
 	wheel  wheel
 	again  []Handler
 	rerun  []Handler
+	// awaited counts what goroutines compute for this loop: see Await.
+	awaited int
 	batches,
 	handled uint64
 
@@ -265,13 +268,30 @@ func (l *Loop) forget(s *Source) (fd int) {
 // yields this way. h must still be valid then.
 func (l *Loop) Again(h Handler) { l.again = append(l.again, h) }
 
+// Await adds to the number of results that this loop waits for and that goroutines of the process compute.
+// While there are any, the loop lets them run before it waits for events: it would have the runtime take
+// its processor away for them, one context switch each way where there are no more processors than
+// loops. A TLS handshake took 20 % of its time for that.
+func (l *Loop) Await(n int) { l.awaited += n }
+
+// wait waits for events, up to linger milliseconds.
+func (l *Loop) wait() (n int, errno syscall.Errno) {
+	if l.awaited > 0 {
+		runtime.Gosched()
+		if n, errno = epollWait(l.epfd, l.events[:]); n > 0 || errno != 0 {
+			return n, errno
+		}
+	}
+	return epollWaitFor(l.epfd, l.events[:], linger)
+}
+
 // run handles ready events until there are none. It is what netpoll's poller calls.
 func (l *Loop) run() {
 	for wait := false; ; wait = true {
 		var n int
 		var errno syscall.Errno
 		if wait && len(l.again) == 0 && alone() {
-			n, errno = epollWaitFor(l.epfd, l.events[:], linger)
+			n, errno = l.wait()
 		} else {
 			n, errno = epollWait(l.epfd, l.events[:])
 		}

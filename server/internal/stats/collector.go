@@ -77,11 +77,20 @@ func (c *Counters) add(o *Counters) {
 	c.BytesIn += o.BytesIn
 	c.BytesOut += o.BytesOut
 	c.Tunnels += o.Tunnels
+	c.Passthroughs += o.Passthroughs
+	for i := range c.PassthroughFailures {
+		c.PassthroughFailures[i] += o.PassthroughFailures[i]
+	}
+	c.PassthroughIn += o.PassthroughIn
+	c.PassthroughOut += o.PassthroughOut
 	for i := range c.Floods {
 		c.Floods[i] += o.Floods[i]
 	}
 	for i := range c.Refusals {
 		c.Refusals[i] += o.Refusals[i]
+	}
+	for i := range c.ProxyRefusals {
+		c.ProxyRefusals[i] += o.ProxyRefusals[i]
 	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries
@@ -120,6 +129,15 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 		}
 	}
 	tunnelsTotal.value(ch, float64(c.Tunnels))
+	passthroughTotal.value(ch, float64(c.Passthroughs))
+	for _, reason := range passthroughReasons {
+		passthroughFailures.value(ch, float64(c.PassthroughFailures[reason]), reason.String())
+	}
+	passthroughBytes.value(ch, float64(c.PassthroughIn), "in")
+	passthroughBytes.value(ch, float64(c.PassthroughOut), "out")
+	for why, n := range c.ProxyRefusals {
+		proxyRefused.value(ch, float64(n), ProxyRefusal(why).String())
+	}
 	upstreamConnects.value(ch, float64(c.UpstreamConnects))
 	upstreamReuses.value(ch, float64(c.UpstreamReuses))
 	upstreamStale.value(ch, float64(c.UpstreamStaleConns))

@@ -84,7 +84,12 @@ var (
 	sentBytes       = define("sluice_sent_bytes_total", counter, "Bytes of responses sent to clients, heads included.")
 	splicedBytes    = define("sluice_spliced_bytes_total", counter, "Bytes of bodies moved inside the kernel.")
 	floodsTotal     = define("sluice_http2_floods_total", counter, "Client connections cut off because they sent too much of something that costs work and carries nothing, by what it was.", "kind")
+	proxyRefused    = define("sluice_proxy_protocol_refused_total", counter, "Client connections closed unanswered on listeners with the PROXY protocol: the peer is not trusted, there was no valid header, or it did not come in time.", "reason")
 	tunnelsTotal    = define("sluice_tunnels_total", counter, "Connections upgraded to a tunnel, such as WebSockets.")
+
+	passthroughTotal    = define("sluice_passthrough_connections_total", counter, "TLS connections passed to an Endpoint as they are.")
+	passthroughFailures = define("sluice_passthrough_failures_total", counter, "TLS connections to be passed on for which there was no Endpoint, or that were cut. Silence beyond timeouts.tunnel is upstream_timeout.", "reason")
+	passthroughBytes    = define("sluice_passthrough_bytes_total", counter, "Bytes of these connections: in from clients, and out to them.", "direction")
 
 	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")
 	upstreamReuses   = define("sluice_upstream_reuses_total", counter, "Exchanges that took a connection from the pool.")
@@ -102,7 +107,7 @@ var (
 	handshakesStarted   = define("sluice_tls_handshakes_started_total", counter, "TLS handshakes begun, by the peer: client or endpoint.", "peer")
 	handshakesCompleted = define("sluice_tls_handshakes_completed_total", counter, "TLS handshakes that succeeded; resumed is true for those that went on with a session of before.", "peer", "resumed")
 	handshakesFailed    = define("sluice_tls_handshakes_failed_total", counter, "TLS handshakes that failed, by reason; displaced are those that waited longest for their peer when too many were under way.", "peer", "reason")
-	handshakesRefused   = define("sluice_tls_handshakes_refused_total", counter, "TLS connections closed before their handshake began: busy or share, because too many were under way in all or with one source, and none could give way; no_hello, not_tls or hello_too_large, because of what the client sent; left, because it went away.", "peer", "reason")
+	handshakesRefused   = define("sluice_tls_handshakes_refused_total", counter, "TLS connections closed before their handshake began: busy or share, because too many were under way in all or with one source, and none could give way; no_hello, not_tls, hello_too_large or bad_hello, because of what the client sent; left, because it went away.", "peer", "reason")
 	handshakesActive    = define("sluice_tls_handshakes_active", gauge, "TLS handshakes under way now.", "peer")
 
 	certificateExpiry = define("sluice_certificate_expiry_timestamp_seconds", gauge, "When the certificate of a Secret that is served ceases to be valid; the default certificate has default=\"true\".", "namespace", "secret", "key", "default")

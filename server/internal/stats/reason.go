@@ -51,6 +51,9 @@ var reasonNames = [Reasons]string{
 	"body_timeout", "body_too_large", "client_abort", "send_timeout", "request_timeout", "draining", "filtered", "internal",
 }
 
+// passthroughReasons are those that a connection which is passed through can end for.
+var passthroughReasons = [...]Reason{NoEndpoint, ConnectFailed, ConnectTimeout, UpstreamTimeout, UpstreamReset, UpstreamOverload, ClientAbort, Draining}
+
 // String returns the metric label, which is also the access log's.
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -88,6 +91,26 @@ const Floods = 12
 
 var floodNames = [Floods]string{"none", "reset", "fault", "continuation", "settings", "ping", "empty", "window_update",
 	"priority", "closed", "tiny_window", "output"}
+
+// ProxyRefusal is why a connection to a listener with the PROXY protocol was closed unanswered.
+type ProxyRefusal uint8
+
+const (
+	// ProxyUntrusted: the peer is none of those that may say who the client is.
+	ProxyUntrusted ProxyRefusal = iota
+	// ProxyMalformed: the connection began with something else, or ended within its header.
+	ProxyMalformed
+	// ProxyTimeout: the header did not come in time.
+	ProxyTimeout
+
+	// ProxyRefusals is the number of ProxyRefusal values, for arrays indexed by ProxyRefusal.
+	ProxyRefusals = iota
+)
+
+var proxyRefusalNames = [ProxyRefusals]string{"untrusted", "malformed", "timeout"}
+
+// String returns the metric label.
+func (r ProxyRefusal) String() string { return proxyRefusalNames[r] }
 
 // methodNames are the labels of Event.Method, in the order of the codec's Method.
 var methodNames = [...]string{"other", "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"}

@@ -24,10 +24,21 @@ type Counters struct {
 	UpstreamReuses     uint64
 	UpstreamEjections  uint64
 	UpstreamStaleConns uint64
+
+	// Passthroughs counts TLS connections passed to an Endpoint as they are, once that was connected to;
+	// PassthroughFailures those that did not come about, or not to their proper end; PassthroughIn and
+	// PassthroughOut bytes from their clients and to them.
+	Passthroughs                  uint64
+	PassthroughFailures           [Reasons]uint64
+	PassthroughIn, PassthroughOut uint64
+
 	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
 	Floods [Floods]uint64
 	// Refusals counts connections for TLS that ended before their handshake began.
 	Refusals [Refusals]uint64
+
+	// ProxyRefusals counts connections that were closed for want of a good PROXY protocol header.
+	ProxyRefusals [ProxyRefusals]uint64
 
 	// Gauges, set by the sample function:
 	UpstreamIdle, UpstreamActive uint64

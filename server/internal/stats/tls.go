@@ -20,6 +20,8 @@ const (
 	RefusedNotTLS
 	// RefusedHelloSize: it is larger than any client's.
 	RefusedHelloSize
+	// RefusedBadHello: it is malformed.
+	RefusedBadHello
 	// RefusedLeft: the client went away.
 	RefusedLeft
 
@@ -27,7 +29,7 @@ const (
 	Refusals = iota
 )
 
-var refusalNames = [Refusals]string{"no_hello", "not_tls", "hello_too_large", "left"}
+var refusalNames = [Refusals]string{"no_hello", "not_tls", "hello_too_large", "bad_hello", "left"}
 
 // String returns the metric label.
 func (r Refusal) String() string { return refusalNames[r] }

@@ -73,6 +73,7 @@ func TestScrapeHandshakes(t *testing.T) {
 	wantLines(t, scrape(t, c, "sluice_tls_handshakes_failed_total", "timeout", "client"),
 		`sluice_tls_handshakes_failed_total{peer="client",reason="timeout"} 6`)
 	wantLines(t, scrape(t, c, "sluice_tls_handshakes_refused_total"),
+		`sluice_tls_handshakes_refused_total{peer="client",reason="bad_hello"} 0`,
 		`sluice_tls_handshakes_refused_total{peer="client",reason="busy"} 4`,
 		`sluice_tls_handshakes_refused_total{peer="client",reason="hello_too_large"} 0`,
 		`sluice_tls_handshakes_refused_total{peer="client",reason="left"} 0`,

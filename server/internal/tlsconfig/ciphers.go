@@ -2,7 +2,10 @@ package tlsconfig
 
 import (
 	"crypto/tls"
+	"slices"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/routing"
 )
 
 // DefaultCipherSuites are the TLS 1.2 suites with forward secrecy and authenticated encryption; the
@@ -16,21 +19,7 @@ var DefaultCipherSuites = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// opensslNames are OpenSSL's names of the suites that crypto/tls has and calls secure. TLS 1.3 suites
-// have the same name in both.
-var opensslNames = map[string]uint16{
-	"ECDHE-ECDSA-AES128-GCM-SHA256": tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	"ECDHE-RSA-AES128-GCM-SHA256":   tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	"ECDHE-ECDSA-AES256-GCM-SHA384": tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	"ECDHE-RSA-AES256-GCM-SHA384":   tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	"ECDHE-ECDSA-CHACHA20-POLY1305": tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	"ECDHE-RSA-CHACHA20-POLY1305":   tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-	"ECDHE-ECDSA-AES128-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-	"ECDHE-RSA-AES128-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-	"ECDHE-ECDSA-AES256-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-	"ECDHE-RSA-AES256-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-}
-
+// ianaNames are the suites that crypto/tls calls secure. TLS 1.3 suites have the same name with OpenSSL.
 var ianaNames = func() map[string]uint16 {
 	m := map[string]uint16{}
 	for _, s := range tls.CipherSuites() {
@@ -49,9 +38,10 @@ var ianaNames = func() map[string]uint16 {
 // accepted and have no effect: they are always on.
 func ParseCiphers(list string) (suites []uint16, refused []string) {
 	for _, name := range split(list) {
-		id, ok := opensslNames[name]
+		id, ok := ianaNames[name]
 		if !ok {
-			id, ok = ianaNames[name]
+			id, ok = routing.CipherSuite(name)
+			ok = ok && secure(id)
 		}
 		if !ok {
 			refused = append(refused, name)
@@ -63,6 +53,10 @@ func ParseCiphers(list string) (suites []uint16, refused []string) {
 		suites = DefaultCipherSuites
 	}
 	return suites, refused
+}
+
+func secure(id uint16) bool {
+	return slices.ContainsFunc(tls.CipherSuites(), func(s *tls.CipherSuite) bool { return s.ID == id })
 }
 
 // ParseProtocols reads a list such as "TLSv1.2 TLSv1.3" and returns the lowest and highest version in

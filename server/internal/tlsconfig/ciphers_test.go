@@ -27,21 +27,6 @@ func TestParseCiphers(t *testing.T) {
 			t.Errorf("%q: %x, %q", test.list, suites, refused)
 		}
 	}
-	// Every secure suite has an OpenSSL name, so a list taken from nginx loses nothing that could be served.
-	var named, secure []uint16
-	for _, id := range opensslNames {
-		named = append(named, id)
-	}
-	for _, s := range tls.CipherSuites() {
-		if s.SupportedVersions[0] != tls.VersionTLS13 {
-			secure = append(secure, s.ID)
-		}
-	}
-	slices.Sort(named)
-	slices.Sort(secure)
-	if !slices.Equal(named, secure) {
-		t.Errorf("OpenSSL names for %x, crypto/tls has %x", named, secure)
-	}
 }
 
 func TestParseProtocols(t *testing.T) {

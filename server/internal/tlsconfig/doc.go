@@ -1,5 +1,5 @@
-// Package tlsconfig makes the *tls.Config values that handshakes run on: one for the clients of each
-// TLS policy, one for each kind of HTTPS upstream.
+// Package tlsconfig makes the *tls.Config values that handshakes with clients run on, one for each TLS
+// policy. Those with Endpoints are routing.BackendTLS's.
 //
 // A handshake with a client calls back here with its ClientHello. The name in it is normalised and
 // looked up among the Certificates in force, exactly, then as a wildcard, then the default; the
@@ -12,8 +12,7 @@
 // Invariants:
 //
 //  1. A session is resumed only for the name and the Policy that it was made under.
-//  2. What cannot be verified is refused: client verification without a CA lets nobody in, and an
-//     upstream that is to be verified needs a name.
+//  2. What cannot be verified is refused: client verification without a CA lets nobody in.
 //  3. Ticket keys are random, never leave the process, and are forgotten when their time is over.
 //  4. What is cached is bounded.
 //

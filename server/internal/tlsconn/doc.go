@@ -1,7 +1,7 @@
 // Package tlsconn runs crypto/tls on event loops, for clients (server role) and for HTTPS upstreams
 // (client role).
 //
-// A connection begins as bytes that its loop collects until Hello.Scan finds a whole ClientHello.
+// A connection begins as bytes that its loop collects until package clienthello finds a whole ClientHello.
 // Then Handshakes.Server makes a Conn and shakes hands on a goroutine, which only computes: what the
 // loop reads goes in by Feed, what is to be sent comes out by Advance, and the Owner is called on
 // its loop whenever there is something to take. A goroutine that needs the peer gives up its turn on
@@ -9,7 +9,7 @@
 // loop alone: Read decrypts what the owner read from the socket, Append encrypts to where the owner
 // collects its output. Neither waits or touches a descriptor.
 //
-//	if hello.Scan(in) == tlsconn.Whole {                      // server role, on the loop
+//	if clienthello.Parse(&hello, in, limits) == clienthello.Done { // server role, on the loop
 //		conn, err = handshakes.Server(tlsconn.Params{Config: cfg, Loop: l, Owner: o, Early: in, ...})
 //	}
 //	out, done, err = conn.Advance(out[:0])                    // in Owner.Progress
@@ -31,7 +31,7 @@
 //     once the handshake is complete. TestTemporaryErrorIsNotRemembered pins that to the Go version.
 //  4. The peer's close_notify is io.EOF; an end without one is io.ErrUnexpectedEOF.
 //  5. Work, memory and output that a peer can cause without sending plaintext are bounded: see
-//     maxHello, maxHandshake, maxBarren, maxReply.
+//     maxHandshake, maxBarren, maxReply.
 //
 // Memory: an established Conn retains what crypto/tls does (keys, the peer's certificates, and one
 // buffer as large as the largest record received, 18 KiB at most), about 6 KiB after a small request.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
@@ -95,7 +96,7 @@ type session struct {
 	src                     loop.Source
 	timer                   loop.Timer
 	remote                  netip.AddrPort
-	hello                   Hello
+	hello                   clienthello.Hello
 	in, out                 []byte
 	tls                     *Conn
 	done, closing           bool
@@ -164,8 +165,8 @@ func (s *session) pump() {
 		case s.tls == nil:
 			raw := s.read(g.cipher[:])
 			s.in = append(s.in, raw...)
-			switch s.hello.Scan(s.in) {
-			case Whole:
+			switch clienthello.Parse(&s.hello, s.in, clienthello.Limits{}) {
+			case clienthello.Done:
 				var err error
 				s.tls, err = g.handshakes.Server(Params{Config: g.config, Remote: s.remote, Loop: g.loop, Owner: s, Buffers: &g.heap, Early: s.in})
 				s.in = nil
@@ -173,7 +174,7 @@ func (s *session) pump() {
 					s.close(nil)
 					return
 				}
-			case Partial:
+			case clienthello.Incomplete:
 				if s.eof {
 					s.close(nil)
 				}

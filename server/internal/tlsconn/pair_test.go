@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
@@ -66,7 +67,10 @@ func serverConfig(version uint16) *tls.Config {
 }
 
 func clientConfig() *tls.Config {
-	return new(tlsconfig.Upstreams).Config(tlsconfig.Upstream{ServerName: "test.com", Unverified: true, ALPN: []string{"http/1.1"}})
+	return &tls.Config{
+		ServerName: "test.com", InsecureSkipVerify: true, NextProtos: []string{"http/1.1"},
+		MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(8),
+	}
 }
 
 // pair shakes hands in memory, cutting what travels into pieces of the given size (0: not at all).
@@ -83,9 +87,8 @@ func pair(t testing.TB, hs *Handshakes, serverConfig, clientConfig *tls.Config, 
 		q.run()
 	}
 	first := client.advance()
-	var hello Hello
-	if got := hello.Scan(first); got != Whole {
-		t.Fatalf("the ClientHello of crypto/tls is %d, want Whole", got)
+	if got := clienthello.Parse(new(clienthello.Hello), first, clienthello.Limits{}); got != clienthello.Done {
+		t.Fatalf("the ClientHello of crypto/tls is %v", got)
 	}
 	if server.Conn, err = hs.Server(Params{Config: serverConfig, Remote: remote, Loop: q, Owner: server, Buffers: &server.heap, Early: first}); err != nil {
 		t.Fatal(err)
@@ -134,4 +137,18 @@ func (e *end) seal(t testing.TB, p []byte) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// clientHello returns what crypto/tls sends first.
+func clientHello(t testing.TB) []byte {
+	q, o := newQueue(), &end{}
+	c, err := NewHandshakes(Limits{}).Client(Params{Config: clientConfig(), Loop: q, Owner: o, Buffers: &o.heap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.run()
+	o.Conn = c
+	hello := o.advance()
+	c.Close(nil)
+	return hello
 }

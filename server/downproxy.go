@@ -1,0 +1,102 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// A downConn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and
+// before HTTP, which says who the client is. Without one, or from a peer that may not send one, it is
+// closed without an answer: every guess would let somebody claim an address.
+
+// announced is what a PROXY protocol header says beside the client's address. The zero value is that of
+// a connection without one, or whose sender speaks for itself.
+type announced struct {
+	port   uint16 // that the client connected to; 0 = the listener's
+	secure bool   // the client spoke TLS with the sender
+}
+
+// beginProxy expects a header, unless the peer may not send one: then c is closed unread.
+func (c *downConn) beginProxy() {
+	set := c.w.set
+	if !contains(set.announcers, c.remote.Addr()) {
+		c.refuseProxy(stats.ProxyUntrusted)
+		return
+	}
+	c.phase = phaseProxy
+	c.await(waitProxy, set.proxy)
+}
+
+// readProxy reads until the header is whole and the next phase has begun (true), or more bytes are needed
+// (false).
+func (c *downConn) readProxy() bool {
+	w := c.w
+	for {
+		n := c.read(w.scratch[:headRead])
+		if n == 0 {
+			switch {
+			case c.in.len() == 0 && (c.eof || c.broken):
+				c.shut() // somebody looked whether the port is open
+			case c.eof || c.broken:
+				c.refuseProxy(stats.ProxyMalformed)
+			}
+			return false
+		}
+		data := w.scratch[:n]
+		if c.in.len() > 0 {
+			w.buffers.append(&c.in, data)
+			data = c.in.bytes()
+		}
+		header, length, status := proxyproto.Parse(data)
+		switch status {
+		case proxyproto.Incomplete: // of which a header's most is held, a few KiB
+			if c.in.len() == 0 {
+				w.buffers.append(&c.in, data)
+			}
+			continue
+		case proxyproto.Done:
+			c.announce(&header)
+			if c.in.len() == 0 {
+				w.buffers.append(&c.in, data[length:])
+			} else {
+				w.buffers.consume(&c.in, length)
+			}
+			c.begins()
+			return true
+		}
+		c.refuseProxy(stats.ProxyMalformed)
+		return false
+	}
+}
+
+// announce takes over who the client is. From here on the sender's own address counts for nothing: that
+// it is among forwarded.trusted_cidrs, say, because it also passes HTTP on elsewhere, does not make
+// a client's fields trustworthy, which it passes on unread.
+func (c *downConn) announce(h *proxyproto.Header) {
+	if h.Local {
+		return
+	}
+	c.remote = h.Source
+	c.trusted = c.w.set.trusts(h.Source.Addr())
+	c.announced = announced{port: h.Destination.Port(), secure: h.TLS.Used}
+}
+
+func (c *downConn) refuseProxy(why stats.ProxyRefusal) {
+	c.w.shard.ProxyRefusals[why]++
+	c.why = stats.ClosedOnError
+	c.shut()
+}
+
+// secure reports whether the client speaks TLS: with the gateway, or with the load balancer in front.
+func (c *client) secure() bool { return c.listener.secure || c.announced.secure }
+
+// appendPort appends the X-Forwarded-Port line: the port that the client connected to.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *client) appendPort(dst []byte) []byte {
+	if c.announced.port == 0 {
+		return append(dst, c.listener.portField...)
+	}
+	return h1.AppendUintField(dst, "X-Forwarded-Port", uint64(c.announced.port))
+}

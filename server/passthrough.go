@@ -1,0 +1,240 @@
+package server
+
+import (
+	"syscall"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
+)
+
+// passthrough is a TLS connection that goes to an Endpoint as it is, because the Host that its client asks
+// for wants that: bytes both ways, beginning with the ClientHello, of which the gateway reads the server
+// name and nothing else. It is its own connection to the Endpoint, and the client's is c. Owned by the loop.
+//
+// Until the Endpoint's connection is established nothing of the client's is sent, and no more is read, so that
+// another Endpoint can be tried. Afterwards there is no second try: TLS 1.3 lets a client send a request
+// along with its ClientHello.
+type passthrough struct {
+	sock          // to the Endpoint
+	upstream.Conn // counts as one busy connection of the Endpoint
+	c             *downConn
+	name          string // the server name
+	backend       *upstream.Backend
+	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
+	attempts      int
+	connecting    bool
+	inDone        bool       // the client's end was passed on
+	outDone       bool       // the Endpoint's end was passed on
+	timer         loop.Timer // guards the connect, and then against silence
+
+	// Times on the loop's clock, nanoseconds.
+	started, chosen, connectTime int64
+
+	received, sent int64 // bytes from the client, and to it
+}
+
+// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
+// where the Host's Backend could not be resolved.
+func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
+	w := c.w
+	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
+	p.timer.OnExpire = p
+	p.Owner = p
+	c.passthrough = p
+	c.tunnel = true
+	c.phase = phasePassthrough
+	c.progress()
+	c.rest()
+	if b == nil {
+		p.end(stats.NoEndpoint, upstream.Canceled)
+		return
+	}
+	p.backend = w.upstreams.Backend(b)
+	p.attempt(nil)
+}
+
+// attempt connects to an Endpoint other than avoid, the one that the attempt before failed on.
+func (p *passthrough) attempt(avoid *upstream.Endpoint) {
+	w := p.w
+	now := w.loop.Now()
+	ep := p.backend.Pick(now, avoid)
+	if ep != nil && ep.Full() {
+		ep = p.backend.Pick(now, ep)
+	}
+	switch {
+	case ep == nil:
+		p.end(stats.NoEndpoint, upstream.Canceled)
+		return
+	case ep.Full():
+		p.end(stats.UpstreamOverload, upstream.Canceled)
+		return
+	}
+	p.attempts++
+	p.endpoint, p.chosen = ep, now
+	ep.Started(now)
+	fd, connected := dialerOf(ep).connect()
+	if fd < 0 || w.loop.Register(&p.src, fd, p) != nil {
+		p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
+		return
+	}
+	ep.Add(&p.Conn)
+	w.shard.UpstreamConnects++
+	p.writable = connected
+	p.connecting = true
+	w.loop.Set(&p.timer, now+w.set.connect)
+	if connected {
+		p.connected()
+	}
+}
+
+// attemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
+func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
+	w := p.w
+	if p.attempts >= w.set.attempts {
+		p.end(reason, outcome)
+		return
+	}
+	avoid := p.endpoint
+	p.leave(outcome)
+	p.sock = sock{w: w}
+	w.shard.Retries++
+	p.attempt(avoid)
+}
+
+// leave gives the connection to the Endpoint up, if there is one.
+func (p *passthrough) leave(outcome upstream.Outcome) {
+	ep := p.endpoint
+	if ep == nil {
+		return
+	}
+	now := p.w.loop.Now()
+	latency := p.connectTime
+	if latency == 0 {
+		latency = now - p.chosen
+	}
+	ep.Remove(&p.Conn)
+	ep.Finished(now, latency, outcome)
+	p.endpoint = nil
+	p.connecting = false
+	p.close()
+}
+
+// Ready implements loop.Handler: events of the Endpoint's connection.
+func (p *passthrough) Ready(ev loop.Events) {
+	p.note(ev)
+	if ev&loop.Closed != 0 {
+		// The rest can still be read; writing cannot succeed.
+		p.readable, p.peerClosed = true, true
+	}
+	if p.connecting && (p.writable || p.broken || p.peerClosed) {
+		p.connected()
+	}
+	p.c.pump()
+}
+
+// connected ends the connect, either way.
+func (p *passthrough) connected() {
+	w := p.w
+	p.connecting = false
+	if code, err := syscall.GetsockoptInt(p.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+		p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
+		return
+	}
+	p.connectTime = max(w.loop.Now()-p.chosen, 1)
+	w.shard.Passthroughs++
+	w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+}
+
+// pump copies both ways. Each direction ends by itself; the whole ends when both have, or when one of the
+// connections breaks: what came of it before still goes on to the client, but not the other way, where nobody
+// waits for an answer any more.
+func (p *passthrough) pump() {
+	c, w := p.c, p.w
+	if p.connecting {
+		if c.broken {
+			p.end(stats.ClientAbort, upstream.Canceled)
+		}
+		return
+	}
+	moved, again := false, false
+	if !p.inDone && !p.broken {
+		n, some, ended, more := w.relay(&c.sock, &p.sock)
+		p.received += n
+		w.shard.PassthroughIn += uint64(n)
+		p.inDone, moved, again = ended, some, more
+	}
+	if !p.outDone {
+		n, some, ended, more := w.relay(&p.sock, &c.sock)
+		p.sent += n
+		w.shard.PassthroughOut += uint64(n)
+		p.outDone, moved, again = ended, moved || some, again || more
+	}
+	switch {
+	case c.broken:
+		p.end(stats.ClientAbort, upstream.Canceled)
+	case p.broken && !p.readable && c.out.len() == 0:
+		outcome := upstream.OK
+		if p.sent == 0 {
+			outcome = upstream.Reset
+		}
+		p.end(stats.UpstreamReset, outcome)
+	case p.inDone && p.outDone:
+		p.end(stats.NoFailure, upstream.OK)
+	default:
+		if moved {
+			w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+		}
+		if again {
+			w.loop.Again(c)
+		}
+	}
+}
+
+// Expired implements loop.Expirer.
+func (p *passthrough) Expired(*loop.Timer, int64) {
+	switch {
+	case p.connecting:
+		p.attemptFailed(stats.ConnectTimeout, upstream.ConnectTimeout)
+		p.c.pump()
+	default:
+		p.end(stats.UpstreamTimeout, upstream.Canceled)
+	}
+}
+
+// end closes both connections and counts. After a failure each peer that is still there gets a reset, so
+// that nobody takes the end for the other's.
+func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
+	c, w := p.c, p.w
+	endpoint := p.endpoint
+	if reason != stats.NoFailure {
+		w.shard.PassthroughFailures[reason]++
+	}
+	switch reason {
+	case stats.NoFailure:
+		c.why = stats.ClosedTunnel
+	case stats.ClientAbort:
+		c.why = stats.ClosedReset
+	case stats.Draining:
+		c.why = stats.ClosedDraining
+	default:
+		c.why = stats.ClosedOnError
+	}
+	if reason != stats.NoFailure && p.connectTime != 0 {
+		p.reset()
+		c.reset()
+	}
+	if w.server.logs != nil {
+		w.logPassthrough(p, reason)
+	}
+	if w.janitor.resting {
+		w.janitor.wake()
+	}
+	if endpoint != nil {
+		p.leave(outcome)
+	}
+	w.loop.Unlink(&p.timer)
+	c.passthrough = nil
+	c.shut()
+}

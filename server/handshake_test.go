@@ -43,8 +43,12 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 // until waits for what a peer cannot see.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(wireTimeout); !f(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+	tick, deadline := time.NewTicker(time.Millisecond), time.After(wireTimeout)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}
@@ -101,7 +105,7 @@ func TestBrokenHandshakes(t *testing.T) {
 				if _, err := c.TCPConn.Write([]byte{b}); err != nil {
 					break
 				}
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(10 * time.Millisecond) // plays a slow peer
 			}
 		}, stats.RefusedNoHello, none},
 		{"a huge hello", func(c *wire) {
@@ -120,7 +124,7 @@ func TestBrokenHandshakes(t *testing.T) {
 		}, 0, tlsconn.ReasonAlert},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			g := secureGateway(t, func(c *config.Config) { c.TLS.HandshakeTimeout = config.Duration(300 * time.Millisecond) })
+			g := secureGateway(t, func(c *config.Config) { c.TLS.HandshakeTimeout = config.Duration(time.Second) })
 			begun := time.Now()
 			c := g.secureWire()
 			row.f(c)

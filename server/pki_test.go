@@ -125,12 +125,14 @@ func wantNoLeaks(t *testing.T) {
 	files, goroutines := openFiles(t), -1
 	t.Cleanup(func() {
 		var nowFiles, nowGoroutines int
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
 		for range 300 {
 			nowFiles, nowGoroutines = openFiles(t), runtime.NumGoroutine()
 			if nowFiles <= files && nowGoroutines <= goroutines {
 				return
 			}
-			time.Sleep(10 * time.Millisecond)
+			<-tick.C
 		}
 		stacks := make([]byte, 1<<20)
 		sockets, _ := exec.Command("ss", "-tnp").Output()

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -84,7 +85,8 @@ func (s *shown) describe() {
 	s.fields = h1.AppendField(s.fields, "ssl-client-issuer-dn", visible(s.leaf.Issuer.String()))
 	if s.auth.PassCertificate {
 		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.leaf.Raw})
-		s.fields = h1.AppendField(s.fields, "ssl-client-cert", url.PathEscape(string(block)))
+		// As nginx escapes it: no "+" is left that could be read as a space.
+		s.fields = h1.AppendField(s.fields, "ssl-client-cert", strings.ReplaceAll(url.QueryEscape(string(block)), "+", "%20"))
 	}
 }
 
@@ -129,9 +131,23 @@ func (x *Exchange) errorPage(f *failure) string {
 
 const sslClientPrefix = "ssl-client-"
 
-// claimsClient reports whether a field says what only checkClient may say.
+// claimsClient reports whether a field says what only checkClient may say. An underscore counts as a
+// hyphen: what hands fields on as environment variables (CGI, WSGI) makes one of both.
+//
+// hot: runs per field; no alloc, no lock.
 func claimsClient(f *message.Field, head []byte) bool {
 	name := f.Name.Of(head)
-	return f.ID == message.FieldOther && len(name) > len(sslClientPrefix) &&
-		message.EqualFold(name[:len(sslClientPrefix)], sslClientPrefix)
+	if f.ID != message.FieldOther || len(name) < len(sslClientPrefix) || name[0]|0x20 != sslClientPrefix[0] {
+		return false
+	}
+	for i := range sslClientPrefix {
+		c := name[i]
+		if c == '_' {
+			c = '-'
+		}
+		if c|0x20 != sslClientPrefix[i]|0x20 {
+			return false
+		}
+	}
+	return true
 }

@@ -28,6 +28,7 @@ func (c *downConn) readHello() bool {
 		n, end := c.readSocket(w.scratch[:headRead])
 		if n == 0 {
 			if end || c.broken {
+				w.shard.Refusals[stats.RefusedLeft]++
 				c.shut()
 			}
 			return false
@@ -64,6 +65,14 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 	w := c.w
 	c.hello = nil
 	w.buffers.release(&c.in)
+	switch e {
+	case clienthello.ErrNotTLS:
+		w.shard.Refusals[stats.RefusedNotTLS]++
+	case clienthello.ErrTooLarge:
+		w.shard.Refusals[stats.RefusedHelloSize]++
+	default:
+		w.shard.Refusals[stats.RefusedBadHello]++
+	}
 	if e == clienthello.ErrNotTLS {
 		// What nginx says too, so that people know what they did.
 		w.recordRefused(400, stats.ClientMalformed)
@@ -87,7 +96,7 @@ func (c *downConn) finishTLS() bool {
 		done, err := c.shake()
 		switch {
 		case err != nil:
-			c.giveUpTLS(nil)
+			c.giveUpTLS(err)
 			return false
 		case !done:
 			return false
@@ -111,6 +120,8 @@ func (c *downConn) giveUpTLS(why error) {
 	c.mute = true
 	if c.tls != nil {
 		c.tls.Close(why)
+	} else if c.phase == phaseHello {
+		c.w.shard.Refusals[stats.RefusedNoHello]++
 	}
 	c.shut()
 }

@@ -49,7 +49,8 @@ func (forwarded) Request(x *Exchange) Verdict {
 			f.Hop = f.Hop || !c.trusted
 			continue
 		default:
-			if x.route.ClientAuth() != nil && claimsClient(f, head) {
+			// Where nobody asks for a certificate a proxy in front may have.
+			if (!c.trusted || x.route.ClientAuth() != nil) && claimsClient(f, head) {
 				f.Hop = true
 			}
 			continue

@@ -91,7 +91,6 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	}
 	s := &Server{
 		store:      store,
-		registry:   stats.NewRegistry(store.Load),
 		log:        log,
 		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
@@ -100,6 +99,9 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
+	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
+		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
+	})
 	filters := append([]Filter{forwarded{}}, o.Filters...)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
@@ -150,6 +152,9 @@ func (s *Server) setLimit(n int64) {
 	}
 	s.limit.Store(n)
 }
+
+// Threads is the number of event loops.
+func (s *Server) Threads() int { return len(s.workers) }
 
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
 func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
@@ -351,6 +356,9 @@ func (w *worker) cut() {
 		c = next
 	}
 	w.upstreams.Sweep(nil)
+	for len(w.sessions) > 0 {
+		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
+	}
 	for _, p := range w.pipes {
 		loop.CloseFD(p.r)
 		loop.CloseFD(p.w)

@@ -2,7 +2,7 @@ package server
 
 import (
 	"crypto/tls"
-	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 
@@ -37,7 +37,8 @@ func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn
 	return err
 }
 
-var errPeerLeft = errors.New("the peer left during its TLS handshake")
+// errPeerLeft counts as a peer that is gone.
+var errPeerLeft = fmt.Errorf("the peer left during its TLS handshake: %w", io.ErrUnexpectedEOF)
 
 // shake moves the bytes of a handshake both ways, until it has ended or waits: for the peer, or for its
 // goroutine, which calls the owner.

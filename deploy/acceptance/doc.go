@@ -1,6 +1,7 @@
 // Package acceptance measures the built binary against the bars that a gateway is judged by: memory
-// towards peers that do not read, what an idle connection costs, slow clients, and requests lost while
-// Pods are replaced, while manifests change and while the gateway ends. It holds only tests; they
+// towards peers that do not read, what an idle connection costs, slow clients, floods of TLS handshakes,
+// certificates that are renewed or come by the thousand, and requests lost while Pods are replaced, while
+// manifests change and while the gateway ends. It holds only tests; they
 // take minutes, and run with `make acceptance`, which builds bin/sluice and sets SLUICE_ACCEPTANCE.
 // Run them with -v to see the figures that are compared with the bars.
 //
@@ -8,6 +9,9 @@
 // folder of its own. The clients and the Backends live in the test's process, so that the resident set
 // of the gateway is the gateway's alone. Bytes that the kernel holds in sockets do not count: they are
 // bounded by its own limits, and those of TCP (net.ipv4.tcp_mem) bound their sum.
+//
+// Where the latency of others is judged, a second gateway that is left alone is asked at the same time: on
+// a machine that does other things too, the difference is what the first one causes.
 //
 // Read first: gateway, then TestSlowReaders.
 package acceptance

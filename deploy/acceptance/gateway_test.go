@@ -19,6 +19,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if what := os.Getenv(floodVariable); what != "" {
+		floodSide(what)
+		return
+	}
 	if os.Getenv("SLUICE_ACCEPTANCE") == "" {
 		fmt.Println("acceptance: skipped; run make acceptance")
 		return
@@ -30,24 +34,26 @@ const binary = "../../bin/sluice"
 
 // gateway is one running bin/sluice.
 type gateway struct {
-	t      *testing.T
-	addr   string // of its HTTP listener
-	folder string // of its manifests
-	cmd    *exec.Cmd
-	log    bytes.Buffer
-	ended  chan struct{} // closed once err is set
-	err    error
+	t       *testing.T
+	addr    string // of its HTTP listener
+	secure  string // of its HTTPS listener
+	metrics string
+	admin   string
+	folder  string // of its manifests
+	cmd     *exec.Cmd
+	log     bytes.Buffer
+	ended   chan struct{} // closed once err is set
+	err     error
 }
 
 // start runs a gateway that serves the given Endpoints under every path of Host a.test. config is
 // YAML, added to the configuration.
 func start(t *testing.T, config string, endpoints ...string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, addr: freeAddr(t), folder: t.TempDir(), ended: make(chan struct{})}
-	metrics := freeAddr(t)
+	g := &gateway{t: t, addr: freeAddr(t), secure: freeAddr(t), metrics: freeAddr(t), admin: freeAddr(t), folder: t.TempDir(), ended: make(chan struct{})}
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
-	g.must(os.WriteFile(file, fmt.Appendf(nil, "version: 1\nthreads: 2\nupgrade_sock: \"\"\nlisten:\n  http: [%q]\n  https: []\n  metrics: %q\n  admin: %q\n%s",
-		g.addr, metrics, freeAddr(t), config), 0o600))
+	g.must(os.WriteFile(file, fmt.Appendf(nil, "version: 1\nthreads: 2\nupgrade_sock: \"\"\nlisten:\n  http: [%q]\n  https: [%q]\n  metrics: %q\n  admin: %q\n%s",
+		g.addr, g.secure, g.metrics, g.admin, config), 0o600))
 	g.write("class.yaml", classYAML)
 	g.write("ingress.yaml", ingressYAML(0))
 	g.write("service.yaml", serviceYAML)
@@ -68,7 +74,7 @@ func start(t *testing.T, config string, endpoints ...string) *gateway {
 		}
 	})
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := http.Get("http://" + metrics + "/readyz")
+		resp, err := http.Get("http://" + g.metrics + "/readyz")
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == 200 {

@@ -52,6 +52,10 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 
 	series := r.live()
 	seriesCount.value(ch, float64(len(series)-1))
+	if r.tls != nil {
+		r.tls().send(ch, &sum)
+	}
+	sendCertificates(ch, r.snapshot())
 	for _, m := range mergeLabels(series) {
 		m.send(ch)
 	}
@@ -81,6 +85,9 @@ func (c *Counters) add(o *Counters) {
 	c.PassthroughOut += o.PassthroughOut
 	for i := range c.Floods {
 		c.Floods[i] += o.Floods[i]
+	}
+	for i := range c.Refusals {
+		c.Refusals[i] += o.Refusals[i]
 	}
 	for i := range c.ProxyRefusals {
 		c.ProxyRefusals[i] += o.ProxyRefusals[i]

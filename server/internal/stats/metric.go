@@ -99,12 +99,20 @@ var (
 	upstreamIdle     = define("sluice_upstream_connections_idle", gauge, "Connections waiting in the pools now.")
 	upstreamActive   = define("sluice_upstream_connections_active", gauge, "Connections to Endpoints in use now.")
 
-	loopUnresponsive = define("sluice_loop_unresponsive", gauge, "1 for a loop that did not answer this scrape within a second; its counters are those of the last answer.", "loop")
-	loopBatches      = define("sluice_loop_batches_total", counter, "Times a loop woke up.", "loop")
-	loopEvents       = define("sluice_loop_events_total", counter, "Events a loop handled.", "loop")
-	loopConnections  = define("sluice_loop_connections_accepted_total", counter, "Client connections a loop accepted; shows an uneven spread.", "loop")
-	loopTimers       = define("sluice_loop_timers", gauge, "Timers armed on a loop now.", "loop")
-	seriesCount      = define("sluice_route_series", gauge, "Distinct label sets of the Routes that exist.")
+	loopUnresponsive    = define("sluice_loop_unresponsive", gauge, "1 for a loop that did not answer this scrape within a second; its counters are those of the last answer.", "loop")
+	loopBatches         = define("sluice_loop_batches_total", counter, "Times a loop woke up.", "loop")
+	loopEvents          = define("sluice_loop_events_total", counter, "Events a loop handled.", "loop")
+	loopConnections     = define("sluice_loop_connections_accepted_total", counter, "Client connections a loop accepted; shows an uneven spread.", "loop")
+	loopTimers          = define("sluice_loop_timers", gauge, "Timers armed on a loop now.", "loop")
+	handshakesStarted   = define("sluice_tls_handshakes_started_total", counter, "TLS handshakes begun, by the peer: client or endpoint.", "peer")
+	handshakesCompleted = define("sluice_tls_handshakes_completed_total", counter, "TLS handshakes that succeeded; resumed is true for those that went on with a session of before.", "peer", "resumed")
+	handshakesFailed    = define("sluice_tls_handshakes_failed_total", counter, "TLS handshakes that failed, by reason; displaced are those that waited longest for their peer when too many were under way.", "peer", "reason")
+	handshakesRefused   = define("sluice_tls_handshakes_refused_total", counter, "TLS connections closed before their handshake began: busy or share, because too many were under way in all or with one source, and none could give way; no_hello, not_tls, hello_too_large or bad_hello, because of what the client sent; left, because it went away.", "peer", "reason")
+	handshakesActive    = define("sluice_tls_handshakes_active", gauge, "TLS handshakes under way now.", "peer")
+
+	certificateExpiry = define("sluice_certificate_expiry_timestamp_seconds", gauge, "When the certificate of a Secret that is served ceases to be valid; the default certificate has default=\"true\".", "namespace", "secret", "key", "default")
+
+	seriesCount = define("sluice_route_series", gauge, "Distinct label sets of the Routes that exist.")
 )
 
 // Per Route, with the names and buckets of ingress-nginx.
@@ -115,6 +123,7 @@ var (
 	nginxHeader   = defineHistogram("nginx_ingress_controller_header_duration_seconds", "From the choice of an Endpoint to the head of its response.", routeLabels...)
 	nginxConnect  = defineHistogram("nginx_ingress_controller_connect_duration_seconds", "To get a connection to the Endpoint; 0 for one from the pool.", routeLabels...)
 	nginxReqSize  = defineHistogram("nginx_ingress_controller_request_size", "Bytes of a request, head included.", routeLabels...)
+	nginxExpiry   = define("nginx_ingress_controller_ssl_expire_time_seconds", gauge, "When the certificate that a host is served with ceases to be valid, in Unix seconds; the default certificate's host is `_`. A host with certificates of several key types has one each.", "class", "host", "namespace", "secret_name")
 	nginxRespSize = defineHistogram("nginx_ingress_controller_response_size", "Bytes of a response, head included.", routeLabels...)
 )
 

@@ -14,6 +14,7 @@ import (
 type Registry struct {
 	// Immutable after NewRegistry:
 	snapshot func() *routing.Snapshot
+	tls      func() TLS // nil where none is spoken
 	noRoute  *Series
 
 	// Guarded by mu, which is held for short: Attach waits for it.
@@ -47,9 +48,10 @@ const (
 	maxAllCodes = 512
 )
 
-// NewRegistry makes a Registry. snapshot gives the live Snapshot, or nil, and names the Services.
-func NewRegistry(snapshot func() *routing.Snapshot) *Registry {
-	r := &Registry{snapshot: snapshot, series: map[key]interned{}, all: totals{codes: codeTotals{}}}
+// NewRegistry makes a Registry. snapshot gives the live Snapshot, or nil, and names the Services; tls,
+// which may be nil, is called at each scrape.
+func NewRegistry(snapshot func() *routing.Snapshot, tls func() TLS) *Registry {
+	r := &Registry{snapshot: snapshot, tls: tls, series: map[key]interned{}, all: totals{codes: codeTotals{}}}
 	r.noRoute = r.newSeries(key{backend: -1}, 0)
 	r.slots = 1
 	return r

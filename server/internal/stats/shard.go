@@ -34,6 +34,8 @@ type Counters struct {
 
 	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
 	Floods [Floods]uint64
+	// Refusals counts connections for TLS that ended before their handshake began.
+	Refusals [Refusals]uint64
 
 	// ProxyRefusals counts connections that were closed for want of a good PROXY protocol header.
 	ProxyRefusals [ProxyRefusals]uint64

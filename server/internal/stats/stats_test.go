@@ -100,7 +100,7 @@ func wantLines(t *testing.T, got []string, want ...string) {
 }
 
 func TestScrape(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart", "fallback"))
+	r := NewRegistry(snapshotOf("cart", "fallback"), nil)
 	a, b := startLoop(), startLoop()
 	defer a.stop()
 	defer b.stop()
@@ -182,7 +182,7 @@ func TestScrape(t *testing.T) {
 // TestHandOver checks that deltas wander: to the scraper, back to the spares, and to another Series
 // without a trace of the former.
 func TestHandOver(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"))
+	r := NewRegistry(snapshotOf("cart"), nil)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
@@ -228,7 +228,7 @@ func TestHandOver(t *testing.T) {
 }
 
 func TestAttachInterns(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart", "other"))
+	r := NewRegistry(snapshotOf("cart", "other"), nil)
 	base := r.Attach(routeOf("web", "h", "/p", 0))
 	tests := []struct {
 		route *routing.Route
@@ -259,7 +259,7 @@ func TestAttachInterns(t *testing.T) {
 
 // TestRemovedSeriesVanish churns Routes: the index, the slots and what is reported stay bounded.
 func TestRemovedSeriesVanish(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"))
+	r := NewRegistry(snapshotOf("cart"), nil)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
@@ -289,7 +289,7 @@ func TestRemovedSeriesVanish(t *testing.T) {
 
 // TestSameLabels: two ports of one Service are two Backends with the same labels.
 func TestSameLabels(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart", "cart"))
+	r := NewRegistry(snapshotOf("cart", "cart"), nil)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
@@ -310,7 +310,7 @@ func TestSameLabels(t *testing.T) {
 
 // TestLabelsStayBounded: a Backend that invents statuses does not make label sets without end.
 func TestLabelsStayBounded(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"))
+	r := NewRegistry(snapshotOf("cart"), nil)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
@@ -352,7 +352,7 @@ func TestLabelsStayBounded(t *testing.T) {
 // counted is merged when it comes back.
 func TestSilentLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(snapshotOf("cart"))
+		r := NewRegistry(snapshotOf("cart"), nil)
 		good, bad := startLoop(), startLoop()
 		sg, sb := r.NewShard(good.post, nil), r.NewShard(bad.post, nil)
 		c := r.Collector()
@@ -381,7 +381,7 @@ func TestSilentLoop(t *testing.T) {
 // TestRunHarvests: without a scraper, deltas are still taken in.
 func TestRunHarvests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(snapshotOf("cart"))
+		r := NewRegistry(snapshotOf("cart"), nil)
 		l := startLoop()
 		s := r.NewShard(l.post, nil)
 		var running sync.WaitGroup
@@ -400,7 +400,7 @@ func TestRunHarvests(t *testing.T) {
 // TestConcurrentScrapes counts everything once while two loops record, Routes come and go and two
 // scrapers pull. Meant for the race detector.
 func TestConcurrentScrapes(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"))
+	r := NewRegistry(snapshotOf("cart"), nil)
 	loops := []*fakeLoop{startLoop(), startLoop()}
 	var shards []*Shard
 	for _, l := range loops {

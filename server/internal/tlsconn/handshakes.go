@@ -47,8 +47,8 @@ type Handshakes struct {
 	sources map[netip.Addr]*source
 	waiting list.List // of those as server that wait for their peer, longest first
 
-	// Atomic:
-	counters counters
+	// Atomic, of those as server and as client:
+	served, dialed counters
 }
 
 // source is what one source has under way.
@@ -63,7 +63,7 @@ type counters struct {
 	failed                                                 [reasons]atomic.Uint64
 }
 
-// Counts is what Handshakes has done so far.
+// Counts is what Handshakes has done so far with one kind of peer.
 type Counts struct {
 	Started, Completed uint64
 	Resumed            uint64 // of Completed
@@ -71,7 +71,7 @@ type Counts struct {
 	RefusedShare       uint64 // see ErrShare
 	Failed             [reasons]uint64
 	UnderWay           int
-	Waiting            int // of those with clients, for the peer
+	Waiting            int // of these, for the peer; clients only
 }
 
 // NewHandshakes returns Handshakes with the given bounds.
@@ -93,19 +93,35 @@ func (s *Handshakes) SetLimits(l Limits) {
 	s.limits = l
 }
 
-// Counts returns what has happened so far.
+// Counts returns what has happened so far with clients.
 func (s *Handshakes) Counts() Counts {
-	c := Counts{
-		Started: s.counters.started.Load(), Completed: s.counters.completed.Load(), Resumed: s.counters.resumed.Load(),
-		RefusedBusy: s.counters.refusedBusy.Load(), RefusedShare: s.counters.refusedShare.Load(),
-	}
-	for r := range c.Failed {
-		c.Failed[r] = s.counters.failed[r].Load()
-	}
+	c := s.served.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.UnderWay, c.Waiting = s.clients+s.dials, s.waiting.Len()
+	c.UnderWay, c.Waiting = s.clients, s.waiting.Len()
 	return c
+}
+
+// UpstreamCounts returns what has happened so far with upstreams.
+func (s *Handshakes) UpstreamCounts() Counts {
+	c := s.dialed.read()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.UnderWay = s.dials
+	return c
+}
+
+// read copies what is counted. Resumed is read first, so that it is not more than Completed.
+func (c *counters) read() Counts {
+	n := Counts{
+		Started: c.started.Load(), Resumed: c.resumed.Load(),
+		RefusedBusy: c.refusedBusy.Load(), RefusedShare: c.refusedShare.Load(),
+	}
+	n.Completed = c.completed.Load()
+	for r := range n.Failed {
+		n.Failed[r] = c.failed[r].Load()
+	}
+	return n
 }
 
 // Params are what a Conn is made of. All but Early are required.
@@ -157,9 +173,10 @@ func (s *Handshakes) make(p Params) (*Conn, *handshake) {
 }
 
 func (s *Handshakes) start(c *Conn, h *handshake, err error) (*Conn, error) {
+	n := s.countersOf(h)
 	switch err {
 	case nil:
-		s.counters.started.Add(1)
+		n.started.Add(1)
 		select {
 		case s.rest <- h:
 		default:
@@ -167,11 +184,18 @@ func (s *Handshakes) start(c *Conn, h *handshake, err error) (*Conn, error) {
 		}
 		return c, nil
 	case ErrShare:
-		s.counters.refusedShare.Add(1)
+		n.refusedShare.Add(1)
 	default:
-		s.counters.refusedBusy.Add(1)
+		n.refusedBusy.Add(1)
 	}
 	return nil, err
+}
+
+func (s *Handshakes) countersOf(h *handshake) *counters {
+	if h.client {
+		return &s.dialed
+	}
+	return &s.served
 }
 
 // restTime is how long a goroutine waits for another handshake. Its stack has grown to what one takes by
@@ -207,7 +231,7 @@ func sourceOf(a netip.Addr) netip.Addr {
 }
 
 // admitLocked counts h as under way. A source beyond its share gives up its own oldest that waits,
-// everyone together the oldest of all.
+// everyone together one of the oldest of all.
 func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 	src := s.sources[key]
 	if src == nil {
@@ -226,13 +250,23 @@ func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 	return nil
 }
 
+// candidates is how many of the oldest are looked at for one whose source has many.
+const candidates = 16
+
+// displaceLocked gives up one of a list, if it can: of its oldest, the one whose source has most under
+// way, and the oldest of these. Where a flood keeps the processors busy, few get to wait, and the oldest
+// may be a client that has only just had its turn.
 func (s *Handshakes) displaceLocked(waiting *list.List) bool {
-	oldest := waiting.Front()
 	// A flood can displace faster than goroutines get to end.
-	if oldest == nil || s.leaving >= s.limits.underWay() {
+	if waiting.Len() == 0 || s.leaving >= s.limits.underWay() {
 		return false
 	}
-	h := oldest.Value.(*handshake)
+	var h *handshake
+	for e, n := waiting.Front(), 0; e != nil && n < candidates; e, n = e.Next(), n+1 {
+		if o := e.Value.(*handshake); h == nil || o.source.clients > h.source.clients {
+			h = o
+		}
+	}
 	s.forgetLocked(h)
 	h.displaced = true
 	s.leaving++
@@ -295,13 +329,14 @@ func (s *Handshakes) end(h *handshake, err error) {
 		s.leaving--
 	}
 	s.mu.Unlock()
+	n := s.countersOf(h)
 	switch {
 	case err != nil:
-		s.counters.failed[reasonOf(err)].Add(1)
+		n.failed[reasonOf(err)].Add(1)
 	case h.conn.tls.ConnectionState().DidResume:
-		s.counters.resumed.Add(1)
-		s.counters.completed.Add(1)
+		n.completed.Add(1)
+		n.resumed.Add(1)
 	default:
-		s.counters.completed.Add(1)
+		n.completed.Add(1)
 	}
 }

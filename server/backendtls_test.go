@@ -1,0 +1,248 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// tlsBackend answers with what it knows of its client's connection: the name asked for and the client's
+// certificate. It counts connections.
+type tlsBackend struct {
+	addr  string
+	conns atomic.Int64
+}
+
+func newTLSBackend(t *testing.T, pair *tls.Certificate, h2 bool, roots *x509.CertPool) *tlsBackend {
+	b := &tlsBackend{}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s sni %q", r.Proto, r.TLS.ServerName)
+		if len(r.TLS.PeerCertificates) > 0 {
+			fmt.Fprint(w, " client ", r.TLS.PeerCertificates[0].Subject.CommonName)
+		}
+	}))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{*pair}}
+	if roots != nil {
+		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, roots
+	}
+	s.EnableHTTP2 = h2
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			b.conns.Add(1)
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	b.addr = s.Listener.Addr().String()
+	return b
+}
+
+// upstreamTLS is what the informer makes of annotations.
+func upstreamTLS(change func(*routing.BackendTLS)) *routing.BackendTLS {
+	b := &routing.BackendTLS{Name: "app.default.svc", Depth: 1}
+	if change != nil {
+		change(b)
+	}
+	b.Identity = sha256.Sum256(fmt.Append(nil, b.Verify, b.Name, b.SendName, b.Depth, b.MinVersion, b.MaxVersion, b.Certificate != nil))
+	if b.Certificate != nil {
+		b.Identity[0] ^= b.Certificate.Certificate[0][len(b.Certificate.Certificate[0])-1]
+	}
+	return b
+}
+
+func TestBackendTLS(t *testing.T) {
+	wantNoLeaks(t)
+	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
+	right, wrong := ca.server("app.default.svc"), ca.server("evil.test")
+	deep := ca.below("1").below("2").server("app.default.svc")
+	verify := func(b *routing.BackendTLS) { b.Verify, b.Roots = true, ca.pool() }
+	client := ca.client("gateway")
+	for _, row := range []struct {
+		name   string
+		change func(*routing.BackendTLS)
+		pair   *tls.Certificate
+		roots  *x509.CertPool
+		status int
+		body   string
+	}{
+		{"unverified", nil, wrong, nil, 200, `sni ""`},
+		{"unverified, a name sent", func(b *routing.BackendTLS) { b.SendName = true }, wrong, nil, 200, `sni "app.default.svc"`},
+		{"verified", verify, right, nil, 200, `sni ""`},
+		{"verified, a name sent", func(b *routing.BackendTLS) { verify(b); b.SendName = true }, right, nil, 200, `sni "app.default.svc"`},
+		{"wrong name", verify, wrong, nil, 502, ""},
+		{"wrong authority", func(b *routing.BackendTLS) { b.Verify, b.Roots = true, other.pool() }, right, nil, 502, ""},
+		{"too deep", verify, deep, nil, 502, ""},
+		{"deep enough", func(b *routing.BackendTLS) { verify(b); b.Depth = 2 }, deep, nil, 200, ""},
+		{"version too old", func(b *routing.BackendTLS) { b.MinVersion, b.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, right, nil, 502, ""},
+		{"asked for a certificate, and none", nil, right, ca.pool(), 502, ""},
+		{"asked for a certificate", func(b *routing.BackendTLS) { b.Certificate = client }, right, ca.pool(), 200, `sni "" client gateway`},
+		{"asked for another authority's", func(b *routing.BackendTLS) { b.Certificate = client }, right, other.pool(), 502, ""},
+	} {
+		for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
+			t.Run(row.name+", "+p.String(), func(t *testing.T) {
+				b := newTLSBackend(t, row.pair, true, row.roots)
+				g := newGateway(t, nil, Options{})
+				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(row.change)}, b.addr)
+				c := g.wire()
+				proto := "HTTP/1.1 "
+				if p == routing.GRPCS {
+					proto = "HTTP/2.0 "
+				}
+				for range 2 {
+					if got := c.get("/"); got.StatusCode != row.status || row.status == 200 && !strings.HasPrefix(got.body, proto+row.body) {
+						t.Errorf("got %d %q", got.StatusCode, got.body)
+					}
+				}
+				if n := b.conns.Load(); row.status == 200 && n != 1 {
+					t.Errorf("%d connections for two requests", n)
+				}
+			})
+		}
+	}
+}
+
+// TestBackendIdentityRotates: no request goes over a connection that was made with what is no longer
+// configured.
+func TestBackendIdentityRotates(t *testing.T) {
+	wantNoLeaks(t)
+	ca := newAuthority(t, "ca")
+	for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
+		b := newTLSBackend(t, ca.server("app.default.svc"), true, ca.pool())
+		g := newGateway(t, nil, Options{})
+		c := g.wire()
+		for i := range 5 {
+			name := fmt.Sprint("gateway ", i)
+			pair := ca.client(name)
+			tls := upstreamTLS(func(b *routing.BackendTLS) { b.Certificate = pair })
+			tls.Identity = sha256.Sum256([]byte(name))
+			g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: tls}, b.addr)
+			for range 3 {
+				if got := c.get("/"); got.StatusCode != 200 || !strings.HasSuffix(got.body, "client "+name) {
+					t.Errorf("%v, round %d: got %d %q", p, i, got.StatusCode, got.body)
+				}
+			}
+		}
+		if n := b.conns.Load(); n != 5 {
+			t.Errorf("%v: %d connections, want one for each identity", p, n)
+		}
+	}
+}
+
+// TestBackendWithoutHTTP2: an Endpoint that does not agree on h2 is not spoken to.
+func TestBackendWithoutHTTP2(t *testing.T) {
+	wantNoLeaks(t)
+	b := newTLSBackend(t, newAuthority(t, "ca").server("app.default.svc"), false, nil)
+	g := newGateway(t, nil, Options{})
+	g.serveBackend(nil, &routing.Backend{Protocol: routing.GRPCS, TLS: upstreamTLS(nil)}, b.addr)
+	if got := g.wire().get("/"); got.StatusCode != 502 {
+		t.Errorf("got %d %q", got.StatusCode, got.body)
+	}
+}
+
+// rawTLSBackend gives each connection to handle once it has shaken hands, over h1.
+func rawTLSBackend(t *testing.T, handle func(raw net.Conn, c *tls.Conn)) string {
+	pair := newAuthority(t, "ca").server("app.default.svc")
+	return rawBackend(t, func(_ int, w *wire) {
+		c := tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}})
+		if c.Handshake() != nil {
+			return
+		}
+		head := make([]byte, 16<<10)
+		if _, err := c.Read(head); err == nil {
+			handle(w.TCPConn, c)
+		}
+	})
+}
+
+// TestBackendTruncation: a body that ends with its connection is whole only if TLS says so.
+func TestBackendTruncation(t *testing.T) {
+	wantNoLeaks(t)
+	const head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+	for _, row := range []struct {
+		name  string
+		end   func(raw net.Conn, c *tls.Conn)
+		whole bool
+	}{
+		{"close_notify", func(_ net.Conn, c *tls.Conn) { c.CloseWrite() }, true},
+		{"FIN alone", func(raw net.Conn, _ *tls.Conn) { raw.Close() }, false},
+		{"reset", func(raw net.Conn, _ *tls.Conn) { raw.(*net.TCPConn).SetLinger(0); raw.Close() }, false},
+		{"half a record", func(raw net.Conn, _ *tls.Conn) { raw.Write([]byte{23, 3, 3, 0, 100, 1, 2, 3}); raw.Close() }, false},
+		{"garbage", func(raw net.Conn, _ *tls.Conn) { raw.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")); raw.Close() }, false},
+	} {
+		for _, size := range []int{0, 10, 100_000} {
+			t.Run(fmt.Sprintf("%s, %d", row.name, size), func(t *testing.T) {
+				body := string(pattern(size))
+				g := newGateway(t, nil, Options{})
+				g.serveBackend(nil, &routing.Backend{Protocol: routing.HTTPS, TLS: upstreamTLS(nil)}, rawTLSBackend(t, func(raw net.Conn, c *tls.Conn) {
+					io.WriteString(c, head+body)
+					row.end(raw, c)
+				}))
+				got := g.wire().get("/")
+				if whole := got.StatusCode == 200 && got.cut == nil && got.body == body; whole != row.whole {
+					t.Errorf("got %d, %d bytes, cut %v", got.StatusCode, len(got.body), got.cut)
+				}
+				if got.StatusCode == 200 && got.cut == nil && !row.whole {
+					t.Errorf("%d bytes of %d were taken for all", len(got.body), size)
+				}
+				// Over HTTP/2 a cut is a reset of the stream.
+				two := http2Client(t)
+				resp, err := two.Get("http://" + g.addr + "/")
+				var b []byte
+				if err == nil {
+					b, err = io.ReadAll(resp.Body)
+					resp.Body.Close()
+				}
+				if whole := err == nil && resp.StatusCode == 200 && string(b) == body; whole != row.whole {
+					t.Errorf("HTTP/2: %d bytes, %v", len(b), err)
+				}
+			})
+		}
+	}
+}
+
+// TestBackendHandshakeFaults: an Endpoint that does not shake hands is a 502 in time, and another is
+// tried first.
+func TestBackendHandshakeFaults(t *testing.T) {
+	wantNoLeaks(t)
+	for _, row := range []struct {
+		name string
+		f    func(c *wire)
+	}{
+		{"closes", func(*wire) {}},
+		{"resets", func(c *wire) { c.take(10); c.SetLinger(0) }},
+		{"speaks HTTP", func(c *wire) { c.take(5); c.send("HTTP/1.1 400 Bad Request\r\n\r\n"); c.rest() }},
+		{"half a flight", func(c *wire) { c.take(5); c.TCPConn.Write([]byte{22, 3, 3, 0, 100, 2}) }},
+		{"alert", func(c *wire) { c.take(5); c.TCPConn.Write([]byte{21, 3, 3, 0, 2, 2, 40}); c.rest() }},
+	} {
+		for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
+			t.Run(row.name+", "+p.String(), func(t *testing.T) {
+				bad := rawBackend(t, func(_ int, c *wire) { row.f(c) })
+				g := newGateway(t, nil, Options{})
+				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(nil)}, bad)
+				if got := g.wire().get("/"); got.StatusCode != 502 {
+					t.Errorf("got %d %q", got.StatusCode, got.body)
+				}
+				good := newTLSBackend(t, newAuthority(t, "ca").server("app.default.svc"), true, nil)
+				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(nil)}, bad, good.addr)
+				c := g.wire()
+				for range 4 {
+					if got := c.get("/"); got.StatusCode != 200 {
+						t.Errorf("with another Endpoint: %d %q", got.StatusCode, got.body)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package server
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+)
+
+// refusals sums up what the loops counted.
+func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
+	for _, w := range g.workers {
+		n := make(chan [stats.Refusals]uint64)
+		w.loop.Post(func() { n <- w.shard.Refusals })
+		for i, c := range <-n {
+			sum[i] += c
+		}
+	}
+	return sum
+}
+
+// connections counts those of clients.
+func (g *gateway) connections() (accepted uint64, open int64) {
+	for _, w := range g.workers {
+		n := make(chan uint64)
+		w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
+		accepted += <-n
+		open += w.conns.Load()
+	}
+	return accepted, open
+}
+
+// until waits for what a peer cannot see.
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	tick, deadline := time.NewTicker(time.Millisecond), time.After(wireTimeout)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func secureGateway(t *testing.T, change func(*config.Config)) *gateway {
+	g := newGateway(t, change, Options{})
+	g.publish(&routing.Backend{}, echoBackend(t), newAuthority(t, "ca").server("a.test"), nil, site{name: ""})
+	return g
+}
+
+func TestPlainHTTPOnHTTPS(t *testing.T) {
+	wantNoLeaks(t)
+	g := secureGateway(t, nil)
+	for _, text := range []string{"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", "G", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", strings.Repeat("x", 100_000)} {
+		c := g.secureWire()
+		c.send("%s", text)
+		if got := c.read("GET"); got.StatusCode != 400 || !strings.Contains(got.body, "plain HTTP") || !got.Close {
+			t.Errorf("%.10q: got %d %q", text, got.StatusCode, got.body)
+		}
+		c.CloseWrite()
+		c.rest()
+	}
+	if n := g.refusals()[stats.RefusedNotTLS]; n != 4 {
+		t.Errorf("counted %d", n)
+	}
+	if got := g.mustTLS("a.test", nil).get("a.test", "/"); got.StatusCode != 200 {
+		t.Errorf("then %d", got.StatusCode)
+	}
+}
+
+// TestBrokenHandshakes: every way for a client not to finish its handshake ends the connection, in time,
+// is counted as what it was, and leaves nothing behind.
+func TestBrokenHandshakes(t *testing.T) {
+	wantNoLeaks(t)
+	first := []byte(helloFor(t, "a.test"))
+	garbage := make([]byte, 1000)
+	_, _ = rand.Read(garbage)
+	bad := bytes.Clone(first)
+	copy(bad[60:], garbage) // in the lists of the ClientHello
+	for _, row := range []struct {
+		name    string
+		f       func(c *wire)
+		refused stats.Refusal  // where failed is none
+		failed  tlsconn.Reason // none: before the handshake
+	}{
+		{"nothing", func(c *wire) { c.rest() }, stats.RefusedNoHello, none},
+		{"nothing, and leaves", func(c *wire) { c.CloseWrite(); c.rest() }, stats.RefusedLeft, none},
+		{"half a hello", func(c *wire) { c.TCPConn.Write(first[:100]); c.rest() }, stats.RefusedNoHello, none},
+		{"half a hello, and leaves", func(c *wire) { c.TCPConn.Write(first[:100]); c.CloseWrite(); c.rest() }, stats.RefusedLeft, none},
+		{"half a hello, and resets", func(c *wire) { c.TCPConn.Write(first[:100]); c.SetLinger(0) }, stats.RefusedLeft, none},
+		{"a hello byte by byte, too slow", func(c *wire) {
+			for _, b := range first {
+				if _, err := c.TCPConn.Write([]byte{b}); err != nil {
+					break
+				}
+				time.Sleep(10 * time.Millisecond) // plays a slow peer
+			}
+		}, stats.RefusedNoHello, none},
+		{"a huge hello", func(c *wire) {
+			record := append([]byte{22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff}, make([]byte, 16<<10-4)...)
+			c.TCPConn.Write(record)
+			c.rest()
+		}, stats.RefusedHelloSize, none},
+		{"a hello, and silence", func(c *wire) { c.TCPConn.Write(first); c.rest() }, 0, tlsconn.ReasonTimeout},
+		{"a hello, and leaves", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.CloseWrite(); c.rest() }, 0, tlsconn.ReasonGone},
+		{"a hello, and resets", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.SetLinger(0) }, 0, tlsconn.ReasonGone},
+		{"a hello, and garbage", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.TCPConn.Write(garbage); c.rest() }, 0, tlsconn.ReasonProtocol},
+		{"a malformed hello", func(c *wire) { c.TCPConn.Write(bad); c.rest() }, stats.RefusedBadHello, none},
+		{"a certificate that it does not trust", func(c *wire) {
+			_ = tls.Client(c.TCPConn, &tls.Config{ServerName: "a.test", RootCAs: x509.NewCertPool()}).Handshake()
+			c.rest()
+		}, 0, tlsconn.ReasonAlert},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := secureGateway(t, func(c *config.Config) { c.TLS.HandshakeTimeout = config.Duration(time.Second) })
+			begun := time.Now()
+			c := g.secureWire()
+			row.f(c)
+			c.Close()
+			until(t, "the connection to end", func() bool { accepted, open := g.connections(); return accepted == 1 && open == 0 })
+			if took := time.Since(begun); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			until(t, "the handshake to end", func() bool { return g.handshakes.Counts().UnderWay == 0 })
+			counts, refusals := g.handshakes.Counts(), g.refusals()
+			if row.failed != none && counts.Failed[row.failed] != 1 || row.failed == none && (refusals[row.refused] != 1 || counts.Started > 0) {
+				t.Errorf("counted %+v, refused %v", counts, refusals)
+			}
+			if got := g.mustTLS("a.test", nil).get("a.test", "/"); got.StatusCode != 200 {
+				t.Errorf("then %d", got.StatusCode)
+			}
+		})
+	}
+}
+
+const none = tlsconn.Reason(255)
+
+// TestSlowHandshake: a client that is slow but in time is served.
+func TestSlowHandshake(t *testing.T) {
+	wantNoLeaks(t)
+	g := secureGateway(t, nil)
+	near, far := net.Pipe()
+	raw := g.secureWire()
+	t.Cleanup(func() { near.Close(); far.Close() })
+	go func() { _, _ = io.Copy(far, raw.TCPConn) }()
+	go func() { // byte by byte
+		b := make([]byte, 1)
+		for {
+			if _, err := far.Read(b); err != nil {
+				return
+			}
+			if _, err := raw.TCPConn.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	c := tls.Client(near, &tls.Config{InsecureSkipVerify: true})
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 200 ") {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestDrainWithHandshakes: a handshake that is under way when a drain begins goes on, its request is
+// answered, and what never comes does not hold the drain up beyond the handshake's time.
+func TestDrainWithHandshakes(t *testing.T) {
+	wantNoLeaks(t)
+	g := secureGateway(t, func(c *config.Config) { c.TLS.HandshakeTimeout = config.Duration(time.Second) })
+	late, silent, half := g.secureWire(), g.secureWire(), g.secureWire()
+	first := []byte(helloFor(t, "a.test"))
+	half.TCPConn.Write(first)
+	half.take(100)
+	until(t, "all to be accepted", func() bool { accepted, _ := g.connections(); return accepted == 3 })
+	begun := time.Now()
+	drained := g.beginDrain(20 * time.Second)
+	c := tls.Client(late.TCPConn, &tls.Config{InsecureSkipVerify: true})
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatalf("a handshake within the drain: %v", err)
+	}
+	if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 200 ") || !strings.Contains(string(b), "Connection: close") {
+		t.Errorf("%q, %v", b, err)
+	}
+	c.Close()
+	silent.wantClosed()
+	half.rest()
+	if err := <-drained; err != nil {
+		t.Errorf("Drain: %v", err)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}

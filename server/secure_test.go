@@ -1,0 +1,325 @@
+package server
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+// site is a Host with one Route, "/".
+type site struct {
+	name   string
+	auth   *routing.ClientAuth
+	suites []uint16
+}
+
+// publish makes sites live, all on one Backend, with certificates by name.
+func (g *gateway) publish(b *routing.Backend, endpoint string, fallback *tls.Certificate, certificates map[string][]*tls.Certificate, sites ...site) {
+	g.t.Helper()
+	b.Key = routing.BackendKey{Namespace: "default", Service: "app", Port: "80", Variant: b.Protocol.String()}
+	b.Endpoints = []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint)}}
+	builder := routing.Builder{Attach: g.Attach}
+	hosts := map[string]*routing.Host{}
+	for _, s := range sites {
+		h, _ := builder.BuildHost(s.name, []routing.Route{{Host: s.name, Path: "/", Type: routing.Prefix, Source: &routing.Source{
+			Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, ClientAuth: s.auth,
+		}}})
+		hosts[s.name] = h.WithTLS(&routing.HostTLS{ClientAuth: s.auth, CipherSuites: s.suites})
+	}
+	names := map[string][]*routing.Certificate{}
+	snapshot := &routing.Snapshot{Backends: []*routing.Backend{b}}
+	for name, pairs := range certificates {
+		for _, pair := range pairs {
+			c := routed(pair)
+			names[name] = append(names[name], c)
+			snapshot.Certificates = append(snapshot.Certificates, c)
+		}
+	}
+	snapshot.ServerNames = (*routing.CertificateIndex)(nil).With(names)
+	if fallback != nil {
+		snapshot.DefaultCertificate = routed(fallback)
+	}
+	var table *routing.Table
+	snapshot.Table = table.With(hosts, nil)
+	g.store.Publish(snapshot)
+	g.OnPublish(snapshot)
+}
+
+// tlsClient is a connection of HTTP/1.1 over TLS.
+type tlsClient struct {
+	*tls.Conn
+	t testing.TB
+	r *bufio.Reader
+}
+
+// dialTLS shakes hands. The certificate is not verified; c may be nil.
+func (g *gateway) dialTLS(name string, c *tls.Config) (*tlsClient, error) {
+	if c == nil {
+		c = &tls.Config{}
+	}
+	c = c.Clone()
+	c.ServerName, c.InsecureSkipVerify = name, true
+	nc, err := net.Dial("tcp", g.secureAddr)
+	if err != nil {
+		return nil, err
+	}
+	g.t.Cleanup(func() { nc.Close() })
+	nc.SetDeadline(time.Now().Add(wireTimeout))
+	conn := tls.Client(nc, c)
+	if err := conn.Handshake(); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return &tlsClient{conn, g.t, bufio.NewReader(conn)}, nil
+}
+
+func (g *gateway) mustTLS(name string, c *tls.Config) *tlsClient {
+	g.t.Helper()
+	conn, err := g.dialTLS(name, c)
+	if err != nil {
+		g.t.Fatalf("handshake for %q: %v", name, err)
+	}
+	return conn
+}
+
+// get asks host for path, with more lines of a head.
+func (c *tlsClient) get(host, path string, lines ...string) answer {
+	c.t.Helper()
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, host, strings.Join(append(lines, ""), "\r\n"))
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		c.t.Fatalf("GET %s%s: %v", host, path, err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	return answer{Response: resp, body: string(body), cut: err}
+}
+
+func (c *tlsClient) shown() string {
+	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+}
+
+// nameShown is the subject of the certificate that a client is shown, or why there is none.
+func (g *gateway) nameShown(name string, c *tls.Config) string {
+	conn, err := g.dialTLS(name, c)
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	return conn.shown()
+}
+
+func TestServerNames(t *testing.T) {
+	wantNoLeaks(t)
+	ca := newAuthority(t, "ca")
+	// The subject tells them apart; which names one is for is the Snapshot's to say.
+	named := func(name string) *tls.Certificate { return ca.issue(ecKey(t), name, "x.test") }
+	rsa := ca.issue(rsaKey(), "rsa", "two.test")
+	certificates := map[string][]*tls.Certificate{
+		"a.test": {named("exact")}, "*.b.test": {named("wildcard")}, "x.b.test": {named("exact below")}, "two.test": {named("ecdsa"), rsa},
+	}
+	rsaOnly := &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}
+	for _, strict := range []bool{false, true} {
+		g := newGateway(t, func(c *config.Config) { c.TLS.SNIStrict = strict }, Options{})
+		g.publish(&routing.Backend{}, echoBackend(t), named("default"), certificates, site{name: ""})
+		unknown := "default"
+		if strict {
+			unknown = "remote error: tls: unrecognized name"
+		}
+		for _, row := range []struct {
+			name   string
+			config *tls.Config
+			want   string
+		}{
+			{"a.test", nil, "exact"},
+			{"A.Test", nil, "exact"},
+			{"x.b.test", nil, "exact below"},
+			{"y.b.test", nil, "wildcard"},
+			{"z.y.b.test", nil, unknown}, // a wildcard is one label
+			{"b.test", nil, unknown},
+			{"other.test", nil, unknown},
+			{"", nil, unknown},
+			{"two.test", nil, "ecdsa"},
+			{"two.test", rsaOnly, "rsa"},
+			{"a.test", rsaOnly, "remote error: tls: handshake failure"},
+		} {
+			if got := g.nameShown(row.name, row.config); got != row.want {
+				t.Errorf("strict %v: %q got %q, want %q", strict, row.name, got, row.want)
+			}
+		}
+	}
+}
+
+// TestProtocolsAndCiphers: what the settings and a Host's own suites leave.
+func TestProtocolsAndCiphers(t *testing.T) {
+	wantNoLeaks(t)
+	app, pair := echoBackend(t), newAuthority(t, "ca").server("a.test")
+	const aes256, chacha = tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+	for _, row := range []struct {
+		protocols, ciphers string
+		suites             []uint16 // the Host's
+		low, high          uint16   // the client's
+		want               string
+	}{
+		{"TLSv1.2 TLSv1.3", "", nil, 0, 0, "TLS 1.3"},
+		{"TLSv1.2", "", nil, 0, 0, "TLS 1.2"},
+		{"TLSv1.3", "", nil, 0, tls.VersionTLS12, "remote error: tls: protocol version not supported"},
+		{"TLSv1.2 TLSv1.3", "", nil, tls.VersionTLS10, tls.VersionTLS11, "remote error: tls: protocol version not supported"},
+		{"TLSv1.2 TLSv1.3", "ECDHE-ECDSA-AES256-GCM-SHA384", nil, 0, tls.VersionTLS12, "TLS 1.2 TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"},
+		{"TLSv1.2 TLSv1.3", "ECDHE-ECDSA-AES256-GCM-SHA384", []uint16{chacha}, 0, tls.VersionTLS12, "TLS 1.2 TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"},
+	} {
+		g := newGateway(t, func(c *config.Config) { c.TLS.Protocols, c.TLS.Ciphers = row.protocols, row.ciphers }, Options{})
+		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {pair}}, site{name: "a.test", suites: row.suites})
+		got := ""
+		conn, err := g.dialTLS("a.test", &tls.Config{MinVersion: row.low, MaxVersion: row.high})
+		if err != nil {
+			got = err.Error()
+		} else {
+			state := conn.ConnectionState()
+			got = tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+			if body := conn.get("a.test", "/").StatusCode; body != 200 {
+				t.Errorf("%+v: status %d", row, body)
+			}
+			conn.Close()
+		}
+		if !strings.HasPrefix(got, row.want) {
+			t.Errorf("%+v: got %q", row, got)
+		}
+	}
+}
+
+// TestHotSwap: a new certificate is for new connections, and the open ones go on.
+func TestHotSwap(t *testing.T) {
+	wantNoLeaks(t)
+	ca, app := newAuthority(t, "ca"), echoBackend(t)
+	g := newGateway(t, nil, Options{})
+	swap := func(name string) {
+		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.issue(ecKey(t), name, "a.test")}}, site{name: "a.test"})
+	}
+	swap("old")
+	one, client := g.mustTLS("a.test", nil), http2Client(t)
+	client.Transport.(*http.Transport).TLSClientConfig.ServerName = "a.test"
+	ask := func() (shown string) {
+		t.Helper()
+		req, _ := http.NewRequest("GET", "https://"+g.secureAddr+"/", nil)
+		req.Host = "a.test"
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(io.Discard, resp.Body)
+		if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+			t.Errorf("%s, status %d", resp.Proto, resp.StatusCode)
+		}
+		return resp.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	ask()
+	for i := range 10 {
+		swap(fmt.Sprint("new ", i))
+		if got := one.get("a.test", "/"); got.StatusCode != 200 || got.Close {
+			t.Errorf("the open HTTP/1.1 connection got %d, close %v", got.StatusCode, got.Close)
+		}
+		if got := ask(); got != "old" {
+			t.Errorf("the open HTTP/2 connection has %q", got)
+		}
+		if got := g.nameShown("a.test", nil); got != fmt.Sprint("new ", i) {
+			t.Errorf("a new connection was shown %q", got)
+		}
+	}
+}
+
+// TestResumption: sessions are resumed on either loop, across a reload and for their own name only.
+func TestResumption(t *testing.T) {
+	wantNoLeaks(t)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		c := config.Default()
+		g := newGateway(t, nil, Options{})
+		pair := newAuthority(t, "ca").server("a.test", "b.test")
+		g.publish(&routing.Backend{}, echoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {pair}, "b.test": {pair}}, site{name: "a.test"}, site{name: "b.test"})
+		cache := tls.NewLRUClientSessionCache(10)
+		session := &tls.Config{ClientSessionCache: cache, MaxVersion: version}
+		resumed := func(name string) bool {
+			t.Helper()
+			conn := g.mustTLS(name, session)
+			defer conn.Close()
+			conn.get(name, "/") // a ticket comes behind the handshake
+			return conn.ConnectionState().DidResume
+		}
+		if resumed("a.test") {
+			t.Fatal("resumed nothing")
+		}
+		for range 20 { // by chance or by count they come to both loops
+			if !resumed("a.test") {
+				t.Errorf("%s: a full handshake", tls.VersionName(version))
+			}
+		}
+		c.Threads = 2
+		g.Reload(c)
+		g.settle()
+		if !resumed("a.test") {
+			t.Errorf("%s: a reload forgot the sessions", tls.VersionName(version))
+		}
+		if resumed("b.test") {
+			t.Errorf("%s: another name's session was resumed", tls.VersionName(version))
+		}
+		c.TLS.SessionTickets = false
+		g.Reload(c)
+		g.settle()
+		if resumed("a.test") {
+			t.Errorf("%s: resumed without tickets", tls.VersionName(version))
+		}
+		both := 0
+		for _, w := range g.workers {
+			n := make(chan uint64)
+			w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
+			if <-n > 0 {
+				both++
+			}
+		}
+		if both != 2 {
+			t.Errorf("only %d loops had connections", both)
+		}
+	}
+}
+
+// TestOpenSSLAndCurl: other implementations, where they are installed.
+func TestOpenSSLAndCurl(t *testing.T) {
+	wantNoLeaks(t)
+	g := newGateway(t, nil, Options{})
+	g.publish(&routing.Backend{}, echoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {newAuthority(t, "ca").server("a.test")}}, site{name: "a.test"})
+	for _, version := range []string{"1.2", "1.3"} {
+		for _, protocol := range []string{"1.1", "2"} {
+			if curl, err := exec.LookPath("curl"); err != nil {
+				t.Log("curl is not installed")
+			} else {
+				out, err := exec.Command(curl, "-sk", "--max-time", "10", "--http"+protocol, "--tls-max", version, "--resolve", "a.test:"+g.secureAddr[len("127.0.0.1:"):]+":127.0.0.1",
+					"-w", "%{http_code} %{http_version}", "-o", "/dev/null", "https://a.test:"+g.secureAddr[len("127.0.0.1:"):]+"/").CombinedOutput()
+				if err != nil || string(out) != "200 "+protocol {
+					t.Errorf("curl over HTTP/%s and TLS %s: %s, %v", protocol, version, out, err)
+				}
+			}
+		}
+		openssl, err := exec.LookPath("openssl")
+		if err != nil {
+			t.Log("openssl is not installed")
+			continue
+		}
+		cmd := exec.Command(openssl, "s_client", "-quiet", "-connect", g.secureAddr, "-servername", "a.test", "-tls"+strings.Replace(version, ".", "_", 1), "-alpn", "http/1.1")
+		cmd.Stdin = strings.NewReader("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+		out, _ := cmd.Output() // it may say that the other side closed first
+		if !strings.HasPrefix(string(out), "HTTP/1.1 200 ") {
+			t.Errorf("openssl with TLS %s: %.200q", version, out)
+		}
+	}
+}

@@ -289,6 +289,8 @@ func (x *Exchange) upstreamEnds() {
 		x.upClose = true
 	}
 	switch {
+	case !x.headDone && x.expiring():
+		x.fail(failRequestTimeout)
 	case !x.headDone && x.interim == 0 && len(u.held()) == 0:
 		x.attemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:

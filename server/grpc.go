@@ -101,3 +101,10 @@ func grpcTimeout(req *message.Request, head []byte) int64 {
 	}
 	return n * unit
 }
+
+// expiring reports that the client's deadline is over, or as good as: an Endpoint that is told the deadline
+// keeps it too, and its reset may be here before our own timer.
+func (x *Exchange) expiring() bool {
+	const soon = int64(10e6)
+	return x.grpc && x.edits.deadline != 0 && x.w.loop.Now()+soon >= x.edits.deadline
+}

@@ -66,7 +66,7 @@ func (s *downSession) pump() {
 		}
 		s.feed(w.frames[:n])
 	}
-	if c.writable && len(s.h2.Output()) > 0 {
+	if c.writable && (len(s.h2.Output()) > 0 || c.out.len() > 0) {
 		s.touch()
 	}
 	s.waits()
@@ -124,6 +124,11 @@ func (s *downSession) flushOutput() {
 	c := s.c
 	if c.phase == phaseClosed || s.h2 == nil { // closed, or its last streams asked for it as they were cancelled
 		return
+	}
+	if waiting := c.out.len(); waiting > 0 { // sealed, and not taken by the socket
+		if c.flush(); c.out.len() < waiting {
+			c.progress()
+		}
 	}
 	for !c.broken {
 		out := s.h2.Output()

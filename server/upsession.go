@@ -229,7 +229,7 @@ func (s *upSession) pump() {
 		}
 		s.touch()
 	}
-	if s.writable && len(s.h2.Output()) > 0 {
+	if s.writable && (len(s.h2.Output()) > 0 || s.out.len() > 0) {
 		s.touch()
 	}
 }
@@ -245,6 +245,9 @@ func (s *upSession) touch() {
 // flushOutput implements flusher.
 func (s *upSession) flushOutput() {
 	s.dirty = false
+	if !s.closed {
+		s.flush() // what was sealed, and not taken by the socket
+	}
 	for !s.broken && !s.closed {
 		out := s.h2.Output()
 		if len(out) == 0 {

@@ -268,17 +268,9 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.recvEnd = true
-		d.gotTrailers = append(d.gotTrailers[:0], trailerLines(t, lines)...)
+		d.gotTrailers = appendFields(d.gotTrailers[:0], t, lines, false)
 		d.pump()
 	}
-}
-
-// trailerLines returns the lines of a trailer section without the empty one.
-func trailerLines(t *message.Head, lines []byte) []byte {
-	if len(t.Fields) == 0 {
-		return nil
-	}
-	return lines[t.Fields[0].Name.Off : t.HeadLen-len("\r\n")]
 }
 
 // Fault implements h2.Handler.

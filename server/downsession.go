@@ -39,6 +39,9 @@ func (c *downConn) startSession(data []byte) {
 		s.feed(w.frames[:n])
 	}
 	w.buffers.release(&c.in)
+	if w.draining {
+		s.drain() // which began while nobody knew what c would be
+	}
 }
 
 // pump reads and feeds until there is nothing to read.

@@ -271,3 +271,72 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
+func TestSessionBegunInADrain(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.HTTP, echoBackend(t))
+	nc, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc.Close()
+	nc = g.dial()
+	defer nc.Close()
+	time.Sleep(20 * time.Millisecond) // accepted
+	g.settle()
+	g.beginDrain(5 * time.Second)
+	g.settle()
+	_ = nc.SetDeadline(time.Now().Add(time.Second))
+	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
+	c.enc = hpack.NewEncoder(&c.block)
+	_, _ = io.WriteString(nc, http2.ClientPreface)
+	_ = c.WriteSettings()
+	c.request(1, "POST", "/", false) // stays open
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatalf("no GOAWAY: %v", err)
+		}
+		if _, ok := f.(*http2.GoAwayFrame); ok {
+			return
+		}
+	}
+}
+
+// TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
+// and not all that follow.
+func TestStuckSessionIsLeft(t *testing.T) {
+	good := startBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	front := rawBackend(t, func(n int, c *wire) {
+		if n == 0 {
+			_, _ = io.Copy(io.Discard, c.r) // no handshake
+			return
+		}
+		to, err := net.Dial("tcp", good)
+		if err != nil {
+			return
+		}
+		defer to.Close()
+		go func() {
+			_, _ = io.Copy(to, c.r)
+			to.Close()
+		}()
+		_, _ = io.Copy(c.TCPConn, to)
+	})
+	const connect = 500 * time.Millisecond
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Timeouts.Connect = config.Duration(connect) }, Options{})
+	g.serveProtocol(routing.GRPCS, front)
+	c := http1Client(t)
+	for i := range 4 {
+		begin := time.Now()
+		resp, err := c.Get("http://" + g.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if took := time.Since(begin); resp.StatusCode != 200 || i > 0 && took > connect {
+			t.Errorf("request %d: status %d after %v", i, resp.StatusCode, took)
+		}
+	}
+}

@@ -54,6 +54,9 @@ func (c *downConn) startSession(data []byte) {
 		s.feed(w.frames[:n])
 	}
 	w.buffers.release(&c.in)
+	if w.draining {
+		s.drain() // which began while nobody knew what c would be
+	}
 }
 
 // pump reads and feeds until there is nothing to read.
@@ -81,7 +84,7 @@ func (s *downSession) pump() {
 		}
 		s.feed(w.frames[:n])
 	}
-	if c.writable && len(s.h2.Output()) > 0 {
+	if c.writable && (len(s.h2.Output()) > 0 || c.out.len() > 0) {
 		s.touch()
 	}
 	s.waits()
@@ -149,6 +152,11 @@ func (s *downSession) flushOutput() {
 	c := s.c
 	if c.phase == phaseClosed || s.h2 == nil { // closed, or its last streams asked for it as they were cancelled
 		return
+	}
+	if waiting := c.out.len(); waiting > 0 { // sealed, and not taken by the socket
+		if c.flush(); c.out.len() < waiting {
+			c.progress()
+		}
 	}
 	for !c.broken {
 		out := s.h2.Output()
@@ -298,17 +306,9 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.recvEnd = true
-		d.gotTrailers = append(d.gotTrailers[:0], trailerLines(t, lines)...)
+		d.gotTrailers = appendFields(d.gotTrailers[:0], t, lines, false)
 		d.pump()
 	}
-}
-
-// trailerLines returns the lines of a trailer section without the empty one.
-func trailerLines(t *message.Head, lines []byte) []byte {
-	if len(t.Fields) == 0 {
-		return nil
-	}
-	return lines[t.Fields[0].Name.Off : t.HeadLen-len("\r\n")]
 }
 
 // Fault implements h2.Handler.

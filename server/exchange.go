@@ -463,6 +463,9 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 	case x.parked:
 		x.fail(failInternal)
 	case x.u != nil && !x.u.ready():
+		if u, ok := x.u.(*upStream); ok {
+			u.s.retire() // the next request would wait for the same
+		}
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)

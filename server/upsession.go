@@ -229,7 +229,7 @@ func (s *upSession) pump() {
 		}
 		s.touch()
 	}
-	if s.writable && len(s.h2.Output()) > 0 {
+	if s.writable && (len(s.h2.Output()) > 0 || s.out.len() > 0) {
 		s.touch()
 	}
 }
@@ -245,6 +245,9 @@ func (s *upSession) touch() {
 // flushOutput implements flusher.
 func (s *upSession) flushOutput() {
 	s.dirty = false
+	if !s.closed {
+		s.flush() // what was sealed, and not taken by the socket
+	}
 	for !s.broken && !s.closed {
 		out := s.h2.Output()
 		if len(out) == 0 {
@@ -340,14 +343,21 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 			return
 		}
 		x.switchProtocols(resp, head, nil)
+		if x.c == c {
+			c.pump() // what came before has had its events
+		}
+		return
 	case resp.Code < 200:
 		x.interimHead(resp, head)
-		return
 	default:
 		x.finalHead(resp, head, nil, end)
 	}
-	if end && x.c == c {
+	switch {
+	case x.c != c:
+	case end:
 		c.pump()
+	default:
+		x.waits() // progress has disarmed the client's timer
 	}
 }
 
@@ -372,7 +382,7 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.recvEnd = true
-		u.gotTrailers = append(u.gotTrailers[:0], trailerLines(t, lines)...)
+		u.gotTrailers = appendFields(u.gotTrailers[:0], t, lines, false)
 		u.x.c.pump()
 	}
 }

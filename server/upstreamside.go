@@ -112,6 +112,9 @@ func (u *upStream) sendTrailers(lines []byte) {
 
 func (u *upStream) shutWrite() { u.send(nil, true) }
 
+// lost implements side: a response that is complete is not lost with its stream, though it may wait for the client.
+func (u *upStream) lost() bool { return u.gone && !u.recvEnd }
+
 // release implements upSide.
 func (u *upStream) release(now int64) { u.free(now) }
 

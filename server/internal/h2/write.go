@@ -14,7 +14,7 @@ type Outgoing struct {
 	// are left out, and what HTTP/2 has no place for.
 	Head  *message.Head
 	Bytes []byte
-	// Lines are further field lines, "Name: value" CR LF each, without other white space around a value.
+	// Lines are further field lines, "Name: value" CR LF each. White space around a value stays behind.
 	Lines []byte
 	// Authority replaces that of a request where it is not nil.
 	Authority []byte
@@ -244,11 +244,7 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 		if unsent.Has(id) || s.extended && id == message.FieldOther && handshake(name) {
 			continue
 		}
-		value := line[colon+1:]
-		if len(value) > 0 && value[0] == ' ' {
-			value = value[1:]
-		}
-		e.field(id, name, value, false)
+		e.field(id, name, bytes.Trim(line[colon+1:], " \t"), false)
 	}
 }
 

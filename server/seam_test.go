@@ -1,0 +1,342 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+// rawHTTP2Backend is rawBackend for HTTP/2: handle is called with the connection behind the preface and SETTINGS.
+func rawHTTP2Backend(t *testing.T, handle func(n int, c *rawHTTP2), settings ...http2.Setting) (addr string) {
+	return rawBackend(t, func(n int, w *wire) {
+		if _, err := io.ReadFull(w.r, make([]byte, len(http2.ClientPreface))); err != nil {
+			return
+		}
+		c := &rawHTTP2{Conn: w.TCPConn, Framer: http2.NewFramer(w.TCPConn, w.r)}
+		c.AllowIllegalWrites = true
+		c.enc = hpack.NewEncoder(&c.block)
+		_ = c.WriteSettings(settings...)
+		handle(n, c)
+	})
+}
+
+// nextHead reads up to the next HEADERS, and returns its stream.
+func (c *rawHTTP2) nextHead() uint32 {
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			return 0
+		}
+		if f, ok := f.(*http2.HeadersFrame); ok {
+			return f.StreamID
+		}
+	}
+}
+
+// fields writes HEADERS that are not a request's.
+func (c *rawHTTP2) fields(stream uint32, end bool, fields ...string) {
+	c.block.Reset()
+	for i := 0; i < len(fields); i += 2 {
+		_ = c.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: end})
+}
+
+// TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
+// wherever the socket was full.
+func TestLastRecordLeaves(t *testing.T) {
+	body := pattern(8 << 20)
+	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var n int
+		_, _ = fmt.Sscan(r.URL.Path[1:], &n)
+		_, _ = w.Write(body[:n])
+	}))
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.HTTP, backend)
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 20)
+	for n := 64 << 10; n < 7<<20; n += 48 << 10 {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			nc, err := net.Dial("tcp", g.secureAddr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer nc.Close()
+			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
+			_ = nc.SetDeadline(time.Now().Add(3 * time.Second))
+			tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+			c := &rawHTTP2{Conn: tc, Framer: http2.NewFramer(tc, tc)}
+			c.enc = hpack.NewEncoder(&c.block)
+			_, _ = io.WriteString(tc, http2.ClientPreface)
+			_ = c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+			_ = c.WriteWindowUpdate(0, 1<<30)
+			c.request(1, "GET", fmt.Sprint("/", n), true)
+			time.Sleep(300 * time.Millisecond) // until what fits is written
+			for got := 0; ; {
+				f, err := c.ReadFrame()
+				if err != nil {
+					t.Errorf("response of %d: stops after %d: %v", n, got, err)
+					return
+				}
+				if f, ok := f.(*http2.DataFrame); ok {
+					got += len(f.Data())
+					if f.StreamEnded() {
+						return
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestCompleteResponseThenReset: an Endpoint that has ended its response may cancel the rest of the request, or
+// leave, while the client still reads: RFC 9113 section 8.1.
+func TestCompleteResponseThenReset(t *testing.T) {
+	for _, leave := range []bool{false, true} {
+		backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+			for {
+				st := c.nextHead()
+				if st == 0 {
+					return
+				}
+				c.fields(st, false, ":status", "200")
+				_ = c.WriteData(st, false, []byte("hello, world"))
+				c.fields(st, true, "grpc-status", "0")
+				if leave {
+					return
+				}
+				_ = c.WriteRSTStream(st, http2.ErrCodeNo)
+			}
+		})
+		g := newGateway(t, nil, Options{})
+		g.serveProtocol(routing.H2C, backend)
+		c := dialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
+		c.request(1, "POST", "/", true)
+		var got []byte
+		for ended := false; !ended; {
+			f, err := c.ReadFrame()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch f := f.(type) {
+			case *http2.DataFrame:
+				got = append(got, f.Data()...)
+				if len(got) == 5 {
+					time.Sleep(50 * time.Millisecond) // until the Endpoint's end was seen
+					_ = c.WriteWindowUpdate(1, 100)
+				}
+			case *http2.RSTStreamFrame:
+				t.Fatalf("leave %v: reset with %v after %q", leave, f.ErrCode, got)
+			case *http2.HeadersFrame:
+				ended = f.StreamEnded()
+			}
+		}
+		if string(got) != "hello, world" {
+			t.Errorf("body %q", got)
+		}
+	}
+}
+
+// TestForbiddenTrailersStay: what must not stand in trailers does not reach an Endpoint from HTTP/2 either
+// (RFC 9110 section 6.5.1).
+func TestForbiddenTrailersStay(t *testing.T) {
+	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
+		seen := make(chan http.Header, 1)
+		backend := startBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			seen <- r.Trailer
+		}))
+		g := newGateway(t, nil, Options{})
+		g.serveProtocol(p, backend)
+		c := dialHTTP2(t, g.addr)
+		c.request(1, "POST", "/", false, "trailer", "sum, authorization, host")
+		_ = c.WriteData(1, false, []byte("abc"))
+		c.fields(1, true, "content-length", "7", "sum", "42", "authorization", "x", "host", "evil", "last", "1")
+		var got http.Header
+		select {
+		case got = <-seen:
+		case <-time.After(3 * time.Second):
+			t.Fatal("no request")
+		}
+		if got.Get("Sum") != "42" || got.Get("Authorization") != "" || got.Get("Content-Length") != "" || got.Get("Host") != "" {
+			t.Errorf("%v: trailers %v", p, got)
+		}
+	}
+}
+
+// TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, of which HTTP/1.1 says nothing.
+func TestTrailersLoseTheirSpace(t *testing.T) {
+	seen := make(chan http.Header, 1)
+	raw := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		for {
+			f, err := c.ReadFrame()
+			if err != nil {
+				seen <- nil
+				return
+			}
+			if f, ok := f.(*http2.MetaHeadersFrame); ok && f.StreamEnded() {
+				h := http.Header{}
+				for _, f := range f.Fields {
+					h.Add(f.Name, f.Value)
+				}
+				seen <- h
+			}
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.H2C, raw)
+	c := g.wire()
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
+	if got := (<-seen).Get("Sum"); got != "42" {
+		t.Errorf("value %q", got)
+	}
+}
+
+// TestWebSocketBytesBeforeItsAnswer: what a client sends behind its Upgrade, before that is accepted, is the new
+// protocol's, and is passed on at once.
+func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
+	asked, accept := make(chan uint32, 1), make(chan struct{})
+	got := make(chan string, 1)
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		st := c.nextHead()
+		asked <- st
+		<-accept
+		c.fields(st, false, ":status", "200")
+		for {
+			f, err := c.ReadFrame()
+			if err != nil {
+				got <- err.Error()
+				return
+			}
+			if f, ok := f.(*http2.DataFrame); ok {
+				got <- string(f.Data())
+				return
+			}
+		}
+	}, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := g.wire()
+	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+	<-asked
+	c.send("early")
+	g.settle()
+	close(accept)
+	select {
+	case text := <-got:
+		if text != "early" {
+			t.Errorf("the Endpoint got %q", text)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("the Endpoint got nothing")
+	}
+}
+
+// TestBodyTimeoutBehindEarlyHead: a client that stops in the middle of its body is timed out also when the
+// Endpoint has begun to answer over HTTP/2.
+func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
+	for _, status := range []string{"103", "200"} {
+		backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+			if st := c.nextHead(); st != 0 {
+				c.fields(st, false, ":status", status)
+				c.nextHead()
+			}
+		})
+		g := newGateway(t, func(c *config.Config) { c.Timeouts.Body = config.Duration(300 * time.Millisecond) }, Options{})
+		g.serveProtocol(routing.H2C, backend)
+		c := g.wire()
+		_ = c.SetDeadline(time.Now().Add(3 * time.Second))
+		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na")
+		if text, _ := c.rest(); text == "" {
+			t.Errorf("%s: no answer", status)
+		}
+		if _, err := c.r.ReadByte(); err != io.EOF {
+			t.Errorf("%s: still open: %v", status, err)
+		}
+	}
+}
+
+// TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
+func TestSessionBegunInADrain(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.HTTP, echoBackend(t))
+	nc, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc.Close()
+	nc = g.dial()
+	defer nc.Close()
+	time.Sleep(20 * time.Millisecond) // accepted
+	g.settle()
+	g.beginDrain(5 * time.Second)
+	g.settle()
+	_ = nc.SetDeadline(time.Now().Add(time.Second))
+	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
+	c.enc = hpack.NewEncoder(&c.block)
+	_, _ = io.WriteString(nc, http2.ClientPreface)
+	_ = c.WriteSettings()
+	c.request(1, "POST", "/", false) // stays open
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatalf("no GOAWAY: %v", err)
+		}
+		if _, ok := f.(*http2.GoAwayFrame); ok {
+			return
+		}
+	}
+}
+
+// TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
+// and not all that follow.
+func TestStuckSessionIsLeft(t *testing.T) {
+	good := startBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	front := rawBackend(t, func(n int, c *wire) {
+		if n == 0 {
+			_, _ = io.Copy(io.Discard, c.r) // no handshake
+			return
+		}
+		to, err := net.Dial("tcp", good)
+		if err != nil {
+			return
+		}
+		defer to.Close()
+		go func() {
+			_, _ = io.Copy(to, c.r)
+			to.Close()
+		}()
+		_, _ = io.Copy(c.TCPConn, to)
+	})
+	const connect = 500 * time.Millisecond
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Timeouts.Connect = config.Duration(connect) }, Options{})
+	g.serveProtocol(routing.GRPCS, front)
+	c := http1Client(t)
+	for i := range 4 {
+		begin := time.Now()
+		resp, err := c.Get("http://" + g.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if took := time.Since(begin); resp.StatusCode != 200 || i > 0 && took > connect {
+			t.Errorf("request %d: status %d after %v", i, resp.StatusCode, took)
+		}
+	}
+}

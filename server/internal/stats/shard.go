@@ -156,7 +156,8 @@ func (s *Shard) apply() {
 	}
 	var sum uint64
 	for i := range events {
-		if d := s.deltas[i]; d != nil {
+		// A stale one belongs to the scraper, but for its stamp.
+		if d := s.deltas[i]; d != nil && d.stamp == (stamp{events[i].series.id, s.epoch}) {
 			bucket := &d.times[timeBucket(uint64(max(events[i].Duration, 0)))]
 			sum += d.stamp.epoch + uint64(d.codes[0].n) + uint64(bucket[0]) + uint64(d.times[0][0]) + uint64(d.sizes[3][0])
 		}

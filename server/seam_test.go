@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -339,4 +340,61 @@ func TestStuckSessionIsLeft(t *testing.T) {
 			t.Errorf("request %d: status %d after %v", i, resp.StatusCode, took)
 		}
 	}
+}
+
+// TestCongestedSessionIsReadAgain: frames that came while too much output waited are read when it has left.
+func TestCongestedSessionIsReadAgain(t *testing.T) {
+	fill := string(bytes.Repeat([]byte("x"), 15<<10))
+	backend := rawBackend(t, func(_ int, c *wire) {
+		for {
+			head := c.head()
+			if head == "" {
+				return
+			}
+			if target(head) == "/last" {
+				c.send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
+			} else {
+				c.send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
+			}
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.HTTP, backend)
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 16)
+	for n := 240; n <= 480; n += 10 {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			nc := g.dial()
+			defer nc.Close()
+			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
+			_ = nc.SetDeadline(time.Now().Add(3 * time.Second))
+			c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
+			c.enc = hpack.NewEncoder(&c.block)
+			_, _ = io.WriteString(nc, http2.ClientPreface)
+			_ = c.WriteSettings()
+			for i := range n {
+				c.request(uint32(1+2*i), "GET", "/", true)
+				if i%50 == 49 {
+					time.Sleep(40 * time.Millisecond) // they are answered, as far as the gateway reads
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			last := uint32(1 + 2*n)
+			c.request(last, "GET", "/last", true)
+			time.Sleep(50 * time.Millisecond)
+			for got := 0; ; got++ {
+				f, err := c.ReadFrame()
+				if err != nil {
+					t.Errorf("%d requests: no answer to the last: %v", n, err)
+					return
+				}
+				if f.Header().StreamID == last {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }

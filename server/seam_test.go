@@ -398,3 +398,36 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
+// behind it.
+func TestResponseInFrontOfAReset(t *testing.T) {
+	body := pattern(1 << 20)[:60000]
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		st := c.nextHead()
+		if st == 0 {
+			return
+		}
+		c.fields(st, false, ":status", "200")
+		for rest := body; len(rest) > 0; {
+			n := min(len(rest), 16<<10)
+			_ = c.WriteData(st, n == len(rest), rest[:n])
+			rest = rest[n:]
+		}
+		_ = c.Conn.(*net.TCPConn).SetLinger(0)
+	})
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	client := http1Client(t)
+	for i := range 100 {
+		resp, err := client.Post("http://"+g.addr, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || err != nil || len(got) != len(body) {
+			t.Fatalf("request %d: status %d, %d bytes, %v", i, resp.StatusCode, len(got), err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -429,5 +430,44 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		if resp.StatusCode != 200 || err != nil || len(got) != len(body) {
 			t.Fatalf("request %d: status %d, %d bytes, %v", i, resp.StatusCode, len(got), err)
 		}
+	}
+}
+
+// TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
+func TestVerifierPanics(t *testing.T) {
+	s := &shown{auth: &routing.ClientAuth{}}
+	s.verify([]*x509.Certificate{nil})
+	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
+		t.Errorf("verdict %v, %q", s.err, s.fields)
+	}
+}
+
+// TestStopClosesSessions: the connections to Endpoints end with the gateway.
+func TestStopClosesSessions(t *testing.T) {
+	ended := make(chan error, 1)
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		c.fields(c.nextHead(), true, ":status", "204")
+		for {
+			if _, err := c.ReadFrame(); err != nil {
+				ended <- err
+				return
+			}
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := g.wire()
+	if got := c.get("/"); got.StatusCode != 204 {
+		t.Fatalf("status %d", got.StatusCode)
+	}
+	c.Close()
+	_ = g.Drain(t.Context())
+	select {
+	case err := <-ended:
+		if err != io.EOF {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("still open")
 	}
 }

@@ -350,6 +350,9 @@ func (w *worker) cut() {
 		c.shut()
 		c = next
 	}
+	for len(w.sessions) > 0 {
+		w.sessions[0].end(upstream.Canceled)
+	}
 	w.upstreams.Sweep(nil)
 	for _, p := range w.pipes {
 		loop.CloseFD(p.r)

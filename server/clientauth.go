@@ -54,9 +54,7 @@ func (c *downConn) examine() (wait bool) {
 	}
 	s.pending = true
 	go func() {
-		s.leaf = state.PeerCertificates[0]
-		s.err = auth.Verify(state.PeerCertificates, time.Now())
-		s.describe()
+		s.verify(state.PeerCertificates)
 		<-w.server.parking
 		w.loop.Post(func() {
 			s.pending = false
@@ -66,6 +64,19 @@ func (c *downConn) examine() (wait bool) {
 		})
 	}()
 	return true
+}
+
+// verify fills in what is to be known of the certificates that a client showed. That they make the verifier
+// panic says that they are no good, and must not end the process.
+func (s *shown) verify(chain []*x509.Certificate) {
+	defer func() {
+		if recover() != nil {
+			s.leaf, s.err = nil, errors.New("the certificate cannot be verified")
+		}
+		s.describe()
+	}()
+	s.leaf = chain[0]
+	s.err = s.auth.Verify(chain, time.Now())
 }
 
 // describe makes the lines that ingress-nginx sends to Backends.

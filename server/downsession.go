@@ -153,6 +153,7 @@ func (s *downSession) flushOutput() {
 	if c.phase == phaseClosed || s.h2 == nil { // closed, or its last streams asked for it as they were cancelled
 		return
 	}
+	congested := s.h2.Congested()
 	if waiting := c.out.len(); waiting > 0 { // sealed, and not taken by the socket
 		if c.flush(); c.out.len() < waiting {
 			c.progress()
@@ -169,6 +170,9 @@ func (s *downSession) flushOutput() {
 		}
 		c.progress()
 		s.h2.Wrote(n)
+	}
+	if congested && !s.h2.Congested() {
+		c.w.loop.Again(c) // what was left unread meanwhile has had its event
 	}
 	if err := s.h2.Err(); err != nil {
 		s.fail(err)

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -338,5 +340,134 @@ func TestStuckSessionIsLeft(t *testing.T) {
 		if took := time.Since(begin); resp.StatusCode != 200 || i > 0 && took > connect {
 			t.Errorf("request %d: status %d after %v", i, resp.StatusCode, took)
 		}
+	}
+}
+
+// TestCongestedSessionIsReadAgain: frames that came while too much output waited are read when it has left.
+func TestCongestedSessionIsReadAgain(t *testing.T) {
+	fill := string(bytes.Repeat([]byte("x"), 15<<10))
+	backend := rawBackend(t, func(_ int, c *wire) {
+		for {
+			head := c.head()
+			if head == "" {
+				return
+			}
+			if target(head) == "/last" {
+				c.send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
+			} else {
+				c.send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
+			}
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.HTTP, backend)
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 16)
+	for n := 240; n <= 480; n += 10 {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			nc := g.dial()
+			defer nc.Close()
+			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
+			_ = nc.SetDeadline(time.Now().Add(3 * time.Second))
+			c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
+			c.enc = hpack.NewEncoder(&c.block)
+			_, _ = io.WriteString(nc, http2.ClientPreface)
+			_ = c.WriteSettings()
+			for i := range n {
+				c.request(uint32(1+2*i), "GET", "/", true)
+				if i%50 == 49 {
+					time.Sleep(40 * time.Millisecond) // they are answered, as far as the gateway reads
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			last := uint32(1 + 2*n)
+			c.request(last, "GET", "/last", true)
+			time.Sleep(50 * time.Millisecond)
+			for got := 0; ; got++ {
+				f, err := c.ReadFrame()
+				if err != nil {
+					t.Errorf("%d requests: no answer to the last: %v", n, err)
+					return
+				}
+				if f.Header().StreamID == last {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
+// behind it.
+func TestResponseInFrontOfAReset(t *testing.T) {
+	body := pattern(1 << 20)[:60000]
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		st := c.nextHead()
+		if st == 0 {
+			return
+		}
+		c.fields(st, false, ":status", "200")
+		for rest := body; len(rest) > 0; {
+			n := min(len(rest), 16<<10)
+			_ = c.WriteData(st, n == len(rest), rest[:n])
+			rest = rest[n:]
+		}
+		_ = c.Conn.(*net.TCPConn).SetLinger(0)
+	})
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	client := http1Client(t)
+	for i := range 100 {
+		resp, err := client.Post("http://"+g.addr, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || err != nil || len(got) != len(body) {
+			t.Fatalf("request %d: status %d, %d bytes, %v", i, resp.StatusCode, len(got), err)
+		}
+	}
+}
+
+// TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
+func TestVerifierPanics(t *testing.T) {
+	s := &shown{auth: &routing.ClientAuth{}}
+	s.verify([]*x509.Certificate{nil})
+	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
+		t.Errorf("verdict %v, %q", s.err, s.fields)
+	}
+}
+
+// TestStopClosesSessions: the connections to Endpoints end with the gateway.
+func TestStopClosesSessions(t *testing.T) {
+	ended := make(chan error, 1)
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		c.fields(c.nextHead(), true, ":status", "204")
+		for {
+			if _, err := c.ReadFrame(); err != nil {
+				ended <- err
+				return
+			}
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := g.wire()
+	if got := c.get("/"); got.StatusCode != 204 {
+		t.Fatalf("status %d", got.StatusCode)
+	}
+	c.Close()
+	_ = g.Drain(t.Context())
+	select {
+	case err := <-ended:
+		if err != io.EOF {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("still open")
 	}
 }

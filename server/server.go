@@ -355,6 +355,9 @@ func (w *worker) cut() {
 		c.shut()
 		c = next
 	}
+	for len(w.sessions) > 0 {
+		w.sessions[0].end(upstream.Canceled)
+	}
 	w.upstreams.Sweep(nil)
 	for len(w.sessions) > 0 {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)

@@ -205,18 +205,15 @@ func (s *upSession) pump() {
 		if s.closed {
 			return
 		}
-		if s.broken || s.eof {
-			s.end(upstream.Reset)
-			return
-		}
 		if round == rounds {
 			w.loop.Again(s)
 			break
 		}
-		n := s.read(w.upFrames)
+		n := s.read(w.upFrames) // also behind a reset: what came before it may be responses
 		if n == 0 {
 			if s.eof || s.broken {
-				continue
+				s.end(upstream.Reset)
+				return
 			}
 			break
 		}
@@ -261,6 +258,8 @@ func (s *upSession) flushOutput() {
 	}
 	switch {
 	case s.closed:
+	case s.broken && s.h2.Err() == nil:
+		s.pump()
 	case s.broken:
 		s.end(upstream.Reset)
 	case len(s.streams) == 0 && (s.Endpoint.Gone || s.h2.Gone()):

@@ -119,5 +119,8 @@ func (d *delta) size(which uint, bytes int64) {
 	d.sizes[sizeBucket(v)][which-sizeRequest]++
 }
 
-// clear zeroes everything but the stamp.
-func (d *delta) clear() { *d = delta{stamp: d.stamp} }
+// clear zeroes everything but the stamp, which the loop may be looking at.
+func (d *delta) clear() {
+	d.sums, d.codes, d.other = [histograms]uint64{}, [maxCodes]codeCount{}, 0
+	d.times, d.sizes = [timeBuckets][timeHistograms]uint32{}, [sizeBuckets][sizeHistograms]uint32{}
+}

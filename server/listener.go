@@ -60,8 +60,13 @@ func bind(addr string) (fd int, port int, err error) {
 	const reusePort = 15 // SO_REUSEPORT
 	setInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
 	setInt(fd, syscall.SOL_SOCKET, reusePort, 1)
-	// Accepted sockets inherit it.
+	// Accepted sockets inherit these. A client that vanished while a stream or a tunnel of its rests is known
+	// to be gone after two minutes: a request that is under way has no other bound than its Endpoint's.
 	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	setInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
+	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
+	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
 	if family == syscall.AF_INET6 {
 		v6only := 1
 		if len(tcp.IP) == 0 {

@@ -38,6 +38,9 @@ func (u *upConn) Ready(ev loop.Events) {
 		x.c.pump()
 		return
 	}
+	if u.tls != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
+		return // a ticket, or another word of TLS with itself
+	}
 	if ev&(loop.Readable|loop.ReadClosed|loop.Closed|loop.Failed) != 0 {
 		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
 		// the next one.

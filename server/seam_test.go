@@ -381,10 +381,10 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 					time.Sleep(40 * time.Millisecond) // they are answered, as far as the gateway reads
 				}
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // a slow peer
 			last := uint32(1 + 2*n)
 			c.request(last, "GET", "/last", true)
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond) // a slow peer
 			for {
 				f, err := c.ReadFrame()
 				if err == io.EOF {

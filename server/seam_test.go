@@ -433,6 +433,13 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		if resp.StatusCode != 200 || err != nil || len(got) != len(body) {
 			t.Fatalf("request %d: status %d, %d bytes, %v", i, resp.StatusCode, len(got), err)
 		}
+		// The next request must not take the connection that is about to be found reset: it is a POST, which is
+		// not sent twice.
+		for open := true; open; {
+			sessions := make(chan int)
+			g.workers[0].loop.Post(func() { sessions <- len(g.workers[0].sessions) })
+			open = <-sessions > 0
+		}
 	}
 }
 

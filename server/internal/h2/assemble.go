@@ -293,7 +293,8 @@ func (a *assembler) regular(d *decoder, f *hpack.Field) {
 			h.ContentLength = n
 		case message.FieldCookie:
 			if a.kind == kindRequest {
-				if a.cookies++; a.cookies > 1 {
+				// An empty crumb says nothing, and would leave white space at the end of the value.
+				if a.cookies++; len(a.cookie) > 0 && len(value) > 0 {
 					a.cookie = append(a.cookie, "; "...)
 				}
 				a.cookie = append(a.cookie, value...)

@@ -61,7 +61,8 @@ func (x *Exchange) pumpRequest() {
 			if n == 0 {
 				switch {
 				case c.ended() && !c.lost() && x.up.endless():
-					x.finishRequest(c.trailers())
+					x.streamed = true
+					x.up.end(u, w.chunk, c.trailers())
 				case c.ended() || c.lost():
 					// The client gave up half-way: so must the Endpoint.
 					x.cancel(failAborted)
@@ -83,10 +84,7 @@ func (x *Exchange) pumpRequest() {
 		if last && n == len(c.held()) && x.up.endless() {
 			out = x.up.finish(out, nil)
 		}
-		u.send(out, x.up.done && len(x.up.trailers) == 0)
-		if len(x.up.trailers) > 0 && x.up.done {
-			u.sendTrailers(x.up.trailers)
-		}
+		x.up.pass(u, out)
 		if held {
 			c.drop(n)
 		} else {
@@ -97,17 +95,6 @@ func (x *Exchange) pumpRequest() {
 			return // the response may still say why
 		}
 	}
-}
-
-// finishRequest ends a request body whose sender has ended it.
-func (x *Exchange) finishRequest(trailers []byte) {
-	x.streamed = true
-	out := x.up.finish(x.w.chunk[:0], trailers)
-	if x.up.form == formBare && len(trailers) > 0 {
-		x.u.sendTrailers(trailers)
-		return
-	}
-	x.u.send(out, true)
 }
 
 // pumpResponse streams the response from the Endpoint to the client while the client takes it.
@@ -186,10 +173,7 @@ func (x *Exchange) relay(data []byte, last bool) (n int) {
 		x.cancel(failMalformed)
 		return n
 	}
-	x.c.send(out, x.down.done && len(x.down.trailers) == 0)
-	if x.down.done && len(x.down.trailers) > 0 {
-		x.c.sendTrailers(x.down.trailers)
-	}
+	x.down.pass(x.c, out)
 	return n
 }
 
@@ -273,7 +257,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	x.runResponse()
 	body, n, ok := x.takeResponseBody(rest, last)
 	x.headDone = true
-	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.down.done && len(x.down.trailers) == 0))
+	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.down.whole()))
 	if !ok {
 		x.cancel(failMalformed)
 	} else if x.down.done && len(x.down.trailers) > 0 {
@@ -298,21 +282,10 @@ func (x *Exchange) upstreamEnds() {
 	case u.lost() || !x.down.endless():
 		x.cancel(failUpstreamReset)
 	default:
-		x.finishResponse(u.trailers())
-	}
-}
-
-// finishResponse ends a response whose sender has ended it.
-func (x *Exchange) finishResponse(trailers []byte) {
-	out := x.down.finish(x.w.chunk[:0], trailers)
-	x.sentBytes += int64(len(out))
-	if x.down.form == formBare && len(trailers) > 0 {
-		x.c.sendTrailers(trailers)
-	} else {
-		x.c.send(out, true)
-	}
-	if x.c.pending() == 0 {
-		x.complete()
+		x.sentBytes += int64(x.down.end(x.c, x.w.chunk, u.trailers()))
+		if x.c.pending() == 0 {
+			x.complete()
+		}
 	}
 }
 

@@ -10,8 +10,8 @@ type buffer struct {
 func (b *buffer) len() int      { return len(b.b) - b.off }
 func (b *buffer) bytes() []byte { return b.b[b.off:] }
 
-// The pool has five sizes: a head, a head read, a body read, and two for what a stream's window lets a peer
-// send while the other side takes nothing. Most buffers are the first.
+// Sizes of buffers: for a head, a head read, a body read, and two for what a stream's window lets a peer
+// send while the other side takes nothing. Most are the first.
 const (
 	smallBuffer  = 4 << 10
 	mediumBuffer = 20 << 10
@@ -20,66 +20,40 @@ const (
 	wholeWindow  = 288 << 10
 )
 
+// bufferSizes says how many free ones of each size are kept: 1 to 2.5 MiB.
+var bufferSizes = [...]struct{ size, keep int }{
+	{smallBuffer, 256}, {mediumBuffer, 64}, {largeBuffer, 32}, {halfWindow, 4}, {wholeWindow, 4},
+}
+
 // bufferPool keeps free buffers of one loop. What it keeps is bounded, so that a burst gives its
 // memory back.
 type bufferPool struct {
-	small, medium, large, half, whole [][]byte
+	free [len(bufferSizes)][][]byte
 }
 
-const (
-	keepSmall  = 256 // 1 MiB
-	keepMedium = 64  // 1.25 MiB
-	keepLarge  = 32  // 2.5 MiB
-	keepHalf   = 4   // 0.6 MiB
-	keepWhole  = 4   // 1.1 MiB
-)
-
+// get returns an empty buffer with room for n bytes.
 func (p *bufferPool) get(n int) []byte {
-	switch {
-	case n <= smallBuffer:
-		return take(&p.small, smallBuffer)
-	case n <= mediumBuffer:
-		return take(&p.medium, mediumBuffer)
-	case n <= largeBuffer:
-		return take(&p.large, largeBuffer)
-	case n <= halfWindow:
-		return take(&p.half, halfWindow)
-	case n <= wholeWindow:
-		return take(&p.whole, wholeWindow)
+	for i := range bufferSizes {
+		size := bufferSizes[i].size
+		if n > size {
+			continue
+		}
+		free := &p.free[i]
+		if last := len(*free) - 1; last >= 0 {
+			b := (*free)[last]
+			*free = (*free)[:last]
+			return b[:0]
+		}
+		return make([]byte, 0, size)
 	}
 	return make([]byte, 0, n)
 }
 
-func take(list *[][]byte, size int) []byte {
-	if n := len(*list); n > 0 {
-		b := (*list)[n-1]
-		*list = (*list)[:n-1]
-		return b[:0]
-	}
-	return make([]byte, 0, size)
-}
-
+// put takes back a buffer that get returned.
 func (p *bufferPool) put(b []byte) {
-	switch cap(b) {
-	case smallBuffer:
-		if len(p.small) < keepSmall {
-			p.small = append(p.small, b)
-		}
-	case mediumBuffer:
-		if len(p.medium) < keepMedium {
-			p.medium = append(p.medium, b)
-		}
-	case largeBuffer:
-		if len(p.large) < keepLarge {
-			p.large = append(p.large, b)
-		}
-	case halfWindow:
-		if len(p.half) < keepHalf {
-			p.half = append(p.half, b)
-		}
-	case wholeWindow:
-		if len(p.whole) < keepWhole {
-			p.whole = append(p.whole, b)
+	for i := range bufferSizes {
+		if cap(b) == bufferSizes[i].size && len(p.free[i]) < bufferSizes[i].keep {
+			p.free[i] = append(p.free[i], b)
 		}
 	}
 }

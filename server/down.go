@@ -25,33 +25,16 @@ const (
 	phaseClosed
 )
 
-// waiting says what a downConn's timer guards, so that a deadline moves only when the reason
-// changes or bytes did.
-type waiting uint8
-
-const (
-	waitNothing   waiting = iota
-	waitIdle              // next request of a keep-alive connection
-	waitHead              // rest of a head
-	waitBody              // rest of a request body
-	waitSend              // client to read what waits in out
-	waitLinger            // client to close
-	waitHandshake         // TLS to be ready
-	waitWatch             // answer to a brief connection, see brief
-	waitProxy             // PROXY protocol header
-)
-
 // downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
 // holds no buffer.
 type downConn struct {
 	sock
 	client
-	x        *Exchange    // nil unless phaseServe
-	session  *downSession // nil unless phaseSession
-	timer    loop.Timer
+	x       *Exchange    // nil unless phaseServe
+	session *downSession // nil unless phaseSession
+	patience
 	requests uint32
 	phase    phase
-	wait     waiting
 	why      stats.Close // what ends the connection, once something does
 	// closeAfter: no request is read after the present one.
 	closeAfter  bool
@@ -342,28 +325,7 @@ func (c *downConn) served(x *Exchange) {
 }
 
 // await implements downSide.
-func (c *downConn) await(what waiting, timeout int64) {
-	if c.wait == what {
-		return
-	}
-	c.wait = what
-	if timeout <= 0 {
-		c.timer.Stop()
-		return
-	}
-	c.w.loop.Set(&c.timer, c.w.loop.Now()+timeout)
-}
-
-// progress implements downSide.
-func (c *downConn) progress() { c.wait = waitNothing }
-
-// rest implements downSide.
-func (c *downConn) rest() {
-	if c.wait != waitWatch {
-		c.timer.Stop()
-		c.wait = waitNothing
-	}
-}
+func (c *downConn) await(what waiting, timeout int64) { c.guard(c.w.loop, what, timeout) }
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {
@@ -452,7 +414,6 @@ func (c *downConn) shut() {
 		return
 	}
 	if s := c.session; s != nil {
-		s.cancelAll()
 		s.over()
 	}
 	c.phase = phaseClosed

@@ -180,19 +180,16 @@ func (s *downSession) flushOutput() {
 	switch {
 	case c.broken:
 		s.end()
-	case s.closing && len(s.h2.Output()) == 0 && c.out.len() == 0:
-		s.cancelAll()
-		s.over()
-		c.phase, c.closeAfter, c.unread = phaseHead, true, true
-		c.linger()
-	case s.goaway == goawaySaid && s.h2.Open() == 0 && len(s.h2.Output()) == 0 && c.out.len() == 0:
-		s.cancelAll()
-		s.over()
+	case len(s.h2.Output()) > 0 || c.out.len() > 0:
+		s.waits()
+	case s.closing:
+		c.unread = true // the client did not expect it
+		s.leave()
+	case s.goaway == goawaySaid && s.h2.Open() == 0:
 		if c.w.draining {
 			c.why = stats.ClosedDraining
 		}
-		c.phase, c.closeAfter = phaseHead, true
-		c.linger()
+		s.leave()
 	default:
 		s.waits()
 	}
@@ -230,13 +227,17 @@ func (s *downSession) end() {
 	if s.c.broken && s.c.why == stats.ClosedByClient {
 		s.c.why = stats.ClosedReset
 	}
-	s.cancelAll()
-	s.over()
 	s.c.shut()
 }
 
-// cancelAll ends every Exchange: nobody is there to answer.
-func (s *downSession) cancelAll() {
+// leave closes a connection whose last bytes are out.
+func (s *downSession) leave() {
+	s.over()
+	s.c.linger()
+}
+
+// over ends every Exchange, because nobody is there to answer, and gives the protocol's state back.
+func (s *downSession) over() {
 	s.closing = true
 	for d := s.streams.next; d != &s.streams; d = s.streams.next {
 		d.gone = true
@@ -246,15 +247,8 @@ func (s *downSession) cancelAll() {
 			d.free()
 		}
 	}
-}
-
-// over gives the protocol's state back.
-func (s *downSession) over() {
-	if s.h2 != nil {
-		s.h2.Close()
-		s.h2 = nil
-	}
-	s.c.session = nil
+	s.h2.Close()
+	s.h2, s.c.session = nil, nil
 }
 
 // Request implements h2.ServerHandler.
@@ -320,7 +314,7 @@ func (s *downSession) Fault(st *h2.Stream, f h2.Fault) {
 	w := s.c.w
 	if status := f.HTTPStatus(); status != 0 {
 		w.recordRefused(status, stats.HeaderTooLarge)
-		w.out = appendRefusal(w.out[:0], status, f.Reason())
+		w.out = message.AppendRefusal(w.out[:0], status, f.Reason())
 		s.h2.WriteHead(st, status, h2.Outgoing{Lines: refusalFields}, false)
 		s.h2.WriteData(st, w.out, true)
 		s.h2.Release(st)

@@ -13,20 +13,16 @@ type downStream struct {
 	streamSide
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
-	timer   loop.Timer
-	wait    waiting
-	late    bool // its Exchange is still to begin, see lateStart
-	next    *downStream
-	prev    *downStream
+	patience
+	late bool // its Exchange is still to begin, see lateStart
+	next *downStream
+	prev *downStream
 }
 
 // newDownStream makes the side of a stream that the client has opened.
 func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
-	var d *downStream
-	if n := len(w.freeD); n > 0 {
-		d = w.freeD[n-1]
-		w.freeD = w.freeD[:n-1]
-	} else {
+	d := w.freeD.take()
+	if d == nil {
 		d = &downStream{}
 		d.timer.OnExpire = d
 	}
@@ -45,12 +41,11 @@ func (d *downStream) free() {
 	d.session.touch()
 	d.streamSide.free()
 	d.timer.Stop()
-	*d = downStream{timer: d.timer, streamSide: d.streamSide}
-	if len(w.freeD) < keepFree {
-		w.freeD = append(w.freeD, d)
-	} else {
+	*d = downStream{patience: patience{timer: d.timer}, streamSide: d.streamSide}
+	if w.freeD.full() {
 		w.loop.Unlink(&d.timer)
 	}
+	w.freeD.put(d)
 }
 
 // Ready implements loop.Handler.
@@ -130,7 +125,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 	}
 	end := last && len(body) == 0
 	d.h2.WriteHead(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: lines}, end)
-	if !end && (last || len(body) > 0) {
+	if !end {
 		d.send(body, last)
 	}
 	d.session.touch()
@@ -165,21 +160,11 @@ func (d *downStream) respond(status int, body []byte) int {
 // refuse implements downSide.
 func (d *downStream) refuse(x *Exchange, f *failure) int {
 	w := d.w
-	w.refusal = appendRefusal(w.refusal[:0], f.status, f.text)
+	w.refusal = message.AppendRefusal(w.refusal[:0], f.status, f.text)
 	return d.answer(x, f.status, refusalFields, w.refusal)
 }
 
 var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
-
-// appendRefusal appends the text of an answer that says what is wrong.
-func appendRefusal(dst []byte, status int, text string) []byte {
-	dst = append(h1.AppendUint(dst, uint64(status)), ' ')
-	dst = append(dst, message.StatusText(status)...)
-	if text != "" {
-		dst = append(append(dst, ": "...), text...)
-	}
-	return append(dst, '\n')
-}
 
 // switched implements downSide.
 func (d *downStream) switched(_ *Exchange, resp *message.Response, head, rest []byte) int {
@@ -216,28 +201,7 @@ func (d *downStream) served(*Exchange) {
 }
 
 // await implements downSide.
-func (d *downStream) await(what waiting, timeout int64) {
-	if d.wait == what {
-		return
-	}
-	d.wait = what
-	if timeout <= 0 {
-		d.timer.Stop()
-		return
-	}
-	d.w.loop.Set(&d.timer, d.w.loop.Now()+timeout)
-}
-
-// progress implements downSide.
-func (d *downStream) progress() { d.wait = waitNothing }
-
-// rest implements downSide.
-func (d *downStream) rest() {
-	if d.wait != waitNothing {
-		d.timer.Stop()
-		d.wait = waitNothing
-	}
-}
+func (d *downStream) await(what waiting, timeout int64) { d.guard(d.w.loop, what, timeout) }
 
 // Expired implements loop.Expirer.
 func (d *downStream) Expired(*loop.Timer, int64) {

@@ -186,11 +186,7 @@ var slash = []byte("/")
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	streams := overStreams(x.protocol)
-	to := (*upConn)(nil).form(x.up.from)
-	if streams {
-		to = formBare
-	}
-	if to != x.up.form {
+	if to := requestForm(x.up.from, streams); to != x.up.form {
 		// Validated as it came; now in the form that the Endpoint's side takes.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
@@ -272,6 +268,19 @@ func (x *Exchange) attempt() {
 		return
 	}
 	x.send()
+}
+
+// requestForm says how a request body of that framing goes to an Endpoint.
+func requestForm(from framing, streams bool) form {
+	switch {
+	case streams:
+		return formBare
+	case from == frameChunked:
+		return formSame
+	case from == frameStream:
+		return formChunks
+	}
+	return formBare
 }
 
 // overStreams reports whether a Backend of that protocol speaks HTTP/2.

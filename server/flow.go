@@ -49,6 +49,19 @@ func (f *flow) begin(from framing, to form, length int64) {
 // endless reports that only the sender's end tells the end of the body.
 func (f *flow) endless() bool { return f.from == frameClose || f.from == frameStream }
 
+// whole reports that the body has ended, with nothing behind it.
+func (f *flow) whole() bool { return f.done && len(f.trailers) == 0 }
+
+// pass sends what take returned, and what ends the body where it has ended.
+//
+// hot: runs per read of a body; no alloc, no lock.
+func (f *flow) pass(to side, out []byte) {
+	to.send(out, f.whole())
+	if f.done && len(f.trailers) > 0 {
+		to.sendTrailers(f.trailers)
+	}
+}
+
 // take consumes the body bytes at the start of raw, n of them, and returns what goes out for them: it
 // aliases raw, or scratch where the form changes, and is valid until either is used again. Less than all
 // is consumed only when the body ends within raw, or err is set; what came before the fault may go out.
@@ -103,7 +116,18 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	return dst, n, h1.ErrNone
 }
 
-// finish ends an endless body: it returns what goes out for that, with the trailers that came.
+// end ends an endless body behind which trailers came, and returns how many bytes go out for that.
+func (f *flow) end(to side, scratch, trailers []byte) int {
+	out := f.finish(scratch[:0], trailers)
+	if f.form == formBare && len(trailers) > 0 {
+		to.sendTrailers(trailers)
+	} else {
+		to.send(out, true)
+	}
+	return len(out)
+}
+
+// finish appends what goes out for the end of an endless body, with the trailers that came.
 func (f *flow) finish(dst, trailers []byte) []byte {
 	f.done = true
 	if f.form != formChunks {

@@ -102,15 +102,8 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 	} else {
 		dst = message.AppendStatusLine(dst, int(resp.Code))
 	}
-	dated := false
-	for i := range resp.Fields {
-		if resp.Fields[i].ID == message.FieldDate {
-			dated = true
-			break
-		}
-	}
 	dst = appendFields(dst, &resp.Head, head, false)
-	if !dated {
+	if !resp.Has(message.FieldDate) {
 		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
 		dst = append(dst, x.w.date()...)
 	}

@@ -80,8 +80,6 @@ type downSide interface {
 // upSide is the Endpoint's side.
 type upSide interface {
 	side
-	// form says how a request body of that framing goes out.
-	form(from framing) form
 	// ready reports that the connection is established.
 	ready() bool
 	// begin sends what the Exchange holds of the request, and reports whether any of it left.

@@ -90,7 +90,6 @@ func (s *streamSide) lastHeld() bool   { return s.recvEnd && len(s.gotTrailers) 
 func (s *streamSide) trailers() []byte { return s.gotTrailers }
 func (s *streamSide) plain() *sock     { return nil }
 
-// pending counts an end that waits as a byte.
 func (s *streamSide) pending() int { return s.out.len() }
 
 // send implements side.

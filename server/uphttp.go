@@ -16,17 +16,6 @@ func (u *upConn) reused() bool      { return u.Reused() }
 func (u *upConn) unprocessed() bool { return false }
 func (u *upConn) chunked() framing  { return frameChunked }
 
-// form implements upSide.
-func (u *upConn) form(from framing) form {
-	switch from {
-	case frameChunked:
-		return formSame
-	case frameStream:
-		return formChunks
-	}
-	return formBare
-}
-
 // begin implements upSide.
 //
 // hot: runs per request; no alloc, no lock.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/tls"
 	"slices"
 	"syscall"
 
@@ -35,60 +34,6 @@ type upSession struct {
 // Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
 // given up when none comes within as long again.
 const pingAfter = int64(15e9)
-
-// dialer is what a loop knows of an Endpoint beside its pool: upstream.Endpoint.Attachment.
-type dialer struct {
-	sockaddr
-	sessions []*upSession // that take requests
-	// tls is for the last BackendTLS and protocol that were asked for: an Endpoint has one of each.
-	tls      *tls.Config
-	backend  *routing.BackendTLS
-	protocol string
-}
-
-// sessionCache is how many TLS sessions are kept for each Endpoint and loop, to be resumed.
-const sessionCache = 16
-
-// config returns the configuration of handshakes with the Endpoint.
-func (d *dialer) config(b *routing.BackendTLS, protocol string) *tls.Config {
-	if d.tls == nil || !sameTLS(d.backend, b) || d.protocol != protocol {
-		d.backend, d.protocol = b, protocol
-		d.tls = b.Config(protocol)
-		d.tls.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCache)
-	}
-	return d.tls
-}
-
-// sameTLS reports whether connections made by a can serve requests for b.
-func sameTLS(a, b *routing.BackendTLS) bool {
-	return a == b || a != nil && b != nil && a.Identity == b.Identity
-}
-
-// dialerOf returns the dialer of ep, made at first use.
-func dialerOf(ep *upstream.Endpoint) *dialer {
-	t, ok := ep.Attachment.(*dialer)
-	if !ok {
-		t = &dialer{sockaddr: newSockaddr(ep.Addr)}
-		ep.Attachment = t
-	}
-	return t
-}
-
-// session returns a session to ep that has room for another stream, or nil. fresh asks for one that
-// carried nothing yet.
-//
-// hot: runs per request; no alloc, no lock.
-func (t *dialer) session(fresh bool, b *routing.BackendTLS) *upSession {
-	for _, s := range t.sessions {
-		if fresh && s.requests > 0 || !sameTLS(s.backend, b) {
-			continue
-		}
-		if len(s.streams) < min(s.h2.MaxStreams(), sessionStreams) {
-			return s
-		}
-	}
-	return nil
-}
 
 // openSession starts an HTTP/2 connection to ep, or returns nil when the kernel refuses at once.
 func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSession {

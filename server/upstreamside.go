@@ -23,11 +23,8 @@ type upStream struct {
 // hot: runs per request; no alloc, no lock.
 func (s *upSession) attach(x *Exchange) *upStream {
 	w := s.w
-	var u *upStream
-	if n := len(w.freeS); n > 0 {
-		u = w.freeS[n-1]
-		w.freeS = w.freeS[:n-1]
-	} else {
+	u := w.freeS.take()
+	if u == nil {
 		u = &upStream{}
 	}
 	u.streamSide.init(w, s.h2, nil)
@@ -49,14 +46,13 @@ func (u *upStream) ready() bool {
 func (u *upStream) reused() bool      { return !u.first }
 func (u *upStream) unprocessed() bool { return u.refused || u.st == nil }
 func (u *upStream) chunked() framing  { return frameStream }
-func (u *upStream) form(framing) form { return formBare }
 
 // begin implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upStream) begin(x *Exchange) bool {
 	o := x.kept
-	end := x.up.done && len(o.early) == 0 && len(x.up.trailers) == 0 && !x.upgrade
+	end := x.up.whole() && len(o.early) == 0 && !x.upgrade
 	st, ok := u.h2.OpenRequest(&o.req, h2.Outgoing{
 		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost,
 	}, end)
@@ -67,11 +63,8 @@ func (u *upStream) begin(x *Exchange) bool {
 	}
 	u.st = st
 	st.Owner = u
-	if len(o.early) > 0 {
-		u.send(o.early, x.up.done && len(x.up.trailers) == 0)
-	}
-	if x.up.done && len(x.up.trailers) > 0 {
-		u.sendTrailers(x.up.trailers)
+	if !end && !x.upgrade {
+		x.up.pass(u, o.early)
 	}
 	u.s.touch()
 	return true
@@ -115,16 +108,12 @@ func (u *upStream) shutWrite() { u.send(nil, true) }
 // lost implements side: a response that is complete is not lost with its stream, though it may wait for the client.
 func (u *upStream) lost() bool { return u.gone && !u.recvEnd }
 
-// release implements upSide.
+// release, abandon and stale implement upSide: what is not complete is reset, and the session goes on.
 func (u *upStream) release(now int64) { u.free(now) }
+func (u *upStream) abandon()          { u.free(u.w.loop.Now()) }
+func (u *upStream) stale(now int64)   { u.free(now) }
 
-// abandon implements upSide.
-func (u *upStream) abandon() { u.free(u.w.loop.Now()) }
-
-// stale implements upSide.
-func (u *upStream) stale(now int64) { u.free(now) }
-
-// free gives the stream back, which is reset where it has not ended.
+// free gives the stream back.
 func (u *upStream) free(now int64) {
 	w, s := u.w, u.s
 	if u.listed {
@@ -143,9 +132,7 @@ func (u *upStream) free(now int64) {
 	s.touch()
 	u.streamSide.free()
 	*u = upStream{streamSide: u.streamSide}
-	if len(w.freeS) < keepFree {
-		w.freeS = append(w.freeS, u)
-	}
+	w.freeS.put(u)
 	if w.janitor.resting {
 		w.janitor.wake()
 	}
@@ -163,11 +150,8 @@ type keptHead struct {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead {
-	var k *keptHead
-	if n := len(w.freeH); n > 0 {
-		k = w.freeH[n-1]
-		w.freeH = w.freeH[:n-1]
-	} else {
+	k := w.freeH.take()
+	if k == nil {
 		k = &keptHead{}
 	}
 	fields := append(k.req.Fields[:0], req.Fields...)
@@ -179,7 +163,7 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 }
 
 func (w *worker) freeKept(k *keptHead) {
-	if len(w.freeH) < keepFree && cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer {
-		w.freeH = append(w.freeH, k)
+	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer {
+		w.freeH.put(k)
 	}
 }

@@ -37,12 +37,12 @@ type worker struct {
 	downs     downConn // head of the list of all connections
 	buffers   bufferPool
 	pipes     []*pipe
-	freeX     []*Exchange
-	freeC     []*downConn
-	freeU     []*upConn
-	freeD     []*downStream
-	freeS     []*upStream
-	freeH     []*keptHead
+	freeX     freeList[Exchange]
+	freeC     freeList[downConn]
+	freeU     freeList[upConn]
+	freeD     freeList[downStream]
+	freeS     freeList[upStream]
+	freeH     freeList[keptHead]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	toFlush   []flusher
@@ -122,18 +122,12 @@ func (w *worker) sample(c *stats.Counters) {
 	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections = idle, active, ejections
 }
 
-// keepFree bounds each list of free structs.
-const keepFree = 1024
-
 // newExchange starts an Exchange for a request whose body is framed so.
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
-	var x *Exchange
-	if n := len(w.freeX); n > 0 {
-		x = w.freeX[n-1]
-		w.freeX = w.freeX[:n-1]
-	} else {
+	x := w.freeX.take()
+	if x == nil {
 		x = &Exchange{w: w}
 		x.timer.OnExpire = x
 	}
@@ -163,7 +157,7 @@ func (w *worker) freeExchange(x *Exchange) {
 	if x.kept != nil {
 		w.freeKept(x.kept)
 	}
-	if len(w.freeX) >= keepFree {
+	if w.freeX.full() {
 		w.loop.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
@@ -177,16 +171,14 @@ func (w *worker) freeExchange(x *Exchange) {
 		edits:  edits{add: x.edits.add[:0], respAdd: x.edits.respAdd[:0]},
 		logged: x.logged.reset(),
 	}
-	w.freeX = append(w.freeX, x)
+	w.freeX.put(x)
 }
 
 func (w *worker) newUp() *upConn {
-	if n := len(w.freeU); n > 0 {
-		u := w.freeU[n-1]
-		w.freeU = w.freeU[:n-1]
-		return u
+	u := w.freeU.take()
+	if u == nil {
+		u = &upConn{}
 	}
-	u := &upConn{}
 	u.w = w
 	u.Owner = u
 	return u
@@ -194,22 +186,16 @@ func (w *worker) newUp() *upConn {
 
 // freeUp takes u back. Its events of this batch are void, because its Source is closed.
 func (w *worker) freeUp(u *upConn) {
-	if len(w.freeU) >= keepFree {
-		return
+	if !w.freeU.full() {
+		*u = upConn{}
+		w.freeU.put(u)
 	}
-	*u = upConn{}
-	u.w = w
-	u.Owner = u
-	w.freeU = append(w.freeU, u)
 }
 
 // open takes over an accepted descriptor.
 func (w *worker) open(fd int, remote addrPort, ln *listener) {
-	var c *downConn
-	if n := len(w.freeC); n > 0 {
-		c = w.freeC[n-1]
-		w.freeC = w.freeC[:n-1]
-	} else {
+	c := w.freeC.take()
+	if c == nil {
 		c = &downConn{}
 	}
 	*c = downConn{sock: sock{w: w}, client: client{remote: remote, listener: ln}}
@@ -247,7 +233,7 @@ func (w *worker) forget(c *downConn) {
 	c.next, c.prev = nil, nil
 	w.conns.Add(-1)
 	w.shard.ConnectionsClosed[c.why]++
-	if len(w.freeC)+len(w.dead) < keepFree {
+	if len(w.freeC.free)+len(w.dead) < keepFree {
 		w.dead = append(w.dead, c)
 		if len(w.dead) == 1 {
 			w.loop.Again((*reaper)(w))
@@ -260,7 +246,9 @@ type reaper worker
 
 func (r *reaper) Ready(loop.Events) {
 	w := (*worker)(r)
-	w.freeC = append(w.freeC, w.dead...)
+	for _, c := range w.dead {
+		w.freeC.put(c)
+	}
 	clear(w.dead)
 	w.dead = w.dead[:0]
 }

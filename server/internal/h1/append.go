@@ -50,12 +50,7 @@ func AppendDatedErrorResponse(dst []byte, status int, reason string, extra []byt
 	dst = message.AppendStatusLine(dst, status)
 	dst = append(dst, extra...)
 	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
-	text := message.StatusText(status)
-	length := len("404 ") + len(text) + len("\n")
-	if reason != "" {
-		length += len(": ") + len(reason)
-	}
-	dst = AppendUint(dst, uint64(length))
+	dst = AppendUint(dst, uint64(message.RefusalLen(status, reason)))
 	if !keepAlive {
 		dst = append(dst, "\r\nConnection: close"...)
 	}
@@ -63,14 +58,5 @@ func AppendDatedErrorResponse(dst []byte, status int, reason string, extra []byt
 	if head {
 		return dst
 	}
-	dst = AppendUint(dst, uint64(status))
-	dst = append(dst, ' ')
-	for i := range len(text) {
-		dst = append(dst, message.Lower(text[i]))
-	}
-	if reason != "" {
-		dst = append(dst, ": "...)
-		dst = append(dst, reason...)
-	}
-	return append(dst, '\n')
+	return message.AppendRefusal(dst, status, reason)
 }

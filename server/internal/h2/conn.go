@@ -15,8 +15,8 @@ import "encoding/binary"
 //  4. To ask: OpenRequest, then WriteData and WriteTrailers; Release when the response has ended.
 //  5. To pass a body on: Consumed when the other side took it, never before.
 //  6. To drain: GoAway(false), Ping, on Pong GoAway(true), close when Open is 0.
-//  7. Timeouts are the owner's: an idle connection (Open), a frame that is Partial, a stream that is Stalled, output that does
-//     not move, a Ping without a Pong.
+//  7. Timeouts are the owner's: a connection without streams (Open), whatever it has begun to send, a stream whose data
+//     the peer gives no window for, output that does not move, a Ping without a Pong.
 type Conn struct {
 	// Immutable after New:
 
@@ -272,12 +272,6 @@ func (c *Conn) charge(f Flood) bool {
 		return c.fail(err)
 	}
 	return true
-}
-
-// Partial reports whether the peer has begun something that it has yet to end: the preface, a frame, a header
-// block. The owner bounds how long that may take.
-func (c *Conn) Partial() bool {
-	return !c.settled || c.headLen > 0 || c.in != nil || c.block.active || c.data.active
 }
 
 // Output returns the bytes that wait to be written. They are valid until the next call of anything.

@@ -52,8 +52,8 @@ func TestOwner(t *testing.T) {
 	if got := strings.Join(p.frames(), "; "); got != "PING ack=false 000000000000004d" {
 		t.Errorf("output %s", got)
 	}
-	if p.c.Congested() || p.c.Partial() {
-		t.Errorf("congested %v without output, partial %v without input", p.c.Congested(), p.c.Partial())
+	if p.c.Congested() || p.c.partial() {
+		t.Errorf("congested %v without output, partial %v without input", p.c.Congested(), p.c.partial())
 	}
 	for range 200 {
 		p.f.WritePing(false, [8]byte{})
@@ -95,7 +95,7 @@ func TestReuse(t *testing.T) {
 	p.raw(frameContinuation, 0, 5, "half a frame")
 	p.in.Truncate(p.in.Len() - 4)
 	p.flush()
-	if p.err != nil || p.c.Open() != 2 || !p.c.Partial() {
+	if p.err != nil || p.c.Open() != 2 || !p.c.partial() {
 		t.Fatalf("%v, %d open", p.err, p.c.Open())
 	}
 	if p.c.in == nil || !p.c.block.active {

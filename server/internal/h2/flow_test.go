@@ -142,7 +142,7 @@ func TestSending(t *testing.T) {
 		if n, _ := data(p.frames()); n != 300 {
 			t.Errorf("%d bytes sent", n)
 		}
-		if !s.streams[1].Stalled() {
+		if !s.streams[1].stalled() {
 			t.Error("not stalled")
 		}
 		p.f.WriteWindowUpdate(1, 200)
@@ -167,7 +167,7 @@ func TestSending(t *testing.T) {
 		if n, _ := data(p.frames()); n != defaultWindow {
 			t.Errorf("%d bytes sent", n)
 		}
-		if s.streams[5].Stalled() {
+		if s.streams[5].stalled() {
 			t.Error("it is the connection that is stalled")
 		}
 		p.f.WriteWindowUpdate(0, 1<<20)

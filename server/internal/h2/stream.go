@@ -49,10 +49,6 @@ func (s *Stream) Closed() bool { return s.closed }
 // SendEnded reports whether our side of the stream has ended.
 func (s *Stream) SendEnded() bool { return s.sendEnded || s.closed }
 
-// Stalled reports whether only the peer's window for this stream keeps data from being sent: nobody
-// else can help, so that it is the stream's timeout that counts.
-func (s *Stream) Stalled() bool { return !s.closed && !s.sendEnded && s.sendOpen <= 0 }
-
 // streamTable holds the streams that are not closed. Ids count up by two, so that id/2 modulo the size
 // gives each of the last few a slot of its own; only streams that live much longer than others share
 // one, in a chain. The zero value is empty. Open addressing with moving up took 290 ns for what takes 6

@@ -234,3 +234,12 @@ func openGet(c *Conn, head string) (*Stream, bool) {
 	}
 	return c.OpenRequest(&r.Request, Outgoing{Head: &r.Head, Bytes: []byte(head)}, !r.HasBody)
 }
+
+// partial reports whether the peer has begun something that it has yet to end: the preface, a frame, a header
+// block.
+func (c *Conn) partial() bool {
+	return !c.settled || c.headLen > 0 || c.in != nil || c.block.active || c.data.active
+}
+
+// stalled reports whether only the peer's window for this stream keeps data from being sent.
+func (s *Stream) stalled() bool { return !s.closed && !s.sendEnded && s.sendOpen <= 0 }

@@ -10,6 +10,29 @@ func StatusText(code int) string {
 	return statusTexts[code]
 }
 
+// AppendRefusal appends the text of an answer of the gateway's own, "404 not found: reason" and a line's end.
+// reason may be empty.
+func AppendRefusal(dst []byte, status int, reason string) []byte {
+	dst = append(strconv.AppendUint(dst, uint64(status), 10), ' ')
+	text := StatusText(status)
+	for i := range len(text) {
+		dst = append(dst, Lower(text[i]))
+	}
+	if reason != "" {
+		dst = append(append(dst, ": "...), reason...)
+	}
+	return append(dst, '\n')
+}
+
+// RefusalLen returns the number of bytes that AppendRefusal appends.
+func RefusalLen(status int, reason string) int {
+	n := len("404 ") + len(StatusText(status)) + len("\n")
+	if reason != "" {
+		n += len(": ") + len(reason)
+	}
+	return n
+}
+
 var statusTexts = [600]string{
 	100: "Continue",
 	101: "Switching Protocols",

@@ -24,7 +24,7 @@ const statusAddress = "192.0.2.10"
 // gatewayOptions say how to run a gateway. name and port are its own.
 type gatewayOptions struct {
 	name       string
-	port       int // HTTP; metrics and admin are the next two
+	port       int // HTTP; metrics, admin and HTTPS are the next three
 	kubeconfig string
 }
 
@@ -35,6 +35,7 @@ type gateway struct {
 	address string // of HTTP
 	metrics string
 	admin   string
+	secure  string // of HTTPS
 	log     string
 
 	// Set by start:
@@ -45,7 +46,7 @@ func newGateway(o gatewayOptions) *gateway {
 	at := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 	return &gateway{
 		options: o,
-		address: at(o.port), metrics: at(o.port + 1), admin: at(o.port + 2),
+		address: at(o.port), metrics: at(o.port + 1), admin: at(o.port + 2), secure: at(o.port + 3),
 		log: filepath.Join(shared.dir, o.name+".log"),
 	}
 }
@@ -56,10 +57,10 @@ func (g *gateway) start() error {
 	text := fmt.Sprintf(`version: 1
 threads: 2
 upgrade_sock: ""
-listen: {http: [%q], https: [], metrics: %q, admin: %q}
+listen: {http: [%q], https: [%q], metrics: %q, admin: %q}
 kubernetes: {publish_status_address: [%q]}
 shutdown: {drain_seconds: 10}
-`, g.address, g.metrics, g.admin, statusAddress)
+`, g.address, g.secure, g.metrics, g.admin, statusAddress)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}

@@ -198,6 +198,31 @@ func (s *space) rules(lines ...string) (rules []networkingv1.IngressRule) {
 	return rules
 }
 
+// secureIngress is newIngress with one host over TLS.
+func (s *space) secureIngress(name, secret, host, backend string) *networkingv1.Ingress {
+	s.t.Helper()
+	ing := s.newIngress(name, host+" / Prefix "+backend)
+	ing.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{host}, SecretName: secret}}
+	return ing
+}
+
+func (s *space) secret(name string, kind corev1.SecretType, data map[string][]byte) {
+	s.t.Helper()
+	_, err := s.api().CoreV1().Secrets(s.name).Create(context.Background(), &corev1.Secret{ObjectMeta: s.meta(name), Type: kind, Data: data}, metav1.CreateOptions{})
+	s.must("create secret", err)
+}
+
+func (s *space) setSecret(name string, data map[string][]byte) {
+	s.t.Helper()
+	_, err := s.api().CoreV1().Secrets(s.name).Update(context.Background(), &corev1.Secret{ObjectMeta: s.meta(name), Type: corev1.SecretTypeTLS, Data: data}, metav1.UpdateOptions{})
+	s.must("update secret", err)
+}
+
+func (s *space) deleteSecret(name string) {
+	s.t.Helper()
+	s.must("delete secret", s.api().CoreV1().Secrets(s.name).Delete(context.Background(), name, metav1.DeleteOptions{}))
+}
+
 // editIngress changes an Ingress. The gateway writes its status meanwhile, so a conflict is tried
 // again.
 func (s *space) editIngress(name string, edit func(*networkingv1.Ingress)) {

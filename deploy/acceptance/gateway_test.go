@@ -23,6 +23,13 @@ func TestMain(m *testing.M) {
 		floodSide(what)
 		return
 	}
+	if addrs := os.Getenv(probeVariable); addrs != "" {
+		if err := probeSide(strings.Split(addrs, ",")); err != nil {
+			fmt.Fprintln(os.Stderr, "probe:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv("SLUICE_ACCEPTANCE") == "" {
 		fmt.Println("acceptance: skipped; run make acceptance")
 		return

@@ -194,7 +194,7 @@ func TestHotReload(t *testing.T) {
 	}()
 	expect := func(what, want string) {
 		t.Helper()
-		deadline := time.After(10 * time.Second)
+		deadline := time.After(patience)
 		last := "nothing"
 		for last != want {
 			select {

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -39,12 +40,14 @@ func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
 		asked <- a.GetNamespace() + " " + a.(clienttesting.ListAction).GetListRestrictions().Fields.String()
 		return false, nil, nil
 	})
+	begun := time.Now()
 	_, published := clusterController(t, Config{DefaultCertificate: "gateway/fallback"}, client)
 	await(t, "the first list", published, func(s *routing.Snapshot) bool {
-		if s.Generation == 1 && (s.DefaultCertificate == nil || s.ClientAuthFor(fleetHost(0)) == nil) {
+		read := s.DefaultCertificate != nil && s.ClientAuthFor(fleetHost(0)) != nil
+		if s.Generation == 1 && !read && time.Since(begun) < secretsPatience {
 			t.Error("the first Snapshot was published before the Secrets were read")
 		}
-		return s.Table.Routes() == 4
+		return s.Table.Routes() == 4 && read
 	})
 	got := []string{<-asked, <-asked}
 	slices.Sort(got)
@@ -122,27 +125,47 @@ func anyPair(t testing.TB) (chain, key []byte) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 }
 
-// TestManySecrets guards the bars of BenchmarkSecrets by an order of magnitude.
+// TestManySecrets: a renewed Secret costs a small part of what all of them cost, and that grows with their number.
+// Both are compared with what the same machine does, and the bars are an order of magnitude above what
+// BenchmarkSecrets finds.
 func TestManySecrets(t *testing.T) {
-	const n = 10_000
-	w := newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
+	const few, many = 1_000, 10_000
+	fewTook, _ := secretsCost(t, few, 0)
+	bar := 10 * many / few * fewTook
+	manyTook, renewed := secretsCost(t, many, bar)
+	t.Logf("%d Secrets in %v, %d in %v, one more in %v", few, fewTook, many, manyTook, renewed)
+	if manyTook > bar {
+		t.Errorf("%d Secrets took %v, %d took %v", few, fewTook, many, manyTook)
+	}
+	if renewed > 100*fewTook/few {
+		t.Errorf("%d Secrets took %v, one renewed of %d %v", few, fewTook, many, renewed)
+	}
+}
+
+// secretsCost is how long it takes to build with n Secrets, of which enough is enough, and then with one of them
+// renewed.
+func secretsCost(t *testing.T, n int, enough time.Duration) (all, one time.Duration) {
+	t.Helper()
 	events := manySecrets(t, n)
-	start := time.Now()
-	w.step(events...)
-	all := time.Since(start)
+	var w *world
+	all = best(enough, func() {
+		w = newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
+		w.step(events...)
+	})
 	if names := w.snapshot.ServerNames.Names(); names != n || len(w.snapshot.Certificates) != n {
 		t.Fatalf("%d names, %d Certificates", names, len(w.snapshot.Certificates))
 	}
-	before := w.snapshot
-	renewed := events[2*(n/2)+1].object.(*corev1.Secret).DeepCopy()
+	was := events[2*(n/2)+1].object.(*corev1.Secret)
+	renewed := was.DeepCopy()
 	renewed.Data[corev1.TLSCertKey] = append(slices.Clip(renewed.Data[corev1.TLSCertKey]), '\n')
-	start = time.Now()
-	w.step(event{objectKey{kindSecret, fleetName(n / 2)}, renewed})
-	one := time.Since(start)
-	t.Logf("%d Secrets in %v, one more in %v", n, all, one)
-	if all > 30*time.Second || one > 10*time.Millisecond {
-		t.Errorf("%d Secrets took %v, one %v", n, all, one)
-	}
+	var before *routing.Snapshot
+	next := []*corev1.Secret{renewed, was}
+	one = best(0, func() {
+		before = w.snapshot
+		w.b.apply(objectKey{kindSecret, fleetName(n / 2)}, next[0])
+		w.snapshot = w.b.build()
+		slices.Reverse(next)
+	})
 	if w.snapshot.Table != before.Table {
 		t.Error("a Secret made a new Table")
 	}
@@ -155,6 +178,21 @@ func TestManySecrets(t *testing.T) {
 	if changed != 1 {
 		t.Errorf("%d Certificates were made anew", changed)
 	}
+	return all, one
+}
+
+// best is the shortest time that f took, of five times or until it took no longer than enough: what others do on
+// the machine only adds to it.
+func best(enough time.Duration, f func()) time.Duration {
+	shortest := time.Duration(math.MaxInt64)
+	for range 5 {
+		begun := time.Now()
+		f()
+		if shortest = min(shortest, time.Since(begun)); shortest <= enough {
+			break
+		}
+	}
+	return shortest
 }
 
 // TestSecretsAreParsedInPortions: what a step's budget leaves over is done by later ones, and nothing is

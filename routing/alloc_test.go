@@ -4,6 +4,7 @@ package routing_test
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,8 +71,25 @@ func mustHost(t *testing.T, dst []byte, raw string) {
 	}
 }
 
-// TestScale builds tables of 100,000 Routes in under a second each, and weighs them: under 200 bytes
-// a Route beside the Route itself and the strings that came with it.
+// sorting is how long this machine takes to sort the hosts and paths of routes: a measure of it, which other
+// work on it only lengthens.
+func sorting(routes []routing.Route) time.Duration {
+	best := time.Hour
+	for range 5 {
+		keys := make([]string, len(routes))
+		for i, r := range routes {
+			keys[i] = r.Path + r.Host
+		}
+		start := time.Now()
+		slices.Sort(keys)
+		best = min(best, time.Since(start))
+	}
+	return best
+}
+
+// TestScale builds tables of 100,000 Routes, and weighs them: under 200 bytes a Route beside the Route itself
+// and the strings that came with it. Here a build takes about ten times as long as to sort them, which is a
+// fifth of a second; a second would be too much.
 func TestScale(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
@@ -91,8 +109,8 @@ func TestScale(t *testing.T) {
 		var took time.Duration
 		var table *routing.Table
 		var grown int64
-		// The best of a few: others may have the processor, and take what is ten times less to a second.
-		for range 3 {
+		bar := 60 * sorting(routes)
+		for range 5 { // the best of a few: others may have the processor
 			table = nil
 			for host := range hosts {
 				hosts[host] = nil
@@ -106,17 +124,17 @@ func TestScale(t *testing.T) {
 			table = (*routing.Table)(nil).With(hosts, nil)
 			took = time.Since(start)
 			grown = heap() - before
-			if took <= time.Second {
+			if took <= bar {
 				break
 			}
 		}
 		perRoute := float64(grown)/n - float64(routing.Sizes["Route"])
-		t.Logf("%s: %d routes in %v, %.0f bytes a route beside the Route", name, table.Routes(), took, perRoute)
+		t.Logf("%s: %d routes in %v of %v, %.0f bytes a route beside the Route", name, table.Routes(), took, bar, perRoute)
 		if perRoute >= 200 {
 			t.Errorf("%s: %.0f bytes a route, want less than 200", name, perRoute)
 		}
-		if took > time.Second {
-			t.Errorf("%s: built in %v, want less than a second", name, took)
+		if took > bar {
+			t.Errorf("%s: built in %v, want less than %v", name, took, bar)
 		}
 		runtime.KeepAlive(byHost)
 		runtime.KeepAlive(routes)
@@ -125,19 +143,30 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// TestMatchIsLinear has a path of 60,000 slashes against a key of as many, beside so many Routes that
-// shorter paths would be hashed: here that takes a tenth of a second, and walking a tenth of a
-// millisecond.
+// TestMatchIsLinear has paths of 3,000 and of 30,000 segments against keys of as many, beside so many Routes that
+// shorter paths would be hashed. To walk one ten times as long takes ten times as long; to hash every prefix of it,
+// a hundred times.
 func TestMatchIsLinear(t *testing.T) {
-	long := "/" + strings.Repeat("a/", 30_000)
-	routes := append(genroutes.OneHost("h", 1000), routing.Route{Path: long + "x", Type: routing.Prefix})
-	table := tableOf(t, map[string][]routing.Route{"h": routes}, nil, asBuilt)
-	start := time.Now()
-	if r := table.Match([]byte("h"), []byte(long+"y")); r != nil {
-		t.Errorf("matched %v", r)
+	walk := func(segments int) time.Duration {
+		long := "/" + strings.Repeat("a/", segments)
+		routes := append(genroutes.OneHost("h", 1000), routing.Route{Path: long + "x", Type: routing.Prefix})
+		table := tableOf(t, map[string][]routing.Route{"h": routes}, nil, asBuilt)
+		host, path, best := []byte("h"), []byte(long+"y"), time.Hour
+		for range 20 {
+			start := time.Now()
+			for range 10 {
+				if r := table.Match(host, path); r != nil {
+					t.Errorf("matched %v", r)
+				}
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
 	}
-	if took := time.Since(start); took > 30*time.Millisecond {
-		t.Errorf("took %v", took)
+	short, long := walk(3_000), walk(30_000)
+	t.Logf("3,000 segments in %v, 30,000 in %v", short, long)
+	if long > 40*short {
+		t.Errorf("3,000 segments took %v, 30,000 took %v", short, long)
 	}
 }
 

@@ -113,18 +113,25 @@ func manyNames(n int) *routing.CertificateIndex {
 	return (*routing.CertificateIndex)(nil).With(all)
 }
 
-// TestCertificateChange: one of 10,000 names changes in well under a millisecond.
+// TestCertificateChange: one of 10,000 names changes in a small part of the time that all of them take, here a
+// few microseconds of milliseconds.
 func TestCertificateChange(t *testing.T) {
-	index := manyNames(10_000)
-	change := map[string][]*routing.Certificate{"app-00007.test": {namedCertificate("new", x509.RSA)}}
-	best := time.Hour
-	for range 20 {
-		start := time.Now()
-		index = index.With(change)
-		best = min(best, time.Since(start))
+	var index *routing.CertificateIndex
+	best := func(f func()) time.Duration {
+		shortest := time.Hour
+		for range 20 {
+			start := time.Now()
+			f()
+			shortest = min(shortest, time.Since(start))
+		}
+		return shortest
 	}
-	if best > time.Millisecond {
-		t.Errorf("took %v", best)
+	all := best(func() { index = manyNames(10_000) })
+	change := map[string][]*routing.Certificate{"app-00007.test": {namedCertificate("new", x509.RSA)}}
+	one := best(func() { index = index.With(change) })
+	t.Logf("10,000 names in %v, one in %v", all, one)
+	if one > all/10 {
+		t.Errorf("10,000 names took %v, one %v", all, one)
 	}
 }
 

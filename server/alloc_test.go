@@ -78,15 +78,20 @@ func TestNoAllocations(t *testing.T) {
 				do()
 			}
 			const requests = 5000
+			least := uint64(requests)
 			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range requests {
-				do()
+			// The runtime, netpoll and the clock's own goroutines allocate a little now and then: the more, the
+			// longer it takes.
+			for round := 0; round < 5 && least > requests/50; round++ {
+				runtime.ReadMemStats(&before)
+				for range requests {
+					do()
+				}
+				runtime.ReadMemStats(&after)
+				least = min(least, after.Mallocs-before.Mallocs)
 			}
-			runtime.ReadMemStats(&after)
-			// The runtime, netpoll and the clock's own goroutines allocate a little now and then.
-			if got := float64(after.Mallocs-before.Mallocs) / requests; got > 0.02 {
-				t.Errorf("%.3f allocations a request, want none", got)
+			if least > requests/50 {
+				t.Errorf("%d allocations in %d requests, want none", least, requests)
 			}
 		})
 	}

@@ -3,24 +3,35 @@ package server
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// beginDrain starts a drain and returns once every loop has stopped accepting.
+// beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a
+// loop that has ended runs nothing any more.
 func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	drained = make(chan error, 1)
+	ended := make(chan struct{})
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	g.t.Cleanup(cancel)
-	go func() { drained <- g.Drain(ctx) }()
+	go func() {
+		drained <- g.Drain(ctx)
+		close(ended)
+	}()
 	for _, w := range g.workers {
-		for draining := make(chan bool); ; {
+		for draining := make(chan bool, 1); ; {
 			w.loop.Post(func() { draining <- w.draining })
-			if <-draining {
-				break
+			select {
+			case stopped := <-draining:
+				if !stopped {
+					continue
+				}
+			case <-ended:
 			}
+			break
 		}
 	}
 	return drained
@@ -43,10 +54,19 @@ func TestDrainUnderLoad(t *testing.T) {
 					return // the listener is gone
 				}
 				c := newWire(t, conn)
-				for {
-					got := c.get("/")
+				for last := time.Now(); ; {
+					before := last
+					last = time.Now()
+					c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+					sent := time.Since(before)
+					got := c.read("GET")
+					if sent >= idleGrace && got.StatusCode == 0 {
+						t.Logf("a client was kept from its next request for %v", sent)
+						conn.Close()
+						break
+					}
 					if got.StatusCode != 200 || got.body != "ok" {
-						t.Errorf("a request got %d %q %v", got.StatusCode, got.body, got.cut)
+						t.Errorf("a request got %d %q %v, sent %v after the one before", got.StatusCode, got.body, got.cut, sent)
 						conn.Close()
 						return
 					}
@@ -62,21 +82,19 @@ func TestDrainUnderLoad(t *testing.T) {
 		})
 	}
 	<-warm
-	begun := time.Now()
-	drained := g.beginDrain(10 * time.Second)
+	drained := g.beginDrain(wireTimeout) // less than the idle timeout, for which it must not wait
 	clients.Wait()
 	if err := <-drained; err != nil {
 		t.Errorf("Drain: %v", err)
-	}
-	if d := time.Since(begun); d > 5*time.Second {
-		t.Errorf("the drain took %v", d)
 	}
 }
 
 // TestDrainOfOpenConnections: a response under way is finished; requests that come on open
 // connections within the grace are answered, with Connection: close; and the idle ones are closed
 // after it.
-func TestDrainOfOpenConnections(t *testing.T) {
+func TestDrainOfOpenConnections(t *testing.T) { play(t, drainOfOpenConnections) }
+
+func drainOfOpenConnections(t *scene, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
 	started, release := make(chan struct{}), make(chan struct{})
 	g.serve(nil, faultyBackend(t, func(c *wire) bool {
@@ -94,31 +112,37 @@ func TestDrainOfOpenConnections(t *testing.T) {
 	slow.send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
 	begun := time.Now()
-	drained := g.beginDrain(20 * time.Second)
+	drained := g.beginDrain(wireTimeout)
 	if c, err := net.Dial("tcp", g.addr); err == nil {
 		t.Error("a new connection is accepted")
 		c.Close()
 	}
-	if got := late.get("/"); got.body != "fine" || !got.Close {
+	late.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	t.inTime = time.Since(begun) < idleGrace
+	if got := late.read("GET"); got.body != "fine" || !got.Close {
 		t.Errorf("a request within the grace got %d %q, close %v", got.StatusCode, got.body, got.Close)
 	}
 	unfinished.send("st: a\r\n\r\n")
 	if got := unfinished.read("GET"); got.body != "fine" || !got.Close {
 		t.Errorf("a request half sent got %d %q, close %v", got.StatusCode, got.body, got.Close)
 	}
+	released := time.Now()
 	close(release)
 	if got := slow.read("GET"); got.body != "slow" || got.Close {
 		t.Errorf("the response under way got %q, close %v", got.body, got.Close)
 	}
 	// Its head could not say that the connection would end, so it must be good for another request.
-	if got := slow.get("/"); got.body != "fine" || !got.Close {
+	slow.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	t.inTime = t.inTime && time.Since(released) < idleGrace
+	if got := slow.read("GET"); got.body != "fine" || !got.Close {
 		t.Errorf("then %d %q, close %v, want an answer that says so", got.StatusCode, got.body, got.Close)
 	}
 	quiet.wantClosed()
 	if err := <-drained; err != nil {
 		t.Errorf("Drain: %v", err)
 	}
-	if d := time.Since(begun); d < idleGrace-time.Millisecond || d > 3*idleGrace {
+	// The upper bound is the drain's own: an idle connection is kept for 75 s otherwise.
+	if d := time.Since(begun); d < idleGrace-time.Millisecond {
 		t.Errorf("the drain took %v, want the grace of %v", d, idleGrace)
 	}
 }
@@ -138,18 +162,14 @@ func TestDrainOfALateIdleConnection(t *testing.T) {
 	c := g.wire()
 	c.send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
-	drained := g.beginDrain(20 * time.Second)
+	drained := g.beginDrain(wireTimeout)
 	time.AfterFunc(idleGrace+200*time.Millisecond, func() { close(release) })
 	if got := c.read("GET"); got.body != "slow" {
 		t.Errorf("got %q", got.body)
 	}
-	begun := time.Now()
 	c.wantClosed()
-	if err := <-drained; err != nil {
+	if err := <-drained; err != nil { // it has less than the idle timeout
 		t.Errorf("Drain: %v", err)
-	}
-	if d := time.Since(begun); d > 2*idleGrace {
-		t.Errorf("it took %v more", d)
 	}
 }
 
@@ -166,10 +186,12 @@ func TestDrainCutsAtItsDeadline(t *testing.T) {
 	c := g.wire()
 	c.send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
-	drained := g.beginDrain(100 * time.Millisecond)
-	if got := c.read("GET"); got.StatusCode != 200 || got.cut == nil {
-		t.Errorf("got %d %q as if complete", got.StatusCode, got.body)
+	if head := c.head(); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+		t.Errorf("got %q", head)
 	}
+	c.exactly("sl")
+	drained := g.beginDrain(100 * time.Millisecond)
+	c.wantClosed()
 	if err := <-drained; err == nil {
 		t.Error("Drain does not say that it cut something")
 	}

@@ -109,7 +109,7 @@ func (g *gateway) dial() net.Conn {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(wireTimeout))
 	return c
 }
 
@@ -127,7 +127,7 @@ func (g *gateway) raw(text string) string {
 	return string(b)
 }
 
-func backend(t *testing.T, h http.HandlerFunc) string {
+func backend(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -260,8 +260,9 @@ func TestPipelining(t *testing.T) {
 }
 
 func TestHalfClosedClientGetsItsResponse(t *testing.T) {
+	closed := make(chan struct{})
 	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(50 * time.Millisecond) // the FIN is certainly there first
+		<-closed
 		io.WriteString(w, "late")
 	})
 	g := newGateway(t, nil, Options{})
@@ -269,6 +270,8 @@ func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 	c := g.dial().(*net.TCPConn)
 	io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	c.CloseWrite()
+	g.settle()
+	close(closed)
 	b, err := io.ReadAll(c)
 	if err != nil || !strings.HasSuffix(string(b), "late") {
 		t.Errorf("got %q, %v", b, err)

@@ -11,7 +11,7 @@ import (
 
 // scripted is a Backend that answers every request with the same bytes, closing after them if so
 // told, and remembers the last head it saw. Bodies are consumed as Content-Length says.
-func scripted(t *testing.T, answer string, closes bool) (addr string, heads chan string) {
+func scripted(t testing.TB, answer string, closes bool) (addr string, heads chan string) {
 	heads = make(chan string, 100)
 	return rawBackend(t, func(_ int, c *wire) {
 		for {

@@ -606,7 +606,7 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 		t.Errorf("the gateway holds %d KiB", n>>10)
 	}
 	close(release)
-	c.SetDeadline(time.Now().Add(3 * wireTimeout))
+	c.SetDeadline(time.Now().Add(wireTimeout))
 	for n < size {
 		k, err := c.Write(text[:min(len(text), size-n)])
 		if n += k; err != nil {
@@ -662,7 +662,7 @@ func TestGRPCWebSlowReader(t *testing.T) {
 			if n := g.held(); n > gatewayBuffers {
 				t.Errorf("the gateway holds %d KiB", n>>10)
 			}
-			c.SetDeadline(time.Now().Add(3 * wireTimeout))
+			c.SetDeadline(time.Now().Add(wireTimeout))
 			resp, err := http.ReadResponse(c.r, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
@@ -26,7 +25,7 @@ func http2Client(t *testing.T) *http.Client {
 	p.SetHTTP2(true)
 	tr := &http.Transport{Protocols: &p, DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
+	return &http.Client{Transport: tr, Timeout: wireTimeout}
 }
 
 // pairings are the protocols of the two sides.
@@ -53,11 +52,11 @@ type pairing struct {
 func http1Client(t *testing.T) *http.Client {
 	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
+	return &http.Client{Transport: tr, Timeout: wireTimeout}
 }
 
 // startBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2, over TLS where secure is set.
-func startBackend(t *testing.T, secure bool, h http.Handler) string {
+func startBackend(t testing.TB, secure bool, h http.Handler) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

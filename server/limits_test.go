@@ -161,7 +161,7 @@ func TestConnectionLimit(t *testing.T) {
 		}
 	}
 	open[0].Close()
-	g.settle()
+	until(t, "it to be closed", func() bool { _, n := g.connections(); return n == 7 })
 	if got := g.wire().get("/"); got.body != "ok" {
 		t.Errorf("after one ended: %d %q", got.StatusCode, got.body)
 	}

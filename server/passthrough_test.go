@@ -82,7 +82,7 @@ func helloFor(t testing.TB, name string) string {
 }
 
 // behindHello is a Backend that expects a ClientHello, and gives what follows to f.
-func behindHello(t *testing.T, hello string, f func(c *wire)) string {
+func behindHello(t testing.TB, hello string, f func(c *wire)) string {
 	return rawBackend(t, func(_ int, c *wire) {
 		if got := c.take(len(hello)); got != hello {
 			if got != "" {
@@ -247,15 +247,9 @@ func TestPassthroughBytes(t *testing.T) {
 		stopped := make(chan struct{})
 		h := newGateway(t, nil, Options{})
 		h.servePassthrough("", behindHello(t, hello, func(c *wire) {
-			defer close(stopped)
-			_ = c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-			for piece := pattern(64 << 10); ; {
-				n, err := c.Write(piece)
-				wrote.Add(int64(n))
-				if err != nil {
-					return
-				}
-			}
+			wrote.Store(int64(pushUntilFull(c, 33<<20)))
+			close(stopped)
+			c.rest() // it stays open
 		}))
 		c := h.secureWire()
 		_ = c.SetReadBuffer(16 << 10)
@@ -265,17 +259,21 @@ func TestPassthroughBytes(t *testing.T) {
 			t.Errorf("%d bytes were taken for a client that read none", n)
 		}
 		held := 0
-		for _, w := range h.workers {
-			done := make(chan struct{})
-			w.loop.Post(func() {
-				for d := w.downs.next; d != &w.downs; d = d.next {
-					held += d.out.len()
-				}
-				close(done)
-			})
-			<-done
-		}
-		if held == 0 || held > scratchSize {
+		until(t, "the gateway to have more than its client takes", func() bool {
+			held = 0
+			for _, w := range h.workers {
+				done := make(chan struct{})
+				w.loop.Post(func() {
+					for d := w.downs.next; d != &w.downs; d = d.next {
+						held += d.out.len()
+					}
+					close(done)
+				})
+				<-done
+			}
+			return held > 0
+		})
+		if held > scratchSize {
 			t.Errorf("the gateway holds %d bytes for it", held)
 		}
 	})
@@ -366,49 +364,45 @@ func TestPassthroughBreaks(t *testing.T) {
 func TestPassthroughConnect(t *testing.T) {
 	hello := helloFor(t, "pass.test")
 	alive := behindHello(t, hello, echo)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refuses := ln.Addr().String()
-	ln.Close()
 	silent := fullListener(t)
 	for _, row := range []struct {
 		name, other string
 		why         stats.Reason
 	}{
-		{"refused", refuses, stats.ConnectFailed},
+		{"refused", refusing(t), stats.ConnectFailed},
 		{"timeout", silent, stats.ConnectTimeout},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			g := newGateway(t, func(c *config.Config) { c.Timeouts.Connect = config.Duration(100 * time.Millisecond) }, Options{})
-			g.servePassthrough("", row.other, alive)
-			for range 6 {
+			play(t, func(t *scene, timeout time.Duration) { // the Endpoint that is alive has to be quick
+				g := newGateway(t, func(c *config.Config) { c.Timeouts.Connect = config.Duration(timeout) }, Options{})
+				g.servePassthrough("", row.other, alive)
+				for range 6 {
+					c := g.secureWire()
+					c.send("%s", hello+"ping")
+					c.exactly("ping")
+				}
+				if n := g.counted(func(c *stats.Counters) uint64 { return c.Retries }); n == 0 {
+					t.Error("no attempt went to the Endpoint that does not answer")
+				}
+				g.servePassthrough("", row.other)
 				c := g.secureWire()
-				c.send("%s", hello+"ping")
-				c.exactly("ping")
-			}
-			if n := g.counted(func(c *stats.Counters) uint64 { return c.Retries }); n == 0 {
-				t.Error("no attempt went to the Endpoint that does not answer")
-			}
-			g.servePassthrough("", row.other)
-			c := g.secureWire()
-			c.send("%s", hello)
-			c.wantClosed()
-			if n := g.failures(row.why); n != 1 {
-				t.Errorf("counted %d times as %v", n, row.why)
-			}
+				c.send("%s", hello)
+				c.wantClosed()
+				if n := g.failures(row.why); n != 1 {
+					t.Errorf("counted %d times as %v", n, row.why)
+				}
+			})
 		})
 	}
 	t.Run("the client leaves meanwhile", func(t *testing.T) {
-		g := newGateway(t, nil, Options{})
+		g := newGateway(t, func(c *config.Config) { c.Timeouts.Connect = config.Duration(long) }, Options{})
 		g.servePassthrough("", silent)
 		c := g.secureWire()
 		c.send("%s", hello)
 		g.settle()
 		_ = c.SetLinger(0)
 		c.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // connecting takes 5 s
+		ctx, cancel := context.WithTimeout(t.Context(), wireTimeout) // less than connecting takes
 		defer cancel()
 		if err := g.Drain(ctx); err != nil {
 			t.Errorf("Drain: %v", err)
@@ -452,23 +446,25 @@ func TestPassthroughSnapshots(t *testing.T) {
 // TestPassthroughIdle: silence both ways ends it after timeouts.tunnel, and bytes either way put that off.
 func TestPassthroughIdle(t *testing.T) {
 	hello := helloFor(t, "pass.test")
-	g := newGateway(t, func(c *config.Config) { c.Timeouts.Tunnel = config.Duration(200 * time.Millisecond) }, Options{})
-	g.servePassthrough("", behindHello(t, hello, echo))
-	c := g.secureWire()
-	c.send("%s", hello)
-	begun := time.Now()
-	for range 8 {
-		<-time.After(50 * time.Millisecond) // a client that speaks now and then
-		c.send("x")
-		c.exactly("x")
-	}
-	c.wantClosed()
-	if d := time.Since(begun); d < 550*time.Millisecond || d > 5*time.Second {
-		t.Errorf("it lasted %v", d)
-	}
-	if n := g.failures(stats.UpstreamTimeout); n != 1 {
-		t.Errorf("counted %d times", n)
-	}
+	app := behindHello(t, hello, echo)
+	play(t, func(t *scene, timeout time.Duration) {
+		g := newGateway(t, func(c *config.Config) { c.Timeouts.Tunnel = config.Duration(timeout) }, Options{})
+		g.servePassthrough("", app)
+		c := g.secureWire()
+		c.send("%s", hello)
+		var last time.Time
+		for range 8 {
+			<-time.After(timeout / 4) // a client that speaks now and then
+			last = time.Now()
+			c.send("x")
+			c.exactly("x")
+		}
+		c.wantClosed()
+		took(t, last, timeout)
+		if n := g.failures(stats.UpstreamTimeout); n != 1 {
+			t.Errorf("counted %d times", n)
+		}
+	})
 }
 
 // TestPassthroughDrain waits for open connections, and cuts them at its deadline.
@@ -480,7 +476,7 @@ func TestPassthroughDrain(t *testing.T) {
 		c := g.secureWire()
 		c.send("%s", hello+"a")
 		c.exactly("a")
-		drained := g.beginDrain(20 * time.Second)
+		drained := g.beginDrain(wireTimeout)
 		for range 10 {
 			c.send("ping")
 			c.exactly("ping")
@@ -502,7 +498,7 @@ func TestPassthroughDrain(t *testing.T) {
 		c := g.secureWire()
 		c.send("%s", hello+"a")
 		c.exactly("a")
-		drained := g.beginDrain(50 * time.Millisecond)
+		drained := g.beginDrain(short)
 		if _, reset := c.rest(); !reset {
 			t.Error("it looks like a proper end")
 		}

@@ -24,7 +24,7 @@ import (
 
 // newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with
 // what it was told of the client. change may be nil.
-func newProxiedGateway(t *testing.T, change func(*config.Config)) *gateway {
+func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
 	t.Helper()
 	g := newGateway(t, func(c *config.Config) {
 		c.ProxyProtocol.Listeners = []string{"127.0.0.1:0"}
@@ -286,17 +286,19 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 		w.loop.Post(w.flushLog)
 	}
 	seen := map[string]int{}
-	for wait := time.Now().Add(wireTimeout); len(seen) < clients && time.Now().Before(wait); {
-		g.settle()
+	until(t, "the access log to be written", func() bool {
 		b, _ := os.ReadFile(file)
 		clear(seen)
+		lines := 0
 		for line := range strings.Lines(string(b)) {
 			var e struct{ Remote string }
 			if json.Unmarshal([]byte(line), &e) == nil {
 				seen[e.Remote]++
+				lines++
 			}
 		}
-	}
+		return lines == 2*clients
+	})
 	for i := range clients {
 		if from := fmt.Sprintf("192.0.2.%d:4000", i); seen[from] != 2 {
 			t.Errorf("%s is %d times in the access log", from, seen[from])
@@ -314,18 +316,13 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		t.Skip("haproxy is not installed:", err)
 	}
 	g := newProxiedGateway(t, nil)
-	text := "global\n\tmaxconn 64\ndefaults\n\tmode tcp\n\ttimeout connect 5s\n\ttimeout client 10s\n\ttimeout server 10s\n"
+	text := "global\n\tmaxconn 64\ndefaults\n\tmode tcp\n\ttimeout connect 30s\n\ttimeout client 60s\n\ttimeout server 60s\n\ttimeout check 30s\n"
 	ports := map[string]string{}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
 		for scheme, to := range map[string]string{"http": g.addr, "https": g.secureAddr} {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			addr := ln.Addr().String()
-			ln.Close()
+			addr := freeAddr(t)
 			ports[version+scheme] = addr
-			text += fmt.Sprintf("listen %s-%s\n\tbind %s\n\tserver gateway %s %s check check-send-proxy inter 50ms\n", version, scheme, addr, to, version)
+			text += fmt.Sprintf("listen %s-%s\n\tbind %s\n\tserver gateway %s %s check check-send-proxy inter 50ms fall 1000\n", version, scheme, addr, to, version)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")

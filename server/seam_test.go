@@ -20,7 +20,7 @@ import (
 )
 
 // rawHTTP2Backend is rawBackend for HTTP/2: handle is called with the connection behind the preface and SETTINGS.
-func rawHTTP2Backend(t *testing.T, handle func(n int, c *rawHTTP2), settings ...http2.Setting) (addr string) {
+func rawHTTP2Backend(t testing.TB, handle func(n int, c *rawHTTP2), settings ...http2.Setting) (addr string) {
 	return rawBackend(t, func(n int, w *wire) {
 		if _, err := io.ReadFull(w.r, make([]byte, len(http2.ClientPreface))); err != nil {
 			return
@@ -72,6 +72,9 @@ func TestLastRecordLeaves(t *testing.T) {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			if t.Failed() {
+				return // the others take as long to fail
+			}
 			nc, err := net.Dial("tcp", g.secureAddr)
 			if err != nil {
 				t.Error(err)
@@ -79,7 +82,6 @@ func TestLastRecordLeaves(t *testing.T) {
 			}
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
-			_ = nc.SetDeadline(time.Now().Add(3 * time.Second))
 			tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 			c := &rawHTTP2{Conn: tc, Framer: http2.NewFramer(tc, tc)}
 			c.enc = hpack.NewEncoder(&c.block)
@@ -89,6 +91,7 @@ func TestLastRecordLeaves(t *testing.T) {
 			c.request(1, "GET", fmt.Sprint("/", n), true)
 			time.Sleep(300 * time.Millisecond) // until what fits is written
 			for got := 0; ; {
+				_ = nc.SetDeadline(time.Now().Add(wireTimeout / 2)) // a response that stops never goes on
 				f, err := c.ReadFrame()
 				if err != nil {
 					t.Errorf("response of %d: stops after %d: %v", n, got, err)
@@ -172,7 +175,7 @@ func TestForbiddenTrailersStay(t *testing.T) {
 		var got http.Header
 		select {
 		case got = <-seen:
-		case <-time.After(3 * time.Second):
+		case <-time.After(wireTimeout):
 			t.Fatal("no request")
 		}
 		if got.Get("Sum") != "42" || got.Get("Authorization") != "" || got.Get("Content-Length") != "" || got.Get("Host") != "" {
@@ -245,7 +248,7 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 		if text != "early" {
 			t.Errorf("the Endpoint got %q", text)
 		}
-	case <-time.After(2 * time.Second):
+	case <-time.After(wireTimeout):
 		t.Error("the Endpoint got nothing")
 	}
 }
@@ -263,7 +266,6 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 		g := newGateway(t, func(c *config.Config) { c.Timeouts.Body = config.Duration(300 * time.Millisecond) }, Options{})
 		g.serveProtocol(routing.H2C, backend)
 		c := g.wire()
-		_ = c.SetDeadline(time.Now().Add(3 * time.Second))
 		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na")
 		if text, _ := c.rest(); text == "" {
 			t.Errorf("%s: no answer", status)
@@ -275,7 +277,9 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 }
 
 // TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
-func TestSessionBegunInADrain(t *testing.T) {
+func TestSessionBegunInADrain(t *testing.T) { play(t, sessionBegunInADrain) }
+
+func sessionBegunInADrain(t *scene, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.HTTP, echoBackend(t))
 	nc, err := net.Dial("tcp", g.addr)
@@ -285,15 +289,15 @@ func TestSessionBegunInADrain(t *testing.T) {
 	nc.Close()
 	nc = g.dial()
 	defer nc.Close()
-	time.Sleep(20 * time.Millisecond) // accepted
+	until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
+	begun := time.Now()
+	g.beginDrain(wireTimeout)
 	g.settle()
-	g.beginDrain(5 * time.Second)
-	g.settle()
-	_ = nc.SetDeadline(time.Now().Add(time.Second))
 	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
 	c.enc = hpack.NewEncoder(&c.block)
 	_, _ = io.WriteString(nc, http2.ClientPreface)
 	_ = c.WriteSettings()
+	t.inTime = time.Since(begun) < idleGrace
 	c.request(1, "POST", "/", false) // stays open
 	for {
 		f, err := c.ReadFrame()
@@ -326,7 +330,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 		}()
 		_, _ = io.Copy(c.TCPConn, to)
 	})
-	const connect = 500 * time.Millisecond
+	const connect = 3 * time.Second // far more than the handshake that does come about takes
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Timeouts.Connect = config.Duration(connect) }, Options{})
 	g.serveProtocol(routing.GRPCS, front)
 	c := http1Client(t)
@@ -367,10 +371,12 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			if t.Failed() {
+				return // the others take as long to fail
+			}
 			nc := g.dial()
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
-			_ = nc.SetDeadline(time.Now().Add(3 * time.Second))
 			c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
 			c.enc = hpack.NewEncoder(&c.block)
 			_, _ = io.WriteString(nc, http2.ClientPreface)
@@ -386,6 +392,7 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 			c.request(last, "GET", "/last", true)
 			time.Sleep(50 * time.Millisecond) // a slow peer
 			for {
+				_ = nc.SetDeadline(time.Now().Add(wireTimeout / 2))
 				f, err := c.ReadFrame()
 				if err == io.EOF {
 					return // so much that was read at once is a flood: that it was read is what counts here
@@ -477,7 +484,7 @@ func TestStopClosesSessions(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("ended with %v", err)
 		}
-	case <-time.After(2 * time.Second):
+	case <-time.After(wireTimeout):
 		t.Error("still open")
 	}
 }

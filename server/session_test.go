@@ -25,14 +25,14 @@ type rawHTTP2 struct {
 	enc   *hpack.Encoder
 }
 
-func dialHTTP2(t *testing.T, addr string, settings ...http2.Setting) *rawHTTP2 {
+func dialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *rawHTTP2 {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
 	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
 	c.AllowIllegalWrites = true
 	c.enc = hpack.NewEncoder(&c.block)
@@ -123,12 +123,7 @@ func TestSessionAnsweredAtOnce(t *testing.T) {
 // TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
 func TestSessionConnectFails(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
-	g.serveProtocol(routing.H2C, ln.Addr().String())
+	g.serveProtocol(routing.H2C, refusing(t))
 	for range 20 {
 		resp, err := http2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {

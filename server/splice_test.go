@@ -43,22 +43,36 @@ func TestSpliceOfATrickle(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, b[:n]); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > 5*time.Second {
+		if took := time.Since(begun); took > wireTimeout/2 { // the Endpoint's pause ends with its read timeout
 			t.Fatalf("%d bytes that were sent took %v", n, took)
 		}
 		more <- struct{}{}
 	}
 	read(pause)
-	begun := time.Now()
+	var took []time.Duration
 	for range 10 {
+		begun := time.Now()
 		read(1)
+		took = append(took, time.Since(begun))
 	}
-	// Told that more follows, the kernel holds each byte back for 200 ms.
-	if took := time.Since(begun); took > 1500*time.Millisecond {
-		t.Errorf("ten bytes, each sent alone, took %v", took)
-	}
+	wantNotHeldBack(t, took)
 	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) != total-pause-10 {
 		t.Errorf("rest: %d bytes, %v", len(rest), err)
+	}
+}
+
+// wantNotHeldBack: told that more follows, the kernel holds each part of a segment back for 200 ms. That is
+// each and every time; a busy machine is late once or twice.
+func wantNotHeldBack(t *testing.T, took []time.Duration) {
+	t.Helper()
+	late := 0
+	for _, d := range took {
+		if d > 190*time.Millisecond {
+			late++
+		}
+	}
+	if late > len(took)/2 {
+		t.Errorf("%d of %d small pieces were held back: %v", late, len(took), took)
 	}
 }
 
@@ -82,9 +96,10 @@ func TestSmallAfterSplice(t *testing.T) {
 	g.serve(&routing.Policy{MaxBodyBytes: -1}, app)
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
-	begun := time.Now()
+	var took []time.Duration
 	for range 5 {
 		for _, n := range []int{2 << 20, 1, 100_000, 5} {
+			begun := time.Now()
 			resp, err := client.Post("http://"+g.addr+"/?n="+strconv.Itoa(n), "", bytes.NewReader(make([]byte, n)))
 			if err != nil {
 				t.Fatal(err)
@@ -94,11 +109,12 @@ func TestSmallAfterSplice(t *testing.T) {
 			if err != nil || len(b) != n {
 				t.Fatalf("%d bytes of %d, %v", len(b), n, err)
 			}
+			if n < 1<<20 {
+				took = append(took, time.Since(begun))
+			}
 		}
 	}
-	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("20 exchanges took %v", took)
-	}
+	wantNotHeldBack(t, took)
 	for _, p := range peers {
 		if p != peers[0] {
 			t.Errorf("the connection to the Endpoint was not reused: %v", peers)

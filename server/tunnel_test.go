@@ -16,7 +16,7 @@ const (
 )
 
 // upgraded is a Backend that answers 101 and then gives the connection to f.
-func upgraded(t *testing.T, f func(c *wire)) string {
+func upgraded(t testing.TB, f func(c *wire)) string {
 	return rawBackend(t, func(_ int, c *wire) {
 		head := c.head()
 		if !strings.Contains(head, "\r\nConnection: upgrade\r\nUpgrade: websocket\r\n") {
@@ -191,23 +191,27 @@ func pushUntilFull(c *wire, most int) (n int) {
 
 // TestTunnelIdleTimeout ends a tunnel in which nothing moves, and only such a one.
 func TestTunnelIdleTimeout(t *testing.T) {
-	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Tunnel = config.Duration(short) }), Options{})
-	g.serve(nil, upgraded(t, echo))
-	c := g.wire()
-	c.send(upgradeRequest)
-	c.want101()
-	sent, stop := 0, make(chan struct{})
-	begun := time.Now()
-	everyTick(stop, func() {
-		c.send("x")
-		c.exactly("x")
-		if sent++; time.Since(begun) > 4*short {
-			close(stop)
-		}
+	app := upgraded(t, echo)
+	play(t, func(t *scene, timeout time.Duration) {
+		g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Tunnel = config.Duration(timeout) }), Options{})
+		g.serve(nil, app)
+		c := g.wire()
+		c.send(upgradeRequest)
+		c.want101()
+		stop := make(chan struct{})
+		begun := time.Now()
+		last := begun
+		everyTick(timeout/7, stop, func() {
+			last = time.Now()
+			c.send("x")
+			c.exactly("x")
+			if time.Since(begun) > 4*timeout {
+				close(stop)
+			}
+		})
+		c.wantClosed()
+		took(t, last, timeout)
 	})
-	begun = time.Now()
-	c.wantClosed()
-	took(t, begun)
 }
 
 // TestUpgradeRefused: an answer other than 101 has its ordinary meaning, on a connection that goes on

@@ -150,12 +150,12 @@ func resumption(t testing.TB, version uint16) []byte {
 		}
 		served <- err
 	}()
-	near, err := net.DialTimeout("tcp", l.Addr().String(), 5*time.Second)
+	near, err := net.DialTimeout("tcp", l.Addr().String(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer near.Close()
-	_ = near.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = near.SetDeadline(time.Now().Add(time.Minute))
 	c := tls.Client(near, client)
 	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 		t.Fatalf("handshake: %v", err)
@@ -251,7 +251,7 @@ func TestOpenSSL(t *testing.T) {
 		{"small records", "0304 name=a.example", []string{"-servername", "a.example", "-max_send_frag", "512", "-split_send_frag", "512"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			command := exec.CommandContext(ctx, program, append([]string{"s_client", "-connect", l.Addr().String()}, c.args...)...)
 			var output bytes.Buffer
@@ -266,7 +266,7 @@ func TestOpenSSL(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			var h clienthello.Hello
 			var raw []byte
 			st := clienthello.Incomplete

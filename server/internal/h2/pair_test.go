@@ -3,6 +3,7 @@ package h2
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -24,6 +25,7 @@ type side struct {
 	other   *side
 	name    string
 	streams map[*Stream]*talk
+	order   []*Stream // those in use, as they came: a map has no order that a seed would give again
 	events  int
 }
 
@@ -53,21 +55,18 @@ func runPair(t *testing.T, seed uint64) {
 		}
 	}
 	for _, s := range []*side{a, b} {
-		for st, k := range s.streams {
-			s.drop(st, k)
-		}
+		s.dropAll()
 	}
 	for i := int64(3000); len(a.c.Output())+len(b.c.Output()) > 0; i++ {
 		a.carry(i*1e9, 1<<20)
 		b.carry(i*1e9, 1<<20)
 	}
+	t.Logf("%d and %d events", a.events, b.events)
 	if a.events < 1000 || b.events < 1000 {
 		t.Errorf("%d and %d events", a.events, b.events)
 	}
 	for _, s := range []*side{a, b} {
-		for st, k := range s.streams { // what arrived last
-			s.drop(st, k)
-		}
+		s.dropAll() // what arrived last
 		c := s.c
 		if c.err != nil || c.live != 0 || c.streams.n != 0 || c.queue.head != nil || c.data.active || c.in != nil {
 			t.Errorf("%s: %v, %d live, %d open", s.name, c.err, c.live, c.streams.n)
@@ -93,13 +92,17 @@ func (s *side) carry(now int64, n int) {
 }
 
 func (s *side) any() (*Stream, *talk) {
-	n := s.rng.IntN(len(s.streams) + 1)
-	for st, k := range s.streams {
-		if n--; n < 0 {
-			return st, k
-		}
+	n := s.rng.IntN(len(s.order) + 1)
+	if n == len(s.order) {
+		return nil, nil
 	}
-	return nil, nil
+	return s.order[n], s.streams[s.order[n]]
+}
+
+// use begins the use of a stream.
+func (s *side) use(st *Stream, k *talk) {
+	s.streams[st] = k
+	s.order = append(s.order, st)
 }
 
 // act does one thing. Within an event, streams are not opened or dropped at random, because that may be
@@ -153,7 +156,7 @@ func place(st *Stream, i int) byte { return byte(int(st.ID())*7 + i + i>>8) }
 func (s *side) open() {
 	head := fmt.Sprintf("POST /%d HTTP/1.1\r\nHost: a\r\nX-N: %d\r\nTransfer-Encoding: chunked\r\n\r\n", s.rng.IntN(3), s.rng.IntN(3))
 	if st, ok := openGet(s.c, head); ok {
-		s.streams[st] = &talk{headSent: true}
+		s.use(st, &talk{headSent: true})
 	}
 }
 
@@ -161,7 +164,14 @@ func (s *side) open() {
 func (s *side) drop(st *Stream, k *talk) {
 	if s.streams[st] == k {
 		delete(s.streams, st)
+		s.order = slices.DeleteFunc(s.order, func(o *Stream) bool { return o == st })
 		s.c.Release(st)
+	}
+}
+
+func (s *side) dropAll() {
+	for len(s.order) > 0 {
+		s.drop(s.order[0], s.streams[s.order[0]])
 	}
 }
 
@@ -176,7 +186,7 @@ func (s *side) Request(st *Stream, q *message.Request, head []byte, end bool) {
 	if s.streams[st] != nil {
 		s.t.Fatal("a stream in use is announced again")
 	}
-	s.streams[st] = &talk{ended: end}
+	s.use(st, &talk{ended: end})
 	s.event()
 }
 

@@ -21,7 +21,7 @@ func start(t *testing.T) *Loop {
 		l.Close()
 		select {
 		case <-ended:
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Serve did not end after Close")
 		}
 	})
@@ -141,7 +141,8 @@ func TestTimerFiresAfterItsDeadline(t *testing.T) {
 			due = Monotonic() + int64(delay)
 			l.Set(timer, due)
 		})
-		if now := <-a.fired; now < due || now > due+int64(2*time.Second) {
+		// The upper bound is far below the wheel's horizon, and far above what a busy machine adds.
+		if now := <-a.fired; now < due || now > due+int64(20*time.Second) {
 			t.Errorf("delay %v fired %v after its deadline", delay, time.Duration(now-due))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -46,9 +47,9 @@ global
 	maxconn 64
 defaults
 	mode tcp
-	timeout connect 5s
-	timeout client 10s
-	timeout server 10s
+	timeout connect 60s
+	timeout client 60s
+	timeout server 60s
 listen v1
 	bind %[1]s
 	server sink %[5]s send-proxy
@@ -79,7 +80,7 @@ listen secure
 			t.Fatal(err)
 		}
 		defer got.Close()
-		_ = got.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = got.SetDeadline(time.Now().Add(time.Minute))
 		h, rest := readHeader(t, got)
 		payload := make([]byte, len("payload"))
 		if _, err := io.ReadFull(io.MultiReader(bytes.NewReader(rest), got), payload); err != nil || string(payload) != "payload" {
@@ -121,7 +122,7 @@ listen secure
 			}
 			raw := dial(t, secure)
 			c := tls.Client(raw, options)
-			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			if err := c.Handshake(); err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +228,7 @@ func run(t *testing.T, addr, program string, args ...string) {
 		cancel()
 		<-ended
 	})
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if listening(addr) {
 			return
@@ -264,24 +265,28 @@ func listen(t *testing.T, addr string) *net.TCPListener {
 	return l.(*net.TCPListener)
 }
 
-// freeAddr returns a loopback address that nobody listened on a moment ago.
+// freeAddr returns a loopback address that nobody listened on a moment ago. Its port is below those that the
+// kernel gives out by itself, so that no connection of this machine's takes it meanwhile.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 12000+mathrand.IntN(18000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func dial(t *testing.T, addr string) net.Conn {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	c, err := net.DialTimeout("tcp", addr, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return c
 }
 

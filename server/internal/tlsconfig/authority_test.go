@@ -100,7 +100,7 @@ func shake(t testing.TB, server, client *tls.Config) (s, c tls.ConnectionState, 
 			return
 		}
 		defer raw.Close()
-		_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = raw.SetDeadline(time.Now().Add(time.Minute))
 		conn := tls.Server(raw, server)
 		if serverErr = conn.Handshake(); serverErr != nil {
 			return
@@ -114,7 +114,7 @@ func shake(t testing.TB, server, client *tls.Config) (s, c tls.ConnectionState, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = raw.SetDeadline(time.Now().Add(time.Minute))
 	conn := tls.Client(raw, client)
 	if clientErr = conn.Handshake(); clientErr == nil {
 		c = conn.ConnectionState()

@@ -42,7 +42,7 @@ func startGateway(t testing.TB, config *tls.Config, hs *Handshakes) *gateway {
 		t.Fatal(err)
 	}
 	g := &gateway{t: t, loop: l, config: config, handshakes: hs}
-	g.deadline.Store(10e9)
+	g.deadline.Store(int64(time.Minute))
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func (s *session) close(why error) {
 // until waits for something that other goroutines are about to do.
 func until(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !f() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
@@ -473,15 +473,29 @@ func TestShare(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	hs := NewHandshakes(Limits{})
 	g := startGateway(t, serverConfig(0), hs)
-	g.deadline.Store(int64(50 * time.Millisecond))
 	hello := clientHello(t)
-	for _, sent := range [][]byte{nil, hello[:50], hello} {
-		c := halfOpen(t, g.addr, sent)
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	cutOff := func(sent []byte) {
+		c, err := net.Dial("tcp", g.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+		_, _ = c.Write(sent) // the time may be over
 		if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("after %d bytes: %v", len(sent), err)
 		}
-		c.Close()
+	}
+	g.deadline.Store(int64(50 * time.Millisecond))
+	cutOff(nil)
+	cutOff(hello[:50])
+	if n := hs.Counts().Started; n > 0 {
+		t.Errorf("%d handshakes without a ClientHello", n)
+	}
+	// All of the ClientHello, again where it was not there in time.
+	for deadline := 50 * time.Millisecond; hs.Counts().Started == 0 && deadline < 10*time.Second; deadline *= 2 {
+		g.deadline.Store(int64(deadline))
+		cutOff(hello)
 	}
 	until(t, "the count", func() bool { c := hs.Counts(); return c.Failed[ReasonTimeout] == 1 && c.UnderWay == 0 })
 }

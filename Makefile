@@ -51,7 +51,7 @@ bin/kubectl: $(CLUSTER_SRC)
 run: build ## Run the demo: one gateway, one backend, no cluster
 	@deploy/demo/run.sh bin/sluice
 
-test: unit race interop-short e2e ## Run every test, those against a real API server too
+test: unit race interop-short e2e ## Run all tests but acceptance and the long ones of interop
 
 unit: ## Run all tests that need no cluster
 	$(GO) test -p $(P) -timeout $(TIMEOUT) $(UNIT)
@@ -110,8 +110,8 @@ cluster: bin/cluster bin/kubectl ## Start a local kube-apiserver and etcd; Ctrl-
 	@bin/cluster --dir bin/cluster.d
 
 # Files that people read and tests generate: the README's table, deploy/sluice.yaml, CONFIG.md,
-# METRICS.md. Not the goldens of tests: those are expectations, and are rewritten one by one.
-GENERATED = . ./deploy ./server/config ./server/internal/stats
+# METRICS.md, ANNOTATIONS.md. Not the goldens of tests: those are expectations, and are rewritten one by one.
+GENERATED = . ./deploy ./informer ./server/config ./server/internal/stats
 GENERATORS = '^Test(Generated|ReferenceIsCurrent)'
 
 generate: ## Rewrite every generated file

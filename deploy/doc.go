@@ -3,7 +3,8 @@
 //
 // base is the Kustomize base, sluice.yaml the same objects in one file (generated; `make generate`),
 // demo the demonstration with and without a cluster, cluster a local control plane with its own
-// go.mod. Nothing imports this package.
+// go.mod. The suites that run the built binary are beside them: e2e against that control plane, interop with
+// other people's software, acceptance for what is measured. Nothing imports this package.
 //
 // Read first: base/daemonset.yaml, whose comments say why each unusual line is there; then
 // TestDaemonSet.

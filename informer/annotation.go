@@ -77,17 +77,20 @@ var annotations = []annotation{
 	{"auth-tls-match-cn", scopeHost, "CN= and a regular expression (RE2)", "any", false, setAuthName,
 		"The common name of a client's certificate; others are answered 403. It is matched from the start. What does not parse: 503."},
 	{"auth-tls-pass-certificate-to-upstream", scopeHost, "true or false", "false", false, setAuthPass,
-		"Whether the Backend is sent the client's certificate."},
+		"Whether the Backend is sent the client's certificate, as PEM, percent-encoded, in ssl-client-cert."},
 	{"auth-tls-secret", scopeHost, "Secret, or namespace/Secret", "", false, setAuthSecret,
 		"Secret of the same namespace, of any type, with the authorities of client certificates in ca.crt and, if there is one, a list of revoked ones in ca.crl. " +
 			"Clients of the object's hosts must show a certificate, whichever object has the path. Of several objects on a host the oldest decides, and those that ask for something else answer 503. " +
-			"A Secret that is missing or cannot be read: the hosts answer 503."},
+			"A Secret that is missing or cannot be read: the hosts answer 503. " +
+			"Over plain HTTP they answer 400, and on a connection that was opened for a host with other rules 421. " +
+			"Backends are sent ssl-client-verify (SUCCESS, NONE or FAILED:reason), ssl-client-subject-dn and ssl-client-issuer-dn, and none of a client's own fields that begin with ssl-client-."},
 	{"auth-tls-verify-client", scopeHost, "on, off, optional or optional_no_ca", "on", false, setAuthMode,
 		"Whether a certificate is wanted, and must be a good one. The other auth-tls-* without auth-tls-secret: 503."},
 	{"auth-tls-verify-depth", scopeHost, "number", "1", false, setAuthDepth,
 		"Most intermediate certificates between a client's and the authority's."},
 	{"backend-protocol", scopeBackend, "HTTP, HTTPS, H2C, GRPC or GRPCS", "HTTP", false, setProtocol,
-		"What the Backends speak; in any case. Wins over the Service's appProtocol. " +
+		"What the Backends speak; in any case. Wins over the Service's appProtocol: https, kubernetes.io/wss, h2c, kubernetes.io/h2c, grpc or grpcs, " +
+			"which is not read for objects that are taken over from ingress-nginx. Backends of GRPC and GRPCS are also reached by gRPC-Web, binary and text. " +
 			"AUTO_HTTP and FCGI are not supported, and answer 503."},
 	{"canary", scopeObject, "true or false", "false", false, setCanary,
 		"Marks the object as a variant of another. Variants are not supported yet: the Routes of a canary are left out, and the main object serves all requests."},
@@ -95,7 +98,7 @@ var annotations = []annotation{
 	{"load-balance", scopeBackend, "round_robin, ewma or least_conn", "round_robin", false, setBalance,
 		"How a Backend's Endpoint is picked."},
 	{"proxy-body-size", scopeRoute, "bytes, with b, k, m or g", "the gateway's", false, setBodySize,
-		"Largest request body; larger ones are answered 413. 0 = unlimited."},
+		"Largest request body; larger ones are answered 413. 0 = unlimited. All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED."},
 	{"proxy-connect-timeout", scopeRoute, "seconds", "the gateway's", false,
 		setSeconds(func(p *routing.Policy) *int64 { return &p.ConnectTimeout }),
 		"Longest wait for a connection to an Endpoint."},

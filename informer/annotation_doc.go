@@ -10,7 +10,7 @@ func annotationDoc() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Annotations of an Ingress
 
-Generated from informer/annotation.go by `+"`go test ./informer -run TestAnnotationDoc -update`"+`.
+Generated from the table in annotation.go; change it there, then run `+"`make generate`"+`.
 
 A key is written under %[1]s%[3]s%[1]s or %[1]s%[4]s%[1]s; where both are, the first counts.
 A key that is not in the table, and a value that does not parse, is a Rejection that names object, key, value

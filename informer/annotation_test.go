@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-func TestAnnotationDoc(t *testing.T) {
+func TestGeneratedAnnotations(t *testing.T) {
 	const file = "ANNOTATIONS.md"
 	want := annotationDoc()
 	if *update {
@@ -24,7 +24,7 @@ func TestAnnotationDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is not what the table says; run go test ./informer -run TestAnnotationDoc -update", file)
+		t.Errorf("%s is not what the table says; run `make generate`", file)
 	}
 }
 

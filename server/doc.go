@@ -7,11 +7,15 @@
 // loop's own pool. Bodies stream through the scratch buffer, or through a pipe by splice(2), and
 // stop where the other side does not take them.
 //
+// A client that speaks HTTP/2 has a downSession behind its downConn, with a downStream for each request; an
+// Endpoint that does has an upSession, which its requests share, with an upStream each. The Exchange knows
+// no protocol: it stands between two sides (side.go).
+//
 // Before its first request a downConn may have to go through a PROXY protocol header and TLS; and one whose
 // server name wants Passthrough never has a request: a passthrough copies its bytes to an Endpoint and back.
 //
-// Goroutines: one per loop, a netpoll poller's. Everything named worker, downConn, upConn, passthrough
-// or Exchange belongs to it, and needs no lock. Server's methods may be called from any goroutine; they
+// Goroutines: one per loop, a netpoll poller's. Everything named worker, downConn, upConn, downSession,
+// upSession, downStream, upStream, passthrough or Exchange belongs to it, and needs no lock. Server's methods may be called from any goroutine; they
 // reach the loops by Post.
 //
 // Invariants:

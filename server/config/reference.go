@@ -35,13 +35,13 @@ var keys = []key{
 
 	{"limits.header_bytes", true, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
 	{"limits.header_count", true, "Most header fields in a request; beyond it 431."},
-	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. An Ingress can override it."},
+	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED. An Ingress can override it (proxy-body-size)."},
 	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
 
 	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
 	{"timeouts.body", true, "Between two reads of a request body; then 408."},
 	{"timeouts.idle", true, "How long a client connection may wait for its next request."},
-	{"timeouts.connect", true, "To connect to an Endpoint; then another is tried, or 504."},
+	{"timeouts.connect", true, "To connect to an Endpoint; then another is tried, or 502."},
 	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
@@ -65,17 +65,17 @@ var keys = []key{
 	{"proxy_protocol.trusted_cidrs", true, "Peers that may connect to these, as CIDRs or addresses; connections of others are closed unread, so that nobody can claim an address. What a header says is believed of these only, and in full. Required where there are listeners."},
 	{"proxy_protocol.timeout", true, "From accepting a connection to the end of its PROXY protocol header; then it is closed."},
 
-	{"tls.protocols", true, "Versions of TLS that clients may use: `TLSv1.2`, `TLSv1.3` or both. A Host can override it."},
-	{"tls.ciphers", true, "Cipher suites of TLS 1.2 by their OpenSSL or IANA names, separated by colons; empty = those with forward secrecy and authenticated encryption. The order has no effect, and TLS 1.3's suites are always on."},
-	{"tls.sni_strict", true, "Refuse clients that ask for an unknown name, or for none, with the alert unrecognized_name; otherwise they get the default certificate."},
-	{"tls.default_certificate", false, "Secret, `namespace/name`, with the certificate for clients that ask for no name or an unknown one; empty = a self-signed one, made at start."},
+	{"tls.protocols", true, "Versions of TLS that clients may use: `TLSv1.2`, `TLSv1.3` or both; the same for every Host."},
+	{"tls.ciphers", true, "Cipher suites of TLS 1.2 by their OpenSSL or IANA names, separated by colons; empty = those with forward secrecy and authenticated encryption. The order has no effect, and TLS 1.3's suites are always on. A Host can have others (ssl-ciphers)."},
+	{"tls.sni_strict", true, "Refuse clients that ask for a name without a certificate of its own, or for none, with the alert unrecognized_name; otherwise they get the default certificate."},
+	{"tls.default_certificate", false, "Secret, `namespace/name`, with the certificate for clients that ask for no name, or for one without a certificate of its own; empty, or while there is no such Secret = a self-signed one, made at start."},
 	{"tls.handshake_timeout", true, "From accepting a connection to the end of its TLS handshake; then it is closed."},
 	{"tls.max_handshakes", true, "Most TLS handshakes under way; beyond it the one that has waited longest for its client gives way."},
 	{"tls.handshakes_per_source", true, "Most of them with one IPv4 address or one IPv6 /64; beyond it that source's own longest gives way. 0 = no bound. Raise it where a proxy that hides its clients' addresses is in front."},
 	{"tls.session_tickets", true, "Let clients resume sessions by tickets, which saves them and the gateway most of a handshake."},
 	{"tls.ticket_rotation", true, "How often the key of session tickets is replaced; a ticket is good with the last three keys."},
 
-	{"http2.enabled", false, "Offer HTTP/2 to clients."},
+	{"http2.enabled", false, "Offer HTTP/2 to clients, by ALPN over TLS and by prior knowledge in clear text."},
 	{"http2.max_streams", false, "Most requests under way on one HTTP/2 connection. 1 to 10000."},
 }
 

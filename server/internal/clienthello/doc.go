@@ -25,7 +25,7 @@
 // client-facing server. The inner one is not to be had without its key, and none is held here.
 //
 // What never happens here: no socket, no clock, no cryptography, no allocation, no import
-// outside the standard library.
+// outside the standard library but outcome.
 //
 // Read first: Hello, Parse; then TestSpecification.
 package clienthello

@@ -23,7 +23,7 @@
 //
 // What never happens here: no socket, no clock, no allocation (except that Fields grows until it
 // has seen the largest head), no normalising of names, order or case, no import outside the
-// standard library but message.
+// standard library but message and outcome.
 //
 // Read first: Request, message.Head, Chunked; then TestRequestSpecification and the corpus in h1test.
 package h1

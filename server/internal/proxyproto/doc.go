@@ -27,7 +27,8 @@
 // registered TLVs those in Header are read, the others skipped.
 //
 // What never happens here: no socket, no clock, no allocation (except one small error inside net/netip for
-// an address that does not parse), no import outside the standard library.
+// an address that does not parse), no import outside the standard library but
+// outcome.
 //
 // Read first: Header, Parse; then TestSpecification.
 package proxyproto

@@ -63,7 +63,7 @@ func TestHandshakes(t *testing.T) {
 	again := newShakeServer(t, nil)
 	again.resume = true
 	got = again.atLeast(4, 2, 100*time.Millisecond)
-	if got.Errors != 0 || again.resumed.Load() != got.Requests-2 { // the first of each worker
+	if full := got.Requests - again.resumed.Load(); got.Errors != 0 || full < 1 || full > 2 { // the first of each worker
 		t.Errorf("resumed: %+v, %d resumed", got, again.resumed.Load())
 	}
 }

@@ -70,7 +70,7 @@ func TestOriginKeepsWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(conn, http2.ClientPreface)
 	f := http2.NewFramer(conn, conn)
 	f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 40})

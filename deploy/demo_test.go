@@ -135,7 +135,7 @@ func TestDemo(t *testing.T) {
 			lines <- scanner.Text()
 		}
 	}()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for ready := false; !ready; {
 		select {
 		case line, ok := <-lines:
@@ -145,7 +145,7 @@ func TestDemo(t *testing.T) {
 			}
 			ready = strings.Contains(line, "Ctrl-C")
 		case <-timeout:
-			t.Fatal("the demo was not ready within 30 s")
+			t.Fatal("the demo was not ready within 2 minutes")
 		}
 	}
 

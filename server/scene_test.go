@@ -48,7 +48,7 @@ func play(t *testing.T, f func(s *scene, timeout time.Duration)) {
 			}
 			return
 		}
-		t.Logf("to be played again: %q", faults)
+		t.Logf("to be played again for %d faults, the first: %s", len(faults), faults[0])
 	}
 }
 

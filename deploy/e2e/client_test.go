@@ -17,11 +17,12 @@ import (
 // seen. The zero value with an address is usable; for one goroutine.
 type client struct {
 	address string
-	// patience bounds one exchange; 10 s where 0.
+	// patience bounds one exchange; a minute where 0.
 	patience time.Duration
 
 	conn net.Conn
 	r    *bufio.Reader
+	sent time.Time // when the last request was out
 }
 
 // answer is what came back. Its short form is the status, and the name of the Pod where one answered.
@@ -58,7 +59,7 @@ func (c *client) get(host, target string) (answer, error) {
 func (c *client) exchange(request string) (answer, error) {
 	patience := c.patience
 	if patience == 0 {
-		patience = 10 * time.Second
+		patience = time.Minute
 	}
 	if c.conn == nil {
 		conn, err := net.DialTimeout("tcp", c.address, patience)
@@ -68,7 +69,9 @@ func (c *client) exchange(request string) (answer, error) {
 		c.conn, c.r = conn, bufio.NewReader(conn)
 	}
 	c.conn.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(c.conn, request); err != nil {
+	_, err := io.WriteString(c.conn, request)
+	c.sent = time.Now()
+	if err != nil {
 		return answer{}, err
 	}
 	resp, err := http.ReadResponse(c.r, nil)
@@ -96,7 +99,7 @@ func startSlow(t *testing.T, g *gateway, p *pod, host, path string) <-chan strin
 	result := make(chan string, 1)
 	before := p.waiting.Load()
 	go func() {
-		c := client{address: g.address, patience: time.Minute}
+		c := client{address: g.address, patience: 5 * time.Minute}
 		defer c.close()
 		a, err := c.get(host, path+"?slow")
 		if err != nil {

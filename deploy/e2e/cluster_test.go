@@ -51,7 +51,7 @@ func (c *cluster) start() error {
 	if err != nil {
 		return fmt.Errorf("start cluster: %w", err)
 	}
-	out.SetReadDeadline(time.Now().Add(time.Minute))
+	out.SetReadDeadline(time.Now().Add(5 * time.Minute))
 	line, err := bufio.NewReader(out).ReadString('\n')
 	fields := strings.Fields(line)
 	if err != nil || len(fields) != 3 || fields[0] != "ready" {
@@ -75,7 +75,7 @@ func (c *cluster) stop(sig syscall.Signal) error {
 	if err := c.signal(sig); err != nil {
 		return err
 	}
-	if err := c.wait(30 * time.Second); err != nil && sig != syscall.SIGKILL {
+	if err := c.wait(2 * time.Minute); err != nil && sig != syscall.SIGKILL {
 		return fmt.Errorf("end cluster: %w", err)
 	}
 	return nil

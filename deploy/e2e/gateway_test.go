@@ -59,7 +59,7 @@ threads: 2
 upgrade_sock: ""
 listen: {http: [%q], https: [%q], metrics: %q, admin: %q}
 kubernetes: {publish_status_address: [%q]}
-shutdown: {drain_seconds: 10}
+shutdown: {drain_seconds: 300}
 `, g.address, g.secure, g.metrics, g.admin, statusAddress)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
@@ -71,7 +71,7 @@ shutdown: {drain_seconds: 10}
 
 // awaitReady returns when /readyz answers 200.
 func (g *gateway) awaitReady() error {
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	var status int
 	var body string
 	for time.Now().Before(deadline) {
@@ -94,7 +94,7 @@ func (g *gateway) awaitReady() error {
 
 // ask reads a page of the metrics or admin plane.
 func (g *gateway) ask(plane, path string) (status int, body string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+plane+path, nil)
 	if err != nil {

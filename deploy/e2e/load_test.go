@@ -27,7 +27,7 @@ func await(t *testing.T, g *gateway, host, path string, answers ...string) {
 	t.Helper()
 	c := client{address: g.address}
 	defer c.close()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		a, err := c.get(host, path)
 		if err == nil && slices.Contains(answers, a.String()) {
@@ -118,7 +118,7 @@ func (l *load) change(t *testing.T, x *target, to, between []string, apply func(
 func (l *load) more(t *testing.T, n int64) {
 	t.Helper()
 	until := l.served.Load() + n
-	for deadline := time.Now().Add(30 * time.Second); l.served.Load() < until; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); l.served.Load() < until; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the load came to a halt at %d requests", l.served.Load())
 		}
@@ -159,14 +159,14 @@ func (l *load) stop(t *testing.T, tolerated int) {
 // eventually returns when holds does; its text says what was found instead.
 func eventually(t *testing.T, what string, holds func() (bool, string)) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		ok, found := holds()
 		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("no %s within 30 s; found %s", what, found)
+			t.Fatalf("no %s within 2 minutes; found %s", what, found)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -88,7 +88,7 @@ func TestStatusFollowsServing(t *testing.T) {
 		s.ingress(fmt.Sprintf("x-%d", i), s.host(fmt.Sprintf("x-%d", i))+" / Prefix a:80")
 	}
 	seen := make(map[string]bool)
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for len(seen) < count {
 		select {
 		case <-deadline:

@@ -160,7 +160,7 @@ func startChromium(t *testing.T, path string) string {
 	select {
 	case a := <-address:
 		return a
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("Chromium does not start")
 		return ""
 	}
@@ -191,7 +191,7 @@ func openPage(t *testing.T, devTools, url string) *page {
 	}
 	t.Cleanup(func() { conn.Close() })
 	p := &page{conn: conn}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) { // asks a process
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) { // asks a process
 		if got := p.evaluate(t, "location.href + ' ' + document.readyState"); got == url+" complete" {
 			return p
 		} else if time.Now().After(deadline) {

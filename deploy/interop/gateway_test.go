@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -45,6 +47,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// patience is how long a test waits for what is to come, on whatever machine.
+const patience = time.Minute
 
 // gateway is one running bin/sluice.
 type gateway struct {
@@ -94,7 +99,12 @@ tls: {default_certificate: default/cert, handshakes_per_source: 0}
 			t.Logf("the gateway's log:\n%s", g.log.String())
 		}
 	})
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) { // asks a process
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // asks a process
+		select {
+		case <-g.ended:
+			t.Fatalf("the gateway ended: %v\n%s", g.err, g.log.String())
+		default:
+		}
 		resp, err := http.Get("http://" + g.metrics + "/readyz")
 		if err == nil {
 			resp.Body.Close()
@@ -205,14 +215,27 @@ func (g *gateway) watchRSS() (peak func() int64) {
 	return func() int64 { close(stop); return <-result }
 }
 
+// given are the ports that freeAddr has returned.
+var given sync.Map
+
+// freeAddr returns an address that nobody listens at, and that no other call returns. Its port is below those
+// that the kernel gives out by itself: one of those could be taken, by a connection of this machine's, before
+// or in between the times that a server listens there.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 12000 + rand.IntN(18000)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			ln.Close()
+			return addr
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -173,7 +173,7 @@ func TestGRPCInterop(t *testing.T) {
 		cc := g.grpcDial(t, d, u.host())
 		for _, c := range interopCases {
 			t.Run(c.name, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				if failure := guarded(func() { c.run(ctx, testpb.NewTestServiceClient(cc), cc) }); failure != "" {
 					t.Error(failure)

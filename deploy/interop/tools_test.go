@@ -74,7 +74,7 @@ func TestCurl(t *testing.T) {
 			t.Run(fmt.Sprintf("%s tls=%v to %s", mode.name, mode.tls, u.name), func(t *testing.T) {
 				_, port, _ := net.SplitHostPort(g.addr(d))
 				base := d.url(u.host()+":"+port, "")
-				args := append(strings.Fields(mode.name), "-sS", "--fail", "--max-time", "30", "--cacert", cert, "--resolve", u.host()+":"+port+":127.0.0.1")
+				args := append(strings.Fields(mode.name), "-sS", "--fail", "--max-time", "60", "--cacert", cert, "--resolve", u.host()+":"+port+":127.0.0.1")
 				curl := func(more ...string) string { return run(t, curl, append(args[:len(args):len(args)], more...)...) }
 				if got, want := curl("-w", " %{http_version}", base+"/"), "GET "+u.host()+":"+port+" "+mode.version; got != want {
 					t.Errorf("got %q, want %q", got, want)
@@ -113,7 +113,7 @@ func TestNghttp(t *testing.T) {
 			t.Run(d.name+" to "+u.name, func(t *testing.T) {
 				authority := "-H:authority: " + u.host()
 				base := d.url(g.addr(d), "")
-				args := []string{"--no-verify-peer", "-t", "20s", authority}
+				args := []string{"--no-verify-peer", "-t", "60s", authority}
 				nghttp := func(more ...string) string { return run(t, nghttp, append(args[:len(args):len(args)], more...)...) }
 				if got := nghttp(base + "/"); got != "GET "+u.host() {
 					t.Errorf("got %q", got)
@@ -138,7 +138,7 @@ tls, host, port, cert = sys.argv[1] == "true", sys.argv[2], int(sys.argv[3]), sy
 context = ssl.create_default_context(cafile=cert)
 context.check_hostname = False  # connects by address, so that there is no name to be looked up
 def connect():
-    return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20) if tls else http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60) if tls else http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 c = connect()
 for i in range(10):
     c.request("GET", "/", headers={"Host": host})
@@ -159,7 +159,7 @@ r = c.getresponse()
 assert r.getheader("Content-Length") == "5" and r.read() == b""
 opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 url = "%s://127.0.0.1:%d/events?n=5" % ("https" if tls else "http", port)
-with opener.open(urllib.request.Request(url, headers={"Host": host}), timeout=20) as r:
+with opener.open(urllib.request.Request(url, headers={"Host": host}), timeout=60) as r:
     assert r.read().count(b"data:") == 5
 print("ok")
 `

@@ -327,7 +327,7 @@ func TestWebSocketSurvivesSnapshots(t *testing.T) {
 			}
 			g.apply(changed, round)
 			g.apply(other, round)
-			for deadline := time.Now().Add(10 * time.Second); g.generation() == before; time.Sleep(5 * time.Millisecond) { // asks a process
+			for deadline := time.Now().Add(patience); g.generation() == before; time.Sleep(5 * time.Millisecond) { // asks a process
 				if time.Now().After(deadline) {
 					t.Fatal("the change is not served")
 				}

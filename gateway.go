@@ -112,7 +112,7 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { informerEnded <- g.informer.Run(ctx) }()
 	g.bound.Store(true)
-	g.log.Info("serving", "version", version, "http", c.Listen.HTTP, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin)
+	g.log.Info("serving", "version", version, "http", c.Listen.HTTP, "https", c.Listen.HTTPS, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin)
 
 	var failed error
 	for failed == nil {

@@ -128,12 +128,12 @@ var annotations = []annotation{
 	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
 		"Longest time for a whole exchange."},
 	{"ssl-ciphers", scopeHost, "suites by OpenSSL's names, with colons between", "the gateway's", false, setHostCiphers,
-		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides. Groups such as HIGH are not supported."},
+		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides. Groups such as HIGH are not supported. A request on a connection that was opened under another name, with a suite that is not among these, gets 421."},
 	{"ssl-passthrough", scopeHost, "true or false", "false", false, setPassthrough,
 		"Sends the TLS connections of the object's hosts to the Backend of path / as they are, told by the server name that the client asks for: " +
 			"the client sees the Backend's own certificate and protocols. Nothing else of the object applies to them, and no X-Forwarded field reaches the Backend. " +
 			"Another Endpoint is tried where one cannot be connected to; without any, the connection is closed. Silence ends them after timeouts.tunnel. " +
-			"Only the oldest object of a host can ask for it. No flag of the gateway is needed, and plain HTTP for the hosts is served by the Routes as ever."},
+			"Only the oldest object of a host can ask for it. No flag of the gateway is needed, and plain HTTP for the hosts is served by the Routes as ever. A request for them on a TLS connection that was opened under another name gets 421."},
 	{"ssl-prefer-server-ciphers", scopeHost, "true or false", "true", false, setServerOrder,
 		"The order of cipher suites is always the gateway's; anything but true is refused."},
 	{"upstream-vhost", scopeRoute, "host, or host:port", "the client's", false, setUpstreamHost,

@@ -17,6 +17,15 @@ import (
 //   - Cipher suites: the oldest object that names some.
 func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
 	asking := slices.IndexFunc(entries, func(e *entry) bool { return e.clientAuth != nil || e.closesHosts })
+	backend, passed, rejections := passHost(name, entries)
+	suites, lost := hostCiphers(name, entries)
+	var auth *routing.ClientAuth
+	if asking >= 0 {
+		auth = entries[asking].clientAuth
+	}
+	if auth != nil || passed || suites != nil {
+		tls = &routing.HostTLS{ClientAuth: auth, Passthrough: passed, Backend: backend, CipherSuites: suites}
+	}
 	for i, e := range entries {
 		at := len(routes)
 		routes = append(routes, e.routesOf(name)...)
@@ -37,9 +46,9 @@ func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routi
 					" asks for other client certificates on this host, and wins because "+reasonOf(first, e)+"; the paths of this object answer 503 there"))
 			}
 		}
-		if asking >= 0 && entries[asking].clientAuth != nil {
+		if tls != nil {
 			source := *e.source
-			source.ClientAuth = entries[asking].clientAuth
+			source.TLS = tls
 			for j := range own {
 				own[j].Source = &source
 			}
@@ -50,19 +59,8 @@ func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routi
 			}
 		}
 	}
-	if asking >= 0 && entries[asking].clientAuth != nil {
-		tls = &routing.HostTLS{ClientAuth: entries[asking].clientAuth}
-	}
-	backend, passed, rejections := passHost(name, entries)
-	suites, lost := hostCiphers(name, entries)
-	if tls == nil && (passed || suites != nil) {
-		tls = new(routing.HostTLS)
-	}
-	if tls != nil {
-		tls.Passthrough, tls.Backend, tls.CipherSuites = passed, backend, suites
-	}
-	rejections = append(rejections, lost...)
-	return routes, tls, append(list, rejections...)
+	list = append(list, rejections...)
+	return routes, tls, append(list, lost...)
 }
 
 // passHost decides whether the TLS connections of a host are passed on, and to which Backend.

@@ -106,8 +106,8 @@ func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend
 			t.Errorf("Host %s passes connections to the free index %d", h.Name(), x.Backend)
 		}
 		for r := range h.Routes() {
-			if h.TLS() != nil && r.ClientAuth() != h.TLS().ClientAuth {
-				t.Errorf("Route %s%s and its Host ask for different certificates", r.Host, r.Path)
+			if r.TLS() != h.TLS() {
+				t.Errorf("Route %s%s and its Host have different rules for TLS", r.Host, r.Path)
 			}
 			if r.Backend >= 0 && next.Backend(r) == nil {
 				t.Errorf("Route %s%s refers to the free index %d", r.Host, r.Path, r.Backend)

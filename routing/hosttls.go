@@ -40,7 +40,7 @@ func (s *Snapshot) hostTLSFor(name string) *HostTLS {
 }
 
 // ClientAuthFor returns what the clients of a server name must show, or nil for nothing. A client that
-// sends one name and asks for another's Host is to be found out by Route.ClientAuth.
+// sends one name and asks for another's Host is to be found out by Route.TLS.
 //
 // hot: runs per handshake; no alloc, no lock.
 func (s *Snapshot) ClientAuthFor(name string) *ClientAuth {
@@ -76,12 +76,23 @@ func (s *Snapshot) PassthroughFor(name string) (to *Backend, ok bool) {
 	return to, true
 }
 
+// TLS returns what TLS connections for the Route's Host are given, or nil. A request that came by a
+// connection that was given something else is misdirected.
+//
+// hot: runs per request; must inline.
+func (r *Route) TLS() *HostTLS {
+	if r.Source == nil {
+		return nil
+	}
+	return r.Source.TLS
+}
+
 // ClientAuth returns what the clients of the Route's Host must show, or nil for nothing.
 //
 // hot: runs per request; must inline.
 func (r *Route) ClientAuth() *ClientAuth {
-	if r.Source == nil {
-		return nil
+	if t := r.TLS(); t != nil {
+		return t.ClientAuth
 	}
-	return r.Source.ClientAuth
+	return nil
 }

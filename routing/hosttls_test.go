@@ -13,9 +13,10 @@ func TestHostTLS(t *testing.T) {
 	auth := map[string]*routing.ClientAuth{}
 	for name, passes := range map[string]bool{"": false, "*.b.test": true, "b.test": false, "c.test": true} {
 		auth[name] = &routing.ClientAuth{Mode: routing.ClientAuthOn}
-		source := &routing.Source{ClientAuth: auth[name]}
+		tls := &routing.HostTLS{ClientAuth: auth[name], Passthrough: passes, Backend: int32(len(name) - 8)}
+		source := &routing.Source{TLS: tls}
 		h, _ := b.BuildHost(name, []routing.Route{{Path: "/", Type: routing.Prefix, Source: source}})
-		hosts[name] = h.WithTLS(&routing.HostTLS{ClientAuth: auth[name], Passthrough: passes, Backend: int32(len(name) - 8)})
+		hosts[name] = h.WithTLS(tls)
 	}
 	hosts["plain.b.test"], _ = b.BuildHost("plain.b.test", []routing.Route{{Path: "/", Type: routing.Prefix}})
 	to := &routing.Backend{}

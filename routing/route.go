@@ -45,9 +45,9 @@ type Source struct {
 	Created int64
 	// Policy is what the object's annotations say, compiled; nil means every default.
 	Policy *Policy
-	// ClientAuth is that of the Host, whichever object asks for it; nil for none. It is here, and not in
-	// Route, because a Route fills a cache line.
-	ClientAuth *ClientAuth
+	// TLS is that of the Host, whichever object asks for it; nil for none. It is here, and not in Route,
+	// because a Route fills a cache line.
+	TLS *HostTLS
 }
 
 // Route is one compiled (Host, path, PathType) with its Backend. Immutable once published, and

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,9 +112,23 @@ func visible(text string) []byte {
 	}, []byte(text))
 }
 
+// checkTLS applies what a Route's Host wants of TLS connections. One that ends here was not opened under
+// the name of a Host whose connections are passed on, and one with a cipher suite that the Host does not
+// allow was opened under another's: their clients are told to open one under this name (RFC 9110 section
+// 15.5.20).
+func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
+	c := x.c.peer()
+	if c.listener.secure && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
+		return failMisdirected
+	}
+	if t.ClientAuth == nil {
+		return nil
+	}
+	return x.checkClient(t.ClientAuth)
+}
+
 // checkClient applies what a Route's Host wants of clients. The handshake must have been for the same: a
-// connection that was opened under another name has shown nothing that counts here, and the client is told
-// to open one under this name (RFC 9110 section 15.5.20).
+// connection that was opened under another name has shown nothing that counts here.
 func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	c := x.c.peer()
 	switch {

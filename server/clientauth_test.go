@@ -159,6 +159,38 @@ func TestRevokedWhileResumable(t *testing.T) {
 	}
 }
 
+// TestMisdirectedByRules: a connection that was opened under another name is not what a Host of its own rules
+// for TLS wants.
+func TestMisdirectedByRules(t *testing.T) {
+	wantNoLeaks(t)
+	const strict, loose = tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+	g := newGateway(t, nil, Options{})
+	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {newAuthority(t, "ca").server("*.test")}},
+		site{name: "open.test"}, site{name: "pass.test", passes: true}, site{name: "strict.test", suites: []uint16{strict}})
+	for _, row := range []struct {
+		version, suite uint16
+		host           string
+		status         int
+	}{
+		{tls.VersionTLS13, 0, "open.test", 200},
+		{tls.VersionTLS13, 0, "pass.test", 421},
+		{tls.VersionTLS13, 0, "strict.test", 200}, // whose suites nobody chooses
+		{tls.VersionTLS12, loose, "strict.test", 421},
+		{tls.VersionTLS12, strict, "strict.test", 200},
+	} {
+		c := &tls.Config{MaxVersion: row.version, CipherSuites: []uint16{row.suite}}
+		if got := g.mustTLS("open.test", c).get(row.host, "/"); got.StatusCode != row.status {
+			t.Errorf("%s with %s on a connection for open.test: %d, want %d", row.host, tls.VersionName(row.version), got.StatusCode, row.status)
+		}
+	}
+	// Clear text is no TLS connection.
+	c := g.wire()
+	c.send("GET / HTTP/1.1\r\nHost: strict.test\r\n\r\n")
+	if got := c.read("GET"); got.StatusCode != 200 {
+		t.Errorf("clear text: %d", got.StatusCode)
+	}
+}
+
 // TestMisdirected: what a connection showed to one Host counts for no other.
 func TestMisdirected(t *testing.T) {
 	wantNoLeaks(t)

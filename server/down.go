@@ -32,7 +32,7 @@ type downConn struct {
 	client
 	x       *Exchange    // nil unless phaseServe
 	session *downSession // nil unless phaseSession
-	patience
+	waitTimer
 	requests uint32
 	phase    phase
 	why      stats.Close // what ends the connection, once something does

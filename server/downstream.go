@@ -13,7 +13,7 @@ type downStream struct {
 	streamSide
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
-	patience
+	waitTimer
 	late bool // its Exchange is still to begin, see lateStart
 	next *downStream
 	prev *downStream
@@ -41,7 +41,7 @@ func (d *downStream) free() {
 	d.session.touch()
 	d.streamSide.free()
 	d.timer.Stop()
-	*d = downStream{patience: patience{timer: d.timer}, streamSide: d.streamSide}
+	*d = downStream{waitTimer: waitTimer{timer: d.timer}, streamSide: d.streamSide}
 	if w.freeD.full() {
 		w.loop.Unlink(&d.timer)
 	}

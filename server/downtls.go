@@ -101,6 +101,7 @@ func (c *downConn) finishTLS() bool {
 		case !done:
 			return false
 		}
+		c.suite = c.tls.Suite()
 		if c.examine() {
 			return false
 		}

@@ -161,8 +161,8 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if x.web != grpcweb.None {
 		x.translateWeb(b.Protocol, req, head)
 	}
-	if auth := x.route.ClientAuth(); auth != nil {
-		if fail := x.checkClient(auth); fail != nil {
+	if t := x.route.TLS(); t != nil {
+		if fail := x.checkTLS(t); fail != nil {
 			return fail
 		}
 	}

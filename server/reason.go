@@ -33,7 +33,7 @@ var (
 	failTrailer           = &failure{431, stats.HeaderTooLarge, "trailer too large"}
 	failClientCertificate = &failure{400, stats.ClientMalformed, "this host wants a good client certificate"}
 	failClientName        = &failure{403, stats.ClientMalformed, "the client certificate is for another name"}
-	failMisdirected       = &failure{421, stats.ClientMalformed, "this connection was opened for a host with other rules for client certificates"}
+	failMisdirected       = &failure{421, stats.ClientMalformed, "this connection was opened for a host with other rules for TLS"}
 	failExpect            = &failure{417, stats.ClientMalformed, "unknown expectation"}
 	failConnectMethod     = &failure{501, stats.ClientMalformed, "CONNECT is not supported"}
 	failAborted           = &failure{499, stats.ClientAbort, "the client went away"}

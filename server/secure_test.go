@@ -22,6 +22,7 @@ type site struct {
 	name   string
 	auth   *routing.ClientAuth
 	suites []uint16
+	passes bool // to no Endpoint
 }
 
 // publish makes sites live, all on one Backend, with certificates by name.
@@ -32,10 +33,11 @@ func (g *gateway) publish(b *routing.Backend, endpoint string, fallback *tls.Cer
 	builder := routing.Builder{Attach: g.Attach}
 	hosts := map[string]*routing.Host{}
 	for _, s := range sites {
+		given := &routing.HostTLS{ClientAuth: s.auth, CipherSuites: s.suites, Passthrough: s.passes, Backend: -1}
 		h, _ := builder.BuildHost(s.name, []routing.Route{{Host: s.name, Path: "/", Type: routing.Prefix, Source: &routing.Source{
-			Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, ClientAuth: s.auth,
+			Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, TLS: given,
 		}}})
-		hosts[s.name] = h.WithTLS(&routing.HostTLS{ClientAuth: s.auth, CipherSuites: s.suites})
+		hosts[s.name] = h.WithTLS(given)
 	}
 	names := map[string][]*routing.Certificate{}
 	snapshot := &routing.Snapshot{Backends: []*routing.Backend{b}}

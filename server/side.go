@@ -108,6 +108,7 @@ type client struct {
 	announced
 	trusted bool   // its forwarded headers are believed
 	shown   *shown // where the name that it asked for wants a certificate
+	suite   uint16 // of TLS 1.2 and below
 }
 
 func (c *client) peer() *client { return c }

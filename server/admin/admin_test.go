@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -406,6 +407,46 @@ func TestExplain(t *testing.T) {
 			}
 		case a.Status != test.status || !strings.Contains(a.Text, test.want):
 			t.Errorf("%+v: %d, want %d and %q:\n%s", test.q, a.Status, test.status, test.want, a.Text)
+		}
+	}
+}
+
+func TestExplainTLS(t *testing.T) {
+	var b routing.Builder
+	auth := &routing.ClientAuth{Mode: routing.ClientAuthOn, Depth: 1}
+	backends := []*routing.Backend{{Key: routing.BackendKey{Namespace: "shop", Service: "app", Port: "443"},
+		Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.7:8443")}}}}
+	hosts := map[string]*routing.Host{}
+	for name, given := range map[string]*routing.HostTLS{
+		"plain.test":  nil,
+		"pass.test":   {Passthrough: true},
+		"lost.test":   {Passthrough: true, Backend: -1},
+		"mutual.test": {ClientAuth: auth, Backend: -1},
+		"strict.test": {CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, Backend: -1},
+	} {
+		h, _ := b.BuildHost(name, []routing.Route{{Path: "/", Type: routing.Prefix, Source: &routing.Source{TLS: given}}})
+		hosts[name] = h.WithTLS(given)
+	}
+	s := &routing.Snapshot{Table: (*routing.Table)(nil).With(hosts, nil), Backends: backends}
+	for _, test := range []struct {
+		url, host string
+		status    int
+		want      string
+	}{
+		{"https://plain.test/", "", 0, "the gateway's own"},
+		{"http://plain.test/", "", 0, "backend  shop/app:443"},
+		{"https://pass.test/x", "", 0, "passed on as it is, whatever the path; the client sees the certificate of the backend\nbackend  shop/app:443, balanced round_robin\n     *   endpoint 10.0.0.7:8443"},
+		{"http://pass.test/x", "", 0, "backend  shop/app:443"},
+		{"https://lost.test/", "", 503, "is closed"},
+		{"https://plain.test/", "pass.test", 421, "other rules for TLS"},
+		{"https://mutual.test:8443/", "", 0, "tls      client certificate on"},
+		{"http://mutual.test/", "", 400, "clear text has none"},
+		{"https://plain.test/", "mutual.test", 421, "server name plain.test"},
+		{"https://strict.test/", "", 0, "up to TLS 1.2 with TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
+	} {
+		a, err := Explain(s, Question{URL: test.url, Host: test.host})
+		if err != nil || a.Status != test.status || !strings.Contains(a.Text, test.want) {
+			t.Errorf("%s %s: %v, want %d and %q:\n%+v", test.url, test.host, err, test.status, test.want, a)
 		}
 	}
 }

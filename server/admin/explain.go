@@ -12,8 +12,8 @@ import (
 // Question is a request whose way through the gateway is to be explained.
 type Question struct {
 	Method string
-	// URL has a host and a path; the scheme may be left out. Host, if set, replaces its host, as a
-	// Host header would.
+	// URL has a host and a path; the scheme may be left out, and is http then. Host, if set, replaces its
+	// host, as a Host header would: the server name that a TLS client asks for stays the URL's.
 	URL, Host string
 }
 
@@ -53,12 +53,18 @@ func Explain(s *routing.Snapshot, q Question) (*Answer, error) {
 	if s == nil {
 		return &Answer{Status: 503, Text: "no Snapshot is live yet: 503\n"}, nil
 	}
-	e := s.Table.Explain(host, path)
 	a := &Answer{Generation: s.Generation}
 	var b strings.Builder
 	fmt.Fprintf(&b, "method   %s\n", word(q.Method))
-	b.WriteString(strings.TrimRight(e.String(), "\n") + "\n")
-	a.describe(&b, s, e.Route)
+	secure, name := u.Scheme == "https", u.Hostname()
+	if !secure || a.describeHandshake(&b, s, name) {
+		e := s.Table.Explain(host, path)
+		b.WriteString(strings.TrimRight(e.String(), "\n") + "\n")
+		a.describe(&b, s, e.Route)
+		if e.Route != nil && a.Status == 0 {
+			a.describeRefusal(&b, s, e.Route, secure, name)
+		}
+	}
 	a.Text = b.String()
 	return a, nil
 }
@@ -91,6 +97,10 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	shown := viewBackend(backend)
 	a.Backend = &shown
 	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", backend.Key, backend.Protocol, backend.Balance)
+	a.describeEndpoints(b, backend)
+}
+
+func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend) {
 	switch {
 	case backend.ExternalName != "" && len(backend.Endpoints) == 0:
 		fmt.Fprintf(b, "external name %s port %d\n", word(backend.ExternalName), backend.ExternalPort)

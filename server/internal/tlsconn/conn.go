@@ -301,6 +301,16 @@ func (c *Conn) AppendClose(dst []byte) []byte {
 // Protocol is what ALPN agreed on, or "". It means something once the handshake is complete.
 func (c *Conn) Protocol() string { return c.tls.ConnectionState().NegotiatedProtocol }
 
+// Suite returns the cipher suite of a connection of TLS 1.2 or below, and 0 for TLS 1.3, whose suites are
+// not to be chosen.
+func (c *Conn) Suite() uint16 {
+	s := c.tls.ConnectionState()
+	if s.Version > tls.VersionTLS12 {
+		return 0
+	}
+	return s.CipherSuite
+}
+
 // State describes the connection, once the handshake is complete.
 func (c *Conn) State() tls.ConnectionState { return c.tls.ConnectionState() }
 

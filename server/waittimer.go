@@ -18,8 +18,8 @@ const (
 	waitProxy             // PROXY protocol header
 )
 
-// patience is the timer of a client's side. Its owner sets OnExpire.
-type patience struct {
+// waitTimer is the timer of a client's side. Its owner sets OnExpire.
+type waitTimer struct {
 	timer loop.Timer
 	wait  waiting
 }
@@ -27,25 +27,25 @@ type patience struct {
 // guard arms the timer, unless it already guards the same wait. A timeout of 0 is none.
 //
 // hot: runs per request; no alloc, no lock.
-func (p *patience) guard(l *loop.Loop, what waiting, timeout int64) {
-	if p.wait == what {
+func (t *waitTimer) guard(l *loop.Loop, what waiting, timeout int64) {
+	if t.wait == what {
 		return
 	}
-	p.wait = what
+	t.wait = what
 	if timeout <= 0 {
-		p.timer.Stop()
+		t.timer.Stop()
 		return
 	}
-	l.Set(&p.timer, l.Now()+timeout)
+	l.Set(&t.timer, l.Now()+timeout)
 }
 
 // progress has the next guard start afresh.
-func (p *patience) progress() { p.wait = waitNothing }
+func (t *waitTimer) progress() { t.wait = waitNothing }
 
 // rest stops the timer, except of a connection that is not watched yet.
-func (p *patience) rest() {
-	if p.wait != waitWatch {
-		p.timer.Stop()
-		p.wait = waitNothing
+func (t *waitTimer) rest() {
+	if t.wait != waitWatch {
+		t.timer.Stop()
+		t.wait = waitNothing
 	}
 }

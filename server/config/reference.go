@@ -57,7 +57,7 @@ var keys = []key{
 	{"upstream.retries", true, "How often a request is tried on another Endpoint when that is safe: it was provably not sent, or it is idempotent and no response byte came."},
 
 	{"access_log.path", false, "One line per request: `off`, `stdout` or a file."},
-	{"access_log.format", false, "Format of those lines; `json` is the only one."},
+	{"access_log.format", false, "Format of those lines; `json` is the only one: time, remote, method, host, target, status, bytes_in and bytes_out with heads and framing, duration_us, upstream_us (from the choice of an Endpoint on, 0 without one), user_agent, referer, and where there is one endpoint, ingress, path (the Route's) and reason (as in sluice_request_failures_total). A TLS connection that is passed through has passthrough and no request's fields."},
 
 	{"shutdown.drain_seconds", true, "How long a drain waits for requests in flight before it cuts them; keep terminationGracePeriodSeconds above it."},
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
 )
 
 // A flooder is a process of its own, with Backends of its own, that runs only where nothing else wants its CPU:
@@ -68,9 +69,11 @@ func startFlooder(t *testing.T, cpu int) *flooder {
 	if err != nil {
 		t.Fatal(err)
 	}
+	apartFrom(f.cmd)
 	if err := startOn(cpu, f.cmd.Start); err != nil {
 		t.Fatal(err)
 	}
+	sessionNice(f.cmd.Process.Pid, 19)
 	t.Cleanup(func() {
 		in.Close() // which ends it
 		_ = f.cmd.Wait()
@@ -238,14 +241,14 @@ func (a *attack) once(from net.IP) bool {
 	}
 	for _, flood := range floods {
 		if flood.name == a.Kind {
-			a.flood(newFrames(c, a.down.tls, a.Host, "/"), flood.round)
+			a.flood(newFrames(c, a.down.tls, a.Host, "/"), tcp, flood.round)
 			return true
 		}
 	}
 	panic("BUG: unknown flood " + a.Kind)
 }
 
-func (a *attack) flood(f *frames, round func(*frames, int)) {
+func (a *attack) flood(f *frames, tcp *net.TCPConn, round func(*frames, int)) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -275,11 +278,28 @@ func (a *attack) flood(f *frames, round func(*frames, int)) {
 			break
 		}
 		a.bytes.Add(int64(n))
-		if !a.Deaf {
-			runtime.Gosched() // to the goroutine that reads
+		if !a.Deaf && farewell(tcp) {
+			break
 		}
 	}
 	<-read
+}
+
+// farewell reports that the gateway has said all that it will. The goroutine that reads comes to know later: it
+// has its turn when those that write have nothing to do.
+func farewell(c *net.TCPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	const closeWait = 8 // TCP_CLOSE_WAIT
+	said := true
+	_ = raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			said = info.State == closeWait
+		}
+	})
+	return said
 }
 
 // stall opens all streams that it may, and waits until the gateway has given them up.

@@ -76,8 +76,13 @@ func startPinned(t *testing.T, cpu int, lazily bool, config string, services ...
 			}
 			cmd.Args = append([]string{chrt, "-i", "0", cmd.Path}, cmd.Args[1:]...)
 			cmd.Path = chrt
+			apartFrom(cmd)
 		}
-		return startOn(cpu, cmd.Start)
+		err := startOn(cpu, cmd.Start)
+		if lazily && err == nil {
+			sessionNice(cmd.Process.Pid, 19)
+		}
+		return err
 	}, 1, config, services...)
 }
 

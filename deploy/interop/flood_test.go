@@ -102,58 +102,74 @@ var floods = []struct {
 	}},
 }
 
-// victim is a gateway that is flooded, or one beside which another is.
-type flooded struct {
+// siege is a kind of flood as TestFloods has it: against which Listener, from how many connections, to which of
+// the flooder's Backends.
+type siege struct {
 	kind  string
 	down  down
 	conns int
-	host  string // h1.test or h2c.test
-	cut   func(g *gateway) float64
+	host  string
 	deaf  bool
+	// counted is what the gateway counts when it cuts somebody off.
+	counted func(g *gateway) float64
+	// bar is how many times as long the other client's p99 may be.
+	bar float64
 }
 
-func floodedKinds() (all []flooded) {
+func (s siege) String() string {
+	deaf := ""
+	if s.deaf {
+		deaf = ", deaf"
+	}
+	return fmt.Sprintf("%s %s%s to %s", s.down.name, s.kind, deaf, s.host)
+}
+
+func sieges() (all []siege) {
+	const bar = 2
 	for _, d := range downs {
 		if !d.http2 {
 			continue
 		}
 		for _, f := range floods {
-			cut := func(g *gateway) float64 { return g.metric("sluice_http2_floods_total", f.metric) }
-			all = append(all, flooded{f.name, d, 8, "h1.test", cut, false})
-			if f.name == "PING" || f.name == "CONTINUATION of fields" {
-				all = append(all, flooded{f.name, d, 8, "h1.test", cut, true})
-			}
-			if f.name == "rapid reset" {
-				all = append(all, flooded{f.name, d, 8, "h2c.test", cut, false})
+			s := siege{f.name, d, 8, "h1.test", false, func(g *gateway) float64 { return g.metric("sluice_http2_floods_total", f.metric) }, bar}
+			all = append(all, s)
+			switch f.name {
+			case "rapid reset":
+				s.host = "h2c.test"
+				all = append(all, s)
+			case "PING", "CONTINUATION of fields":
+				s.deaf = true
+				all = append(all, s)
 			}
 		}
-		all = append(all, flooded{"zero window", d, 10, "h2c.test", nil, false})
+		all = append(all, siege{"zero window", d, 10, "h2c.test", false, nil, bar})
 	}
-	failed := func(reasons ...string) func(g *gateway) float64 {
-		return func(g *gateway) (sum float64) {
-			for _, r := range reasons {
-				sum += g.metric("sluice_tls_handshakes_failed_total", "client", r)
-			}
-			return sum
-		}
+	failed := func(g *gateway) float64 {
+		return g.metric("sluice_tls_handshakes_failed_total", "client", "timeout") + g.metric("sluice_tls_handshakes_failed_total", "client", "displaced")
 	}
+	silent := func(g *gateway) float64 { return g.metric("sluice_tls_handshakes_refused_total", "no_hello") }
+	// A request takes two turns of the loop, and before each there may be a piece of a handshake: the one
+	// processor computes both, and crypto/tls lets nobody else have it for 130 us. That is the most that there is
+	// between two turns, but it is long beside a p99 of 300.
+	const oneProcessor = 3
 	d := downs[2]
 	return append(all,
-		flooded{"hello", d, 64, "h1.test", nil, false},
-		flooded{"handshake", d, 64, "h1.test", nil, false},
-		flooded{"half-open", d, 5000, "h1.test", failed("timeout", "displaced"), false},
-		flooded{"silent", d, 5000, "h1.test", nil, false})
+		siege{"hello", d, 64, "h1.test", false, nil, oneProcessor},
+		siege{"handshake", d, 64, "h1.test", false, nil, oneProcessor},
+		siege{"half-open", d, 5000, "h1.test", false, failed, bar},
+		siege{"silent", d, 5000, "h1.test", false, silent, bar})
 }
 
-// TestFloods: whoever floods is cut off and counted, and what the gateway holds stays bounded. Another
-// client's p99 at most doubles.
+// TestFloods: whoever floods is cut off and counted, what the gateway holds stays bounded, and another client's
+// p99 at most doubles.
 //
 // The gateway has a CPU to itself. The flooder shares the other with the innocent client and the Backend, and
-// runs only when these do not want it; a control of the same flood, against a gateway that runs on that CPU too, and as
-// reluctantly, shows what the flood's mere presence on the machine costs.
+// runs only when these do not want it. As a control the same flood goes to a gateway that runs on that CPU too,
+// and as reluctantly: that is what the flood's mere presence on the machine costs. Where it costs much, the
+// control is what is compared with, and the log says so.
 func TestFloods(t *testing.T) {
 	measures(t)
-	requests, rounds := 1500, 3
+	requests, rounds := 1000, 3
 	if long {
 		requests, rounds = 3000, 7
 	}
@@ -164,66 +180,127 @@ func TestFloods(t *testing.T) {
 	f := startFlooder(t, cpus.others)
 	b := startBackend(t, ups[0], nil)
 	config := "timeouts: {send: 1s}\n"
-	services := []service{{host: "innocent.test", endpoints: []string{b.addr}}, {host: "h1.test", endpoints: []string{f.h1}}, {host: "h2c.test", protocol: "H2C", endpoints: []string{f.h2c}}}
+	services := []service{
+		{host: "innocent.test", endpoints: []string{b.addr}},
+		{host: "h1.test", endpoints: []string{f.h1}},
+		{host: "h2c.test", protocol: "H2C", endpoints: []string{f.h2c}},
+	}
 	g := startPinned(t, cpus.gateway, false, config, services...)
 	decoy := startPinned(t, cpus.others, true, config, services...)
 	c := newInnocent(t, g, "innocent.test")
 	c.measure(t, 500)
-	for _, k := range floodedKinds() {
-		t.Run(fmt.Sprintf("%s %s to %s", k.down.name, k.kind, map[bool]string{true: "deaf"}[k.deaf]+k.host), func(t *testing.T) {
-			calm := func() {
-				for _, g := range []*gateway{g, decoy} {
-					for g.metric("sluice_connections_active") > 5 {
-						time.Sleep(10 * time.Millisecond) // asks a process
-					}
-				}
+	calm := func() {
+		for _, g := range []*gateway{g, decoy} {
+			for g.metric("sluice_connections_active") > 5 {
+				time.Sleep(10 * time.Millisecond) // asks a process
 			}
-			var quiet, control, during []times
-			var total outcome
-			var rate, share float64
-			var grown int64
+		}
+	}
+	for _, s := range sieges() {
+		t.Run(s.String(), func(t *testing.T) {
+			var e evidence
 			counted := 0.0
-			if k.cut != nil {
-				counted = k.cut(g)
+			if s.counted != nil {
+				counted = s.counted(g)
 			}
-			for range rounds {
+			// What is close is looked at more closely.
+			for n := 0; n < rounds || n < 3*rounds && e.beyond(s.bar) != ""; n++ {
 				calm()
-				quiet = append(quiet, c.measure(t, requests))
-				for _, at := range []*gateway{decoy, g} {
-					calm()
-					before := g.rss()
-					f.start(order{Kind: k.kind, Down: k.down.name, Addr: at.addr(k.down), Host: k.host, Conns: k.conns, Deaf: k.deaf})
-					begun := time.Now()
-					c.measure(t, max(100, k.conns/5)) // has begun
-					cpu, then := g.cpu(), time.Now()
-					peak := g.watchRSS()
-					m := c.measure(t, requests)
-					used := float64(g.cpu()-cpu) / float64(time.Since(then))
-					high := peak()
-					o := f.stop()
-					if at == decoy {
-						control = append(control, m)
-						continue
-					}
-					during = append(during, m)
-					grown = max(grown, high-before)
-					total.CutOff += o.CutOff
-					total.Conns += o.Conns
-					total.Bytes += o.Bytes
-					rate += float64(o.Conns) / time.Since(begun).Seconds() / float64(rounds)
-					share += used / float64(rounds)
+				e.quiet = append(e.quiet, c.measure(t, requests))
+				calm()
+				f.start(s.order(decoy))
+				c.measure(t, s.conns/5) // has begun
+				e.control = append(e.control, c.measure(t, requests))
+				f.stop()
+				calm()
+				started := time.Now()
+				f.start(s.order(g))
+				c.measure(t, s.conns/5)
+				before, cpu, begun := g.rss(), g.cpu(), time.Now()
+				peak := g.watchRSS()
+				e.flood = append(e.flood, c.measure(t, requests))
+				e.share += float64(g.cpu()-cpu) / float64(time.Since(begun))
+				e.grown = max(e.grown, peak()-before)
+				e.add(f.stop())
+				e.lasted += time.Since(started)
+			}
+			calm()
+			if s.counted != nil {
+				counted = s.counted(g) - counted
+				if counted == 0 {
+					t.Error("nobody was cut off and counted")
 				}
 			}
-			if k.cut != nil {
-				counted = k.cut(g) - counted
+			t.Logf("%s; cut off %d times, counted %.0f", &e, e.CutOff, counted)
+			if beyond := e.beyond(s.bar); beyond != "" {
+				t.Error(beyond)
 			}
-			q, w, d := middle(quiet), middle(control), middle(during)
-			t.Logf("h1 p50 %v, %v, %v; p99 %v, %v, %v (x%.2f); h2 p50 %v, %v, %v; p99 %v, %v, %v (x%.2f); %.0f conns/s, %d bytes each, cut off %d, counted %.0f, RSS +%s, CPU %.2f",
-				us(q.h1p50), us(w.h1p50), us(d.h1p50), us(q.h1p99), us(w.h1p99), us(d.h1p99), float64(d.h1p99)/float64(q.h1p99),
-				us(q.h2p50), us(w.h2p50), us(d.h2p50), us(q.h2p99), us(w.h2p99), us(d.h2p99), float64(d.h2p99)/float64(q.h2p99),
-				rate, total.Bytes/max(1, total.Conns), total.CutOff, counted, mebibytes(grown), share)
+			if e.Conns == 0 {
+				t.Error("that was no flood")
+			}
+			if e.grown > s.memory() {
+				t.Errorf("RSS grew by %s, bar %s", mebibytes(e.grown), mebibytes(s.memory()))
+			}
 		})
 	}
+}
+
+func (s siege) order(g *gateway) order {
+	return order{Kind: s.kind, Down: s.down.name, Addr: g.addr(s.down), Host: s.host, Conns: s.conns, Deaf: s.deaf}
+}
+
+// memory is how much the gateway's resident set may grow.
+func (s siege) memory() int64 {
+	switch s.kind {
+	case "zero window": // 100 streams each, of what a window upstream lets the Endpoint send, in a buffer of up to twice that
+		return int64(s.conns) * 100 * (256 << 10)
+	case "half-open": // 4,096 handshakes of some 30 KiB at a time, and as much again that is being given up
+		return 300 << 20
+	case "silent":
+		return 64 << 20
+	}
+	return 16 << 20
+}
+
+// evidence is what was measured of one siege.
+type evidence struct {
+	quiet, control, flood []times
+	share                 float64 // of the gateway's CPU, a sum over the rounds
+	grown                 int64   // the most that its resident set grew by
+	lasted                time.Duration
+	outcome
+}
+
+func (e *evidence) add(o outcome) {
+	e.CutOff += o.CutOff
+	e.Conns += o.Conns
+	e.Bytes += o.Bytes
+}
+
+// beyond tells what is beyond the bar, if something is.
+func (e *evidence) beyond(bar float64) string {
+	q, w, f := middle(e.quiet), middle(e.control), middle(e.flood)
+	judge := func(protocol string, quiet, control, flood time.Duration) string {
+		base, of := quiet, "without the flood"
+		if control > quiet*3/2 {
+			base, of = control, "with the flood elsewhere on the machine"
+		}
+		if float64(flood) <= bar*float64(base) {
+			return ""
+		}
+		return fmt.Sprintf("%s: the other client's p99 is %v, and %v %s; the bar is %v times that. ", protocol, us(flood), us(base), of, bar)
+	}
+	return judge("h1", q.h1p99, w.h1p99, f.h1p99) + judge("h2", q.h2p99, w.h2p99, f.h2p99)
+}
+
+func (e *evidence) String() string {
+	q, w, f := middle(e.quiet), middle(e.control), middle(e.flood)
+	line := func(a, b, c time.Duration) string {
+		return fmt.Sprintf("%v, %v, %v (x%.2f, x%.2f)", us(a), us(b), us(c), float64(c)/float64(a), float64(c)/float64(b))
+	}
+	return fmt.Sprintf("quiet, control, flood: h1 p50 %s, p99 %s; h2 p50 %s, p99 %s; %d rounds, %.0f connections/s, %d bytes each, RSS +%s, CPU %.2f",
+		line(q.h1p50, w.h1p50, f.h1p50), line(q.h1p99, w.h1p99, f.h1p99), line(q.h2p50, w.h2p50, f.h2p50), line(q.h2p99, w.h2p99, f.h2p99),
+		len(e.quiet), float64(e.Conns)/e.lasted.Seconds(), e.Bytes/max(1, e.Conns), mebibytes(e.grown), e.share/float64(len(e.quiet)))
 }
 
 func us(d time.Duration) time.Duration { return d.Round(time.Microsecond) }

@@ -432,11 +432,12 @@ func (c *downConn) linger() {
 	c.await(waitLinger, lingerTime)
 }
 
+// discard reads what nobody wants, TLS as it is: to decrypt that would be a flood's work.
 func (c *downConn) discard() {
 	for range rounds {
-		n := c.read(c.w.scratch)
+		n, end := c.readSocket(c.w.scratch)
 		if n == 0 {
-			if c.eof || c.broken {
+			if end || c.eof || c.broken {
 				c.shut()
 			}
 			return

@@ -240,6 +240,9 @@ func TestFloods(t *testing.T) {
 			if e.Conns == 0 {
 				t.Error("that was no flood")
 			}
+			if s.kind == "zero window" && e.CutOff == 0 {
+				t.Error("no stalled stream was given up")
+			}
 			if e.grown > s.memory() {
 				t.Errorf("RSS grew by %s, bar %s", mebibytes(e.grown), mebibytes(s.memory()))
 			}

@@ -57,6 +57,9 @@ const headRead = 16 << 10
 // others have their turn: a client can pipeline them as fast as they are refused.
 const headRounds = 16
 
+// lingerFlood is lingerBytes for a client that is cut off because it floods: it need not get to read why.
+const lingerFlood = 64 << 10
+
 // lingerBytes and lingerTime bound what is discarded after the last answer, so that the client gets
 // to read it before our close can turn into a reset (RFC 9112, 9.6).
 const (
@@ -391,11 +394,12 @@ func (c *downConn) linger() {
 	c.await(waitLinger, lingerTime)
 }
 
+// discard reads what nobody wants, TLS as it is: to decrypt that would be a flood's work.
 func (c *downConn) discard() {
 	for range rounds {
-		n := c.read(c.w.scratch)
+		n, end := c.readSocket(c.w.scratch)
 		if n == 0 {
-			if c.eof || c.broken {
+			if end || c.eof || c.broken {
 				c.shut()
 			}
 			return

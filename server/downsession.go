@@ -23,7 +23,7 @@ type downSession struct {
 // A client that gives up stream after stream (CVE-2023-44487) has the next ones start at the end of what
 // was read: those that it has given up by then have cost no connection to an Endpoint. The codec cuts it off
 // when it goes on.
-const wary = 8
+const wary = 2
 
 // lateStart is a request that waits for that.
 type lateStart struct {
@@ -116,6 +116,7 @@ func (s *downSession) fail(err error) {
 	s.c.why = stats.ClosedOnError
 	if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone {
 		s.c.w.shard.Floods[e.Flood]++
+		s.c.lingered = lingerBytes - lingerFlood
 	}
 }
 

@@ -17,7 +17,7 @@ const backlog = 65535
 
 // acceptBatch bounds how many connections one event takes, so that a flood of them does not starve
 // those that are open.
-const acceptBatch = 64
+const acceptBatch = 8
 
 // listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
 // and the kernel spreads connections over them.

@@ -275,7 +275,7 @@ func TestRapidReset(t *testing.T) {
 	c := dialHTTP2(t, g.addr)
 	var burst bytes.Buffer
 	framer := http2.NewFramer(&burst, nil)
-	const most = 200
+	const most = 90 // more in one read are a flood
 	for id := uint32(1); id < 2*most; id += 2 {
 		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
 		_ = framer.WriteRSTStream(id, http2.ErrCodeCancel)
@@ -294,7 +294,7 @@ func TestRapidReset(t *testing.T) {
 			break
 		}
 	}
-	if n := accepted.Load(); n > 16 {
+	if n := accepted.Load(); n > 4 {
 		t.Errorf("%d connections for %d streams that were given up", n, most)
 	}
 }

@@ -12,5 +12,9 @@
 // By default a test is as short as it can be and still find what it looks for. INTEROP_LONG=1 runs the soak
 // for a minute, moves whole gibibytes, and idles longer. What is not installed is skipped with the reason printed.
 //
+// What floods cost other clients is measured with the gateway alone on one CPU and everything else on another,
+// where the flooder, a process of its own, runs only when nothing else wants to; run that as root, so that other work of
+// the machine does not count either.
+//
 // Read first: gateway, then TestPairs.
 package interop

@@ -1,12 +1,11 @@
 package interop
 
 import (
+	"bufio"
 	"bytes"
-	"io"
+	"fmt"
 	"net"
-	"net/http"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,20 +21,24 @@ type frames struct {
 	block []byte // of a GET
 }
 
-func (g *gateway) frames(d down, host, path string, settings ...http2.Setting) *frames {
-	f := &frames{Conn: g.dial(d, host)}
-	f.Framer = http2.NewFramer(&f.out, f.Conn)
+func newFrames(c net.Conn, tls bool, host, path string, settings ...http2.Setting) *frames {
+	f := &frames{Conn: c, block: getBlock(tls, host, path)}
+	f.Framer = http2.NewFramer(&f.out, bufio.NewReader(f.Conn))
 	f.AllowIllegalWrites = true
-	var block bytes.Buffer
-	enc := hpack.NewEncoder(&block)
-	enc.SetMaxDynamicTableSize(0) // so that the block can be sent again
-	for _, h := range [][2]string{{":method", "GET"}, {":scheme", map[bool]string{false: "http", true: "https"}[d.tls]}, {":authority", host}, {":path", path}} {
-		_ = enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
-	}
-	f.block = block.Bytes()
 	f.out.WriteString(http2.ClientPreface)
 	_ = f.WriteSettings(settings...)
 	return f
+}
+
+// getBlock is the header block of a GET, which can be sent again and again.
+func getBlock(tls bool, host, path string) []byte {
+	var block bytes.Buffer
+	enc := hpack.NewEncoder(&block)
+	enc.SetMaxDynamicTableSize(0)
+	for _, h := range [][2]string{{":method", "GET"}, {":scheme", map[bool]string{false: "http", true: "https"}[tls]}, {":authority", host}, {":path", path}} {
+		_ = enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
+	}
+	return block.Bytes()
 }
 
 // flush writes what was gathered.
@@ -53,17 +56,16 @@ func (f *frames) get(stream uint32) {
 // floods are what a hostile client repeats; round counts from 0, and is of a hundred frames or so.
 var floods = []struct {
 	name, metric string
-	settings     []http2.Setting
 	round        func(f *frames, round int)
 }{
-	{"rapid reset", "reset", nil, func(f *frames, round int) {
+	{"rapid reset", "reset", func(f *frames, round int) {
 		for i := range 100 {
 			id := uint32(1 + 2*(100*round+i))
 			f.get(id)
 			_ = f.WriteRSTStream(id, http2.ErrCodeCancel)
 		}
 	}},
-	{"CONTINUATION", "continuation", nil, func(f *frames, round int) {
+	{"CONTINUATION", "continuation", func(f *frames, round int) {
 		if round == 0 {
 			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: f.block, EndStream: true})
 		}
@@ -71,7 +73,7 @@ var floods = []struct {
 			_ = f.WriteContinuation(1, false, nil)
 		}
 	}},
-	{"CONTINUATION of fields", "continuation", nil, func(f *frames, round int) {
+	{"CONTINUATION of fields", "continuation", func(f *frames, round int) {
 		if round == 0 {
 			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: f.block, EndStream: true})
 		}
@@ -80,17 +82,17 @@ var floods = []struct {
 			_ = f.WriteContinuation(1, false, fields)
 		}
 	}},
-	{"SETTINGS", "settings", nil, func(f *frames, _ int) {
+	{"SETTINGS", "settings", func(f *frames, _ int) {
 		for range 100 {
 			_ = f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 70000})
 		}
 	}},
-	{"PING", "ping", nil, func(f *frames, _ int) {
+	{"PING", "ping", func(f *frames, _ int) {
 		for range 100 {
 			_ = f.WritePing(false, [8]byte{1})
 		}
 	}},
-	{"empty DATA", "empty", nil, func(f *frames, round int) {
+	{"empty DATA", "empty", func(f *frames, round int) {
 		if round == 0 {
 			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: f.block, EndHeaders: true})
 		}
@@ -100,177 +102,226 @@ var floods = []struct {
 	}},
 }
 
-// flooding is a hostile client that connects again whenever it is cut off, from several connections.
-func flooding(t *testing.T, g *gateway, d down, host string, n int, settings []http2.Setting, round func(*frames, int)) (cutOff *atomic.Int64, sent *atomic.Int64, stop func()) {
-	cutOff, sent = new(atomic.Int64), new(atomic.Int64)
-	end, ended := make(chan struct{}), make(chan struct{})
-	for range n {
-		go func() {
-			defer func() { ended <- struct{}{} }()
-			for {
-				f := g.frames(d, host, "/", settings...)
-				go func() {
-					for {
-						frame, err := f.ReadFrame()
-						if err != nil {
-							return
-						}
-						if last, ok := frame.(*http2.GoAwayFrame); ok && last.ErrCode == http2.ErrCodeEnhanceYourCalm {
-							cutOff.Add(1)
-							f.Close()
-						}
-					}
-				}()
-				for i := 0; ; i++ {
-					select {
-					case <-end:
-						f.Close()
-						return
-					default:
-					}
-					round(f, i)
-					n := f.out.Len()
-					if f.flush() != nil {
-						break
-					}
-					sent.Add(int64(n))
-					time.Sleep(2 * time.Millisecond) // leaves the CPU, which it shares, to the others
-				}
-				f.Close()
-			}
-		}()
-	}
-	return cutOff, sent, func() {
-		close(end)
-		for range n {
-			<-ended
-		}
-	}
+// siege is a kind of flood as TestFloods has it: against which Listener, from how many connections, to which of
+// the flooder's Backends.
+type siege struct {
+	kind  string
+	down  down
+	conns int
+	host  string
+	deaf  bool
+	// counted is what the gateway counts when it cuts somebody off.
+	counted func(g *gateway) float64
+	// bar is how many times as long the other client's p99 may be.
+	bar float64
 }
 
-// quickly measures requests of an innocent client, one after another, for a while.
-func quickly(t *testing.T, c *http.Client, url string, lasts time.Duration) (p50, p99 time.Duration, n int) {
-	var took []time.Duration
-	for begun := time.Now(); time.Since(begun) < lasts; {
-		one := time.Now()
-		resp, err := c.Get(url)
-		if err != nil {
-			t.Errorf("the innocent client: %v", err)
-			return
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		took = append(took, time.Since(one))
+func (s siege) String() string {
+	deaf := ""
+	if s.deaf {
+		deaf = ", deaf"
 	}
-	slices.Sort(took)
-	return took[len(took)/2], took[len(took)*99/100], len(took)
+	return fmt.Sprintf("%s %s%s to %s", s.down.name, s.kind, deaf, s.host)
 }
 
-// TestFloods: whoever floods is cut off and counted, the gateway's memory and CPU stay bounded, and another
-// client is served. With all of it on one machine of two cores the innocent client's times are those of the
-// flooders' CPU use as well, so that the bar is far above what is seen: the log has the figures.
-func TestFloods(t *testing.T) {
-	measures(t)
-	lasts := time.Second
-	if long {
-		lasts = 10 * time.Second
-	}
-	b := startBackend(t, ups[0], nil)
-	g := start(t, "", service{host: "h1.test", endpoints: []string{b.addr}})
-	for _, d := range downs {
-		if !d.http2 || d.tls && !long {
-			continue
-		}
-		for _, flood := range floods {
-			t.Run(d.name+" "+flood.name, func(t *testing.T) {
-				c := g.client(d)
-				url := d.url("h1.test", "/")
-				quickly(t, c, url, 200*time.Millisecond)
-				p50, p99, n := quickly(t, c, url, lasts)
-				before := g.rss()
-				counted := g.metric("sluice_http2_floods_total", flood.metric)
-				peak := g.watchRSS()
-				cpu, begun := g.cpu(), time.Now()
-				cutOff, sent, stop := flooding(t, g, d, "h1.test", 2, flood.settings, flood.round)
-				p50f, p99f, nf := quickly(t, c, url, lasts)
-				stop()
-				share := float64(g.cpu()-cpu) / float64(time.Since(begun))
-				grown := peak() - before
-				counted = g.metric("sluice_http2_floods_total", flood.metric) - counted
-				t.Logf("cut off %d times, counted %.0f, after %d bytes each; the other client: %d requests, p50 %v, p99 %v -> %d, %v, %v; RSS +%s, CPU %.2f",
-					cutOff.Load(), counted, sent.Load()/max(1, cutOff.Load()), n, p50, p99, nf, p50f, p99f, mebibytes(grown), share)
-				if cutOff.Load() == 0 || counted == 0 {
-					t.Errorf("cut off %d times, counted %.0f", cutOff.Load(), counted)
-				}
-				if grown > 16<<20 {
-					t.Errorf("RSS grew by %s", mebibytes(grown))
-				}
-				if bar := 10*p99 + 250*time.Millisecond; p99f > bar {
-					t.Errorf("the other client's p99 is %v, without the flood %v", p99f, p99)
-				}
-			})
-		}
-	}
-}
-
-// TestZeroWindowStall has clients that open all their streams, ask for much, and never open a window: the
-// gateway gives up each after timeouts.send.
-func TestZeroWindowStall(t *testing.T) {
-	measures(t)
-	b := startBackend(t, ups[1], nil)
-	g := start(t, "timeouts: {send: 1s}\n", service{host: "h2c.test", protocol: "H2C", endpoints: []string{b.addr}})
+func sieges() (all []siege) {
+	// A request takes two turns of the loop, and before each there may be a piece of a handshake: the one
+	// processor computes both, and crypto/tls lets nobody else have it for 130 us. That is the most that there is
+	// between two turns, but it is long beside a p99 of 300. Who is cut off and comes back shakes hands too.
+	const bar, oneProcessor = 2, 3
 	for _, d := range downs {
 		if !d.http2 {
 			continue
 		}
-		t.Run(d.name, func(t *testing.T) {
-			c := g.client(d)
-			url := d.url("h2c.test", "/")
-			quickly(t, c, url, 200*time.Millisecond)
-			_, p99, _ := quickly(t, c, url, 500*time.Millisecond)
-			before := g.rss()
-			peak := g.watchRSS()
-			const clients, streams = 10, 100
-			gone := make(chan int, clients)
-			for range clients {
-				f := g.frames(d, "h2c.test", "/bytes?n=10000000", http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
-				for i := range uint32(streams) {
-					f.get(1 + 2*i)
-				}
-				if err := f.flush(); err != nil {
-					t.Fatal(err)
-				}
-				go func() {
-					resets := 0
-					_ = f.SetReadDeadline(time.Now().Add(20 * time.Second))
-					for resets < streams {
-						frame, err := f.ReadFrame()
-						if err != nil {
-							break
-						}
-						if _, ok := frame.(*http2.RSTStreamFrame); ok {
-							resets++
-						}
-					}
-					gone <- resets
-				}()
+		bar := float64(bar)
+		if d.tls {
+			bar = oneProcessor
+		}
+		for _, f := range floods {
+			s := siege{f.name, d, 8, "h1.test", false, func(g *gateway) float64 { return g.metric("sluice_http2_floods_total", f.metric) }, bar}
+			all = append(all, s)
+			switch f.name {
+			case "rapid reset":
+				s.host = "h2c.test"
+				all = append(all, s)
+			case "PING", "CONTINUATION of fields":
+				s.deaf = true
+				all = append(all, s)
 			}
-			p50f, p99f, n := quickly(t, c, url, 500*time.Millisecond)
-			for range clients {
-				if resets := <-gone; resets != streams {
-					t.Errorf("%d of %d stalled streams were reset", resets, streams)
+		}
+		all = append(all, siege{"zero window", d, 10, "h2c.test", false, nil, bar})
+	}
+	failed := func(g *gateway) float64 {
+		return g.metric("sluice_tls_handshakes_failed_total", "client", "timeout") + g.metric("sluice_tls_handshakes_failed_total", "client", "displaced")
+	}
+	d := downs[2]
+	return append(all,
+		siege{"hello", d, 64, "h1.test", false, nil, oneProcessor},
+		siege{"handshake", d, 64, "h1.test", false, nil, oneProcessor},
+		siege{"half-open", d, 5000, "h1.test", false, failed, bar},
+		siege{"silent", d, 5000, "h1.test", false, nil, bar}) // which is cut off later than this takes
+}
+
+// TestFloods: whoever floods is cut off and counted, what the gateway holds stays bounded, and another client's
+// p99 at most doubles.
+//
+// The gateway has a CPU to itself. The flooder shares the other with the innocent client and the Backend, and
+// runs only when these do not want it. As a control the same flood goes to a gateway that runs on that CPU too,
+// and as reluctantly: that is what the flood's mere presence on the machine costs. Where it costs much, the
+// control is what is compared with, and the log says so.
+func TestFloods(t *testing.T) {
+	measures(t)
+	requests, rounds := 1000, 3
+	if long {
+		requests, rounds = 3000, 7
+	}
+	cpus, ok := apart(t)
+	if !ok {
+		t.Skip("needs two CPUs")
+	}
+	f := startFlooder(t, cpus.others)
+	b := startBackend(t, ups[0], nil)
+	config := "timeouts: {send: 1s}\n"
+	services := []service{
+		{host: "innocent.test", endpoints: []string{b.addr}},
+		{host: "h1.test", endpoints: []string{f.h1}},
+		{host: "h2c.test", protocol: "H2C", endpoints: []string{f.h2c}},
+	}
+	g := startPinned(t, cpus.gateway, false, config, services...)
+	decoy := startPinned(t, cpus.others, true, config, services...)
+	c := newInnocent(t, g, "innocent.test")
+	c.measure(t, 500)
+	calm := func() {
+		for _, g := range []*gateway{g, decoy} {
+			for g.metric("sluice_connections_active") > 5 {
+				time.Sleep(10 * time.Millisecond) // asks a process
+			}
+		}
+	}
+	for _, s := range sieges() {
+		t.Run(s.String(), func(t *testing.T) {
+			var e evidence
+			counted := 0.0
+			if s.counted != nil {
+				counted = s.counted(g)
+			}
+			// What is close is looked at more closely.
+			for n := 0; n < rounds || n < 3*rounds && e.beyond(s.bar) != ""; n++ {
+				calm()
+				e.quiet = append(e.quiet, c.measure(t, requests))
+				calm()
+				f.start(s.order(decoy))
+				c.measure(t, s.conns/5) // has begun
+				e.control = append(e.control, c.measure(t, requests))
+				f.stop()
+				calm()
+				started := time.Now()
+				f.start(s.order(g))
+				c.measure(t, s.conns/5)
+				before, cpu, begun := g.rss(), g.cpu(), time.Now()
+				peak := g.watchRSS()
+				e.flood = append(e.flood, c.measure(t, requests))
+				e.share += float64(g.cpu()-cpu) / float64(time.Since(begun))
+				e.grown = max(e.grown, peak()-before)
+				e.add(f.stop())
+				e.lasted += time.Since(started)
+			}
+			calm()
+			if s.counted != nil {
+				counted = s.counted(g) - counted
+				if counted == 0 {
+					t.Error("nobody was cut off and counted")
 				}
 			}
-			grown := peak() - before
-			t.Logf("%d streams without a window: RSS +%s, the other client's p99 %v -> %v (%d requests, p50 %v)", clients*streams, mebibytes(grown), p99, p99f, n, p50f)
-			// Each stalled stream may hold what its window upstream lets the Endpoint send, in a buffer of up to
-			// twice that.
-			if bar := int64(clients * streams * (256 << 10)); grown > bar {
-				t.Errorf("RSS grew by %s, bar %s", mebibytes(grown), mebibytes(bar))
+			t.Logf("%s; cut off %d times, counted %.0f", &e, e.CutOff, counted)
+			if beyond := e.beyond(s.bar); beyond != "" {
+				t.Error(beyond)
 			}
-			if bar := 10*p99 + 3*time.Second; p99f > bar {
-				t.Errorf("the other client's p99 is %v, before %v", p99f, p99)
+			if e.Conns == 0 {
+				t.Error("that was no flood")
+			}
+			if s.kind == "zero window" && e.CutOff == 0 {
+				t.Error("no stalled stream was given up")
+			}
+			if e.grown > s.memory() {
+				t.Errorf("RSS grew by %s, bar %s", mebibytes(e.grown), mebibytes(s.memory()))
 			}
 		})
+	}
+}
+
+func (s siege) order(g *gateway) order {
+	return order{Kind: s.kind, Down: s.down.name, Addr: g.addr(s.down), Host: s.host, Conns: s.conns, Deaf: s.deaf}
+}
+
+// memory is how much the gateway's resident set may grow.
+func (s siege) memory() int64 {
+	switch s.kind {
+	case "zero window": // 100 streams each, of what a window upstream lets the Endpoint send, in a buffer of up to twice that
+		return int64(s.conns) * 100 * (256 << 10)
+	case "half-open": // 4,096 handshakes of some 30 KiB at a time, and as much again that is being given up
+		return 300 << 20
+	case "silent":
+		return 64 << 20
+	}
+	return 16 << 20
+}
+
+// evidence is what was measured of one siege.
+type evidence struct {
+	quiet, control, flood []times
+	share                 float64 // of the gateway's CPU, a sum over the rounds
+	grown                 int64   // the most that its resident set grew by
+	lasted                time.Duration
+	outcome
+}
+
+func (e *evidence) add(o outcome) {
+	e.CutOff += o.CutOff
+	e.Conns += o.Conns
+	e.Bytes += o.Bytes
+}
+
+// beyond tells what is beyond the bar, if something is.
+func (e *evidence) beyond(bar float64) string {
+	q, w, f := middle(e.quiet), middle(e.control), middle(e.flood)
+	judge := func(protocol string, quiet, control, flood time.Duration) string {
+		base, of := quiet, "without the flood"
+		if control > quiet*3/2 {
+			base, of = control, "with the flood elsewhere on the machine"
+		}
+		if float64(flood) <= bar*float64(base) {
+			return ""
+		}
+		return fmt.Sprintf("%s: the other client's p99 is %v, and %v %s; the bar is %v times that. ", protocol, us(flood), us(base), of, bar)
+	}
+	return judge("h1", q.h1p99, w.h1p99, f.h1p99) + judge("h2", q.h2p99, w.h2p99, f.h2p99)
+}
+
+func (e *evidence) String() string {
+	q, w, f := middle(e.quiet), middle(e.control), middle(e.flood)
+	line := func(a, b, c time.Duration) string {
+		return fmt.Sprintf("%v, %v, %v (x%.2f, x%.2f)", us(a), us(b), us(c), float64(c)/float64(a), float64(c)/float64(b))
+	}
+	return fmt.Sprintf("quiet, control, flood: h1 p50 %s, p99 %s; h2 p50 %s, p99 %s; %d rounds, %.0f connections/s, %d bytes each, RSS +%s, CPU %.2f",
+		line(q.h1p50, w.h1p50, f.h1p50), line(q.h1p99, w.h1p99, f.h1p99), line(q.h2p50, w.h2p50, f.h2p50), line(q.h2p99, w.h2p99, f.h2p99),
+		len(e.quiet), float64(e.Conns)/e.lasted.Seconds(), e.Bytes/max(1, e.Conns), mebibytes(e.grown), e.share/float64(len(e.quiet)))
+}
+
+func us(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
+
+// middle is the median of each figure.
+func middle(all []times) times {
+	of := func(f func(times) time.Duration) time.Duration {
+		var d []time.Duration
+		for _, m := range all {
+			d = append(d, f(m))
+		}
+		slices.Sort(d)
+		return d[len(d)/2]
+	}
+	return times{
+		of(func(m times) time.Duration { return m.h1p50 }), of(func(m times) time.Duration { return m.h1p99 }),
+		of(func(m times) time.Duration { return m.h2p50 }), of(func(m times) time.Duration { return m.h2p99 }),
 	}
 }

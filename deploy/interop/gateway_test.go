@@ -31,6 +31,7 @@ func measures(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
+	flooderMain()
 	if _, err := os.Stat(sluice); err != nil {
 		fmt.Println("interop: no bin/sluice; run make interop")
 		os.Exit(1)
@@ -66,10 +67,36 @@ type gateway struct {
 // start runs a gateway that serves these. config is YAML, added to the configuration.
 func start(t *testing.T, config string, services ...service) *gateway {
 	t.Helper()
+	return startBy(t, (*exec.Cmd).Start, 2, config, services...)
+}
+
+// startPinned is start on one CPU, with one loop. lazily has it run only where nothing else wants the CPU.
+func startPinned(t *testing.T, cpu int, lazily bool, config string, services ...service) *gateway {
+	t.Helper()
+	return startBy(t, func(cmd *exec.Cmd) error {
+		if lazily {
+			chrt, err := exec.LookPath("chrt")
+			if err != nil {
+				return err
+			}
+			cmd.Args = append([]string{chrt, "-i", "0", cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = chrt
+			apartFrom(cmd)
+		}
+		err := startOn(cpu, cmd.Start)
+		if lazily && err == nil {
+			sessionNice(cmd.Process.Pid, 19)
+		}
+		return err
+	}, 1, config, services...)
+}
+
+func startBy(t *testing.T, run func(*exec.Cmd) error, threads int, config string, services ...service) *gateway {
+	t.Helper()
 	g := &gateway{t: t, plain: freeAddr(t), secure: freeAddr(t), metrics: freeAddr(t), folder: t.TempDir(), ended: make(chan struct{})}
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
 	g.must(os.WriteFile(file, fmt.Appendf(nil, `version: 1
-threads: 2
+threads: %d
 upgrade_sock: ""
 listen:
   http: [%q]
@@ -78,7 +105,7 @@ listen:
   admin: %q
 limits: {body_bytes: 0}
 tls: {default_certificate: default/cert, handshakes_per_source: 0}
-%s`, g.plain, g.secure, g.metrics, freeAddr(t), config), 0o600))
+%s`, threads, g.plain, g.secure, g.metrics, freeAddr(t), config), 0o600))
 	g.write("class.yaml", classYAML)
 	g.write("secret.yaml", secretYAML(certPEM, keyPEM))
 	for _, s := range services {
@@ -87,7 +114,7 @@ tls: {default_certificate: default/cert, handshakes_per_source: 0}
 	g.cmd = exec.Command(sluice, "serve", "-c", file, "--manifests", g.folder)
 	g.cmd.Stderr = &g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	g.must(g.cmd.Start())
+	g.must(run(g.cmd))
 	go func() {
 		g.err = g.cmd.Wait()
 		close(g.ended)

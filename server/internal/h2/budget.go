@@ -62,6 +62,9 @@ const (
 	workUnit = 2 << 10
 	// maxWork is what can be kept of it: 128 MiB of DATA.
 	maxWork = 64 << 10
+	// maxHasty is how many streams a peer may open and reset in what one read brings, whatever its allowance.
+	// It bounds what others wait for one turn of a rapid reset; who leaves a page has opened its streams before.
+	maxHasty = 100
 )
 
 var floodErrors = buildFloodErrors()

@@ -39,8 +39,10 @@ type Conn struct {
 	block    headerBlock
 	decoder  decoder
 	budget   budget
-	recvOpen int32 // what we let the peer send on all streams
-	credit   int32 // consumed and not yet announced
+	fedFrom  uint32 // lastPeer when Feed was called
+	hasty    int    // streams that this Feed brought and gave up
+	recvOpen int32  // what we let the peer send on all streams
+	credit   int32  // consumed and not yet announced
 
 	// Streams:
 
@@ -142,6 +144,7 @@ func (c *Conn) Err() error { return c.err }
 // hot: runs per read; no alloc, no lock.
 func (c *Conn) Feed(now int64, p []byte) error {
 	c.now = now
+	c.fedFrom, c.hasty = c.lastPeer, 0
 	c.feeding = true
 	for len(p) > 0 && c.err == nil {
 		switch {

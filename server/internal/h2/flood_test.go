@@ -94,6 +94,23 @@ func TestFloods(t *testing.T) {
 			}
 		})
 	}
+	for _, reads := range []int{1, 2} {
+		t.Run("what one read may open and reset", func(t *testing.T) {
+			p := newPeer(t, Config{}, true)
+			for n := uint32(1); n <= 2*maxHasty+1; n += 2 {
+				p.headers(n, true, get...)
+				if reads == 2 {
+					p.flush()
+				}
+				p.f.WriteRSTStream(n, 8)
+			}
+			p.flush()
+			e, _ := p.err.(*ConnError)
+			if cut := e != nil && e.Flood == FloodReset; cut != (reads == 1) {
+				t.Errorf("%d streams, %d reads each: %v", maxHasty+1, reads, p.err)
+			}
+		})
+	}
 	t.Run("tiny windows", func(t *testing.T) {
 		p, _ := newSender(t, Config{}, 1, 100000, http2.Setting{ID: 4, Val: 1})
 		for i := 0; i < 10000 && p.err == nil; i++ {

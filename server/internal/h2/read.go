@@ -252,8 +252,16 @@ func (c *Conn) resetStream(h frameHeader, p []byte) {
 		c.charge(FloodClosed)
 		return
 	}
-	if c.server != nil && !s.sendEnded && !c.charge(FloodReset) {
-		return
+	if c.server != nil && !s.sendEnded {
+		if h.stream > c.fedFrom {
+			if c.hasty++; c.hasty > maxHasty {
+				c.fail(floodErrors[FloodReset])
+				return
+			}
+		}
+		if !c.charge(FloodReset) {
+			return
+		}
 	}
 	c.closeStream(s, endedByPeer)
 	c.h.Reset(s, Code(binary.BigEndian.Uint32(p)))

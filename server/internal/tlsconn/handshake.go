@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 )
 
@@ -86,8 +87,11 @@ func (h *handshake) enter() {
 	}
 }
 
+// leave ends the turn. The loop has one before the next handshake does: it may be on the same processor, and a
+// goroutine that a channel wakes runs ahead of all others, so that each turn would follow the last.
 func (h *handshake) leave() {
 	if h.slot {
+		runtime.Gosched()
 		<-h.set.slots
 		h.slot = false
 	}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a
@@ -194,5 +196,28 @@ func TestDrainCutsAtItsDeadline(t *testing.T) {
 	c.wantClosed()
 	if err := <-drained; err == nil {
 		t.Error("Drain does not say that it cut something")
+	}
+}
+
+// TestDrainServesWhatWaitsToBeAccepted: a connection that waits in the listener's queue when a drain begins is
+// served, also where it is the only one: that none is open counts once every loop has accepted what waits.
+func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	addr, _ := scripted(t, okResponse("ok"), false)
+	g.serve(nil, addr)
+	busy, release := make(chan struct{}), make(chan struct{})
+	g.workers[0].loop.Post(func() { close(busy); <-release })
+	<-busy
+	c := g.wire()
+	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	drained := make(chan error, 1)
+	go func() { drained <- g.Drain(t.Context()) }()
+	time.Sleep(100 * time.Millisecond) // plays a busy loop, for so long that the drain has begun
+	close(release)
+	if got := c.read("GET"); got.StatusCode != 200 || got.body != "ok" {
+		t.Errorf("got %d %q: %v", got.StatusCode, got.body, got.cut)
+	}
+	if err := <-drained; err != nil {
+		t.Errorf("Drain: %v", err)
 	}
 }

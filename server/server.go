@@ -283,8 +283,21 @@ func (s *Server) Drain(ctx context.Context) error {
 const idleGrace = 2 * time.Second
 
 func (s *Server) drain(ctx context.Context) error {
+	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
-		w.loop.Post(w.startDrain)
+		w.loop.Post(func() {
+			w.startDrain()
+			begun <- struct{}{}
+		})
+	}
+	// That no connection is open counts once every loop has accepted what waited in its listeners' queues.
+	for range s.workers {
+		select {
+		case <-begun:
+		case <-s.ended: // a drain after the drain: the loops run nothing any more
+			return nil
+		case <-ctx.Done():
+		}
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

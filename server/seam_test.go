@@ -507,3 +507,34 @@ func TestEmptyResponseHasLength(t *testing.T) {
 		}
 	}
 }
+
+// TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
+// request is served, or its connection ends, without any further event.
+func TestMalformedResponseInAPipeline(t *testing.T) {
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		for n := 0; ; n++ {
+			st := c.nextHead()
+			switch {
+			case st == 0:
+				return
+			case n == 0:
+				c.fields(st, true, ":status", "200", "Upper-Case", "1")
+			case n == 1:
+				for range maxInterim + 1 {
+					c.fields(st, false, ":status", "103")
+				}
+			default:
+				c.fields(st, true, ":status", "204")
+			}
+		}
+	})
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := g.wire()
+	c.send("POST / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	for _, want := range []int{502, 502, 204} {
+		if got := c.read("GET"); got.StatusCode != want {
+			t.Fatalf("status %d, %v, want %d", got.StatusCode, got.cut, want)
+		}
+	}
+}

@@ -110,6 +110,8 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 	dst = append(dst, x.edits.respAdd...)
 	if x.down.form != formBare {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	} else if !resp.Has(message.FieldContentLength) && resp.BodyKind(x.method) == message.BodyLength {
+		dst = append(dst, "Content-Length: 0\r\n"...) // it ended with its HEADERS, of which HTTP/1 knows nothing
 	}
 	switch {
 	case closing:

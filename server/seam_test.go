@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -486,5 +487,61 @@ func TestStopClosesSessions(t *testing.T) {
 		}
 	case <-time.After(wireTimeout):
 		t.Error("still open")
+	}
+}
+
+// TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so:
+// else it would wait for the end of the connection.
+func TestEmptyResponseHasLength(t *testing.T) {
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		for st := c.nextHead(); st != 0; st = c.nextHead() {
+			c.fields(st, true, ":status", "200")
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	for _, minor := range []string{"0", "1"} {
+		c := g.wire()
+		for range 2 {
+			c.send("GET / HTTP/1.%s\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", minor)
+			if got := c.read("GET"); got.StatusCode != 200 || got.ContentLength != 0 || got.cut != nil {
+				t.Errorf("HTTP/1.%s: status %d, length %d, %v", minor, got.StatusCode, got.ContentLength, got.cut)
+			}
+		}
+		c.send("HEAD / HTTP/1.%s\r\nHost: a\r\n\r\n", minor)
+		if head := c.head(); strings.Contains(head, "Content-Length") {
+			t.Errorf("HTTP/1.%s: a length that nobody gave: %q", minor, head)
+		}
+	}
+}
+
+// TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
+// request is served, or its connection ends, without any further event.
+func TestMalformedResponseInAPipeline(t *testing.T) {
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		for n := 0; ; n++ {
+			st := c.nextHead()
+			switch {
+			case st == 0:
+				return
+			case n == 0:
+				c.fields(st, true, ":status", "200", "Upper-Case", "1")
+			case n == 1:
+				for range maxInterim + 1 {
+					c.fields(st, false, ":status", "103")
+				}
+			default:
+				c.fields(st, true, ":status", "204")
+			}
+		}
+	})
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := g.wire()
+	c.send("POST / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	for _, want := range []int{502, 502, 204} {
+		if got := c.read("GET"); got.StatusCode != want {
+			t.Fatalf("status %d, %v, want %d", got.StatusCode, got.cut, want)
+		}
 	}
 }

@@ -284,6 +284,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 	case resp.Code == 101:
 		if !x.upgrade {
 			x.malformed()
+			c.pump()
 			return
 		}
 		x.switchProtocols(resp, head, nil)
@@ -297,8 +298,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		x.finalHead(resp, head, nil, end)
 	}
 	switch {
-	case x.c != c:
-	case end:
+	case end || x.c != c: // if x has ended, c goes on with what comes next
 		c.pump()
 	default:
 		x.waits() // progress has disarmed the client's timer
@@ -339,8 +339,10 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.gone = true
 		x := u.x
+		c := x.c
 		x.upClose = true
 		x.fail(failMalformed)
+		c.pump()
 		return
 	}
 	s.h2.Release(st)

@@ -264,6 +264,9 @@ func (s siege) memory() int64 {
 	case "silent":
 		return 64 << 20
 	}
+	if s.down.tls { // hundreds of handshakes a second, each of some 100 KiB that the collector comes to later
+		return 64 << 20
+	}
 	return 16 << 20
 }
 

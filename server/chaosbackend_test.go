@@ -537,7 +537,12 @@ func (b *playedBackend) answerTunnelStream(st *h2stream, p *plan, rng *rand.Rand
 		return
 	}
 	st.send(p.response(), p.respLen, true, rng, func() bool { return false })
-	b.received(st)
+	if _, whole := b.r.whole.Load(p.seed); !b.received(st) && whole {
+		peer := st.p
+		peer.mu.Lock()
+		b.r.errorf("backend: a tunnel is cut after %d: stream %v, connection %v: %v", st.body.n, st.reset, peer.err, p)
+		peer.mu.Unlock()
+	}
 }
 
 // leave announces the end of the connection, which comes when the streams of now have ended.

@@ -12,26 +12,18 @@ import (
 type downSession struct {
 	c       *downConn
 	h2      *h2.Conn
-	streams downStream // head of the list of those that are open
-	dirty   bool       // waits in the worker's list of sessions to flush
-	goaway  uint8      // how far a drain has come
-	resets  int        // streams that the client gave up, less those that were served
-	late    []lateStart
-	closing bool // the connection is over: what is in the output is the last
+	streams downStream    // head of the list of those that are open
+	dirty   bool          // waits in the worker's list of sessions to flush
+	goaway  uint8         // how far a drain has come
+	resets  int           // streams that the client gave up, less those that were served
+	late    []*downStream // of those that came in this read, see wary; some may be gone
+	closing bool          // the connection is over: what is in the output is the last
 }
 
 // A client that gives up stream after stream (CVE-2023-44487) has the next ones start at the end of what
 // was read: those that it has given up by then have cost no connection to an Endpoint. The codec cuts it off
 // when it goes on.
 const wary = 2
-
-// lateStart is a request that waits for that.
-type lateStart struct {
-	d   *downStream
-	st  *h2.Stream
-	req *keptHead
-	end bool
-}
 
 // Steps of a drain: RFC 9113 section 6.8.
 const (
@@ -95,12 +87,13 @@ func (s *downSession) feed(p []byte) {
 		s.fail(err)
 	}
 	for i := 0; i < len(s.late); i++ {
-		l := s.late[i]
-		if l.d.st == l.st && l.d.late && !s.closing {
-			l.d.late = false
-			s.begin(l.d, &l.req.req, l.req.head, l.end)
+		// A stream that is gone may be another by now, which stands further back in the list too.
+		if d := s.late[i]; d.late != nil && d.session == s && !s.closing {
+			k := d.late
+			d.late = nil
+			s.begin(d, &k.req, k.head, k.whole)
+			s.c.w.freeKept(k)
 		}
-		s.c.w.freeKept(l.req)
 	}
 	clear(s.late)
 	s.late = s.late[:0]
@@ -261,8 +254,9 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 	s.c.requests++
 	s.c.rest()
 	if s.resets >= wary {
-		d.late = true
-		s.late = append(s.late, lateStart{d, st, s.c.w.keepRequest(req, head, nil), end})
+		d.late = s.c.w.keepRequest(req, head, nil)
+		d.late.whole = end
+		s.late = append(s.late, d)
 		return
 	}
 	s.begin(d, req, head, end)

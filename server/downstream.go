@@ -14,7 +14,7 @@ type downStream struct {
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
 	waitTimer
-	late bool // its Exchange is still to begin, see lateStart
+	late *keptHead // the request, where its Exchange is still to begin, see wary
 	next *downStream
 	prev *downStream
 }
@@ -39,6 +39,9 @@ func (d *downStream) free() {
 	w := d.w
 	d.next.prev, d.prev.next = d.prev, d.next
 	d.session.touch()
+	if d.late != nil {
+		w.freeKept(d.late)
+	}
 	d.streamSide.free()
 	d.timer.Stop()
 	*d = downStream{waitTimer: waitTimer{timer: d.timer}, streamSide: d.streamSide}
@@ -59,7 +62,7 @@ func (d *downStream) Ready(loop.Events) {
 // pump implements downSide.
 func (d *downStream) pump() {
 	switch {
-	case d.late:
+	case d.late != nil:
 	case d.st == nil: // freed: answered at once, or since it asked for another turn
 	case d.x != nil:
 		d.x.pump()

@@ -261,7 +261,7 @@ func TestRapidReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	backend := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) }),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {
 				accepted.Add(1)
@@ -280,7 +280,7 @@ func TestRapidReset(t *testing.T) {
 		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
 		_ = framer.WriteRSTStream(id, http2.ErrCodeCancel)
 	}
-	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.head("GET", "/kept"), EndHeaders: true, EndStream: true})
 	_, _ = c.Write(burst.Bytes())
 	for {
 		f, err := c.ReadFrame()
@@ -288,8 +288,8 @@ func TestRapidReset(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d, ok := f.(*http2.DataFrame); ok && d.StreamID == 2*most+1 {
-			if string(d.Data()) != "ok" {
-				t.Errorf("got %q", d.Data())
+			if string(d.Data()) != "/kept" {
+				t.Errorf("got the response of %q", d.Data())
 			}
 			break
 		}

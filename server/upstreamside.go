@@ -144,6 +144,7 @@ type keptHead struct {
 	req   message.Request
 	head  []byte
 	early []byte
+	whole bool // the request ends with its head; for a downStream that begins late
 }
 
 // keepRequest copies a request.

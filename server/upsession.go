@@ -207,9 +207,14 @@ func (s *upSession) flushOutput() {
 		s.pump()
 	case s.broken:
 		s.end(upstream.Reset)
-	case len(s.streams) == 0 && (s.Endpoint.Gone || s.h2.Gone()):
-		s.end(upstream.Canceled)
 	}
+}
+
+// arrived reports that the Endpoint has all that it was sent. An Exchange may end before: a tunnel whose last
+// bytes are on their way, a request that was answered early. The kernel would drop them with the connection,
+// because the Endpoint goes on sending frames of its own.
+func (s *upSession) arrived() bool {
+	return len(s.h2.Output()) == 0 && s.out.len() == 0 && loop.Unacknowledged(s.src.FD()) == 0
 }
 
 // retire keeps new requests away.
@@ -254,7 +259,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 // check is the janitor's look at a session; idle is how long one without streams is kept.
 func (s *upSession) check(now, idle int64) {
 	switch {
-	case len(s.streams) == 0 && (s.Endpoint.Gone || now-s.idleSince >= idle):
+	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.h2.Gone()) && s.arrived() || now-s.idleSince >= idle):
 		s.end(upstream.Canceled)
 	case len(s.streams) == 0 || s.connecting || s.shaking || now-s.heard < pingAfter:
 	case !s.pinged:

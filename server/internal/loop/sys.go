@@ -3,6 +3,8 @@ package loop
 import (
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // The wrappers below use RawSyscall: the descriptors are non-blocking, so the calls return at once
@@ -33,6 +35,16 @@ func Write(fd int, p []byte) (n int, errno syscall.Errno) {
 		return 0, e
 	}
 	return int(r), 0
+}
+
+// Unacknowledged returns how many sent bytes the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)); 0
+// where that cannot be told.
+func Unacknowledged(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // Writev sends a and then b in one call, without raising SIGPIPE.

@@ -21,10 +21,7 @@ import (
 
 var (
 	chaosRounds = flag.Int("chaos.rounds", 6, "Play this many rounds of TestChaos, half of them with -short.")
-	// The gateway has been seen, about once in 300 rounds, not to pass on all that a client sends into a tunnel over
-	// HTTP/2 whose other direction has ended before.
-	chaosTunnels = flag.Bool("chaos.tunnels", false, "Wait in TestChaos for the end of what is sent into tunnels.")
-	chaosSeed    = flag.Uint64("chaos.seed", 1, "Begin TestChaos with this seed; each round has the next one.")
+	chaosSeed   = flag.Uint64("chaos.seed", 1, "Begin TestChaos with this seed; each round has the next one.")
 )
 
 // chaosBound is how long any connection may last. A round takes a second.

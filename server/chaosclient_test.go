@@ -171,7 +171,7 @@ func (r *round) http1(who string, secure bool, rng *rand.Rand) {
 				return
 			}
 		}
-		if last := plans[len(plans)-1]; *chaosTunnels && fickle.steady && last.tunnel && last.level < levelAll {
+		if last := plans[len(plans)-1]; fickle.steady && last.tunnel && last.level < levelAll {
 			r.promise(last)
 		}
 		if flush() && (halfClose || plans[len(plans)-1].tunnel) {
@@ -358,7 +358,7 @@ func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rn
 	}
 	var arrived chan struct{}
 	if (p.reqLen > 0 || p.tunnel) && wanted {
-		if *chaosTunnels && steady && p.tunnel && p.level < levelAll {
+		if steady && p.tunnel && p.level < levelAll {
 			arrived = r.promise(p)
 		}
 		if st.send(p.request(), p.reqLen, !p.reqSum, rng, func() bool { return st.over && !(p.tunnel && st.head[":status"] == "200") }) && p.reqSum {

@@ -545,3 +545,56 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 		}
 	}
 }
+
+// TestTunnelsTailArrives: what was sent into a tunnel that has ended reaches an Endpoint that is slow to read it,
+// also where the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
+func TestTunnelsTailArrives(t *testing.T) {
+	const n = 48 << 10
+	look, total := make(chan struct{}), make(chan int, 1)
+	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		_ = c.Conn.(*net.TCPConn).SetReadBuffer(1) // which is the least that there is
+		st := c.nextHead()
+		c.fields(st, false, ":status", "200")
+		_ = c.WriteData(st, true, nil)
+		<-look
+		_ = c.WritePing(false, [8]byte{}) // a closed socket would answer with a reset
+		time.Sleep(50 * time.Millisecond) // a slow peer
+		got := 0
+		for {
+			f, err := c.ReadFrame()
+			if err != nil {
+				t.Errorf("after %d bytes: %v", got, err)
+				break
+			}
+			if d, ok := f.(*http2.DataFrame); ok {
+				if got += len(d.Data()); d.StreamEnded() {
+					break
+				}
+			}
+		}
+		total <- got
+	}, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(routing.H2C, backend)
+	c := dialHTTP2(t, g.addr)
+	c.request(1, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, ok := f.(*http2.DataFrame); ok && d.StreamEnded() {
+			break
+		}
+	}
+	g.serveProtocol(routing.H2C, "127.0.0.1:1")
+	body := pattern(n)
+	for i := 0; i < n; i += 16 << 10 {
+		_ = c.WriteData(1, i+16<<10 == n, body[i:i+16<<10])
+	}
+	time.Sleep(time.Duration(janitorPeriod) * 3 / 2) // a slow peer
+	close(look)
+	if got := <-total; got != n {
+		t.Errorf("%d bytes of %d arrive", got, n)
+	}
+}

@@ -81,7 +81,9 @@ func (b *Builder) BuildDefault(routes []Route) (*Route, []Conflict) {
 	return winner, conflicts
 }
 
+// attach completes a Route that is about to be published.
 func (b *Builder) attach(r *Route) {
+	r.secured = r.Source != nil && r.Source.TLS != nil
 	if b.Attach != nil {
 		b.Attach(r)
 	}

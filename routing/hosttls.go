@@ -81,7 +81,7 @@ func (s *Snapshot) PassthroughFor(name string) (to *Backend, ok bool) {
 //
 // hot: runs per request; must inline.
 func (r *Route) TLS() *HostTLS {
-	if r.Source == nil {
+	if !r.secured {
 		return nil
 	}
 	return r.Source.TLS

@@ -76,7 +76,7 @@ func (s *downSession) pump() {
 		}
 		s.feed(w.frames[:n])
 	}
-	if c.writable && (len(s.h2.Output()) > 0 || c.out.len() > 0) {
+	if c.writable && s.unsent() {
 		s.touch()
 	}
 	s.waits()
@@ -113,13 +113,16 @@ func (s *downSession) fail(err error) {
 	}
 }
 
+// unsent reports that output waits, as frames or sealed.
+func (s *downSession) unsent() bool { return len(s.h2.Output()) > 0 || s.c.out.len() > 0 }
+
 // waits arms the connection's timer.
 func (s *downSession) waits() {
 	c := s.c
 	set := c.w.set
 	switch {
 	case c.phase == phaseClosed:
-	case len(s.h2.Output()) > 0 || c.out.len() > 0:
+	case s.unsent():
 		c.await(waitSend, set.send)
 	case s.h2.Open() > 0:
 		c.rest()
@@ -171,15 +174,14 @@ func (s *downSession) flushOutput() {
 	if err := s.h2.Err(); err != nil {
 		s.fail(err)
 	}
+	unsent := s.unsent()
 	switch {
 	case c.broken:
 		s.end()
-	case len(s.h2.Output()) > 0 || c.out.len() > 0:
-		s.waits()
-	case s.closing:
+	case s.closing && !unsent:
 		c.unread = true // the client did not expect it
 		s.leave()
-	case s.goaway == goawaySaid && s.h2.Open() == 0:
+	case s.goaway == goawaySaid && s.h2.Open() == 0 && !unsent:
 		if c.w.draining {
 			c.why = stats.ClosedDraining
 		}

@@ -171,7 +171,7 @@ func (s *upSession) pump() {
 		}
 		s.touch()
 	}
-	if s.writable && (len(s.h2.Output()) > 0 || s.out.len() > 0) {
+	if s.writable && s.unsent() {
 		s.touch()
 	}
 }
@@ -214,8 +214,11 @@ func (s *upSession) flushOutput() {
 // bytes are on their way, a request that was answered early. The kernel would drop them with the connection,
 // because the Endpoint goes on sending frames of its own.
 func (s *upSession) arrived() bool {
-	return len(s.h2.Output()) == 0 && s.out.len() == 0 && loop.Unacknowledged(s.src.FD()) == 0
+	return !s.unsent() && loop.Unacknowledged(s.src.FD()) == 0
 }
+
+// unsent reports that output waits, as frames or sealed.
+func (s *upSession) unsent() bool { return len(s.h2.Output()) > 0 || s.out.len() > 0 }
 
 // retire keeps new requests away.
 func (s *upSession) retire() {

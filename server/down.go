@@ -143,7 +143,7 @@ func (c *downConn) drive() {
 			}
 			continue
 		}
-		if c.broken && c.phase != phaseClosed {
+		if c.broken && c.phase != phaseClosed && (c.x == nil || !c.tunnel) {
 			c.why = stats.ClosedReset
 			if c.x != nil {
 				c.x.cancel(failAborted)
@@ -396,6 +396,7 @@ func (c *downConn) linger() {
 
 // discard reads what nobody wants, TLS as it is: to decrypt that would be a flood's work.
 func (c *downConn) discard() {
+	c.flush() // TLS's end, where that had to wait
 	for range rounds {
 		n, end := c.readSocket(c.w.scratch)
 		if n == 0 {

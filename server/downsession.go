@@ -338,10 +338,13 @@ func (s *downSession) lose(st *h2.Stream) {
 		return
 	}
 	d.gone = true
-	if d.x != nil {
-		d.x.cancel(failAborted)
-	} else {
+	switch {
+	case d.x == nil:
 		d.free()
+	case d.x.tunnel:
+		d.pump() // what came before may still be on its way
+	default:
+		d.x.cancel(failAborted)
 	}
 }
 

@@ -180,11 +180,15 @@ func (d *downStream) switched(_ *Exchange, resp *message.Response, head, rest []
 	return resp.HeadLen + len(rest)
 }
 
-// cut implements downSide.
-func (d *downStream) cut(*Exchange) {
+// cut implements downSide. CANCEL is a tunnel's reset: RFC 8441, section 5.
+func (d *downStream) cut(x *Exchange) {
 	if !d.gone {
+		code := h2.InternalError
+		if x.tunnel {
+			code = h2.Cancel
+		}
 		d.gone = true
-		d.h2.Reset(d.st, h2.InternalError)
+		d.h2.Reset(d.st, code)
 		d.session.touch()
 	}
 }

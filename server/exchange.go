@@ -68,6 +68,7 @@ type Exchange struct {
 	pipe   *pipe // while a body moves by splice
 	noPipe bool  // none was to be had: copy
 	tunnel bool
+	ways   ways // of a tunnel
 	parked bool
 	ran    int // filters whose request phase began
 	edits  edits
@@ -476,6 +477,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 			u.s.retire() // the next request would wait for the same
 		}
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
+	case x.tunnel && x.ways.parting: // looked at by pump
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)
 	case x.awaitsBody(),

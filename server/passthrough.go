@@ -25,8 +25,7 @@ type passthrough struct {
 	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
 	attempts      int
 	connecting    bool
-	inDone        bool       // the client's end was passed on
-	outDone       bool       // the Endpoint's end was passed on
+	ways          ways
 	timer         loop.Timer // guards the connect, and then against silence
 
 	// Times on the loop's clock, nanoseconds.
@@ -147,9 +146,7 @@ func (p *passthrough) connected() {
 	w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
 }
 
-// pump copies both ways. Each direction ends by itself; the whole ends when both have, or when one of the
-// connections breaks: what came of it before still goes on to the client, but not the other way, where nobody
-// waits for an answer any more.
+// pump copies both ways, until both have ended or one side has broken: see ways.
 func (p *passthrough) pump() {
 	c, w := p.c, p.w
 	if p.connecting {
@@ -158,37 +155,41 @@ func (p *passthrough) pump() {
 		}
 		return
 	}
-	moved, again := false, false
-	if !p.inDone && !p.broken {
-		n, some, ended, more := w.relay(&c.sock, &p.sock)
-		p.received += n
-		w.shard.PassthroughIn += uint64(n)
-		p.inDone, moved, again = ended, some, more
-	}
-	if !p.outDone {
-		n, some, ended, more := w.relay(&p.sock, &c.sock)
-		p.sent += n
-		w.shard.PassthroughOut += uint64(n)
-		p.outDone, moved, again = ended, moved || some, again || more
-	}
+	t := &p.ways
+	in, out, moved, more := t.relay(w, &c.sock, &p.sock)
+	p.received += in
+	w.shard.PassthroughIn += uint64(in)
+	p.sent += out
+	w.shard.PassthroughOut += uint64(out)
 	switch {
-	case c.broken:
-		p.end(stats.ClientAbort, upstream.Canceled)
-	case p.broken && !p.readable && c.out.len() == 0:
-		outcome := upstream.OK
-		if p.sent == 0 {
-			outcome = upstream.Reset
-		}
-		p.end(stats.UpstreamReset, outcome)
-	case p.inDone && p.outDone:
+	case t.over(w.loop.Now(), w.set.send, more, &c.sock, &p.sock):
+		p.over()
+		return
+	case t.parting:
+		w.loop.Set(&p.timer, w.loop.Now()+partingLook)
+	case moved:
+		w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+	}
+	if more {
+		w.loop.Again(c)
+	}
+}
+
+// over says what has ended the connection. An Endpoint that closes once it has said everything breaks its
+// connection when its client says goodbye after that: this is no failure.
+func (p *passthrough) over() {
+	t := &p.ways
+	switch {
+	case t.upEnded && t.downEnded:
 		p.end(stats.NoFailure, upstream.OK)
+	case p.c.broken:
+		p.end(stats.ClientAbort, upstream.Canceled)
+	case t.downEnded && !t.resets(&p.sock, &p.c.sock, true):
+		p.end(stats.NoFailure, upstream.OK)
+	case p.sent == 0:
+		p.end(stats.UpstreamReset, upstream.Reset)
 	default:
-		if moved {
-			w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
-		}
-		if again {
-			w.loop.Again(c)
-		}
+		p.end(stats.UpstreamReset, upstream.OK)
 	}
 }
 
@@ -197,6 +198,8 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 	switch {
 	case p.connecting:
 		p.attemptFailed(stats.ConnectTimeout, upstream.ConnectTimeout)
+		p.c.pump()
+	case p.ways.parting:
 		p.c.pump()
 	default:
 		p.end(stats.UpstreamTimeout, upstream.Canceled)

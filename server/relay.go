@@ -2,32 +2,34 @@ package server
 
 // relay moves bytes from one side to the other until something has to be waited for: for bytes, or for
 // the other side to take them. n is how many were taken, and moved also says whether any left that had
-// waited. The end of one side's bytes becomes the end of the other's: then this direction has ended. more
-// says that it stopped only to let others have their turn, and is to be called again.
-func (w *worker) relay(from, to side) (n int64, moved, ended, more bool) {
+// waited. The end of one side's bytes becomes the end of the other's, which is told once: ended notes that.
+// What came of a side before it broke is moved like anything else. more says that it stopped only to let
+// others have their turn, and is to be called again.
+func (w *worker) relay(from, to side, ended *bool) (n int64, moved, more bool) {
 	for round := 0; ; round++ {
 		waiting := to.pending()
 		flushed := to.flush()
 		moved = moved || to.pending() < waiting
-		if !flushed {
-			return n, moved, false, false
+		if !flushed || *ended || to.deaf() {
+			return n, moved, false
 		}
 		data := from.held()
 		held := len(data) > 0
 		if !held {
-			if from.ended() {
+			if from.ended() && !from.lost() {
 				to.shutWrite()
-				return n, moved, true, false
+				*ended = true
+				return n, moved, false
 			}
 			if round == rounds {
-				return n, moved, false, true
+				return n, moved, true
 			}
 			m := from.read(w.scratch)
 			if m == 0 {
-				if from.ended() {
+				if from.ended() && !from.lost() {
 					continue
 				}
-				return n, moved, false, false
+				return n, moved, false
 			}
 			data = w.scratch[:m]
 		}
@@ -37,8 +39,59 @@ func (w *worker) relay(from, to side) (n int64, moved, ended, more bool) {
 		if held {
 			from.drop(len(data))
 		}
-		if to.lost() {
-			return n, moved, true, false
-		}
 	}
+}
+
+// ways are the two directions between two sides that pass each other's bytes on. Each ends by itself. When
+// one side breaks, nothing can be sent to it any more, but what came of it before is still on its way to the
+// other: a peer that closes without having read all that it was sent breaks its connection, and most do.
+type ways struct {
+	upEnded, downEnded bool // the end of what came was passed on
+	parting            bool // one side has broken
+	left               int  // what the other had not acknowledged at the last look
+	since              int64
+}
+
+// partingLook is how often it is looked whether a peer has acknowledged everything, of which no event tells.
+const partingLook = int64(50e6)
+
+// relay moves what can move between c and u, and counts it. more is as that of worker.relay.
+func (t *ways) relay(w *worker, c, u side) (up, down int64, moved, more bool) {
+	up, someUp, moreUp := w.relay(c, u, &t.upEnded)
+	down, someDown, moreDown := w.relay(u, c, &t.downEnded)
+	moved, more = someUp || someDown, moreUp || moreDown
+	if moved {
+		t.since = w.loop.Now()
+	}
+	return up, down, moved, more
+}
+
+// over reports, behind relay, that nothing is left to do but to close both. After a break the side that is left
+// gets what came before, and its kernel acknowledges that: a reset would take from a slow one what it has not
+// got yet. It may rest in that for as long as patience.
+func (t *ways) over(now, patience int64, more bool, c, u side) bool {
+	to := c
+	switch {
+	case c.deaf() && u.deaf():
+		return true
+	case c.deaf():
+		to = u
+	case !u.deaf():
+		return t.upEnded && t.downEnded && c.pending() == 0 && u.pending() == 0
+	}
+	left := to.unacknowledged()
+	if left == 0 && !more {
+		return true
+	}
+	if !t.parting || left < t.left {
+		t.since = now
+	}
+	t.parting, t.left = true, left
+	return now-t.since >= patience
+}
+
+// resets reports whether to is to see that from broke: ended says that it was told from's end before, but what
+// it has not acknowledged by now must go with it.
+func (t *ways) resets(from, to side, ended bool) bool {
+	return from.deaf() && !to.deaf() && (!ended || to.unacknowledged() > 0)
 }

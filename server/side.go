@@ -24,6 +24,8 @@ type side interface {
 	read(p []byte) int
 	ended() bool
 	lost() bool
+	// deaf reports that nothing sent arrives any more. What came before may still be there to be read.
+	deaf() bool
 	// lastHeld reports that the body ends with what is held, without trailers.
 	lastHeld() bool
 	// trailers returns the field lines, each with CR LF, that came behind an endless body which ended.
@@ -36,8 +38,10 @@ type side interface {
 	flush() bool
 	// sendTrailers ends a body with field lines, on a side whose form is not HTTP/1.1 chunks.
 	sendTrailers(lines []byte)
-	// shutWrite ends our direction of a tunnel.
+	// shutWrite ends our direction of a tunnel, behind what is kept.
 	shutWrite()
+	// unacknowledged is how much of what was sent the peer may not have yet, as far as that can be told.
+	unacknowledged() int
 	// plain returns the socket, where body bytes are the only ones on it for now and can be moved by the
 	// kernel; else nil.
 	plain() *sock

@@ -30,6 +30,7 @@ type sock struct {
 	strict     bool // an end without TLS's own is a failure
 	rawEOF     bool // the socket has ended; eof is the end of what it carries
 	mute       bool // close says no goodbye, so that the end does not look like one
+	shut       bool // nothing more is sent behind out: the peer is told the end once that has left
 }
 
 // note takes over what epoll reported.
@@ -109,7 +110,7 @@ func (s *sock) write(p []byte) {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *sock) writeSocket(p []byte) {
-	if s.broken || len(p) == 0 {
+	if s.broken || s.shut || len(p) == 0 {
 		return
 	}
 	if s.out.len() == 0 && s.writable {
@@ -126,7 +127,7 @@ func (s *sock) writeSocket(p []byte) {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *sock) write2(a, b []byte) {
-	if s.broken {
+	if s.broken || s.shut {
 		return
 	}
 	if s.tls != nil {
@@ -209,7 +210,13 @@ func (s *sock) flush() bool {
 			s.w.buffers.consume(&s.out, n)
 		}
 	}
-	return s.out.len() == 0
+	if s.out.len() > 0 {
+		return false
+	}
+	if s.shut {
+		s.endWrite()
+	}
+	return true
 }
 
 // What follows makes sock the byte part of a side.
@@ -219,6 +226,7 @@ func (s *sock) drop(n int)            { s.w.buffers.consume(&s.in, n) }
 func (s *sock) keep(p []byte)         { s.w.buffers.append(&s.in, p) }
 func (s *sock) ended() bool           { return s.eof }
 func (s *sock) lost() bool            { return s.broken }
+func (s *sock) deaf() bool            { return s.broken }
 func (s *sock) lastHeld() bool        { return false }
 func (s *sock) trailers() []byte      { return nil }
 func (s *sock) send(p []byte, _ bool) { s.write(p) }
@@ -236,17 +244,30 @@ func (s *sock) plain() *sock {
 	return s
 }
 
+// unacknowledged implements side.
+func (s *sock) unacknowledged() int {
+	if s.broken || !s.src.Open() {
+		return 0
+	}
+	return s.out.len() + loop.Unacknowledged(s.src.FD())
+}
+
 // shutWrite implements side. TLS has an end of its own, behind which the socket's is only told when that
-// has left.
+// has left. Shutting a socket twice reports it as writable twice, and who shuts it for that does so for ever.
 func (s *sock) shutWrite() {
+	if s.shut || s.broken {
+		return
+	}
 	if s.tls != nil {
 		s.writeSocket(s.tls.AppendClose(s.w.sealed[:0]))
-		if s.out.len() > 0 {
-			return
-		}
 	}
-	_ = syscall.Shutdown(s.src.FD(), syscall.SHUT_WR)
+	s.shut = true
+	if s.out.len() == 0 {
+		s.endWrite()
+	}
 }
+
+func (s *sock) endWrite() { _ = syscall.Shutdown(s.src.FD(), syscall.SHUT_WR) }
 
 // close closes the socket and gives its buffers back. Closing twice does no harm.
 func (s *sock) close() {

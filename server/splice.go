@@ -137,7 +137,8 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 	}
 	for round := 0; ; round++ {
 		progress, drained := false, !from.readable
-		for *left > 0 && from.readable && !from.eof && !from.broken && p.held < pipeSize {
+		// What came before a reset is taken like anything else: only a read that finds nothing ends it.
+		for *left > 0 && from.readable && !from.eof && p.held < pipeSize {
 			want := int(min(*left, int64(pipeSize-p.held)))
 			n, errno := loop.Splice(from.src.FD(), p.w, want, false)
 			if errno == syscall.EAGAIN {
@@ -150,7 +151,7 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 				break
 			}
 			if errno != 0 {
-				from.broken = true
+				from.broken, from.readable = true, false
 				break
 			}
 			if n == 0 {
@@ -193,7 +194,7 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 				x.cancel(failAborted)
 			}
 			return false
-		case p.held == 0 && (*left == 0 || from.eof || from.broken):
+		case p.held == 0 && (*left == 0 || from.eof || from.broken && !from.readable):
 			x.pipe = nil
 			p.refine()
 			w.putPipe(p)

@@ -86,11 +86,20 @@ func (s *streamSide) keep([]byte)      {}
 func (s *streamSide) read([]byte) int  { return 0 }
 func (s *streamSide) ended() bool      { return s.recvEnd && len(s.held()) == 0 }
 func (s *streamSide) lost() bool       { return s.gone && !(s.recvEnd && len(s.held()) > 0) }
+func (s *streamSide) deaf() bool       { return s.gone }
 func (s *streamSide) lastHeld() bool   { return s.recvEnd && len(s.gotTrailers) == 0 }
 func (s *streamSide) trailers() []byte { return s.gotTrailers }
 func (s *streamSide) plain() *sock     { return nil }
 
 func (s *streamSide) pending() int { return s.out.len() }
+
+// unacknowledged implements side. What the codec has taken goes out before a reset of the stream.
+func (s *streamSide) unacknowledged() int {
+	if s.gone {
+		return 0
+	}
+	return s.out.len()
+}
 
 // send implements side.
 //

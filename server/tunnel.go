@@ -26,33 +26,38 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.await(x.timeout(x.policy.read, w.set.tunnel))
 }
 
-// pumpTunnel copies both ways. Each direction ends by itself: the end of one side's bytes becomes
-// the end of the other's, and the tunnel ends when both have.
+// pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
 func (x *Exchange) pumpTunnel() {
-	c, u := x.c, x.u
-	up := x.copyTunnel(c, u, &x.reqBytes)
-	down := x.copyTunnel(u, c, &x.sentBytes)
+	c, u, w := x.c, x.u, x.w
+	up, down, moved, more := x.ways.relay(w, c, u)
+	x.reqBytes += up
+	x.sentBytes += down
 	switch {
-	case c.lost() || u.lost():
-		if !c.lost() {
-			c.cut(x)
-		}
-		x.end(0, upstream.OK)
-	case up && down:
-		x.end(0, upstream.OK)
-	}
-}
-
-// copyTunnel moves bytes from one side to the other, and reports that this direction has ended.
-func (x *Exchange) copyTunnel(from, to side, count *int64) (ended bool) {
-	w := x.w
-	n, moved, ended, more := w.relay(from, to)
-	*count += n
-	if moved {
+	case x.ways.over(w.loop.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
+		x.endTunnel()
+		return
+	case x.ways.parting:
+		x.await(partingLook)
+	case moved:
 		x.await(x.timeout(x.policy.read, w.set.tunnel))
 	}
 	if more {
-		w.loop.Again(x.c)
+		w.loop.Again(c)
 	}
-	return ended
+}
+
+// endTunnel closes both sides. Who was not told the other's end sees its break as one, and not as an end.
+func (x *Exchange) endTunnel() {
+	c, u := x.c, x.u
+	if x.ways.resets(u, c, x.ways.downEnded) {
+		c.cut(x)
+	}
+	if u, ok := u.(*upConn); ok && x.ways.resets(c, u, x.ways.upEnded) {
+		u.reset()
+	}
+	if c.deaf() && !u.deaf() && !x.ways.upEnded {
+		x.end(failAborted.reason, upstream.Canceled)
+		return
+	}
+	x.end(0, upstream.OK)
 }

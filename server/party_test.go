@@ -1,0 +1,469 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
+)
+
+// party is one of the two who speak through the gateway, a client or an Endpoint, on a connection or on a stream
+// of one. It reads when it is told to, so that it can be as slow as any, and ends in every way there is.
+type party struct {
+	t    testing.TB
+	name string
+	tcp  *net.TCPConn
+	conn net.Conn // tcp, or TLS over it
+	r    *bufio.Reader
+	head string // of an Endpoint over HTTP/1.1: what it was asked
+
+	// Over HTTP/2:
+	h2     *partyFrames
+	stream uint32
+
+	// Guarded by h2.mu:
+	got    []byte
+	untold int  // bytes of got for which no window was opened
+	eager  bool // opens the window for what comes
+	end    string
+	answer bool // a head came
+}
+
+// partyFrames is an HTTP/2 connection whose frames go to the parties that have its streams.
+type partyFrames struct {
+	*http2.Framer
+	conn  net.Conn
+	mu    sync.Mutex // guards what is written too
+	moved *sync.Cond
+	block bytes.Buffer
+	enc   *hpack.Encoder
+	list  map[uint32]*party
+	open  func(stream uint32) *party // makes the party of a stream that the peer opens; nil of a client
+	last  string                     // how the connection ended
+}
+
+func newPartyFrames(conn net.Conn, r io.Reader, settings ...http2.Setting) *partyFrames {
+	f := &partyFrames{Framer: http2.NewFramer(conn, r), conn: conn, list: map[uint32]*party{}}
+	f.moved = sync.NewCond(&f.mu)
+	f.enc = hpack.NewEncoder(&f.block)
+	_ = f.WriteSettings(settings...)
+	return f
+}
+
+// run reads until the connection ends.
+func (f *partyFrames) run() {
+	for {
+		frame, err := f.ReadFrame()
+		f.mu.Lock()
+		if err != nil {
+			f.last = endOf(err)
+			for _, p := range f.list {
+				if p.end == "" {
+					p.end = f.last
+				}
+			}
+			f.moved.Broadcast()
+			f.mu.Unlock()
+			return
+		}
+		p := f.list[frame.Header().StreamID]
+		switch frame := frame.(type) {
+		case *http2.SettingsFrame:
+			if !frame.IsAck() {
+				_ = f.WriteSettingsAck()
+			}
+		case *http2.PingFrame:
+			if !frame.IsAck() {
+				_ = f.WritePing(true, frame.Data)
+			}
+		case *http2.HeadersFrame:
+			switch {
+			case p == nil && f.open != nil:
+				f.list[frame.StreamID] = f.open(frame.StreamID)
+				p = f.list[frame.StreamID]
+			case p != nil:
+				p.answer = true
+			}
+			if frame.StreamEnded() && p != nil {
+				p.end = "end"
+			}
+		case *http2.DataFrame:
+			if p == nil {
+				break
+			}
+			p.got = append(p.got, frame.Data()...)
+			p.untold += len(frame.Data())
+			if p.eager {
+				p.openWindow()
+			}
+			if frame.StreamEnded() {
+				p.end = "end"
+			}
+		case *http2.RSTStreamFrame:
+			if p != nil && p.end == "" {
+				p.end = "reset"
+			}
+		}
+		f.moved.Broadcast()
+		f.mu.Unlock()
+	}
+}
+
+// endOf says what the end of a connection was.
+func endOf(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "end"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "cut"
+	}
+	return "reset"
+}
+
+// openWindow opens the windows for what came. With h2.mu.
+func (p *party) openWindow() {
+	if p.untold > 0 {
+		_ = p.h2.WriteWindowUpdate(0, uint32(p.untold))
+		if p.end == "" {
+			_ = p.h2.WriteWindowUpdate(p.stream, uint32(p.untold))
+		}
+		p.untold = 0
+	}
+}
+
+// fields writes a head.
+func (p *party) fields(end bool, fields ...string) {
+	f := p.h2
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.block.Reset()
+	for i := 0; i < len(fields); i += 2 {
+		_ = f.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: p.stream, BlockFragment: f.block.Bytes(), EndHeaders: true, EndStream: end})
+}
+
+// send sends bytes of a body or of a tunnel. Over HTTP/2 they have to fit in the window.
+func (p *party) send(b []byte) {
+	if p.h2 == nil {
+		_, _ = p.conn.Write(b)
+		return
+	}
+	p.h2.mu.Lock()
+	defer p.h2.mu.Unlock()
+	for len(b) > 0 {
+		n := min(len(b), 16<<10)
+		_ = p.h2.WriteData(p.stream, false, b[:n])
+		b = b[n:]
+	}
+}
+
+// rest reads to the end, and says which it was: "end", "cut" or "reset".
+func (p *party) rest() (got []byte, end string) {
+	_ = p.tcp.SetReadBuffer(1 << 20) // it was slow for long enough
+	if p.h2 == nil {
+		got, err := io.ReadAll(p.r)
+		if err == nil {
+			err = io.EOF
+		}
+		return got, endOf(err)
+	}
+	f := p.h2
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.eager = true
+	p.openWindow()
+	deadline := time.AfterFunc(wireTimeout, func() { _ = p.conn.Close() })
+	defer deadline.Stop()
+	for p.end == "" {
+		f.moved.Wait()
+	}
+	return p.got, p.end
+}
+
+// exactly reads bytes that have to come.
+func (p *party) exactly(want string) {
+	p.t.Helper()
+	var got string
+	if p.h2 == nil {
+		b := make([]byte, len(want))
+		n, _ := io.ReadFull(p.r, b)
+		got = string(b[:n])
+	} else {
+		f := p.h2
+		f.mu.Lock()
+		deadline := time.AfterFunc(wireTimeout, func() { _ = p.conn.Close() })
+		for len(p.got) < len(want) && p.end == "" {
+			f.moved.Wait()
+		}
+		deadline.Stop()
+		got = string(p.got[:min(len(p.got), len(want))])
+		p.got = p.got[len(got):]
+		f.mu.Unlock()
+	}
+	if got != want {
+		p.t.Fatalf("%s: got %q, want %q", p.name, got, want)
+	}
+}
+
+// fin ends what p sends, and nothing else.
+func (p *party) fin() {
+	if p.h2 != nil {
+		p.h2.mu.Lock()
+		_ = p.h2.WriteData(p.stream, true, nil)
+		p.h2.mu.Unlock()
+		return
+	}
+	if c, ok := p.conn.(*tls.Conn); ok {
+		_ = c.CloseWrite()
+	}
+	_ = p.tcp.CloseWrite()
+}
+
+// rst breaks off. Over HTTP/2 the connection goes on.
+func (p *party) rst() {
+	if p.h2 != nil {
+		p.h2.mu.Lock()
+		_ = p.h2.WriteRSTStream(p.stream, http2.ErrCodeCancel)
+		p.h2.mu.Unlock()
+		return
+	}
+	_ = p.tcp.SetLinger(0)
+	p.tcp.Close()
+}
+
+// leave closes the connection as it is, which is a reset where something is unread.
+func (p *party) leave() { p.tcp.Close() }
+
+// acknowledged waits until the gateway's kernel has all that p has written.
+func (p *party) acknowledged() {
+	raw, err := p.tcp.SyscallConn()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	until(p.t, p.name+"'s bytes to be acknowledged", func() (done bool) {
+		_ = raw.Control(func(fd uintptr) { done = loop.Unacknowledged(int(fd)) == 0 })
+		return done
+	})
+}
+
+// unread waits until p's socket has bytes that p has not read.
+func (p *party) unread() {
+	raw, err := p.tcp.SyscallConn()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	until(p.t, p.name+" to have something unread", func() (some bool) {
+		_ = raw.Control(func(fd uintptr) { some = readable(int(fd)) })
+		return some
+	})
+}
+
+// partyKind is how a client speaks to the gateway.
+type partyKind struct {
+	name            string
+	secure, streams bool
+}
+
+var partyKinds = []partyKind{{"h1", false, false}, {"h1+tls", true, false}, {"h2c", false, true}, {"h2+tls", true, true}}
+
+// party opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
+func (g *gateway) party(t testing.TB, k partyKind, receive int) *party {
+	t.Helper()
+	addr := g.addr
+	if k.secure {
+		addr = g.secureAddr
+	}
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
+	p := &party{t: t, name: "client " + k.name, tcp: nc.(*net.TCPConn), conn: nc}
+	if receive > 0 {
+		_ = p.tcp.SetReadBuffer(receive)
+	}
+	if k.secure {
+		protocol := "http/1.1"
+		if k.streams {
+			protocol = "h2"
+		}
+		c := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		p.conn = c
+	}
+	p.r = bufio.NewReader(p.conn)
+	if k.streams {
+		_, _ = io.WriteString(p.conn, http2.ClientPreface)
+		p.h2 = newPartyFrames(p.conn, p.r)
+		p.stream = 1
+		p.h2.list[1] = p
+		go p.h2.run()
+	}
+	return p
+}
+
+// ask sends a request's head: of a WebSocket, of a POST with an open body, or of a GET.
+func (p *party) ask(method string, more ...string) {
+	if p.h2 != nil {
+		fields := []string{":method", method, ":scheme", "http", ":authority", "a.test", ":path", "/"}
+		if method == "CONNECT" {
+			fields = append(fields, ":protocol", "websocket", "sec-websocket-version", "13")
+		}
+		p.fields(method == "GET", append(fields, more...)...)
+		return
+	}
+	var head strings.Builder
+	if method == "CONNECT" {
+		head.WriteString("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n")
+	} else {
+		fmt.Fprintf(&head, "%s / HTTP/1.1\r\nHost: a.test\r\n", method)
+	}
+	for i := 0; i < len(more); i += 2 {
+		fmt.Fprintf(&head, "%s: %s\r\n", more[i], more[i+1])
+	}
+	head.WriteString("\r\n")
+	p.send([]byte(head.String()))
+}
+
+// heard waits for the head of the answer.
+func (p *party) heard() string {
+	if p.h2 != nil {
+		p.h2.mu.Lock()
+		defer p.h2.mu.Unlock()
+		for !p.answer && p.end == "" {
+			p.h2.moved.Wait()
+		}
+		return ""
+	}
+	var b strings.Builder
+	for {
+		line, err := p.r.ReadString('\n')
+		b.WriteString(line)
+		if err != nil || line == "\r\n" {
+			return b.String()
+		}
+	}
+}
+
+// accept answers: with the beginning of a tunnel, or with a head of an answer whose body is length bytes, or open.
+func (p *party) accept(tunnel bool, length int) {
+	switch {
+	case p.h2 != nil && length >= 0:
+		p.fields(false, ":status", "200", "content-length", fmt.Sprint(length))
+	case p.h2 != nil:
+		p.fields(false, ":status", "200")
+	case tunnel:
+		p.send([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
+	case length >= 0:
+		p.send(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length))
+	default:
+		p.send([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+	}
+}
+
+// endpoints is a listener whose connections, or streams, each are a party once their request's head is here.
+type endpoints struct {
+	addr string
+	came chan *party
+	mu   sync.Mutex
+	open []*net.TCPConn
+}
+
+// newEndpoints starts one for a protocol. With hello its connections are what is behind that ClientHello.
+func newEndpoints(t testing.TB, protocol routing.Protocol, hello string) *endpoints {
+	t.Helper()
+	pair, err := tlsconfig.SelfSigned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &endpoints{came: make(chan *party, 1000)}
+	gone := make(chan struct{})
+	e.addr = rawBackend(t, func(_ int, w *wire) {
+		e.mu.Lock()
+		e.open = append(e.open, w.TCPConn)
+		e.mu.Unlock()
+		p := &party{t: t, name: "Endpoint " + protocol.String(), tcp: w.TCPConn, conn: w.TCPConn}
+		if hello == "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
+			next := "http/1.1"
+			if overStreams(protocol) {
+				next = "h2"
+			}
+			p.conn = tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}, NextProtos: []string{next}})
+		}
+		p.r = bufio.NewReader(p.conn)
+		switch {
+		case hello != "":
+			if _, err := io.ReadFull(p.r, make([]byte, len(hello))); err != nil {
+				return
+			}
+			e.came <- p
+			<-gone
+		case overStreams(protocol):
+			if _, err := io.ReadFull(p.r, make([]byte, len(http2.ClientPreface))); err != nil {
+				return
+			}
+			f := newPartyFrames(p.conn, p.r, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
+			f.open = func(stream uint32) *party {
+				s := *p
+				s.h2, s.stream = f, stream
+				e.came <- &s
+				return &s
+			}
+			f.run()
+		default:
+			if p.head = p.heard(); strings.HasSuffix(p.head, "\r\n\r\n") {
+				e.came <- p
+				<-gone
+			}
+		}
+	})
+	t.Cleanup(func() { close(gone) })
+	return e
+}
+
+// next returns the party of the next request.
+func (e *endpoints) next(t testing.TB) *party {
+	t.Helper()
+	select {
+	case p := <-e.came:
+		return p
+	case <-time.After(wireTimeout):
+		t.Fatal("no request reached the Endpoint")
+		return nil
+	}
+}
+
+// close closes all connections.
+func (e *endpoints) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.open {
+		c.Close()
+	}
+}
+
+// readable reports whether a socket has bytes to read, or its end.
+func readable(fd int) bool {
+	var b [1]byte
+	n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return n > 0 && err == nil
+}

@@ -1,0 +1,189 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// tailSize is more than the client's side takes at once, and less than what the kernel keeps of a peer that writes
+// to one that does not read.
+const tailSize = 100 << 10
+
+// slowReceive is the receive buffer of a client that is slow.
+const slowReceive = 16 << 10
+
+// TestTailOfATunnel: an Endpoint that closes with something unread, which resets its connection, has sent its
+// last bytes before: they reach a client that is slow to read, and only then the tunnel breaks.
+func TestTailOfATunnel(t *testing.T) {
+	tail := pattern(tailSize)
+	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
+		for _, k := range partyKinds {
+			t.Run(k.name+" to "+protocol.String(), func(t *testing.T) {
+				e := newEndpoints(t, protocol, "")
+				g := newGateway(t, nil, Options{})
+				g.serveProtocol(protocol, e.addr)
+				c := g.party(t, k, slowReceive)
+				c.ask("CONNECT")
+				p := e.next(t)
+				p.accept(true, -1)
+				c.heard()
+				c.send([]byte("unread"))
+				p.send(tail)
+				p.acknowledged()
+				if p.h2 != nil {
+					p.rst()
+				} else {
+					p.unread()
+					p.leave()
+				}
+				g.settle()
+				got, end := c.rest()
+				if !bytes.Equal(got, tail) || end == "end" {
+					t.Errorf("%d bytes of %d came, and then the %s", len(got), len(tail), end)
+				}
+			})
+		}
+	}
+}
+
+// TestTailTowardsAnEndpoint is the same the other way: what a client sent before it broke off.
+func TestTailTowardsAnEndpoint(t *testing.T) {
+	tail := pattern(tailSize)
+	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
+		for _, k := range partyKinds {
+			t.Run(k.name+" to "+protocol.String(), func(t *testing.T) {
+				e := newEndpoints(t, protocol, "")
+				g := newGateway(t, nil, Options{})
+				g.serveProtocol(protocol, e.addr)
+				c := g.party(t, k, 0)
+				c.ask("CONNECT")
+				p := e.next(t)
+				_ = p.tcp.SetReadBuffer(slowReceive)
+				p.accept(true, -1)
+				c.heard()
+				p.send([]byte("unread"))
+				size := tailSize
+				if k.streams {
+					size = 60 << 10 // a client's window is the least that there is
+				}
+				c.send(tail[:size])
+				c.acknowledged()
+				if c.h2 != nil {
+					c.rst()
+				} else {
+					c.unread()
+					c.leave()
+				}
+				g.settle()
+				got, end := p.rest()
+				if !bytes.Equal(got, tail[:size]) || end == "end" {
+					t.Errorf("%d bytes of %d came, and then the %s", len(got), size, end)
+				}
+			})
+		}
+	}
+}
+
+// TestTailOfAPassthrough is TestTailOfATunnel for connections that are passed on, both ways.
+func TestTailOfAPassthrough(t *testing.T) {
+	hello := helloFor(t, "pass.test")
+	tail := pattern(tailSize)
+	for _, down := range []bool{true, false} {
+		t.Run(fmt.Sprintf("to the client %v", down), func(t *testing.T) {
+			e := newEndpoints(t, routing.HTTP, hello)
+			g := newGateway(t, nil, Options{})
+			g.servePassthrough("", e.addr)
+			w := g.secureWire()
+			c := &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: w.r}
+			c.send([]byte(hello))
+			p := e.next(t)
+			from, to := p, c
+			if !down {
+				from, to = c, p
+			}
+			_ = to.tcp.SetReadBuffer(slowReceive)
+			to.send([]byte("unread"))
+			from.send(tail)
+			from.acknowledged()
+			from.unread()
+			from.leave()
+			g.settle()
+			got, end := to.rest()
+			if !bytes.Equal(got, tail) || end != "reset" {
+				t.Errorf("%d bytes of %d came, and then the %s", len(got), len(tail), end)
+			}
+			why := stats.UpstreamReset
+			if !down {
+				why = stats.ClientAbort
+			}
+			until(t, "it to be counted", func() bool { return g.failures(why) == 1 })
+		})
+	}
+}
+
+// TestTailOfABody: all of a response that the gateway's kernel has acknowledged reaches a slow client, also where
+// the Endpoint resets its connection behind it.
+func TestTailOfABody(t *testing.T) {
+	const size = 2500 << 10
+	body := pattern(size)
+	for _, splice := range []config.Size{0, 64 << 10} {
+		for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS} {
+			for _, k := range partyKinds[:2] {
+				t.Run(fmt.Sprintf("%s to %s, splice from %d", k.name, protocol, splice), func(t *testing.T) {
+					e := newEndpoints(t, protocol, "")
+					g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = splice }, Options{})
+					g.serveProtocol(protocol, e.addr)
+					for range 6 {
+						c := g.party(t, k, 4*slowReceive)
+						c.ask("GET")
+						p := e.next(t)
+						p.accept(false, size)
+						c.heard()
+						reset := make(chan struct{})
+						go func() {
+							defer close(reset)
+							p.send(body)
+							p.acknowledged()
+							p.rst()
+						}()
+						// As slow as it may be while the Endpoint can still write.
+						got := make([]byte, 0, size)
+						piece := make([]byte, 8<<10)
+						for waits := true; waits; {
+							n, err := c.r.Read(piece)
+							got = append(got, piece[:n]...)
+							if err != nil {
+								break
+							}
+							select {
+							case <-reset:
+								waits = false
+							default:
+								g.settle()
+							}
+						}
+						<-reset
+						g.settle()
+						_ = c.tcp.SetReadBuffer(1 << 20)
+						for len(got) < size {
+							n, err := c.r.Read(piece)
+							got = append(got, piece[:n]...)
+							if err != nil {
+								break
+							}
+						}
+						if !bytes.Equal(got, body) {
+							t.Errorf("%d bytes of %d came", len(got), size)
+						}
+						c.leave()
+					}
+				})
+			}
+		}
+	}
+}

@@ -32,6 +32,9 @@ type party struct {
 	r    *bufio.Reader
 	head string // of an Endpoint over HTTP/1.1: what it was asked
 
+	silent bool // it has nothing more to send
+	owed   int  // bytes that came, and are not to be read
+
 	// Over HTTP/2:
 	h2     *partyFrames
 	stream uint32
@@ -223,6 +226,9 @@ func (p *party) exactly(want string) {
 
 // fin ends what p sends, and nothing else.
 func (p *party) fin() {
+	if p.silent && p.h2 != nil {
+		return // the request's head was its end
+	}
 	if p.h2 != nil {
 		p.h2.mu.Lock()
 		_ = p.h2.WriteData(p.stream, true, nil)
@@ -262,7 +268,7 @@ func (p *party) acknowledged() {
 	})
 }
 
-// unread waits until p's socket has bytes that p has not read.
+// unread waits until p's socket has bytes that p has not read, or none will come any more.
 func (p *party) unread() {
 	raw, err := p.tcp.SyscallConn()
 	if err != nil {
@@ -464,6 +470,6 @@ func (e *endpoints) close() {
 // readable reports whether a socket has bytes to read, or its end.
 func readable(fd int) bool {
 	var b [1]byte
-	n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	return n > 0 && err == nil
+	_, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return err != syscall.EAGAIN
 }

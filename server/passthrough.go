@@ -166,7 +166,7 @@ func (p *passthrough) pump() {
 		p.over()
 		return
 	case t.parting:
-		w.loop.Set(&p.timer, w.loop.Now()+partingLook)
+		w.loop.Set(&p.timer, w.loop.Now()+t.look)
 	case moved:
 		w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
 	}

@@ -50,10 +50,15 @@ type ways struct {
 	parting            bool // one side has broken
 	left               int  // what the other had not acknowledged at the last look
 	since              int64
+	look               int64 // when to look again, from the last look on
 }
 
-// partingLook is how often it is looked whether a peer has acknowledged everything, of which no event tells.
-const partingLook = int64(50e6)
+// How long it is until the first look whether a peer has acknowledged everything, of which no event tells; each
+// further one takes twice as long, up to a bound.
+const (
+	firstLook = int64(50e6)
+	lastLook  = int64(1e9)
+)
 
 // relay moves what can move between c and u, and counts it. more is as that of worker.relay.
 func (t *ways) relay(w *worker, c, u side) (up, down int64, moved, more bool) {
@@ -87,6 +92,7 @@ func (t *ways) over(now, patience int64, more bool, c, u side) bool {
 		t.since = now
 	}
 	t.parting, t.left = true, left
+	t.look = min(max(2*t.look, firstLook), lastLook)
 	return now-t.since >= patience
 }
 

@@ -3,7 +3,9 @@ package server
 import (
 	"bytes"
 	"fmt"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
@@ -129,7 +131,7 @@ func TestTailOfAPassthrough(t *testing.T) {
 // TestTailOfABody: all of a response that the gateway's kernel has acknowledged reaches a slow client, also where
 // the Endpoint resets its connection behind it.
 func TestTailOfABody(t *testing.T) {
-	const size = 2500 << 10
+	const size = 6 << 20
 	body := pattern(size)
 	for _, splice := range []config.Size{0, 64 << 10} {
 		for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS} {
@@ -138,52 +140,62 @@ func TestTailOfABody(t *testing.T) {
 					e := newEndpoints(t, protocol, "")
 					g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = splice }, Options{})
 					g.serveProtocol(protocol, e.addr)
-					for range 6 {
-						c := g.party(t, k, 4*slowReceive)
-						c.ask("GET")
-						p := e.next(t)
-						p.accept(false, size)
-						c.heard()
-						reset := make(chan struct{})
-						go func() {
-							defer close(reset)
-							p.send(body)
-							p.acknowledged()
-							p.rst()
-						}()
-						// As slow as it may be while the Endpoint can still write.
-						got := make([]byte, 0, size)
-						piece := make([]byte, 8<<10)
-						for waits := true; waits; {
-							n, err := c.r.Read(piece)
-							got = append(got, piece[:n]...)
-							if err != nil {
-								break
-							}
-							select {
-							case <-reset:
-								waits = false
-							default:
-								g.settle()
-							}
-						}
-						<-reset
-						g.settle()
-						_ = c.tcp.SetReadBuffer(1 << 20)
-						for len(got) < size {
-							n, err := c.r.Read(piece)
-							got = append(got, piece[:n]...)
-							if err != nil {
-								break
-							}
-						}
-						if !bytes.Equal(got, body) {
-							t.Errorf("%d bytes of %d came", len(got), size)
-						}
-						c.leave()
+					for range 2 {
+						tailOfABody(t, g, e, k, body)
 					}
 				})
 			}
 		}
+	}
+}
+
+func tailOfABody(t *testing.T, g *gateway, e *endpoints, k partyKind, body []byte) {
+	c := g.party(t, k, 4*slowReceive)
+	defer c.leave()
+	c.ask("GET")
+	p := e.next(t)
+	for _, w := range g.workers {
+		w.loop.Post(func() {
+			for d := w.downs.next; d != &w.downs; d = d.next {
+				setInt(d.src.FD(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4*slowReceive) // so that what waits does so before it
+			}
+		})
+	}
+	g.settle()
+	p.accept(false, len(body))
+	c.heard()
+	reset := make(chan struct{})
+	go func() {
+		defer close(reset)
+		p.send(body)
+		p.acknowledged()
+		p.rst()
+	}()
+	got := make([]byte, 0, len(body))
+	piece := make([]byte, 32<<10)
+	read := func() bool {
+		n, err := c.r.Read(piece)
+		got = append(got, piece[:n]...)
+		return err == nil && len(got) < len(body)
+	}
+	// No faster than it must be for the Endpoint to be rid of its last byte.
+	pace := time.NewTicker(2 * time.Millisecond)
+	defer pace.Stop()
+	for more, over := true, false; more && !over; {
+		select {
+		case <-reset:
+			over = true
+		case <-pace.C:
+			more = read()
+		}
+	}
+	<-reset
+	g.settle()
+	_ = c.tcp.SetReadBuffer(1 << 20)
+	before := len(got)
+	for len(got) < len(body) && read() {
+	}
+	if !bytes.Equal(got, body) {
+		t.Errorf("%d bytes of %d came, %d before the reset", len(got), len(body), before)
 	}
 }

@@ -37,7 +37,7 @@ func (x *Exchange) pumpTunnel() {
 		x.endTunnel()
 		return
 	case x.ways.parting:
-		x.await(partingLook)
+		x.await(x.ways.look)
 	case moved:
 		x.await(x.timeout(x.policy.read, w.set.tunnel))
 	}

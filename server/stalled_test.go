@@ -1,0 +1,235 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+// stillState is what two parties do and then leave as it is. It says what it is called, and begins it.
+type stillState struct {
+	name  string
+	begin func(t testing.TB, c, p *party)
+}
+
+// flood sends more than anybody takes, and stays in that.
+func (p *party) flood() {
+	if p.h2 != nil {
+		p.send(make([]byte, 60<<10)) // over HTTP/2, the window: of a client's it is the least there is
+		return
+	}
+	_ = p.tcp.SetDeadline(time.Time{})
+	go func() { _, _ = p.conn.Write(make([]byte, 64<<20)) }()
+}
+
+// stillTunnels are the states of a tunnel in which nothing moves.
+var stillTunnels = []stillState{
+	{"idle", func(_ testing.TB, c, p *party) {}},
+	{"the client has ended", func(_ testing.TB, c, p *party) { c.fin() }},
+	{"the Endpoint has ended", func(_ testing.TB, c, p *party) { p.fin() }},
+	{"the client reads nothing", func(_ testing.TB, c, p *party) { p.flood() }},
+	{"the Endpoint reads nothing", func(_ testing.TB, c, p *party) { c.flood() }},
+	{"neither reads", func(_ testing.TB, c, p *party) { c.flood(); p.flood() }},
+	{"the client has ended and reads nothing", func(_ testing.TB, c, p *party) { c.fin(); p.flood() }},
+	{"the Endpoint has ended and reads nothing", func(_ testing.TB, c, p *party) { p.fin(); c.flood() }},
+	{"the client has sent and ended, and nobody reads", func(_ testing.TB, c, p *party) { c.send(make([]byte, 60<<10)); c.fin() }},
+	{"the Endpoint has sent and ended, and nobody reads", func(_ testing.TB, c, p *party) { p.send(make([]byte, 60<<10)); p.fin() }},
+	{"the client has broken off, and the Endpoint does not read", func(_ testing.TB, c, p *party) {
+		_ = p.tcp.SetReadBuffer(slowReceive)
+		c.send(make([]byte, 60<<10))
+		c.rst()
+	}},
+	{"the Endpoint has broken off, and the client does not read", func(_ testing.TB, c, p *party) {
+		_ = c.tcp.SetReadBuffer(slowReceive)
+		p.send(make([]byte, 60<<10))
+		p.rst()
+	}},
+}
+
+// stillExchanges are those of an exchange; the request is a POST of stillLength bytes, of which none is sent yet.
+var stillExchanges = []stillState{
+	{"no body comes", func(_ testing.TB, c, p *party) {}},
+	{"a part of the body came", func(_ testing.TB, c, p *party) { c.send([]byte("part")) }},
+	{"the Endpoint reads nothing", func(_ testing.TB, c, p *party) { c.flood() }},
+	{"the answer has begun", func(_ testing.TB, c, p *party) { p.accept(false, stillLength); p.send([]byte("part")) }},
+	{"the client reads nothing", func(_ testing.TB, c, p *party) { p.accept(false, stillLength); p.flood() }},
+	{"neither reads", func(_ testing.TB, c, p *party) { p.accept(false, stillLength); p.flood(); c.flood() }},
+	{"answered before the body", func(_ testing.TB, c, p *party) { p.accept(false, 2); p.send([]byte("ok")) }},
+	{"the client reads nothing of what ends with the connection", func(_ testing.TB, c, p *party) { p.accept(false, -1); p.flood() }},
+	{"the client has ended in its body", func(_ testing.TB, c, p *party) { c.send([]byte("part")); c.fin() }},
+	{"the Endpoint has ended in its answer", func(_ testing.TB, c, p *party) {
+		p.accept(false, stillLength)
+		p.send([]byte("part"))
+		p.fin()
+	}},
+}
+
+// stillRequests are those of a GET.
+var stillRequests = []stillState{
+	{"no answer comes", func(_ testing.TB, c, p *party) {}},
+	{"no answer comes to a client that has ended", func(_ testing.TB, c, p *party) {
+		if c.h2 == nil {
+			c.fin()
+		}
+	}},
+	{"a client that has ended reads nothing", func(_ testing.TB, c, p *party) {
+		if c.h2 == nil {
+			c.fin()
+		}
+		p.accept(false, stillLength)
+		p.flood()
+	}},
+	{"a client that has ended gets a part", func(_ testing.TB, c, p *party) {
+		if c.h2 == nil {
+			c.fin()
+		}
+		p.accept(false, stillLength)
+		p.send([]byte("part"))
+	}},
+	{"answered, and the client's connection kept", func(_ testing.TB, c, p *party) {
+		if p.h2 == nil {
+			p.send([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"))
+			return
+		}
+		p.accept(false, 2)
+		p.send([]byte("ok"))
+		p.fin()
+	}},
+}
+
+const stillLength = 64 << 20
+
+// busyShare is the part of a core that all states together may take.
+const busyShare = 0.01
+
+// busy returns which part of a core the process takes. It is played again where that is too much: what goes on of
+// itself is so each time.
+func busy(window time.Duration, tries int) (share float64) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	for range tries {
+		before := cpuTime()
+		begun := time.Now()
+		time.Sleep(window) // nothing is waited for: this is what is measured
+		share = float64(cpuTime()-before) / float64(time.Since(begun))
+		if share < busyShare {
+			return share
+		}
+	}
+	return share
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// still are states that are held at the same time.
+type still struct {
+	t      *testing.T
+	only   int // hold this one alone; -1 = all
+	n      int
+	names  []string
+	closes []func()
+}
+
+// hold begins a state, unless another one is to be held alone.
+func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, p *party)) {
+	s.n++
+	if s.only >= 0 && s.only != s.n-1 {
+		return
+	}
+	s.names = append(s.names, name+": "+state.name)
+	c, p := open(s.t)
+	state.begin(s.t, c, p)
+	s.closes = append(s.closes, c.leave, p.leave)
+}
+
+// TestStillStatesSleep holds every state in which nothing moves, of every pairing, at once, and measures the time
+// that the process takes: where an event brings about the next one, that is a core.
+func TestStillStatesSleep(t *testing.T) {
+	share, n := holdStill(t, -1, 2*time.Second, 5)
+	t.Logf("%d states take %.2f %% of a core", n, 100*share)
+	if share < busyShare {
+		return
+	}
+	t.Errorf("%d states take %.1f %% of a core", n, 100*share)
+	for i := range n {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { // which one
+			if share, _ := holdStill(t, i, 100*time.Millisecond, 10); share >= busyShare {
+				t.Errorf("takes %.1f %% of a core", 100*share)
+			}
+		})
+	}
+}
+
+// holdStill holds all states, or only one, and returns what that takes, and how many there are.
+func holdStill(t *testing.T, only int, window time.Duration, tries int) (share float64, n int) {
+	s := &still{t: t, only: only}
+	defer func() {
+		for _, f := range s.closes {
+			f()
+		}
+	}()
+	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
+		e := newEndpoints(t, protocol, "")
+		g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+		g.serveProtocol(protocol, e.addr)
+		for _, k := range partyKinds {
+			name := k.name + " to " + protocol.String()
+			open := func(method string, more ...string) func(t testing.TB) (c, p *party) {
+				return func(t testing.TB) (c, p *party) {
+					c = g.party(t, k, 0)
+					c.ask(method, more...)
+					return c, e.next(t)
+				}
+			}
+			for _, state := range stillTunnels {
+				s.hold("tunnel "+name, state, func(t testing.TB) (c, p *party) {
+					c, p = open("CONNECT")(t)
+					p.accept(true, -1)
+					c.heard()
+					return c, p
+				})
+			}
+			for _, state := range stillExchanges {
+				s.hold("POST "+name, state, open("POST", "content-length", fmt.Sprint(stillLength)))
+			}
+			for _, state := range stillRequests {
+				s.hold("GET "+name, state, open("GET"))
+			}
+			if k.streams && overStreams(protocol) {
+				for _, state := range stillExchanges {
+					s.hold("gRPC "+name, state, open("POST", "content-type", "application/grpc", "te", "trailers"))
+				}
+			}
+		}
+	}
+	hello := helloFor(t, "pass.test")
+	for _, header := range []string{"", headerV2} {
+		e := newEndpoints(t, routing.HTTP, hello)
+		g := newGateway(t, nil, Options{})
+		if header != "" {
+			g = newProxiedGateway(t, nil)
+		}
+		g.servePassthrough("", e.addr)
+		for _, state := range stillTunnels {
+			s.hold(fmt.Sprintf("passed on, PROXY %v", header != ""), state, func(t testing.TB) (c, p *party) {
+				w := g.secureWire()
+				c = &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: bufio.NewReader(w.TCPConn)}
+				c.send([]byte(header + hello))
+				return c, e.next(t)
+			})
+		}
+	}
+	if only >= 0 && len(s.names) == 1 {
+		t.Log(s.names[0])
+	}
+	return busy(window, tries), s.n
+}

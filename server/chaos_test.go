@@ -92,7 +92,7 @@ func playRound(t *testing.T, seed uint64) {
 		// Longer than the scripts: whoever waits in vain is to be seen.
 		long := config.Duration(10 * chaosBound)
 		c.Timeouts.Header, c.Timeouts.Body, c.Timeouts.Idle, c.Timeouts.Read, c.Timeouts.Send = long, long, long, long, long
-		c.Timeouts.Connect = long
+		c.Timeouts.Connect, c.Timeouts.HalfClosed = long, long
 		if rng.IntN(2) == 0 {
 			c.HTTP.SpliceThreshold = config.Size(1 + rng.IntN(20000))
 		}

@@ -74,6 +74,9 @@ func (c *downConn) Ready(ev loop.Events) {
 		// Both directions are shut: nothing we send can arrive.
 		c.broken = true
 	}
+	if ev&loop.ReadClosed != 0 && c.x != nil {
+		c.x.clientEnds()
+	}
 	c.pump()
 }
 
@@ -269,6 +272,9 @@ func (c *downConn) begin(data []byte) bool {
 	x := w.newExchange(c, &w.req.Request, from)
 	c.x = x
 	c.phase = phaseServe
+	if c.peerClosed {
+		x.clientEnds()
+	}
 	c.requests++
 	c.timer.Stop()
 	c.wait = waitNothing

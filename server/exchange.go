@@ -64,16 +64,18 @@ type Exchange struct {
 	// Times on the loop's clock, nanoseconds.
 	started, chosen, connectTime, headTime int64
 
-	timer  loop.Timer
-	pipe   *pipe // while a body moves by splice
-	noPipe bool  // none was to be had: copy
-	tunnel bool
-	ways   ways // of a tunnel
-	parked bool
-	ran    int // filters whose request phase began
-	edits  edits
-	serial uint64 // counts the requests that this Exchange served
-	logged logFields
+	timer loop.Timer
+	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
+	leaveAt int64
+	pipe    *pipe // while a body moves by splice
+	noPipe  bool  // none was to be had: copy
+	tunnel  bool
+	ways    ways // of a tunnel
+	parked  bool
+	ran     int // filters whose request phase began
+	edits   edits
+	serial  uint64 // counts the requests that this Exchange served
+	logged  logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
 	req   *message.Request
@@ -443,11 +445,32 @@ func (x *Exchange) awaitsBody() bool {
 	return !x.up.done && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
 }
 
+// awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
+func (x *Exchange) awaitsClient() bool {
+	return x.awaitsBody() || x.c.pending() > 0 || x.pipe != nil && !x.pipe.up && x.pipe.held > 0
+}
+
+// clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
+func (x *Exchange) clientEnds() {
+	w := x.w
+	if w.set.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
+		return
+	}
+	x.leaveAt = w.loop.Now() + w.set.halfClosed
+	if x.leaveAt < x.timer.Deadline() {
+		w.loop.Set(&x.timer, x.leaveAt)
+	}
+}
+
 // await sets the deadline of the upstream side, timeout nanoseconds from now.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) await(timeout int64) {
 	deadline := x.w.loop.Now() + timeout
+	if x.leaveAt != 0 {
+		x.leaveAt = x.w.loop.Now() + x.w.set.halfClosed
+		deadline = min(deadline, x.leaveAt)
+	}
 	if x.edits.deadline != 0 {
 		deadline = min(deadline, x.edits.deadline)
 	}
@@ -470,6 +493,8 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 	switch {
 	case x.edits.deadline != 0 && now >= x.edits.deadline:
 		x.fail(failRequestTimeout)
+	case x.leaveAt != 0 && now >= x.leaveAt && !x.awaitsClient():
+		x.cancel(failAborted)
 	case x.parked:
 		x.fail(failInternal)
 	case x.u != nil && !x.u.ready():
@@ -480,8 +505,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 	case x.tunnel && x.ways.parting: // looked at by pump
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)
-	case x.awaitsBody(),
-		c.pending() > 0, x.pipe != nil && !x.pipe.up && x.pipe.held > 0:
+	case x.awaitsClient():
 		// The client is the slow one; its own timer watches it.
 		x.await(x.timeout(x.policy.read, x.w.set.read))
 		return

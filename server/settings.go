@@ -17,7 +17,7 @@ import (
 type settings struct {
 	requestLimits, responseLimits h1.Limits
 
-	header, body, idle, connect, read, send, total, tunnel int64
+	header, body, idle, connect, read, send, total, tunnel, halfClosed int64
 
 	bodyLimit   int64 // <= 0: none
 	splice      int64
@@ -58,6 +58,7 @@ func newSettings(c *config.Config) *settings {
 		send:           int64(c.Timeouts.Send),
 		total:          int64(c.Timeouts.Request),
 		tunnel:         int64(c.Timeouts.Tunnel),
+		halfClosed:     int64(c.Timeouts.HalfClosed),
 		bodyLimit:      int64(c.Limits.BodyBytes),
 		splice:         int64(c.HTTP.SpliceThreshold),
 		attempts:       1 + c.Upstream.Retries,

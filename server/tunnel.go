@@ -14,6 +14,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.headDone, x.upClose = true, true
 	x.up.done, x.down.done = true, true
 	x.tunnel = true
+	x.leaveAt = 0
 	w.shard.Tunnels++
 	x.acceptWebSocket()
 	x.sentBytes += int64(c.switched(x, resp, data, rest))

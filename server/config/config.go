@@ -69,6 +69,8 @@ type Timeouts struct {
 	Request Duration `json:"request"`
 	// Tunnel is between two reads of either side of an upgraded connection, such as a WebSocket.
 	Tunnel Duration `json:"tunnel"`
+	// HalfClosed is how long an Endpoint's silence is borne for a client that sends nothing more; 0 = as for any.
+	HalfClosed Duration `json:"half_closed"`
 }
 
 // HTTP tunes the data path.
@@ -160,6 +162,8 @@ func Default() *Config {
 			Read:    Duration(60 * time.Second),
 			Send:    Duration(60 * time.Second),
 			Tunnel:  Duration(time.Hour),
+
+			HalfClosed: Duration(10 * time.Second),
 		},
 		HTTP:      HTTP{SpliceThreshold: 64 << 10},
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},

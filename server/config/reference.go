@@ -46,6 +46,7 @@ var keys = []key{
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
 	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
+	{"timeouts.half_closed", true, "Between two reads from an Endpoint, the wait for the response head included, for an HTTP/1 client that has ended what it sends (a FIN); then the exchange is given up as one whose client went away (499, client_abort). Nobody can tell a client that has left from one that still reads, such as nc -N: this is long enough for the answers that scripts wait for, while long polls whose clients are gone do not pile up until timeouts.read. 1ms gives up nearly at once, as nginx does (proxy_ignore_client_abort off); 0 = as for any client (on). A client that resets its connection, or its HTTP/2 stream, is given up at once in any case."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 

@@ -41,6 +41,9 @@ func (c *Config) Validate() error {
 	v.timeout("timeouts.read", c.Timeouts.Read)
 	v.timeout("timeouts.send", c.Timeouts.Send)
 	v.timeout("timeouts.tunnel", c.Timeouts.Tunnel)
+	if c.Timeouts.HalfClosed != 0 {
+		v.timeout("timeouts.half_closed", c.Timeouts.HalfClosed)
+	}
 	if c.Timeouts.Request != 0 {
 		v.timeout("timeouts.request", c.Timeouts.Request)
 	}

@@ -57,7 +57,7 @@ type ways struct {
 // further one takes twice as long, up to a bound.
 const (
 	firstLook = int64(50e6)
-	lastLook  = int64(1e9)
+	lastLook  = int64(2e9)
 )
 
 // relay moves what can move between c and u, and counts it. more is as that of worker.relay.

@@ -151,66 +151,87 @@ func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, 
 	s.closes = append(s.closes, c.leave, p.leave)
 }
 
-// TestStillStatesSleep holds every state in which nothing moves, of every pairing, at once, and measures the time
+// TestStillStatesSleep holds every state in which nothing moves, of every pairing, many at once, and measures the time
 // that the process takes: where an event brings about the next one, that is a core.
 func TestStillStatesSleep(t *testing.T) {
-	share, n := holdStill(t, -1, 2*time.Second, 5)
+	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			wantStill(t, func(s *still) { s.exchanges(protocol) })
+		})
+	}
+	t.Run("passed on", func(t *testing.T) { wantStill(t, (*still).passedOn) })
+}
+
+// wantStill holds what f holds, and finds out which one it is where that does not sleep.
+func wantStill(t *testing.T, f func(s *still)) {
+	hold := func(t *testing.T, only int, window time.Duration, tries int) (share float64, n int) {
+		s := &still{t: t, only: only}
+		defer func() {
+			for _, f := range s.closes {
+				f()
+			}
+		}()
+		f(s)
+		if only >= 0 {
+			t.Log(s.names[0])
+		}
+		return busy(window, tries), s.n
+	}
+	share, n := hold(t, -1, 2*time.Second, 10)
 	t.Logf("%d states take %.2f %% of a core", n, 100*share)
 	if share < busyShare {
 		return
 	}
 	t.Errorf("%d states take %.1f %% of a core", n, 100*share)
 	for i := range n {
-		t.Run(fmt.Sprint(i), func(t *testing.T) { // which one
-			if share, _ := holdStill(t, i, 100*time.Millisecond, 10); share >= busyShare {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			if share, _ := hold(t, i, 100*time.Millisecond, 5); share >= busyShare {
 				t.Errorf("takes %.1f %% of a core", 100*share)
 			}
 		})
 	}
 }
 
-// holdStill holds all states, or only one, and returns what that takes, and how many there are.
-func holdStill(t *testing.T, only int, window time.Duration, tries int) (share float64, n int) {
-	s := &still{t: t, only: only}
-	defer func() {
-		for _, f := range s.closes {
-			f()
+// exchanges holds those of all clients with Endpoints of a protocol.
+func (s *still) exchanges(protocol routing.Protocol) {
+	t := s.t
+	e := newEndpoints(t, protocol, "")
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serveProtocol(protocol, e.addr)
+	for _, k := range partyKinds {
+		name := k.name + " to " + protocol.String()
+		open := func(method string, more ...string) func(t testing.TB) (c, p *party) {
+			return func(t testing.TB) (c, p *party) {
+				c = g.party(t, k, 0)
+				c.ask(method, more...)
+				return c, e.next(t)
+			}
 		}
-	}()
-	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		e := newEndpoints(t, protocol, "")
-		g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-		g.serveProtocol(protocol, e.addr)
-		for _, k := range partyKinds {
-			name := k.name + " to " + protocol.String()
-			open := func(method string, more ...string) func(t testing.TB) (c, p *party) {
-				return func(t testing.TB) (c, p *party) {
-					c = g.party(t, k, 0)
-					c.ask(method, more...)
-					return c, e.next(t)
-				}
-			}
-			for _, state := range stillTunnels {
-				s.hold("tunnel "+name, state, func(t testing.TB) (c, p *party) {
-					c, p = open("CONNECT")(t)
-					p.accept(true, -1)
-					c.heard()
-					return c, p
-				})
-			}
+		for _, state := range stillTunnels {
+			s.hold("tunnel "+name, state, func(t testing.TB) (c, p *party) {
+				c, p = open("CONNECT")(t)
+				p.accept(true, -1)
+				c.heard()
+				return c, p
+			})
+		}
+		for _, state := range stillExchanges {
+			s.hold("POST "+name, state, open("POST", "content-length", fmt.Sprint(stillLength)))
+		}
+		for _, state := range stillRequests {
+			s.hold("GET "+name, state, open("GET"))
+		}
+		if k.streams && overStreams(protocol) {
 			for _, state := range stillExchanges {
-				s.hold("POST "+name, state, open("POST", "content-length", fmt.Sprint(stillLength)))
-			}
-			for _, state := range stillRequests {
-				s.hold("GET "+name, state, open("GET"))
-			}
-			if k.streams && overStreams(protocol) {
-				for _, state := range stillExchanges {
-					s.hold("gRPC "+name, state, open("POST", "content-type", "application/grpc", "te", "trailers"))
-				}
+				s.hold("gRPC "+name, state, open("POST", "content-type", "application/grpc", "te", "trailers"))
 			}
 		}
 	}
+}
+
+// passedOn holds those of connections that are passed on, behind a PROXY protocol header too.
+func (s *still) passedOn() {
+	t := s.t
 	hello := helloFor(t, "pass.test")
 	for _, header := range []string{"", headerV2} {
 		e := newEndpoints(t, routing.HTTP, hello)
@@ -228,8 +249,4 @@ func holdStill(t *testing.T, only int, window time.Duration, tries int) (share f
 			})
 		}
 	}
-	if only >= 0 && len(s.names) == 1 {
-		t.Log(s.names[0])
-	}
-	return busy(window, tries), s.n
 }

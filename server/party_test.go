@@ -30,6 +30,7 @@ type party struct {
 	tcp  *net.TCPConn
 	conn net.Conn // tcp, or TLS over it
 	r    *bufio.Reader
+	host string // of a client: what it asks for, "" = a.test
 	head string // of an Endpoint over HTTP/1.1: what it was asked
 
 	silent bool // it has nothing more to send
@@ -329,8 +330,12 @@ func (g *gateway) party(t testing.TB, k partyKind, receive int) *party {
 
 // ask sends a request's head: of a WebSocket, of a POST with an open body, or of a GET.
 func (p *party) ask(method string, more ...string) {
+	host := p.host
+	if host == "" {
+		host = "a.test"
+	}
 	if p.h2 != nil {
-		fields := []string{":method", method, ":scheme", "http", ":authority", "a.test", ":path", "/"}
+		fields := []string{":method", method, ":scheme", "http", ":authority", host, ":path", "/"}
 		if method == "CONNECT" {
 			fields = append(fields, ":protocol", "websocket", "sec-websocket-version", "13")
 		}
@@ -339,9 +344,10 @@ func (p *party) ask(method string, more ...string) {
 	}
 	var head strings.Builder
 	if method == "CONNECT" {
-		head.WriteString("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n")
+		fmt.Fprintf(&head, "GET / HTTP/1.1\r\nHost: %s\r\n", host)
+		head.WriteString("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n")
 	} else {
-		fmt.Fprintf(&head, "%s / HTTP/1.1\r\nHost: a.test\r\n", method)
+		fmt.Fprintf(&head, "%s / HTTP/1.1\r\nHost: %s\r\n", method, host)
 	}
 	for i := 0; i < len(more); i += 2 {
 		fmt.Fprintf(&head, "%s: %s\r\n", more[i], more[i+1])

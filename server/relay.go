@@ -62,9 +62,15 @@ const (
 
 // relay moves what can move between c and u, and counts it. more is as that of worker.relay.
 func (t *ways) relay(w *worker, c, u side) (up, down int64, moved, more bool) {
-	up, someUp, moreUp := w.relay(c, u, &t.upEnded)
-	down, someDown, moreDown := w.relay(u, c, &t.downEnded)
-	moved, more = someUp || someDown, moreUp || moreDown
+	for again := true; again; {
+		whole := !c.deaf() && !u.deaf()
+		n, some, moreUp := w.relay(c, u, &t.upEnded)
+		up, moved = up+n, moved || some
+		n, some, moreDown := w.relay(u, c, &t.downEnded)
+		down, moved, more = down+n, moved || some, moreUp || moreDown
+		// A write that fails may be what tells of a break: what came before it has had no event yet.
+		again = whole && (c.deaf() || u.deaf())
+	}
 	if moved {
 		t.since = w.loop.Now()
 	}

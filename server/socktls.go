@@ -106,7 +106,7 @@ func (s *sock) readTLS(p []byte) int {
 			s.eof = true
 		case err == io.ErrUnexpectedEOF:
 			s.eof = true
-			s.broken = s.strict
+			s.broken = s.broken || s.strict // behind a write that failed, a reset reads as an end
 		case err != nil:
 			s.broken = true
 		case n == 0 && (buffered || len(raw) > 0):

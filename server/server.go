@@ -244,13 +244,23 @@ func (s *Server) Run() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go s.registry.Run(ctx)
-	if err := s.engine.Engine.Run(); err != nil {
+	err := s.engine.Engine.Run()
+	if s.logs != nil {
+		s.logs.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("run engine: %w", err)
 	}
-	if s.logs != nil {
-		s.logs.close()
-	}
 	return nil
+}
+
+// LogLinesLost counts the lines of the access log that were not written because its file did not keep up, or
+// could not be written to.
+func (s *Server) LogLinesLost() uint64 {
+	if s.logs == nil {
+		return 0
+	}
+	return s.logs.Lost()
 }
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
@@ -264,7 +274,7 @@ func (s *Server) Reload(c *config.Config) {
 		w.loop.Post(func() { w.set = set })
 	}
 	if s.logs != nil {
-		s.logs.reopen()
+		s.logs.reopen(s.log)
 	}
 }
 

@@ -44,9 +44,6 @@ type Counters struct {
 	UpstreamIdle, UpstreamActive uint64
 	Timers                       uint64
 
-	// LogDropped counts access log lines that were given up because the writer was behind.
-	LogDropped uint64
-
 	LoopBatches, LoopEvents uint64
 }
 

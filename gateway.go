@@ -78,6 +78,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 		Config:     g.config.Load,
 		Vitals:     g.vitals,
 		Collectors: []prometheus.Collector{g.plane.Collector()},
+		Samples:    g.plane.WriteRoutes,
 		Logger:     log,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -101,7 +102,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	}
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
-	})
+	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
 	filters := append([]Filter{forwarded{}}, o.Filters...)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
@@ -173,6 +174,10 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 
 // Collector returns the data plane's metrics.
 func (s *Server) Collector() prometheus.Collector { return s.registry.Collector() }
+
+// WriteRoutes writes what is counted per Route, in the text format of Prometheus, chunk by chunk. It
+// belongs behind a scrape of the Collector.
+func (s *Server) WriteRoutes(w io.Writer) error { return s.registry.WriteRoutes(w) }
 
 // Listen binds every address for every loop. Connections queue from now on; Run serves them.
 func (s *Server) Listen(addrs []string) error { return s.listen(addrs, false) }

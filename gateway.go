@@ -74,6 +74,7 @@ func newGateway(o *serveOptions, c *config.Config, file *errorLog, log *slog.Log
 		Snapshot:   g.store.Load,
 		Ready:      g.ready,
 		Rejections: g.rejections,
+		Elsewhere:  g.informer.Elsewhere,
 		Config:     g.config.Load,
 		Vitals:     g.vitals,
 		Collectors: []prometheus.Collector{g.plane.Collector()},

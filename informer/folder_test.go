@@ -146,7 +146,7 @@ func TestFIFOInPlaceOfFile(t *testing.T) {
 	if _, _, err := decodeFile(fifo); err == nil || err.Error() != "it is a FIFO, and only regular files are read" {
 		t.Errorf("error %v", err)
 	}
-	if _, _, err := LoadDir(fifo, Config{}); err == nil || !strings.Contains(err.Error(), "a FIFO") {
+	if _, err := InspectDir(fifo, Config{}); err == nil || !strings.Contains(err.Error(), "a FIFO") {
 		t.Errorf("as the root: error %v", err)
 	}
 }

@@ -267,15 +267,15 @@ func TestHotReload(t *testing.T) {
 	expect("a file of the other root", "last.test")
 }
 
-// TestLoadDir: --manifests may name a file, too.
-func TestLoadDir(t *testing.T) {
+// TestInspectDir: --manifests may name a file, too.
+func TestInspectDir(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "all.yaml")
 	write(t, file, manifestService+"---\n"+ingressManifest("a", "a.test"))
-	s, rejected, err := LoadDir(file, Config{})
-	if err != nil || len(rejected) > 0 || hosts(s) != "a.test" {
-		t.Errorf("a file: hosts %s, rejected %v, error %v", hosts(s), rejected, err)
+	i, err := InspectDir(file, Config{})
+	if err != nil || len(i.Rejections) > 0 || hosts(i.Snapshot) != "a.test" {
+		t.Errorf("a file: %+v, error %v", i, err)
 	}
-	if _, _, err := LoadDir(file+".missing", Config{}); err == nil || !strings.Contains(err.Error(), "read manifests: ") {
+	if _, err := InspectDir(file+".missing", Config{}); err == nil || !strings.Contains(err.Error(), "read manifests: ") {
 		t.Errorf("a missing file: %v", err)
 	}
 }

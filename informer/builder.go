@@ -27,7 +27,7 @@ import (
 // the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
 // former Snapshot.
 //
-// Owned by one goroutine, but for rejected and foreign.
+// Owned by one goroutine, but for rejected and outsiders.
 type builder struct {
 	// Immutable after newBuilder:
 	cfg   Config
@@ -49,7 +49,7 @@ type builder struct {
 	table        *routing.Table
 	fallback     *routing.Route
 	rejected     rejectionSet
-	foreign      foreignSet
+	outsiders    outsiderSet
 	built        bool
 
 	defaultClassKnown  bool
@@ -209,7 +209,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 			others = ing
 		}
 	}
-	b.foreign.replace(name, others)
+	b.outsiders.replace(name, others)
 	b.rejected.replace(objectKey{kindIngress, name}, rejections)
 	if old != nil && next != nil && old.same(next) {
 		b.exchange(next)

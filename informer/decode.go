@@ -103,17 +103,18 @@ func decode(raw []byte) (events []event, skipped []Skipped, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := documents(text)
+	var d decoder
+	n := 0
+	err = documents(text, func(doc document) error {
+		n++
+		d.place = fmt.Sprintf("document %d", n)
+		if err := d.document(doc); err != nil {
+			return fmt.Errorf("%s: %w", d.place, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, nil, err
-	}
-	var d decoder
-	for i, doc := range list {
-		d.place = fmt.Sprintf("document %d", i+1)
-		if err := d.document(doc); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", d.place, err)
-		}
-		list[i] = document{}
 	}
 	return d.events, d.skipped, nil
 }

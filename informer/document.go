@@ -21,6 +21,8 @@ const (
 	maxNesting = 100
 	// maxExpanded bounds all text of a file once its aliases are replaced by what they stand for.
 	maxExpanded = maxManifest
+	// maxMarks bounds the values in a file; see tooMany.
+	maxMarks = 8 << 20
 	// maxRepeats bounds the repeated keys that are named.
 	maxRepeats = 3
 )
@@ -39,39 +41,63 @@ type repeatedKey struct {
 	key  string
 }
 
-// documents splits a file. Nothing in it is left out: it is a sequence of JSON values, with nothing
-// between them, or YAML documents as YAML separates them, and whatever is behind the end of one must be
-// the beginning of another. An error says in words of our own what is wrong, and where, but nothing that
-// the file holds, because it may be a Secret.
-func documents(text []byte) ([]document, error) {
-	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
-		list, err := jsonDocuments(text)
-		if !errors.Is(err, errNotJSON) {
-			return list, err
-		}
-		// Braces begin a mapping of YAML, too.
+// documents splits a file and calls read with one document after the other, so that only one is in memory.
+// Nothing in the file is left out: it is a sequence of JSON values, with nothing between them, or YAML
+// documents as YAML separates them, and whatever is behind the end of one must be the beginning of another.
+// An error, but for that of read, says in words of our own what is wrong, and where, but nothing that the file
+// holds, because it may be a Secret.
+func documents(text []byte, read func(document) error) error {
+	if tooMany(text) {
+		return fmt.Errorf("more than some %d values; split the file", maxMarks)
 	}
-	return yamlDocuments(text)
+	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' && isJSON(text) {
+		return jsonDocuments(text, read)
+	}
+	// Braces may begin a mapping of YAML, too.
+	return yamlDocuments(text, read)
 }
 
-// errNotJSON means that the text is not a sequence of JSON values.
-var errNotJSON = errors.New("not JSON")
+// tooMany bounds what a parser makes of a text: a value of two bytes costs it a hundred, so that a file of
+// brackets would take gibibytes. Each value has one of these marks before it, or is the first.
+func tooMany(text []byte) bool {
+	marks := 0
+	for _, mark := range []byte(",[{:-?\n\r") {
+		marks += bytes.Count(text, []byte{mark})
+	}
+	return marks > maxMarks
+}
 
-func jsonDocuments(text []byte) (list []document, err error) {
+// isJSON reports whether a text is a sequence of JSON values and nothing else.
+func isJSON(text []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
+}
+
+func jsonDocuments(text []byte, read func(document) error) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	for {
 		r := jsonReader{decoder: d, text: text}
 		tree, err := r.value(0)
-		switch {
-		case errors.Is(err, io.EOF):
-			return list, nil
-		case err != nil:
-			return nil, err
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		list = append(list, document{tree, r.repeated})
+		if err == nil {
+			err = read(document{tree, r.repeated})
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
+
+// errNotJSON cannot be met where isJSON is true.
+var errNotJSON = errors.New("not JSON")
 
 // jsonReader reads one value. Unlike Unmarshal it sees keys that are repeated.
 type jsonReader struct {
@@ -143,30 +169,31 @@ func (r *jsonReader) repeat(name string) {
 
 func (r *jsonReader) line() int { return lineOf(r.text, int(r.decoder.InputOffset())) }
 
-func yamlDocuments(text []byte) (list []document, err error) {
+func yamlDocuments(text []byte, read func(document) error) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.SetStrict(true)
 	e := expansion{left: maxExpanded}
-	for {
+	for n := 1; ; n++ {
 		var value any
 		err := d.Decode(&value)
 		var repeated *yaml.TypeError
 		switch {
 		case errors.Is(err, io.EOF):
-			return list, nil
+			return nil
 		case errors.As(err, &repeated):
 		case err != nil:
-			return nil, fmt.Errorf("document %d: %w", len(list)+1, syntaxFault(err, text))
+			return fmt.Errorf("document %d: %w", n, syntaxFault(err, text))
 		}
-		tree, err := e.tree(value, 0)
-		if err != nil {
-			return nil, fmt.Errorf("document %d: %w", len(list)+1, err)
+		var doc document
+		if doc.tree, err = e.tree(value, 0); err != nil {
+			return fmt.Errorf("document %d: %w", n, err)
 		}
-		doc := document{tree: tree}
 		if repeated != nil {
 			doc.repeated = repeatedKeys(repeated)
 		}
-		list = append(list, doc)
+		if err := read(doc); err != nil {
+			return err
+		}
 	}
 }
 

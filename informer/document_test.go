@@ -119,6 +119,7 @@ func TestExpansionIsBounded(t *testing.T) {
 		{"brackets", strings.Repeat("[", 1<<20), "more than 100 levels of nesting"},
 		{"braces of JSON", strings.Repeat(`{"a":`, 1<<20), "more than 100 levels of nesting"},
 		{"brackets of JSON", `{"a":` + strings.Repeat("[", 1<<20), "more than 100 levels of nesting"},
+		{"small values", "a: [" + strings.Repeat("[],", 5<<20) + "[]]\n", "more than some 8388608 values"},
 		{"dashes", strings.Repeat("- ", 1<<16), "more than 100 levels of nesting"},
 		{"repeated keys", "{" + strings.Repeat(`"a":1,`, 1<<17) + `"a":1}`, "and 131069 more"},
 	}
@@ -252,7 +253,8 @@ func FuzzDocuments(f *testing.F) {
 				t.Errorf("%q with %q behind it: %v and %v, before %v and %v", text, more, got, skippedAfter, keys(events), skipped)
 			}
 		}
-		if list, err := documents([]byte(text)); err == nil {
+		var list []document
+		if err := documents([]byte(text), func(d document) error { list = append(list, d); return nil }); err == nil {
 			compareDocuments(t, text, list)
 		}
 	})

@@ -13,15 +13,15 @@ type Inspection struct {
 	// OtherClasses counts the Ingresses that are another controller's.
 	OtherClasses []ClassCount
 
-	foreign *foreignSet
+	outsiders *outsiderSet
 }
 
 func inspect(b *builder, s *routing.Snapshot) *Inspection {
-	return &Inspection{Snapshot: s, Rejections: b.rejected.all(), OtherClasses: b.foreign.classes(), foreign: &b.foreign}
+	return &Inspection{Snapshot: s, Rejections: b.rejected.all(), OtherClasses: b.outsiders.classes(), outsiders: &b.outsiders}
 }
 
 // Elsewhere says which Ingresses of other controllers have a host, in lines.
-func (i *Inspection) Elsewhere(host string) []string { return i.foreign.elsewhere(host) }
+func (i *Inspection) Elsewhere(host string) []string { return i.outsiders.elsewhere(host) }
 
 // Elsewhere says which Ingresses of other controllers have a host, in lines.
-func (c *Controller) Elsewhere(host string) []string { return c.builder.foreign.elsewhere(host) }
+func (c *Controller) Elsewhere(host string) []string { return c.builder.outsiders.elsewhere(host) }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -108,8 +109,7 @@ func (s *shape) checkStruct(t reflect.Type, value any, path string) {
 		s.fault(path, "want a mapping, not "+nameOf(value))
 		return
 	}
-	fields := make(map[string]reflect.Type)
-	addFields(t, fields)
+	fields := fieldsOf(t)
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		at := shownKey(key)
 		if path != "" {
@@ -126,6 +126,19 @@ func (s *shape) checkStruct(t reflect.Type, value any, path string) {
 		}
 		s.check(field, object[key], at)
 	}
+}
+
+// typeFields has the fields of each struct that was met, by their names in JSON.
+var typeFields sync.Map
+
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	if known, ok := typeFields.Load(t); ok {
+		return known.(map[string]reflect.Type)
+	}
+	found := make(map[string]reflect.Type)
+	addFields(t, found)
+	typeFields.Store(t, found)
+	return found
 }
 
 // addFields adds the fields of a struct by their names in JSON.

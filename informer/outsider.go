@@ -12,17 +12,17 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// foreignSet knows the Ingresses that are another controller's, by their classes and hosts: what somebody
+// outsiderSet knows the Ingresses that are another controller's, by their classes and hosts: what somebody
 // who finds nothing served wants to be told. Safe for concurrent use.
-type foreignSet struct {
+type outsiderSet struct {
 	mu sync.Mutex
 	// Guarded by mu:
-	byName map[routing.ObjectName]foreign
+	byName map[routing.ObjectName]outsider
 	byHost map[string]map[routing.ObjectName]struct{}
 }
 
-// foreign is what is kept of one such Ingress. Immutable.
-type foreign struct {
+// outsider is what is kept of one such Ingress. Immutable.
+type outsider struct {
 	class string
 	hosts []string
 }
@@ -35,7 +35,7 @@ type ClassCount struct {
 }
 
 // replace notes an Ingress, or forgets it where ing is nil.
-func (s *foreignSet) replace(name routing.ObjectName, ing *networkingv1.Ingress) {
+func (s *outsiderSet) replace(name routing.ObjectName, ing *networkingv1.Ingress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, known := s.byName[name]
@@ -51,10 +51,10 @@ func (s *foreignSet) replace(name routing.ObjectName, ing *networkingv1.Ingress)
 		return
 	}
 	if s.byName == nil {
-		s.byName = make(map[routing.ObjectName]foreign)
+		s.byName = make(map[routing.ObjectName]outsider)
 		s.byHost = make(map[string]map[routing.ObjectName]struct{})
 	}
-	next := foreign{class: cmp.Or(ing.Annotations[legacyClass], stringOr(ing.Spec.IngressClassName))}
+	next := outsider{class: cmp.Or(ing.Annotations[legacyClass], stringOr(ing.Spec.IngressClassName))}
 	for i := range ing.Spec.Rules {
 		// One without a host has all of them, which says nothing about any.
 		if host, ok := hostName(ing.Spec.Rules[i].Host); ok && host != "" && !slices.Contains(next.hosts, host) {
@@ -69,7 +69,7 @@ func (s *foreignSet) replace(name routing.ObjectName, ing *networkingv1.Ingress)
 }
 
 // classes counts them, the most frequent first.
-func (s *foreignSet) classes() []ClassCount {
+func (s *outsiderSet) classes() []ClassCount {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counts := make(map[string]int)
@@ -86,11 +86,11 @@ func (s *foreignSet) classes() []ClassCount {
 	return list
 }
 
-// maxForeign bounds the objects that elsewhere names.
-const maxForeign = 5
+// maxOutsiders bounds the objects that elsewhere names.
+const maxOutsiders = 5
 
 // elsewhere says which Ingresses of other controllers have a host, or a wildcard that covers it.
-func (s *foreignSet) elsewhere(host string) (list []string) {
+func (s *outsiderSet) elsewhere(host string) (list []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := []string{host}
@@ -105,7 +105,7 @@ func (s *foreignSet) elsewhere(host string) (list []string) {
 		}
 		slices.SortFunc(ingresses, compareNames)
 		for _, ingress := range ingresses {
-			if len(list) == maxForeign {
+			if len(list) == maxOutsiders {
 				more++
 				continue
 			}

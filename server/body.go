@@ -230,12 +230,20 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.malformed()
 		return len(rest)
 	}
+	if x.upgrade {
+		// Whether the Endpoint has left HTTP/1 all the same, or is about to, nobody can see.
+		x.upClose = true
+	}
 	x.headTime = w.loop.Now()
 	x.status = resp.Code
-	from := frameNone
+	from, length := frameNone, int64(-1)
 	switch resp.BodyKind(x.method) {
+	case message.BodyNone:
+		if resp.Code != 204 {
+			length = resp.ContentLength // of what a GET would have brought
+		}
 	case message.BodyLength:
-		from = frameLength
+		from, length = frameLength, resp.ContentLength
 	case message.BodyChunked:
 		from = x.u.chunked()
 	case message.BodyUntilClose:
@@ -247,6 +255,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		from = frameStream // whose end is known to fit the length, and may have trailers behind it
 	}
 	x.down.begin(from, to, resp.ContentLength)
+	x.down.length = length
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {

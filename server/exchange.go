@@ -198,6 +198,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 			return
 		}
 	}
+	x.edits.add = x.up.appendFraming(x.edits.add)
 	if streams {
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {

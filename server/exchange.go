@@ -316,6 +316,10 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
+		if !u.untouched() {
+			w.shard.UpstreamStaleConns++
+			continue
+		}
 		u.x = x
 		return u, true
 	}
@@ -542,7 +546,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	if u != nil {
 		x.u = nil
-		if x.down.done && x.up.done && !x.upClose {
+		if x.settled() {
 			u.release(now)
 		} else {
 			u.abandon()
@@ -575,6 +579,15 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	c.served(x)
 	w.freeExchange(x)
+}
+
+// settled reports that the Endpoint's connection can serve another request: what was announced to it was sent, to
+// the byte, what it announced was read, to the byte, and nobody has said that the connection ends. Anything else,
+// whatever the reason, is discarded: the bytes of one Exchange must never be taken for another's.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) settled() bool {
+	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // What the end of an Exchange that a Filter answered is counted as.

@@ -70,6 +70,11 @@ func (f *flow) endless() bool { return f.from == frameClose || f.from == frameSt
 // whole reports that the body has ended, with nothing behind it.
 func (f *flow) whole() bool { return f.done && len(f.trailers) == 0 }
 
+// settled reports that the body was moved to its last byte, and that more than the sender's close said so.
+func (f *flow) settled() bool {
+	return f.done && f.from != frameClose && (f.from != frameLength || f.left == 0)
+}
+
 // pass sends what take returned, and what ends the body where it has ended.
 //
 // hot: runs per read of a body; no alloc, no lock.

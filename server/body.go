@@ -206,6 +206,9 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 		x.malformed()
 		return false
 	}
+	if !resp.KeepAlive {
+		x.upClose = true // it announces a body, which it must not have, or the close
+	}
 	if !x.oldClient {
 		x.sentBytes += int64(x.c.sendInterim(resp, head))
 	}
@@ -241,6 +244,11 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	case message.BodyNone:
 		if resp.Code != 204 {
 			length = resp.ContentLength // of what a GET would have brought
+		}
+		if resp.Chunked {
+			// Who thinks of chunks where there is no body, as servers do for HEAD and 304, may send the last
+			// chunk too, and later than that could be seen.
+			x.upClose = true
 		}
 	case message.BodyLength:
 		from, length = frameLength, resp.ContentLength

@@ -100,6 +100,10 @@ func upgradeTo(r *message.Request, head []byte) []byte {
 	return first
 }
 
+// CarriesUpgrade reports that OpenRequest sends r, whose head is given, as an extended CONNECT. Where it does not, r
+// has no more to come than what its framing says.
+func CarriesUpgrade(r *message.Request, head []byte) bool { return upgradeTo(r, head) != nil }
+
 // internProtocol names a protocol without an allocation where it is the usual one.
 func internProtocol(b []byte) string {
 	if message.EqualFold(b, "websocket") {

@@ -144,6 +144,9 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 		same = formSame // until it is known who receives it, see forward
 	}
 	x.up.begin(from, same, req.ContentLength)
+	if req.ContentLength == 0 && !x.upgrade {
+		x.up.length = 0 // which some Endpoints want to read where a method usually has a body
+	}
 	w.shard.ExchangesStarted++
 	return x
 }

@@ -39,13 +39,13 @@ var keys = []key{
 	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
 
 	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
-	{"timeouts.body", true, "Between two reads of a request body; then 408."},
+	{"timeouts.body", true, "Between two reads of a request body; then 408. What the request calls itself makes no difference; only where client and Endpoint both speak HTTP/2, a gRPC stream may rest for timeouts.tunnel."},
 	{"timeouts.idle", true, "How long a client connection may wait for its next request."},
 	{"timeouts.connect", true, "To connect to an Endpoint; then another is tried, or 502."},
 	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
-	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
+	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions, and a gRPC stream that its client has not ended, where both sides speak HTTP/2. For all but the second, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 

@@ -15,12 +15,13 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// fieldsOf lists the fields that are forwarded, in lower case, cookies joined at the end as in HTTP/2.
+// fieldsOf lists the fields that are forwarded, in lower case, cookies joined at the end as in HTTP/2. Content-Length
+// is not: whoever sends the body says it anew.
 func fieldsOf(h *message.Head, b []byte) (list []string) {
 	var cookies []string
 	for _, f := range h.Fields {
 		switch {
-		case f.Hop, message.HopFields.Has(f.ID), f.ID == message.FieldHost:
+		case f.Hop, message.HopFields.Has(f.ID), f.ID == message.FieldHost, f.ID == message.FieldContentLength:
 		case f.ID == message.FieldCookie:
 			cookies = append(cookies, string(f.Value.Of(b)))
 		default:

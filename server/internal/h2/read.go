@@ -47,7 +47,7 @@ func (c *Conn) headers(h frameHeader, p []byte) {
 		c.headerBlock(h, p, self)
 		return
 	}
-	if !c.charge(FloodContinuation) {
+	if len(p) < crumb && !c.charge(FloodContinuation) {
 		return
 	}
 	c.block = headerBlock{active: true, header: h, self: self, buf: append(c.shared.buffer(len(p)), p...)}
@@ -59,7 +59,7 @@ func (c *Conn) continuation(h frameHeader, p []byte) {
 		c.fail(errContinuation)
 		return
 	}
-	if !c.charge(FloodContinuation) {
+	if len(p) < crumb && !h.has(flagEndHeaders) && !c.charge(FloodContinuation) {
 		return
 	}
 	// A block is decoded in one piece, and to skip one would lose the dynamic table. What comes to more
@@ -89,7 +89,7 @@ func (c *Conn) headerBlock(h frameHeader, p []byte, self bool) {
 			c.fail(errIdleStream)
 			return
 		}
-		if c.charge(FloodClosed) { // the answer to what we have cancelled
+		if c.amnesty.takeFrame() || c.charge(FloodClosed) { // the answer to what we have cancelled
 			c.decodeNothing(p)
 		}
 	case s == nil && h.stream <= c.lastPeer:
@@ -125,7 +125,7 @@ func (c *Conn) closedHeaders(id uint32, p []byte) {
 	case endedBoth:
 		c.fail(errHeadersClosed)
 	case endedByUs:
-		if c.charge(FloodClosed) {
+		if c.amnesty.takeFrame() || c.charge(FloodClosed) {
 			c.decodeNothing(p)
 		}
 	case endedByPeer:
@@ -133,7 +133,11 @@ func (c *Conn) closedHeaders(id uint32, p []byte) {
 			c.refuse(id, FaultStreamClosed)
 		}
 	default:
-		c.fail(errStreamID)
+		if !c.amnesty.takeFrame() { // of one that we reset while there were many
+			c.fail(errStreamID)
+			return
+		}
+		c.decodeNothing(p)
 	}
 }
 
@@ -145,6 +149,7 @@ func (c *Conn) openStream(id uint32, p []byte, end, self bool) {
 	config := &c.shared.config
 	switch {
 	case id > c.goneLast:
+		c.amnesty.grant(int32(config.StreamWindow), c.recvOpen)
 		c.decodeNothing(p) // section 6.8: ignored
 		return
 	case c.streams.n >= int(config.MaxStreams), c.live >= 2*int(config.MaxStreams):
@@ -249,7 +254,9 @@ func (c *Conn) resetStream(h frameHeader, p []byte) {
 	}
 	s := c.streams.get(h.stream)
 	if s == nil {
-		c.charge(FloodClosed)
+		if !c.amnesty.takeFrame() {
+			c.charge(FloodClosed)
+		}
 		return
 	}
 	if c.server != nil && !s.sendEnded {

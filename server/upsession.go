@@ -66,7 +66,7 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSe
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could.
 func (s *upSession) startTLS() bool {
-	if err := s.beginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s, nil); err != nil {
+	if err := s.beginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s); err != nil {
 		s.end(upstream.ConnectFailed)
 		return false
 	}

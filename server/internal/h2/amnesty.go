@@ -17,9 +17,10 @@ const (
 	framesBehindReset = 8
 	// maxFramesBehind bounds them for all streams together, twice as many as may be open by default.
 	maxFramesBehind = 256 * framesBehindReset
-	// crumbShare is the part of a window, in bytes, for which there is one crumb: a client that fills windows
+	// A stream has someCrumbs, and one more for each crumbShare bytes of its window: a client that fills windows
 	// with single bytes is none that was about to send something.
-	crumbShare = 40
+	someCrumbs = 1000
+	crumbShare = 80
 	maxCrumbs  = 1 << 20
 )
 
@@ -27,7 +28,7 @@ const (
 func (a *amnesty) grant(open, conn int32) {
 	open = max(open, 0)
 	a.data = min(a.data+open, conn)
-	a.crumbs = min(a.crumbs+open/crumbShare, maxCrumbs)
+	a.crumbs = min(a.crumbs+min(open, someCrumbs+open/crumbShare), maxCrumbs)
 	a.frames = min(a.frames+framesBehindReset, maxFramesBehind)
 }
 

@@ -7,7 +7,7 @@ package h2
 // send nothing beyond that for free.
 type amnesty struct {
 	data   int32 // bytes of DATA
-	crumbs int32 // frames of it shorter than a crumb; counted for clients only
+	crumbs int32 // frames of it that hold next to nothing; counted for clients only
 	frames int32 // HEADERS, RST_STREAM, WINDOW_UPDATE and DATA without data
 }
 
@@ -17,10 +17,11 @@ const (
 	framesBehindReset = 8
 	// maxFramesBehind bounds them for all streams together, twice as many as may be open by default.
 	maxFramesBehind = 256 * framesBehindReset
-	// A stream has someCrumbs, and one more for each crumbShare bytes of its window: a client that fills windows
-	// with single bytes is none that was about to send something.
-	someCrumbs = 1000
-	crumbShare = 80
+	// DATA of less than tinyFrame is counted, too: a client that fills windows with single bytes is none that was
+	// about to send something. A stream has someCrumbs, and one for each crumbShare bytes of its window.
+	tinyFrame  = 33
+	someCrumbs = 500
+	crumbShare = 40
 	maxCrumbs  = 1 << 20
 )
 
@@ -39,7 +40,7 @@ func (a *amnesty) takeData(n int32, client bool) bool {
 		return a.takeFrame()
 	case n > a.data:
 		return false
-	case client && n < crumb:
+	case client && n < tinyFrame:
 		if a.crumbs == 0 {
 			return false
 		}

@@ -166,6 +166,20 @@ func TestClientsOfOneSession(t *testing.T) {
 			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: st, BlockFragment: b[:16384], EndStream: true})
 			_ = c.WriteContinuation(st, true, b[16384:])
 		}},
+		{name: "heads beyond all limits", client: asks(20, 502), request: func(c *rawHTTP2, st uint32) {
+			c.block.Reset()
+			_ = c.enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+			for i := range 300 {
+				_ = c.enc.WriteField(hpack.HeaderField{Name: fmt.Sprint("x-", i), Value: strings.Repeat("~", 1000)})
+			}
+			b := c.block.Bytes()
+			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: st, BlockFragment: b[:16384], EndStream: true})
+			for b = b[16384:]; len(b) > 0; {
+				n := min(len(b), 16384)
+				_ = c.WriteContinuation(st, n == len(b), b[:n])
+				b = b[n:]
+			}
+		}},
 		{name: "malformed heads", answer: []string{":status", "200", "connection", "keep-alive"}, client: asks(400, 502)},
 		{name: "interim heads", client: asks(300, 200), request: func(c *rawHTTP2, st uint32) {
 			for range 7 {

@@ -298,3 +298,87 @@ func TestFloodByEndpoint(t *testing.T) {
 		t.Errorf("told %d times", len(p.r.log))
 	}
 }
+
+// TestHeadsTooLongToKeep: a head of many times what we take is its stream's fault, the dynamic table stays in step,
+// and other streams go on; one without end is the connection's.
+func TestHeadsTooLongToKeep(t *testing.T) {
+	send := func(p *peer, id uint32, end bool, b []byte) {
+		p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: b[:7000], EndStream: end})
+		for b = b[7000:]; len(b) > 0; {
+			n := min(len(b), maxFrame)
+			p.f.WriteContinuation(id, n == len(b), b[:n])
+			b = b[n:]
+		}
+	}
+	var large []string
+	for i := range 300 {
+		large = append(large, "x-large=a"+strings.Repeat("~", 1000+i))
+	}
+	large = append(large, "x-indexed=behind all that")
+	for _, row := range []struct {
+		name   string
+		server bool
+		play   func(p *peer)
+		events string
+		output string
+	}{
+		{"request", true, func(p *peer) {
+			p.headers(1, false, post...)
+			send(p, 3, true, p.block(with(get, large...)...))
+			p.headers(5, true, with(get, "x-indexed=behind all that")...)
+			p.f.WriteData(1, true, []byte("x"))
+		}, "1 request POST / host=a; 3 fault header too large; 5 request GET / host=a x-indexed=behind all that end; 1 data 1 end", ""},
+		{"trailers", true, func(p *peer) {
+			p.headers(1, false, post...)
+			p.headers(3, false, post...)
+			send(p, 3, true, p.block(large...))
+			p.headers(5, true, with(get, "x-indexed=behind all that")...)
+			p.f.WriteData(1, true, []byte("x"))
+		}, "1 request POST / host=a; 3 request POST / host=a; 3 fault response header or trailers too large; 5 request GET / host=a x-indexed=behind all that end; 1 data 1 end", "3 RST CANCEL"},
+		{"response", false, func(p *peer) {
+			for range 3 {
+				openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			}
+			p.frames()
+			p.headers(1, false, ":status=200")
+			send(p, 3, true, p.block(with([]string{":status=200"}, large...)...))
+			p.headers(5, true, ":status=200", "x-indexed=behind all that")
+			p.f.WriteData(1, true, []byte("x"))
+		}, "1 response 200; 3 fault response header or trailers too large; 5 response 200 x-indexed=behind all that end; 1 data 1 end", "3 RST CANCEL"},
+		{"response to what was cancelled", false, func(p *peer) {
+			s, _ := openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.c.Release(s)
+			p.frames()
+			send(p, 1, true, p.block(with([]string{":status=200"}, large...)...))
+			p.headers(3, true, ":status=200", "x-indexed=behind all that")
+		}, "3 response 200 x-indexed=behind all that end", ""},
+		{"one field without end", false, func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			send(p, 1, true, p.block(":status=200", "x="+strings.Repeat("~", 200<<10)))
+		}, "", "GOAWAY 0 ENHANCE_YOUR_CALM"},
+		{"too many fields", false, func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			send(p, 1, true, p.block(with(large, with(large, large...)...)...))
+		}, "", "GOAWAY 0 ENHANCE_YOUR_CALM"},
+		{"malformed behind what is skipped", false, func(p *peer) {
+			openGet(p.c, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+			p.frames()
+			send(p, 1, true, append(p.block(large...), 0x80))
+		}, "", "GOAWAY 0 COMPRESSION_ERROR"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := newPeer(t, Config{}, row.server)
+			row.play(p)
+			p.flush()
+			if got := strings.Join(p.r.log, "; "); got != row.events {
+				t.Errorf("events %s, want %s", got, row.events)
+			}
+			if got := strings.Join(p.frames(), "; "); !strings.Contains(got, row.output) || row.output == "" && got != "" {
+				t.Errorf("output %s, want %s", got, row.output)
+			}
+		})
+	}
+}

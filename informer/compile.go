@@ -236,23 +236,22 @@ func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routin
 	if path == "" && t == routing.ImplementationSpecific {
 		path = "/"
 	}
-	if !strings.HasPrefix(path, "/") {
-		c.reject(field+".path", path, "a path starts with \"/\"; the path is left out")
+	written := path
+	path, err := routing.ParsePath(written)
+	if err != nil {
+		c.reject(field+".path", written, err.Error()+"; the path is left out")
 		return 0, "", false
 	}
-	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		c.reject(field+".path", path, "spaces and control characters cannot match; the path is left out")
-		return 0, "", false
-	}
+	// The API server refuses these too; what it lets through is normalised as requests are.
 	if t != routing.ImplementationSpecific {
 		for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
-			if strings.Contains(path, bad) {
-				c.reject(field+".path", path, "\""+bad+"\" cannot match, because requests are normalised before; the path is left out")
+			if strings.Contains(written, bad) {
+				c.reject(field+".path", written, "\""+bad+"\" cannot match, because requests are normalised before; the path is left out")
 				return 0, "", false
 			}
 		}
-		if strings.HasSuffix(path, "/..") || strings.HasSuffix(path, "/.") {
-			c.reject(field+".path", path, "a last segment of dots cannot match, because requests are normalised before; the path is left out")
+		if strings.HasSuffix(written, "/..") || strings.HasSuffix(written, "/.") {
+			c.reject(field+".path", written, "a last segment of dots cannot match, because requests are normalised before; the path is left out")
 			return 0, "", false
 		}
 	}

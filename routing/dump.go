@@ -119,7 +119,7 @@ func (r *Route) describe() string {
 	if r.Default {
 		return "default"
 	}
-	return r.Type.String() + " " + plain(r.Path)
+	return r.Type.String() + " " + plain(r.Spelling())
 }
 
 // origin is " ingress namespace/name", or nothing where the Route has no object.

@@ -38,7 +38,7 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
 //
-// A value "@NAME" in a Secret stands for the file testdata/tls/NAME.
+// A value "@NAME" in a Secret stands for the file testdata/tls/NAME, "@NAME,NAME" for two in a row.
 //
 // show also compares with a build from scratch; at the end of a script every object goes, and
 // nothing must be left.
@@ -173,8 +173,11 @@ func (s *script) events(names []string) (events []event) {
 func (s *script) fill(secret *corev1.Secret) {
 	s.t.Helper()
 	for key, value := range secret.Data {
-		if name, ok := strings.CutPrefix(string(value), "@"); ok {
-			secret.Data[key] = testPEM(s.t, name)
+		if names, ok := strings.CutPrefix(string(value), "@"); ok {
+			secret.Data[key] = nil
+			for name := range strings.SplitSeq(names, ",") {
+				secret.Data[key] = append(secret.Data[key], testPEM(s.t, name)...)
+			}
 		}
 	}
 }

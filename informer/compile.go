@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -310,6 +311,10 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		Namespace: name.Namespace, Service: name.Name,
 		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.balance, c.settings.tls),
 	}
+	if t.external.name != "" && int32(t.external.port) != port.Port {
+		// An object of our own class may use the same port of the Service, and goes elsewhere.
+		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(t.external.port)), ",")
+	}
 	sl := c.b.backends.acquire(key, t, protocol, c.settings.balance, tls)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
@@ -401,7 +406,17 @@ func (c *compiler) external(field string, service *corev1.Service, port corev1.S
 			"spec.externalName of that Service is no DNS name; the path answers 503")
 		return external{}, false
 	}
-	return external{name, uint16(port.Port)}, true
+	to := port.Port
+	if c.entry.controller == NginxController && port.TargetPort != (intstr.IntOrString{}) {
+		// ingress-nginx connects to the targetPort, which the API server sets to the port where it is left
+		// out. The API gives it no meaning for such a Service, so that objects of our own class do not.
+		if to = int32(port.TargetPort.IntValue()); !validPort(to) {
+			c.reject(field+".service.port", port.TargetPort.String(),
+				"targetPort of that Service has to be a number, because a Service of type ExternalName has no Pods that name one; the path answers 503")
+			return external{}, false
+		}
+	}
+	return external{name, uint16(to)}, true
 }
 
 // hostName returns a rule's host in the form that Hosts have. Case is not significant; a trailing

@@ -159,6 +159,7 @@ func (b *builder) build() *routing.Snapshot {
 	b.sweepCredentials()
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
+	b.refreshPorts()
 
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
 	for name := range b.dirtyHosts {

@@ -378,7 +378,7 @@ func (w *world) leftovers() string {
 		"claims": len(b.certificates.claims), "served names": len(b.certificates.served), "names in the index": b.certificates.index.Names(),
 		"stale Secrets": len(b.certificates.staleSecrets), "stale names": len(b.certificates.staleNames),
 		"backends": len(s.byKey), "backends by Service": len(s.byService),
-		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
+		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 	} {
 		if n != 0 {

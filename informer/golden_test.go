@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	                            NAMESPACE/NAME, one Secret
 //	default NAMESPACE/NAME      what Config.DefaultCertificate is
 //	clock YEAR                  the date is the first of January of that year
+//	later                       so much time passes that a class which was deleted counts no more
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
 //
@@ -141,6 +142,8 @@ func (s *script) run(command string, args []string) {
 		}
 		s.world.b.now = func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
 		s.last = s.world.step()
+	case "later":
+		s.world.later()
 	case "unchanged":
 		if s.last != nil {
 			s.t.Errorf("%s: a Snapshot was built", s.at)
@@ -231,6 +234,7 @@ func (s *script) deleteToEmpty() {
 	}) {
 		s.world.step(event{key, nil})
 	}
+	s.world.later()
 	empty := s.world.show()
 	if s.cfg.DefaultCertificate != "" && strings.HasPrefix(empty, "reject Secret "+s.cfg.DefaultCertificate+": ") {
 		_, empty, _ = strings.Cut(empty, "\n")
@@ -300,7 +304,11 @@ func (w *world) step(events ...event) *routing.Snapshot {
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, secrets, addresses []event
+	var objects, secrets, addresses, gone []event
+	for name := range w.b.leaving.until {
+		key := objectKey{kindClass, routing.ObjectName{Name: name}}
+		objects, gone = append(objects, event{key, w.b.cache.classes[name]}), append(gone, event{key, nil})
+	}
 	for key, object := range w.objects {
 		switch key.kind {
 		case kindSecret, kindSecrets:
@@ -312,10 +320,18 @@ func (w *world) fresh() *world {
 		}
 	}
 	f.step(objects...)
+	f.step(gone...)
 	f.step(w.good()...)
 	f.step(secrets...)
 	f.step(addresses...)
 	return f
+}
+
+// later passes the time that a class which was deleted still counts.
+func (w *world) later() {
+	now := w.b.now()
+	w.b.now = func() time.Time { return now.Add(classGrace) }
+	w.step()
 }
 
 // good are the Secrets whose last good Certificates are live.
@@ -369,7 +385,7 @@ func (w *world) leftovers() string {
 	}
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.leaving.until),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
 		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),

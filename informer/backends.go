@@ -159,8 +159,9 @@ func (s *backendSet) refresh(c *cache) {
 		next.TLS = sl.tls
 		next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
 		if sl.target.external.name == "" {
-			next.Endpoints = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
+			next.Endpoints, next.Twins = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
 		} else {
+			next.Twins = nil
 			next.Endpoints = make([]routing.Endpoint, 0, len(s.resolved[sl.target.external]))
 			for _, addr := range s.resolved[sl.target.external] {
 				addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
@@ -168,7 +169,7 @@ func (s *backendSet) refresh(c *cache) {
 			}
 			next.Endpoints = sortEndpoints(next.Endpoints)
 		}
-		if slices.Equal(next.Endpoints, sl.backend.Endpoints) &&
+		if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
 			sameTLS(next.TLS, sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
 			continue
 		}

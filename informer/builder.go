@@ -17,7 +17,7 @@ import (
 // A step is: apply for every event, then build. apply only stores objects and marks what they touch:
 //
 //	Ingress        -> itself
-//	IngressClass   -> the Ingresses whose controller becomes another one
+//	IngressClass   -> the Ingresses whose controller becomes another one (see classGrace)
 //	Service        -> the Ingresses that refer to it
 //	EndpointSlice  -> the Backends of its Service
 //	Secret         -> its Certificate, and the Ingresses whose annotations name it
@@ -52,6 +52,7 @@ type builder struct {
 	outsiders    outsiderSet
 	built        bool
 
+	leaving            classGraces
 	defaultClassKnown  bool
 	defaultClassCached *networkingv1.IngressClass
 
@@ -98,7 +99,7 @@ func (b *builder) apply(key objectKey, object any) {
 		}
 	case kindClass:
 		next, _ := object.(*networkingv1.IngressClass)
-		if old := put(b.cache.classes, key.Name, next); !sameClass(old, next) {
+		if old, now := b.putClass(key.Name, next); !sameClass(old, now) {
 			b.dirtyClasses = true
 		}
 		b.rejected.replace(key, b.rejectClass(next))
@@ -147,6 +148,7 @@ func (b *builder) apply(key objectKey, object any) {
 // build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
 // changed since the last one.
 func (b *builder) build() *routing.Snapshot {
+	b.endGraces()
 	if b.dirtyClasses {
 		b.classChanged()
 		b.dirtyClasses = false
@@ -160,6 +162,7 @@ func (b *builder) build() *routing.Snapshot {
 	b.sweepCredentials()
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
+	b.refreshPorts()
 
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
 	for name := range b.dirtyHosts {

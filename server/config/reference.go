@@ -27,7 +27,7 @@ var keys = []key{
 	{"listen.metrics", false, "Address of `/metrics`, `/healthz` and `/readyz`; reached by Prometheus and the kubelet, so it faces the cluster; empty = off."},
 	{"listen.admin", false, "Address of the dashboard, `/api/v1/` and `/debug/`; whoever reaches it sees every Route and can profile the process, so keep it on loopback; empty = off."},
 
-	{"kubernetes.ingress_class", false, "Name of our own IngressClass, used where an Ingress names a class that has no object."},
+	{"kubernetes.ingress_class", false, "Name of our own IngressClass. An Ingress that gives it is ours even where there is no object of that name; an object of that name decides by its `spec.controller`. A class that is deleted in a cluster counts for 10 s more, because replacing one means deleting and creating it."},
 	{"kubernetes.controllers", false, "Values of IngressClass `spec.controller` that are ours; add `k8s.io/ingress-nginx` to take over its classes."},
 	{"kubernetes.watch_namespaces", false, "Namespaces to watch; empty = all."},
 	{"kubernetes.publish_status_address", false, "Addresses or host names written to the status of served Ingresses."},

@@ -55,6 +55,10 @@ func identityOf(info fs.FileInfo) identity {
 	return identity{uint64(s.Dev), s.Ino}
 }
 
+// leadsNowhere is the fault of a link to a file that is not there. Unlike other faults it leaves nothing
+// unknown: the file is gone.
+const leadsNowhere = "the link leads to nothing"
+
 // link is a symbolic link that is still to be followed, and the folders it is in.
 type link struct {
 	real, shown string
@@ -160,7 +164,7 @@ func (f *folder) follow(l link) {
 	case errors.Is(err, fs.ErrNotExist):
 		if isManifest(l.shown) {
 			if _, err := os.Lstat(l.real); err == nil {
-				f.faults[l.shown] = "the link leads to nothing"
+				f.faults[l.shown] = leadsNowhere
 			}
 		}
 		return
@@ -228,7 +232,7 @@ func (f *folder) failed(shown string, err error) {
 // nothing is known of it.
 func (f *folder) unknown(path string) (entry string, ok bool) {
 	for at := path; ; at = filepath.Dir(at) {
-		if _, faulty := f.faults[at]; faulty {
+		if reason, faulty := f.faults[at]; faulty && reason != leadsNowhere {
 			return at, true
 		}
 		if parent := filepath.Dir(at); parent == at {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -263,14 +262,7 @@ func fileRejection(path, value, reason string) Rejection {
 }
 
 // shownPath is a path that cannot forge a line of a report.
-func shownPath(path string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7F {
-			return '?'
-		}
-		return r
-	}, path)
-}
+func shownPath(path string) string { return printable(path, '?') }
 
 // shownAs gives the name of a file in a real folder.
 func (m *manifests) shownAs(real string) string {

@@ -32,6 +32,7 @@ func (s *source) config(c *config.Config) informer.Config {
 		DefaultCertificate: c.TLS.DefaultCertificate,
 		IngressClass:       c.Kubernetes.IngressClass,
 		Controllers:        c.Kubernetes.Controllers,
+		HostOwnership:      c.Kubernetes.HostOwnership,
 		Namespaces:         c.Kubernetes.WatchNamespaces,
 		Manifests:          s.manifests,
 		Kubeconfig:         s.kubeconfig,

@@ -39,6 +39,7 @@ type builder struct {
 	cache     cache
 	entries   map[routing.ObjectName]*entry
 	byHost    map[string][]*entry // sorted by age
+	below     family              // the exact names in byHost
 	byService map[routing.ObjectName]map[routing.ObjectName]struct{}
 	fallbacks []*entry // those with a fallback, sorted by age
 	classless map[routing.ObjectName]struct{}
@@ -72,6 +73,7 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		cache:          newCache(),
 		entries:        make(map[routing.ObjectName]*entry),
 		byHost:         make(map[string][]*entry),
+		below:          make(family),
 		byService:      make(map[routing.ObjectName]map[routing.ObjectName]struct{}),
 		classless:      make(map[routing.ObjectName]struct{}),
 		backends:       newBackendSet(),
@@ -160,6 +162,7 @@ func (b *builder) build() *routing.Snapshot {
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
 
+	b.spreadOwnership()
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
 	for name := range b.dirtyHosts {
 		changed[name] = b.buildHost(name)
@@ -271,6 +274,7 @@ func (b *builder) unlink(e *entry) {
 			b.byHost[h.name] = list
 		} else {
 			delete(b.byHost, h.name)
+			b.below.remove(h.name)
 		}
 	}
 	if e.fallback != nil {
@@ -287,6 +291,7 @@ func (b *builder) link(e *entry) {
 	for _, h := range e.hosts {
 		b.dirtyHosts[h.name] = struct{}{}
 		b.byHost[h.name] = insert(b.byHost[h.name], e)
+		b.below.add(h.name)
 	}
 	if e.fallback != nil {
 		b.dirtyFallback = true
@@ -316,13 +321,14 @@ func remove(list []*entry, e *entry) []*entry {
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
 func (b *builder) buildHost(name string) *routing.Host {
-	entries := b.byHost[name]
 	owner := objectKey{kindHost, routing.ObjectName{Name: name}}
+	entries, left := b.admitted(name)
 	if len(entries) == 0 {
-		b.rejected.replace(owner, nil)
+		b.rejected.replace(owner, left)
 		return nil
 	}
 	routes, tls, rejections := joinHost(name, entries)
+	rejections = append(rejections, left...)
 	host, conflicts := b.hosts.BuildHost(name, routes)
 	if tls != nil {
 		host = host.WithTLS(tls)
@@ -344,16 +350,4 @@ func (b *builder) buildFallback() {
 	b.fallback, conflicts = b.hosts.BuildDefault(routes)
 	// No Host is called "*", so that the owner is unique.
 	b.rejected.replace(objectKey{kindHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
-}
-
-// conflictRejections gives each conflict to the object that lost.
-func conflictRejections(conflicts []routing.Conflict) (list []Rejection) {
-	for _, c := range conflicts {
-		field, value := "spec.rules", c.Host+c.Path
-		if c.Default {
-			field, value = "spec.defaultBackend", c.Host
-		}
-		list = append(list, rejectIngress(c.Loser, field, value, c.Error()))
-	}
-	return list
 }

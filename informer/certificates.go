@@ -39,6 +39,7 @@ type certificateSet struct {
 	// claims has those of each name, the best first, and served what is served of them.
 	claims map[string][]claim
 	served map[string][]*routing.Certificate
+	below  family // the exact names in claims
 	list   []*routing.Certificate
 	index  *routing.CertificateIndex
 	// fallback is the default certificate's Secret, nil where none is configured.
@@ -97,6 +98,7 @@ func newCertificateSet() certificateSet {
 		pairs:          make(map[routing.ObjectName]*secretPair),
 		namespaces:     make(map[string]*secretNamespace),
 		claims:         make(map[string][]claim),
+		below:          make(family),
 		served:         make(map[string][]*routing.Certificate),
 		staleSecrets:   make(map[routing.ObjectName]struct{}),
 		staleNames:     make(map[string]struct{}),
@@ -183,6 +185,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 			}
 			if s.claims[name] = list; len(list) == 0 {
 				delete(s.claims, name)
+				s.below.remove(name)
 			}
 			s.staleNames[name] = struct{}{}
 		}
@@ -192,6 +195,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 			list := s.claims[name]
 			i, _ := slices.BinarySearchFunc(list, c, claim.compare)
 			s.claims[name] = slices.Insert(list, i, c)
+			s.below.add(name)
 			s.staleNames[name] = struct{}{}
 		}
 	}
@@ -207,7 +211,9 @@ type certificates struct {
 // refreshCertificates ends the step: it returns what to publish, and whether it differs from before.
 func (b *builder) refreshCertificates() (result certificates, changed bool) {
 	s, now := &b.certificates, b.now()
-	changed = b.refreshDefault(now)
+	if changed = b.refreshDefault(now); changed {
+		b.defaultReplaced()
+	}
 	replaced := b.refreshSecrets(now)
 	if len(replaced) > 0 {
 		s.list, changed = replaceCertificates(s.list, replaced), true
@@ -345,61 +351,6 @@ func replaceCertificates(list []*routing.Certificate, replaced map[routing.Objec
 
 func compareNames(a, b routing.ObjectName) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
-}
-
-// refreshNames decides the stale names anew, and returns those that are served with something else
-// than before.
-func (b *builder) refreshNames() map[string][]*routing.Certificate {
-	s := &b.certificates
-	changed := make(map[string][]*routing.Certificate)
-	for name := range s.staleNames {
-		list := b.decideName(name)
-		if slices.Equal(list, s.served[name]) {
-			continue
-		}
-		if changed[name] = list; list != nil {
-			s.served[name] = list
-		} else {
-			delete(s.served, name)
-		}
-	}
-	clear(s.staleNames)
-	return changed
-}
-
-// decideName picks the Certificates of a name, and rejects the sections that list it and lose.
-func (b *builder) decideName(name string) (list []*routing.Certificate) {
-	s := &b.certificates
-	var winners []claim
-	var rejections []Rejection
-	for _, c := range s.claims[name] {
-		live := s.pairs[c.secret].live
-		if live == nil || !covers(live.Certificate.Leaf, name) {
-			continue
-		}
-		i := slices.IndexFunc(list, func(o *routing.Certificate) bool { return o.Algorithm() == live.Algorithm() })
-		if i < 0 {
-			list, winners = append(list, live), append(winners, c)
-		} else if c.listed && winners[i].secret != c.secret {
-			rejections = append(rejections, c.lost(name, live, winners[i]))
-		}
-	}
-	slices.SortFunc(list, (*routing.Certificate).CompareAlgorithm)
-	b.rejected.replace(objectKey{kindServerName, routing.ObjectName{Name: name}}, rejections)
-	return list
-}
-
-// lost is the Rejection of a claim whose Certificate is not served for a name, that of another claim
-// being of the same algorithm.
-func (c claim) lost(name string, live *routing.Certificate, to claim) Rejection {
-	loser := &routing.Source{Ingress: c.ingress, Created: c.created}
-	winner := loser
-	if to.ingress != c.ingress {
-		winner = &routing.Source{Ingress: to.ingress, Created: to.created}
-	}
-	return rejectIngress(loser, sectionField(c.section), c.secret.Name,
-		live.Algorithm().String()+" certificate is not served for "+name+": that of Secret "+to.secret.String()+" in Ingress "+to.ingress.String()+
-			" wins because "+routing.Conflict{Winner: winner, Loser: loser}.Reason()+"; keep only one of each algorithm")
 }
 
 // lookAtClock marks the Ingresses whose Certificates have begun or ceased to be valid.

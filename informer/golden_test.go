@@ -34,6 +34,7 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	secrets NAMESPACE [REASON]  all certificates of the namespace have arrived, or cannot be read; of
 //	                            NAMESPACE/NAME, one Secret
 //	default NAMESPACE/NAME      what Config.DefaultCertificate is
+//	ownership POLICY            what Config.HostOwnership is
 //	clock YEAR                  the date is the first of January of that year
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
@@ -131,6 +132,8 @@ func (s *script) run(command string, args []string) {
 		s.last = s.world.step(event{objectKey{kindAddresses, routing.ObjectName{Namespace: args[1], Name: args[0]}}, addrs})
 	case "default":
 		s.configure(func(c *Config) { c.DefaultCertificate = args[0] })
+	case "ownership":
+		s.configure(func(c *Config) { c.HostOwnership = args[0] })
 	case "secrets":
 		namespace, name, _ := strings.Cut(args[0], "/")
 		s.last = s.world.step(event{objectKey{kindSecrets, routing.ObjectName{Namespace: namespace, Name: name}}, strings.Join(args[1:], " ")})
@@ -374,7 +377,8 @@ func (w *world) leftovers() string {
 		"credentials": credentials, "released credentials": len(b.credentials.released),
 		"claims": len(b.certificates.claims), "served names": len(b.certificates.served), "names in the index": b.certificates.index.Names(),
 		"stale Secrets": len(b.certificates.staleSecrets), "stale names": len(b.certificates.staleNames),
-		"backends": len(s.byKey), "backends by Service": len(s.byService),
+		"names below wildcards": len(b.below) + len(b.certificates.below),
+		"backends":              len(s.byKey), "backends by Service": len(s.byService),
 		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 	} {

@@ -46,6 +46,7 @@ type Kubernetes struct {
 	WatchNamespaces      []string `json:"watch_namespaces"`
 	PublishStatusAddress []string `json:"publish_status_address"`
 	PublishService       string   `json:"publish_service"`
+	HostOwnership        string   `json:"host_ownership"`
 }
 
 // Limits bounds what one client can make the gateway hold.
@@ -150,6 +151,7 @@ func Default() *Config {
 			Controllers:          []string{"sluice-gateway.io/ingress"},
 			WatchNamespaces:      []string{},
 			PublishStatusAddress: []string{},
+			HostOwnership:        "merge",
 		},
 		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, BodyBytes: 1 << 20},
 		Timeouts: Timeouts{

@@ -32,6 +32,7 @@ var keys = []key{
 	{"kubernetes.watch_namespaces", false, "Namespaces to watch; empty = all."},
 	{"kubernetes.publish_status_address", false, "Addresses or host names written to the status of served Ingresses."},
 	{"kubernetes.publish_service", false, "Service, `namespace/name`, whose addresses are written to the status instead."},
+	{"kubernetes.host_ownership", false, "Whether objects of other namespaces may add paths to a Host. A Host belongs to the namespace of the oldest object that names it, and in either case that one alone decides what is decided once for a whole Host: client certificates, `ssl-ciphers`, `ssl-passthrough`, and the certificate that is shown. `merge`: every namespace may add paths, as with ingress-nginx and every other controller that we know; the default, because one host over the paths of several teams is usual, and a gateway that left them out would answer 404 for them on the day of the move. `namespace`: what other namespaces have for a Host is left out, and each such object has a Rejection; the owner of a wildcard also has the names that it stands for, but for older ones. Write that where namespaces do not trust each other: under `merge` whoever may create an Ingress may take `/login` of a host of another's `/`."},
 
 	{"limits.header_bytes", true, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
 	{"limits.header_count", true, "Most header fields in a request; beyond it 431."},

@@ -183,6 +183,9 @@ func (v *validator) kubernetes(k *Kubernetes) {
 			v.fail("kubernetes.publish_status_address", "%q is neither an address nor a host name", a)
 		}
 	}
+	if k.HostOwnership != "merge" && k.HostOwnership != "namespace" {
+		v.fail("kubernetes.host_ownership", "%q is not known; write merge or namespace", k.HostOwnership)
+	}
 	if s := k.PublishService; s != "" {
 		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" {
 			v.fail("kubernetes.publish_service", "%q must be namespace/name", s)

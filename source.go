@@ -32,6 +32,8 @@ func (s *source) config(c *config.Config) informer.Config {
 		DefaultCertificate: c.TLS.DefaultCertificate,
 		IngressClass:       c.Kubernetes.IngressClass,
 		Controllers:        c.Kubernetes.Controllers,
+		AllowedEndpoints:   c.AllowedEndpoints(),
+		NoExternalNames:    !c.Kubernetes.ExternalNames,
 		HostOwnership:      c.Kubernetes.HostOwnership,
 		Namespaces:         c.Kubernetes.WatchNamespaces,
 		Manifests:          s.manifests,

@@ -22,6 +22,7 @@ import (
 //	EndpointSlice  -> the Backends of its Service
 //	Secret         -> its Certificate, and the Ingresses whose annotations name it
 //	resolved name  -> the Backends of that name
+//	own addresses  -> all Backends, and the Ingresses that lead to literal addresses
 //
 // build compiles the marked Ingresses, builds the Hosts that their old and new forms name, gathers
 // the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
@@ -76,7 +77,7 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		below:          make(family),
 		byService:      make(map[routing.ObjectName]map[routing.ObjectName]struct{}),
 		classless:      make(map[routing.ObjectName]struct{}),
-		backends:       newBackendSet(),
+		backends:       newBackendSet(newScreen(cfg)),
 		certificates:   newCertificateSet(),
 		credentials:    newCredentialSet(),
 		dirtyIngresses: make(map[routing.ObjectName]struct{}),
@@ -137,6 +138,9 @@ func (b *builder) apply(key objectKey, object any) {
 	case kindAddresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
+	case kindNode:
+		own, _ := object.([]netip.Addr)
+		b.ownAddressesChanged(own)
 	case kindFile:
 		list, _ := object.([]Rejection)
 		b.rejected.replace(key, list)
@@ -161,6 +165,7 @@ func (b *builder) build() *routing.Snapshot {
 	b.sweepCredentials()
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
+	b.rejectAddresses()
 
 	b.spreadOwnership()
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))

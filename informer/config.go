@@ -31,6 +31,11 @@ type Config struct {
 	Controllers []string
 	// HostOwnership is OwnershipMerge or OwnershipNamespace; "" = OwnershipMerge.
 	HostOwnership string
+	// AllowedEndpoints are ranges that Endpoints may be in although they are loopback, link-local, a
+	// cloud's metadata service or the node's own (see screen).
+	AllowedEndpoints []netip.Prefix
+	// NoExternalNames refuses Services of type ExternalName.
+	NoExternalNames bool
 	// Namespaces are the ones watched; empty = all.
 	Namespaces []string
 	// Manifests is a directory, or one file, to read instead of a cluster.

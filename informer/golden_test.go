@@ -34,6 +34,9 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	secrets NAMESPACE [REASON]  all certificates of the namespace have arrived, or cannot be read; of
 //	                            NAMESPACE/NAME, one Secret
 //	default NAMESPACE/NAME      what Config.DefaultCertificate is
+//	node ADDR...                the node's own addresses are these
+//	allow CIDR...               what Config.AllowedEndpoints is
+//	no-external-names           Config.NoExternalNames
 //	ownership POLICY            what Config.HostOwnership is
 //	clock YEAR                  the date is the first of January of that year
 //	unchanged                   the last build had nothing to publish
@@ -132,6 +135,21 @@ func (s *script) run(command string, args []string) {
 		s.last = s.world.step(event{objectKey{kindAddresses, routing.ObjectName{Namespace: args[1], Name: args[0]}}, addrs})
 	case "default":
 		s.configure(func(c *Config) { c.DefaultCertificate = args[0] })
+	case "node":
+		var own []netip.Addr
+		for _, a := range args {
+			own = append(own, netip.MustParseAddr(a))
+		}
+		slices.SortFunc(own, netip.Addr.Compare)
+		s.last = s.world.step(event{objectKey{kind: kindNode}, own})
+	case "allow":
+		s.configure(func(c *Config) {
+			for _, a := range args {
+				c.AllowedEndpoints = append(c.AllowedEndpoints, netip.MustParsePrefix(a))
+			}
+		})
+	case "no-external-names":
+		s.configure(func(c *Config) { c.NoExternalNames = true })
 	case "ownership":
 		s.configure(func(c *Config) { c.HostOwnership = args[0] })
 	case "secrets":

@@ -201,6 +201,8 @@ func (u universe) event() event {
 	name := routing.ObjectName{Namespace: one(u, "a", "b"), Name: one(u, "x", "y", "z")}
 	gone := u.IntN(4) == 0
 	switch u.IntN(14) {
+	case 9:
+		return event{objectKey{kind: kindNode}, one(u, nil, []netip.Addr{netip.MustParseAddr("10.0.0.2")}, []netip.Addr{netip.MustParseAddr("10.0.0.3")})}
 	case 0:
 		key := objectKey{kindClass, routing.ObjectName{Name: one(u, "sluice", "nginx", "edge")}}
 		if gone {
@@ -220,7 +222,7 @@ func (u universe) event() event {
 		}
 		return event{key, u.slice(key.ObjectName)}
 	case 5:
-		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80"))}
+		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80", "127.0.0.1:80", "10.0.0.2:80"))}
 		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
 	case 6, 7:
 		if u.IntN(6) == 0 {
@@ -268,7 +270,7 @@ func (u universe) service(name routing.ObjectName) *corev1.Service {
 		s.Spec.Ports[0].AppProtocol = &protocol
 	}
 	if u.IntN(4) == 0 {
-		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, one(u, "ext.test", "bad name")
+		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, one(u, "ext.test", "bad name", "10.0.0.2", "127.0.0.1")
 	}
 	return s
 }
@@ -283,7 +285,7 @@ func (u universe) slice(name routing.ObjectName) *discoveryv1.EndpointSlice {
 	port, number := one(u, "http", "web", ""), one[int32](u, 8080, 8081)
 	s.Ports = []discoveryv1.EndpointPort{{Name: &port, Port: &number}}
 	for range u.IntN(3) {
-		e := discoveryv1.Endpoint{Addresses: []string{one(u, "10.0.0.1", "10.0.0.2", "10.0.0.3", "bad")}}
+		e := discoveryv1.Endpoint{Addresses: []string{one(u, "10.0.0.1", "10.0.0.2", "10.0.0.3", "169.254.169.254", "bad")}}
 		zone := one(u, "", "z1", "z2")
 		e.Zone = &zone
 		if u.IntN(2) == 0 {

@@ -47,6 +47,9 @@ type Kubernetes struct {
 	PublishStatusAddress []string `json:"publish_status_address"`
 	PublishService       string   `json:"publish_service"`
 	HostOwnership        string   `json:"host_ownership"`
+	// ExternalNames serves Services of that type, AllowedEndpoints are CIDRs.
+	ExternalNames    bool     `json:"external_names"`
+	AllowedEndpoints []string `json:"allowed_endpoints"`
 }
 
 // Limits bounds what one client can make the gateway hold.
@@ -152,6 +155,8 @@ func Default() *Config {
 			WatchNamespaces:      []string{},
 			PublishStatusAddress: []string{},
 			HostOwnership:        "merge",
+			ExternalNames:        true,
+			AllowedEndpoints:     []string{},
 		},
 		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, BodyBytes: 1 << 20},
 		Timeouts: Timeouts{
@@ -187,7 +192,7 @@ func (c *Config) Clone() *Config {
 	d := *c
 	for _, list := range []*[]string{
 		&d.Listen.HTTP, &d.Listen.HTTPS,
-		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress,
+		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress, &d.Kubernetes.AllowedEndpoints,
 		&d.Forwarded.TrustedCIDRs,
 		&d.ProxyProtocol.Listeners, &d.ProxyProtocol.TrustedCIDRs,
 	} {
@@ -208,6 +213,11 @@ func (c *Config) TrustedPrefixes() []netip.Prefix { return parsePrefixes(c.Forwa
 // ProxyProtocolPrefixes returns proxy_protocol.trusted_cidrs in the same way.
 func (c *Config) ProxyProtocolPrefixes() []netip.Prefix {
 	return parsePrefixes(c.ProxyProtocol.TrustedCIDRs)
+}
+
+// AllowedEndpoints returns kubernetes.allowed_endpoints in the same way.
+func (c *Config) AllowedEndpoints() []netip.Prefix {
+	return parsePrefixes(c.Kubernetes.AllowedEndpoints)
 }
 
 func parsePrefixes(list []string) []netip.Prefix {

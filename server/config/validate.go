@@ -183,6 +183,7 @@ func (v *validator) kubernetes(k *Kubernetes) {
 			v.fail("kubernetes.publish_status_address", "%q is neither an address nor a host name", a)
 		}
 	}
+	v.prefixes("kubernetes.allowed_endpoints", k.AllowedEndpoints)
 	if k.HostOwnership != "merge" && k.HostOwnership != "namespace" {
 		v.fail("kubernetes.host_ownership", "%q is not known; write merge or namespace", k.HostOwnership)
 	}

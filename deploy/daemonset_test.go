@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,8 @@ func TestDaemonSet(t *testing.T) {
 		{pod.PriorityClassName != "", "a full node evicts its gateway"},
 		{!c.Resources.Requests.Cpu().IsZero() && !c.Resources.Requests.Memory().IsZero(), "the scheduler knows nothing of the gateway's needs"},
 		{c.Resources.Limits.Cpu().IsZero(), "CPU throttling stops whole event loops"},
+		{conf.Listen.Admin == "" && strings.HasPrefix(conf.Listen.AdminSocket, "/tmp/"),
+			"every process of the node can ask for profiles, or nobody can ask the gateway"},
 		{conf.Threads > 0, "a node's number of CPUs decides the number of loops, as no CPU limit does"},
 	}
 	for _, row := range rows {

@@ -37,6 +37,9 @@ type Listen struct {
 	HTTPS   []string `json:"https"`
 	Metrics string   `json:"metrics"`
 	Admin   string   `json:"admin"`
+	// AdminSocket and AdminTokenFile are paths.
+	AdminSocket    string `json:"admin_socket"`
+	AdminTokenFile string `json:"admin_token_file"`
 }
 
 // Kubernetes says which objects are served and where their status points.
@@ -148,6 +151,9 @@ func Default() *Config {
 			HTTPS:   []string{":443"},
 			Metrics: ":10254",
 			Admin:   "127.0.0.1:10255",
+
+			AdminSocket:    "/tmp/sluice-admin.sock",
+			AdminTokenFile: "/tmp/sluice-admin.token",
 		},
 		Kubernetes: Kubernetes{
 			IngressClass:         "sluice",

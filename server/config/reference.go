@@ -25,7 +25,9 @@ var keys = []key{
 	{"listen.http", false, "Addresses for HTTP, `host:port`; an empty host binds every address, IPv4 and IPv6."},
 	{"listen.https", false, "Addresses for HTTPS, `host:port`; certificates come from the Secrets of `spec.tls`, by the name that a client asks for."},
 	{"listen.metrics", false, "Address of `/metrics`, `/healthz` and `/readyz`; reached by Prometheus and the kubelet, so it faces the cluster; empty = off."},
-	{"listen.admin", false, "Address of the dashboard, `/api/v1/` and `/debug/`; whoever reaches it sees every Route and can profile the process, so keep it on loopback; empty = off."},
+	{"listen.admin", false, "Address of the dashboard, `/api/v1/` and `/debug/`; whoever is answered there sees every Route and can profile the process, so keep it on loopback. Each request must show the token of `listen.admin_token_file`: that somebody reaches loopback proves nothing on a node that many share. Empty = off."},
+	{"listen.admin_socket", false, "Unix socket that serves the same, to the user that the gateway runs as and to root, without a token; `sluice explain` asks there unless it is told otherwise, and `curl --unix-socket` does. It takes the place of one that another gateway left. An absolute path of at most 86 bytes; empty = none."},
+	{"listen.admin_token_file", false, "File with the token for `listen.admin`, at least 16 bytes, shown as `Authorization: Bearer`, or as the password of any user by a browser. Where there is none it is made, with a random token that only the gateway's user can read. It must belong to that user or root, and nobody else may be able to write it, or nobody is answered. Read for each request, so that a mounted Secret can be exchanged. Empty = `listen.admin` answers nobody."},
 
 	{"kubernetes.ingress_class", false, "Name of our own IngressClass, used where an Ingress names a class that has no object."},
 	{"kubernetes.controllers", false, "Values of IngressClass `spec.controller` that are ours; add `k8s.io/ingress-nginx` to take over its classes."},

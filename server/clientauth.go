@@ -21,6 +21,7 @@ type shown struct {
 	auth    *routing.ClientAuth
 	leaf    *x509.Certificate // nil: none
 	err     error             // what is wrong with it
+	allowed bool              // its name is one that auth wants
 	pending bool
 	fields  []byte // lines for the Backend
 }
@@ -40,7 +41,7 @@ func (c *downConn) examine() (wait bool) {
 	if auth == nil || auth.Mode == routing.ClientAuthOff {
 		return false
 	}
-	s := &shown{auth: auth, err: errNoCertificate}
+	s := &shown{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
 	c.shown = s
 	if len(state.PeerCertificates) == 0 {
 		s.describe()
@@ -72,12 +73,13 @@ func (c *downConn) examine() (wait bool) {
 func (s *shown) verify(chain []*x509.Certificate) {
 	defer func() {
 		if recover() != nil {
-			s.leaf, s.err = nil, errors.New("the certificate cannot be verified")
+			s.leaf, s.err, s.allowed = nil, errors.New("the certificate cannot be verified"), false
 		}
 		s.describe()
 	}()
 	s.leaf = chain[0]
 	s.err = s.auth.Verify(chain, time.Now())
+	s.allowed = s.auth.Allows(s.leaf)
 }
 
 // describe makes the lines that ingress-nginx sends to Backends.
@@ -141,7 +143,7 @@ func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	case auth.Mode == routing.ClientAuthOn && c.shown.err != nil,
 		auth.Mode == routing.ClientAuthOptional && c.shown.leaf != nil && c.shown.err != nil:
 		return failClientCertificate
-	case !auth.Allows(c.shown.leaf):
+	case !c.shown.allowed:
 		return failClientName
 	}
 	return nil

@@ -90,7 +90,13 @@ type secretNamespace struct {
 	// read is true once all have been listed, or it is known why they cannot be, which is reason.
 	read   bool
 	reason string
+	// named has those that were then asked for one by one, and why they cannot be read, or "".
+	named map[string]string
 }
+
+// byName reports whether the Secrets are asked for one by one: those of the type cannot be listed, as
+// where the gateway has a Role with resourceNames, and they are few.
+func (n *secretNamespace) byName() bool { return n.reason != "" && n.secrets <= maxNamed }
 
 func newCertificateSet() certificateSet {
 	return certificateSet{
@@ -109,7 +115,7 @@ func newCertificateSet() certificateSet {
 // waiting reports whether a Secret that is referred to may be about to arrive, or to be parsed.
 func (s *certificateSet) waiting() bool {
 	for _, n := range s.namespaces {
-		if !n.read {
+		if !n.read || n.byName() && len(n.named) < n.secrets {
 			return true
 		}
 	}
@@ -133,11 +139,28 @@ func (s *certificateSet) secretsRead(namespace, reason string) {
 	if n == nil || n.read && n.reason == reason {
 		return
 	}
-	n.read, n.reason = true, reason
+	if n.read, n.reason = true, reason; reason == "" {
+		n.named = nil
+	}
 	for name, p := range s.pairs {
 		if name.Namespace == namespace && p.live == nil {
 			s.secretChanged(name)
 		}
+	}
+}
+
+// secretRead notes that a Secret that was asked for by its name is here if it exists, or why it cannot be
+// read.
+func (s *certificateSet) secretRead(name routing.ObjectName, reason string) {
+	n, p := s.namespaces[name.Namespace], s.pairs[name]
+	if n == nil || p == nil || !n.byName() {
+		return
+	}
+	if n.named == nil {
+		n.named = make(map[string]string)
+	}
+	if n.named[name.Name] = reason; p.live == nil {
+		s.secretChanged(name)
 	}
 }
 
@@ -255,7 +278,7 @@ func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.
 			b.forgetPair(name)
 			p.live = nil
 		} else if !p.parsed {
-			b.parse(p, name, b.absence(name.Namespace))
+			b.parse(p, name, b.absence(name))
 		}
 		for ingress, e := range s.users[name] {
 			s.staleIngresses[ingress] = struct{}{}
@@ -297,7 +320,8 @@ func (b *builder) forgetPair(name routing.ObjectName) {
 	delete(s.pairs, name)
 	// Not before all Ingresses of the step are compiled, so that a namespace that one leaves and
 	// another takes up stays read.
-	if n := s.namespaces[name.Namespace]; n.secrets > 1 {
+	n := s.namespaces[name.Namespace]
+	if delete(n.named, name.Name); n.secrets > 1 {
 		n.secrets--
 	} else {
 		delete(s.namespaces, name.Namespace)
@@ -306,15 +330,18 @@ func (b *builder) forgetPair(name routing.ObjectName) {
 }
 
 // absence says why a Secret is not there, or nothing while it may still arrive.
-func (b *builder) absence(namespace string) string {
-	n := b.certificates.namespaces[namespace]
+func (b *builder) absence(name routing.ObjectName) string {
+	n := b.certificates.namespaces[name.Namespace]
+	reason, asked := n.named[name.Name]
 	switch {
-	case b.cfg.Manifests == "" && !n.read:
+	case b.cfg.Manifests == "" && (!n.read || n.byName() && !asked):
 		return ""
-	case n.reason != "":
+	case n.byName() && reason != "":
+		return reason
+	case n.reason != "" && !n.byName():
 		return n.reason
 	}
-	return "no such Secret of type kubernetes.io/tls in namespace " + namespace
+	return "no such Secret of type kubernetes.io/tls in namespace " + name.Namespace
 }
 
 // few is how many changes are put into a sorted list one by one.

@@ -281,10 +281,8 @@ func (w *world) unwanted(key objectKey, object any) bool {
 		secret, _ := object.(*corev1.Secret)
 		return !w.b.takesSecret(key.ObjectName, secret)
 	case kindSecrets:
-		if key.Name == certificateSecrets {
-			return w.b.certificates.namespaces[key.Namespace] == nil
-		}
-		return w.b.credentials.named[key.ObjectName] == nil
+		_, wanted := w.b.secretsWanted()[secretWatchKey(key.ObjectName)]
+		return !wanted
 	}
 	return false
 }
@@ -318,12 +316,14 @@ func (w *world) step(events ...event) *routing.Snapshot {
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, secrets, addresses []event
+	var objects, namespaces, secrets, addresses []event
 	for key, object := range w.objects {
-		switch key.kind {
-		case kindSecret, kindSecrets:
+		switch {
+		case key.kind == kindSecrets && key.Name == certificateSecrets:
+			namespaces = append(namespaces, event{key, object})
+		case key.kind == kindSecret || key.kind == kindSecrets:
 			secrets = append(secrets, event{key, object})
-		case kindAddresses:
+		case key.kind == kindAddresses:
 			addresses = append(addresses, event{key, object})
 		default:
 			objects = append(objects, event{key, object})
@@ -331,6 +331,8 @@ func (w *world) fresh() *world {
 	}
 	f.step(objects...)
 	f.step(w.good()...)
+	// Secrets are asked for one by one once it is known that all cannot be read.
+	f.step(namespaces...)
 	f.step(secrets...)
 	f.step(addresses...)
 	return f

@@ -53,7 +53,10 @@ type Options struct {
 	// Snapshot are filled in here.
 	Vitals     func() Vitals
 	Collectors []prometheus.Collector
-	Logger     *slog.Logger
+	// Samples, which may be nil, writes further metrics in the text format, once the Collectors are scraped: those that
+	// there may be very many of. It ends when a write fails.
+	Samples func(io.Writer) error
+	Logger  *slog.Logger
 }
 
 // Server is the admin plane. Made by New. Methods are safe from any goroutine; it must not be copied.
@@ -61,6 +64,7 @@ type Server struct {
 	// Immutable after New:
 	options  Options
 	registry *prometheus.Registry
+	scrapes  *scrapes
 
 	mu sync.Mutex
 	// Guarded by mu:
@@ -77,7 +81,7 @@ type plane struct {
 
 // New makes a Server that is not bound yet.
 func New(options Options) (*Server, error) {
-	s := &Server{options: options, registry: prometheus.NewRegistry()}
+	s := &Server{options: options, registry: prometheus.NewRegistry(), scrapes: newScrapes()}
 	collectors := append(processCollectors(), stats.VitalsCollector(s.vitals))
 	for _, c := range append(collectors, options.Collectors...) {
 		if err := s.registry.Register(c); err != nil {
@@ -95,10 +99,10 @@ func (s *Server) Start() error {
 	})
 	for _, p := range []struct {
 		key, address string
-		routes       func(*server.Hertz)
+		routes       func(*server.Hertz, *guard)
 	}{
 		{"listen.metrics", s.options.Metrics, s.metricsRoutes},
-		{"listen.admin", s.options.Admin, func(h *server.Hertz) {
+		{"listen.admin", s.options.Admin, func(h *server.Hertz, _ *guard) {
 			h.Use(sameSite, token(s.options.AdminToken).require)
 			s.adminRoutes(h)
 		}},
@@ -133,13 +137,13 @@ func (s *Server) startSocket() {
 		s.options.Logger.Warn("there is no admin socket", "listen.admin_socket", s.options.AdminSocket, "error", err)
 		return
 	}
-	s.start(listener, func(h *server.Hertz) {
+	s.start(listener, func(h *server.Hertz, _ *guard) {
 		h.Use(sameSite)
 		s.adminRoutes(h)
 	})
 }
 
-func (s *Server) start(listener net.Listener, routes func(*server.Hertz)) {
+func (s *Server) start(listener net.Listener, routes func(*server.Hertz, *guard)) {
 	g := newGuard(listener)
 	h := server.New(
 		server.WithListener(unnamed{g}),
@@ -154,7 +158,7 @@ func (s *Server) start(listener net.Listener, routes func(*server.Hertz)) {
 	)
 	h.Name = "sluice"
 	h.Use(s.recoverPanic, policy)
-	routes(h)
+	routes(h, g)
 	p := &plane{guard: g, hertz: h, ended: make(chan struct{})}
 	s.mu.Lock()
 	s.planes = append(s.planes, p)

@@ -129,7 +129,7 @@ var annotations = []annotation{
 	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
 		"Longest time for a whole exchange."},
 	{"ssl-ciphers", scopeHost, "suites by OpenSSL's names, with colons between", "the gateway's", false, setHostCiphers,
-		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides, of those in the namespace that the host belongs to. Groups such as HIGH are not supported. A request on a connection that was opened under another name, with a suite that is not among these, gets 421."},
+		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides, of those in the namespace that the host belongs to. It has no effect without a host. Groups such as HIGH are not supported. A request on a connection that was opened under another name, with a suite that is not among these, gets 421."},
 	{"ssl-passthrough", scopeHost, "true or false", "false", false, setPassthrough,
 		"Sends the TLS connections of the object's hosts to the Backend of path / as they are, told by the server name that the client asks for: " +
 			"the client sees the Backend's own certificate and protocols. Nothing else of the object applies to them, and no X-Forwarded field reaches the Backend. " +

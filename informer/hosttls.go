@@ -107,6 +107,8 @@ func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejecti
 	for i, e := range entries {
 		const lost = "ssl-ciphers has no effect on this host: "
 		switch {
+		case e.ciphers != "" && name == "":
+			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it needs a host, because clients that ask for no name may want any"))
 		case e.ciphers == "" || i == first || first >= 0 && e.ciphers == entries[first].ciphers:
 		case e.namespace() != owner:
 			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it belongs to another namespace, which decides"))
@@ -115,7 +117,7 @@ func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejecti
 				rivalOf(entries[first].source, e.source)+" wins because "+causeOf(entries[first].source, e.source)))
 		}
 	}
-	if first < 0 {
+	if first < 0 || name == "" {
 		return nil, list
 	}
 	// What is wrong with it was said when it was read.

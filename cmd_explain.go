@@ -12,14 +12,19 @@ import (
 
 var explainCommand = command{
 	name:     "explain",
-	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR [--token FILE]] [-X METHOD] [-H 'Host: NAME'] URL",
+	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR [--token FILE]] [-c|--config FILE] [--all] [-X METHOD] [-H 'Host: NAME'] URL",
 	about: "Say which way a request goes, and why.\n" +
 		"It names the Host, the Route and its neighbours, the Ingress, its policy, the Backend and the Endpoints. Without\n" +
 		"--manifests and --kubeconfig a running gateway is asked, and no request is sent through it. Exit code 1 means\n" +
-		"that the gateway would answer with an error itself.",
+		"that the gateway would answer with an error itself: 404 without a Route, 503 without a ready Endpoint, and the\n" +
+		"like. Only a running gateway knows the addresses behind a Service of type ExternalName; without one to ask they\n" +
+		"count as there.",
 	register: func(set *flag.FlagSet, out, _ io.Writer) func([]string) error {
 		var from source
 		from.flags(set)
+		var configured settings
+		configured.flags(set)
+		all := set.Bool("all", false, "List every Endpoint, rather than the first few.")
 		var headers list
 		set.Var(&headers, "H", "Add the field `'K: V'` to the request; Host takes the place of the URL's.")
 		var to plane
@@ -32,7 +37,7 @@ var explainCommand = command{
 			if err := from.validate(); err != nil {
 				return err
 			}
-			q := admin.Question{Method: *method, URL: args[0]}
+			q := admin.Question{Method: *method, URL: args[0], All: *all}
 			for _, field := range headers {
 				name, value, ok := strings.Cut(field, ":")
 				if !ok {
@@ -42,7 +47,11 @@ var explainCommand = command{
 					q.Host = strings.TrimSpace(value)
 				}
 			}
-			answer, err := from.explain(to, q)
+			c, err := configured.load()
+			if err != nil {
+				return err
+			}
+			answer, err := from.explain(to, c, q)
 			if err != nil {
 				return err
 			}
@@ -58,13 +67,14 @@ var explainCommand = command{
 }
 
 // explain asks the gateway, or builds the Snapshot itself where the flags name a source.
-func (s *source) explain(to plane, q admin.Question) (*admin.Answer, error) {
+func (s *source) explain(to plane, c *config.Config, q admin.Question) (*admin.Answer, error) {
 	if s.manifests == "" && s.kubeconfig == "" {
 		return to.explain(q)
 	}
-	snapshot, _, err := s.load(s.config(config.Default()))
+	found, err := s.inspect(s.config(c))
 	if err != nil {
 		return nil, err
 	}
-	return admin.Explain(snapshot, q)
+	q.Elsewhere = found.Elsewhere
+	return admin.Explain(found.Snapshot, q)
 }

@@ -59,21 +59,7 @@ func (o *serveOptions) flags(set *flag.FlagSet) {
 // load reads the configuration and lays the --set flags over it. It is called at start and by each
 // reload.
 func (o *serveOptions) load() (*config.Config, error) {
-	c := config.Default()
-	if o.file != "" {
-		var err error
-		if c, err = config.Load(o.file); err != nil {
-			return nil, err
-		}
-	}
-	var errs []error
-	for _, s := range o.sets {
-		errs = append(errs, c.Set(s))
-	}
-	if err := errors.Join(append(errs, c.Validate())...); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return settings{o.file, o.sets}.load()
 }
 
 // serve prepares the process and runs one gateway in it.

@@ -76,6 +76,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 		Snapshot:   g.store.Load,
 		Ready:      g.ready,
 		Rejections: g.rejections,
+		Elsewhere:  g.informer.Elsewhere,
 		Config:     g.config.Load,
 		Vitals:     g.vitals,
 		Collectors: []prometheus.Collector{g.plane.Collector()},

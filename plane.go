@@ -17,6 +17,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
+// maxAnswer bounds what a gateway answers: every Endpoint of a Backend takes some 100 bytes.
+const maxAnswer = 64 << 20
+
 // plane is the admin plane of a gateway that runs, as the flags of commands that ask it say.
 type plane struct{ address, token string }
 
@@ -58,7 +61,7 @@ func (p *plane) get(path string, query url.Values) ([]byte, error) {
 		return nil, fmt.Errorf("ask gateway: %w", err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("ask gateway: %w", err)
 	}
@@ -73,6 +76,9 @@ func (p *plane) explain(q admin.Question) (*admin.Answer, error) {
 	query := url.Values{"url": {q.URL}, "method": {q.Method}}
 	if q.Host != "" {
 		query.Set("host", q.Host)
+	}
+	if q.All {
+		query.Set("all", "1")
 	}
 	body, err := p.get("/api/v1/explain", query)
 	if err != nil {

@@ -39,10 +39,11 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	no-external-names           Config.NoExternalNames
 //	ownership POLICY            what Config.HostOwnership is
 //	clock YEAR                  the date is the first of January of that year
+//	later                       so much time passes that a class which was deleted counts no more
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
 //
-// A value "@NAME" in a Secret stands for the file testdata/tls/NAME.
+// A value "@NAME" in a Secret stands for the file testdata/tls/NAME, "@NAME,NAME" for two in a row.
 //
 // show also compares with a build from scratch; at the end of a script every object goes, and
 // nothing must be left.
@@ -162,6 +163,8 @@ func (s *script) run(command string, args []string) {
 		}
 		s.world.b.now = func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
 		s.last = s.world.step()
+	case "later":
+		s.world.later()
 	case "unchanged":
 		if s.last != nil {
 			s.t.Errorf("%s: a Snapshot was built", s.at)
@@ -194,8 +197,11 @@ func (s *script) events(names []string) (events []event) {
 func (s *script) fill(secret *corev1.Secret) {
 	s.t.Helper()
 	for key, value := range secret.Data {
-		if name, ok := strings.CutPrefix(string(value), "@"); ok {
-			secret.Data[key] = testPEM(s.t, name)
+		if names, ok := strings.CutPrefix(string(value), "@"); ok {
+			secret.Data[key] = nil
+			for name := range strings.SplitSeq(names, ",") {
+				secret.Data[key] = append(secret.Data[key], testPEM(s.t, name)...)
+			}
 		}
 	}
 }
@@ -249,6 +255,7 @@ func (s *script) deleteToEmpty() {
 	}) {
 		s.world.step(event{key, nil})
 	}
+	s.world.later()
 	empty := s.world.show()
 	if s.cfg.DefaultCertificate != "" && strings.HasPrefix(empty, "reject Secret "+s.cfg.DefaultCertificate+": ") {
 		_, empty, _ = strings.Cut(empty, "\n")
@@ -316,7 +323,11 @@ func (w *world) step(events ...event) *routing.Snapshot {
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, namespaces, secrets, addresses []event
+	var objects, namespaces, secrets, addresses, gone []event
+	for name := range w.b.leaving.until {
+		key := objectKey{kindClass, routing.ObjectName{Name: name}}
+		objects, gone = append(objects, event{key, w.b.cache.classes[name]}), append(gone, event{key, nil})
+	}
 	for key, object := range w.objects {
 		switch {
 		case key.kind == kindSecrets && key.Name == certificateSecrets:
@@ -330,12 +341,20 @@ func (w *world) fresh() *world {
 		}
 	}
 	f.step(objects...)
+	f.step(gone...)
 	f.step(w.good()...)
 	// Secrets are asked for one by one once it is known that all cannot be read.
 	f.step(namespaces...)
 	f.step(secrets...)
 	f.step(addresses...)
 	return f
+}
+
+// later passes the time that a class which was deleted still counts.
+func (w *world) later() {
+	now := w.b.now()
+	w.b.now = func() time.Time { return now.Add(classGrace) }
+	w.step()
 }
 
 // good are the Secrets whose last good Certificates are live.
@@ -389,7 +408,8 @@ func (w *world) leftovers() string {
 	}
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.leaving.until),
+		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
 		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),
@@ -399,7 +419,7 @@ func (w *world) leftovers() string {
 		"stale Secrets": len(b.certificates.staleSecrets), "stale names": len(b.certificates.staleNames),
 		"names below wildcards": len(b.below) + len(b.certificates.below),
 		"backends":              len(s.byKey), "backends by Service": len(s.byService),
-		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
+		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 	} {
 		if n != 0 {

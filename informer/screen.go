@@ -123,26 +123,40 @@ func (s *screen) refuses(a netip.Addr) string {
 	return ""
 }
 
-// keep returns the Endpoints that may be, and the addresses of the others, each once.
-func (s *screen) keep(list []routing.Endpoint) (kept []routing.Endpoint, refused []netip.Addr) {
+// keep returns the Endpoints that may be, with their twins (see routing.Backend), and the addresses of the
+// others, each once.
+func (s *screen) keep(list []routing.Endpoint, twins []int32) (kept []routing.Endpoint, keptTwins []int32, refused []netip.Addr) {
+	moved := make([]int32, len(list)) // to where; -1 for nowhere
 	for i, e := range list {
-		if s.refuses(e.Addr.Addr()) == "" {
-			if refused != nil {
-				kept = append(kept, e)
-			}
-			continue
-		}
-		if refused == nil {
-			kept = slices.Clone(list[:i])
-		}
-		if !slices.Contains(refused, e.Addr.Addr()) {
-			refused = append(refused, e.Addr.Addr())
+		if addr := e.Addr.Addr(); s.refuses(addr) == "" {
+			moved[i] = int32(len(kept))
+			kept = append(kept, e)
+		} else if moved[i] = -1; !slices.Contains(refused, addr) {
+			refused = append(refused, addr)
 		}
 	}
 	if refused == nil {
-		return list, nil
+		return list, twins, nil
 	}
-	return kept, refused
+	if twins == nil {
+		return kept, nil, refused
+	}
+	keptTwins = make([]int32, len(kept))
+	paired := false
+	for i, to := range moved {
+		if to < 0 {
+			continue
+		}
+		if keptTwins[to] = -1; twins[i] >= 0 {
+			keptTwins[to] = moved[twins[i]]
+		}
+		paired = paired || keptTwins[to] >= 0
+	}
+	if !paired {
+		// As where there never were any.
+		keptTwins = nil
+	}
+	return kept, keptTwins, refused
 }
 
 // refusedOf returns the addresses of a slice that no Endpoint may have.

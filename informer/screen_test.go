@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
 )
 
 func TestScreen(t *testing.T) {
@@ -81,6 +83,25 @@ func TestScreen(t *testing.T) {
 		if got := s.refuses(netip.MustParseAddr(test.address)); got != "" {
 			t.Errorf("%s is allowed, and refused as %q", test.address, got)
 		}
+	}
+}
+
+// TestScreenKeepsTwins: the positions of twins follow their Endpoints, and who loses one has none.
+func TestScreenKeepsTwins(t *testing.T) {
+	s := screen{own: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::2")}}
+	var list []routing.Endpoint
+	for _, a := range []string{"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "[fd00::1]:80", "[fd00::2]:80", "[fd00::3]:80"} {
+		list = append(list, routing.Endpoint{Addr: netip.MustParseAddrPort(a)})
+	}
+	kept, twins, refused := s.keep(list, []int32{3, 4, 5, 0, 1, 2})
+	if len(kept) != 4 || !slices.Equal(twins, []int32{-1, 3, -1, 1}) || len(refused) != 2 {
+		t.Errorf("%v %v %v", kept, twins, refused)
+	}
+	if kept, twins, refused = s.keep(list[1:4], []int32{-1, -1, -1}); len(kept) != 3 || len(twins) != 3 || refused != nil {
+		t.Errorf("%v %v %v", kept, twins, refused)
+	}
+	if kept, twins, _ = s.keep(list[:2], nil); len(kept) != 1 || twins != nil {
+		t.Errorf("%v %v", kept, twins)
 	}
 }
 

@@ -81,7 +81,7 @@ func (l *logFields) take(req *message.Request, head []byte) {
 }
 
 func (l *logFields) reset() logFields {
-	return logFields{l.method[:0], l.target[:0], l.host[:0], l.agent[:0], l.referer[:0]}
+	return logFields{small(l.method), small(l.target), small(l.host), small(l.agent), small(l.referer)}
 }
 
 // logExchange writes one line.

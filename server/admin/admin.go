@@ -48,7 +48,9 @@ type Options struct {
 	// Ready is what /readyz says, with the reason when it is not.
 	Ready      func() (ok bool, reason string)
 	Rejections func() []Rejection
-	Config     func() *config.Config
+	// Elsewhere says in lines who else has a normalised host; nil = not known.
+	Elsewhere func(host string) []string
+	Config    func() *config.Config
 	// Vitals are scraped with the Collectors. Ready, Rejections and what can be counted in the
 	// Snapshot are filled in here.
 	Vitals     func() Vitals

@@ -29,7 +29,7 @@ var keys = []key{
 	{"listen.admin_socket", false, "Unix socket that serves the same, to the user that the gateway runs as and to root, without a token; `sluice explain` asks there unless it is told otherwise, and `curl --unix-socket` does. It takes the place of one that another gateway left. An absolute path of at most 86 bytes; empty = none."},
 	{"listen.admin_token_file", false, "File with the token for `listen.admin`, at least 16 bytes, shown as `Authorization: Bearer`, or as the password of any user by a browser. Where there is none it is made, with a random token that only the gateway's user can read. It must belong to that user or root, and nobody else may be able to write it, or nobody is answered. Read for each request, so that a mounted Secret can be exchanged. Empty = `listen.admin` answers nobody."},
 
-	{"kubernetes.ingress_class", false, "Name of our own IngressClass, used where an Ingress names a class that has no object."},
+	{"kubernetes.ingress_class", false, "Name of our own IngressClass. An Ingress that gives it is ours even where there is no object of that name; an object of that name decides by its `spec.controller`. A class that is deleted in a cluster counts for 10 s more, because replacing one means deleting and creating it."},
 	{"kubernetes.controllers", false, "Values of IngressClass `spec.controller` that are ours; add `k8s.io/ingress-nginx` to take over its classes."},
 	{"kubernetes.watch_namespaces", false, "Namespaces to watch; empty = all."},
 	{"kubernetes.publish_status_address", false, "Addresses or host names written to the status of served Ingresses."},
@@ -44,13 +44,13 @@ var keys = []key{
 	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
 
 	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
-	{"timeouts.body", true, "Between two reads of a request body; then 408."},
+	{"timeouts.body", true, "Between two reads of a request body; then 408. What the request calls itself makes no difference; only where client and Endpoint both speak HTTP/2, a gRPC stream may rest for timeouts.tunnel."},
 	{"timeouts.idle", true, "How long a client connection may wait for its next request."},
 	{"timeouts.connect", true, "To connect to an Endpoint; then another is tried, or 502."},
 	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
-	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
+	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions, and a gRPC stream that its client has not ended, where both sides speak HTTP/2. For all but the second, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 

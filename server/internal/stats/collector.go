@@ -92,6 +92,7 @@ func (c *Counters) add(o *Counters) {
 	c.PassthroughOut += o.PassthroughOut
 	for i := range c.Floods {
 		c.Floods[i] += o.Floods[i]
+		c.EndpointFloods[i] += o.EndpointFloods[i]
 	}
 	for i := range c.Refusals {
 		c.Refusals[i] += o.Refusals[i]
@@ -132,7 +133,8 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	splicedBytes.value(ch, float64(c.SplicedBytes))
 	for kind, n := range c.Floods {
 		if kind > 0 {
-			floodsTotal.value(ch, float64(n), floodNames[kind])
+			floodsTotal.value(ch, float64(n), floodNames[kind], "client")
+			floodsTotal.value(ch, float64(c.EndpointFloods[kind]), floodNames[kind], "endpoint")
 		}
 	}
 	tunnelsTotal.value(ch, float64(c.Tunnels))

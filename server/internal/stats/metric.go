@@ -83,7 +83,7 @@ var (
 	receivedBytes   = define("sluice_received_bytes_total", counter, "Bytes of requests received from clients, heads included.")
 	sentBytes       = define("sluice_sent_bytes_total", counter, "Bytes of responses sent to clients, heads included.")
 	splicedBytes    = define("sluice_spliced_bytes_total", counter, "Bytes of bodies moved inside the kernel.")
-	floodsTotal     = define("sluice_http2_floods_total", counter, "Client connections cut off because they sent too much of something that costs work and carries nothing, by what it was.", "kind")
+	floodsTotal     = define("sluice_http2_floods_total", counter, "HTTP/2 connections on which the peer sent too much of something that costs work and carries nothing, by what it was and by whose: a client's was cut off, an Endpoint's takes no more requests.", "kind", "peer")
 	proxyRefused    = define("sluice_proxy_protocol_refused_total", counter, "Client connections closed unanswered on listeners with the PROXY protocol: the peer is not trusted, there was no valid header, or it did not come in time.", "reason")
 	tunnelsTotal    = define("sluice_tunnels_total", counter, "Connections upgraded to a tunnel, such as WebSockets.")
 

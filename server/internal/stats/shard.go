@@ -32,8 +32,10 @@ type Counters struct {
 	PassthroughFailures           [Reasons]uint64
 	PassthroughIn, PassthroughOut uint64
 
-	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
+	// Floods counts clients' HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
 	Floods [Floods]uint64
+	// EndpointFloods counts those of Endpoints that take no more requests for the same reason.
+	EndpointFloods [Floods]uint64
 	// Refusals counts connections for TLS that ended before their handshake began.
 	Refusals [Refusals]uint64
 

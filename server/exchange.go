@@ -47,6 +47,7 @@ type Exchange struct {
 	streamed  bool         // body bytes were sent that request no longer holds
 	wrote     bool         // this attempt has written something
 	fresh     bool         // this attempt must dial
+	fellBack  bool         // this attempt goes on at the Pod's other address
 	attempts  uint8
 	up        flow      // the body, which its last byte taken from the client makes done
 	reqBytes  int64     // body bytes with their framing, head included
@@ -245,6 +246,15 @@ func (x *Exchange) attempt() {
 		}
 	}
 	x.attempts++
+	x.fellBack = false
+	x.connect(ep, now)
+}
+
+// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
+	w := x.w
 	x.endpoint = ep
 	x.chosen = now
 	x.connectTime = 0
@@ -372,9 +382,16 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 			u.abandon()
 		}
 	}
-	x.endpoint.Finished(now, now-x.chosen, outcome)
-	x.avoid = x.endpoint
-	x.endpoint = nil
+	ep := x.endpoint
+	ep.Finished(now, now-x.chosen, outcome)
+	x.avoid, x.endpoint = ep, nil
+	if (outcome == upstream.ConnectFailed || outcome == upstream.ConnectTimeout) && !x.fellBack {
+		if other := ep.Fallback(); other != nil && !x.wrote {
+			x.fellBack = true
+			x.connect(other, now)
+			return
+		}
+	}
 	sent := upstream.Unsent
 	switch {
 	case x.streamed:

@@ -72,7 +72,7 @@ func (u *upConn) connected() {
 // startTLS begins the handshake of a connection that was established. Progress says when there is
 // something to send.
 func (u *upConn) startTLS() {
-	if err := u.beginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u, nil); err != nil {
+	if err := u.beginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u); err != nil {
 		u.x.attemptFailed(failTLS, upstream.ConnectFailed)
 	}
 }

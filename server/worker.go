@@ -171,7 +171,7 @@ func (w *worker) freeExchange(x *Exchange) {
 		w:      w,
 		timer:  x.timer,
 		serial: x.serial + 1,
-		edits:  edits{add: x.edits.add[:0], respAdd: x.edits.respAdd[:0]},
+		edits:  edits{add: small(x.edits.add), respAdd: small(x.edits.respAdd)},
 		logged: x.logged.reset(),
 	}
 	w.freeX.put(x)
@@ -250,6 +250,7 @@ type reaper worker
 func (r *reaper) Ready(loop.Events) {
 	w := (*worker)(r)
 	for _, c := range w.dead {
+		c.tls, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
 		w.freeC.put(c)
 	}
 	clear(w.dead)

@@ -247,6 +247,9 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		from = frameStream // whose end is known to fit the length, and may have trailers behind it
 	}
 	x.down.begin(from, to, resp.ContentLength)
+	if from == frameChunked {
+		x.down.rule.nominate(&resp.Head, data)
+	}
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {

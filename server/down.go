@@ -275,6 +275,9 @@ func (c *downConn) begin(data []byte) bool {
 
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
+	if from == frameChunked {
+		x.up.rule.nominate(&w.req.Head, head)
+	}
 	fromIn := c.in.len() > 0
 	_, n, fail := x.takeRequestBody(rest)
 	early, next := rest[:n], rest[n:]

@@ -301,6 +301,8 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.recvEnd = true
+		rule := trailerRule{request: true, names: d.w.set.names}
+		rule.mark(t.Fields, lines)
 		d.gotTrailers = appendFields(d.gotTrailers[:0], t, lines, false)
 		d.pump()
 	}

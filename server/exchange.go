@@ -186,8 +186,8 @@ var slash = []byte("/")
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	streams := overStreams(x.protocol)
-	if to := requestForm(x.up.from, streams); to != x.up.form {
-		// Validated as it came; now in the form that the Endpoint's side takes.
+	if to := requestForm(x.up.from, streams); to != x.up.form || x.up.trailing {
+		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)

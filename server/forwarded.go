@@ -10,7 +10,9 @@ import (
 // header all of that is about the client that it names; X-Forwarded-Port is the port which that connected
 // to, and X-Forwarded-Proto is https also where it spoke TLS with the sender.
 //
-// RFC 7239's Forwarded is dropped from clients that are not trusted, and never made.
+// RFC 7239's Forwarded, and what other proxies say about clients (see claims), is dropped from clients that are
+// not trusted, and never made. Names that Backends fold into others are dropped from everybody, as far as
+// http.header_names says so.
 type forwarded struct{}
 
 const (
@@ -48,11 +50,19 @@ func (forwarded) Request(x *Exchange) Verdict {
 		case message.FieldForwarded, message.FieldXScheme, message.FieldXForwardedScheme, message.FieldXForwardedPrefix:
 			f.Hop = f.Hop || !c.trusted
 			continue
-		default:
-			// Where nobody asks for a certificate a proxy in front may have.
-			if (!c.trusted || x.route.ClientAuth() != nil) && claimsClient(f, head) {
-				f.Hop = true
+		case message.FieldOdd:
+			f.Hop = f.Hop || !x.w.set.names.passes(f.Name.Of(head))
+			continue
+		case message.FieldOther:
+			switch claims(f.Name.Of(head)) {
+			case claimForwarded:
+				f.Hop = f.Hop || !c.trusted
+			case claimCertificate:
+				// Where nobody asks for a certificate a proxy in front may have.
+				f.Hop = f.Hop || !c.trusted || x.route.ClientAuth() != nil
 			}
+			continue
+		default:
 			continue
 		}
 		switch {

@@ -19,6 +19,7 @@ type settings struct {
 
 	header, body, idle, connect, read, send, total, tunnel int64
 
+	names       nameRule
 	bodyLimit   int64 // <= 0: none
 	splice      int64
 	attempts    int
@@ -58,6 +59,7 @@ func newSettings(c *config.Config) *settings {
 		send:           int64(c.Timeouts.Send),
 		total:          int64(c.Timeouts.Request),
 		tunnel:         int64(c.Timeouts.Tunnel),
+		names:          nameRules[c.HTTP.HeaderNames],
 		bodyLimit:      int64(c.Limits.BodyBytes),
 		splice:         int64(c.HTTP.SpliceThreshold),
 		attempts:       1 + c.Upstream.Retries,

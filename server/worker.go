@@ -144,6 +144,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 		same = formSame // until it is known who receives it, see forward
 	}
 	x.up.begin(from, same, req.ContentLength)
+	x.up.rule.request, x.up.rule.names = true, w.set.names
 	w.shard.ExchangesStarted++
 	return x
 }

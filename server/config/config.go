@@ -75,6 +75,8 @@ type Timeouts struct {
 type HTTP struct {
 	// SpliceThreshold is the body length from which plain TCP bodies move by splice(2); 0 = never.
 	SpliceThreshold Size `json:"splice_threshold"`
+	// HeaderNames says which names clients' fields may have: plain, underscore or token.
+	HeaderNames string `json:"header_names"`
 }
 
 // Forwarded says whose X-Forwarded-* fields are believed.
@@ -161,7 +163,7 @@ func Default() *Config {
 			Send:    Duration(60 * time.Second),
 			Tunnel:  Duration(time.Hour),
 		},
-		HTTP:      HTTP{SpliceThreshold: 64 << 10},
+		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain"},
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},

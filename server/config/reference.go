@@ -48,8 +48,9 @@ var keys = []key{
 	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
+	{"http.header_names", true, "Names that fields of clients may have, in heads and trailers: `plain` = letters, digits and hyphens; `underscore` = underscores too; `token` = all that HTTP allows. Fields with other names are dropped, as nginx drops them: CGI, WSGI, Rack and PHP make one of `X_Real_IP`, `X.Real.IP` and `X-Real-IP`, so that a client could speak for the gateway. Whatever this says, a name that only such bytes tell from one that the gateway sets or believes is dropped. Responses may have any name."},
 
-	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-* and X-Request-ID are believed, as CIDRs or addresses; others' are replaced. Empty = nobody's."},
+	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-*, X-Original-Forwarded-For, Forwarded, X-Request-ID and fields about client certificates are believed, as CIDRs or addresses; others' are replaced or dropped. Empty = nobody's."},
 
 	{"upstream.max_idle_per_endpoint", false, "Idle connections kept to each Endpoint, per loop; 0 = none."},
 	{"upstream.idle_timeout", false, "How long an idle upstream connection is kept; keep it below the keep-alive timeout of the Pods."},

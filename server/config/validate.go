@@ -46,6 +46,9 @@ func (c *Config) Validate() error {
 	}
 
 	v.size("http.splice_threshold", c.HTTP.SpliceThreshold, 0, 1<<30)
+	if n := c.HTTP.HeaderNames; n != "plain" && n != "underscore" && n != "token" {
+		v.fail("http.header_names", "%q is not known; write plain, underscore or token", n)
+	}
 	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)

@@ -111,6 +111,9 @@ func (d *downStream) form(*Exchange, framing) form { return formBare }
 
 // sendInterim implements downSide.
 func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
+	if d.h2.Congested() {
+		return 0 // its connection takes nothing, and no window bounds heads
+	}
 	d.h2.WriteInterim(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
 	d.session.touch()
 	return len(head)

@@ -46,6 +46,7 @@ type Exchange struct {
 	streamed  bool         // body bytes were sent that request no longer holds
 	wrote     bool         // this attempt has written something
 	fresh     bool         // this attempt must dial
+	uninvited bool         // the client waits for 100 before it sends the body, and has got none
 	attempts  uint8
 	up        flow      // the body, which its last byte taken from the client makes done
 	reqBytes  int64     // body bytes with their framing, head included
@@ -54,9 +55,10 @@ type Exchange struct {
 	kept      *keptHead // to HTTP/2: the same as it came
 
 	// The response.
-	headDone  bool // the final head was sent to the client
-	upClose   bool // the Endpoint's connection cannot be used again
-	interim   uint8
+	headDone  bool  // the final head was sent to the client
+	upClose   bool  // the Endpoint's connection cannot be used again
+	interim   int64 // bytes of 1xx heads, less what time has made good
+	informed  int64 // when the last one came; 0: none did
 	status    uint16
 	down      flow // the body
 	sentBytes int64
@@ -435,11 +437,12 @@ func (x *Exchange) waits() {
 	}
 }
 
-// awaitsBody reports that the client owes more of the request: all that came has been passed on.
+// awaitsBody reports that the client owes more of the request: all that came has been passed on. One that
+// waits for 100 owes nothing before it has come: until then it is the Endpoint that takes its time.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) awaitsBody() bool {
-	return !x.up.done && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
+	return !x.up.done && !x.uninvited && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // await sets the deadline of the upstream side, timeout nanoseconds from now.

@@ -50,7 +50,7 @@ const responseHeadLimit = 64 << 10
 func newSettings(c *config.Config) *settings {
 	s := &settings{
 		requestLimits:  h1.Limits{MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes)},
-		responseLimits: h1.Limits{MaxHead: responseHeadLimit},
+		responseLimits: h1.Limits{MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount},
 		header:         int64(c.Timeouts.Header),
 		body:           int64(c.Timeouts.Body),
 		idle:           int64(c.Timeouts.Idle),
@@ -78,7 +78,7 @@ func newSettings(c *config.Config) *settings {
 			ExtendedConnect: true,
 		},
 		h2up: h2.Config{
-			MaxHead: responseHeadLimit, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
+			MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
 		},
 		plain: &policy{chain: standardChain},
 	}

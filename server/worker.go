@@ -137,6 +137,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 	x.keepAlive = req.KeepAlive
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
+	x.uninvited = req.ExpectContinue && from != frameNone
 	x.started = w.loop.Now()
 	x.reqBytes = int64(req.HeadLen)
 	same := formBare

@@ -52,6 +52,8 @@ type Kubernetes struct {
 type Limits struct {
 	HeaderBytes Size `json:"header_bytes"`
 	HeaderCount int  `json:"header_count"`
+	// ResponseHeaderCount bounds the field lines of a Backend's response.
+	ResponseHeaderCount int `json:"response_header_count"`
 	// BodyBytes bounds a request body; 0 = unlimited. A Route's Policy may override it.
 	BodyBytes Size `json:"body_bytes"`
 	// Connections bounds client connections over all loops; 0 = from RLIMIT_NOFILE.
@@ -153,7 +155,7 @@ func Default() *Config {
 			WatchNamespaces:      []string{},
 			PublishStatusAddress: []string{},
 		},
-		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, BodyBytes: 1 << 20},
+		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, ResponseHeaderCount: 128, BodyBytes: 1 << 20},
 		Timeouts: Timeouts{
 			Header:  Duration(10 * time.Second),
 			Body:    Duration(60 * time.Second),

@@ -35,6 +35,7 @@ var keys = []key{
 
 	{"limits.header_bytes", true, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
 	{"limits.header_count", true, "Most header fields in a request; beyond it 431."},
+	{"limits.response_header_count", true, "Most header fields in a response of a Backend; beyond it 502. Each is looked at several times on a loop that others share. Backends that set a cookie or a Link for each of many things need more than the default, which is more than nearly all send. 8 to 1000; the head's bytes are bounded by 64k as well."},
 	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED. An Ingress can override it (proxy-body-size)."},
 	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
 

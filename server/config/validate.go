@@ -32,6 +32,7 @@ func (c *Config) Validate() error {
 
 	v.size("limits.header_bytes", c.Limits.HeaderBytes, 1<<10, 32<<10)
 	v.number("limits.header_count", c.Limits.HeaderCount, 8, 1000)
+	v.number("limits.response_header_count", c.Limits.ResponseHeaderCount, 8, 1000)
 	v.number("limits.connections", c.Limits.Connections, 0, 10_000_000)
 
 	v.timeout("timeouts.header", c.Timeouts.Header)

@@ -45,7 +45,7 @@ var pseudoNames = [pseudoCount]string{":method", ":scheme", ":authority", ":path
 // assembler turns header blocks into heads. One serves all connections of a loop, because what it
 // makes is used up before the next one comes.
 type assembler struct {
-	// Immutable after limits:
+	// Set by limits, between blocks:
 
 	maxHead, maxFields, maxTarget int
 	extended                      bool

@@ -276,6 +276,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}
 	}
+	x.hideServer(resp)
 	x.runResponse()
 	body, n, ok := x.takeResponseBody(rest, last)
 	x.headDone = true

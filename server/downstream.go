@@ -125,8 +125,15 @@ func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
 func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int {
 	w := d.w
 	lines := x.edits.respAdd
-	if !resp.Has(message.FieldDate) {
-		w.out = append(append(w.out[:0], w.date()...), lines...)
+	if date, server := !resp.Has(message.FieldDate), !resp.Has(message.FieldServer); date || server {
+		w.out = w.out[:0]
+		if date {
+			w.out = append(w.out, w.date()...)
+		}
+		if server {
+			w.out = append(w.out, x.serverLine()...)
+		}
+		w.out = append(w.out, lines...)
 		lines = w.out
 	}
 	end := last && len(body) == 0
@@ -141,7 +148,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 // answer implements downSide.
 func (d *downStream) answer(x *Exchange, status int, fields, body []byte) int {
 	w := d.w
-	w.out = append(append(w.out[:0], w.date()...), fields...)
+	w.out = w.appendOwn(w.out[:0], x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {

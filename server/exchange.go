@@ -98,6 +98,9 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if fail == nil {
+		if req.Has(message.FieldMaxForwards) && x.goesNoFurther(req, head) {
+			return
+		}
 		fail = x.match(req, head)
 	}
 	if fail != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -31,6 +32,7 @@ func (forwarded) Request(x *Exchange) Verdict {
 	c, req, head := x.c.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
+	hops := int64(noForwards)
 	for i := range req.Fields {
 		f := &req.Fields[i]
 		var bit uint
@@ -49,6 +51,12 @@ func (forwarded) Request(x *Exchange) Verdict {
 			bit = hasRequestID
 		case message.FieldForwarded, message.FieldXScheme, message.FieldXForwardedScheme, message.FieldXForwardedPrefix:
 			f.Hop = f.Hop || !c.trusted
+			continue
+		case message.FieldMaxForwards:
+			if n, ok := forwardsLeft(req, f, head); ok {
+				f.Hop = true
+				hops = min(hops, n-1)
+			}
 			continue
 		case message.FieldOdd:
 			f.Hop = f.Hop || !x.w.set.names.passes(f.Name.Of(head))
@@ -115,6 +123,9 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, "X-Request-ID: "...)
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
+	}
+	if hops < noForwards {
+		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))
 	}
 	if c.shown != nil && x.route.ClientAuth() != nil {
 		dst = append(dst, c.shown.fields...)

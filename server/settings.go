@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
@@ -20,7 +21,9 @@ type settings struct {
 	header, body, idle, connect, read, send, total, tunnel int64
 
 	names       nameRule
-	bodyLimit   int64 // <= 0: none
+	server      []byte // line of the Server field, nil for none
+	unrouted    []byte // the same where there is no Route
+	bodyLimit   int64  // <= 0: none
 	splice      int64
 	attempts    int
 	connections int64
@@ -46,6 +49,9 @@ const (
 // responseHeadLimit bounds a response head. Backends set large cookies; nginx takes 4 or 8 KiB by
 // default, HAProxy 16.
 const responseHeadLimit = 64 << 10
+
+// ingressNginx is the controller that an IngressClass of ingress-nginx names.
+const ingressNginx = "k8s.io/ingress-nginx"
 
 func newSettings(c *config.Config) *settings {
 	s := &settings{
@@ -81,6 +87,12 @@ func newSettings(c *config.Config) *settings {
 			MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
 		},
 		plain: &policy{chain: standardChain},
+	}
+	if v := c.HTTP.ServerHeader; v != "" {
+		s.server = h1.AppendField(nil, "Server", v)
+		if !slices.Contains(c.Kubernetes.Controllers, ingressNginx) {
+			s.unrouted = s.server
+		}
 	}
 	s.trusted, s.announcers = c.TrustedPrefixes(), c.ProxyProtocolPrefixes()
 	return s

@@ -255,12 +255,13 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
-// respondError sends an answer of the gateway's own and returns its length.
-func (w *worker) respondError(c *downConn, status int, text string, keepAlive, head bool) int {
+// respondError sends an answer of the gateway's own, to x where there is one, and returns its length.
+func (w *worker) respondError(c *downConn, x *Exchange, status int, text string, keepAlive, head bool) int {
 	if !keepAlive {
 		c.unread = true
 	}
-	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.date(), keepAlive, head)
+	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
+	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
 	c.write(w.out)
 	return len(w.out)
 }

@@ -79,6 +79,8 @@ type HTTP struct {
 	SpliceThreshold Size `json:"splice_threshold"`
 	// HeaderNames says which names clients' fields may have: plain, underscore or token.
 	HeaderNames string `json:"header_names"`
+	// ServerHeader is the value of Server in responses without one; "" = none.
+	ServerHeader string `json:"server_header"`
 }
 
 // Forwarded says whose X-Forwarded-* fields are believed.
@@ -165,7 +167,7 @@ func Default() *Config {
 			Send:    Duration(60 * time.Second),
 			Tunnel:  Duration(time.Hour),
 		},
-		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain"},
+		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain", ServerHeader: "sluice"},
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},

@@ -50,6 +50,7 @@ var keys = []key{
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 	{"http.header_names", true, "Names that fields of clients may have, in heads and trailers: `plain` = letters, digits and hyphens; `underscore` = underscores too; `token` = all that HTTP allows. Fields with other names are dropped, as nginx drops them: CGI, WSGI, Rack and PHP make one of `X_Real_IP`, `X.Real.IP` and `X-Real-IP`, so that a client could speak for the gateway. Whatever this says, a name that only such bytes tell from one that the gateway sets or believes is dropped. Responses may have any name."},
+	{"http.server_header", true, "Value of the Server field of responses in which the Backend sends none, and of the gateway's own answers; empty = no field. Objects of a class of ingress-nginx (`kubernetes.controllers`) have no such field in any response, as there: the gateway adds none, and a Backend's is dropped. Answers to requests that no object is for have none either where such classes are served."},
 
 	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-*, X-Original-Forwarded-For, Forwarded, X-Request-ID and fields about client certificates are believed, as CIDRs or addresses; others' are replaced or dropped. Empty = nobody's."},
 

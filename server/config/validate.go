@@ -50,6 +50,9 @@ func (c *Config) Validate() error {
 	if n := c.HTTP.HeaderNames; n != "plain" && n != "underscore" && n != "token" {
 		v.fail("http.header_names", "%q is not known; write plain, underscore or token", n)
 	}
+	if s := c.HTTP.ServerHeader; len(s) > 100 || s != strings.TrimSpace(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		v.fail("http.server_header", "%q is no value for a field; write at most 100 visible ASCII characters and spaces, or nothing for no field", s)
+	}
 	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)

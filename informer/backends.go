@@ -44,8 +44,9 @@ type backendSet struct {
 	externals map[external]map[*slot]struct{}
 	resolved  map[external][]netip.AddrPort
 	// stale are the slots whose Endpoints have to be gathered again, released those that have lost
-	// their last reference, in this step.
+	// their last reference, and portsStale the Services of which either is, in this step.
 	stale, released map[*slot]struct{}
+	portsStale      map[routing.ObjectName]struct{}
 
 	list      []*routing.Backend
 	published bool
@@ -60,6 +61,8 @@ func newBackendSet() backendSet {
 		externals: make(map[external]map[*slot]struct{}),
 		stale:     make(map[*slot]struct{}),
 		released:  make(map[*slot]struct{}),
+
+		portsStale: make(map[routing.ObjectName]struct{}),
 	}
 }
 
@@ -112,6 +115,7 @@ func (s *backendSet) sweep() {
 		delete(s.byKey, sl.backend.Key)
 		delete(s.stale, sl)
 		service := sl.target.service
+		s.portsStale[service] = struct{}{}
 		of := s.byService[service]
 		if i := slices.Index(of, sl); i >= 0 {
 			of = slices.Delete(of, i, i+1)
@@ -150,12 +154,14 @@ func (s *backendSet) resolve(e external, addrs []netip.AddrPort) {
 // refresh gathers the Endpoints of the stale slots, and replaces the Backends that differ.
 func (s *backendSet) refresh(c *cache) {
 	for sl := range s.stale {
+		s.portsStale[sl.target.service] = struct{}{}
 		next := *sl.backend
 		next.TLS = sl.tls
 		next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
 		if sl.target.external.name == "" {
-			next.Endpoints = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
+			next.Endpoints, next.Twins = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
 		} else {
+			next.Twins = nil
 			next.Endpoints = make([]routing.Endpoint, 0, len(s.resolved[sl.target.external]))
 			for _, addr := range s.resolved[sl.target.external] {
 				addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
@@ -163,7 +169,7 @@ func (s *backendSet) refresh(c *cache) {
 			}
 			next.Endpoints = sortEndpoints(next.Endpoints)
 		}
-		if slices.Equal(next.Endpoints, sl.backend.Endpoints) &&
+		if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
 			sameTLS(next.TLS, sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
 			continue
 		}

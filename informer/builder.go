@@ -17,7 +17,7 @@ import (
 // A step is: apply for every event, then build. apply only stores objects and marks what they touch:
 //
 //	Ingress        -> itself
-//	IngressClass   -> the Ingresses whose controller becomes another one
+//	IngressClass   -> the Ingresses whose controller becomes another one (see classGrace)
 //	Service        -> the Ingresses that refer to it
 //	EndpointSlice  -> the Backends of its Service
 //	Secret         -> its Certificate, and the Ingresses whose annotations name it
@@ -27,7 +27,7 @@ import (
 // the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
 // former Snapshot.
 //
-// Owned by one goroutine, but for rejections.
+// Owned by one goroutine, but for rejected and outsiders.
 type builder struct {
 	// Immutable after newBuilder:
 	cfg   Config
@@ -49,8 +49,10 @@ type builder struct {
 	table        *routing.Table
 	fallback     *routing.Route
 	rejected     rejectionSet
+	outsiders    outsiderSet
 	built        bool
 
+	leaving            classGraces
 	defaultClassKnown  bool
 	defaultClassCached *networkingv1.IngressClass
 
@@ -97,7 +99,7 @@ func (b *builder) apply(key objectKey, object any) {
 		}
 	case kindClass:
 		next, _ := object.(*networkingv1.IngressClass)
-		if old := put(b.cache.classes, key.Name, next); !sameClass(old, next) {
+		if old, now := b.putClass(key.Name, next); !sameClass(old, now) {
 			b.dirtyClasses = true
 		}
 		b.rejected.replace(key, b.rejectClass(next))
@@ -146,6 +148,7 @@ func (b *builder) apply(key objectKey, object any) {
 // build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
 // changed since the last one.
 func (b *builder) build() *routing.Snapshot {
+	b.endGraces()
 	if b.dirtyClasses {
 		b.classChanged()
 		b.dirtyClasses = false
@@ -159,6 +162,7 @@ func (b *builder) build() *routing.Snapshot {
 	b.sweepCredentials()
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
+	b.refreshPorts()
 
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
 	for name := range b.dirtyHosts {
@@ -195,6 +199,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 	var next *entry
 	var rejections []Rejection
 	delete(b.classless, name)
+	var others *networkingv1.Ingress
 	if ing := b.cache.ingresses[name]; ing != nil {
 		controller, reason := b.controllerOf(ing)
 		if controller != "" {
@@ -203,8 +208,11 @@ func (b *builder) recompile(name routing.ObjectName) {
 			b.classless[name] = struct{}{}
 			source := &routing.Source{Ingress: name}
 			rejections = []Rejection{rejectIngress(source, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
+		} else {
+			others = ing
 		}
 	}
+	b.outsiders.replace(name, others)
 	b.rejected.replace(objectKey{kindIngress, name}, rejections)
 	if old != nil && next != nil && old.same(next) {
 		b.exchange(next)

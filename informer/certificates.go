@@ -457,12 +457,20 @@ func (b *builder) rejectTLS(e *entry, now time.Time) (list []Rejection) {
 			list = append(list, rejectIngress(e.source, field, section.secret.Name, p.fault+p.instead()))
 		}
 		if p.live != nil {
-			for _, reason := range section.objections(p.live, now) {
+			for _, reason := range section.objections(p.live, now, func(name string) bool { return b.coveredBy(e, name) }) {
 				list = append(list, rejectIngress(e.source, field, section.secret.Name, reason))
 			}
 		}
 	}
 	return list
+}
+
+// coveredBy reports whether a Secret of the object's sections is good for a name.
+func (b *builder) coveredBy(e *entry, name string) bool {
+	return slices.ContainsFunc(e.tls, func(section tlsSection) bool {
+		live := b.certificates.pairs[section.secret].live
+		return live != nil && covers(live.Certificate.Leaf, name)
+	})
 }
 
 // instead ends a Rejection by what is served where a Secret is at fault.
@@ -495,7 +503,7 @@ func (e *entry) namesOf(secret routing.ObjectName, names map[string]struct{}) {
 // serves it.
 func covers(leaf *x509.Certificate, host string) bool {
 	names := leaf.DNSNames
-	if len(names)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0 {
+	if nameless(leaf) {
 		names = []string{leaf.Subject.CommonName}
 	}
 	_, parent, _ := strings.Cut(host, ".")

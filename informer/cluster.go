@@ -186,7 +186,7 @@ func trim(object any) (any, error) {
 	case *networkingv1.Ingress, *networkingv1.IngressClass:
 	case *discoveryv1.EndpointSlice:
 		for i := range o.Endpoints {
-			o.Endpoints[i].TargetRef = nil
+			o.Endpoints[i].TargetRef = trimTarget(o.Endpoints[i].TargetRef)
 		}
 	case *corev1.Secret:
 		o.Labels, o.Annotations = nil, nil

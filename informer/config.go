@@ -23,8 +23,8 @@ const (
 // Config says what is watched and which objects are ours. The zero value watches the cluster the
 // process runs in, for the class "sluice". Not edited after New.
 type Config struct {
-	// IngressClass is the class name that an Ingress may give in the legacy annotation, and in
-	// manifests, without an IngressClass object of that name. "" = DefaultClass.
+	// IngressClass is the class name that an Ingress may give without there being an IngressClass object
+	// of that name. "" = DefaultClass.
 	IngressClass string
 	// Controllers are the values of IngressClass spec.controller that are ours; the first is assumed
 	// where no IngressClass says it. Empty = DefaultController.

@@ -54,7 +54,8 @@ type Controller struct {
 	held     *routing.Snapshot
 	heldSeen time.Time
 	patience time.Time
-	// expiry wakes Run when a Certificate expires; nil until there is one.
+	// expiry wakes Run when a Certificate expires, or a class that was deleted ceases to count; nil until
+	// there is one.
 	expiry *time.Timer
 
 	// Safe for concurrent use:
@@ -171,7 +172,7 @@ func (c *Controller) step() {
 	if c.secrets != nil {
 		c.secrets.follow(c.builder.secretsWanted())
 	}
-	c.expect(c.builder.certificates.next)
+	c.expect(c.builder.nextChange())
 	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
 		return
 	}

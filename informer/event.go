@@ -27,6 +27,8 @@ const (
 	kindHost
 	// kindTLS names an Ingress as the owner of what is wrong with its Secrets; there are no events of it.
 	kindTLS
+	// kindPorts names a Service as the owner of what its slices lack; there are no events of it.
+	kindPorts
 	// kindServerName names the owner of conflicts between certificates; there are no events of it.
 	kindServerName
 )
@@ -39,7 +41,7 @@ type objectKey struct {
 
 // String names the object as Object does.
 func (k objectKey) String() string {
-	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Host", "TLS", "ServerName"}[k.kind]
+	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Host", "TLS", "Ports", "ServerName"}[k.kind]
 	return Object{Kind: name, Namespace: k.Namespace, Name: k.Name}.String()
 }
 

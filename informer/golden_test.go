@@ -35,10 +35,11 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	                            NAMESPACE/NAME, one Secret
 //	default NAMESPACE/NAME      what Config.DefaultCertificate is
 //	clock YEAR                  the date is the first of January of that year
+//	later                       so much time passes that a class which was deleted counts no more
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
 //
-// A value "@NAME" in a Secret stands for the file testdata/tls/NAME.
+// A value "@NAME" in a Secret stands for the file testdata/tls/NAME, "@NAME,NAME" for two in a row.
 //
 // show also compares with a build from scratch; at the end of a script every object goes, and
 // nothing must be left.
@@ -141,6 +142,8 @@ func (s *script) run(command string, args []string) {
 		}
 		s.world.b.now = func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
 		s.last = s.world.step()
+	case "later":
+		s.world.later()
 	case "unchanged":
 		if s.last != nil {
 			s.t.Errorf("%s: a Snapshot was built", s.at)
@@ -173,8 +176,11 @@ func (s *script) events(names []string) (events []event) {
 func (s *script) fill(secret *corev1.Secret) {
 	s.t.Helper()
 	for key, value := range secret.Data {
-		if name, ok := strings.CutPrefix(string(value), "@"); ok {
-			secret.Data[key] = testPEM(s.t, name)
+		if names, ok := strings.CutPrefix(string(value), "@"); ok {
+			secret.Data[key] = nil
+			for name := range strings.SplitSeq(names, ",") {
+				secret.Data[key] = append(secret.Data[key], testPEM(s.t, name)...)
+			}
 		}
 	}
 }
@@ -228,6 +234,7 @@ func (s *script) deleteToEmpty() {
 	}) {
 		s.world.step(event{key, nil})
 	}
+	s.world.later()
 	empty := s.world.show()
 	if s.cfg.DefaultCertificate != "" && strings.HasPrefix(empty, "reject Secret "+s.cfg.DefaultCertificate+": ") {
 		_, empty, _ = strings.Cut(empty, "\n")
@@ -297,7 +304,11 @@ func (w *world) step(events ...event) *routing.Snapshot {
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, secrets, addresses []event
+	var objects, secrets, addresses, gone []event
+	for name := range w.b.leaving.until {
+		key := objectKey{kindClass, routing.ObjectName{Name: name}}
+		objects, gone = append(objects, event{key, w.b.cache.classes[name]}), append(gone, event{key, nil})
+	}
 	for key, object := range w.objects {
 		switch key.kind {
 		case kindSecret, kindSecrets:
@@ -309,10 +320,18 @@ func (w *world) fresh() *world {
 		}
 	}
 	f.step(objects...)
+	f.step(gone...)
 	f.step(w.good()...)
 	f.step(secrets...)
 	f.step(addresses...)
 	return f
+}
+
+// later passes the time that a class which was deleted still counts.
+func (w *world) later() {
+	now := w.b.now()
+	w.b.now = func() time.Time { return now.Add(classGrace) }
+	w.step()
 }
 
 // good are the Secrets whose last good Certificates are live.
@@ -373,7 +392,8 @@ func (w *world) leftovers() string {
 	}
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.leaving.until),
+		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
 		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),
@@ -382,7 +402,7 @@ func (w *world) leftovers() string {
 		"claims": len(b.certificates.claims), "served names": len(b.certificates.served), "names in the index": b.certificates.index.Names(),
 		"stale Secrets": len(b.certificates.staleSecrets), "stale names": len(b.certificates.staleNames),
 		"backends": len(s.byKey), "backends by Service": len(s.byService),
-		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
+		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 	} {
 		if n != 0 {

@@ -63,6 +63,7 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 			for key := range maps.Clone(w.objects) {
 				w.step(event{key, nil})
 			}
+			w.later()
 			if got := w.show() + w.leftovers(); got != "" {
 				t.Errorf("after everything went: %s", got)
 			}

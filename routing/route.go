@@ -56,6 +56,8 @@ type Source struct {
 type Route struct {
 	// Host is the Host's name as configured, "*.example.com" for a wildcard, "" for the catch-all.
 	Host string
+	// Path is compared with the normalised path of a request; it is normalised too (see ParsePath), and
+	// Spelling is for people.
 	Path string
 	Type PathType
 	// Default is true for the default backend's Route (spec.defaultBackend), which matches when no

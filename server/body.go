@@ -203,9 +203,9 @@ func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, 
 // second. A small one counts for interimLeast, because it costs as much to handle. 256 come at once, and
 // sixteen a second from then on: far more than whoever has something to say, and less than costs anybody.
 const (
-	interimBurst = 64 << 10
-	interimRate  = 4 << 10
-	interimLeast = 256
+	interimBurst = 4 * responseHeadLimit
+	interimRate  = 16 << 10
+	interimLeast = 1 << 10
 )
 
 // interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
@@ -220,9 +220,12 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 		x.malformed()
 		return false
 	}
+	if !resp.KeepAlive {
+		x.upClose = true // it announces a body, which it must not have, or the close
+	}
 	if resp.Code == 100 {
 		x.uninvited = false
-	} else if x.c.pending() > interimBurst {
+	} else if x.c.pending() > responseHeadLimit {
 		return true // the client does not read, and this is no answer
 	}
 	if !x.oldClient {
@@ -249,12 +252,25 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.malformed()
 		return len(rest)
 	}
+	if x.upgrade {
+		// Whether the Endpoint has left HTTP/1 all the same, or is about to, nobody can see.
+		x.upClose = true
+	}
 	x.headTime = w.loop.Now()
 	x.status = resp.Code
-	from := frameNone
+	from, length := frameNone, int64(-1)
 	switch resp.BodyKind(x.method) {
+	case message.BodyNone:
+		if resp.Code != 204 {
+			length = resp.ContentLength // of what a GET would have brought
+		}
+		if resp.Chunked {
+			// Who thinks of chunks where there is no body, as servers do for HEAD and 304, may send the last
+			// chunk too, and later than that could be seen.
+			x.upClose = true
+		}
 	case message.BodyLength:
-		from = frameLength
+		from, length = frameLength, resp.ContentLength
 	case message.BodyChunked:
 		from = x.u.chunked()
 	case message.BodyUntilClose:
@@ -269,6 +285,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	if from == frameChunked {
 		x.down.rule.nominate(&resp.Head, data)
 	}
+	x.down.length = length
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {

@@ -164,7 +164,7 @@ func (r *round) http1(who string, secure bool, rng *rand.Rand) {
 			if !p.reqKnown {
 				out = append(out, "0\r\n"...)
 				if p.reqSum {
-					out = append(out, "Sum: "+p.name()+"\r\n"...)
+					out = append(out, p.trailerLines(forgedRequest)...)
 				}
 				out = append(out, "\r\n"...)
 			}
@@ -264,7 +264,7 @@ func (r *round) readAnswer(in *bufio.Reader, p *plan, x *result, heard func(fina
 			break
 		}
 	}
-	x.sum = resp.Trailer.Get("Sum")
+	x.sum = soleTrailer(resp.Trailer)
 	if p.tunnel {
 		return false // what else was sent may be taken for a request by now
 	}
@@ -367,7 +367,7 @@ func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rn
 			arrived = r.promise(p)
 		}
 		if st.send(p.request(), p.reqLen, !p.reqSum, rng, func() bool { return st.over && !(p.tunnel && st.head[":status"] == "200") }) && p.reqSum {
-			st.say(true, "sum", p.name())
+			st.say(true, p.trailers(forgedRequest)...)
 		}
 	}
 	<-st.done

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	"github.com/sluice-gateway/sluice/server/admin"
 	"github.com/sluice-gateway/sluice/server/config"
@@ -16,17 +12,23 @@ import (
 
 var explainCommand = command{
 	name:     "explain",
-	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR] [-X METHOD] [-H 'Host: NAME'] URL",
+	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR [--token FILE]] [-c|--config FILE] [--all] [-X METHOD] [-H 'Host: NAME'] URL",
 	about: "Say which way a request goes, and why.\n" +
 		"It names the Host, the Route and its neighbours, the Ingress, its policy, the Backend and the Endpoints. Without\n" +
 		"--manifests and --kubeconfig a running gateway is asked, and no request is sent through it. Exit code 1 means\n" +
-		"that the gateway would answer with an error itself.",
+		"that the gateway would answer with an error itself: 404 without a Route, 503 without a ready Endpoint, and the\n" +
+		"like. Only a running gateway knows the addresses behind a Service of type ExternalName; without one to ask they\n" +
+		"count as there.",
 	register: func(set *flag.FlagSet, out, _ io.Writer) func([]string) error {
 		var from source
 		from.flags(set)
+		var configured settings
+		configured.flags(set)
+		all := set.Bool("all", false, "List every Endpoint, rather than the first few.")
 		var headers list
 		set.Var(&headers, "H", "Add the field `'K: V'` to the request; Host takes the place of the URL's.")
-		address := set.String("admin", config.Default().Listen.Admin, "Ask the gateway whose listen.admin is `ADDR`.")
+		var to plane
+		to.flags(set)
 		method := set.String("X", "GET", "Use `METHOD`.")
 		return func(args []string) error {
 			if len(args) != 1 {
@@ -35,7 +37,7 @@ var explainCommand = command{
 			if err := from.validate(); err != nil {
 				return err
 			}
-			q := admin.Question{Method: *method, URL: args[0]}
+			q := admin.Question{Method: *method, URL: args[0], All: *all}
 			for _, field := range headers {
 				name, value, ok := strings.Cut(field, ":")
 				if !ok {
@@ -45,7 +47,11 @@ var explainCommand = command{
 					q.Host = strings.TrimSpace(value)
 				}
 			}
-			answer, err := from.explain(*address, q)
+			c, err := configured.load()
+			if err != nil {
+				return err
+			}
+			answer, err := from.explain(to, c, q)
 			if err != nil {
 				return err
 			}
@@ -60,40 +66,15 @@ var explainCommand = command{
 	},
 }
 
-// explain asks the gateway at address, or builds the Snapshot itself where the flags name a source.
-func (s *source) explain(address string, q admin.Question) (*admin.Answer, error) {
+// explain asks the gateway, or builds the Snapshot itself where the flags name a source.
+func (s *source) explain(to plane, c *config.Config, q admin.Question) (*admin.Answer, error) {
 	if s.manifests == "" && s.kubeconfig == "" {
-		return askGateway(address, q)
+		return to.explain(q)
 	}
-	snapshot, _, err := s.load(s.config(config.Default()))
+	found, err := s.inspect(s.config(c))
 	if err != nil {
 		return nil, err
 	}
-	return admin.Explain(snapshot, q)
-}
-
-// askGateway puts the question to a running gateway.
-func askGateway(address string, q admin.Question) (*admin.Answer, error) {
-	query := url.Values{"url": {q.URL}, "method": {q.Method}}
-	if q.Host != "" {
-		query.Set("host", q.Host)
-	}
-	client := &http.Client{Timeout: 30 * time.Second}
-	response, err := client.Get("http://" + address + "/api/v1/explain?" + query.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("ask gateway: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return nil, fmt.Errorf("ask gateway: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the gateway at %s answers %s: %s", address, response.Status, strings.TrimSpace(string(body)))
-	}
-	var answer admin.Answer
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("read answer of gateway: %w", err)
-	}
-	return &answer, nil
+	q.Elsewhere = found.Elsewhere
+	return admin.Explain(found.Snapshot, q)
 }

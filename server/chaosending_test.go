@@ -216,9 +216,9 @@ func (r *rudeWorker) play() {
 	}
 	one.send(sent)
 	one.acknowledged()
-	first := endings[r.rng.IntN(len(endings))]
+	first := leavings[r.rng.IntN(len(leavings))]
 	if one.h2 != nil && !first.all {
-		first = endings[0] // to close the connection is to break off
+		first = leavings[0] // to close the connection is to break off
 	}
 	first.do(one)
 	tunnel := strings.HasPrefix(what, "tunnel") || what == "passed on"
@@ -231,5 +231,5 @@ func (r *rudeWorker) play() {
 			r.t.Errorf("%s: a break became an end", what)
 		}
 	}
-	endings[r.rng.IntN(len(endings))].do(other)
+	leavings[r.rng.IntN(len(leavings))].do(other)
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// ending is how one of two parties ends. Two of them, one by each party, are an order.
-type ending struct {
+// leaving is how one of two parties ends. Two of them, one by each party, are an order.
+type leaving struct {
 	name string
 	do   func(p *party)
 	all  bool // nothing is left to do for the other party
 }
 
-var endings = []ending{
+var leavings = []leaving{
 	{"ends", (*party).fin, false},
 	{"breaks off", (*party).rst, true},
 	{"closes with something unread", func(p *party) {
@@ -134,8 +134,8 @@ func TestEndingsGiveAllBack(t *testing.T) {
 			} else {
 				g.serveProtocol(s.protocol, e.addr)
 			}
-			for _, first := range endings {
-				for _, second := range endings {
+			for _, first := range leavings {
+				for _, second := range leavings {
 					for _, client := range []bool{true, false} {
 						files := g.descriptors(t)
 						c, p := s.open(t, g, e)

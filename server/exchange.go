@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -46,6 +47,8 @@ type Exchange struct {
 	streamed  bool         // body bytes were sent that request no longer holds
 	wrote     bool         // this attempt has written something
 	fresh     bool         // this attempt must dial
+	uninvited bool         // the client waits for 100 before it sends the body, and has got none
+	fellBack  bool         // this attempt goes on at the Pod's other address
 	attempts  uint8
 	up        flow      // the body, which its last byte taken from the client makes done
 	reqBytes  int64     // body bytes with their framing, head included
@@ -54,9 +57,10 @@ type Exchange struct {
 	kept      *keptHead // to HTTP/2: the same as it came
 
 	// The response.
-	headDone  bool // the final head was sent to the client
-	upClose   bool // the Endpoint's connection cannot be used again
-	interim   uint8
+	headDone  bool  // the final head was sent to the client
+	upClose   bool  // the Endpoint's connection cannot be used again
+	interim   int64 // bytes of 1xx heads, less what time has made good
+	informed  int64 // when the last one came; 0: none did
 	status    uint16
 	down      flow // the body
 	sentBytes int64
@@ -95,10 +99,14 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	if w.server.logs != nil {
 		x.logged.take(req, head)
 	}
-	if req.Has(message.FieldContentType) {
+	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
+		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if fail == nil {
+		if req.Has(message.FieldMaxForwards) && x.goesNoFurther(req, head) {
+			return
+		}
 		fail = x.match(req, head)
 	}
 	if fail != nil {
@@ -123,6 +131,8 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		return failConnectMethod
 	case req.ExpectOther:
 		return failExpect
+	case x.extended && !x.upgrade:
+		return failExtended
 	}
 	s := w.server.store.Load()
 	if s == nil {
@@ -189,8 +199,11 @@ var slash = []byte("/")
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	streams := overStreams(x.protocol)
-	if to := requestForm(x.up.from, streams); to != x.up.form {
-		// Validated as it came; now in the form that the Endpoint's side takes.
+	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
+		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
+	}
+	if to := requestForm(x.up.from, streams); to != x.up.form || x.up.trailing {
+		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)
@@ -201,6 +214,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 			return
 		}
 	}
+	x.edits.add = x.up.appendFraming(x.edits.add)
 	if streams {
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {
@@ -241,6 +255,15 @@ func (x *Exchange) attempt() {
 		}
 	}
 	x.attempts++
+	x.fellBack = false
+	x.connect(ep, now)
+}
+
+// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
+	w := x.w
 	x.endpoint = ep
 	x.chosen = now
 	x.connectTime = 0
@@ -318,6 +341,10 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
+		if !u.untouched() {
+			w.shard.UpstreamStaleConns++
+			continue
+		}
 		u.x = x
 		return u, true
 	}
@@ -364,9 +391,16 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 			u.abandon()
 		}
 	}
-	x.endpoint.Finished(now, now-x.chosen, outcome)
-	x.avoid = x.endpoint
-	x.endpoint = nil
+	ep := x.endpoint
+	ep.Finished(now, now-x.chosen, outcome)
+	x.avoid, x.endpoint = ep, nil
+	if (outcome == upstream.ConnectFailed || outcome == upstream.ConnectTimeout) && !x.fellBack {
+		if other := ep.Fallback(); other != nil && !x.wrote {
+			x.fellBack = true
+			x.connect(other, now)
+			return
+		}
+	}
 	sent := upstream.Unsent
 	switch {
 	case x.streamed:
@@ -431,18 +465,33 @@ func (x *Exchange) waits() {
 	switch {
 	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
-	case x.awaitsBody() && !x.grpc: // a stream of messages may rest as long as the Endpoint lets it
-		c.await(waitBody, w.set.body)
+	case x.awaitsBody():
+		c.await(waitBody, x.bodyTimeout())
 	default:
 		c.rest()
 	}
 }
 
-// awaitsBody reports that the client owes more of the request: all that came has been passed on.
+// bodyTimeout is how long the client may leave its request as it is. A stream of messages may rest for as long as a
+// tunnel, while none come either way. It is one where both sides are streams; that a request calls itself gRPC is
+// the client's word alone, and gives it no time.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) bodyTimeout() int64 {
+	if x.grpc && overStreams(x.protocol) {
+		if _, ok := x.c.(*downStream); ok {
+			return x.timeout(x.policy.read, x.w.set.tunnel)
+		}
+	}
+	return x.w.set.body
+}
+
+// awaitsBody reports that the client owes more of the request: all that came has been passed on. One that
+// waits for 100 owes nothing before it has come: until then it is the Endpoint that takes its time.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) awaitsBody() bool {
-	return !x.up.done && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
+	return !x.up.done && !x.uninvited && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
@@ -567,7 +616,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	if u != nil {
 		x.u = nil
-		if x.down.done && x.up.done && !x.upClose {
+		if x.settled() {
 			u.release(now)
 		} else {
 			u.abandon()
@@ -600,6 +649,15 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	c.served(x)
 	w.freeExchange(x)
+}
+
+// settled reports that the Endpoint's connection can serve another request: what was announced to it was sent, to
+// the byte, what it announced was read, to the byte, and nobody has said that the connection ends. Anything else,
+// whatever the reason, is discarded: the bytes of one Exchange must never be taken for another's.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) settled() bool {
+	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // What the end of an Exchange that a Filter answered is counted as.

@@ -16,7 +16,7 @@ func TestClientLeavesALongWait(t *testing.T) {
 		for _, k := range partyKinds {
 			t.Run(k.name+" to "+protocol.String(), func(t *testing.T) {
 				for _, begun := range []bool{false, true} {
-					for _, leave := range endings {
+					for _, leave := range leavings {
 						after := config.Duration(time.Millisecond)
 						if leave.name == "breaks off" {
 							after = config.Duration(long)

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -8,8 +10,8 @@ import (
 const headRoom = 192
 
 // appendRequestHead appends the head that goes upstream: the client's, byte for byte and in its
-// order, less the fields that are hop-by-hop or dropped by a filter (Field.Hop), plus what filters
-// added. The target is forwarded as sent, in origin-form.
+// order, less the fields that are hop-by-hop or dropped by a filter (Field.Hop), plus what forward and
+// filters added. The target is forwarded as sent, in origin-form.
 //
 // hot: runs per request; no alloc, no lock.
 func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byte) []byte {
@@ -39,9 +41,6 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 		dst = append(dst, '\r', '\n')
 	}
 	dst = appendFields(dst, &req.Head, head, host != nil)
-	if x.up.form != formBare {
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	}
 	switch {
 	case x.upgrade:
 		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
@@ -58,7 +57,7 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 }
 
 // appendFields appends the field lines that are not hop-by-hop, in runs: neighbours that stay are
-// copied together.
+// copied together. Content-Length stays behind, see flow.appendFraming.
 //
 // hot: runs per request; no alloc, no lock.
 func appendFields(dst []byte, h *message.Head, head []byte, dropHost bool) []byte {
@@ -69,7 +68,7 @@ func appendFields(dst []byte, h *message.Head, head []byte, dropHost bool) []byt
 	from := h.Fields[0].Name.Off
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if !f.Hop && !(dropHost && f.ID == message.FieldHost) {
+		if !f.Hop && f.ID != message.FieldContentLength && !(dropHost && f.ID == message.FieldHost) {
 			continue
 		}
 		if f.Name.Off > from {
@@ -107,12 +106,11 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
 		dst = append(dst, x.w.date()...)
 	}
-	dst = append(dst, x.edits.respAdd...)
-	if x.down.form != formBare {
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	} else if !resp.Has(message.FieldContentLength) && resp.BodyKind(x.method) == message.BodyLength {
-		dst = append(dst, "Content-Length: 0\r\n"...) // it ended with its HEADERS, of which HTTP/1 knows nothing
+	if !resp.Has(message.FieldServer) {
+		dst = append(dst, x.serverLine()...)
 	}
+	dst = append(dst, x.edits.respAdd...)
+	dst = x.down.appendFraming(dst)
 	switch {
 	case closing:
 		dst = append(dst, "Connection: close\r\n"...)
@@ -120,6 +118,51 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, '\r', '\n')
+}
+
+// serverLine returns the line that says who answered, where nobody else has.
+//
+// hot: runs per response; no alloc, no lock.
+func (x *Exchange) serverLine() []byte {
+	switch {
+	case x.route == nil:
+		return x.w.set.unrouted
+	case x.route.Anonymous:
+		return nil
+	}
+	return x.w.set.server
+}
+
+// hideServer keeps a Backend's word about that from the client, where its Route wants so.
+//
+// hot: runs per response; no alloc, no lock.
+func (x *Exchange) hideServer(resp *message.Response) {
+	if !x.route.Anonymous || !resp.Has(message.FieldServer) {
+		return
+	}
+	for i := range resp.Fields {
+		if resp.Fields[i].ID == message.FieldServer {
+			resp.Fields[i].Hop = true
+		}
+	}
+}
+
+// appendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
+// it is for none.
+func (w *worker) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
+	dst = append(dst, w.date()...)
+	server := w.set.unrouted
+	if x != nil {
+		server = x.serverLine()
+	}
+	for rest := fields; len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		if name, _, _ := bytes.Cut(line, []byte(":")); message.LookupField(name) == message.FieldServer {
+			server = nil // a Filter's
+		}
+	}
+	return append(append(dst, server...), fields...)
 }
 
 // appendInterimHead appends a 1xx head.

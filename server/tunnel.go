@@ -16,6 +16,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.tunnel = true
 	x.leaveAt = 0
 	w.shard.Tunnels++
+	x.hideServer(resp)
 	x.acceptWebSocket()
 	x.sentBytes += int64(c.switched(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.

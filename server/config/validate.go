@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
@@ -32,6 +33,7 @@ func (c *Config) Validate() error {
 
 	v.size("limits.header_bytes", c.Limits.HeaderBytes, 1<<10, 32<<10)
 	v.number("limits.header_count", c.Limits.HeaderCount, 8, 1000)
+	v.number("limits.response_header_count", c.Limits.ResponseHeaderCount, 8, 1000)
 	v.number("limits.connections", c.Limits.Connections, 0, 10_000_000)
 
 	v.timeout("timeouts.header", c.Timeouts.Header)
@@ -49,12 +51,26 @@ func (c *Config) Validate() error {
 	}
 
 	v.size("http.splice_threshold", c.HTTP.SpliceThreshold, 0, 1<<30)
+	if n := c.HTTP.HeaderNames; n != "plain" && n != "underscore" && n != "token" {
+		v.fail("http.header_names", "%q is not known; write plain, underscore or token", n)
+	}
+	if s := c.HTTP.ServerHeader; len(s) > 100 || s != strings.TrimSpace(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		v.fail("http.server_header", "%q is no value for a field; write at most 100 visible ASCII characters and spaces, or nothing for no field", s)
+	}
 	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)
 	v.timeout("upstream.idle_timeout", c.Upstream.IdleTimeout)
 	v.number("upstream.max_connections_per_endpoint", c.Upstream.MaxConnectionsPerEndpoint, 0, 65535)
 	v.number("upstream.retries", c.Upstream.Retries, 0, 10)
+
+	v.number("metrics.max_series", c.Metrics.MaxSeries, 0, 1_000_000)
+	v.number("metrics.max_series_per_namespace", c.Metrics.MaxSeriesPerNamespace, 0, 1_000_000)
+	for i, name := range c.Metrics.RouteHistograms {
+		if known := stats.RouteHistograms(); !slices.Contains(known, name) {
+			v.fail(fmt.Sprintf("metrics.route_histograms[%d]", i), "%q is not known; write some of %s", name, strings.Join(known, ", "))
+		}
+	}
 
 	if p := c.AccessLog.Path; p != "off" && p != "stdout" && !filepath.IsAbs(p) {
 		v.fail("access_log.path", "%q must be off, stdout or an absolute path", p)
@@ -116,6 +132,12 @@ func (v *validator) listen(l *Listen) {
 	}
 	if l.Admin != "" {
 		v.address("listen.admin", l.Admin)
+	}
+	if p := l.AdminSocket; p != "" && (!filepath.IsAbs(p) || len(p) > 86) {
+		v.fail("listen.admin_socket", "%q must be an absolute path of at most 86 bytes (of the 107 that the kernel takes, 20 are for making it), or empty", p)
+	}
+	if p := l.AdminTokenFile; p != "" && !filepath.IsAbs(p) {
+		v.fail("listen.admin_token_file", "%q must be an absolute path, or empty", p)
 	}
 }
 
@@ -185,6 +207,10 @@ func (v *validator) kubernetes(k *Kubernetes) {
 		if a == "" || strings.ContainsAny(a, " /") {
 			v.fail("kubernetes.publish_status_address", "%q is neither an address nor a host name", a)
 		}
+	}
+	v.prefixes("kubernetes.allowed_endpoints", k.AllowedEndpoints)
+	if k.HostOwnership != "merge" && k.HostOwnership != "namespace" {
+		v.fail("kubernetes.host_ownership", "%q is not known; write merge or namespace", k.HostOwnership)
 	}
 	if s := k.PublishService; s != "" {
 		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" {

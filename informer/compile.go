@@ -401,6 +401,18 @@ func protocolOf(appProtocol string) routing.Protocol {
 
 func (c *compiler) external(field string, service *corev1.Service, port corev1.ServicePort) (external, bool) {
 	name := strings.TrimSuffix(service.Spec.ExternalName, ".")
+	if c.b.cfg.NoExternalNames {
+		c.reject(field+".service.name", service.Name,
+			"that Service is of type ExternalName, and kubernetes.external_names is false; the path answers 503")
+		return external{}, false
+	}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		if what := c.b.backends.screen.refuses(addr); what != "" {
+			c.reject(field+".service.name", service.Name,
+				"spec.externalName of that Service is "+addr.String()+" ("+what+"), which no Endpoint may have; the path answers 503"+allowedKey)
+			return external{}, false
+		}
+	}
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		c.reject(field+".service.name", service.Name,
 			"spec.externalName of that Service is no DNS name; the path answers 503")

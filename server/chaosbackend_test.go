@@ -392,7 +392,7 @@ func (b *playedBackend) serveStreams(c net.Conn, rng *rand.Rand) {
 			st.cancel(http2.ErrCodeInternal)
 			return
 		}
-		if want := p.method; st.head[":method"] != want && !(p.tunnel && st.head[":protocol"] == "websocket") {
+		if want := p.method; st.head[":method"] != want && !((p.tunnel || p.lie.asks) && st.head[":protocol"] == "websocket") {
 			b.r.errorf("backend: method %s: %v", st.head[":method"], p)
 		}
 		st.plan, st.body = p, p.request()
@@ -458,7 +458,7 @@ func (b *playedBackend) answerStream(st *h2stream, p *plan, rng *rand.Rand) {
 		b.answerTunnelStream(st, p, rng)
 		return
 	}
-	if !p.early {
+	if !p.early && !p.lie.asks {
 		if expects {
 			st.say(false, ":status", "100")
 		}

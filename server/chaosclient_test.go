@@ -57,6 +57,7 @@ func sayHead(p *plan, old, last bool) []byte {
 	if p.expect && !old {
 		head = append(head, "Expect: 100-continue\r\n"...)
 	}
+	head = p.lie.appendFields(head, old)
 	switch {
 	case p.tunnel:
 		head = append(head, "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"...)
@@ -283,6 +284,9 @@ func (r *round) http2(who string, secure bool, rng *rand.Rand) {
 	slots := make(chan struct{}, 1+rng.IntN(12))
 	for range 1 + rng.IntN(25) {
 		slots <- struct{}{}
+		if rng.IntN(15) == 0 {
+			r.overstate(who, peer, fickle, r.plan(rng), 1+rng.IntN(5000))
+		}
 		p, srng := r.plan(rng), rand.New(rand.NewPCG(rng.Uint64(), 0))
 		all.Go(func() {
 			r.stream(who, peer, fickle, p, srng)
@@ -309,7 +313,8 @@ func (r *round) http2(who string, secure bool, rng *rand.Rand) {
 func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rng *rand.Rand) {
 	x := r.begin(p)
 	fields := []string{":method", p.method, ":scheme", "http", ":authority", "a.test", ":path", p.target(), "x-plan", p.name()}
-	if p.tunnel {
+	fields = p.lie.fields(fields)
+	if p.tunnel || p.lie.asks {
 		fields[1] = "CONNECT"
 		fields = append([]string{":protocol", "websocket"}, append(fields, "sec-websocket-version", "13")...)
 	} else if p.reqLen > 0 && p.reqKnown {
@@ -318,7 +323,7 @@ func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rn
 	if p.expect {
 		fields = append(fields, "expect", "100-continue")
 	}
-	st := peer.request(p, p.reqLen == 0 && !p.tunnel, fields...)
+	st := peer.request(p, p.reqLen == 0 && !p.tunnel && !p.lie.asks, fields...)
 	if st == nil {
 		if !fickle.aborted.Load() {
 			peer.mu.Lock()

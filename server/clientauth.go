@@ -33,12 +33,13 @@ const (
 // shown is what a client showed to the Host whose name it asked for. Owned by the handshake's goroutine until
 // that has ended, by the loop from then on.
 type shown struct {
-	auth   *routing.ClientAuth
-	leaf   *x509.Certificate // nil: none
-	err    error             // what is wrong with it
-	expiry time.Time         // of a good one
-	until  int64             // the same on the loop's clock
-	fields []byte            // lines for the Backend
+	auth    *routing.ClientAuth
+	leaf    *x509.Certificate // nil: none
+	err     error             // what is wrong with it
+	allowed bool              // its name is one that auth wants
+	expiry  time.Time         // of a good one
+	until   int64             // the same on the loop's clock
+	fields  []byte            // lines for the Backend
 }
 
 var (
@@ -55,7 +56,7 @@ func newShown(auth *routing.ClientAuth) *shown {
 	if auth == nil || auth.Mode == routing.ClientAuthOff {
 		return nil
 	}
-	return &shown{auth: auth, err: errNoCertificate}
+	return &shown{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
 }
 
 // check fills in what is to be known of the certificates that a client showed: as a part of the handshake, because
@@ -64,19 +65,20 @@ func newShown(auth *routing.ClientAuth) *shown {
 func (s *shown) check(state tls.ConnectionState) {
 	defer func() {
 		if recover() != nil {
-			s.leaf, s.err = nil, errCertificatePanics
+			s.leaf, s.err, s.allowed = nil, errCertificatePanics, false
 		}
 		s.describe()
 	}()
 	if len(state.PeerCertificates) == 0 {
 		return
 	}
-	s.leaf = state.PeerCertificates[0]
+	s.leaf, s.allowed = state.PeerCertificates[0], false
 	if len(s.leaf.Raw) > maxClientCertificate {
 		s.err = errCertificateSize
 		return
 	}
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
+	s.allowed = s.auth.Allows(s.leaf)
 }
 
 // began takes note that the handshake has ended.
@@ -174,7 +176,7 @@ func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	case auth.Mode == routing.ClientAuthOn && c.shown.err != nil,
 		auth.Mode == routing.ClientAuthOptional && c.shown.leaf != nil && c.shown.err != nil:
 		return failClientCertificate
-	case !auth.Allows(c.shown.leaf):
+	case !c.shown.allowed:
 		return failClientName
 	}
 	return nil

@@ -96,7 +96,8 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	if w.server.logs != nil {
 		x.logged.take(req, head)
 	}
-	if req.Has(message.FieldContentType) {
+	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
+		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if fail == nil {

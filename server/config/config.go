@@ -38,6 +38,9 @@ type Listen struct {
 	HTTPS   []string `json:"https"`
 	Metrics string   `json:"metrics"`
 	Admin   string   `json:"admin"`
+	// AdminSocket and AdminTokenFile are paths.
+	AdminSocket    string `json:"admin_socket"`
+	AdminTokenFile string `json:"admin_token_file"`
 }
 
 // Kubernetes says which objects are served and where their status points.
@@ -47,6 +50,10 @@ type Kubernetes struct {
 	WatchNamespaces      []string `json:"watch_namespaces"`
 	PublishStatusAddress []string `json:"publish_status_address"`
 	PublishService       string   `json:"publish_service"`
+	HostOwnership        string   `json:"host_ownership"`
+	// ExternalNames serves Services of that type, AllowedEndpoints are CIDRs.
+	ExternalNames    bool     `json:"external_names"`
+	AllowedEndpoints []string `json:"allowed_endpoints"`
 }
 
 // Limits bounds what one client can make the gateway hold.
@@ -159,12 +166,18 @@ func Default() *Config {
 			HTTPS:   []string{":443"},
 			Metrics: ":10254",
 			Admin:   "127.0.0.1:10255",
+
+			AdminSocket:    "/tmp/sluice-admin.sock",
+			AdminTokenFile: "/tmp/sluice-admin.token",
 		},
 		Kubernetes: Kubernetes{
 			IngressClass:         "sluice",
 			Controllers:          []string{"sluice-gateway.io/ingress"},
 			WatchNamespaces:      []string{},
 			PublishStatusAddress: []string{},
+			HostOwnership:        "merge",
+			ExternalNames:        true,
+			AllowedEndpoints:     []string{},
 		},
 		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, ResponseHeaderCount: 128, BodyBytes: 1 << 20},
 		Timeouts: Timeouts{
@@ -201,7 +214,7 @@ func (c *Config) Clone() *Config {
 	d := *c
 	for _, list := range []*[]string{
 		&d.Listen.HTTP, &d.Listen.HTTPS,
-		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress,
+		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress, &d.Kubernetes.AllowedEndpoints,
 		&d.Forwarded.TrustedCIDRs, &d.Metrics.RouteHistograms,
 		&d.ProxyProtocol.Listeners, &d.ProxyProtocol.TrustedCIDRs,
 	} {
@@ -222,6 +235,11 @@ func (c *Config) TrustedPrefixes() []netip.Prefix { return parsePrefixes(c.Forwa
 // ProxyProtocolPrefixes returns proxy_protocol.trusted_cidrs in the same way.
 func (c *Config) ProxyProtocolPrefixes() []netip.Prefix {
 	return parsePrefixes(c.ProxyProtocol.TrustedCIDRs)
+}
+
+// AllowedEndpoints returns kubernetes.allowed_endpoints in the same way.
+func (c *Config) AllowedEndpoints() []netip.Prefix {
+	return parsePrefixes(c.Kubernetes.AllowedEndpoints)
 }
 
 func parsePrefixes(list []string) []netip.Prefix {

@@ -130,6 +130,12 @@ func (v *validator) listen(l *Listen) {
 	if l.Admin != "" {
 		v.address("listen.admin", l.Admin)
 	}
+	if p := l.AdminSocket; p != "" && (!filepath.IsAbs(p) || len(p) > 86) {
+		v.fail("listen.admin_socket", "%q must be an absolute path of at most 86 bytes (of the 107 that the kernel takes, 20 are for making it), or empty", p)
+	}
+	if p := l.AdminTokenFile; p != "" && !filepath.IsAbs(p) {
+		v.fail("listen.admin_token_file", "%q must be an absolute path, or empty", p)
+	}
 }
 
 // address checks "host:port". Host names are refused: resolving one at start could bind another
@@ -198,6 +204,10 @@ func (v *validator) kubernetes(k *Kubernetes) {
 		if a == "" || strings.ContainsAny(a, " /") {
 			v.fail("kubernetes.publish_status_address", "%q is neither an address nor a host name", a)
 		}
+	}
+	v.prefixes("kubernetes.allowed_endpoints", k.AllowedEndpoints)
+	if k.HostOwnership != "merge" && k.HostOwnership != "namespace" {
+		v.fail("kubernetes.host_ownership", "%q is not known; write merge or namespace", k.HostOwnership)
 	}
 	if s := k.PublishService; s != "" {
 		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" {

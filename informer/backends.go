@@ -33,11 +33,14 @@ type slot struct {
 	target  target
 	tls     *routing.BackendTLS
 	refs    int
+	// refused are the addresses that the screen keeps from it.
+	refused []netip.Addr
 }
 
 // backendSet owns the slots. Owned by the builder's goroutine; list is shared with published
 // Snapshots and is copied before its first change in a step.
 type backendSet struct {
+	screen    screen
 	byKey     map[routing.BackendKey]*slot
 	byService map[routing.ObjectName][]*slot
 	// externals holds the slots of each name, resolved its addresses once there are any.
@@ -47,14 +50,18 @@ type backendSet struct {
 	// their last reference, and portsStale the Services of which either is, in this step.
 	stale, released map[*slot]struct{}
 	portsStale      map[routing.ObjectName]struct{}
+	// screened are the Services of which the refused addresses may differ after this step.
+	screened map[routing.ObjectName]struct{}
 
 	list      []*routing.Backend
 	published bool
 	free      []int32
 }
 
-func newBackendSet() backendSet {
+func newBackendSet(s screen) backendSet {
 	return backendSet{
+		screen:    s,
+		screened:  make(map[routing.ObjectName]struct{}),
 		byKey:     make(map[routing.BackendKey]*slot),
 		byService: make(map[routing.ObjectName][]*slot),
 		resolved:  make(map[external][]netip.AddrPort),
@@ -125,7 +132,9 @@ func (s *backendSet) sweep() {
 		} else {
 			s.byService[service] = of
 		}
-		s.removeExternal(sl.target.external, sl)
+		if s.removeExternal(sl.target.external, sl); len(sl.refused) > 0 {
+			s.screened[service] = struct{}{}
+		}
 		s.own()
 		s.list[sl.backend.Index] = nil
 		s.free = append(s.free, sl.backend.Index)
@@ -168,6 +177,10 @@ func (s *backendSet) refresh(c *cache) {
 				next.Endpoints = append(next.Endpoints, routing.Endpoint{Addr: addr})
 			}
 			next.Endpoints = sortEndpoints(next.Endpoints)
+		}
+		refused := sl.refused
+		if next.Endpoints, next.Twins, sl.refused = s.screen.keep(next.Endpoints, next.Twins); len(refused)+len(sl.refused) > 0 {
+			s.screened[sl.target.service] = struct{}{}
 		}
 		if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
 			sameTLS(next.TLS, sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {

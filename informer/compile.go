@@ -178,7 +178,7 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 		// Looked up again: c.entry.hosts may have moved.
 		h := c.host(name)
 		h.routes = append(h.routes, routing.Route{
-			Host: name, Path: path, Type: pathType,
+			Host: name, Path: path, Type: pathType, Anonymous: c.entry.controller == NginxController,
 			Backend: c.backend(at+".backend", &p.Backend), Source: c.entry.source,
 		})
 	}
@@ -202,7 +202,7 @@ func (c *compiler) defaultBackend() {
 	}
 	// Resolved once, for one Rejection and one reference whatever the number of hosts.
 	route := routing.Route{
-		Path: "/", Type: routing.Prefix, Default: true,
+		Path: "/", Type: routing.Prefix, Default: true, Anonymous: c.entry.controller == NginxController,
 		Backend: c.backend("spec.defaultBackend", backend), Source: c.entry.source,
 	}
 	if len(c.ing.Spec.Rules) == 0 {
@@ -401,6 +401,18 @@ func protocolOf(appProtocol string) routing.Protocol {
 
 func (c *compiler) external(field string, service *corev1.Service, port corev1.ServicePort) (external, bool) {
 	name := strings.TrimSuffix(service.Spec.ExternalName, ".")
+	if c.b.cfg.NoExternalNames {
+		c.reject(field+".service.name", service.Name,
+			"that Service is of type ExternalName, and kubernetes.external_names is false; the path answers 503")
+		return external{}, false
+	}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		if what := c.b.backends.screen.refuses(addr); what != "" {
+			c.reject(field+".service.name", service.Name,
+				"spec.externalName of that Service is "+addr.String()+" ("+what+"), which no Endpoint may have; the path answers 503"+allowedKey)
+			return external{}, false
+		}
+	}
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		c.reject(field+".service.name", service.Name,
 			"spec.externalName of that Service is no DNS name; the path answers 503")

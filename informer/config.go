@@ -29,6 +29,13 @@ type Config struct {
 	// Controllers are the values of IngressClass spec.controller that are ours; the first is assumed
 	// where no IngressClass says it. Empty = DefaultController.
 	Controllers []string
+	// HostOwnership is OwnershipMerge or OwnershipNamespace; "" = OwnershipMerge.
+	HostOwnership string
+	// AllowedEndpoints are ranges that Endpoints may be in although they are loopback, link-local, a
+	// cloud's metadata service or the node's own (see screen).
+	AllowedEndpoints []netip.Prefix
+	// NoExternalNames refuses Services of type ExternalName.
+	NoExternalNames bool
 	// Namespaces are the ones watched; empty = all.
 	Namespaces []string
 	// Manifests is a directory, or one file, to read instead of a cluster.
@@ -51,6 +58,13 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Controllers) == 0 {
 		c.Controllers = []string{DefaultController}
+	}
+	switch c.HostOwnership {
+	case "":
+		c.HostOwnership = OwnershipMerge
+	case OwnershipMerge, OwnershipNamespace:
+	default:
+		return c, fmt.Errorf("host_ownership %q: want %s or %s", c.HostOwnership, OwnershipMerge, OwnershipNamespace)
 	}
 	if c.PublishService != "" {
 		if len(c.StatusAddresses) > 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,9 @@ type Controller struct {
 	log    *slog.Logger
 	store  *routing.Store
 	source source
-	queue  *queue
+	// own returns the node's own addresses; nil where they do not matter.
+	own   func() ([]netip.Addr, error)
+	queue *queue
 	// status and events write to the cluster; nil with manifests, status also where there is nothing
 	// to write.
 	status *statusWriter
@@ -84,6 +87,10 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 		return nil, err
 	}
 	c.source = cluster
+	c.own = ownAddresses
+	if c.builder.backends.screen.own, err = c.own(); err != nil {
+		return nil, err
+	}
 	c.secrets = newSecretWatches(cluster, c.queue)
 	c.events = newEventWriter(cluster.client, c.log)
 	c.builder.rejected.collect = true
@@ -106,6 +113,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	if c.events != nil {
 		writers.Go(func() { c.events.run(ctx) })
+	}
+	if c.own != nil {
+		writers.Go(func() { c.watchNode(ctx) })
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- c.source.run(ctx, c.queue) }()

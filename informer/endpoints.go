@@ -119,6 +119,9 @@ func (b *builder) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejectio
 				"want one unicast IP address; the endpoint is not used")
 		}
 	}
+	if refused := b.backends.screen.refusedOf(slice); len(refused) > 0 {
+		reject("endpoints", "", "not used: "+b.backends.screen.list(refused)+allowedKey)
+	}
 	return list
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -13,9 +14,6 @@ import (
 )
 
 const (
-	// maxConns bounds the connections of one address: a dashboard, a Prometheus pair and the kubelet need
-	// a handful.
-	maxConns = 64
 	// maxHead bounds a request head.
 	maxHead = 8 << 10
 	// headTimeout bounds the time from accept to a complete head.
@@ -34,10 +32,13 @@ type guard struct {
 	conns   map[*guardedConn]struct{}
 	idle    sync.Cond // signalled when conns becomes empty
 	closing bool
+	// isOwn reports whether a connection from remote that arrived at local is the node's own.
+	isOwn func(remote, local netip.Addr, now time.Time) bool
 }
 
 func newGuard(l net.Listener) *guard {
 	g := &guard{Listener: l, conns: map[*guardedConn]struct{}{}}
+	g.isOwn = (&ownAddresses{list: interfaceAddresses}).has
 	g.idle.L = &g.mu
 	return g
 }
@@ -63,17 +64,53 @@ func (g *guard) Accept() (net.Conn, error) {
 	}
 }
 
-// admit takes c in, or closes it when there are too many.
+// admit takes c in, or closes it when there are too many and none that gives way to it.
 func (g *guard) admit(c net.Conn) *guardedConn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closing || len(g.conns) >= maxConns {
+	now := time.Now()
+	remote := addressOf(c.RemoteAddr())
+	v := newVisitor(remote, g.isOwn(remote, addressOf(c.LocalAddr()), now))
+	victim, ok := giveWay(g.conns, v)
+	if g.closing || !ok {
 		c.Close()
 		return nil
 	}
-	conn := &guardedConn{Conn: c, guard: g, deadline: time.Now().Add(headTimeout)}
+	if victim != nil {
+		g.removeLocked(victim)
+		victim.Conn.Close() // its handler's read or write fails
+	}
+	conn := &guardedConn{Conn: c, guard: g, visitor: v, opened: now, deadline: now.Add(headTimeout)}
 	g.conns[conn] = struct{}{}
 	return conn
+}
+
+// asks notes that a whole request came.
+func (g *guard) asks(c *guardedConn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.asked = true
+}
+
+// addressOf returns the IP address of a, the zero one where it has none.
+func addressOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}
+
+// interfaceAddresses returns the node's addresses; none where the kernel does not say.
+func interfaceAddresses() (list []netip.Addr) {
+	all, _ := net.InterfaceAddrs()
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok {
+				list = append(list, ip)
+			}
+		}
+	}
+	return list
 }
 
 // stop closes the listener, waits until every connection ended or timeout passed, and closes those
@@ -101,6 +138,10 @@ func (g *guard) stop(timeout time.Duration) {
 func (g *guard) remove(c *guardedConn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.removeLocked(c)
+}
+
+func (g *guard) removeLocked(c *guardedConn) {
 	delete(g.conns, c)
 	if len(g.conns) == 0 {
 		g.idle.Broadcast()
@@ -114,7 +155,12 @@ type guardedConn struct {
 
 	// Immutable after admit:
 	guard    *guard
+	visitor  visitor
+	opened   time.Time
 	deadline time.Time
+
+	// Guarded by guard.mu:
+	asked bool // the head is complete
 
 	// Owned by the connection's goroutine:
 	checked bool
@@ -159,6 +205,7 @@ func (c *guardedConn) receive() []byte {
 			c.refuse(400, "no request here has a body", "")
 			return nil
 		case status == h1.Done:
+			c.guard.asks(c)
 			return buf[:request.HeadLen]
 		}
 		var late net.Error

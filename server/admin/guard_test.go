@@ -108,49 +108,6 @@ func TestSlowHead(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreBounded: connections beyond the bound are closed, and room is made again.
-func TestConnectionsAreBounded(t *testing.T) {
-	metrics, _ := start(t, testOptions())
-	var open []net.Conn
-	for range maxConns {
-		c, err := net.Dial("tcp", metrics)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, c)
-	}
-	extra, err := net.Dial("tcp", metrics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer extra.Close()
-	if err := extra.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := io.ReadAll(extra); len(b) != 0 || err != nil && !strings.Contains(err.Error(), "reset") {
-		t.Errorf("connection %d: %q, %v; want it closed", maxConns+1, b, err)
-	}
-	for _, c := range open {
-		c.Close()
-	}
-	// The closes are noticed one after the other; a later connection finds room.
-	for deadline := time.Now().Add(time.Minute); ; {
-		c, err := net.Dial("tcp", metrics)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
-		b, _ := io.ReadAll(c)
-		c.Close()
-		if strings.HasPrefix(string(b), "HTTP/1.1 200") {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no room is made")
-		}
-	}
-}
-
 // TestShutdownWaits: an answer under way is finished, an idle connection does not hold it up for
 // long, and nothing is accepted any more.
 func TestShutdownWaits(t *testing.T) {

@@ -30,6 +30,7 @@ type Exchange struct {
 	route    *routing.Route
 	policy   *policy
 	series   *stats.Series // nil: the request has no Route
+	share    *share        // where it is in flight; nil: not counted
 	backend  *upstream.Backend
 	protocol routing.Protocol
 	endpoint *upstream.Endpoint
@@ -94,6 +95,14 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	}
 	if req.Has(message.FieldContentType) {
 		x.grpc, x.web = isGRPC(req, head)
+	}
+	if s := x.c.peer().share; s != nil && fail == nil {
+		if s.begin(w.set.capacity.requests) {
+			x.share = s
+		} else {
+			w.shard.Shed[stats.ShedRequests]++
+			fail = failSource
+		}
 	}
 	if fail == nil {
 		fail = x.match(req, head)
@@ -202,8 +211,10 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {
 		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
+		x.w.buffers.recount(&lent, int64(cap(x.request)))
 	}
 	if total := x.policy.total; total > 0 || x.w.set.total > 0 {
 		if total == 0 {
@@ -242,6 +253,7 @@ func (x *Exchange) attempt() {
 	x.chosen = now
 	x.connectTime = 0
 	ep.Started(now)
+	w.short = false
 	u, reused := x.acquire(ep, now)
 	switch {
 	case u != nil:
@@ -250,6 +262,11 @@ func (x *Exchange) attempt() {
 		ep.Finished(now, 0, upstream.Canceled)
 		x.endpoint = nil
 		x.fail(failOverloaded)
+		return
+	case w.short:
+		ep.Finished(now, 0, upstream.Canceled)
+		x.endpoint = nil
+		x.fail(failShort)
 		return
 	default:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
@@ -562,6 +579,10 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		}
 	}
 	w.shard.Record(x.series, e)
+	if x.share != nil {
+		x.share.end()
+		x.share = nil
+	}
 	if w.server.logs != nil {
 		w.logExchange(x, e)
 	}

@@ -145,6 +145,7 @@ type keptHead struct {
 	head  []byte
 	early []byte
 	whole bool // the request ends with its head; for a downStream that begins late
+	held  int64
 }
 
 // keepRequest copies a request.
@@ -160,10 +161,12 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 	k.req.Fields = fields
 	k.head = append(k.head[:0], head...)
 	k.early = append(k.early[:0], early...)
+	w.buffers.recount(&k.held, int64(cap(k.head)+cap(k.early)))
 	return k
 }
 
 func (w *worker) freeKept(k *keptHead) {
+	w.buffers.recount(&k.held, 0)
 	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer {
 		w.freeH.put(k)
 	}

@@ -8,6 +8,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
+# The modules of this repository.
+MODULES := $(shell find . -name go.mod)
+
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # The end-to-end suite needs bin/sluice, bin/cluster and a network namespace, so it has a target of
@@ -23,7 +26,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck house bench microbench cluster \
+.PHONY: help build run test unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck tidy house bench microbench cluster \
 	generate check-generate image image-check clean FORCE
 
 help: ## List these targets
@@ -84,7 +87,7 @@ fuzz: ## Fuzz every target for FUZZTIME (20s)
 		done; \
 	done
 
-lint: fmt vet staticcheck house ## Format, vet, staticcheck and the house rules
+lint: fmt vet staticcheck tidy house ## Format, vet, staticcheck, tidy modules and the house rules
 
 fmt:
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "gofmt -w these:"; echo "$$bad"; exit 1; fi
@@ -94,6 +97,10 @@ vet: ## Run go vet
 
 staticcheck: ## Run staticcheck at its pinned version
 	$(STATICCHECK) ./...
+
+# Every module. It reads the go.mod files of what the tests of our dependencies need, from the module cache or proxy.
+tidy: ## Fail where a go.mod or go.sum is not what `go mod tidy` writes
+	@for dir in $(dir $(MODULES)); do (cd $$dir && $(GO) mod tidy -diff) || { echo "go mod tidy in $$dir"; exit 1; }; done
 
 # The tests of the root package: dependency drawing, package comments, bans.
 house:

@@ -16,14 +16,19 @@ import (
 
 var explainCommand = command{
 	name:     "explain",
-	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR] [-X METHOD] [-H 'Host: NAME'] URL",
+	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR] [-c|--config FILE] [--all] [-X METHOD] [-H 'Host: NAME'] URL",
 	about: "Say which way a request goes, and why.\n" +
 		"It names the Host, the Route and its neighbours, the Ingress, its policy, the Backend and the Endpoints. Without\n" +
 		"--manifests and --kubeconfig a running gateway is asked, and no request is sent through it. Exit code 1 means\n" +
-		"that the gateway would answer with an error itself.",
+		"that the gateway would answer with an error itself: 404 without a Route, 503 without a ready Endpoint, and the\n" +
+		"like. Only a running gateway knows the addresses behind a Service of type ExternalName; without one to ask they\n" +
+		"count as there.",
 	register: func(set *flag.FlagSet, out, _ io.Writer) func([]string) error {
 		var from source
 		from.flags(set)
+		var configured settings
+		configured.flags(set)
+		all := set.Bool("all", false, "List every Endpoint, rather than the first few.")
 		var headers list
 		set.Var(&headers, "H", "Add the field `'K: V'` to the request; Host takes the place of the URL's.")
 		address := set.String("admin", config.Default().Listen.Admin, "Ask the gateway whose listen.admin is `ADDR`.")
@@ -35,7 +40,7 @@ var explainCommand = command{
 			if err := from.validate(); err != nil {
 				return err
 			}
-			q := admin.Question{Method: *method, URL: args[0]}
+			q := admin.Question{Method: *method, URL: args[0], All: *all}
 			for _, field := range headers {
 				name, value, ok := strings.Cut(field, ":")
 				if !ok {
@@ -45,7 +50,11 @@ var explainCommand = command{
 					q.Host = strings.TrimSpace(value)
 				}
 			}
-			answer, err := from.explain(*address, q)
+			c, err := configured.load()
+			if err != nil {
+				return err
+			}
+			answer, err := from.explain(*address, c, q)
 			if err != nil {
 				return err
 			}
@@ -61,16 +70,20 @@ var explainCommand = command{
 }
 
 // explain asks the gateway at address, or builds the Snapshot itself where the flags name a source.
-func (s *source) explain(address string, q admin.Question) (*admin.Answer, error) {
+func (s *source) explain(address string, c *config.Config, q admin.Question) (*admin.Answer, error) {
 	if s.manifests == "" && s.kubeconfig == "" {
 		return askGateway(address, q)
 	}
-	snapshot, _, err := s.load(s.config(config.Default()))
+	found, err := s.inspect(s.config(c))
 	if err != nil {
 		return nil, err
 	}
-	return admin.Explain(snapshot, q)
+	q.Elsewhere = found.Elsewhere
+	return admin.Explain(found.Snapshot, q)
 }
+
+// maxAnswer bounds what a gateway answers: every Endpoint of a Backend takes some 100 bytes.
+const maxAnswer = 64 << 20
 
 // askGateway puts the question to a running gateway.
 func askGateway(address string, q admin.Question) (*admin.Answer, error) {
@@ -78,13 +91,16 @@ func askGateway(address string, q admin.Question) (*admin.Answer, error) {
 	if q.Host != "" {
 		query.Set("host", q.Host)
 	}
+	if q.All {
+		query.Set("all", "1")
+	}
 	client := &http.Client{Timeout: 30 * time.Second}
 	response, err := client.Get("http://" + address + "/api/v1/explain?" + query.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("ask gateway: %w", err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("ask gateway: %w", err)
 	}

@@ -32,7 +32,12 @@ var serveCommand = command{
 			if err := o.validate(); err != nil {
 				return err
 			}
-			return o.serve(log)
+			err := o.serve(log)
+			if err == nil || errors.Is(err, errUsage) {
+				return err
+			}
+			lastWords(log, "sluice serve: "+err.Error())
+			return errRefused
 		}
 	},
 }
@@ -54,21 +59,7 @@ func (o *serveOptions) flags(set *flag.FlagSet) {
 // load reads the configuration and lays the --set flags over it. It is called at start and by each
 // reload.
 func (o *serveOptions) load() (*config.Config, error) {
-	c := config.Default()
-	if o.file != "" {
-		var err error
-		if c, err = config.Load(o.file); err != nil {
-			return nil, err
-		}
-	}
-	var errs []error
-	for _, s := range o.sets {
-		errs = append(errs, c.Set(s))
-	}
-	if err := errors.Join(append(errs, c.Validate())...); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return settings{o.file, o.sets}.load()
 }
 
 // serve prepares the process and runs one gateway in it.
@@ -77,12 +68,14 @@ func (o *serveOptions) serve(stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log, err := openErrorLog(c.ErrorLog, stderr)
+	log, logger, err := openErrorLog(c.ErrorLog, stderr)
 	if err != nil {
 		return err
 	}
-	defer log.close()
-	logger := newLogger(log)
+	defer log.Close()
+	captureLogs(logger, log)
+	// Without this a reader of stdout or stderr that goes away ends the process.
+	signal.Ignore(syscall.SIGPIPE)
 	// The number of loops follows GOMAXPROCS, so this comes before they are made.
 	if _, err := maxprocs.Set(maxprocs.Logger(func(format string, args ...any) { logger.Info(fmt.Sprintf(format, args...)) })); err != nil {
 		logger.Warn("GOMAXPROCS does not follow the cgroup", "error", err)

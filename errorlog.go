@@ -3,57 +3,47 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"sync"
+	"log"
+	"log/slog"
+	"time"
+
+	"github.com/cloudwego/netpoll"
+	"k8s.io/klog/v2"
+
+	"github.com/sluice-gateway/sluice/server/sink"
 )
 
-// errorLog is the writer behind the gateway's logger: stderr, or a file that can be opened anew after
-// it was rotated. Made by openErrorLog. Safe for concurrent use.
-type errorLog struct {
-	// Immutable after openErrorLog:
-	stderr io.Writer
-
-	mu sync.Mutex
-	// Guarded by mu:
-	file *os.File // nil = stderr
+// openErrorLog opens the gateway's own log: path, or stderr where that is "". Nobody who logs waits for it: the
+// informer and the goroutine of signals do, and a container's stderr is a pipe whose reader may stall.
+func openErrorLog(path string, stderr io.Writer) (*sink.Sink, *slog.Logger, error) {
+	var logger *slog.Logger
+	s, err := sink.Open(sink.Options{Path: path, Std: stderr, Report: func(lost uint64, err error) {
+		logger.Warn("lines of the error log were lost", "lines", lost, "error", err)
+	}})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open error_log: %w", err)
+	}
+	logger = newLogger(s)
+	return s, logger, nil
 }
 
-func openErrorLog(path string, stderr io.Writer) (*errorLog, error) {
-	l := &errorLog{stderr: stderr}
-	if err := l.reopen(path); err != nil {
-		return nil, err
-	}
-	return l, nil
+// captureLogs has what libraries log of their own accord go the same way: each of them writes to
+// stderr otherwise, and waits there. client-go logs on the goroutines that watch.
+func captureLogs(logger *slog.Logger, to io.Writer) {
+	klog.SetSlogLogger(logger)
+	log.SetOutput(to)
+	netpoll.SetLoggerOutput(to)
 }
 
-// reopen writes to path from now on. After an error the log goes on as it was.
-func (l *errorLog) reopen(path string) error {
-	var next *os.File
-	if path != "" {
-		var err error
-		if next, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640); err != nil {
-			return fmt.Errorf("open error_log: %w", err)
-		}
+// lastWords tells stderr why the process ends, and waits for a second at most.
+func lastWords(stderr io.Writer, text string) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		fmt.Fprintln(stderr, text)
+	}()
+	select {
+	case <-said:
+	case <-time.After(time.Second):
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	last := l.file
-	l.file = next
-	if last != nil {
-		return last.Close()
-	}
-	return nil
 }
-
-// Write appends a line.
-func (l *errorLog) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		return l.file.Write(line)
-	}
-	return l.stderr.Write(line)
-}
-
-// close goes back to stderr.
-func (l *errorLog) close() error { return l.reopen("") }

@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/admin"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/sink"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -28,7 +29,7 @@ import (
 type gateway struct {
 	// Immutable after newGateway:
 	options  *serveOptions
-	file     *errorLog
+	file     *sink.Sink
 	log      *slog.Logger
 	store    *routing.Store
 	plane    *server.Server
@@ -50,7 +51,7 @@ type gateway struct {
 func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 // newGateway wires the parts. Nothing is bound, watched or started yet.
-func newGateway(o *serveOptions, c *config.Config, file *errorLog, log *slog.Logger) (*gateway, error) {
+func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Logger) (*gateway, error) {
 	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
 	g.config.Store(c)
 	var err error
@@ -74,9 +75,11 @@ func newGateway(o *serveOptions, c *config.Config, file *errorLog, log *slog.Log
 		Snapshot:   g.store.Load,
 		Ready:      g.ready,
 		Rejections: g.rejections,
+		Elsewhere:  g.informer.Elsewhere,
 		Config:     g.config.Load,
 		Vitals:     g.vitals,
 		Collectors: []prometheus.Collector{g.plane.Collector()},
+		Samples:    g.plane.WriteRoutes,
 		Logger:     log,
 	})
 	if err != nil {
@@ -178,7 +181,9 @@ func (g *gateway) reload() {
 	var merged *config.Config
 	if err == nil {
 		merged = running.WithLive(next)
-		err = g.file.reopen(merged.ErrorLog)
+		if err = g.file.Reopen(merged.ErrorLog); err != nil {
+			err = fmt.Errorf("open error_log: %w", err)
+		}
 		g.plane.Reload(merged)
 	}
 	g.mu.Lock()
@@ -238,6 +243,8 @@ func (g *gateway) vitals() admin.Vitals {
 		Connected:         s.Connected,
 		ReloadOK:          g.reloadOK,
 		ReloadTime:        g.reloaded,
+		AccessLinesLost:   g.plane.LogLinesLost(),
+		ErrorLinesLost:    g.file.Lost(),
 	}
 }
 

@@ -80,6 +80,12 @@ type running struct {
 // startGateway runs a gateway whose one Route leads to backend, and waits until it is ready.
 func startGateway(t *testing.T, backend http.Handler, extra string) *running {
 	t.Helper()
+	return startGatewayIn(t, t.TempDir(), backend, extra)
+}
+
+// startGatewayIn does so in a folder where something may wait for it.
+func startGatewayIn(t *testing.T, dir string, backend http.Handler, extra string) *running {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +94,7 @@ func startGateway(t *testing.T, backend http.Handler, extra string) *running {
 	go pod.Serve(listener)
 	t.Cleanup(func() { pod.Close() })
 
-	r := &running{dir: t.TempDir(), signals: make(chan os.Signal, 4), ended: make(chan error, 1)}
+	r := &running{dir: dir, signals: make(chan os.Signal, 4), ended: make(chan error, 1)}
 	r.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	writeFile(t, filepath.Join(r.dir, "manifests", "all.yaml"), manifest("127.0.0.1", listener.Addr().(*net.TCPAddr).Port))
 	r.configure(t, extra)
@@ -97,12 +103,12 @@ func startGateway(t *testing.T, backend http.Handler, extra string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := openErrorLog(c.ErrorLog, &r.stderr)
+	file, logger, err := openErrorLog(c.ErrorLog, &r.stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { file.close() })
-	if r.gateway, err = newGateway(o, c, file, newLogger(file)); err != nil {
+	t.Cleanup(file.Close)
+	if r.gateway, err = newGateway(o, c, file, logger); err != nil {
 		t.Fatal(err)
 	}
 	go func() { r.ended <- r.run(r.signals) }()
@@ -363,9 +369,7 @@ func TestSecondSignal(t *testing.T) {
 		t.Error("the request was not cut")
 	}
 	close(pod.release)
-	if !strings.Contains(r.errorLog(t), "second signal") {
-		t.Errorf("log:\n%s", r.errorLog(t))
-	}
+	eventually(t, "line about the second signal", func() bool { return strings.Contains(r.errorLog(t), "second signal") })
 }
 
 // TestServeFails: what cannot start says why and leaves nothing bound.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/informer"
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
@@ -43,12 +42,12 @@ func (s *source) config(c *config.Config) informer.Config {
 // loadTimeout bounds the first list of a large cluster.
 const loadTimeout = 2 * time.Minute
 
-// load builds one Snapshot, for commands that look and leave. Nothing is written to the cluster.
-func (s *source) load(c informer.Config) (*routing.Snapshot, []informer.Rejection, error) {
+// inspect reads the source once, for commands that look and leave. Nothing is written to the cluster.
+func (s *source) inspect(c informer.Config) (*informer.Inspection, error) {
 	if s.manifests != "" {
-		return informer.LoadDir(s.manifests, c)
+		return informer.InspectDir(s.manifests, c)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
 	defer cancel()
-	return informer.LoadCluster(ctx, s.kubeconfig, c)
+	return informer.InspectCluster(ctx, s.kubeconfig, c)
 }

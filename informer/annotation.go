@@ -77,7 +77,7 @@ var annotations = []annotation{
 	{"auth-tls-match-cn", scopeHost, "CN= and a regular expression (RE2)", "any", false, setAuthName,
 		"The common name of a client's certificate; others are answered 403. It is matched from the start. What does not parse: 503."},
 	{"auth-tls-pass-certificate-to-upstream", scopeHost, "true or false", "false", false, setAuthPass,
-		"Whether the Backend is sent the client's certificate, as PEM, percent-encoded, in ssl-client-cert."},
+		"Whether the Backend is sent the client's certificate, as PEM, percent-encoded, in ssl-client-cert. One of more than 8 KiB, or with names of more than 2 KiB, is none that is good: it would go with every request."},
 	{"auth-tls-secret", scopeHost, "Secret, or namespace/Secret", "", false, setAuthSecret,
 		"Secret of the same namespace, of any type, with the authorities of client certificates in ca.crt and, if there is one, a list of revoked ones in ca.crl. " +
 			"Clients of the object's hosts must show a certificate, whichever object has the path. Of several objects on a host the oldest decides, and those that ask for something else answer 503. " +
@@ -87,7 +87,7 @@ var annotations = []annotation{
 	{"auth-tls-verify-client", scopeHost, "on, off, optional or optional_no_ca", "on", false, setAuthMode,
 		"Whether a certificate is wanted, and must be a good one. The other auth-tls-* without auth-tls-secret: 503."},
 	{"auth-tls-verify-depth", scopeHost, "number", "1", false, setAuthDepth,
-		"Most intermediate certificates between a client's and the authority's."},
+		"Most intermediate certificates between a client's and the authority's. A client that shows more than that, its own and one more has none that is good: they are not verified."},
 	{"backend-protocol", scopeBackend, "HTTP, HTTPS, H2C, GRPC or GRPCS", "HTTP", false, setProtocol,
 		"What the Backends speak; in any case. Wins over the Service's appProtocol: https, kubernetes.io/wss, h2c, kubernetes.io/h2c, grpc or grpcs, " +
 			"which is not read for objects that are taken over from ingress-nginx. Backends of GRPC and GRPCS are also reached by gRPC-Web, binary and text. " +

@@ -27,7 +27,7 @@ import (
 // the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
 // former Snapshot.
 //
-// Owned by one goroutine, but for rejections.
+// Owned by one goroutine, but for rejected and outsiders.
 type builder struct {
 	// Immutable after newBuilder:
 	cfg   Config
@@ -49,6 +49,7 @@ type builder struct {
 	table        *routing.Table
 	fallback     *routing.Route
 	rejected     rejectionSet
+	outsiders    outsiderSet
 	built        bool
 
 	defaultClassKnown  bool
@@ -195,6 +196,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 	var next *entry
 	var rejections []Rejection
 	delete(b.classless, name)
+	var others *networkingv1.Ingress
 	if ing := b.cache.ingresses[name]; ing != nil {
 		controller, reason := b.controllerOf(ing)
 		if controller != "" {
@@ -203,8 +205,11 @@ func (b *builder) recompile(name routing.ObjectName) {
 			b.classless[name] = struct{}{}
 			source := &routing.Source{Ingress: name}
 			rejections = []Rejection{rejectIngress(source, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
+		} else {
+			others = ing
 		}
 	}
+	b.outsiders.replace(name, others)
 	b.rejected.replace(objectKey{kindIngress, name}, rejections)
 	if old != nil && next != nil && old.same(next) {
 		b.exchange(next)

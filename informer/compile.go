@@ -163,7 +163,7 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 	c.host(name)
 	if rule.HTTP == nil || len(rule.HTTP.Paths) == 0 {
 		if c.ing.Spec.DefaultBackend == nil {
-			c.reject(field+".http", "", "the rule has no paths and the object no defaultBackend; its host answers 404")
+			c.reject(field+".http", "", "the rule has no paths and the object no defaultBackend, so that it leads nowhere; what no other object serves on its host answers 404")
 		}
 		return
 	}
@@ -356,7 +356,7 @@ func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.
 	} else {
 		field += ".name"
 	}
-	reason := "Service " + service.Namespace + "/" + service.Name + " has no such port; the path answers 503"
+	reason := "Service " + service.Namespace + "/" + service.Name + " has no such port; it has " + portList(service) + "; the path answers 503"
 	if udp {
 		reason = "this port of Service " + service.Namespace + "/" + service.Name + " is not TCP; the path answers 503"
 	}

@@ -1,13 +1,15 @@
 package informer
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"reflect"
+	"strings"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -15,14 +17,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// maxManifest bounds one file, because it is read into memory as a whole.
-const maxManifest = 256 << 20
+// maxManifest bounds one file, because it is read into memory as a whole, and takes some twenty times its
+// size while it is read: 10,000 Ingresses as kubectl prints them are 30 MiB.
+const maxManifest = 64 << 20
 
 // manifestKinds are the kinds that a directory may hold, with the one version of each. The object
 // kinds that no Snapshot is made of yet are checked all the same.
@@ -36,6 +38,17 @@ var manifestKinds = map[string]string{
 	"Namespace":     corev1.SchemeGroupVersion.String(),
 }
 
+// kindTypes are their types.
+var kindTypes = map[string]reflect.Type{
+	"Ingress":       reflect.TypeFor[networkingv1.Ingress](),
+	"IngressClass":  reflect.TypeFor[networkingv1.IngressClass](),
+	"Service":       reflect.TypeFor[corev1.Service](),
+	"EndpointSlice": reflect.TypeFor[discoveryv1.EndpointSlice](),
+	"Secret":        reflect.TypeFor[corev1.Secret](),
+	"ConfigMap":     reflect.TypeFor[corev1.ConfigMap](),
+	"Namespace":     reflect.TypeFor[corev1.Namespace](),
+}
+
 // strictDecoder knows exactly manifestKinds, and refuses unknown and repeated fields.
 var strictDecoder = func() runtime.Decoder {
 	scheme := runtime.NewScheme()
@@ -46,96 +59,225 @@ var strictDecoder = func() runtime.Decoder {
 }()
 
 // decodeFile reads the objects of a manifest file.
-func decodeFile(path string) (events []event, ignored []string, err error) {
-	f, err := os.Open(path)
+func decodeFile(path string) (events []event, skipped []Skipped, err error) {
+	// Without O_NONBLOCK the opening of a FIFO that took the file's place would wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, plainPathError(err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, plainPathError(err)
+	case !info.Mode().IsRegular():
+		return nil, nil, errors.New(irregular(info.Mode()))
+	case info.Size() > maxManifest:
+		return nil, nil, errTooLarge
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, plainPathError(err)
 	}
 	if len(text) > maxManifest {
-		return nil, nil, fmt.Errorf("larger than %d MiB", maxManifest>>20)
+		return nil, nil, errTooLarge
 	}
 	return decode(text)
 }
 
-// decode reads all objects of a manifest: several documents, and Lists of objects. ignored names the
-// kinds that were skipped because they are none of ours. It fails as a whole, so that a file never
-// takes effect in part.
-func decode(text []byte) (events []event, ignored []string, err error) {
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	for n := 1; ; n++ {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return events, ignored, nil
-		}
-		if err == nil {
-			events, ignored, err = decodeDocument(document, events, ignored)
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("document %d: %w", n, err)
-		}
+var errTooLarge = fmt.Errorf("the file is larger than %d MiB; split it", maxManifest>>20)
+
+// plainPathError drops the path, which the Rejection has already.
+func plainPathError(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
 	}
+	return fmt.Errorf("it cannot be read: %w", err)
 }
 
-func decodeDocument(document []byte, events []event, ignored []string) ([]event, []string, error) {
-	text, err := yaml.YAMLToJSONStrict(document)
+// decode reads all objects of a manifest: several documents, and Lists of objects. skipped has the
+// objects of kinds that are none of ours. It fails as a whole, so that a file never takes effect in part.
+func decode(raw []byte) (events []event, skipped []Skipped, err error) {
+	text, err := plainText(raw)
 	if err != nil {
 		return nil, nil, err
 	}
-	if string(text) == "null" {
-		return events, ignored, nil
+	var d decoder
+	n := 0
+	err = documents(text, func(doc document) error {
+		n++
+		d.place = fmt.Sprintf("document %d", n)
+		if err := d.document(doc); err != nil {
+			return fmt.Errorf("%s: %w", d.place, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	// Only the kind matters here: what else may not fit is the business of the strict decoder, or
-	// of an object that is none of ours.
-	var typ struct {
+	return d.events, d.skipped, nil
+}
+
+// maxListDepth bounds Lists in Lists.
+const maxListDepth = 4
+
+// decoder gathers the objects of a file.
+type decoder struct {
+	events  []event
+	skipped []Skipped
+	// place is where in the file the present object stands.
+	place string
+}
+
+func (d *decoder) document(doc document) error {
+	if len(doc.repeated) > 0 {
+		return repeatedFault(doc.repeated)
+	}
+	return d.object(doc.tree, typeMeta{}, 0)
+}
+
+// typeMeta is what an object says it is.
+type typeMeta struct{ apiVersion, kind string }
+
+// object reads one object, or the List that it is. assumed is what an element of a typed List is where it
+// does not say so itself.
+func (d *decoder) object(tree any, assumed typeMeta, depth int) error {
+	if tree == nil {
+		return nil
+	}
+	object, ok := tree.(map[string]any)
+	if !ok {
+		return errors.New("not an object: want a mapping with apiVersion and kind, not " + nameOf(tree))
+	}
+	typ, err := typeOf(object, assumed)
+	if err != nil {
+		return err
+	}
+	if item, ok := listItem(typ); ok {
+		return d.list(object, typ, item, depth)
+	}
+	want, ours := manifestKinds[typ.kind]
+	if !ours || typ.apiVersion != want {
+		if ours && sameGroupKind(typ.kind, typ.apiVersion) {
+			return fmt.Errorf("%s of apiVersion %s is not supported: want %s", describe(typ.kind, object), typ.apiVersion, want)
+		}
+		d.skip(object, typ)
+		return nil
+	}
+	return d.known(object, typ)
+}
+
+// typeOf reads apiVersion and kind, and sets them where they are assumed.
+func typeOf(object map[string]any, assumed typeMeta) (typ typeMeta, err error) {
+	for _, f := range []struct {
+		name    string
+		to      *string
+		assumed string
+	}{{"apiVersion", &typ.apiVersion, assumed.apiVersion}, {"kind", &typ.kind, assumed.kind}} {
+		value, there := object[f.name]
+		if (!there || value == nil) && f.assumed != "" {
+			value = f.assumed
+			object[f.name] = value
+		}
+		text, ok := value.(string)
+		if !ok || text == "" {
+			return typ, errors.New("kind and apiVersion are required, as text")
+		}
+		if !plainKey.MatchString(text) {
+			return typ, errors.New(f.name + " is no name; see whether the lines below it are indented as they should be")
+		}
+		*f.to = text
+	}
+	return typ, nil
+}
+
+// listItem tells Lists: that of any objects, and those of one kind that the API server gives, whose
+// elements need not say what they are.
+func listItem(typ typeMeta) (item typeMeta, ok bool) {
+	kind, isList := strings.CutSuffix(typ.kind, "List")
+	switch {
+	case !isList:
+		return typeMeta{}, false
+	case kind == "":
+		return typeMeta{}, typ.apiVersion == "v1"
+	}
+	want, ours := manifestKinds[kind]
+	if !ours || want != typ.apiVersion && !sameGroupKind(kind, typ.apiVersion) {
+		return typeMeta{}, false
+	}
+	return typeMeta{typ.apiVersion, kind}, true
+}
+
+func (d *decoder) list(object map[string]any, typ, item typeMeta, depth int) error {
+	if depth == maxListDepth {
+		return fmt.Errorf("more than %d Lists within each other", maxListDepth)
+	}
+	var s shape
+	s.check(reflect.TypeFor[struct {
 		metav1.TypeMeta
+		Metadata metav1.ListMeta `json:"metadata"`
+		Items    []any           `json:"items"`
+	}](), object, "")
+	if fault := s.text(); fault != "" {
+		return fmt.Errorf("%s: %s", typ.kind, fault)
 	}
-	if err := json.Unmarshal(text, &typ); err != nil {
-		return nil, nil, fmt.Errorf("not an object: %w", err)
-	}
-	if typ.Kind == "" || typ.APIVersion == "" {
-		return nil, nil, errors.New("kind and apiVersion are required")
-	}
-	if typ.Kind == "List" && typ.APIVersion == "v1" {
-		var list struct {
-			Items []json.RawMessage `json:"items"`
+	items, _ := object["items"].([]any)
+	place := d.place
+	for i, element := range items {
+		d.place = fmt.Sprintf("%s, items[%d]", place, i)
+		if err := d.object(element, item, depth+1); err != nil {
+			return err
 		}
-		if err := json.Unmarshal(text, &list); err != nil {
-			return nil, nil, fmt.Errorf("read List: %w", err)
-		}
-		for i, item := range list.Items {
-			if events, ignored, err = decodeDocument(item, events, ignored); err != nil {
-				return nil, nil, fmt.Errorf("items[%d]: %w", i, err)
-			}
-		}
-		return events, ignored, nil
+		items[i] = nil
 	}
-	want, ours := manifestKinds[typ.Kind]
-	if !ours {
-		return events, append(ignored, typ.Kind), nil
+	d.place = place
+	return nil
+}
+
+// known reads an object of one of our kinds.
+func (d *decoder) known(object map[string]any, typ typeMeta) error {
+	named := describe(typ.kind, object)
+	// As the event will name it.
+	if kind, name, ok := strings.Cut(named, " "); ok && !strings.Contains(name, "/") && kind != "IngressClass" && kind != "Namespace" {
+		named = kind + " " + metav1.NamespaceDefault + "/" + name
 	}
-	if typ.APIVersion != want {
-		if sameGroupKind(typ.Kind, typ.APIVersion) {
-			return nil, nil, fmt.Errorf("%s of apiVersion %s is not supported: want %s", typ.Kind, typ.APIVersion, want)
-		}
-		return events, append(ignored, typ.APIVersion+" "+typ.Kind), nil
+	var s shape
+	s.check(kindTypes[typ.kind], object, "")
+	if fault := s.text(); fault != "" {
+		return fmt.Errorf("%s: %s", named, fault)
 	}
-	object, _, err := strictDecoder.Decode(text, nil, nil)
+	text, err := json.Marshal(object)
 	if err != nil {
-		return nil, nil, fmt.Errorf("decode %s: %w", typ.Kind, err)
+		return fmt.Errorf("%s: it cannot be written as JSON", named)
 	}
-	e, err := manifestEvent(object)
+	decoded, _, err := strictDecoder.Decode(text, nil, nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", typ.Kind, err)
+		// What shape has not seen; the decoder's own words may repeat what it read.
+		return fmt.Errorf("%s: it is no %s of %s", named, typ.kind, typ.apiVersion)
+	}
+	e, err := manifestEvent(decoded)
+	if err != nil {
+		return fmt.Errorf("%s: %w", named, err)
 	}
 	if e.object != nil {
-		events = append(events, e)
+		d.events = append(d.events, e)
 	}
-	return events, ignored, nil
+	return nil
+}
+
+// describe names an object for a message, as far as it says its name.
+func describe(kind string, object map[string]any) string {
+	o := Object{Kind: kind}
+	if meta, ok := object["metadata"].(map[string]any); ok {
+		if name, _ := meta["name"].(string); plainKey.MatchString(name) {
+			o.Name = name
+			if namespace, _ := meta["namespace"].(string); plainKey.MatchString(namespace) {
+				o.Namespace = namespace
+			}
+		}
+	}
+	return strings.TrimSuffix(o.String(), " ")
 }
 
 // sameGroupKind tells an old version of our kinds from somebody else's kind of the same name, such
@@ -154,8 +296,13 @@ func sameGroupKind(kind, apiVersion string) bool {
 // event's object is nil for kinds that no Snapshot is made of.
 func manifestEvent(object runtime.Object) (event, error) {
 	meta := object.(metav1.Object)
-	if meta.GetName() == "" {
+	switch name, namespace := meta.GetName(), meta.GetNamespace(); {
+	case name == "":
 		return event{}, errors.New("metadata.name is required")
+	case len(validation.IsDNS1123Subdomain(name)) > 0:
+		return event{}, errors.New("metadata.name: want lower-case letters, digits, \"-\" and \".\", as the API server does")
+	case namespace != "" && len(validation.IsDNS1123Label(namespace)) > 0:
+		return event{}, errors.New("metadata.namespace: want lower-case letters, digits and \"-\", as the API server does")
 	}
 	name := routing.ObjectName{Namespace: meta.GetNamespace(), Name: meta.GetName()}
 	if name.Namespace == "" {

@@ -367,6 +367,7 @@ func (w *world) leftovers() string {
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
 		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
+		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
 		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),

@@ -10,39 +10,40 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// LoadDir builds the Snapshot of a directory of manifests, or one file, once. cfg.Manifests is
-// ignored. The Snapshot is not published and has no Generation; names are not resolved.
-func LoadDir(dir string, cfg Config) (*routing.Snapshot, []Rejection, error) {
+// InspectDir reads a directory of manifests, or one file, once. cfg.Manifests is ignored.
+func InspectDir(dir string, cfg Config) (*Inspection, error) {
 	cfg.Manifests = dir
 	cfg, err := cfg.withDefaults()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	m := newManifests(&cfg, slog.New(slog.DiscardHandler), &stats{})
 	events, err := m.scan(nil, nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read manifests: %w", err)
+		return nil, fmt.Errorf("read manifests: %w", err)
 	}
 	b := newBuilder(cfg, nil)
 	for _, e := range events {
 		b.apply(e.key, e.object)
 	}
-	return b.build(), b.rejected.all(), nil
+	result := inspect(b, b.build())
+	result.Skipped = m.skipped()
+	return result, nil
 }
 
-// LoadCluster builds the Snapshot of a cluster once, as LoadDir does of a directory. kubeconfig "" is
-// the cluster that the process runs in. It waits until everything has been listed, or
-// ctx ends; for Secrets not longer than secretsPatience.
-func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.Snapshot, []Rejection, error) {
+// InspectCluster reads a cluster once, as InspectDir does a directory. kubeconfig "" is the cluster that
+// the process runs in. It waits until everything has been listed, or ctx ends; for Secrets not longer than
+// secretsPatience.
+func InspectCluster(ctx context.Context, kubeconfig string, cfg Config) (*Inspection, error) {
 	cfg.Manifests, cfg.Kubeconfig = "", kubeconfig
 	cfg, err := cfg.withDefaults()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var stats stats
 	c, err := newCluster(&cfg, slog.New(slog.DiscardHandler), &stats)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	q := newQueue()
@@ -54,12 +55,12 @@ func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.S
 	case <-q.wake:
 	case err := <-done:
 		done <- err
-		return nil, nil, fmt.Errorf("list cluster: %w", err)
+		return nil, fmt.Errorf("list cluster: %w", err)
 	case <-ctx.Done():
 		if last := stats.snapshot().LastError; last != "" {
-			return nil, nil, fmt.Errorf("list cluster: %w: %s", ctx.Err(), last)
+			return nil, fmt.Errorf("list cluster: %w: %s", ctx.Err(), last)
 		}
-		return nil, nil, fmt.Errorf("list cluster: %w", ctx.Err())
+		return nil, fmt.Errorf("list cluster: %w", ctx.Err())
 	}
 	b := newBuilder(cfg, nil)
 	secrets := newSecretWatches(c, q)
@@ -75,14 +76,14 @@ func LoadCluster(ctx context.Context, kubeconfig string, cfg Config) (*routing.S
 		snapshot = cmp.Or(b.build(), snapshot)
 		secrets.follow(b.secretsWanted())
 		if !b.waiting() {
-			return snapshot, b.rejected.all(), nil
+			return inspect(b, snapshot), nil
 		}
 		select {
 		case <-q.wake:
 		case <-patience.C:
-			return snapshot, b.rejected.all(), nil
+			return inspect(b, snapshot), nil
 		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("list Secrets: %w", ctx.Err())
+			return nil, fmt.Errorf("list Secrets: %w", ctx.Err())
 		}
 	}
 }

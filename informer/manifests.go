@@ -1,7 +1,6 @@
 package informer
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -10,161 +9,219 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// manifests reads a directory of manifests, or one file. A file that does not read or parse keeps
-// its last good state and is reported; of an object in two files the file that sorts first is right.
-// Used by one goroutine.
+// grace is how long the state of a file stays that is empty now, or gone: many programs write a file by
+// emptying it, or by moving it away, first. Its objects go at once where another file has them.
+const grace = 5 * time.Second
+
+// manifests reads a folder of manifests, or one file. A file that does not read or parse keeps its last
+// good state and is reported; of an object in two files the file that sorts first is right. An entry that
+// cannot be read is reported, and the rest is served.
 //
-// Files are those named *.yaml, *.yml and *.json, in every directory below that is not hidden; hidden
-// ones are editors' temporary files, and the versions behind a mounted ConfigMap. Symbolic links to
-// files are followed, which is how a mounted ConfigMap shows its current version; links to
-// directories are not, except for the root itself.
+// Files are those named *.yaml, *.yml and *.json, in every folder below that is not hidden; hidden ones
+// are editors' temporary files, and the versions behind a mounted ConfigMap. Symbolic links are followed,
+// which is how a mounted ConfigMap shows its current version, but not those that lead to a folder they
+// are in. Used by one goroutine.
 type manifests struct {
 	// Immutable:
 	cfg   *Config
 	log   *slog.Logger
 	stats *stats
+	now   func() time.Time
+	grace time.Duration
 
 	// As of the last scan:
 	files   map[string]*manifestFile
 	objects map[objectKey]any
 	reports map[string][]Rejection
+	dirs    map[string]string
+	// next is when the state of a file lapses, zero for never, and blind is true where watching does not
+	// show every change.
+	next  time.Time
+	blind bool
 }
 
-// manifestFile is the last good state of a file, and what is wrong with its present one.
+// manifestFile is the last good state of a file, and what is wrong with its present one. Immutable.
 type manifestFile struct {
-	info   fs.FileInfo
-	events []event
-	err    error
+	info    fs.FileInfo
+	events  []event
+	skipped []Skipped
+	err     error
+	// lapses is set while the file is empty, or gone, and its state stays.
+	lapses time.Time
+	gone   bool
 }
 
 func newManifests(cfg *Config, log *slog.Logger, stats *stats) *manifests {
-	return &manifests{cfg: cfg, log: log, stats: stats, files: make(map[string]*manifestFile)}
+	return &manifests{cfg: cfg, log: log, stats: stats, now: time.Now, grace: grace, files: make(map[string]*manifestFile)}
 }
 
 // scan reads what has changed since the last scan and returns the difference. Files in touched are
-// read even when they look the same. entering is called with each directory before it is listed, and
+// read even when they look the same. entering is called with each real folder before it is listed, and
 // may be nil. An error leaves everything as it was.
 func (m *manifests) scan(touched map[string]bool, entering func(dir string)) ([]event, error) {
-	infos, err := m.list(entering)
+	found, err := readFolder(m.cfg.Manifests, entering)
 	if err != nil {
 		return nil, err
 	}
-	next := make(map[string]*manifestFile, len(infos))
-	for path, info := range infos {
+	now := m.now()
+	m.next, m.dirs, m.blind = time.Time{}, found.dirs, found.linked || len(found.faults) > 0
+	next := make(map[string]*manifestFile, len(found.files))
+	for path, info := range found.files {
 		next[path] = m.read(path, info, touched[path])
 	}
+	kept := make(map[string]bool)
+	for path, old := range m.files {
+		if next[path] != nil {
+			continue
+		}
+		if entry, unknown := found.unknown(path); unknown {
+			next[path] = old
+			kept[entry] = kept[entry] || len(old.events) > 0
+			continue
+		}
+		if len(old.events) > 0 && !old.gone {
+			m.log.Info("manifest is gone; its objects follow unless it returns", "file", path, "after", m.grace)
+		}
+		next[path] = m.linger(old, nil)
+	}
+	for path, file := range next {
+		switch {
+		case file.lapses.IsZero():
+		case !now.Before(file.lapses) && file.gone:
+			delete(next, path)
+		case !now.Before(file.lapses):
+			next[path] = &manifestFile{info: file.info}
+		case m.next.IsZero() || file.lapses.Before(m.next):
+			m.next = file.lapses
+		}
+	}
 	m.files = next
-	return m.merge(), nil
+	return m.merge(found.faults, kept), nil
 }
 
-// list finds the files. What vanishes in between is not an error, but for the root.
-func (m *manifests) list(entering func(string)) (map[string]fs.FileInfo, error) {
-	root, err := filepath.EvalSymlinks(m.cfg.Manifests)
-	if err != nil {
-		return nil, err
+// linger keeps the state of a file that is empty now, or gone where info is nil, until grace has passed.
+// A file that changes between the two gains no time.
+func (m *manifests) linger(old *manifestFile, info fs.FileInfo) *manifestFile {
+	next := &manifestFile{info: info, events: old.events, lapses: old.lapses, gone: info == nil}
+	if next.lapses.IsZero() {
+		next.lapses = m.now().Add(m.grace)
+		if len(old.events) == 0 {
+			next.lapses = m.now()
+		}
 	}
-	found := make(map[string]fs.FileInfo)
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if path != root && errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		if path != root && isHidden(path) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
-			if entering != nil {
-				entering(path)
-			}
-			return nil
-		}
-		if path != root && !isManifest(path) {
-			return nil
-		}
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if info.Mode().IsRegular() {
-			found[m.shown(root, path)] = info
-		}
-		return nil
-	})
-	return found, err
-}
-
-// shown gives a path under the name that the root was configured with.
-func (m *manifests) shown(root, path string) string {
-	rel, err := filepath.Rel(root, path)
-	if err != nil || rel == "." {
-		return m.cfg.Manifests
-	}
-	return filepath.Join(m.cfg.Manifests, rel)
-}
-
-func isHidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
-
-func isManifest(path string) bool {
-	switch filepath.Ext(path) {
-	case ".yaml", ".yml", ".json":
-		return true
-	}
-	return false
+	return next
 }
 
 // read returns the state of one file, from memory where it looks unchanged.
 func (m *manifests) read(path string, info fs.FileInfo, touched bool) *manifestFile {
 	old := m.files[path]
-	if old != nil && !touched && os.SameFile(old.info, info) &&
+	if old != nil && !old.gone && !touched && os.SameFile(old.info, info) &&
 		old.info.Size() == info.Size() && old.info.ModTime().Equal(info.ModTime()) {
 		return old
 	}
-	events, ignored, err := decodeFile(path)
-	if err != nil {
-		m.log.Warn("manifest refused; its last good state stays", "file", path, "error", err)
+	events, skipped, err := decodeFile(path)
+	switch {
+	case err != nil:
 		next := &manifestFile{info: info, err: err}
-		if old != nil {
+		consequence := "nothing of it is served"
+		if old != nil && len(old.events) > 0 {
 			next.events = old.events
+			consequence = "its last good state stays"
+		}
+		m.log.Warn("manifest refused; "+consequence, "file", path, "error", err)
+		return next
+	case len(events)+len(skipped) == 0 && old != nil && len(old.events) > 0:
+		next := m.linger(old, info)
+		if old.lapses.IsZero() {
+			m.log.Info("manifest is empty; its objects follow unless it is filled", "file", path, "after", m.grace)
 		}
 		return next
 	}
-	if len(ignored) > 0 {
-		slices.Sort(ignored)
-		m.log.Info("manifest holds kinds that are not used", "file", path, "kinds", slices.Compact(ignored))
+	m.logSkipped(path, skipped)
+	for i := range skipped {
+		skipped[i].File = shownPath(path)
 	}
-	return &manifestFile{info: info, events: events}
+	return &manifestFile{info: info, events: events, skipped: skipped}
 }
 
-// merge puts all files together and returns what differs from the last time.
-func (m *manifests) merge() (events []event) {
+func (m *manifests) logSkipped(path string, skipped []Skipped) {
+	var kinds []string
+	for _, s := range skipped {
+		if s.Hint != "" {
+			m.log.Warn("manifest holds a kind that is not used", "file", path, "place", s.Place, "kind", s.Object.Kind, "hint", s.Hint)
+			continue
+		}
+		kinds = append(kinds, s.Object.Kind)
+	}
+	if len(kinds) > 0 {
+		slices.Sort(kinds)
+		m.log.Info("manifest holds kinds that are not used", "file", path, "kinds", slices.Compact(kinds))
+	}
+}
+
+// skipped returns what was skipped in all files, in their order.
+func (m *manifests) skipped() (list []Skipped) {
+	for _, path := range slices.Sorted(maps.Keys(m.files)) {
+		list = append(list, m.files[path].skipped...)
+	}
+	return list
+}
+
+// merge puts all files together and returns what differs from the last time. faults are the entries that
+// could not be read, and kept is true for those of which something stays.
+func (m *manifests) merge(faults map[string]string, kept map[string]bool) (events []event) {
 	objects := make(map[objectKey]any, len(m.objects))
 	reports := make(map[string][]Rejection)
 	from := make(map[objectKey]string, len(m.objects))
-	for _, path := range slices.Sorted(maps.Keys(m.files)) {
+	reject := func(path, value, reason string) {
+		reports[path] = append(reports[path], fileRejection(path, value, reason))
+	}
+	for path, reason := range faults {
+		if kept[path] {
+			reason += "; the last good state of it stays"
+		}
+		reject(path, "", reason)
+	}
+	paths := slices.Sorted(maps.Keys(m.files))
+	for _, path := range paths {
 		file := m.files[path]
-		if file.err != nil {
-			reports[path] = append(reports[path], fileRejection(path, "", file.err.Error()+"; the last good state of the file stays"))
+		if _, known := faults[path]; file.err != nil && !known {
+			reason := "; nothing of the file is served"
+			if len(file.events) > 0 {
+				reason = "; the last good state of the file stays"
+			}
+			reject(path, "", file.err.Error()+reason)
+		}
+		if !file.lapses.IsZero() {
+			if !file.gone {
+				reject(path, "", fmt.Sprintf("the file is empty; its last state stays for %s and then goes", m.grace))
+			}
+			continue
 		}
 		for _, e := range file.events {
 			if e.key.Namespace != "" && !m.cfg.watches(e.key.Namespace) {
 				continue
 			}
 			if first, twice := from[e.key]; twice {
-				reports[path] = append(reports[path], fileRejection(path, e.key.String(),
-					fmt.Sprintf("%s defines it already, and that one is used; remove one of the two", first)))
+				reject(path, e.key.String(), first+" defines it already, and that one is used; remove one of the two")
 				continue
 			}
-			objects[e.key], from[e.key] = e.object, path
+			objects[e.key], from[e.key] = e.object, shownPath(path)
+		}
+	}
+	// What is about to go gives way to what is there, and to what is in force since.
+	for _, path := range paths {
+		file := m.files[path]
+		if file.lapses.IsZero() {
+			continue
+		}
+		for _, e := range file.events {
+			if _, there := objects[e.key]; !there && m.objects[e.key] == e.object {
+				objects[e.key] = e.object
+			}
 		}
 	}
 	for key, object := range objects {
@@ -192,9 +249,27 @@ func (m *manifests) merge() (events []event) {
 }
 
 func fileRejection(path, value, reason string) Rejection {
-	r := Rejection{Object: Object{Kind: "File", Name: path}, Reason: reason}
+	r := Rejection{Object: Object{Kind: "File", Name: shownPath(path)}, Reason: reason}
 	if value != "" {
 		r.Field, r.Value = "object", shorten(value)
 	}
 	return r
+}
+
+// shownPath is a path that cannot forge a line of a report.
+func shownPath(path string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7F {
+			return '?'
+		}
+		return r
+	}, path)
+}
+
+// shownAs gives the name of a file in a real folder.
+func (m *manifests) shownAs(real string) string {
+	if dir, ok := m.dirs[filepath.Dir(real)]; ok {
+		return filepath.Join(dir, filepath.Base(real))
+	}
+	return real
 }

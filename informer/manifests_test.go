@@ -33,7 +33,7 @@ func ingressManifest(name, host string) string {
 // TestDecode: what a manifest may hold, and what refuses the whole file.
 func TestDecode(t *testing.T) {
 	list := "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSuffix(manifestService, "\n"), "\n", "\n  ") + "\n"
-	rows := []struct{ text, objects, ignored, err string }{
+	rows := []struct{ text, objects, skipped, err string }{
 		{"", "", "", ""},
 		{"---\n# nothing\n---\n", "", "", ""},
 		{manifestService, "Service default/web", "", ""},
@@ -41,27 +41,31 @@ func TestDecode(t *testing.T) {
 		{list, "Service default/web", "", ""},
 		{`{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"ns"}}`, "Service ns/web", "", ""},
 		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: YQ==}\n", "Secret default/s", "", ""},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '%'}\n", "", "", "document 1: decode Secret:"},
-		{"apiVersion: apps/v1\nkind: Deployment\nwhatever: true\n", "", "Deployment", ""},
-		{"apiVersion: serving.knative.dev/v1\nkind: Service\n", "", "serving.knative.dev/v1 Service", ""},
+		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '%'}\n", "", "", "document 1: Secret default/s: data[a]: want base64; plain text belongs into stringData"},
+		{"apiVersion: apps/v1\nkind: Deployment\nwhatever: true\n", "", ": document 1: apps/v1 Deployment", ""},
+		{"apiVersion: serving.knative.dev/v1\nkind: Service\n", "", ": document 1: serving.knative.dev/v1 Service", ""},
 		{"apiVersion: extensions/v1beta1\nkind: Ingress\n", "", "", "document 1: Ingress of apiVersion extensions/v1beta1 is not supported: want networking.k8s.io/v1"},
 		{manifestService + "---\nkind: Service\n", "", "", "document 2: kind and apiVersion are required"},
 		{"a: b: c\n", "", "", "document 1: "},
 		{"- a\n", "", "", "document 1: not an object"},
 		{"apiVersion: v1\nkind: Service\nmetadata: {}\n", "", "", "document 1: Service: metadata.name is required"},
-		{manifestService + "  prots: []\n", "", "", `unknown field "spec.prots"`},
-		{manifestService + "kind: Service\n", "", "", `key "kind" already set`},
+		{manifestService + "  prots: []\n", "", "", "document 1: Service default/web: spec.prots: no such field; did you mean ports?"},
+		{manifestService + "kind: Service\n", "", "", "document 1: line 6: key kind is there twice in one mapping"},
 	}
 	for _, row := range rows {
-		events, ignored, err := decode([]byte(row.text))
+		events, skipped, err := decode([]byte(row.text))
 		if row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
 			t.Errorf("%q: error %v, want %q", row.text, err, row.err)
 		}
 		if got := strings.Join(keys(events), ","); got != row.objects {
 			t.Errorf("%q: objects %s, want %s", row.text, got, row.objects)
 		}
-		if got := strings.Join(ignored, ","); got != row.ignored {
-			t.Errorf("%q: ignored %s, want %s", row.text, got, row.ignored)
+		var left []string
+		for _, s := range skipped {
+			left = append(left, s.String())
+		}
+		if got := strings.Join(left, ","); got != row.skipped {
+			t.Errorf("%q: skipped %s, want %s", row.text, got, row.skipped)
 		}
 	}
 }
@@ -72,7 +76,11 @@ type dir struct {
 	path string
 	m    *manifests
 	w    *world
+	// now is the time, which a test lets pass.
+	now time.Time
 }
+
+func (d *dir) pass(t time.Duration) { d.now = d.now.Add(t) }
 
 func newDir(t *testing.T, cfg Config) *dir {
 	t.Helper()
@@ -81,7 +89,9 @@ func newDir(t *testing.T, cfg Config) *dir {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &dir{t, cfg.Manifests, newManifests(&cfg, slog.New(slog.DiscardHandler), &stats{}), newWorld(cfg)}
+	d := &dir{t, cfg.Manifests, newManifests(&cfg, slog.New(slog.DiscardHandler), &stats{}), newWorld(cfg), time.Unix(1e9, 0)}
+	d.m.now = func() time.Time { return d.now }
+	return d
 }
 
 func (d *dir) write(name, text string) {
@@ -144,10 +154,10 @@ func TestScan(t *testing.T) {
 	expect("all file names", "a.test b.test")
 
 	d.write("a.yml", "broken: [")
-	expect("a broken file keeps its last state", "a.test b.test; File a.yml: document 1: yaml: line 1: did not find expected node content; the last good state of the file stays")
+	expect("a broken file keeps its last state", "a.test b.test; File a.yml: document 1: line 1: a value is missing, or begins with a character that it cannot begin with; the last good state of the file stays")
 	d.write("new.yaml", "broken: [")
 	d.write("a.yml", ingressManifest("a", "mended.test"))
-	expect("a new broken file has none", "b.test mended.test; File new.yaml: document 1: yaml: line 1: did not find expected node content; the last good state of the file stays")
+	expect("a new broken file has none", "b.test mended.test; File new.yaml: document 1: line 1: a value is missing, or begins with a character that it cannot begin with; nothing of the file is served")
 	d.write("new.yaml", ingressManifest("a", "twice.test"))
 	expect("an object in two files", `b.test mended.test; File new.yaml: object="Ingress default/a": a.yml defines it already, and that one is used; remove one of the two`)
 	if err := os.Remove(filepath.Join(d.path, "a.yml")); err != nil {
@@ -157,6 +167,8 @@ func TestScan(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(d.path, "deep")); err != nil {
 		t.Fatal(err)
 	}
+	d.scan()
+	d.pass(grace)
 	expect("a directory goes", "twice.test")
 	if err := os.RemoveAll(d.path); err != nil {
 		t.Fatal(err)
@@ -183,6 +195,8 @@ func TestHotReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What goes here is gone for good.
+	c.source.(*manifests).grace = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
@@ -253,15 +267,15 @@ func TestHotReload(t *testing.T) {
 	expect("a file of the other root", "last.test")
 }
 
-// TestLoadDir: --manifests may name a file, too.
-func TestLoadDir(t *testing.T) {
+// TestInspectDir: --manifests may name a file, too.
+func TestInspectDir(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "all.yaml")
 	write(t, file, manifestService+"---\n"+ingressManifest("a", "a.test"))
-	s, rejected, err := LoadDir(file, Config{})
-	if err != nil || len(rejected) > 0 || hosts(s) != "a.test" {
-		t.Errorf("a file: hosts %s, rejected %v, error %v", hosts(s), rejected, err)
+	i, err := InspectDir(file, Config{})
+	if err != nil || len(i.Rejections) > 0 || hosts(i.Snapshot) != "a.test" {
+		t.Errorf("a file: %+v, error %v", i, err)
 	}
-	if _, _, err := LoadDir(file+".missing", Config{}); err == nil || !strings.Contains(err.Error(), "read manifests: ") {
+	if _, err := InspectDir(file+".missing", Config{}); err == nil || !strings.Contains(err.Error(), "read manifests: ") {
 		t.Errorf("a missing file: %v", err)
 	}
 }

@@ -17,6 +17,10 @@ const (
 	maxSettle = 500 * time.Millisecond
 )
 
+// lookEvery is how often a folder is read of which watching does not show everything: one behind a link,
+// or that could not be read or watched.
+const lookEvery = 10 * time.Second
+
 // configMapVersion is the link that the kubelet swaps when a mounted ConfigMap changes.
 const configMapVersion = "..data"
 
@@ -32,26 +36,44 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 	if err := watcher.Add(filepath.Dir(root)); err != nil {
 		return fmt.Errorf("watch parent of manifests: %w", err)
 	}
+	var watched map[string]bool
 	var watchErr error
 	entering := func(dir string) {
+		watched[dir] = true
 		if err := watcher.Add(dir); err != nil && watchErr == nil {
-			watchErr = fmt.Errorf("watch manifests: %w", err)
+			watchErr = err
 		}
 	}
-	events, err := m.scan(nil, entering)
-	if err != nil {
+	blind := false
+	scan := func(touched map[string]bool) error {
+		watched, watchErr = map[string]bool{filepath.Dir(root): true}, nil
+		events, err := m.scan(touched, entering)
+		if err != nil {
+			return err
+		}
+		// A folder that cannot be watched is looked at from time to time instead.
+		if watchErr != nil && !blind {
+			m.log.Warn("manifests cannot be watched", "every", lookEvery, "error", watchErr)
+		}
+		blind = watchErr != nil
+		for _, dir := range watcher.WatchList() {
+			if !watched[dir] {
+				_ = watcher.Remove(dir)
+			}
+		}
+		q.push(events...)
+		return nil
+	}
+	if err := scan(nil); err != nil {
 		return fmt.Errorf("read manifests: %w", err)
 	}
-	if watchErr != nil {
-		return watchErr
-	}
 	m.stats.source(nil)
-	q.push(events...)
 	q.sync()
 
 	touched := make(map[string]bool)
-	var timer *time.Timer
-	var due <-chan time.Time
+	// The timer is for the end of a burst of events, and without one for what comes with time alone.
+	timer := time.NewTimer(m.rest(blind))
+	defer timer.Stop()
 	var deadline time.Time
 	for {
 		select {
@@ -69,34 +91,35 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 				// It fails for what is no watched directory.
 				_ = watcher.Remove(e.Name)
 			}
-			touched[m.underRoot(root, e.Name)] = true
-		case <-due:
-			due = nil
-			watchErr = nil
-			events, err := m.scan(touched, entering)
+			touched[m.shownAs(e.Name)] = true
+		case <-timer.C:
+			deadline = time.Time{}
+			err := scan(touched)
 			clear(touched)
-			if err == nil {
-				err = watchErr
-			}
-			if m.stats.source(err); err != nil {
+			if changed := m.stats.source(err); changed && err != nil {
 				m.log.Error("manifests cannot be read; the last good state stays", "error", err)
 			}
-			q.push(events...)
+			timer.Reset(m.rest(blind || err != nil))
 			continue
 		}
 		now := time.Now()
-		if due == nil {
+		if deadline.IsZero() {
 			deadline = now.Add(maxSettle)
 		}
-		wait := min(settle, deadline.Sub(now))
-		if timer == nil {
-			timer = time.NewTimer(wait)
-			defer timer.Stop()
-		} else {
-			timer.Reset(wait)
-		}
-		due = timer.C
+		timer.Reset(min(settle, deadline.Sub(now)))
 	}
+}
+
+// rest is how long nothing need be read when there are no events.
+func (m *manifests) rest(blind bool) time.Duration {
+	wait := lookAgain
+	if blind || m.blind {
+		wait = lookEvery
+	}
+	if !m.next.IsZero() {
+		wait = min(wait, max(0, m.next.Sub(m.now())))
+	}
+	return wait
 }
 
 // concerns reports whether an event can change what scan finds.
@@ -117,13 +140,4 @@ func (m *manifests) concerns(root string, e fsnotify.Event) bool {
 		return false
 	}
 	return !strings.HasPrefix(base, ".")
-}
-
-// underRoot gives the path of an event as scan shows it. The watched directories are real paths.
-func (m *manifests) underRoot(root, name string) string {
-	real, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return name
-	}
-	return m.shown(real, name)
 }

@@ -163,7 +163,7 @@ func TestClientAuthVerify(t *testing.T) {
 		{"for servers", a, []*x509.Certificate{server}, now, false},
 		{"no roots", &routing.ClientAuth{}, []*x509.Certificate{leaf(root, 2)}, now, false},
 	} {
-		if err := row.auth.Verify(row.shown, row.now); (err == nil) != row.ok {
+		if _, err := row.auth.Verify(row.shown, row.now); (err == nil) != row.ok {
 			t.Errorf("%s: %v", row.name, err)
 		}
 	}

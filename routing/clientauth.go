@@ -67,11 +67,18 @@ func (a *ClientAuth) Asks() tls.ClientAuthType {
 	return tls.RequestClientCert
 }
 
+// MaxShown is how many certificates a client may show: its own, the intermediates, and the authority's, which many
+// send without need. Each one more makes chains to be tried, a signature each.
+func (a *ClientAuth) MaxShown() int { return a.Depth + 2 }
+
 // Verify says what is wrong with the certificates that a client has shown, the leaf first: nil for
-// good ones. It verifies signatures, and is no work for an event loop. Mode is not looked at.
-func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) error {
+// good ones, and until when they are. It verifies signatures, and is no work for an event loop. Mode is not looked at.
+func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) (until time.Time, err error) {
 	if len(shown) == 0 {
-		return errors.New("verify client: it shows no certificate")
+		return until, errors.New("verify client: it shows no certificate")
+	}
+	if len(shown) > a.MaxShown() {
+		return until, fmt.Errorf("verify client: it shows more than %d certificates", a.MaxShown())
 	}
 	roots := a.Roots
 	if roots == nil {
@@ -83,19 +90,26 @@ func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) error {
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
-		return fmt.Errorf("verify client: %w", err)
+		return until, fmt.Errorf("verify client: %w", err)
 	}
 	if !withinDepth(chains, a.Depth) {
-		return fmt.Errorf("verify client: more than %d intermediate certificates", a.Depth)
+		return until, fmt.Errorf("verify client: more than %d intermediate certificates", a.Depth)
 	}
 	for _, chain := range chains {
+		first := chain[0].NotAfter
 		for _, c := range chain {
 			if a.Revoked.Has(c) {
-				return ErrRevoked
+				return until, ErrRevoked
+			}
+			if c.NotAfter.Before(first) {
+				first = c.NotAfter
 			}
 		}
+		if first.After(until) && len(chain)-2 <= a.Depth {
+			until = first
+		}
 	}
-	return nil
+	return until, nil
 }
 
 // Allows reports whether a client's certificate, which may be nil, has a name that MatchName wants.

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -13,96 +11,44 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/sink"
 )
 
-// accessLog writes a line of JSON per request. Loops format into buffers of their own and hand full
-// ones over; a goroutine writes. Where the file does not keep up, lines are dropped and counted, so
-// that a full disk costs log lines and never requests.
+// accessLog is where the lines of requests go, a line of JSON each. Loops format into buffers of their own and hand full
+// ones over. Where the file does not keep up, lines are lost and counted, so that a full disk costs log lines
+// and never requests.
 type accessLog struct {
-	path  string
-	lines chan []byte
-	free  chan []byte
-	done  chan struct{}
-	log   *slog.Logger
+	path string // "" = stdout
+	*sink.Sink
 }
 
 // logFlush is the size from which a loop's lines are handed over; a janitor does so every second.
 const logFlush = 32 << 10
 
+// openAccessLog returns nil where there is to be none.
 func openAccessLog(c config.AccessLog, log *slog.Logger) (*accessLog, error) {
 	if c.Path == "off" || c.Path == "" {
 		return nil, nil
 	}
-	a := &accessLog{
-		path:  c.Path,
-		lines: make(chan []byte, 64),
-		free:  make(chan []byte, 64),
-		done:  make(chan struct{}),
-		log:   log,
+	a := &accessLog{path: c.Path}
+	if a.path == "stdout" {
+		a.path = ""
 	}
-	f, err := a.open()
+	var err error
+	a.Sink, err = sink.Open(sink.Options{Path: a.path, Std: os.Stdout, Report: func(lost uint64, err error) {
+		log.Warn("lines of the access log were lost", "path", c.Path, "lines", lost, "error", err)
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("open access log: %w", err)
 	}
-	go a.run(f)
 	return a, nil
 }
 
-func (a *accessLog) open() (*os.File, error) {
-	if a.path == "stdout" {
-		return os.Stdout, nil
+// reopen opens the file anew, because it was rotated.
+func (a *accessLog) reopen(log *slog.Logger) {
+	if err := a.Reopen(a.path); err != nil {
+		log.Error("reopen access log; lines go on to the old file", "path", a.path, "error", err)
 	}
-	return os.OpenFile(a.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
-}
-
-func (a *accessLog) run(f *os.File) {
-	defer close(a.done)
-	w := bufio.NewWriterSize(f, 64<<10)
-	var once sync.Once
-	for b := range a.lines {
-		if b == nil { // reopen
-			_ = w.Flush()
-			next, err := a.open()
-			if err != nil {
-				a.log.Error("reopen access log", "path", a.path, "err", err)
-				continue
-			}
-			if f != os.Stdout {
-				f.Close()
-			}
-			f = next
-			w.Reset(f)
-			continue
-		}
-		_, err := w.Write(b)
-		if len(a.lines) == 0 && err == nil {
-			err = w.Flush()
-		}
-		if err != nil {
-			once.Do(func() { a.log.Error("write access log", "path", a.path, "err", err) })
-			w.Reset(f)
-		}
-		select {
-		case a.free <- b[:0]:
-		default:
-		}
-	}
-	_ = w.Flush()
-	if f != os.Stdout {
-		f.Close()
-	}
-}
-
-func (a *accessLog) reopen() {
-	select {
-	case a.lines <- nil:
-	case <-time.After(time.Second):
-	}
-}
-
-func (a *accessLog) close() {
-	close(a.lines)
-	<-a.done
 }
 
 // logBuffer is a loop's lines that were not handed over yet.
@@ -114,16 +60,12 @@ func (w *worker) flushLog() {
 	if a == nil || len(w.log.b) == 0 {
 		return
 	}
-	select {
-	case a.lines <- w.log.b:
-		select {
-		case w.log.b = <-a.free:
-		default:
-			w.log.b = make([]byte, 0, logFlush+4<<10)
-		}
-	default:
-		w.shard.LogDropped++
+	if !a.Offer(w.log.b) {
 		w.log.b = w.log.b[:0]
+		return
+	}
+	if w.log.b = a.Spare(); w.log.b == nil {
+		w.log.b = make([]byte, 0, logFlush+4<<10)
 	}
 }
 
@@ -139,7 +81,7 @@ func (l *logFields) take(req *message.Request, head []byte) {
 }
 
 func (l *logFields) reset() logFields {
-	return logFields{l.method[:0], l.target[:0], l.host[:0], l.agent[:0], l.referer[:0]}
+	return logFields{small(l.method), small(l.target), small(l.host), small(l.agent), small(l.referer)}
 }
 
 // logExchange writes one line.

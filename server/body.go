@@ -206,6 +206,9 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 		x.malformed()
 		return false
 	}
+	if !resp.KeepAlive {
+		x.upClose = true // it announces a body, which it must not have, or the close
+	}
 	if !x.oldClient {
 		x.sentBytes += int64(x.c.sendInterim(resp, head))
 	}
@@ -230,12 +233,25 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.malformed()
 		return len(rest)
 	}
+	if x.upgrade {
+		// Whether the Endpoint has left HTTP/1 all the same, or is about to, nobody can see.
+		x.upClose = true
+	}
 	x.headTime = w.loop.Now()
 	x.status = resp.Code
-	from := frameNone
+	from, length := frameNone, int64(-1)
 	switch resp.BodyKind(x.method) {
+	case message.BodyNone:
+		if resp.Code != 204 {
+			length = resp.ContentLength // of what a GET would have brought
+		}
+		if resp.Chunked {
+			// Who thinks of chunks where there is no body, as servers do for HEAD and 304, may send the last
+			// chunk too, and later than that could be seen.
+			x.upClose = true
+		}
 	case message.BodyLength:
-		from = frameLength
+		from, length = frameLength, resp.ContentLength
 	case message.BodyChunked:
 		from = x.u.chunked()
 	case message.BodyUntilClose:
@@ -247,6 +263,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		from = frameStream // whose end is known to fit the length, and may have trailers behind it
 	}
 	x.down.begin(from, to, resp.ContentLength)
+	x.down.length = length
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {

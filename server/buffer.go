@@ -20,6 +20,15 @@ const (
 	wholeWindow  = 288 << 10
 )
 
+// small empties what a pooled struct keeps for its next user, and lets go of what few need so much of: a thousand
+// structs would each keep the most that anybody ever made of them.
+func small(b []byte) []byte {
+	if cap(b) > smallBuffer {
+		return nil
+	}
+	return b[:0]
+}
+
 // bufferSizes says how many free ones of each size are kept: 1 to 2.5 MiB.
 var bufferSizes = [...]struct{ size, keep int }{
 	{smallBuffer, 256}, {mediumBuffer, 64}, {largeBuffer, 32}, {halfWindow, 4}, {wholeWindow, 4},

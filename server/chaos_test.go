@@ -245,6 +245,11 @@ func (r *round) audit(w *worker) {
 	if c.UpstreamActive != 0 || c.UpstreamIdle != 0 {
 		r.errorf("upstream: %d active, %d idle", c.UpstreamActive, c.UpstreamIdle)
 	}
+	for kind, n := range w.shard.EndpointFloods {
+		if n > 0 {
+			r.errorf("%d floods of kind %d by Endpoints seen", n, kind)
+		}
+	}
 	for kind, n := range w.shard.Floods {
 		if n > 0 {
 			r.errorf("%d floods of kind %d seen", n, kind)

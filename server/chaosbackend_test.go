@@ -471,9 +471,9 @@ func (b *playedBackend) answerStream(st *h2stream, p *plan, rng *rand.Rand) {
 		return
 	}
 	for range p.interim {
-		st.say(false, ":status", "103", "link", "</a>")
+		st.say(false, p.bulky(":status", "103", "link", "</a>")...)
 	}
-	fields := []string{":status", strconv.Itoa(p.status), "x-plan", p.name()}
+	fields := p.bulky(":status", strconv.Itoa(p.status), "x-plan", p.name())
 	length, send := p.respLen, p.respLen
 	switch p.fault {
 	case faultShort:

@@ -302,6 +302,7 @@ func (p *h2peer) take(f http2.Frame) error {
 			st.reset = http2.StreamError{StreamID: id, Code: f.ErrCode}
 		}
 		st.end()
+		st.late()
 	case *http2.MetaHeadersFrame:
 		return p.takeHead(st, f)
 	case *http2.DataFrame:
@@ -435,13 +436,15 @@ func (st *h2stream) fields(end bool, fields ...string) {
 		_ = p.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
 	b := p.block.Bytes()
-	first := b
+	first := b[:min(len(b), 16384)]
 	if len(b) > 10 && p.block.Len()%3 == 0 {
 		first = b[:10] // the rest in a CONTINUATION
 	}
 	_ = p.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: st.id, BlockFragment: first, EndHeaders: len(first) == len(b), EndStream: end})
-	if len(first) < len(b) {
-		_ = p.fr.WriteContinuation(st.id, true, b[len(first):])
+	for b = b[len(first):]; len(b) > 0; {
+		n := min(len(b), 16384)
+		_ = p.fr.WriteContinuation(st.id, n == len(b), b[:n])
+		b = b[n:]
 	}
 	st.sentEnd = st.sentEnd || end
 	p.cond.Broadcast()

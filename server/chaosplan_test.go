@@ -27,6 +27,7 @@ type plan struct {
 
 	// The response.
 	interim  int
+	bulk     int // KiB of further fields in each of its heads; over HTTP/2
 	status   int
 	respLen  int
 	framing  framing // frameLength, frameChunked or frameClose, which only HTTP/1.1 tells apart
@@ -158,6 +159,9 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 		p.framing = frameLength
 	}
 	p.respSum = p.framing == frameChunked && !bare && r.IntN(2) == 0
+	if p.streams() && !p.tunnel && r.IntN(4) == 0 {
+		p.bulk = 1 + r.IntN(mostBulk)
+	}
 	return p
 }
 

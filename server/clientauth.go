@@ -2,9 +2,12 @@ package server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,86 +18,114 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// shown is what a client showed to the Host whose name it asked for. Owned by the loop once pending is
-// false.
+// What is passed on of a certificate is bounded, because it goes with every request of its connection, be it of ten
+// bytes. What is beyond a bound is as good as a certificate that cannot be verified: a part of a name may be another's.
+const (
+	// maxClientCertificate bounds the client's own, as DER has it: those of RSA-4096 take 2 KiB, those of
+	// ML-DSA-87 7. In a field it is half as long again, and Backends take some 16 KiB of fields in all. The
+	// others that are shown may be as long on average.
+	maxClientCertificate = 8 << 10
+	// maxClientName bounds a distinguished name as text. RFC 5280 has 64 characters for most of its parts.
+	maxClientName = 2 << 10
+	// maxVerdict cuts off what went wrong, which may hold names out of certificates.
+	maxVerdict = 256
+)
+
+// shown is what a client showed to the Host whose name it asked for. Owned by the handshake's goroutine until
+// that has ended, by the loop from then on.
 type shown struct {
-	auth    *routing.ClientAuth
-	leaf    *x509.Certificate // nil: none
-	err     error             // what is wrong with it
-	pending bool
-	fields  []byte // lines for the Backend
+	auth   *routing.ClientAuth
+	leaf   *x509.Certificate // nil: none
+	err    error             // what is wrong with it
+	expiry time.Time         // of a good one
+	until  int64             // the same on the loop's clock
+	fields []byte            // lines for the Backend
 }
 
-var errNoCertificate = errors.New("no certificate was shown")
+var (
+	errNoCertificate     = errors.New("no certificate was shown")
+	errCertificateSize   = fmt.Errorf("the certificate is larger than %d KiB", maxClientCertificate>>10)
+	errCertificateNames  = fmt.Errorf("the certificate's names are longer than %d KiB", maxClientName>>10)
+	errCertificatePanics = errors.New("the certificate cannot be verified")
+	errExpired           = errors.New("the certificate has expired since it was shown")
+)
 
-// examine has the client's certificate verified where the name that it asked for wants one, and returns
-// true while that goes on: signatures are no work for a loop.
-func (c *downConn) examine() (wait bool) {
-	w := c.w
-	snapshot := w.server.store.Load()
-	if snapshot == nil {
-		return false
-	}
-	state := c.tls.State()
-	auth := snapshot.ClientAuthFor(state.ServerName)
+// newShown returns what is to be filled in by a handshake with a client that must show what auth says, nil where
+// that is nothing.
+func newShown(auth *routing.ClientAuth) *shown {
 	if auth == nil || auth.Mode == routing.ClientAuthOff {
-		return false
+		return nil
 	}
-	s := &shown{auth: auth, err: errNoCertificate}
-	c.shown = s
-	if len(state.PeerCertificates) == 0 {
-		s.describe()
-		return false
-	}
-	select {
-	case w.server.parking <- struct{}{}:
-	default:
-		s.err = errors.New("too many certificates wait to be verified")
-		s.describe()
-		return false
-	}
-	s.pending = true
-	go func() {
-		s.verify(state.PeerCertificates)
-		<-w.server.parking
-		w.loop.Post(func() {
-			s.pending = false
-			if c.shown == s && c.phase == phaseShake {
-				c.pump()
-			}
-		})
-	}()
-	return true
+	return &shown{auth: auth, err: errNoCertificate}
 }
 
-// verify fills in what is to be known of the certificates that a client showed. That they make the verifier
+// check fills in what is to be known of the certificates that a client showed: as a part of the handshake, because
+// signatures are no work for a loop, and those who wait for theirs are served in turn. That they make the verifier
 // panic says that they are no good, and must not end the process.
-func (s *shown) verify(chain []*x509.Certificate) {
+func (s *shown) check(state tls.ConnectionState) {
 	defer func() {
 		if recover() != nil {
-			s.leaf, s.err = nil, errors.New("the certificate cannot be verified")
+			s.leaf, s.err = nil, errCertificatePanics
 		}
 		s.describe()
 	}()
-	s.leaf = chain[0]
-	s.err = s.auth.Verify(chain, time.Now())
+	if len(state.PeerCertificates) == 0 {
+		return
+	}
+	s.leaf = state.PeerCertificates[0]
+	if len(s.leaf.Raw) > maxClientCertificate {
+		s.err = errCertificateSize
+		return
+	}
+	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
+}
+
+// began takes note that the handshake has ended.
+func (s *shown) began(now int64) {
+	s.until = math.MaxInt64
+	if left := int64(time.Until(s.expiry)); s.err == nil && left < math.MaxInt64-now {
+		s.until = now + left
+	}
+}
+
+// age looks whether a certificate that was good when it was shown still is.
+//
+// hot: runs per request; no alloc, no lock.
+func (s *shown) age(now int64) {
+	if now >= s.until {
+		s.expire()
+	}
+}
+
+func (s *shown) expire() {
+	s.until, s.err = math.MaxInt64, errExpired
+	s.describe()
 }
 
 // describe makes the lines that ingress-nginx sends to Backends.
 func (s *shown) describe() {
+	var subject, issuer []byte
+	named := s.leaf != nil && len(s.leaf.Raw) <= maxClientCertificate
+	if named {
+		subject, issuer = visible(s.leaf.Subject.String()), visible(s.leaf.Issuer.String())
+		if len(subject) > maxClientName || len(issuer) > maxClientName {
+			s.err, named = errCertificateNames, false
+		}
+	}
 	verdict := "SUCCESS"
 	switch {
 	case s.leaf == nil:
 		verdict = "NONE"
 	case s.err != nil:
 		verdict = "FAILED:" + s.err.Error()
+		verdict = strings.ToValidUTF8(verdict[:min(len(verdict), maxVerdict)], "")
 	}
 	s.fields = h1.AppendField(nil, "ssl-client-verify", visible(verdict))
-	if s.leaf == nil {
+	if !named {
 		return
 	}
-	s.fields = h1.AppendField(s.fields, "ssl-client-subject-dn", visible(s.leaf.Subject.String()))
-	s.fields = h1.AppendField(s.fields, "ssl-client-issuer-dn", visible(s.leaf.Issuer.String()))
+	s.fields = h1.AppendField(s.fields, "ssl-client-subject-dn", subject)
+	s.fields = h1.AppendField(s.fields, "ssl-client-issuer-dn", issuer)
 	if s.auth.PassCertificate {
 		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.leaf.Raw})
 		// As nginx escapes it: no "+" is left that could be read as a space.
@@ -131,6 +162,9 @@ func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
 // connection that was opened under another name has shown nothing that counts here.
 func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	c := x.c.peer()
+	if c.shown != nil {
+		c.shown.age(x.w.loop.Now())
+	}
 	switch {
 	case auth.Mode == routing.ClientAuthOff:
 		return nil

@@ -125,13 +125,16 @@ func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
 // hot: runs per request; no alloc, no lock.
 func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int {
 	w := d.w
-	lines := x.edits.respAdd
+	w.out = append(w.out[:0], x.edits.respAdd...)
 	if !resp.Has(message.FieldDate) {
-		w.out = append(append(w.out[:0], w.date()...), lines...)
-		lines = w.out
+		w.out = append(w.out, w.date()...)
+	}
+	if resp.Has(message.FieldContentLength) {
+		// Else a length of 0 says what the end of the stream does.
+		w.out = x.down.appendFraming(w.out)
 	}
 	end := last && len(body) == 0
-	d.h2.WriteHead(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: lines}, end)
+	d.h2.WriteHead(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: w.out}, end)
 	if !end {
 		d.send(body, last)
 	}

@@ -47,8 +47,9 @@ func (c *downConn) helloDone() bool {
 			c.beginPassthrough(b, name)
 			return true
 		}
+		c.shown = newShown(s.ClientAuthFor(name))
 	}
-	if err := c.beginTLS(w.set.tls.Config(), c.remote, c, c.in.bytes()); err != nil {
+	if err := c.acceptTLS(w.set.tls.Config(), c.remote, c, c.in.bytes(), c.shown); err != nil {
 		c.why = stats.ClosedOnError
 		c.mute = true
 		c.shut()
@@ -89,9 +90,6 @@ func (c *downConn) Progress() { c.pump() }
 
 // finishTLS goes on with the handshake, and returns true when the connection's first request can be read.
 func (c *downConn) finishTLS() bool {
-	if c.shown != nil && c.shown.pending {
-		return false
-	}
 	if c.shaking {
 		done, err := c.shake()
 		switch {
@@ -102,8 +100,8 @@ func (c *downConn) finishTLS() bool {
 			return false
 		}
 		c.suite = c.tls.Suite()
-		if c.examine() {
-			return false
+		if c.shown != nil {
+			c.shown.began(c.w.loop.Now())
 		}
 	}
 	c.progress()

@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -129,6 +130,8 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		return failConnectMethod
 	case req.ExpectOther:
 		return failExpect
+	case x.extended && !x.upgrade:
+		return failExtended
 	}
 	s := w.server.store.Load()
 	if s == nil {
@@ -195,6 +198,9 @@ var slash = []byte("/")
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	streams := overStreams(x.protocol)
+	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
+		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
+	}
 	if to := requestForm(x.up.from, streams); to != x.up.form {
 		// Validated as it came; now in the form that the Endpoint's side takes.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
@@ -207,6 +213,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 			return
 		}
 	}
+	x.edits.add = x.up.appendFraming(x.edits.add)
 	if streams {
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {
@@ -332,6 +339,10 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
+		if !u.untouched() {
+			w.shard.UpstreamStaleConns++
+			continue
+		}
 		u.x = x
 		return u, true
 	}
@@ -445,11 +456,25 @@ func (x *Exchange) waits() {
 	switch {
 	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
-	case x.awaitsBody() && !x.grpc: // a stream of messages may rest as long as the Endpoint lets it
-		c.await(waitBody, w.set.body)
+	case x.awaitsBody():
+		c.await(waitBody, x.bodyTimeout())
 	default:
 		c.rest()
 	}
+}
+
+// bodyTimeout is how long the client may leave its request as it is. A stream of messages may rest for as long as a
+// tunnel, while none come either way. It is one where both sides are streams; that a request calls itself gRPC is
+// the client's word alone, and gives it no time.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) bodyTimeout() int64 {
+	if x.grpc && overStreams(x.protocol) {
+		if _, ok := x.c.(*downStream); ok {
+			return x.timeout(x.policy.read, x.w.set.tunnel)
+		}
+	}
+	return x.w.set.body
 }
 
 // awaitsBody reports that the client owes more of the request: all that came has been passed on.
@@ -558,7 +583,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	if u != nil {
 		x.u = nil
-		if x.down.done && x.up.done && !x.upClose {
+		if x.settled() {
 			u.release(now)
 		} else {
 			u.abandon()
@@ -595,6 +620,15 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	c.served(x)
 	w.freeExchange(x)
+}
+
+// settled reports that the Endpoint's connection can serve another request: what was announced to it was sent, to
+// the byte, what it announced was read, to the byte, and nobody has said that the connection ends. Anything else,
+// whatever the reason, is discarded: the bytes of one Exchange must never be taken for another's.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) settled() bool {
+	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // What the end of an Exchange that a Filter answered is counted as.

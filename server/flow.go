@@ -31,19 +31,37 @@ type flow struct {
 	form   form
 	done   bool // the last byte was taken
 	left   int64
+	length int64 // what the head that goes out says of it; < 0: nothing
 	data   int64 // bytes taken, without framing
 	chunks h1.Chunked
 	// trailers are field lines with CR LF, gathered where a chunked body goes out in another form.
 	trailers []byte
 }
 
-// begin makes f ready for a body.
+// begin makes f ready for a body; length is its, where the framing is one by length.
 func (f *flow) begin(from framing, to form, length int64) {
-	f.from, f.form, f.left = from, to, length
+	f.from, f.form, f.left, f.length = from, to, length, -1
+	if from == frameLength {
+		f.length = length
+	}
 	f.done = from == frameNone || from == frameLength && length == 0
 	if from == frameChunked {
 		f.chunks.Reset()
 	}
+}
+
+// appendFraming appends the field that tells the receiver where the body ends. Nothing else ever does: what the
+// sender's head said is not copied, so that head and body cannot differ.
+//
+// hot: runs per head; no alloc, no lock.
+func (f *flow) appendFraming(dst []byte) []byte {
+	switch {
+	case f.form != formBare:
+		return append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case f.length >= 0:
+		return h1.AppendUintField(dst, "Content-Length", uint64(f.length))
+	}
+	return dst
 }
 
 // endless reports that only the sender's end tells the end of the body.
@@ -51,6 +69,11 @@ func (f *flow) endless() bool { return f.from == frameClose || f.from == frameSt
 
 // whole reports that the body has ended, with nothing behind it.
 func (f *flow) whole() bool { return f.done && len(f.trailers) == 0 }
+
+// settled reports that the body was moved to its last byte, and that more than the sender's close said so.
+func (f *flow) settled() bool {
+	return f.done && f.from != frameClose && (f.from != frameLength || f.left == 0)
+}
 
 // pass sends what take returned, and what ends the body where it has ended.
 //

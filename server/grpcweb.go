@@ -75,11 +75,8 @@ func acceptedWeb(req *message.Request, head []byte, asked grpcweb.Form) grpcweb.
 func (s *grpcWebSide) translate(req *message.Request, head, early []byte) ([]byte, bool) {
 	x := s.x
 	for i := range req.Fields {
-		switch f := &req.Fields[i]; f.ID {
-		case message.FieldContentType:
+		if f := &req.Fields[i]; f.ID == message.FieldContentType {
 			f.Hop = true
-		case message.FieldContentLength:
-			f.Hop = f.Hop || s.asked == grpcweb.Text
 		}
 	}
 	req.TETrailers = true
@@ -228,6 +225,7 @@ func (s *grpcWebSide) sendHead(x *Exchange, resp *message.Response, head, body [
 			x.down.begin(frameStream, formBare, 0)
 			last = false
 		}
+		x.down.length = -1
 		from = frameStream
 		status = s.translateHead(resp, head, ends)
 		if len(suffix) == 0 {
@@ -260,7 +258,7 @@ func (s *grpcWebSide) translateHead(resp *message.Response, head []byte, only bo
 	for i := range resp.Fields {
 		f := &resp.Fields[i]
 		switch f.ID {
-		case message.FieldContentType, message.FieldContentLength, message.FieldTrailer:
+		case message.FieldContentType, message.FieldTrailer:
 			f.Hop = true
 		case message.FieldOther:
 			if name := f.Name.Of(head); only && isGRPCStatus(name) {

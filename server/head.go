@@ -8,8 +8,8 @@ import (
 const headRoom = 192
 
 // appendRequestHead appends the head that goes upstream: the client's, byte for byte and in its
-// order, less the fields that are hop-by-hop or dropped by a filter (Field.Hop), plus what filters
-// added. The target is forwarded as sent, in origin-form.
+// order, less the fields that are hop-by-hop or dropped by a filter (Field.Hop), plus what forward and
+// filters added. The target is forwarded as sent, in origin-form.
 //
 // hot: runs per request; no alloc, no lock.
 func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byte) []byte {
@@ -39,9 +39,6 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 		dst = append(dst, '\r', '\n')
 	}
 	dst = appendFields(dst, &req.Head, head, host != nil)
-	if x.up.form != formBare {
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	}
 	switch {
 	case x.upgrade:
 		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
@@ -58,7 +55,7 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 }
 
 // appendFields appends the field lines that are not hop-by-hop, in runs: neighbours that stay are
-// copied together.
+// copied together. Content-Length stays behind, see flow.appendFraming.
 //
 // hot: runs per request; no alloc, no lock.
 func appendFields(dst []byte, h *message.Head, head []byte, dropHost bool) []byte {
@@ -69,7 +66,7 @@ func appendFields(dst []byte, h *message.Head, head []byte, dropHost bool) []byt
 	from := h.Fields[0].Name.Off
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if !f.Hop && !(dropHost && f.ID == message.FieldHost) {
+		if !f.Hop && f.ID != message.FieldContentLength && !(dropHost && f.ID == message.FieldHost) {
 			continue
 		}
 		if f.Name.Off > from {
@@ -108,11 +105,7 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = append(dst, x.w.date()...)
 	}
 	dst = append(dst, x.edits.respAdd...)
-	if x.down.form != formBare {
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	} else if !resp.Has(message.FieldContentLength) && resp.BodyKind(x.method) == message.BodyLength {
-		dst = append(dst, "Content-Length: 0\r\n"...) // it ended with its HEADERS, of which HTTP/1 knows nothing
-	}
+	dst = x.down.appendFraming(dst)
 	switch {
 	case closing:
 		dst = append(dst, "Connection: close\r\n"...)

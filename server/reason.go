@@ -23,6 +23,7 @@ var (
 	failUpstreamTimeout   = &failure{504, stats.UpstreamTimeout, "the endpoint did not answer in time"}
 	failRequestTimeout    = &failure{504, stats.RequestTimeout, "the request took longer than its limit"}
 	failUpstreamReset     = &failure{502, stats.UpstreamReset, "the endpoint closed the connection"}
+	failExtended          = &failure{501, stats.ClientMalformed, "this protocol is not tunnelled"}
 	failNoUpgrade         = &failure{502, stats.UpstreamMalformed, "the endpoint takes no WebSockets over HTTP/2"}
 	failMalformed         = &failure{502, stats.UpstreamMalformed, "the response of the endpoint is malformed"}
 	failHost              = &failure{400, stats.ClientMalformed, "malformed host"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -99,7 +100,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	s.sources = newSources(threads)
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
-	})
+	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
 	filters := append([]Filter{forwarded{}}, o.Filters...)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
@@ -157,6 +158,10 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 
 // Collector returns the data plane's metrics.
 func (s *Server) Collector() prometheus.Collector { return s.registry.Collector() }
+
+// WriteRoutes writes what is counted per Route, in the text format of Prometheus, chunk by chunk. It
+// belongs behind a scrape of the Collector.
+func (s *Server) WriteRoutes(w io.Writer) error { return s.registry.WriteRoutes(w) }
 
 // Listen binds every address for every loop. Connections queue from now on; Run serves them.
 func (s *Server) Listen(addrs []string) error { return s.listen(addrs, false) }
@@ -228,13 +233,23 @@ func (s *Server) Run() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go s.registry.Run(ctx)
-	if err := s.engine.Engine.Run(); err != nil {
+	err := s.engine.Engine.Run()
+	if s.logs != nil {
+		s.logs.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("run engine: %w", err)
 	}
-	if s.logs != nil {
-		s.logs.close()
-	}
 	return nil
+}
+
+// LogLinesLost counts the lines of the access log that were not written because its file did not keep up, or
+// could not be written to.
+func (s *Server) LogLinesLost() uint64 {
+	if s.logs == nil {
+		return 0
+	}
+	return s.logs.Lost()
 }
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
@@ -247,7 +262,7 @@ func (s *Server) Reload(c *config.Config) {
 		w.loop.Post(func() { w.set = set })
 	}
 	if s.logs != nil {
-		s.logs.reopen()
+		s.logs.reopen(s.log)
 	}
 }
 

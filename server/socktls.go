@@ -21,18 +21,35 @@ type lender worker
 func (l *lender) Get(n int) []byte { return (*worker)(l).buffers.get(n) }
 func (l *lender) Put(b []byte)     { (*worker)(l).buffers.put(b) }
 
-// beginTLS begins a handshake: in the client's role unless early holds a ClientHello.
-func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, early []byte) (err error) {
-	w := s.w
-	p := tlsconn.Params{Config: config, Remote: remote, Loop: w.loop, Owner: owner, Buffers: (*lender)(w), Early: early}
-	if early != nil {
-		s.tls, err = w.server.handshakes.Server(p)
-	} else {
-		s.tls, err = w.server.handshakes.Client(p)
+// beginTLS begins a handshake in the client's role.
+func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
+	return s.begunTLS(s.w.server.handshakes.Client(tlsconn.Params{
+		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: (*lender)(s.w),
+	}))
+}
+
+// acceptTLS begins a handshake in the server's role. hello holds the ClientHello; auth, which may be nil, says which
+// certificate is asked for.
+func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, auth *shown) error {
+	p := tlsconn.Params{
+		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: (*lender)(s.w), Early: hello, MaxBytes: shakeBytes,
 	}
+	if auth != nil {
+		p.MaxBytes += auth.auth.MaxShown() * maxClientCertificate
+		p.Check = auth.check
+	}
+	return s.begunTLS(s.w.server.handshakes.Server(p))
+}
+
+// shakeBytes is what a client may send in a handshake, its certificates aside: a ClientHello is 16 KiB at most, and
+// what follows it a hundred bytes.
+const shakeBytes = 32 << 10
+
+func (s *sock) begunTLS(c *tlsconn.Conn, err error) error {
 	if err == nil {
+		s.tls = c
 		s.shaking = true
-		w.loop.Await(1)
+		s.w.loop.Await(1)
 	}
 	return err
 }

@@ -39,13 +39,7 @@ func (s *streamSide) free() {
 	}
 	w.buffers.release(&s.in)
 	w.buffers.release(&s.out)
-	*s = streamSide{w: w, gotTrailers: s.gotTrailers[:0], outTrailers: s.outTrailers[:0]}
-	if cap(s.gotTrailers) > smallBuffer {
-		s.gotTrailers = nil
-	}
-	if cap(s.outTrailers) > smallBuffer {
-		s.outTrailers = nil
-	}
+	*s = streamSide{w: w, gotTrailers: small(s.gotTrailers), outTrailers: small(s.outTrailers)}
 }
 
 // offer makes p what is held, behind what is stored; store keeps what was not taken of it.

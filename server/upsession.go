@@ -26,6 +26,7 @@ type upSession struct {
 	dirty      bool
 	closed     bool
 	settled    bool // the Endpoint's SETTINGS came
+	flooded    bool // it takes no more requests, because the Endpoint sends what is worth nothing
 	idleSince  int64
 	heard      int64 // when bytes last came
 	pinged     bool
@@ -61,7 +62,7 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSe
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could.
 func (s *upSession) startTLS() bool {
-	if err := s.beginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s, nil); err != nil {
+	if err := s.beginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s); err != nil {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
@@ -160,6 +161,9 @@ func (s *upSession) pump() {
 		}
 		s.heard, s.pinged = w.loop.Now(), false
 		if err := s.h2.Feed(w.loop.Now(), w.upFrames[:n]); err != nil {
+			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
+				w.shard.EndpointFloods[e.Flood]++
+			}
 			s.touch()
 			s.flushOutput()
 			s.end(upstream.Malformed)
@@ -263,7 +267,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 // check is the janitor's look at a session; idle is how long one without streams is kept.
 func (s *upSession) check(now, idle int64) {
 	switch {
-	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.h2.Gone()) && s.arrived() || now-s.idleSince >= idle):
+	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.h2.Gone()) && s.arrived() || now-s.idleSince >= idle):
 		s.end(upstream.Canceled)
 	case len(s.streams) == 0 || s.connecting || s.shaking || now-s.heard < pingAfter:
 	case !s.pinged:
@@ -386,6 +390,13 @@ func (s *upSession) Settings() {
 
 // GoAway implements h2.Handler: what is under way goes on, except where Reset says otherwise.
 func (s *upSession) GoAway(uint32, h2.Code) { s.retire() }
+
+// Flooded implements h2.ClientHandler: who is under way on the session has done nothing, and goes on.
+func (s *upSession) Flooded(f h2.Flood) {
+	s.flooded = true
+	s.w.shard.EndpointFloods[f]++
+	s.retire()
+}
 
 // Pong implements h2.Handler; that bytes came is all that counts.
 func (s *upSession) Pong(uint64) {}

@@ -165,9 +165,12 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 	return k
 }
 
+// smallFields is how many fields a pooled head keeps room for.
+const smallFields = 256
+
 func (w *worker) freeKept(k *keptHead) {
 	w.buffers.recount(&k.held, 0)
-	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer {
+	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer && cap(k.req.Fields) <= smallFields {
 		w.freeH.put(k)
 	}
 }

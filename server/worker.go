@@ -150,6 +150,9 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 		same = formSame // until it is known who receives it, see forward
 	}
 	x.up.begin(from, same, req.ContentLength)
+	if req.ContentLength == 0 && !x.upgrade {
+		x.up.length = 0 // which some Endpoints want to read where a method usually has a body
+	}
 	w.shard.ExchangesStarted++
 	return x
 }
@@ -174,7 +177,7 @@ func (w *worker) freeExchange(x *Exchange) {
 		w:      w,
 		timer:  x.timer,
 		serial: x.serial + 1,
-		edits:  edits{add: x.edits.add[:0], respAdd: x.edits.respAdd[:0]},
+		edits:  edits{add: small(x.edits.add), respAdd: small(x.edits.respAdd)},
 		logged: x.logged.reset(),
 	}
 	w.freeX.put(x)
@@ -257,6 +260,7 @@ type reaper worker
 func (r *reaper) Ready(loop.Events) {
 	w := (*worker)(r)
 	for _, c := range w.dead {
+		c.tls, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
 		w.freeC.put(c)
 	}
 	clear(w.dead)

@@ -46,12 +46,17 @@ type Options struct {
 	// Ready is what /readyz says, with the reason when it is not.
 	Ready      func() (ok bool, reason string)
 	Rejections func() []Rejection
-	Config     func() *config.Config
+	// Elsewhere says in lines who else has a normalised host; nil = not known.
+	Elsewhere func(host string) []string
+	Config    func() *config.Config
 	// Vitals are scraped with the Collectors. Ready, Rejections and what can be counted in the
 	// Snapshot are filled in here.
 	Vitals     func() Vitals
 	Collectors []prometheus.Collector
-	Logger     *slog.Logger
+	// Samples, which may be nil, writes further metrics in the text format, once the Collectors are scraped: those that
+	// there may be very many of. It ends when a write fails.
+	Samples func(io.Writer) error
+	Logger  *slog.Logger
 }
 
 // Server is the admin plane. Made by New. Methods are safe from any goroutine; it must not be copied.
@@ -59,6 +64,7 @@ type Server struct {
 	// Immutable after New:
 	options  Options
 	registry *prometheus.Registry
+	scrapes  *scrapes
 
 	mu sync.Mutex
 	// Guarded by mu:
@@ -75,7 +81,7 @@ type plane struct {
 
 // New makes a Server that is not bound yet.
 func New(options Options) (*Server, error) {
-	s := &Server{options: options, registry: prometheus.NewRegistry()}
+	s := &Server{options: options, registry: prometheus.NewRegistry(), scrapes: newScrapes()}
 	collectors := append(processCollectors(), stats.VitalsCollector(s.vitals))
 	for _, c := range append(collectors, options.Collectors...) {
 		if err := s.registry.Register(c); err != nil {
@@ -93,7 +99,7 @@ func (s *Server) Start() error {
 	})
 	for _, p := range []struct {
 		key, address string
-		routes       func(*server.Hertz)
+		routes       func(*server.Hertz, *guard)
 	}{
 		{"listen.metrics", s.options.Metrics, s.metricsRoutes},
 		{"listen.admin", s.options.Admin, s.adminRoutes},
@@ -108,7 +114,7 @@ func (s *Server) Start() error {
 	return nil
 }
 
-func (s *Server) start(address string, routes func(*server.Hertz)) error {
+func (s *Server) start(address string, routes func(*server.Hertz, *guard)) error {
 	sockets := net.ListenConfig{Control: shareAddress}
 	listener, err := sockets.Listen(context.Background(), "tcp", address)
 	if err != nil {
@@ -128,7 +134,7 @@ func (s *Server) start(address string, routes func(*server.Hertz)) error {
 	)
 	h.Name = "sluice"
 	h.Use(s.recoverPanic, policy)
-	routes(h)
+	routes(h, g)
 	p := &plane{guard: g, hertz: h, ended: make(chan struct{})}
 	s.mu.Lock()
 	s.planes = append(s.planes, p)

@@ -74,9 +74,9 @@ func (s *Server) rejections(_ context.Context, c *app.RequestContext) {
 
 func (s *Server) config(_ context.Context, c *app.RequestContext) { s.answer(c, s.options.Config()) }
 
-// explain answers ?url=URL&method=METHOD&host=HOST; only url is needed.
+// explain answers ?url=URL&method=METHOD&host=HOST&all=1; only url is needed.
 func (s *Server) explain(_ context.Context, c *app.RequestContext) {
-	q := Question{Method: c.Query("method"), URL: c.Query("url"), Host: c.Query("host")}
+	q := Question{Method: c.Query("method"), URL: c.Query("url"), Host: c.Query("host"), All: c.Query("all") == "1", Live: true, Elsewhere: s.options.Elsewhere}
 	if q.URL == "" {
 		refuse(c, 400, "ask with ?url=http://host/path, and &method= and &host= where needed")
 		return

@@ -11,7 +11,7 @@ import (
 )
 
 // adminRoutes is what listen.admin serves.
-func (s *Server) adminRoutes(h *server.Hertz) {
+func (s *Server) adminRoutes(h *server.Hertz, _ *guard) {
 	h.Use(sameSite)
 	get(h, "/debug/routes", s.routes)
 	get(h, "/debug/pprof/", adaptor.HertzHandler(http.HandlerFunc(pprof.Index)))

@@ -15,7 +15,17 @@ type Question struct {
 	// URL has a host and a path; the scheme may be left out, and is http then. Host, if set, replaces its
 	// host, as a Host header would: the server name that a TLS client asks for stays the URL's.
 	URL, Host string
+	// All has the text list every Endpoint, rather than the first few.
+	All bool
+	// Live says that the Snapshot is a running gateway's, for which names are resolved: a Backend whose name
+	// has no address answers 503. Elsewhere nobody knows.
+	Live bool
+	// Elsewhere says who else has a host, in lines; nil where that is not known.
+	Elsewhere func(host string) []string
 }
+
+// maxListed bounds the Endpoints that the text lists; a Service may have thousands.
+const maxListed = 10
 
 // Answer says which way a request goes and why. The text is for people, the rest for programs.
 type Answer struct {
@@ -57,12 +67,17 @@ func Explain(s *routing.Snapshot, q Question) (*Answer, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "method   %s\n", word(q.Method))
 	secure, name := u.Scheme == "https", u.Hostname()
-	if !secure || a.describeHandshake(&b, s, name) {
+	if !secure || a.describeHandshake(&b, s, name, q) {
 		e := s.Table.Explain(host, path)
 		b.WriteString(strings.TrimRight(e.String(), "\n") + "\n")
-		a.describe(&b, s, e.Route)
+		a.describe(&b, s, e.Route, q)
 		if e.Route != nil && a.Status == 0 {
 			a.describeRefusal(&b, s, e.Route, secure, name)
+		}
+	}
+	if q.Elsewhere != nil {
+		for _, line := range q.Elsewhere(string(host)) {
+			b.WriteString("note     " + line + "\n")
 		}
 	}
 	a.Text = b.String()
@@ -70,7 +85,7 @@ func Explain(s *routing.Snapshot, q Question) (*Answer, error) {
 }
 
 // describe adds what follows from the Route: its policy, Backend and Endpoints.
-func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Route) {
+func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Route, q Question) {
 	if r == nil {
 		a.Status = 404
 		b.WriteString("answer   404, no route\n")
@@ -97,18 +112,28 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	shown := viewBackend(backend)
 	a.Backend = &shown
 	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", backend.Key, backend.Protocol, backend.Balance)
-	a.describeEndpoints(b, backend)
+	a.describeEndpoints(b, backend, q)
 }
 
-func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend) {
-	switch {
-	case backend.ExternalName != "" && len(backend.Endpoints) == 0:
+func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend, q Question) {
+	if backend.ExternalName != "" && len(backend.Endpoints) == 0 {
 		fmt.Fprintf(b, "external name %s port %d\n", word(backend.ExternalName), backend.ExternalPort)
-	case len(backend.Endpoints) == 0:
+		if !q.Live {
+			return
+		}
+		a.Status = 503
+		b.WriteString("answer   503, the name has no address, or is not resolved yet\n")
+		return
+	}
+	if len(backend.Endpoints) == 0 {
 		a.Status = 503
 		b.WriteString("answer   503, no endpoint is ready\n")
 	}
-	for _, e := range backend.Endpoints {
+	for i, e := range backend.Endpoints {
+		if i == maxListed && !q.All {
+			fmt.Fprintf(b, "         and %d more endpoints; --all lists them\n", len(backend.Endpoints)-i)
+			break
+		}
 		fmt.Fprintf(b, "     *   endpoint %s%s%s\n", e.Addr, labelled(" zone ", e.Zone), labelled(" node ", e.Node))
 	}
 }

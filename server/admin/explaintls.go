@@ -10,7 +10,7 @@ import (
 
 // describeHandshake adds what a TLS client that asks for name is given before its request. It returns
 // false where the connection is passed on, and there is no request to follow.
-func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name string) bool {
+func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name string, q Question) bool {
 	fmt.Fprintf(b, "tls      server name %s\n", word(name))
 	if to, ok := s.PassthroughFor(name); ok {
 		if to == nil {
@@ -21,7 +21,7 @@ func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name
 		shown := viewBackend(to)
 		a.Backend = &shown
 		fmt.Fprintf(b, "tls      passed on as it is, whatever the path; the client sees the certificate of the backend\nbackend  %s, balanced %s\n", to.Key, to.Balance)
-		a.describeEndpoints(b, to)
+		a.describeEndpoints(b, to, q)
 		return false
 	}
 	certificates := s.CertificatesFor(name)

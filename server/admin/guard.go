@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
@@ -20,6 +21,8 @@ const (
 	headTimeout = 5 * time.Second
 	// writeTimeout bounds each write to a client that takes nothing.
 	writeTimeout = 30 * time.Second
+	// hurriedTimeout bounds it where another waits for this one's end.
+	hurriedTimeout = 250 * time.Millisecond
 )
 
 // guard is a listener whose connections deliver one strictly parsed request each. Made by
@@ -165,6 +168,8 @@ type guardedConn struct {
 	// Owned by the connection's goroutine:
 	checked bool
 	rest    []byte // of the head, not read yet
+
+	hurried atomic.Bool // somebody waits for this answer to be taken
 }
 
 // Read gives the head, then EOF: there is no body and no next request.
@@ -233,12 +238,33 @@ func (c *guardedConn) refuse(status int, reason, extra string) {
 	}
 }
 
-// Write bounds each write by writeTimeout.
+// Write bounds each write by writeTimeout, or by hurriedTimeout once somebody waits.
 func (c *guardedConn) Write(b []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
+	if c.hurried.Load() { // looked at last, or hurry could come in between
+		c.hurry()
+	}
 	return c.Conn.Write(b)
+}
+
+// hurry bounds the write under way, and those to come, by hurriedTimeout.
+func (c *guardedConn) hurry() {
+	c.hurried.Store(true)
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(hurriedTimeout)) // fails where it is closed
+}
+
+// connOf returns the connection of a remote address, nil where it is gone.
+func (g *guard) connOf(remote net.Addr) *guardedConn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.conns {
+		if c.RemoteAddr().String() == remote.String() {
+			return c
+		}
+	}
+	return nil
 }
 
 // SetReadDeadline, SetWriteDeadline and SetDeadline do nothing: the guard's own bounds hold, and

@@ -5,14 +5,9 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/app/server"
-	"github.com/cloudwego/hertz/pkg/common/adaptor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
-
-// maxScrapes bounds the scrapes at one time; each holds the whole text of a compressed answer.
-const maxScrapes = 4
 
 // processCollectors report on the Go runtime and the process, under their usual names.
 func processCollectors() []prometheus.Collector {
@@ -24,12 +19,8 @@ func processCollectors() []prometheus.Collector {
 
 // metricsRoutes is what listen.metrics serves. There is no check of Host or Origin: Prometheus and the
 // kubelet come by whatever name they have, and there is nothing here that names a secret.
-func (s *Server) metricsRoutes(h *server.Hertz) {
-	scrape := adaptor.HertzHandler(promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{
-		ErrorHandling:       promhttp.ContinueOnError,
-		MaxRequestsInFlight: maxScrapes,
-	}))
-	get(h, "/metrics", scrape)
+func (s *Server) metricsRoutes(h *server.Hertz, g *guard) {
+	get(h, "/metrics", func(_ context.Context, c *app.RequestContext) { s.scrape(c, g) })
 	get(h, "/healthz", healthz)
 	get(h, "/readyz", s.readyz)
 }

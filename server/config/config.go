@@ -24,6 +24,7 @@ type Config struct {
 	Forwarded  Forwarded  `json:"forwarded"`
 	Upstream   Upstream   `json:"upstream"`
 	AccessLog  AccessLog  `json:"access_log"`
+	Metrics    Metrics    `json:"metrics"`
 	Shutdown   Shutdown   `json:"shutdown"`
 
 	ProxyProtocol ProxyProtocol `json:"proxy_protocol"`
@@ -102,6 +103,14 @@ type AccessLog struct {
 	Format string `json:"format"`
 }
 
+// Metrics bounds what a scrape holds of Routes, of which tenants decide how many there are.
+type Metrics struct {
+	MaxSeries             int `json:"max_series"`
+	MaxSeriesPerNamespace int `json:"max_series_per_namespace"`
+	// RouteHistograms are those reported with buckets.
+	RouteHistograms []string `json:"route_histograms"`
+}
+
 // Shutdown bounds the drain.
 type Shutdown struct {
 	DrainSeconds int `json:"drain_seconds"`
@@ -174,6 +183,7 @@ func Default() *Config {
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},
+		Metrics:   Metrics{MaxSeries: 5000, MaxSeriesPerNamespace: 1000, RouteHistograms: []string{"request_duration_seconds"}},
 		Shutdown:  Shutdown{DrainSeconds: 30},
 
 		ProxyProtocol: ProxyProtocol{Listeners: []string{}, TrustedCIDRs: []string{}, Timeout: Duration(5 * time.Second)},
@@ -195,7 +205,7 @@ func (c *Config) Clone() *Config {
 	for _, list := range []*[]string{
 		&d.Listen.HTTP, &d.Listen.HTTPS,
 		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress,
-		&d.Forwarded.TrustedCIDRs,
+		&d.Forwarded.TrustedCIDRs, &d.Metrics.RouteHistograms,
 		&d.ProxyProtocol.Listeners, &d.ProxyProtocol.TrustedCIDRs,
 	} {
 		*list = slices.Clone(*list)

@@ -59,6 +59,9 @@ func (c *Config) Set(assignment string) error {
 			if err := yaml.UnmarshalStrict([]byte(value), &list); err != nil {
 				return fmt.Errorf("--set %s: parse list: %w", assignment, err)
 			}
+			if err := onlyDocument([]byte(value)); err != nil {
+				return fmt.Errorf("--set %s: %w", assignment, err)
+			}
 		} else {
 			for item := range strings.SplitSeq(value, ",") {
 				if item = strings.TrimSpace(item); item != "" {
@@ -93,6 +96,9 @@ func (c *Config) merge(text []byte) error {
 	asJSON, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
 		return fmt.Errorf("parse YAML: %w", err)
+	}
+	if err := onlyDocument(text); err != nil {
+		return err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(asJSON))
 	decoder.UseNumber()

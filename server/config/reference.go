@@ -19,7 +19,7 @@ var keys = []key{
 	{"version", false, "Version of this file's format; 1 is the only one."},
 	{"threads", false, "Event loops, each on its own thread with its own listener sockets; 0 = GOMAXPROCS, which follows the cgroup's CPU quota."},
 	{"pid_file", false, "File that holds the process id: written once the listeners are bound, removed at exit; empty = none."},
-	{"error_log", true, "File for the gateway's own log, opened anew on every reload so that it can be rotated; empty = stderr."},
+	{"error_log", true, "File for the gateway's own log, opened anew on every reload so that it can be rotated; empty = stderr. Nothing waits for it: where it does not keep up (a pipe or FIFO whose reader stalls, a full disk), up to 4 MiB of lines wait, and further ones are lost and counted in sluice_log_lines_lost_total."},
 	{"upgrade_sock", false, "Unix socket over which listeners are to be handed to a successor process; empty = no handing over. This release does not open it yet."},
 
 	{"listen.http", false, "Addresses for HTTP, `host:port`; an empty host binds every address, IPv4 and IPv6."},
@@ -42,13 +42,13 @@ var keys = []key{
 	{"limits.buffered_bytes", true, "Most bytes of memory, in the whole process, that wait for a peer: parts of heads and records, bodies that the other side does not take, frames and records not sent yet. Beyond it the connections that hold most are cut, until the rest fits. 1m or more; 0 = a quarter of the memory limit: as much again is the garbage collector's, and the rest is for connections and Routes."},
 
 	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
-	{"timeouts.body", true, "Between two reads of a request body; then 408."},
+	{"timeouts.body", true, "Between two reads of a request body; then 408. What the request calls itself makes no difference; only where client and Endpoint both speak HTTP/2, a gRPC stream may rest for timeouts.tunnel."},
 	{"timeouts.idle", true, "How long a client connection may wait for its next request."},
 	{"timeouts.connect", true, "To connect to an Endpoint; then another is tried, or 502."},
 	{"timeouts.read", true, "Between two reads from an Endpoint, the wait for the response head included; then 504."},
 	{"timeouts.send", true, "Between two writes to a peer that takes no bytes."},
 	{"timeouts.request", true, "For a whole exchange; 0 = no bound."},
-	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions. For the former, an Ingress's proxy-read-timeout has precedence."},
+	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions, and a gRPC stream that its client has not ended, where both sides speak HTTP/2. For all but the second, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
 
@@ -59,8 +59,12 @@ var keys = []key{
 	{"upstream.max_connections_per_endpoint", false, "Most connections to each Endpoint, per loop; beyond it 503; 0 = no bound."},
 	{"upstream.retries", true, "How often a request is tried on another Endpoint when that is safe: it was provably not sent, or it is idempotent and no response byte came."},
 
-	{"access_log.path", false, "One line per request: `off`, `stdout` or a file."},
+	{"access_log.path", false, "One line per request: `off`, `stdout` or a file, which may be a FIFO. Requests do not wait for it: where it does not keep up, lines are lost and counted, as those of error_log."},
 	{"access_log.format", false, "Format of those lines; `json` is the only one: time, remote, method, host, target, status, bytes_in and bytes_out with heads and framing, duration_us, upstream_us (from the choice of an Endpoint on, 0 without one), user_agent, referer, and where there is one endpoint, ingress, path (the Route's) and reason (as in sluice_request_failures_total). A TLS connection that is passed through has passthrough and no request's fields."},
+
+	{"metrics.max_series", false, "Most Routes that have samples of their own in /metrics, by first use, and most hosts whose certificates have, by how soon they expire; 0 = none. The requests of further Routes are counted together, with the ingress `_other`. Objects decide how many Routes there are and clients which of them are used, so without a bound a tenant could make a scrape of gigabytes; 5000 Routes are some 150,000 samples, 25 MB of text before compression."},
+	{"metrics.max_series_per_namespace", false, "The same for the objects of one namespace, so that none takes the room of the others."},
+	{"metrics.route_histograms", false, "Histograms per Route that are reported with their buckets, 16 samples a Route each (8 for sizes): `request_duration_seconds`, `response_duration_seconds`, `header_duration_seconds`, `connect_duration_seconds`, `request_size`, `response_size`. Of the others there is the sum and the count, for rates and means."},
 
 	{"shutdown.drain_seconds", true, "How long a drain waits for requests in flight before it cuts them; keep terminationGracePeriodSeconds above it."},
 

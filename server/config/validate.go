@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
@@ -57,6 +58,14 @@ func (c *Config) Validate() error {
 	v.timeout("upstream.idle_timeout", c.Upstream.IdleTimeout)
 	v.number("upstream.max_connections_per_endpoint", c.Upstream.MaxConnectionsPerEndpoint, 0, 65535)
 	v.number("upstream.retries", c.Upstream.Retries, 0, 10)
+
+	v.number("metrics.max_series", c.Metrics.MaxSeries, 0, 1_000_000)
+	v.number("metrics.max_series_per_namespace", c.Metrics.MaxSeriesPerNamespace, 0, 1_000_000)
+	for i, name := range c.Metrics.RouteHistograms {
+		if known := stats.RouteHistograms(); !slices.Contains(known, name) {
+			v.fail(fmt.Sprintf("metrics.route_histograms[%d]", i), "%q is not known; write some of %s", name, strings.Join(known, ", "))
+		}
+	}
 
 	if p := c.AccessLog.Path; p != "off" && p != "stdout" && !filepath.IsAbs(p) {
 		v.fail("access_log.path", "%q must be off, stdout or an absolute path", p)

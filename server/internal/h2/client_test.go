@@ -15,7 +15,7 @@ func TestOpenRequest(t *testing.T) {
 		{"hop-by-hop fields stay", "GET / HTTP/1.1|Host: a|Connection: x-mine, keep-alive|X-Mine: 1|Keep-Alive: 3|X: 2|", ":method=GET :scheme=http :path=/ :authority=a x=2 end"},
 		{"te", "GET / HTTP/1.1|Host: a|TE: gzip, trailers|", ":method=GET :scheme=http :path=/ :authority=a te=trailers end"},
 		{"a body of unknown length", "POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked|", ":method=POST :scheme=http :path=/ :authority=a"},
-		{"a body", "POST / HTTP/1.1|Host: a|Content-Length: 5|", ":method=POST :scheme=http :path=/ :authority=a content-length=5"},
+		{"a body, whose length is the caller's to say", "POST / HTTP/1.1|Host: a|Content-Length: 5|", ":method=POST :scheme=http :path=/ :authority=a"},
 		{"absolute-form", "GET http://b:81/x?y HTTP/1.1|Host: b:81|", ":method=GET :scheme=http :path=/x?y :authority=b:81 end"},
 		{"absolute-form without a path", "GET http://b HTTP/1.1|Host: b|", ":method=GET :scheme=http :path=/ :authority=b end"},
 		{"absolute-form without a path, with a query", "GET http://b?q HTTP/1.1|Host: b|", ":method=GET :scheme=http :path=/?q :authority=b end"},

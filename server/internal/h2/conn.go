@@ -39,6 +39,7 @@ type Conn struct {
 	block    headerBlock
 	decoder  decoder
 	budget   budget
+	amnesty  amnesty
 	fedFrom  uint32 // lastPeer when Feed was called
 	hasty    int    // streams that this Feed brought and gave up
 	recvOpen int32  // what we let the peer send on all streams
@@ -66,6 +67,7 @@ type Conn struct {
 
 	out      []byte
 	sent     int // bytes of out that were written
+	owed     int // client: bytes of out that answer the peer, at most
 	sendOpen int32
 	queue    streamQueue
 	pumping  bool
@@ -269,10 +271,18 @@ func (c *Conn) fail(err error) bool {
 	return false
 }
 
-// charge counts a frame that is worth nothing by itself, and reports whether the connection lives.
+// charge counts a frame that is worth nothing by itself, and reports whether the connection lives. A client's
+// connection ends when an allowance is used up; an Endpoint's takes no more requests from then on, and those under
+// way, which are of many clients, go on.
 func (c *Conn) charge(f Flood) bool {
-	if err := c.budget.charge(f, c.now); err != nil {
-		return c.fail(err)
+	if c.budget.charge(f, c.now) {
+		return true
+	}
+	if c.client == nil || !c.budget.lapse() {
+		return c.fail(floodErrors[f])
+	}
+	if c.budget.lapses == 1 {
+		c.client.Flooded(f)
 	}
 	return true
 }
@@ -295,6 +305,7 @@ func (c *Conn) Wrote(n int) {
 		c.out = c.out[:copy(c.out, c.out[c.sent:])]
 		c.sent = 0
 	}
+	c.owed = min(c.owed, len(c.out)-c.sent)
 	c.pump()
 }
 
@@ -307,14 +318,23 @@ func (c *Conn) room() []byte {
 }
 
 // reply makes room for an answer that the peer caused, such as an acknowledgement, which nothing but
-// the peer's reading bounds.
+// the peer's reading bounds. A client is not listened to while much waits for it, see Congested; an Endpoint is, and
+// requests that wait for it are not its doing.
 func (c *Conn) reply() bool {
-	if len(c.out)-c.sent > 4*c.shared.config.MaxOutput {
+	waits := len(c.out) - c.sent
+	if c.client != nil {
+		waits = c.owed
+		c.owed += maxReply
+	}
+	if waits > 4*c.shared.config.MaxOutput {
 		return c.fail(floodErrors[FloodOutput])
 	}
 	c.out = c.room()
 	return true
 }
+
+// maxReply is the longest answer: to a PING.
+const maxReply = frameHeaderLen + 8
 
 // Ping asks the peer for a sign of life: Handler.Pong brings data back.
 func (c *Conn) Ping(data uint64) {

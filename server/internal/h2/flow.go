@@ -73,21 +73,21 @@ func (c *Conn) closedData(id, length uint32) bool {
 	if c.idle(id) {
 		return c.fail(errIdleStream)
 	}
-	// Long frames are not counted: they cost the peer more than us, and after a reset a window full of them
-	// may be on its way.
-	if length < freeLength && !c.charge(FloodClosed) {
+	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told. What came
+	// too late for our GOAWAY is ignored too: section 6.8. A stream of which nothing is known may be one that we
+	// reset while there were many.
+	how := uint32(endedByUs)
+	if c.server != nil && id <= c.goneLast {
+		how = c.past.find(id)
+	}
+	if (how == endedByUs || how == endedNever) && c.amnesty.takeData(int32(length), c.server != nil) {
+		return true
+	}
+	if length < crumb && !c.charge(FloodClosed) {
 		return false
 	}
-	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told. So is
-	// what came too late for our GOAWAY: section 6.8.
-	if c.server != nil && id <= c.goneLast && c.past.find(id) != endedByUs {
-		return c.refuse(id, FaultStreamClosed)
-	}
-	return true
+	return how == endedByUs || c.refuse(id, FaultStreamClosed)
 }
-
-// freeLength is the length from which DATA on a closed stream is no flood.
-const freeLength = 1 << 10
 
 // feedData takes what of p belongs to the DATA frame and returns the rest.
 //
@@ -136,7 +136,11 @@ func (c *Conn) feedData(p []byte) []byte {
 func (c *Conn) endData(piece []byte) {
 	d := &c.data
 	d.active = d.pad > 0
-	if d.empty && !d.end && !c.charge(FloodEmpty) {
+	switch {
+	case d.s == nil: // closedData has counted it
+	case !d.empty:
+		c.budget.earnFrames(1)
+	case !d.end && !c.charge(FloodEmpty):
 		return
 	}
 	c.deliver(piece, d.end)
@@ -225,10 +229,16 @@ func (c *Conn) windowUpdate(h frameHeader, p []byte) {
 		c.fail(errFrameLength)
 		return
 	}
+	n := int64(binary.BigEndian.Uint32(p) & maxWindow)
+	var s *Stream
+	if h.stream != 0 {
+		if s = c.streams.get(h.stream); s == nil && !c.idle(h.stream) && c.amnesty.takeFrame() {
+			return
+		}
+	}
 	if !c.charge(FloodWindowUpdate) {
 		return
 	}
-	n := int64(binary.BigEndian.Uint32(p) & maxWindow)
 	if h.stream == 0 {
 		switch {
 		case n == 0:
@@ -240,7 +250,6 @@ func (c *Conn) windowUpdate(h frameHeader, p []byte) {
 		}
 		return
 	}
-	s := c.streams.get(h.stream)
 	switch {
 	case s == nil:
 		if c.idle(h.stream) {

@@ -47,4 +47,7 @@ type ClientHandler interface {
 	// Response delivers a head: any number of interim ones, with a Code below 200, before the final one.
 	// The answer that accepts an extended CONNECT has the Code 101, and is final.
 	Response(s *Stream, resp *message.Response, head []byte, end bool)
+	// Flooded reports, once, that the Endpoint sends too much of something that is worth nothing. No more
+	// requests should be opened; if it goes on for long the connection ends.
+	Flooded(f Flood)
 }

@@ -66,6 +66,29 @@ func (d *decoder) decode(p []byte, a *assembler) bool {
 	return err == hpack.ErrNone
 }
 
+// skip reads the whole fields at the front of p, and returns where the first begins that is not whole. first says
+// that p begins the block.
+func (d *decoder) skip(p []byte, first bool, f *hpack.Field) (pos int, ok bool) {
+	err := hpack.ErrNone
+	if first {
+		if pos, err = d.d.Begin(p); err != hpack.ErrNone {
+			return pos, false
+		}
+	}
+	for pos < len(p) {
+		next, err := d.d.Next(p, pos, f)
+		switch err {
+		case hpack.ErrNone:
+			pos = next
+		case hpack.ErrTruncated:
+			return pos, true
+		default:
+			return pos, false
+		}
+	}
+	return pos, true
+}
+
 // encoder writes our header blocks. Between begin and end it holds the output.
 type encoder struct {
 	e   hpack.Encoder

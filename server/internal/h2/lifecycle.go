@@ -25,6 +25,9 @@ func (c *Conn) closeStream(s *Stream, how uint32) {
 	c.queue.remove(s)
 	c.streams.remove(s)
 	c.past.add(s.id, how)
+	if how == endedBoth {
+		c.budget.earnExchange()
+	}
 	if c.data.s == s {
 		c.data.s = nil
 	}
@@ -54,6 +57,7 @@ func (c *Conn) Release(s *Stream) {
 	case s.closed:
 		c.free(s)
 	case c.server != nil && s.sendEnded:
+		c.budget.earnExchange()
 		c.reset(s, NoError)
 	default:
 		c.reset(s, Cancel)
@@ -71,12 +75,18 @@ func (c *Conn) reset(s *Stream, code Code) {
 	if c.err == nil {
 		c.out = appendWord(c.room(), frameResetStream, s.id, uint32(code))
 	}
+	open := s.recvOpen
+	if s.recvEnded {
+		open = 0
+	}
+	c.amnesty.grant(open, c.recvOpen)
 	c.closeStream(s, endedByUs)
 }
 
-// streamFault resets a stream for what the peer did, and tells the handler.
+// streamFault resets a stream for what the peer did, and tells the handler. A client has an allowance for
+// that. An Endpoint needs none: it was we who opened the stream, and its fault is that stream's alone.
 func (c *Conn) streamFault(s *Stream, f Fault) {
-	if !c.charge(FloodFault) || !c.reply() {
+	if c.server != nil && (!c.charge(FloodFault) || !c.reply()) {
 		return
 	}
 	c.reset(s, f.Code())
@@ -95,6 +105,7 @@ func (c *Conn) refuse(id uint32, f Fault) bool {
 // refuseNew resets a stream that has just been opened.
 func (c *Conn) refuseNew(id uint32, f Fault) {
 	if c.refuse(id, f) {
+		c.amnesty.grant(int32(c.shared.config.StreamWindow), c.recvOpen)
 		c.past.add(id, endedByUs)
 		c.h.Fault(nil, f)
 	}

@@ -228,6 +228,7 @@ func (s *side) Reset(st *Stream, code Code) {
 }
 
 func (s *side) Fault(st *Stream, f Fault) { s.t.Fatalf("%s: %s", s.name, f.Reason()) }
+func (s *side) Flooded(Flood)             {}
 func (s *side) Settings()                 {}
 func (s *side) GoAway(uint32, Code)       {}
 func (s *side) Pong(uint64)               {}

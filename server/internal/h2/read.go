@@ -11,8 +11,15 @@ type headerBlock struct {
 	active bool
 	header frameHeader // of the HEADERS frame
 	self   bool        // it made its stream depend on itself
-	buf    []byte
+	// skipped: it is too long to be kept, and is decoded for the dynamic table's sake as it comes.
+	skipped bool
+	length  int    // so far
+	buf     []byte // what is not decoded
 }
+
+// skipBlocks is how many times what is kept of a block may come of one that is skipped. The other streams of the
+// connection wait meanwhile.
+const skipBlocks = 4
 
 // headers acts on HEADERS: section 6.2.
 //
@@ -44,13 +51,13 @@ func (c *Conn) headers(h frameHeader, p []byte) {
 		p = p[5:]
 	}
 	if h.has(flagEndHeaders) {
-		c.headerBlock(h, p, self)
+		c.headerBlock(&headerBlock{header: h, self: self}, p)
 		return
 	}
-	if !c.charge(FloodContinuation) {
+	if len(p) < crumb && !c.charge(FloodContinuation) {
 		return
 	}
-	c.block = headerBlock{active: true, header: h, self: self, buf: append(c.shared.buffer(len(p)), p...)}
+	c.block = headerBlock{active: true, header: h, self: self, length: len(p), buf: append(c.shared.buffer(len(p)), p...)}
 }
 
 // continuation acts on CONTINUATION: section 6.10. begin has compared the stream.
@@ -59,37 +66,60 @@ func (c *Conn) continuation(h frameHeader, p []byte) {
 		c.fail(errContinuation)
 		return
 	}
-	if !c.charge(FloodContinuation) {
+	if len(p) < crumb && !h.has(flagEndHeaders) && !c.charge(FloodContinuation) {
 		return
 	}
-	// A block is decoded in one piece, and to skip one would lose the dynamic table. What comes to more
-	// than twice the limit that the peer was told is no accident.
+	// A block is decoded in one piece. One of more than twice the limit that the peer was told is its stream's fault,
+	// and may be the doing of one of many whose streams these are; one that goes on is the connection's.
 	b := &c.block
-	if len(b.buf)+len(p) > max(2*c.shared.config.MaxHead, 2*maxFrame) {
-		c.fail(floodErrors[FloodContinuation])
-		return
+	most := max(2*c.shared.config.MaxHead, 2*maxFrame)
+	b.length += len(p)
+	if len(b.buf)+len(p) > most {
+		if !c.skip(b) {
+			return
+		}
+		if b.length > skipBlocks*most || len(b.buf)+len(p) > most {
+			c.fail(floodErrors[FloodContinuation])
+			return
+		}
 	}
 	b.buf = append(b.buf, p...)
 	if h.has(flagEndHeaders) {
 		done := *b
 		*b = headerBlock{}
-		c.headerBlock(done.header, done.buf, done.self)
+		c.headerBlock(&done, done.buf)
 		c.shared.freeBuffer(done.buf)
 	}
 }
 
-// headerBlock acts on a complete header block. Whatever becomes of it, it must be decoded, because
-// it may have changed the dynamic table.
-func (c *Conn) headerBlock(h frameHeader, p []byte, self bool) {
+// skip decodes the whole fields that are here of a block, and forgets them. It reports whether the connection lives.
+func (c *Conn) skip(b *headerBlock) bool {
+	n, ok := c.decoder.skip(b.buf, !b.skipped, &c.shared.heads.hpack)
+	if !ok {
+		return c.fail(errCompression)
+	}
+	b.skipped = true
+	b.buf = b.buf[:copy(b.buf, b.buf[n:])]
+	return true
+}
+
+// headerBlock acts on a complete header block, of which p is to be decoded. Whatever becomes of it, it must be,
+// because it may have changed the dynamic table.
+func (c *Conn) headerBlock(b *headerBlock, p []byte) {
+	h, self := b.header, b.self
 	s := c.streams.get(h.stream)
 	end := h.has(flagEndStream)
 	switch {
+	case b.skipped && s != nil:
+		if c.decodeNothing(p) {
+			c.streamFault(s, FaultTooLarge)
+		}
 	case s == nil && c.server == nil:
 		if c.idle(h.stream) {
 			c.fail(errIdleStream)
 			return
 		}
-		if c.charge(FloodClosed) { // the answer to what we have cancelled
+		if c.amnesty.takeFrame() || c.charge(FloodClosed) { // the answer to what we have cancelled
 			c.decodeNothing(p)
 		}
 	case s == nil && h.stream <= c.lastPeer:
@@ -99,7 +129,7 @@ func (c *Conn) headerBlock(h frameHeader, p []byte, self bool) {
 			c.fail(errStreamID)
 			return
 		}
-		c.openStream(h.stream, p, end, self)
+		c.openStream(b, p, end)
 	case s.recvEnded:
 		if c.decodeNothing(p) {
 			c.streamFault(s, FaultStreamClosed)
@@ -125,7 +155,7 @@ func (c *Conn) closedHeaders(id uint32, p []byte) {
 	case endedBoth:
 		c.fail(errHeadersClosed)
 	case endedByUs:
-		if c.charge(FloodClosed) {
+		if c.amnesty.takeFrame() || c.charge(FloodClosed) {
 			c.decodeNothing(p)
 		}
 	case endedByPeer:
@@ -133,18 +163,24 @@ func (c *Conn) closedHeaders(id uint32, p []byte) {
 			c.refuse(id, FaultStreamClosed)
 		}
 	default:
-		c.fail(errStreamID)
+		if !c.amnesty.takeFrame() { // of one that we reset while there were many
+			c.fail(errStreamID)
+			return
+		}
+		c.decodeNothing(p)
 	}
 }
 
 // openStream takes a client's request.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *Conn) openStream(id uint32, p []byte, end, self bool) {
+func (c *Conn) openStream(b *headerBlock, p []byte, end bool) {
+	id := b.header.stream
 	c.lastPeer = id
 	config := &c.shared.config
 	switch {
 	case id > c.goneLast:
+		c.amnesty.grant(int32(config.StreamWindow), c.recvOpen)
 		c.decodeNothing(p) // section 6.8: ignored
 		return
 	case c.streams.n >= int(config.MaxStreams), c.live >= 2*int(config.MaxStreams):
@@ -154,10 +190,16 @@ func (c *Conn) openStream(id uint32, p []byte, end, self bool) {
 		return
 	}
 	a := &c.shared.heads
-	if !a.request(c, p, end) {
+	if b.skipped {
+		if !c.decodeNothing(p) {
+			return
+		}
+		a.req.Reset()
+		a.fault = FaultHeadTooLarge
+	} else if !a.request(c, p, end) {
 		return
 	}
-	if self && a.fault.HTTPStatus() == 0 {
+	if b.self && a.fault.HTTPStatus() == 0 {
 		a.fault = FaultSelfDependency
 	}
 	if a.fault != FaultNone && a.fault.HTTPStatus() == 0 {
@@ -249,7 +291,9 @@ func (c *Conn) resetStream(h frameHeader, p []byte) {
 	}
 	s := c.streams.get(h.stream)
 	if s == nil {
-		c.charge(FloodClosed)
+		if !c.amnesty.takeFrame() {
+			c.charge(FloodClosed)
+		}
 		return
 	}
 	if c.server != nil && !s.sendEnded {

@@ -169,7 +169,8 @@ func (a *assembler) finishRequest(end bool) {
 			return
 		}
 	}
-	if end && r.ContentLength > 0 {
+	if (end || r.Extended) && r.ContentLength > 0 {
+		// A CONNECT has no content: RFC 9110 section 9.3.6. What DATA it brings is the other protocol's.
 		a.fault = FaultLengthMismatch
 		return
 	}

@@ -69,7 +69,7 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 		c.sendOpen -= int32(piece)
 		c.budget.earn(piece)
 		if piece >= tinyPiece || n == len(p) {
-			c.budget.work += 2 // the updates that answer it, of the stream and of the connection
+			c.budget.earnFrames(2) // the updates that answer it, of the stream and of the connection
 		}
 	}
 	c.out = b
@@ -109,7 +109,6 @@ func (c *Conn) endSending(s *Stream) {
 	s.starved = false
 	c.queue.remove(s)
 	if s.recvEnded {
-		c.budget.work += workPerExchange
 		c.closeStream(s, endedBoth)
 	}
 }

@@ -98,6 +98,7 @@ func (r *recorder) Reset(s *Stream, code Code) {
 	r.c.Release(s)
 }
 
+func (r *recorder) Flooded(f Flood)               { r.note(nil, "flooded %v", f) }
 func (r *recorder) Writable(s *Stream)            { r.note(s, "%d writable", s.ID()) }
 func (r *recorder) Settings()                     { r.note(nil, "settings") }
 func (r *recorder) GoAway(last uint32, code Code) { r.note(nil, "goaway %d %v", last, code) }

@@ -11,7 +11,8 @@ import (
 // the gateway adds. It is a view, valid during the call that it is given to.
 type Outgoing struct {
 	// Head and Bytes are the head as it came; nil for one of the gateway's own. Fields with Hop set
-	// are left out, and what HTTP/2 has no place for.
+	// are left out, and what HTTP/2 has no place for. So is Content-Length, which stands in Lines where it
+	// is to be sent.
 	Head  *message.Head
 	Bytes []byte
 	// Lines are further field lines, "Name: value" CR LF each. White space around a value stays behind.
@@ -98,6 +99,10 @@ func upgradeTo(r *message.Request, head []byte) []byte {
 	}
 	return first
 }
+
+// CarriesUpgrade reports that OpenRequest sends r, whose head is given, as an extended CONNECT. Where it does not, r
+// has no more to come than what its framing says.
+func CarriesUpgrade(r *message.Request, head []byte) bool { return upgradeTo(r, head) != nil }
 
 // internProtocol names a protocol without an allocation where it is the usual one.
 func internProtocol(b []byte) string {
@@ -215,7 +220,7 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 	if h := o.Head; h != nil {
 		for i := range h.Fields {
 			f := &h.Fields[i]
-			if f.Hop || unsent.Has(f.ID) {
+			if f.Hop || uncopied.Has(f.ID) {
 				continue
 			}
 			name := f.Name.Of(o.Bytes)
@@ -248,8 +253,12 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 	}
 }
 
-// unsent are the fields that are said in another way here, or not at all.
-const unsent = message.HopFields | 1<<message.FieldHost
+// unsent are the fields that are said in another way here, or not at all; uncopied are those that must not come
+// from another message's head: how long a body is, is for whoever sends it to say, in Lines.
+const (
+	unsent   = message.HopFields | 1<<message.FieldHost
+	uncopied = unsent | 1<<message.FieldContentLength
+)
 
 // handshake reports whether a field belongs to HTTP/1's opening of a WebSocket only: RFC 8441 section 5.
 func handshake(name []byte) bool {

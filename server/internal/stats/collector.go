@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector returns what scrapes the data plane. It may be registered once. Each scrape asks every
-// loop and waits for at most a second.
+// Collector returns what scrapes the data plane, but for what WriteRoutes writes. It may be registered once. Each scrape
+// asks every loop and waits for at most a second.
 func (r *Registry) Collector() prometheus.Collector { return collector{r} }
 
 type collector struct{ registry *Registry }
@@ -16,7 +16,7 @@ type collector struct{ registry *Registry }
 // Describe sends the descriptions of what Collect may send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, m := range metrics {
-		if !slices.Contains(vitals, m) {
+		if !slices.Contains(vitals, m) && !m.ofRoutes() {
 			ch <- m.desc
 		}
 	}
@@ -41,24 +41,31 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	sum.send(ch)
 
-	for code, n := range r.all.codes {
-		method, status := codeLabels(code)
-		requestsTotal.value(ch, float64(n), method, status)
+	for _, c := range r.all.codes {
+		method, status := codeLabels(c.code)
+		requestsTotal.value(ch, float64(c.n), method, status)
 	}
-	requestDuration.histogram(ch, &r.all.duration, timeBounds[:], 1e9)
-	upstreamTime.histogram(ch, &r.all.upstream, timeBounds[:], 1e9)
-	upstreamHeader.histogram(ch, &r.all.header, timeBounds[:], 1e9)
-	upstreamConnect.histogram(ch, &r.all.connect, timeBounds[:], 1e9)
+	requestDuration.times(ch, r.all, timeDuration)
+	upstreamTime.times(ch, r.all, timeUpstream)
+	upstreamHeader.times(ch, r.all, timeHeader)
+	upstreamConnect.times(ch, r.all, timeConnect)
 
-	series := r.live()
-	seriesCount.value(ch, float64(len(series)-1))
+	routes, folded := 0, 0
+	for _, s := range r.live() {
+		if s == r.noRoute || s.isOther() {
+			continue
+		}
+		routes++
+		if s.folded.Load() != nil {
+			folded++
+		}
+	}
+	seriesCount.value(ch, float64(routes))
+	seriesFolded.value(ch, float64(folded))
 	if r.tls != nil {
 		r.tls().send(ch, &sum)
 	}
-	sendCertificates(ch, r.snapshot())
-	for _, m := range mergeLabels(series) {
-		m.send(ch)
-	}
+	sendCertificates(ch, r.snapshot(), r.limits)
 }
 
 // add sums up loops.
@@ -85,6 +92,7 @@ func (c *Counters) add(o *Counters) {
 	c.PassthroughOut += o.PassthroughOut
 	for i := range c.Floods {
 		c.Floods[i] += o.Floods[i]
+		c.EndpointFloods[i] += o.EndpointFloods[i]
 	}
 	for i := range c.Refusals {
 		c.Refusals[i] += o.Refusals[i]
@@ -129,7 +137,8 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	splicedBytes.value(ch, float64(c.SplicedBytes))
 	for kind, n := range c.Floods {
 		if kind > 0 {
-			floodsTotal.value(ch, float64(n), floodNames[kind])
+			floodsTotal.value(ch, float64(n), floodNames[kind], "client")
+			floodsTotal.value(ch, float64(c.EndpointFloods[kind]), floodNames[kind], "endpoint")
 		}
 	}
 	tunnelsTotal.value(ch, float64(c.Tunnels))

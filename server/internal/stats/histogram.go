@@ -1,6 +1,10 @@
 package stats
 
-import "math/bits"
+import (
+	"math/bits"
+	"strconv"
+	"strings"
+)
 
 // Both sets of bounds are spaced so that between two powers of two there is at most one of them. The
 // bucket of a value then takes a table look-up by bit length and one comparison, without a search:
@@ -64,35 +68,44 @@ func sizeBucket(v uint64) uint {
 	return i % uint(sizeBuckets)
 }
 
-// histogram holds merged totals. Guarded by the Registry's mu.
-type histogram struct {
-	sum     uint64
-	buckets [timeBuckets]uint64
+// routeHistogram is one of the histograms of a Route, by its position in delta.sums.
+type routeHistogram struct {
+	*metric
+	// Name is its name in the configuration.
+	Name   string
+	bounds []uint64
+	unit   float64 // what the reported values are less than those counted by
+	le     []string
 }
 
-// mergeTime adds one of a delta's histograms of times.
-func (h *histogram) mergeTime(d *delta, which uint) {
-	h.sum += d.sums[which]
-	for i := range d.times {
-		h.buckets[i] += uint64(d.times[i][which])
-	}
+// routeHistograms are all of them.
+var routeHistograms = [histograms]routeHistogram{
+	timeDuration: timesOf(nginxDuration),
+	timeUpstream: timesOf(nginxResponse),
+	timeConnect:  timesOf(nginxConnect),
+	timeHeader:   timesOf(nginxHeader),
+	sizeRequest:  sizesOf(nginxReqSize),
+	sizeResponse: sizesOf(nginxRespSize),
 }
 
-// mergeSize adds one of a delta's histograms of sizes.
-func (h *histogram) mergeSize(d *delta, which uint) {
-	h.sum += d.sums[which]
-	for i := range d.sizes {
-		h.buckets[i] += uint64(d.sizes[i][which-sizeRequest])
+// allHistograms keeps the buckets of each.
+const allHistograms = histogramSet(1<<histograms - 1)
+
+func timesOf(m *metric) routeHistogram { return newRouteHistogram(m, timeBounds[:], 1e9) }
+func sizesOf(m *metric) routeHistogram { return newRouteHistogram(m, sizeBounds[:], 1) }
+
+func newRouteHistogram(m *metric, bounds []uint64, unit float64) routeHistogram {
+	h := routeHistogram{metric: m, Name: strings.TrimPrefix(m.Name, "nginx_ingress_controller_"), bounds: bounds, unit: unit}
+	for _, bound := range bounds {
+		h.le = append(h.le, strconv.FormatFloat(float64(bound)/unit, 'g', -1, 64))
 	}
+	return h
 }
 
-// cumulative gives the form Prometheus wants: the count of all, and for each bound divided by unit,
-// the count of what is at most that.
-func (h *histogram) cumulative(bounds []uint64, unit float64) (count uint64, at map[float64]uint64) {
-	at = make(map[float64]uint64, len(bounds))
-	for i, bound := range bounds {
-		count += h.buckets[i]
-		at[float64(bound)/unit] = count
+// RouteHistograms are the names of the histograms per Route, as Limits.Histograms has them.
+func RouteHistograms() (names []string) {
+	for _, h := range routeHistograms {
+		names = append(names, h.Name)
 	}
-	return count + h.buckets[len(bounds)], at
+	return names
 }

@@ -1,80 +1,62 @@
 package stats
 
 import (
+	"cmp"
+	"slices"
 	"strings"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
+
+// otherIngress is the value of the label ingress, and of namespace, for what is counted together. No object can have
+// it as its name.
+const otherIngress = "_other"
 
 // labelled is the totals of all Series that ended up with the same labels.
 type labelled struct {
-	labels []string // in the order of routeLabels
+	labelKey
 	totals *totals
+	more   []*totals // nil for nearly all
 }
 
 // labelKey is the labels of a Series, once its Backend has a name.
 type labelKey struct{ namespace, ingress, service, host, path string }
 
-// mergeLabels joins Series that differ in nothing but the index of their Backend: two ports of a
-// Service make two Backends with the same labels, and Prometheus refuses a label set sent twice.
+func (k *labelKey) compare(o *labelKey) int {
+	return cmp.Or(strings.Compare(k.namespace, o.namespace), strings.Compare(k.ingress, o.ingress), strings.Compare(k.host, o.host),
+		strings.Compare(k.path, o.path), strings.Compare(k.service, o.service))
+}
+
+// mergeLabels sorts what counted something, and joins Series that differ in nothing but the index of their
+// Backend: two ports of a Service make two Backends with the same labels, and Prometheus refuses a label set sent twice.
 func mergeLabels(series []*Series) []labelled {
-	seen := map[labelKey]int{}
-	var out []labelled
+	out := make([]labelled, 0, len(series))
 	for _, s := range series {
-		t := s.totals
-		if t == nil {
+		if t := s.totals; t != nil {
+			k := labelKey{s.key.ingress.Namespace, s.key.ingress.Name, t.service, s.key.host, s.key.path}
+			out = append(out, labelled{labelKey: k, totals: t})
+		}
+	}
+	slices.SortFunc(out, func(a, b labelled) int { return a.compare(&b.labelKey) })
+	kept := 0
+	for i := range out {
+		if i > 0 && out[i].labelKey == out[kept-1].labelKey {
+			out[kept-1].more = append(out[kept-1].more, out[i].totals)
 			continue
 		}
-		k := labelKey{s.key.ingress.Namespace, s.key.ingress.Name, t.service, s.key.host, s.key.path}
-		i, again := seen[k]
-		if !again {
-			seen[k] = len(out)
-			// No Route is a canary yet: the label is there because dashboards select on it.
-			labels := []string{k.namespace, k.ingress, k.service, "", k.host, k.path}
-			for i := range labels {
-				labels[i] = strings.ToValidUTF8(labels[i], "\uFFFD") // Prometheus panics on anything else
-			}
-			out = append(out, labelled{labels, t})
-			continue
-		}
-		joined := &totals{codes: codeTotals{}}
-		joined.join(out[i].totals)
-		joined.join(t)
-		out[i].totals = joined
+		out[kept] = out[i]
+		kept++
 	}
-	return out
+	return out[:kept]
 }
 
-// join adds o.
-func (t *totals) join(o *totals) {
-	for code, n := range o.codes {
-		t.codes[code] += n
+// sum returns the totals, joined in scratch where there are several. Registry.harvesting is held.
+func (l *labelled) sum(scratch func() *totals) *totals {
+	if l.more == nil {
+		return l.totals
 	}
-	t.duration.join(&o.duration)
-	t.upstream.join(&o.upstream)
-	t.connect.join(&o.connect)
-	t.header.join(&o.header)
-	t.request.join(&o.request)
-	t.response.join(&o.response)
-}
-
-// join adds o.
-func (h *histogram) join(o *histogram) {
-	h.sum += o.sum
-	for i, n := range o.buckets {
-		h.buckets[i] += n
+	sum := scratch()
+	sum.join(l.totals)
+	for _, t := range l.more {
+		sum.join(t)
 	}
-}
-
-func (l labelled) send(ch chan<- prometheus.Metric) {
-	for code, n := range l.totals.codes {
-		method, status := codeLabels(code)
-		nginxRequests.value(ch, float64(n), append([]string{status, method}, l.labels...)...)
-	}
-	nginxDuration.histogram(ch, &l.totals.duration, timeBounds[:], 1e9, l.labels...)
-	nginxResponse.histogram(ch, &l.totals.upstream, timeBounds[:], 1e9, l.labels...)
-	nginxHeader.histogram(ch, &l.totals.header, timeBounds[:], 1e9, l.labels...)
-	nginxConnect.histogram(ch, &l.totals.connect, timeBounds[:], 1e9, l.labels...)
-	nginxReqSize.histogram(ch, &l.totals.request, sizeBounds[:], 1, l.labels...)
-	nginxRespSize.histogram(ch, &l.totals.response, sizeBounds[:], 1, l.labels...)
+	return sum
 }

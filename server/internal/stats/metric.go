@@ -2,6 +2,7 @@ package stats
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,10 +43,9 @@ func (m *metric) value(ch chan<- prometheus.Metric, v float64, labels ...string)
 	ch <- prometheus.MustNewConstMetric(m.desc, m.Type, v, labels...)
 }
 
-// histogram sends merged totals: nanoseconds as seconds with unit 1e9, bytes with unit 1.
-func (m *metric) histogram(ch chan<- prometheus.Metric, h *histogram, bounds []uint64, unit float64, labels ...string) {
-	count, at := h.cumulative(bounds, unit)
-	ch <- prometheus.MustNewConstHistogram(m.desc, count, float64(h.sum)/unit, at, labels...)
+// times sends one of the merged histograms of nanoseconds, as seconds.
+func (m *metric) times(ch chan<- prometheus.Metric, t *totals, which int) {
+	ch <- prometheus.MustNewConstHistogram(m.desc, t.counts[which], float64(t.sums[which])/1e9, t.cumulative(which, timeBounds[:], 1e9))
 }
 
 // kind returns the type's name.
@@ -85,7 +85,7 @@ var (
 	receivedBytes   = define("sluice_received_bytes_total", counter, "Bytes of requests received from clients, heads included.")
 	sentBytes       = define("sluice_sent_bytes_total", counter, "Bytes of responses sent to clients, heads included.")
 	splicedBytes    = define("sluice_spliced_bytes_total", counter, "Bytes of bodies moved inside the kernel.")
-	floodsTotal     = define("sluice_http2_floods_total", counter, "Client connections cut off because they sent too much of something that costs work and carries nothing, by what it was.", "kind")
+	floodsTotal     = define("sluice_http2_floods_total", counter, "HTTP/2 connections on which the peer sent too much of something that costs work and carries nothing, by what it was and by whose: a client's was cut off, an Endpoint's takes no more requests.", "kind", "peer")
 	proxyRefused    = define("sluice_proxy_protocol_refused_total", counter, "Client connections closed unanswered on listeners with the PROXY protocol: the peer is not trusted, there was no valid header, or it did not come in time.", "reason")
 	tunnelsTotal    = define("sluice_tunnels_total", counter, "Connections upgraded to a tunnel, such as WebSockets.")
 
@@ -114,7 +114,8 @@ var (
 
 	certificateExpiry = define("sluice_certificate_expiry_timestamp_seconds", gauge, "When the certificate of a Secret that is served ceases to be valid; the default certificate has default=\"true\".", "namespace", "secret", "key", "default")
 
-	seriesCount = define("sluice_route_series", gauge, "Distinct label sets of the Routes that exist.")
+	seriesCount  = define("sluice_route_series", gauge, "Distinct label sets of the Routes that exist.")
+	seriesFolded = define("sluice_route_series_folded", gauge, "Those of them that are counted together, under the ingress `_other`, because of metrics.max_series or metrics.max_series_per_namespace.")
 )
 
 // Per Route, with the names and buckets of ingress-nginx.
@@ -129,6 +130,11 @@ var (
 	nginxRespSize = defineHistogram("nginx_ingress_controller_response_size", "Bytes of a response, head included.", routeLabels...)
 )
 
+// ofRoutes is true of metrics per Route: those that a scrape may hold very many samples of.
+func (m *metric) ofRoutes() bool {
+	return slices.Equal(m.Labels[max(0, len(m.Labels)-len(routeLabels)):], routeLabels)
+}
+
 // Reference returns METRICS.md.
 func Reference() string {
 	var b strings.Builder
@@ -136,8 +142,11 @@ func Reference() string {
 		"Served on `listen.metrics` at `/metrics`. Label values come from configuration and fixed tables only, never from a request: " +
 		"a method outside RFC 9110's is `other`, and status `0` means that the client left before an answer. " +
 		"Requests without a Route are counted with empty Route labels. A Route that was never asked has no samples.\n\n" +
+		"Samples of Routes are bounded, because tenants decide how many Routes there are: beyond `metrics.max_series_per_namespace` the Routes of a namespace " +
+		"that are used later are counted together, with the ingress `_other` and without service, host and path, and beyond `metrics.max_series` those of all namespaces, with the namespace `_other`. " +
+		"Of the histograms per Route only those of `metrics.route_histograms` have buckets; the others are summaries of a sum and a count.\n\n" +
 		"Names that start with `nginx_ingress_controller_` are those of ingress-nginx, for existing dashboards. " +
-		"Its histograms also carry `status` and `method`; here only the request counter does, which keeps a Route at about a hundred samples.\n\n" +
+		"Its histograms also carry `status` and `method`; here only the request counter does, which keeps a Route at about thirty samples.\n\n" +
 		"| Name | Type | Labels | Meaning |\n|---|---|---|---|\n")
 	for _, m := range metrics {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.kind(), strings.Join(m.Labels, ", "), m.Help)

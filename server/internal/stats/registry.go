@@ -2,6 +2,7 @@ package stats
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 	"weak"
@@ -15,7 +16,10 @@ type Registry struct {
 	// Immutable after NewRegistry:
 	snapshot func() *routing.Snapshot
 	tls      func() TLS // nil where none is spoken
+	limits   Limits
+	keep     histogramSet // of Series
 	noRoute  *Series
+	wake     chan struct{} // a loop holds many deltas
 
 	// Guarded by mu, which is held for short: Attach waits for it.
 	mu     sync.Mutex
@@ -27,8 +31,24 @@ type Registry struct {
 	// Guarded by harvesting, which a harvest holds while it waits for the loops.
 	harvesting  sync.Mutex
 	shards      []*Shard
-	all         totals // over every Series there ever was
+	all         *totals // over every Series there ever was
 	lastHarvest time.Time
+	// own counts the Series that have samples of their own, in all and by namespace; other holds those that
+	// count what found no room, by namespace, or by otherIngress where there is no room for any.
+	own            int
+	ownByNamespace map[string]int
+	other          map[string]*Series
+}
+
+// Limits bound what a scrape reports of Routes. Whoever may write an Ingress decides how many Routes there are and whoever
+// may send requests which of them are used: without bounds a tenant could make a scrape of gigabytes.
+type Limits struct {
+	// Series is how many label sets there may be in all, and PerNamespace those of the objects of one
+	// namespace; those that are used later are counted together. They bound the hosts whose certificates are reported,
+	// too, of which the ones that expire last are left out.
+	Series, PerNamespace int
+	// Histograms are names of RouteHistograms that are reported with their buckets; of the others the sum and the count.
+	Histograms []string
 }
 
 // interned is an entry of the index: it does not keep its Series alive, and remembers the slot that
@@ -36,6 +56,7 @@ type Registry struct {
 type interned struct {
 	series weak.Pointer[Series]
 	slot   uint32
+	own    bool // counted in Registry.own
 }
 
 const (
@@ -50,8 +71,17 @@ const (
 
 // NewRegistry makes a Registry. snapshot gives the live Snapshot, or nil, and names the Services; tls,
 // which may be nil, is called at each scrape.
-func NewRegistry(snapshot func() *routing.Snapshot, tls func() TLS) *Registry {
-	r := &Registry{snapshot: snapshot, tls: tls, series: map[key]interned{}, all: totals{codes: codeTotals{}}}
+func NewRegistry(snapshot func() *routing.Snapshot, tls func() TLS, limits Limits) *Registry {
+	r := &Registry{
+		snapshot: snapshot, tls: tls, limits: limits,
+		wake: make(chan struct{}, 1), series: map[key]interned{}, all: newTotals(allHistograms),
+		ownByNamespace: map[string]int{}, other: map[string]*Series{},
+	}
+	for which, m := range routeHistograms {
+		if slices.Contains(limits.Histograms, m.Name) {
+			r.keep |= 1 << which
+		}
+	}
 	r.noRoute = r.newSeries(key{backend: -1}, 0)
 	r.slots = 1
 	return r
@@ -63,7 +93,7 @@ func NewRegistry(snapshot func() *routing.Snapshot, tls func() TLS) *Registry {
 func (r *Registry) NewShard(post func(func()), sample func(*Counters)) *Shard {
 	r.harvesting.Lock()
 	defer r.harvesting.Unlock()
-	s := &Shard{noRoute: r.noRoute, index: len(r.shards), post: post, sample: sample}
+	s := &Shard{noRoute: r.noRoute, index: len(r.shards), post: post, sample: sample, wake: r.wake}
 	r.shards = append(r.shards, s)
 	return s
 }
@@ -78,19 +108,24 @@ func (r *Registry) Attach(route *routing.Route) *Series {
 		if s := known.series.Value(); s != nil {
 			return s
 		}
-		r.free = append(r.free, known.slot)
+		// Its place among those with samples of their own goes with the key, until it is forgotten.
+		s := r.newSeries(k, known.slot)
+		r.series[k] = interned{weak.Make(s), known.slot, known.own}
+		return s
 	}
-	var slot uint32
-	if n := len(r.free); n > 0 {
-		slot = r.free[n-1]
-		r.free = r.free[:n-1]
-	} else {
-		slot = r.slots
-		r.slots++
-	}
-	s := r.newSeries(k, slot)
-	r.series[k] = interned{weak.Make(s), slot}
+	s := r.newSeries(k, r.newSlot())
+	r.series[k] = interned{series: weak.Make(s), slot: s.slot}
 	return s
+}
+
+func (r *Registry) newSlot() uint32 {
+	if n := len(r.free); n > 0 {
+		slot := r.free[n-1]
+		r.free = r.free[:n-1]
+		return slot
+	}
+	r.slots++
+	return r.slots - 1
 }
 
 func (r *Registry) newSeries(k key, slot uint32) *Series {
@@ -98,7 +133,7 @@ func (r *Registry) newSeries(k key, slot uint32) *Series {
 	return &Series{id: r.nextID, slot: slot, key: k}
 }
 
-// Run harvests now and then until ctx ends, for times when nobody scrapes.
+// Run harvests now and then until ctx ends, for times when nobody scrapes, and when a loop holds many deltas.
 func (r *Registry) Run(ctx context.Context) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -107,12 +142,16 @@ func (r *Registry) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		}
-		r.harvesting.Lock()
-		if time.Since(r.lastHarvest) >= interval {
+			r.harvesting.Lock()
+			if time.Since(r.lastHarvest) >= interval {
+				r.harvest()
+			}
+			r.harvesting.Unlock()
+		case <-r.wake:
+			r.harvesting.Lock()
 			r.harvest()
+			r.harvesting.Unlock()
 		}
-		r.harvesting.Unlock()
 	}
 }
 
@@ -161,12 +200,13 @@ func (r *Registry) merge(s *Shard, b batch) {
 	s.latest = b.counters
 	snapshot := r.snapshot()
 	for i, e := range b.dirty {
-		service := serviceOf(snapshot, e.series.key.backend)
-		t := e.series.totals
+		series := r.counted(e.series)
+		service := serviceOf(snapshot, series.key.backend)
+		t := series.totals
 		if t == nil || service != "" && t.service != service && t.service != "" {
 			// Another Backend lives at the index now: its counters start at zero.
-			t = &totals{codes: codeTotals{}}
-			e.series.totals = t
+			t = newTotals(r.keep)
+			series.totals = t
 		}
 		if service != "" {
 			t.service = service
@@ -178,6 +218,44 @@ func (r *Registry) merge(s *Shard, b batch) {
 	}
 	s.returned = b
 }
+
+// counted returns where the requests of s are counted: in itself while there is room for its label set.
+func (r *Registry) counted(s *Series) *Series {
+	if to := s.folded.Load(); to != nil {
+		return to
+	}
+	if s.totals != nil || s == r.noRoute || s.isOther() {
+		return s
+	}
+	namespace := s.key.ingress.Namespace
+	full := r.own >= r.limits.Series
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.series[s.key]
+	if known.own {
+		return s // has the place of one with the same labels that is gone
+	}
+	if !full && r.ownByNamespace[namespace] < r.limits.PerNamespace {
+		known.own = true
+		r.series[s.key] = known
+		r.own++
+		r.ownByNamespace[namespace]++
+		return s
+	}
+	if full {
+		namespace = otherIngress
+	}
+	to := r.other[namespace]
+	if to == nil {
+		to = r.newSeries(key{ingress: routing.ObjectName{Namespace: namespace, Name: otherIngress}, backend: -1}, r.newSlot())
+		r.other[namespace] = to
+	}
+	s.folded.Store(to)
+	return to
+}
+
+// isOther is true of a Series that counts what found no room.
+func (s *Series) isOther() bool { return s.key.ingress.Name == otherIngress }
 
 // serviceOf names the Service at a Backend's index, "" when there is none.
 func serviceOf(s *routing.Snapshot, backend int32) string {
@@ -195,16 +273,25 @@ func (r *Registry) forget() {
 		if known.series.Value() == nil {
 			delete(r.series, k)
 			r.free = append(r.free, known.slot)
+			if known.own {
+				r.own--
+				if r.ownByNamespace[k.ingress.Namespace]--; r.ownByNamespace[k.ingress.Namespace] == 0 {
+					delete(r.ownByNamespace, k.ingress.Namespace)
+				}
+			}
 		}
 	}
 }
 
-// live returns the Series that exist, the one of requests without a Route first.
+// live returns the Series that exist, the one of requests without a Route first. The caller holds harvesting.
 func (r *Registry) live() []*Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	series := make([]*Series, 0, 1+len(r.series))
+	series := make([]*Series, 0, 1+len(r.other)+len(r.series))
 	series = append(series, r.noRoute)
+	for _, other := range r.other {
+		series = append(series, other)
+	}
 	for _, known := range r.series {
 		if s := known.series.Value(); s != nil {
 			series = append(series, s)

@@ -32,8 +32,10 @@ type Counters struct {
 	PassthroughFailures           [Reasons]uint64
 	PassthroughIn, PassthroughOut uint64
 
-	// Floods counts HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
+	// Floods counts clients' HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
 	Floods [Floods]uint64
+	// EndpointFloods counts those of Endpoints that take no more requests for the same reason.
+	EndpointFloods [Floods]uint64
 	// Refusals counts connections for TLS that ended before their handshake began.
 	Refusals [Refusals]uint64
 
@@ -48,9 +50,6 @@ type Counters struct {
 	Timers                       uint64
 	Buffered                     uint64 // bytes
 
-	// LogDropped counts access log lines that were given up because the writer was behind.
-	LogDropped uint64
-
 	LoopBatches, LoopEvents uint64
 }
 
@@ -64,6 +63,7 @@ type Shard struct {
 	index   int
 	post    func(func())
 	sample  func(*Counters)
+	wake    chan<- struct{}
 
 	// Owned by the loop:
 	held  int // events that wait for apply
@@ -170,18 +170,31 @@ func (s *Shard) apply() {
 	for i := range events {
 		series, d := events[i].series, s.deltas[i]
 		if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
-			// An event before may have given one by now.
-			if uint(series.slot) < uint(len(s.local)) {
-				d = s.local[series.slot]
-			}
-			if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
-				d = s.touch(series)
-			}
+			d = s.find(series)
 		}
 		d.record(&events[i].Event)
 		events[i].series = nil
 	}
 }
+
+// find returns the delta for series where a first look found none: that of the Series it is folded into, one that
+// an event before has been given meanwhile, or a new one.
+func (s *Shard) find(series *Series) *delta {
+	if to := series.folded.Load(); to != nil {
+		series = to
+	}
+	if uint(series.slot) < uint(len(s.local)) {
+		if d := s.local[series.slot]; d != nil && d.stamp == (stamp{series.id, s.epoch}) {
+			return d
+		}
+	}
+	return s.touch(series)
+}
+
+// manyDirty is how many deltas a loop holds before it asks for a harvest out of turn: half a kilobyte each. One that
+// finds no room for Series of their own then folds them, so that requests to very many Routes do not take a
+// delta for each.
+const manyDirty = 2048
 
 // touch gives series a delta for this epoch.
 func (s *Shard) touch(series *Series) *delta {
@@ -200,17 +213,26 @@ func (s *Shard) touch(series *Series) *delta {
 	d.stamp = stamp{series.id, s.epoch}
 	s.local[series.slot] = d
 	s.dirty = append(s.dirty, entry{series, d})
+	if len(s.dirty) == manyDirty {
+		select {
+		case s.wake <- struct{}{}:
+		default: // asked already
+		}
+	}
 	return d
 }
 
 // handOver runs on the loop: it takes back what an earlier harvest merged, and gives what was
-// recorded since. Only the append of spares is proportional to the work of that earlier harvest.
+// recorded since. Only the append of spares, of manyDirty at most, is proportional to the work of that earlier harvest.
 func (s *Shard) handOver(returned batch) batch {
 	if s.sample != nil {
 		s.sample(&s.Counters)
 	}
 	s.apply()
 	for _, e := range returned.dirty {
+		if len(s.spare) == manyDirty {
+			break // a burst over many Routes: the rest is garbage
+		}
 		s.spare = append(s.spare, e.delta)
 	}
 	out := batch{counters: s.Counters, dirty: s.dirty}

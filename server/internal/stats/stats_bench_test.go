@@ -9,7 +9,7 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	for _, routes := range []int{1, 100, 10_000, 100_000} {
 		b.Run(strconv.Itoa(routes)+"routes", func(b *testing.B) {
-			r := NewRegistry(snapshotOf("cart"), nil)
+			r := NewRegistry(snapshotOf("cart"), nil, roomy)
 			s := r.NewShard(nil, nil)
 			series := make([]*Series, routes)
 			for i := range series {
@@ -37,7 +37,7 @@ func BenchmarkRecord(b *testing.B) {
 // BenchmarkHandOver is what a scrape costs the loop, apart from the two switches of goroutine.
 func BenchmarkHandOver(b *testing.B) {
 	const routes = 10_000
-	r := NewRegistry(snapshotOf("cart"), nil)
+	r := NewRegistry(snapshotOf("cart"), nil, roomy)
 	s := r.NewShard(nil, nil)
 	series := make([]*Series, routes)
 	for i := range series {

@@ -66,21 +66,46 @@ func routeOf(ingress, host, path string, backend int32) *routing.Route {
 	return &routing.Route{Host: host, Path: path, Backend: backend, Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: ingress}}}
 }
 
-// scrape returns the sample lines that contain all parts.
-func scrape(t *testing.T, c prometheus.Collector, parts ...string) []string {
+// roomy are limits that no test reaches that is not about them.
+var roomy = Limits{Series: 1e6, PerNamespace: 1e6, Histograms: RouteHistograms()}
+
+// scrapeAll returns the whole answer.
+func scrapeAll(t *testing.T, r *Registry) string {
 	t.Helper()
-	r := prometheus.NewPedanticRegistry()
-	if err := r.Register(c); err != nil {
+	var text strings.Builder
+	text.WriteString(gather(t, r.Collector()))
+	if err := r.WriteRoutes(&text); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+// gather returns the answer of one collector.
+func gather(t *testing.T, c prometheus.Collector) string {
+	t.Helper()
+	p := prometheus.NewPedanticRegistry()
+	if err := p.Register(c); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	promhttp.HandlerFor(r, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(p, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 {
 		t.Fatalf("scrape: %d\n%s", w.Code, w.Body)
 	}
+	return w.Body.String()
+}
+
+// scrape returns the sample lines that contain all parts.
+func scrape(t *testing.T, r *Registry, parts ...string) []string {
+	t.Helper()
+	return linesWith(scrapeAll(t, r), parts...)
+}
+
+// linesWith returns the sample lines of text that contain all parts.
+func linesWith(text string, parts ...string) []string {
 	var lines []string
 next:
-	for line := range strings.Lines(w.Body.String()) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		for _, part := range parts {
 			if strings.HasPrefix(line, "#") || !strings.Contains(line, part) {
@@ -100,7 +125,7 @@ func wantLines(t *testing.T, got []string, want ...string) {
 }
 
 func TestScrape(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart", "fallback"), nil)
+	r := NewRegistry(snapshotOf("cart", "fallback"), nil, roomy)
 	a, b := startLoop(), startLoop()
 	defer a.stop()
 	defer b.stop()
@@ -120,20 +145,19 @@ func TestScrape(t *testing.T) {
 		sb.Record(series, &Event{Method: uint8(message.MethodGet), Status: 200, BytesIn: 80, BytesOut: 5000, Duration: 20e9, Upstream: 20e9, Connect: 1e6, Header: 1e6})
 		sb.Record(series, &Event{Method: 200, Status: 0, Reason: ClientAbort})
 	})
-	c := r.Collector()
-	wantLines(t, scrape(t, c, "nginx_ingress_controller_requests"),
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_requests"),
 		`nginx_ingress_controller_requests{canary="",host="",ingress="",method="POST",namespace="",path="",service="",status="404"} 1`,
 		`nginx_ingress_controller_requests{canary="",host="shop.example",ingress="web",method="GET",namespace="shop",path="/cart",service="cart",status="200"} 2`,
 		`nginx_ingress_controller_requests{canary="",host="shop.example",ingress="web",method="other",namespace="shop",path="/cart",service="cart",status="0"} 1`,
 	)
-	wantLines(t, scrape(t, c, "sluice_requests_total"),
+	wantLines(t, scrape(t, r, "sluice_requests_total"),
 		`sluice_requests_total{method="GET",status="200"} 2`,
 		`sluice_requests_total{method="POST",status="404"} 1`,
 		`sluice_requests_total{method="other",status="0"} 1`,
 	)
-	wantLines(t, scrape(t, c, "nginx_ingress_controller_request_duration_seconds", `ingress="web"`, "_count"),
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_request_duration_seconds", `ingress="web"`, "_count"),
 		`nginx_ingress_controller_request_duration_seconds_count{canary="",host="shop.example",ingress="web",namespace="shop",path="/cart",service="cart"} 3`)
-	wantLines(t, scrape(t, c, "sluice_request_duration_seconds"),
+	wantLines(t, scrape(t, r, "sluice_request_duration_seconds"),
 		`sluice_request_duration_seconds_bucket{le="0.00025"} 2`, // the 404 and the abort, of no duration
 		`sluice_request_duration_seconds_bucket{le="0.0005"} 2`,
 		`sluice_request_duration_seconds_bucket{le="0.001"} 2`,
@@ -153,10 +177,10 @@ func TestScrape(t *testing.T) {
 		`sluice_request_duration_seconds_sum 20.0031`,
 		`sluice_request_duration_seconds_count 4`,
 	)
-	wantLines(t, scrape(t, c, "sluice_upstream_connect_duration_seconds_count"), `sluice_upstream_connect_duration_seconds_count 2`)
-	wantLines(t, scrape(t, c, "nginx_ingress_controller_response_size_sum", `ingress="web"`),
+	wantLines(t, scrape(t, r, "sluice_upstream_connect_duration_seconds_count"), `sluice_upstream_connect_duration_seconds_count 2`)
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_response_size_sum", `ingress="web"`),
 		`nginx_ingress_controller_response_size_sum{canary="",host="shop.example",ingress="web",namespace="shop",path="/cart",service="cart"} 10000`)
-	wantLines(t, scrape(t, c, "sluice_connections"),
+	wantLines(t, scrape(t, r, "sluice_connections"),
 		`sluice_connections_accepted_total 3`,
 		`sluice_connections_active 2`,
 		`sluice_connections_closed_total{reason="client"} 0`,
@@ -170,12 +194,12 @@ func TestScrape(t *testing.T) {
 		`sluice_connections_handed_over_total 0`,
 		`sluice_connections_refused_total 0`,
 	)
-	wantLines(t, scrape(t, c, "sluice_request_failures_total", "} 1"),
+	wantLines(t, scrape(t, r, "sluice_request_failures_total", "} 1"),
 		`sluice_request_failures_total{reason="client_abort"} 1`,
 		`sluice_request_failures_total{reason="no_route"} 1`)
-	wantLines(t, scrape(t, c, "sluice_upstream_connections_idle"), `sluice_upstream_connections_idle 7`)
-	wantLines(t, scrape(t, c, "sluice_received_bytes_total"), `sluice_received_bytes_total 260`)
-	wantLines(t, scrape(t, c, "sluice_loop_unresponsive"), `sluice_loop_unresponsive{loop="0"} 0`, `sluice_loop_unresponsive{loop="1"} 0`)
+	wantLines(t, scrape(t, r, "sluice_upstream_connections_idle"), `sluice_upstream_connections_idle 7`)
+	wantLines(t, scrape(t, r, "sluice_received_bytes_total"), `sluice_received_bytes_total 260`)
+	wantLines(t, scrape(t, r, "sluice_loop_unresponsive"), `sluice_loop_unresponsive{loop="0"} 0`, `sluice_loop_unresponsive{loop="1"} 0`)
 	runtime.KeepAlive(route)
 	runtime.KeepAlive(series)
 }
@@ -183,7 +207,7 @@ func TestScrape(t *testing.T) {
 // TestHandOver checks that deltas wander: to the scraper, back to the spares, and to another Series
 // without a trace of the former.
 func TestHandOver(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"), nil)
+	r := NewRegistry(snapshotOf("cart"), nil, roomy)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
@@ -191,7 +215,7 @@ func TestHandOver(t *testing.T) {
 	count := func(series *Series) (n uint64) {
 		if series.totals != nil {
 			for _, c := range series.totals.codes {
-				n += c
+				n += c.n
 			}
 		}
 		return n
@@ -207,8 +231,8 @@ func TestHandOver(t *testing.T) {
 		if count(x) != wantX || count(y) != wantY {
 			t.Errorf("totals %d and %d, want %d and %d", count(x), count(y), wantX, wantY)
 		}
-		if count(x)+count(y) > 0 && r.all.duration.sum != (wantX+wantY)*1e6 {
-			t.Errorf("sum of durations %d", r.all.duration.sum)
+		if count(x)+count(y) > 0 && r.all.sums[timeDuration] != (wantX+wantY)*1e6 {
+			t.Errorf("sum of durations %d", r.all.sums[timeDuration])
 		}
 	}
 	harvest(0, 0)
@@ -229,7 +253,7 @@ func TestHandOver(t *testing.T) {
 }
 
 func TestAttachInterns(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart", "other"), nil)
+	r := NewRegistry(snapshotOf("cart", "other"), nil, roomy)
 	base := r.Attach(routeOf("web", "h", "/p", 0))
 	tests := []struct {
 		route *routing.Route
@@ -260,28 +284,27 @@ func TestAttachInterns(t *testing.T) {
 
 // TestRemovedSeriesVanish churns Routes: the index, the slots and what is reported stay bounded.
 func TestRemovedSeriesVanish(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"), nil)
+	r := NewRegistry(snapshotOf("cart"), nil, roomy)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
 	kept := r.Attach(routeOf("kept", "h", "/", 0))
-	c := r.Collector()
 	for range 5 {
 		for i := range 100 {
 			series := r.Attach(routeOf("gone", "h", "/"+string(rune('a'+i)), 0))
 			l.do(func() { s.Record(series, &Event{Method: 1, Status: 200}) })
 		}
 		l.do(func() { s.Record(kept, &Event{Method: 1, Status: 200}) })
-		scrape(t, c) // merges, and lets go
+		scrape(t, r) // merges, and lets go
 		runtime.GC()
-		scrape(t, c) // forgets
+		scrape(t, r) // forgets
 		runtime.GC()
 	}
-	wantLines(t, scrape(t, c, "sluice_route_series"), "sluice_route_series 1")
-	wantLines(t, scrape(t, c, "nginx_ingress_controller_requests", "gone"))
-	wantLines(t, scrape(t, c, "nginx_ingress_controller_requests", "kept"),
+	wantLines(t, scrape(t, r, "sluice_route_series "), "sluice_route_series 1")
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_requests", "gone"))
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_requests", "kept"),
 		`nginx_ingress_controller_requests{canary="",host="h",ingress="kept",method="GET",namespace="shop",path="/",service="cart",status="200"} 5`)
-	wantLines(t, scrape(t, c, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 505`) // the process forgets nothing
+	wantLines(t, scrape(t, r, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 505`) // the process forgets nothing
 	if r.slots > 102 {
 		t.Errorf("%d slots for 102 Series at a time", r.slots)
 	}
@@ -290,7 +313,7 @@ func TestRemovedSeriesVanish(t *testing.T) {
 
 // TestSameLabels: two ports of one Service are two Backends with the same labels.
 func TestSameLabels(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart", "cart"), nil)
+	r := NewRegistry(snapshotOf("cart", "cart"), nil, roomy)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
@@ -300,10 +323,10 @@ func TestSameLabels(t *testing.T) {
 		s.Record(y, &Event{Method: 1, Status: 200, Duration: 2e9})
 		s.Record(y, &Event{Method: 1, Status: 500, Duration: 1e9})
 	})
-	wantLines(t, scrape(t, r.Collector(), "nginx_ingress_controller_requests"),
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_requests"),
 		`nginx_ingress_controller_requests{canary="",host="h",ingress="web",method="GET",namespace="shop",path="/",service="cart",status="200"} 2`,
 		`nginx_ingress_controller_requests{canary="",host="h",ingress="web",method="GET",namespace="shop",path="/",service="cart",status="500"} 1`)
-	wantLines(t, scrape(t, r.Collector(), "nginx_ingress_controller_request_duration_seconds_sum"),
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_request_duration_seconds_sum"),
 		`nginx_ingress_controller_request_duration_seconds_sum{canary="",host="h",ingress="web",namespace="shop",path="/",service="cart"} 4`)
 	runtime.KeepAlive(x)
 	runtime.KeepAlive(y)
@@ -311,12 +334,11 @@ func TestSameLabels(t *testing.T) {
 
 // TestLabelsStayBounded: a Backend that invents statuses does not make label sets without end.
 func TestLabelsStayBounded(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"), nil)
+	r := NewRegistry(snapshotOf("cart"), nil, roomy)
 	l := startLoop()
 	defer l.stop()
 	s := r.NewShard(l.post, nil)
 	x := r.Attach(routeOf("web", "h", "/\xff", 0)) // not UTF-8, either
-	c := r.Collector()
 	total := 0
 	for round := range 90 {
 		l.do(func() {
@@ -325,7 +347,7 @@ func TestLabelsStayBounded(t *testing.T) {
 				total++
 			}
 		})
-		scrape(t, c)
+		scrape(t, r)
 	}
 	l.do(func() {
 		for i := range 50 { // more than one delta has room for
@@ -333,16 +355,16 @@ func TestLabelsStayBounded(t *testing.T) {
 			total++
 		}
 	})
-	lines := scrape(t, c, "nginx_ingress_controller_requests")
+	lines := scrape(t, r, "nginx_ingress_controller_requests")
 	if len(lines) > maxTotalCodes+1 {
 		t.Errorf("%d label sets, want at most %d", len(lines), maxTotalCodes+1)
 	}
-	if n := len(scrape(t, c, "sluice_requests_total")); n > maxAllCodes+1 {
+	if n := len(scrape(t, r, "sluice_requests_total")); n > maxAllCodes+1 {
 		t.Errorf("%d label sets of the process", n)
 	}
 	sum := uint64(0)
-	for _, n := range x.totals.codes {
-		sum += n
+	for _, c := range x.totals.codes {
+		sum += c.n
 	}
 	if sum != uint64(total) {
 		t.Errorf("counted %d of %d", sum, total)
@@ -353,10 +375,9 @@ func TestLabelsStayBounded(t *testing.T) {
 // counted is merged when it comes back.
 func TestSilentLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(snapshotOf("cart"), nil)
+		r := NewRegistry(snapshotOf("cart"), nil, roomy)
 		good, bad := startLoop(), startLoop()
 		sg, sb := r.NewShard(good.post, nil), r.NewShard(bad.post, nil)
-		c := r.Collector()
 		good.do(func() { sg.Record(nil, &Event{Method: 1, Status: 200}) })
 		bad.do(func() { sb.Record(nil, &Event{Method: 1, Status: 200}) })
 		wake := make(chan struct{})
@@ -364,16 +385,16 @@ func TestSilentLoop(t *testing.T) {
 
 		for range 2 {
 			before := time.Now()
-			wantLines(t, scrape(t, c, "sluice_loop_unresponsive"), `sluice_loop_unresponsive{loop="0"} 0`, `sluice_loop_unresponsive{loop="1"} 1`)
+			wantLines(t, scrape(t, r, "sluice_loop_unresponsive"), `sluice_loop_unresponsive{loop="0"} 0`, `sluice_loop_unresponsive{loop="1"} 1`)
 			if took := time.Since(before); took != patience {
 				t.Errorf("the scrape took %v, want %v", took, patience)
 			}
 		}
-		wantLines(t, scrape(t, c, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 1`)
+		wantLines(t, scrape(t, r, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 1`)
 		close(wake)
 		synctest.Wait()
-		wantLines(t, scrape(t, c, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 2`)
-		wantLines(t, scrape(t, c, "sluice_loop_unresponsive"), `sluice_loop_unresponsive{loop="0"} 0`, `sluice_loop_unresponsive{loop="1"} 0`)
+		wantLines(t, scrape(t, r, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 2`)
+		wantLines(t, scrape(t, r, "sluice_loop_unresponsive"), `sluice_loop_unresponsive{loop="0"} 0`, `sluice_loop_unresponsive{loop="1"} 0`)
 		good.stop()
 		bad.stop()
 	})
@@ -382,7 +403,7 @@ func TestSilentLoop(t *testing.T) {
 // TestRunHarvests: without a scraper, deltas are still taken in.
 func TestRunHarvests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(snapshotOf("cart"), nil)
+		r := NewRegistry(snapshotOf("cart"), nil, roomy)
 		l := startLoop()
 		s := r.NewShard(l.post, nil)
 		var running sync.WaitGroup
@@ -390,7 +411,7 @@ func TestRunHarvests(t *testing.T) {
 		l.do(func() { s.Record(nil, &Event{Method: 1, Status: 200}) })
 		time.Sleep(interval + time.Second)
 		synctest.Wait()
-		if got := r.noRoute.totals; got == nil || got.codes[codeOf(1, 200)] != 1 {
+		if got := r.noRoute.totals; got == nil || !slices.Equal(got.codes, codeTotals{{codeOf(1, 200), 1}}) {
 			t.Errorf("nothing was harvested: %v", got)
 		}
 		l.stop()
@@ -401,7 +422,7 @@ func TestRunHarvests(t *testing.T) {
 // TestConcurrentScrapes counts everything once while two loops record, Routes come and go and two
 // scrapers pull. Meant for the race detector.
 func TestConcurrentScrapes(t *testing.T) {
-	r := NewRegistry(snapshotOf("cart"), nil)
+	r := NewRegistry(snapshotOf("cart"), nil, roomy)
 	loops := []*fakeLoop{startLoop(), startLoop()}
 	var shards []*Shard
 	for _, l := range loops {
@@ -427,7 +448,6 @@ func TestConcurrentScrapes(t *testing.T) {
 		})
 	}
 	stop := make(chan struct{})
-	c := r.Collector()
 	for range 2 {
 		scrapers.Go(func() {
 			for {
@@ -435,7 +455,7 @@ func TestConcurrentScrapes(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					scrape(t, c)
+					scrape(t, r)
 				}
 			}
 		})
@@ -443,8 +463,8 @@ func TestConcurrentScrapes(t *testing.T) {
 	recorders.Wait()
 	close(stop)
 	scrapers.Wait()
-	wantLines(t, scrape(t, c, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 40000`)
-	wantLines(t, scrape(t, c, "sluice_received_bytes_total"), `sluice_received_bytes_total 40000`)
+	wantLines(t, scrape(t, r, "sluice_requests_total"), `sluice_requests_total{method="GET",status="200"} 40000`)
+	wantLines(t, scrape(t, r, "sluice_received_bytes_total"), `sluice_received_bytes_total 40000`)
 	for _, l := range loops {
 		l.stop()
 	}
@@ -508,17 +528,17 @@ func TestNames(t *testing.T) {
 }
 
 func TestVitals(t *testing.T) {
-	c := VitalsCollector(func() Vitals {
+	text := gather(t, VitalsCollector(func() Vitals {
 		return Vitals{
 			Version: "v1", Ready: true, Generation: 4, Publishes: 3, ReloadOK: true, LastBuild: 2 * time.Millisecond, ReloadTime: time.UnixMilli(1500),
 			Propagation: []uint64{2, 1, 1}, PropagationBounds: []float64{.001, .01}, PropagationSum: 1.5,
 		}
-	})
-	wantLines(t, scrape(t, c, "sluice_build_last_seconds"), "sluice_build_last_seconds 0.002")
-	wantLines(t, scrape(t, c, "nginx_ingress_controller"), "nginx_ingress_controller_config_last_reload_successful 1", "nginx_ingress_controller_success 3")
-	wantLines(t, scrape(t, c, "timestamp"), "sluice_config_last_reload_timestamp_seconds 1.5")
-	wantLines(t, scrape(t, c, "build_info"), `sluice_build_info{version="v1"} 1`)
-	wantLines(t, scrape(t, c, "sluice_propagation"),
+	}))
+	wantLines(t, linesWith(text, "sluice_build_last_seconds"), "sluice_build_last_seconds 0.002")
+	wantLines(t, linesWith(text, "nginx_ingress_controller"), "nginx_ingress_controller_config_last_reload_successful 1", "nginx_ingress_controller_success 3")
+	wantLines(t, linesWith(text, "timestamp"), "sluice_config_last_reload_timestamp_seconds 1.5")
+	wantLines(t, linesWith(text, "build_info"), `sluice_build_info{version="v1"} 1`)
+	wantLines(t, linesWith(text, "sluice_propagation"),
 		`sluice_propagation_seconds_bucket{le="0.001"} 2`,
 		`sluice_propagation_seconds_bucket{le="0.01"} 3`,
 		`sluice_propagation_seconds_bucket{le="+Inf"} 4`,

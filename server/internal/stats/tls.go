@@ -1,6 +1,8 @@
 package stats
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -58,21 +60,51 @@ func sendHandshakes(ch chan<- prometheus.Metric, peer string, c *tlsconn.Counts)
 // nginxClass is what ingress-nginx has as the class of a certificate: the controller that serves it.
 const nginxClass = "sluice-gateway.io/ingress"
 
-// sendCertificates reports until when the certificates of a Snapshot are valid; nil has none.
-func sendCertificates(ch chan<- prometheus.Metric, s *routing.Snapshot) {
+// sendCertificates reports until when the certificates of a Snapshot are valid; nil has none. Beyond the limits those
+// that expire last are left out.
+func sendCertificates(ch chan<- prometheus.Metric, s *routing.Snapshot, limits Limits) {
 	if s == nil {
 		return
 	}
+	var secrets, hosts soonest
 	for _, c := range s.Certificates {
+		secrets = append(secrets, expiring{c, ""})
+	}
+	for _, c := range secrets.within(limits) {
 		certificateExpiry.value(ch, float64(c.NotAfter.Unix()), c.Secret.Namespace, c.Secret.Name, c.KeyType(), "false")
 	}
 	for host, list := range s.ServerNames.All() {
 		for _, c := range list {
-			nginxExpiry.value(ch, float64(c.NotAfter.Unix()), nginxClass, host, c.Secret.Namespace, c.Secret.Name)
+			hosts = append(hosts, expiring{c, host})
 		}
+	}
+	for _, c := range hosts.within(limits) {
+		nginxExpiry.value(ch, float64(c.NotAfter.Unix()), nginxClass, c.host, c.Secret.Namespace, c.Secret.Name)
 	}
 	if c := s.DefaultCertificate; c != nil {
 		certificateExpiry.value(ch, float64(c.NotAfter.Unix()), c.Secret.Namespace, c.Secret.Name, c.KeyType(), "true")
 		nginxExpiry.value(ch, float64(c.NotAfter.Unix()), nginxClass, "_", c.Secret.Namespace, c.Secret.Name)
 	}
+}
+
+// expiring is a certificate, for a host or by itself.
+type expiring struct {
+	*routing.Certificate
+	host string
+}
+
+// soonest is certificates in the order in which they expire, once within was called.
+type soonest []expiring
+
+// within returns what the limits have room for.
+func (s soonest) within(limits Limits) soonest {
+	slices.SortStableFunc(s, func(a, b expiring) int { return a.NotAfter.Compare(b.NotAfter) })
+	byNamespace := map[string]int{}
+	kept := s[:0]
+	for _, c := range s {
+		if byNamespace[c.Secret.Namespace]++; len(kept) < limits.Series && byNamespace[c.Secret.Namespace] <= limits.PerNamespace {
+			kept = append(kept, c)
+		}
+	}
+	return kept
 }

@@ -33,6 +33,9 @@ type Vitals struct {
 	// ReloadOK says how the last reading of the configuration file went, at ReloadTime.
 	ReloadOK   bool
 	ReloadTime time.Time
+
+	// AccessLinesLost and ErrorLinesLost count log lines that were never written.
+	AccessLinesLost, ErrorLinesLost uint64
 }
 
 // The control plane.
@@ -54,6 +57,7 @@ var (
 	vitalConnected   = define("sluice_source_connected", gauge, "0 while the cluster or the manifests cannot be read; the last Snapshot is served on.")
 	vitalReloadOK    = define("sluice_config_last_reload_successful", gauge, "1 when the configuration file was valid when it was last read.")
 	vitalReloadTime  = define("sluice_config_last_reload_timestamp_seconds", gauge, "When the configuration file was last read.")
+	vitalLinesLost   = define("sluice_log_lines_lost_total", counter, "Lines of the access or the error log that were not written, because their destination did not keep up or failed.", "log")
 
 	nginxReloadOK = define("nginx_ingress_controller_config_last_reload_successful", gauge, "1 when the configuration file was valid when it was last read.")
 	nginxSuccess  = define("nginx_ingress_controller_success", counter, "Snapshots published.")
@@ -62,7 +66,7 @@ var (
 var vitals = []*metric{
 	vitalBuildInfo, vitalReady, vitalGeneration, vitalHosts, vitalRoutes, vitalBackends, vitalEndpoints, vitalRejections,
 	vitalEvents, vitalBuilds, vitalLastBuild, vitalPublishes, vitalLastPublish, vitalPropagation, vitalConnected, vitalReloadOK, vitalReloadTime,
-	nginxReloadOK, nginxSuccess,
+	vitalLinesLost, nginxReloadOK, nginxSuccess,
 }
 
 // VitalsCollector returns what scrapes the control plane; read is called once per scrape.
@@ -97,6 +101,8 @@ func (c vitalsCollector) Collect(ch chan<- prometheus.Metric) {
 	v.sendPropagation(ch)
 	vitalReloadOK.value(ch, oneIf(v.ReloadOK))
 	vitalReloadTime.timestamp(ch, v.ReloadTime)
+	vitalLinesLost.value(ch, float64(v.AccessLinesLost), "access")
+	vitalLinesLost.value(ch, float64(v.ErrorLinesLost), "error")
 	nginxReloadOK.value(ch, oneIf(v.ReloadOK))
 	nginxSuccess.value(ch, float64(v.Publishes))
 }

@@ -3,6 +3,7 @@ package tlsconn
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"runtime"
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	// maxHandshake bounds what a peer may send in a handshake. It leaves room for a chain of
+	// maxHandshake bounds what a peer may send in a handshake, unless Params say less. It leaves room for a chain of
 	// certificates, much of which crypto/tls goes on to retain.
 	maxHandshake = 128 << 10
 	// maxQueue bounds what waits between the loop and a handshake. It is more than two records, so the
@@ -26,6 +27,9 @@ type handshake struct {
 	loop   Poster
 	owner  Owner
 	client bool
+	check  func(tls.ConnectionState) // nil for none
+	// maxBytes is what the peer may send.
+	maxBytes int
 
 	// Owned by the goroutine:
 	given int  // bytes given to crypto/tls
@@ -76,7 +80,10 @@ func (h *handshake) shake() (err error) {
 			err = fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
-	return h.conn.tls.HandshakeContext(context.Background())
+	if err = h.conn.tls.HandshakeContext(context.Background()); err == nil && h.check != nil {
+		h.check(h.conn.tls.ConnectionState())
+	}
+	return err
 }
 
 // enter waits for a turn on the processor.
@@ -112,7 +119,7 @@ func (h *handshake) read(p []byte) (int, error) {
 				h.in = nil
 			}
 			h.mu.Unlock()
-			if h.given += n; h.given > maxHandshake {
+			if h.given += n; h.given > h.maxBytes {
 				return 0, errHandshakeSize
 			}
 			return n, nil

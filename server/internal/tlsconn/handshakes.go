@@ -124,7 +124,7 @@ func (c *counters) read() Counts {
 	return n
 }
 
-// Params are what a Conn is made of. All but Early are required.
+// Params are what a Conn is made of. Those up to Buffers are required.
 type Params struct {
 	Config  *tls.Config
 	Remote  netip.AddrPort
@@ -134,6 +134,12 @@ type Params struct {
 	// Early is what was read from the socket already; it is copied. For Server it begins with a whole
 	// ClientHello.
 	Early []byte
+	// MaxBytes bounds what the peer may send in the handshake, 128 KiB if 0. crypto/tls parses the certificates
+	// that come before anybody can say that they are too many.
+	MaxBytes int
+	// Check, where set, is called when the handshake has succeeded, on its goroutine and as a part of it: in its
+	// turn on the processors, and counted as under way. What it writes may be read once Advance says done.
+	Check func(tls.ConnectionState)
 }
 
 // Server begins a handshake with a client. It fails with ErrBusy or ErrShare where the limits do not
@@ -166,7 +172,13 @@ func (s *Handshakes) Client(p Params) (*Conn, error) {
 
 func (s *Handshakes) make(p Params) (*Conn, *handshake) {
 	c := &Conn{buffers: p.Buffers}
-	h := &handshake{conn: c, set: s, loop: p.Loop, owner: p.Owner, in: append([]byte(nil), p.Early...)}
+	h := &handshake{
+		conn: c, set: s, loop: p.Loop, owner: p.Owner, in: append([]byte(nil), p.Early...),
+		check: p.Check, maxBytes: maxHandshake,
+	}
+	if p.MaxBytes > 0 {
+		h.maxBytes = min(p.MaxBytes, maxHandshake)
+	}
 	h.wake.L = &h.mu
 	c.wire.hs, c.wire.remote = h, p.Remote
 	return c, h

@@ -1,0 +1,219 @@
+package server
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// selfSigned makes a client's certificate that nobody vouches for.
+func selfSigned(t *testing.T, change func(*x509.Certificate)) *tls.Certificate {
+	key := ecKey(t)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serials.Add(1)), Subject: pkix.Name{CommonName: "self"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	change(template)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// showing makes a client show a certificate whoever asks.
+func showing(c *tls.Certificate) *tls.Config {
+	return &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c, nil }}
+}
+
+// TestPassedOnIsBounded: what a client shows adds no more to each request than an ordinary certificate does, and what
+// does not fit is not taken for good.
+func TestPassedOnIsBounded(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	names := func(n int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.DNSNames = nil
+			for range n {
+				c.DNSNames = append(c.DNSNames, strings.Repeat("n", 63)+".test")
+			}
+		}
+	}
+	organisation := func(c *x509.Certificate) { c.Subject.Organization = []string{strings.Repeat("o", 3000)} }
+	longName := ca.client("good")
+	key := ecKey(t)
+	longName.Leaf = ca.sign(nil, key, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "good", Organization: []string{strings.Repeat("o", 3000)}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	longName.Certificate, longName.PrivateKey = [][]byte{longName.Leaf.Raw}, key
+	pass := func(a *routing.ClientAuth) { a.PassCertificate = true }
+	for _, row := range []struct {
+		name   string
+		mode   routing.ClientAuthMode
+		shown  *tls.Certificate
+		status int
+		body   string // a part of it
+	}{
+		{"large", routing.ClientAuthOptionalNoCA, selfSigned(t, names(640)), 200, "Ssl-Client-Verify=FAILED:the certificate is larger"},
+		{"large, must be good", routing.ClientAuthOn, selfSigned(t, names(640)), 400, ""},
+		{"largest", routing.ClientAuthOptionalNoCA, selfSigned(t, names(100)), 200, "Ssl-Client-Cert=-----BEGIN"},
+		{"long name", routing.ClientAuthOptionalNoCA, selfSigned(t, organisation), 200, "Ssl-Client-Verify=FAILED:the certificate's names"},
+		{"long name, good", routing.ClientAuthOn, longName, 400, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var largest atomic.Int64
+			app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+				n := 0
+				for name, values := range r.Header {
+					for _, v := range values {
+						n += len(name) + len(v)
+						if strings.HasPrefix(name, "Ssl-") {
+							_, _ = w.Write([]byte(name + "=" + v + "\n"))
+						}
+					}
+				}
+				largest.Store(max(largest.Load(), int64(n)))
+			})
+			g := newGateway(t, nil, Options{})
+			g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}}, site{name: "a.test", auth: asks(row.mode, ca, pass)})
+			c := g.mustTLS("a.test", showing(row.shown))
+			got := c.get("a.test", "/")
+			if got.StatusCode != row.status || !strings.Contains(got.body, row.body) {
+				t.Errorf("got %d %.200q", got.StatusCode, got.body)
+			}
+			if most := int64(2*maxClientName + 2*maxClientCertificate); largest.Load() > most {
+				t.Errorf("a head of %d bytes went to the Backend, want at most %d", largest.Load(), most)
+			}
+			c.Close()
+			// Nobody keeps it for the next user.
+			until(t, "the connection to end", func() bool {
+				left := 0
+				for _, w := range g.workers {
+					done := make(chan struct{})
+					w.loop.Post(func() {
+						defer close(done)
+						left += int(w.conns.Load()) + len(w.dead)
+						for _, x := range w.freeX.free {
+							if cap(x.edits.add) > smallBuffer {
+								t.Errorf("a pooled Exchange keeps %d bytes", cap(x.edits.add))
+							}
+						}
+						for _, c := range w.freeC.free {
+							if c.tls != nil || c.shown != nil {
+								t.Error("a pooled connection keeps what a client has shown")
+							}
+						}
+					})
+					<-done
+				}
+				return left == 0
+			})
+		})
+	}
+}
+
+// TestChainsAreBounded: more certificates than can make a chain are not verified, and many more not even parsed.
+func TestChainsAreBounded(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	g := newGateway(t, nil, Options{})
+	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.server("*.test")}},
+		site{name: "on.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "any.test", auth: asks(routing.ClientAuthOptionalNoCA, ca, nil)})
+	for _, row := range []struct {
+		extra  int
+		on     int
+		any    string
+		refuse bool
+	}{
+		{1, 200, "SUCCESS", false},
+		{2, 200, "SUCCESS", false}, // with the authority's own, say
+		{3, 400, "FAILED:verify client: it shows more than 3 certificates", false},
+		{40, 400, "FAILED:verify client: it shows more than 3 certificates", false},
+		{200, 0, "", true},
+	} {
+		client := ca.client("good")
+		other := ca.below("i")
+		for range row.extra {
+			client.Certificate = append(client.Certificate, other.leaf.Raw)
+		}
+		for _, host := range []string{"on.test", "any.test"} {
+			if row.refuse {
+				conn, err := g.dialTLS(host, showing(client))
+				if err == nil {
+					// TLS 1.3: the client learns of it when it reads.
+					if _, err := conn.Read(make([]byte, 1)); err == nil {
+						t.Errorf("%s, %d more: not refused", host, row.extra)
+					}
+					conn.Close()
+				}
+				continue
+			}
+			conn := g.mustTLS(host, showing(client))
+			got := conn.get(host, "/")
+			if host == "on.test" && got.StatusCode != row.on || host == "any.test" && !strings.Contains(got.body, "Ssl-Client-Verify="+row.any+"\n") {
+				t.Errorf("%s, %d more: got %d %q", host, row.extra, got.StatusCode, got.body)
+			}
+			conn.Close()
+		}
+	}
+}
+
+// TestVerifiedInTurn: a good certificate is a good one however many others are to be verified, and whatever else
+// works off the loops.
+func TestVerifiedInTurn(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	g := newGateway(t, nil, Options{})
+	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)})
+	for range cap(g.Server.parking) {
+		g.Server.parking <- struct{}{}
+	}
+	defer func() {
+		for range cap(g.Server.parking) {
+			<-g.Server.parking
+		}
+	}()
+	conn := g.mustTLS("a.test", showing(ca.client("good")))
+	defer conn.Close()
+	if got := conn.get("a.test", "/"); got.StatusCode != 200 {
+		t.Errorf("got %d", got.StatusCode)
+	}
+}
+
+// TestExpiresOnLiveConnection: a certificate is good until it expires, and not until its connection ends.
+func TestExpiresOnLiveConnection(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	g := newGateway(t, nil, Options{})
+	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.server("*.test")}},
+		site{name: "on.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "any.test", auth: asks(routing.ClientAuthOptionalNoCA, ca, nil)})
+	key := ecKey(t)
+	expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(serials.Add(1)), Subject: pkix.Name{CommonName: "soon"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, ca.leaf, key.Public(), ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := showing(&tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key})
+	on, any := g.mustTLS("on.test", client), g.mustTLS("any.test", client)
+	defer on.Close()
+	defer any.Close()
+	if got := any.get("any.test", "/"); !strings.Contains(got.body, "Verify=SUCCESS") && time.Now().Before(expires) {
+		t.Fatalf("before its time: %q", got.body)
+	}
+	<-time.After(time.Until(expires))
+	until(t, "the certificate to expire", func() bool {
+		got := any.get("any.test", "/")
+		return strings.Contains(got.body, "Verify=FAILED:the certificate has expired") && strings.Contains(got.body, "Subject-Dn=CN=soon")
+	})
+	if got := on.get("on.test", "/"); got.StatusCode != 400 {
+		t.Errorf("where a good one is needed: %d", got.StatusCode)
+	}
+}

@@ -1,0 +1,110 @@
+package server
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+)
+
+// poison is what an Endpoint sends that nobody has asked for.
+const poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
+
+// arrive waits, on a loop, until a socket of that loop has bytes, of which no event was handled.
+func arrive(t testing.TB, s *loop.Source) {
+	for end := time.Now().Add(wireTimeout); ; runtime.Gosched() {
+		if n, err := unix.IoctlGetInt(s.FD(), unix.TIOCINQ); err == nil && n > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Error("nothing arrives")
+			return
+		}
+	}
+}
+
+// TestUnsolicitedBytesInABatch: what an Endpoint sends behind its answer is no answer to the next request, also where
+// the loop comes to that one before it hears of those bytes: because the connection was released in the same
+// batch of events, or because its event stands further back.
+func TestUnsolicitedBytesInABatch(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		reaches bool // the connection becomes idle in the batch
+	}{{"released in the batch", true}, {"with an event later in the batch", false}} {
+		t.Run(row.name, func(t *testing.T) {
+			steps := make(chan string)
+			asked := make(chan struct{}, 1)
+			g := newGateway(t, oneLoop, Options{})
+			g.serve(nil, rawBackend(t, func(n int, c *wire) {
+				for {
+					head := c.head()
+					switch {
+					case head == "":
+						return
+					case target(head) == "/first":
+						asked <- struct{}{}
+						for s := range steps {
+							c.send(strings.ReplaceAll(s, "%", "%%"))
+						}
+					default:
+						c.send(okResponse(target(head)))
+					}
+				}
+			}))
+			w := g.workers[0]
+			onLoop := func(f func()) {
+				done := make(chan struct{})
+				w.loop.Post(func() { defer close(done); f() })
+				<-done
+			}
+			victim, first := g.wire(), g.wire()
+			victim.get("/warm")
+			first.get("/warm")
+			first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+			<-asked
+			var u *upConn
+			var c *downConn
+			onLoop(func() {
+				for d := w.downs.next; d != &w.downs; d = d.next {
+					if d.x != nil {
+						u = d.x.u.(*upConn)
+					} else {
+						c = d
+					}
+				}
+			})
+			if u == nil || c == nil {
+				t.Fatal("the connections are not where they should be")
+			}
+			if !row.reaches {
+				steps <- okResponse("/first")
+				first.read("GET")
+			}
+			onLoop(func() {
+				if row.reaches {
+					steps <- okResponse("/first")
+					arrive(t, &u.src)
+					u.Ready(loop.Readable)
+					if u.x != nil {
+						t.Error("the first Exchange has not ended")
+					}
+				}
+				victim.send("GET /victim HTTP/1.1\r\nHost: a\r\n\r\n")
+				arrive(t, &c.src)
+				steps <- poison
+				arrive(t, &u.src)
+				if row.reaches {
+					c.Ready(loop.Readable)
+				} // else the events come together, the client's first
+			})
+			close(steps)
+			if got := victim.read("GET"); got.body != "/victim" {
+				t.Errorf("the next request was answered with %d %q", got.StatusCode, got.body)
+			}
+		})
+	}
+}

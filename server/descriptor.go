@@ -18,23 +18,26 @@ import (
 // giveUpCode is what a stream is reset with that was given up for others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
-// takeDescriptors counts n descriptors as used, and reports whether there are so many. The counterpart is
-// giveDescriptors.
-func (w *worker) takeDescriptors(n int64) bool {
+// takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
+// for sources with few requests in flight. The counterpart is giveDescriptors.
+func (w *worker) takeDescriptor(s *share) bool {
 	bound := w.set.capacity.descriptors
-	used := w.server.descriptors()
-	if used+n > bound-bound/8 {
+	used := w.server.descriptors() + 1
+	if used > bound-bound/4 {
 		w.spareDescriptors()
 	}
-	if used+n > bound {
-		// At once, what can go at once.
-		if int64(w.upstreams.Shed(int(n))) < n {
-			return false
-		}
+	if s != nil && s.requests > fewRequests {
+		bound -= bound / 8
 	}
-	w.use.descriptors.Add(n)
+	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
+		return false
+	}
+	w.use.descriptors.Add(1)
 	return true
 }
+
+// fewRequests is what a source has in flight on a loop that has few.
+const fewRequests = 8
 
 func (w *worker) giveDescriptors(n int64) { w.use.descriptors.Add(-n) }
 
@@ -64,11 +67,12 @@ func (r *sparing) Ready(loop.Events) {
 	w := (*worker)(r)
 	w.sparing = false
 	bound := w.set.capacity.descriptors
-	excess := w.server.descriptors() - bound*3/4
+	target := bound * 5 / 8
+	excess := w.server.descriptors() - target
 	if excess <= bound/8 {
 		return
 	}
-	part := bound * 3 / 4 / int64(len(w.server.workers))
+	part := target / int64(len(w.server.workers))
 	for _, o := range w.server.workers {
 		if o != w && o.use.descriptors.Load() > part {
 			o.loop.Post(o.spareDescriptors)

@@ -322,7 +322,7 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 		s := dialerOf(ep).session(x.fresh, x.backend.Source().TLS)
 		reused = s != nil
 		if s == nil && !ep.Full() {
-			s = w.openSession(ep, x.backend.Source().TLS)
+			s = w.openSession(ep, x.backend.Source().TLS, x.share)
 		}
 		if s == nil {
 			return nil, false

@@ -75,7 +75,7 @@ func (p *passthrough) attempt(avoid *upstream.Endpoint) {
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	w.short = false
-	if !p.open(dialerOf(ep), p) {
+	if !p.open(dialerOf(ep), p, p.c.share) {
 		if w.short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return

@@ -269,10 +269,10 @@ func (s *sock) close() {
 }
 
 // open connects to an Endpoint's address, within the descriptors of the Endpoints' side, and reports whether
-// it could begin to. Its events go to h.
-func (s *sock) open(to *dialer, h loop.Handler) bool {
+// it could begin to, for a client of a source. Its events go to h.
+func (s *sock) open(to *dialer, h loop.Handler, of *share) bool {
 	w := s.w
-	if !w.takeDescriptors(1) {
+	if !w.takeDescriptor(of) {
 		w.short = true
 		return false
 	}

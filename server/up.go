@@ -159,7 +159,7 @@ func (u *upConn) discard() {
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
 func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 	u := w.newUp()
-	if !u.open(dialerOf(ep), u) {
+	if !u.open(dialerOf(ep), u, x.share) {
 		w.freeUp(u)
 		return nil
 	}

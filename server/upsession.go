@@ -38,13 +38,13 @@ type upSession struct {
 const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, or returns nil when the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSession {
+func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share) *upSession {
 	t := dialerOf(ep)
 	s := &upSession{dialer: t, backend: b}
 	s.strict = true
 	s.w = w
 	s.Owner = s
-	if !s.open(t, s) {
+	if !s.open(t, s, of) {
 		return nil
 	}
 	s.connecting = !s.writable

@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +39,7 @@ func TestHostile(t *testing.T) {
 		clients, tenant bool
 	}{{"clients", true, false}, {"tenant", false, true}, {"both", true, true}} {
 		t.Run(row.name, func(t *testing.T) {
-			app, _ := stuckBackend(t)
+			app := sharedBackend(t)
 			g, idle := launch(t, confined, "", app), start(t, "", app)
 			for _, g := range []*gateway{g, idle} {
 				g.secureHost(1)
@@ -249,17 +251,45 @@ func (g *gateway) shed() string {
 	return strings.Join(all, ", ")
 }
 
-// deafBackend speaks h2c and takes no byte of a body.
-func deafBackend(t *testing.T) (addr string) {
+// sharedBackend answers /quick at once, /mebibyte with that many bytes, /endless with bytes without end, and what has
+// a body once it has come.
+func sharedBackend(t *testing.T) (addr string) {
+	piece := make([]byte, 64<<10)
+	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		most := 0
+		switch r.URL.Path {
+		case "/mebibyte":
+			most = 1 << 20
+			w.Header().Set("Content-Length", strconv.Itoa(most))
+		case "/endless":
+			most = gibibyte
+		default:
+			_, _ = io.WriteString(w, "ok")
+		}
+		for ; most > 0; most -= len(piece) {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	}))
+}
+
+func serve(t *testing.T, h http.Handler) (addr string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: h2c.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}), &http2.Server{})}
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
 	t.Cleanup(func() { server.Close() })
 	go func() { _ = server.Serve(ln) }()
 	return ln.Addr().String()
+}
+
+// deafBackend speaks h2c and takes no byte of a body.
+func deafBackend(t *testing.T) (addr string) {
+	return serve(t, h2c.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}), &http2.Server{}))
 }

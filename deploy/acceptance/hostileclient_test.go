@@ -38,15 +38,15 @@ var hostileKinds = []struct {
 	play          func(c *net.TCPConn)
 }{
 	{"a media type, and no body", 1, 64, 0, time.Second, say("POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Type: application/grpc\r\nContent-Length: 1000\r\n\r\n")},
-	{"streams without a window", 2, 40, 0, time.Second, func(c *net.TCPConn) { manyStreams(c, "a.test", "/chunked", 0, 0) }},
-	{"streams, and a socket that is not read", 2, 16, 0, time.Second, func(c *net.TCPConn) { manyStreams(c, "a.test", "/chunked", 1<<31-1, 0) }},
+	{"streams without a window", 2, 40, 0, time.Second, func(c *net.TCPConn) { manyStreams(c, "a.test", "/mebibyte", 0, 0) }},
+	{"streams, and a socket that is not read", 2, 16, 0, time.Second, func(c *net.TCPConn) { manyStreams(c, "a.test", "/endless", 1<<31-1, 0) }},
 	{"bodies for an Endpoint that takes none", 2, 100, 0, time.Second, func(c *net.TCPConn) { manyStreams(c, "deaf.test", "/", 0, 14) }},
 	{"idle", 1, 2000, 0, 100 * time.Millisecond, say("GET /quick HTTP/1.1\r\nHost: a.test\r\n\r\n")},
 	{"parts of heads", 2, 300, 0, 100 * time.Millisecond, say("GET / HTTP/1.1\r\nHost: a.test\r\nX: ")},
 	{"silent on HTTPS", 2, 300, 1, 100 * time.Millisecond, say("")},
 	{"half-open handshakes", 4, 100, 1, time.Second, func(c *net.TCPConn) { say(string(helloOnce()))(c) }},
 	{"half-open on metrics", 1, 96, 2, 0, say("")},
-	{"slow readers", 2, 50, 0, time.Second, say("GET /length HTTP/1.1\r\nHost: a.test\r\n\r\n")},
+	{"slow readers", 2, 50, 0, time.Second, say("GET /endless HTTP/1.1\r\nHost: a.test\r\n\r\n")},
 	{"slow readers of metrics", 1, 20, 2, 100 * time.Millisecond, say("GET /metrics HTTP/1.1\r\nHost: a.test\r\n\r\n")},
 	{"names", 1, 4, 0, 10 * time.Millisecond, once("GET /quick HTTP/1.1\r\nHost: a.test\r\nX_Forwarded_For: 6.6.6.6\r\nX_Real_IP: 6.6.6.6\r\nProxy: http://6.6.6.6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nssl-client-verify: SUCCESS\r\n\r\n")},
 	{"extended CONNECT with a length", 1, 4, 0, 10 * time.Millisecond, connectWithLength},
@@ -202,7 +202,7 @@ func connectWithLength(c *net.TCPConn) {
 func resetMany(c *net.TCPConn) {
 	s := newHostileStreams(c, 65535)
 	for id := uint32(1); id < 2000; id += 2 {
-		if s.open(id, true, ":method", "GET", ":scheme", "http", ":authority", "a.test", ":path", "/chunked") != nil {
+		if s.open(id, true, ":method", "GET", ":scheme", "http", ":authority", "a.test", ":path", "/mebibyte") != nil {
 			return
 		}
 		if s.WriteRSTStream(id, http2.ErrCodeCancel) != nil {

@@ -61,14 +61,24 @@ func (g *guard) Accept() (net.Conn, error) {
 			backoff = min(2*backoff, time.Second)
 			continue
 		}
-		if conn := g.admit(c); conn != nil {
-			return conn, nil
+		for {
+			conn, wait := g.admit(c)
+			if conn != nil {
+				return conn, nil
+			}
+			if wait <= 0 {
+				break
+			}
+			pause := time.NewTimer(wait)
+			<-pause.C
 		}
 	}
 }
 
-// admit takes c in, or closes it when there are too many and none that gives way to it.
-func (g *guard) admit(c net.Conn) *guardedConn {
+// admit takes c in, or closes it when there are too many and none that gives way to it. wait says that it is to
+// be tried again, because the one that would give way has only just come: one of the node itself, whose
+// request may be on its way. Meanwhile newcomers wait in the kernel's queue, where their requests can arrive.
+func (g *guard) admit(c net.Conn) (conn *guardedConn, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
@@ -77,15 +87,20 @@ func (g *guard) admit(c net.Conn) *guardedConn {
 	victim, ok := giveWay(g.conns, v)
 	if g.closing || !ok {
 		c.Close()
-		return nil
+		return nil, 0
+	}
+	if victim != nil && v.own {
+		if wait = seated - now.Sub(victim.opened); wait > 0 {
+			return nil, wait
+		}
 	}
 	if victim != nil {
 		g.removeLocked(victim)
 		victim.Conn.Close() // its handler's read or write fails
 	}
-	conn := &guardedConn{Conn: c, guard: g, visitor: v, opened: now, deadline: now.Add(headTimeout)}
+	conn = &guardedConn{Conn: c, guard: g, visitor: v, opened: now, deadline: now.Add(headTimeout)}
 	g.conns[conn] = struct{}{}
-	return conn
+	return conn, 0
 }
 
 // asks notes that a whole request came.

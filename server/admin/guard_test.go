@@ -81,7 +81,7 @@ func TestSlowHead(t *testing.T) {
 	for timeout := 50 * time.Millisecond; ; timeout *= 2 {
 		var there net.Conn
 		here, there = net.Pipe()
-		c := g.admit(there)
+		c, _ := g.admit(there)
 		c.deadline = time.Now().Add(timeout)
 		go func() {
 			n, _ := c.Read(make([]byte, 100))

@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"net"
 	"net/netip"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Places at one address. The kubelet, Prometheus and a person need a handful, and whoever can reach the
@@ -16,6 +19,8 @@ const (
 	maxOwn = 64
 	// maxPerSource bounds those of one IPv4 address or IPv6 /64: a Prometheus needs one or two.
 	maxPerSource = 16
+	// seated is how long the node's own connections at least have their place.
+	seated = 100 * time.Millisecond
 )
 
 // visitor is who a connection comes from. Comparable.
@@ -78,15 +83,49 @@ func giveWay(conns map[*guardedConn]struct{}, v visitor) (victim *guardedConn, o
 // longest returns the oldest connection of a selection: of those that have not asked, where there are any.
 func longest(conns map[*guardedConn]struct{}, of func(*guardedConn) bool) (victim *guardedConn, ok bool) {
 	for c := range conns {
-		switch {
-		case !of(c):
-		case victim == nil, victim.asked && !c.asked:
-			victim = c
-		case victim.asked == c.asked && c.opened.Before(victim.opened):
+		if of(c) && (victim == nil || c.before(victim)) {
 			victim = c
 		}
 	}
 	return victim, victim != nil
+}
+
+// before reports that c gives way before d: one that has not asked before one that has, and then the older.
+// One whose request has arrived and waits for its goroutine to read it, on a machine that is busy, has not
+// asked yet and is not to suffer for it.
+func (c *guardedConn) before(d *guardedConn) bool {
+	if rc, rd := c.rank(), d.rank(); rc != rd {
+		return rc < rd
+	}
+	return c.opened.Before(d.opened)
+}
+
+func (c *guardedConn) rank() int {
+	switch {
+	case c.asked:
+		return 2
+	case c.received():
+		return 1
+	}
+	return 0
+}
+
+// received reports that bytes wait at the socket.
+func (c *guardedConn) received() (some bool) {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		some = err == nil && n > 0
+	})
+	return some && err == nil
 }
 
 // ownAddresses remembers the node's addresses for a while: they change, and asking the kernel costs more

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	"github.com/sluice-gateway/sluice/server/admin"
 	"github.com/sluice-gateway/sluice/server/config"
@@ -16,7 +12,7 @@ import (
 
 var explainCommand = command{
 	name:     "explain",
-	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR] [-c|--config FILE] [--all] [-X METHOD] [-H 'Host: NAME'] URL",
+	synopsis: "[--manifests DIR | --kubeconfig FILE | --admin ADDR [--token FILE]] [-c|--config FILE] [--all] [-X METHOD] [-H 'Host: NAME'] URL",
 	about: "Say which way a request goes, and why.\n" +
 		"It names the Host, the Route and its neighbours, the Ingress, its policy, the Backend and the Endpoints. Without\n" +
 		"--manifests and --kubeconfig a running gateway is asked, and no request is sent through it. Exit code 1 means\n" +
@@ -31,7 +27,8 @@ var explainCommand = command{
 		all := set.Bool("all", false, "List every Endpoint, rather than the first few.")
 		var headers list
 		set.Var(&headers, "H", "Add the field `'K: V'` to the request; Host takes the place of the URL's.")
-		address := set.String("admin", config.Default().Listen.Admin, "Ask the gateway whose listen.admin is `ADDR`.")
+		var to plane
+		to.flags(set)
 		method := set.String("X", "GET", "Use `METHOD`.")
 		return func(args []string) error {
 			if len(args) != 1 {
@@ -54,7 +51,7 @@ var explainCommand = command{
 			if err != nil {
 				return err
 			}
-			answer, err := from.explain(*address, c, q)
+			answer, err := from.explain(to, c, q)
 			if err != nil {
 				return err
 			}
@@ -69,10 +66,10 @@ var explainCommand = command{
 	},
 }
 
-// explain asks the gateway at address, or builds the Snapshot itself where the flags name a source.
-func (s *source) explain(address string, c *config.Config, q admin.Question) (*admin.Answer, error) {
+// explain asks the gateway, or builds the Snapshot itself where the flags name a source.
+func (s *source) explain(to plane, c *config.Config, q admin.Question) (*admin.Answer, error) {
 	if s.manifests == "" && s.kubeconfig == "" {
-		return askGateway(address, q)
+		return to.explain(q)
 	}
 	found, err := s.inspect(s.config(c))
 	if err != nil {
@@ -80,36 +77,4 @@ func (s *source) explain(address string, c *config.Config, q admin.Question) (*a
 	}
 	q.Elsewhere = found.Elsewhere
 	return admin.Explain(found.Snapshot, q)
-}
-
-// maxAnswer bounds what a gateway answers: every Endpoint of a Backend takes some 100 bytes.
-const maxAnswer = 64 << 20
-
-// askGateway puts the question to a running gateway.
-func askGateway(address string, q admin.Question) (*admin.Answer, error) {
-	query := url.Values{"url": {q.URL}, "method": {q.Method}}
-	if q.Host != "" {
-		query.Set("host", q.Host)
-	}
-	if q.All {
-		query.Set("all", "1")
-	}
-	client := &http.Client{Timeout: 30 * time.Second}
-	response, err := client.Get("http://" + address + "/api/v1/explain?" + query.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("ask gateway: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("ask gateway: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the gateway at %s answers %s: %s", address, response.Status, strings.TrimSpace(string(body)))
-	}
-	var answer admin.Answer
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("read answer of gateway: %w", err)
-	}
-	return &answer, nil
 }

@@ -72,6 +72,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	}
 	g.admin, err = admin.New(admin.Options{
 		Metrics: c.Listen.Metrics, Admin: c.Listen.Admin,
+		AdminSocket: c.Listen.AdminSocket, AdminToken: c.Listen.AdminTokenFile,
 		Snapshot:   g.store.Load,
 		Ready:      g.ready,
 		Rejections: g.rejections,
@@ -115,7 +116,7 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { informerEnded <- g.informer.Run(ctx) }()
 	g.bound.Store(true)
-	g.log.Info("serving", "version", version, "http", c.Listen.HTTP, "https", c.Listen.HTTPS, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin)
+	g.log.Info("serving", "version", version, "http", c.Listen.HTTP, "https", c.Listen.HTTPS, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin, "admin_socket", c.Listen.AdminSocket)
 
 	var failed error
 	for failed == nil {

@@ -74,6 +74,8 @@ type running struct {
 	http    string // addresses
 	metrics string
 	admin   string
+	token   string // the file of it
+	socket  string // of the admin plane
 	client  *http.Client
 }
 
@@ -95,6 +97,7 @@ func startGatewayIn(t *testing.T, dir string, backend http.Handler, extra string
 	t.Cleanup(func() { pod.Close() })
 
 	r := &running{dir: dir, signals: make(chan os.Signal, 4), ended: make(chan error, 1)}
+	r.token, r.socket = filepath.Join(r.dir, "token"), filepath.Join(r.dir, "admin.sock")
 	r.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	writeFile(t, filepath.Join(r.dir, "manifests", "all.yaml"), manifest("127.0.0.1", listener.Addr().(*net.TCPAddr).Port))
 	r.configure(t, extra)
@@ -126,7 +129,7 @@ func (r *running) configure(t *testing.T, extra string) {
 threads: 1
 pid_file: `+r.dir+`/sluice.pid
 error_log: `+r.dir+`/error.log
-listen: {http: ["127.0.0.1:0"], https: [], metrics: "127.0.0.1:0", admin: "127.0.0.1:0"}
+listen: {http: ["127.0.0.1:0"], https: [], metrics: "127.0.0.1:0", admin: "127.0.0.1:0", admin_socket: `+r.socket+`, admin_token_file: `+r.token+`}
 `+extra)
 }
 
@@ -226,8 +229,15 @@ func TestServe(t *testing.T) {
 		}
 	}
 	var out, log strings.Builder
-	if code := run([]string{"explain", "--admin", r.admin, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
+	if code := run([]string{"explain", "--admin", r.admin, "--token", r.token, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
 		t.Errorf("explain: %d %s %s", code, &out, &log)
+	}
+	out.Reset()
+	if code := run([]string{"explain", "--admin", r.socket, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
+		t.Errorf("explain over the socket: %d %s %s", code, &out, &log)
+	}
+	if code := run([]string{"explain", "--admin", r.admin, "--token", os.DevNull, "http://test.com/api/v1/x"}, &out, &log); code != 1 || !strings.Contains(log.String(), "show the token in "+r.token) {
+		t.Errorf("explain without the token: %d %s", code, &log)
 	}
 
 	// A change of a manifest goes live.
@@ -394,7 +404,7 @@ func TestServeFails(t *testing.T) {
 		{"no folder for the pid", list{"pid_file=/nonexistent/pid"}, source{manifests: dir}, "write pid_file"},
 	}
 	for _, test := range tests {
-		o := &serveOptions{source: test.from, sets: append(list{"listen.http=127.0.0.1:0", "listen.https=", "listen.metrics=127.0.0.1:0", "listen.admin=127.0.0.1:0", "threads=1"}, test.sets...)}
+		o := &serveOptions{source: test.from, sets: append(list{"listen.http=127.0.0.1:0", "listen.https=", "listen.metrics=127.0.0.1:0", "listen.admin=127.0.0.1:0", "listen.admin_socket=", "listen.admin_token_file=", "threads=1"}, test.sets...)}
 		var stderr lockedBuffer
 		ended := make(chan error, 1)
 		go func() { ended <- o.serve(&stderr) }()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,8 @@ func TestDaemonSet(t *testing.T) {
 		{pod.PriorityClassName != "", "a full node evicts its gateway"},
 		{!c.Resources.Requests.Cpu().IsZero() && !c.Resources.Requests.Memory().IsZero(), "the scheduler knows nothing of the gateway's needs"},
 		{c.Resources.Limits.Cpu().IsZero(), "CPU throttling stops whole event loops"},
+		{conf.Listen.Admin == "" && strings.HasPrefix(conf.Listen.AdminSocket, "/tmp/"),
+			"every process of the node can ask for profiles, or nobody can ask the gateway"},
 		{conf.Threads > 0, "a node's number of CPUs decides the number of loops, as no CPU limit does"},
 	}
 	for _, row := range rows {
@@ -134,6 +137,9 @@ func TestReferences(t *testing.T) {
 				t.Errorf("binding %s: subject %s %s/%s is not our ServiceAccount", b.Name, s.Kind, s.Namespace, s.Name)
 			}
 		}
+	}
+	for _, b := range findAll[*rbacv1.RoleBinding](t) {
+		delete(roles, b.RoleRef.Name) // TestSecretsAreNotBoundClusterWide has the rest
 	}
 	for name := range roles {
 		t.Errorf("ClusterRole %s is bound to nobody", name)

@@ -34,6 +34,7 @@ var kinds = map[string]func() metav1.Object{
 	"networking.k8s.io/v1 IngressClass":               func() metav1.Object { return new(networkingv1.IngressClass) },
 	"rbac.authorization.k8s.io/v1 ClusterRole":        func() metav1.Object { return new(rbacv1.ClusterRole) },
 	"rbac.authorization.k8s.io/v1 ClusterRoleBinding": func() metav1.Object { return new(rbacv1.ClusterRoleBinding) },
+	"rbac.authorization.k8s.io/v1 RoleBinding":        func() metav1.Object { return new(rbacv1.RoleBinding) },
 	"v1 ConfigMap":                                    func() metav1.Object { return new(corev1.ConfigMap) },
 	"v1 Namespace":                                    func() metav1.Object { return new(corev1.Namespace) },
 	"v1 Service":                                      func() metav1.Object { return new(corev1.Service) },
@@ -104,7 +105,7 @@ func TestEveryYAML(t *testing.T) {
 		checked++
 		text := read(t, path)
 		switch filepath.ToSlash(path) {
-		case "base/kustomization.yaml":
+		case "base/kustomization.yaml", "components/secrets-cluster-wide/kustomization.yaml":
 			if err := yaml.UnmarshalStrict(text, new(kustomization)); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}

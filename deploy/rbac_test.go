@@ -78,6 +78,51 @@ func TestSecretsAreARoleOfTheirOwn(t *testing.T) {
 	}
 }
 
+// TestSecretsAreNotBoundClusterWide: the base lets the gateway read Secrets of its own namespace, and the
+// component for the whole cluster is a choice; both bind the role that there is, to the account that runs.
+func TestSecretsAreNotBoundClusterWide(t *testing.T) {
+	const role = "sluice-secrets"
+	account := rbacv1.Subject{Kind: "ServiceAccount", Name: "sluice", Namespace: "sluice-system"}
+	reads := map[string]bool{} // the ClusterRoles that reach Secrets
+	for _, r := range findAll[*rbacv1.ClusterRole](t) {
+		for _, rule := range r.Rules {
+			reads[r.Name] = reads[r.Name] || slices.Contains(rule.Resources, "secrets") || slices.Contains(rule.Resources, "*")
+		}
+	}
+	if !reads[role] {
+		t.Errorf("there is no ClusterRole %s", role)
+	}
+	for _, b := range findAll[*rbacv1.ClusterRoleBinding](t) {
+		if reads[b.RoleRef.Name] {
+			t.Errorf("ClusterRoleBinding %s of the base reads the Secrets of every namespace", b.Name)
+		}
+	}
+	for _, b := range findAll[*rbacv1.RoleBinding](t) {
+		if b.Namespace != account.Namespace || b.RoleRef.Name != role || !slices.Equal(b.Subjects, []rbacv1.Subject{account}) {
+			t.Errorf("RoleBinding %s/%s binds %s to %v", b.Namespace, b.Name, b.RoleRef.Name, b.Subjects)
+		}
+	}
+	chosen, err := parseObjects(read(t, "components/secrets-cluster-wide/clusterrolebinding.yaml"))
+	if err != nil || len(chosen) != 1 {
+		t.Fatalf("the component has %d objects, error %v", len(chosen), err)
+	}
+	b, ok := chosen[0].(*rbacv1.ClusterRoleBinding)
+	if !ok || b.RoleRef.Kind != "ClusterRole" || b.RoleRef.Name != role || !slices.Equal(b.Subjects, []rbacv1.Subject{account}) {
+		t.Errorf("the component has %v", chosen[0])
+	}
+}
+
+// TestRejectionNamesTheRole: the command that a Rejection has for a missing right, and that clusterrole.yaml and
+// the README have too, names the role and the account that are installed.
+func TestRejectionNamesTheRole(t *testing.T) {
+	const command = "create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice"
+	for _, name := range []string{"../informer/secrets.go", "base/clusterrole.yaml", "../README.md"} {
+		if !strings.Contains(string(read(t, name)), command) {
+			t.Errorf("%s lacks %q", name, command)
+		}
+	}
+}
+
 // TestRightsAreTheCalls compares the table with the informer's source, both ways.
 func TestRightsAreTheCalls(t *testing.T) {
 	calls := map[string]string{}

@@ -71,11 +71,12 @@ type annotation struct {
 var annotations = []annotation{
 	{"allowlist-source-range", scopeObject, "CIDR list", "", false, failClosed, docClosed},
 	{"auth-*", scopeObject, "anything", "", false, failClosed, docClosed +
-		" An auth-tls-* that is not in this table closes its hosts for all objects."},
+		" An auth-tls-* that is not in this table closes its hosts for all objects, if the host belongs to the object's namespace (kubernetes.host_ownership)."},
 	{"auth-tls-error-page", scopeHost, "URL, or path", "", false, setAuthPage,
 		"Where clients without a good certificate are redirected to; without it they are answered 400."},
 	{"auth-tls-match-cn", scopeHost, "CN= and a regular expression (RE2)", "any", false, setAuthName,
-		"The common name of a client's certificate; others are answered 403. It is matched from the start. What does not parse: 503."},
+		"The common name of a client's certificate; others are answered 403. It is matched from the start, once, when the certificate is verified: on a connection that was opened for a host with another one a request gets 421. " +
+			"At most 1024 bytes, and a program of 1000 instructions once repetitions are written out (a{1000} is 1000); names of more than 512 bytes do not match. What does not parse, or is larger: 503."},
 	{"auth-tls-pass-certificate-to-upstream", scopeHost, "true or false", "false", false, setAuthPass,
 		"Whether the Backend is sent the client's certificate, as PEM, percent-encoded, in ssl-client-cert. One of more than 8 KiB, or with names of more than 2 KiB, is none that is good: it would go with every request."},
 	{"auth-tls-secret", scopeHost, "Secret, or namespace/Secret", "", false, setAuthSecret,
@@ -128,7 +129,7 @@ var annotations = []annotation{
 	{"request-timeout", scopeRoute, "duration, such as 30s", "none", true, setRequestTimeout,
 		"Longest time for a whole exchange."},
 	{"ssl-ciphers", scopeHost, "suites by OpenSSL's names, with colons between", "the gateway's", false, setHostCiphers,
-		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides. Groups such as HIGH are not supported. A request on a connection that was opened under another name, with a suite that is not among these, gets 421."},
+		"Cipher suites for clients of the object's hosts, for TLS 1.2 and below; the oldest object with the annotation decides, of those in the namespace that the host belongs to. It has no effect without a host. Groups such as HIGH are not supported. A request on a connection that was opened under another name, with a suite that is not among these, gets 421."},
 	{"ssl-passthrough", scopeHost, "true or false", "false", false, setPassthrough,
 		"Sends the TLS connections of the object's hosts to the Backend of path / as they are, told by the server name that the client asks for: " +
 			"the client sees the Backend's own certificate and protocols. Nothing else of the object applies to them, and no X-Forwarded field reaches the Backend. " +
@@ -187,7 +188,10 @@ func parseAnnotations(all map[string]string, reject func(field, value, reason st
 	return s
 }
 
-func annotationField(name string) string { return "metadata.annotations[" + name + "]" }
+// In manifests a key may be any text.
+func annotationField(name string) string {
+	return "metadata.annotations[" + printable(name, '?') + "]"
+}
 
 func failClosed(s *settings, key, _ string) error {
 	s.closed = "access control by annotation is not supported yet; every path of the object answers 503 rather than being open"

@@ -33,33 +33,43 @@ type slot struct {
 	target  target
 	tls     *routing.BackendTLS
 	refs    int
+	// refused are the addresses that the screen keeps from it.
+	refused []netip.Addr
 }
 
 // backendSet owns the slots. Owned by the builder's goroutine; list is shared with published
 // Snapshots and is copied before its first change in a step.
 type backendSet struct {
+	screen    screen
 	byKey     map[routing.BackendKey]*slot
 	byService map[routing.ObjectName][]*slot
 	// externals holds the slots of each name, resolved its addresses once there are any.
 	externals map[external]map[*slot]struct{}
 	resolved  map[external][]netip.AddrPort
 	// stale are the slots whose Endpoints have to be gathered again, released those that have lost
-	// their last reference, in this step.
+	// their last reference, and portsStale the Services of which either is, in this step.
 	stale, released map[*slot]struct{}
+	portsStale      map[routing.ObjectName]struct{}
+	// screened are the Services of which the refused addresses may differ after this step.
+	screened map[routing.ObjectName]struct{}
 
 	list      []*routing.Backend
 	published bool
 	free      []int32
 }
 
-func newBackendSet() backendSet {
+func newBackendSet(s screen) backendSet {
 	return backendSet{
+		screen:    s,
+		screened:  make(map[routing.ObjectName]struct{}),
 		byKey:     make(map[routing.BackendKey]*slot),
 		byService: make(map[routing.ObjectName][]*slot),
 		resolved:  make(map[external][]netip.AddrPort),
 		externals: make(map[external]map[*slot]struct{}),
 		stale:     make(map[*slot]struct{}),
 		released:  make(map[*slot]struct{}),
+
+		portsStale: make(map[routing.ObjectName]struct{}),
 	}
 }
 
@@ -112,6 +122,7 @@ func (s *backendSet) sweep() {
 		delete(s.byKey, sl.backend.Key)
 		delete(s.stale, sl)
 		service := sl.target.service
+		s.portsStale[service] = struct{}{}
 		of := s.byService[service]
 		if i := slices.Index(of, sl); i >= 0 {
 			of = slices.Delete(of, i, i+1)
@@ -121,7 +132,9 @@ func (s *backendSet) sweep() {
 		} else {
 			s.byService[service] = of
 		}
-		s.removeExternal(sl.target.external, sl)
+		if s.removeExternal(sl.target.external, sl); len(sl.refused) > 0 {
+			s.screened[service] = struct{}{}
+		}
 		s.own()
 		s.list[sl.backend.Index] = nil
 		s.free = append(s.free, sl.backend.Index)
@@ -150,12 +163,14 @@ func (s *backendSet) resolve(e external, addrs []netip.AddrPort) {
 // refresh gathers the Endpoints of the stale slots, and replaces the Backends that differ.
 func (s *backendSet) refresh(c *cache) {
 	for sl := range s.stale {
+		s.portsStale[sl.target.service] = struct{}{}
 		next := *sl.backend
 		next.TLS = sl.tls
 		next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
 		if sl.target.external.name == "" {
-			next.Endpoints = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
+			next.Endpoints, next.Twins = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
 		} else {
+			next.Twins = nil
 			next.Endpoints = make([]routing.Endpoint, 0, len(s.resolved[sl.target.external]))
 			for _, addr := range s.resolved[sl.target.external] {
 				addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
@@ -163,7 +178,11 @@ func (s *backendSet) refresh(c *cache) {
 			}
 			next.Endpoints = sortEndpoints(next.Endpoints)
 		}
-		if slices.Equal(next.Endpoints, sl.backend.Endpoints) &&
+		refused := sl.refused
+		if next.Endpoints, next.Twins, sl.refused = s.screen.keep(next.Endpoints, next.Twins); len(refused)+len(sl.refused) > 0 {
+			s.screened[sl.target.service] = struct{}{}
+		}
+		if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
 			sameTLS(next.TLS, sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
 			continue
 		}

@@ -17,11 +17,12 @@ import (
 // A step is: apply for every event, then build. apply only stores objects and marks what they touch:
 //
 //	Ingress        -> itself
-//	IngressClass   -> the Ingresses whose controller becomes another one
+//	IngressClass   -> the Ingresses whose controller becomes another one (see classGrace)
 //	Service        -> the Ingresses that refer to it
 //	EndpointSlice  -> the Backends of its Service
 //	Secret         -> its Certificate, and the Ingresses whose annotations name it
 //	resolved name  -> the Backends of that name
+//	own addresses  -> all Backends, and the Ingresses that lead to literal addresses
 //
 // build compiles the marked Ingresses, builds the Hosts that their old and new forms name, gathers
 // the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
@@ -39,6 +40,7 @@ type builder struct {
 	cache     cache
 	entries   map[routing.ObjectName]*entry
 	byHost    map[string][]*entry // sorted by age
+	below     family              // the exact names in byHost
 	byService map[routing.ObjectName]map[routing.ObjectName]struct{}
 	fallbacks []*entry // those with a fallback, sorted by age
 	classless map[routing.ObjectName]struct{}
@@ -52,6 +54,7 @@ type builder struct {
 	outsiders    outsiderSet
 	built        bool
 
+	leaving            classGraces
 	defaultClassKnown  bool
 	defaultClassCached *networkingv1.IngressClass
 
@@ -73,9 +76,10 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		cache:          newCache(),
 		entries:        make(map[routing.ObjectName]*entry),
 		byHost:         make(map[string][]*entry),
+		below:          make(family),
 		byService:      make(map[routing.ObjectName]map[routing.ObjectName]struct{}),
 		classless:      make(map[routing.ObjectName]struct{}),
-		backends:       newBackendSet(),
+		backends:       newBackendSet(newScreen(cfg)),
 		certificates:   newCertificateSet(),
 		credentials:    newCredentialSet(),
 		dirtyIngresses: make(map[routing.ObjectName]struct{}),
@@ -98,7 +102,7 @@ func (b *builder) apply(key objectKey, object any) {
 		}
 	case kindClass:
 		next, _ := object.(*networkingv1.IngressClass)
-		if old := put(b.cache.classes, key.Name, next); !sameClass(old, next) {
+		if old, now := b.putClass(key.Name, next); !sameClass(old, now) {
 			b.dirtyClasses = true
 		}
 		b.rejected.replace(key, b.rejectClass(next))
@@ -136,6 +140,9 @@ func (b *builder) apply(key objectKey, object any) {
 	case kindAddresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
+	case kindNode:
+		own, _ := object.([]netip.Addr)
+		b.ownAddressesChanged(own)
 	case kindFile:
 		list, _ := object.([]Rejection)
 		b.rejected.replace(key, list)
@@ -147,6 +154,7 @@ func (b *builder) apply(key objectKey, object any) {
 // build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
 // changed since the last one.
 func (b *builder) build() *routing.Snapshot {
+	b.endGraces()
 	if b.dirtyClasses {
 		b.classChanged()
 		b.dirtyClasses = false
@@ -160,7 +168,10 @@ func (b *builder) build() *routing.Snapshot {
 	b.sweepCredentials()
 	b.backends.sweep()
 	b.backends.refresh(&b.cache)
+	b.rejectAddresses()
+	b.refreshPorts()
 
+	b.spreadOwnership()
 	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
 	for name := range b.dirtyHosts {
 		changed[name] = b.buildHost(name)
@@ -276,6 +287,7 @@ func (b *builder) unlink(e *entry) {
 			b.byHost[h.name] = list
 		} else {
 			delete(b.byHost, h.name)
+			b.below.remove(h.name)
 		}
 	}
 	if e.fallback != nil {
@@ -292,6 +304,7 @@ func (b *builder) link(e *entry) {
 	for _, h := range e.hosts {
 		b.dirtyHosts[h.name] = struct{}{}
 		b.byHost[h.name] = insert(b.byHost[h.name], e)
+		b.below.add(h.name)
 	}
 	if e.fallback != nil {
 		b.dirtyFallback = true
@@ -321,13 +334,14 @@ func remove(list []*entry, e *entry) []*entry {
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
 func (b *builder) buildHost(name string) *routing.Host {
-	entries := b.byHost[name]
 	owner := objectKey{kindHost, routing.ObjectName{Name: name}}
+	entries, left := b.admitted(name)
 	if len(entries) == 0 {
-		b.rejected.replace(owner, nil)
+		b.rejected.replace(owner, left)
 		return nil
 	}
 	routes, tls, rejections := joinHost(name, entries)
+	rejections = append(rejections, left...)
 	host, conflicts := b.hosts.BuildHost(name, routes)
 	if tls != nil {
 		host = host.WithTLS(tls)
@@ -349,16 +363,4 @@ func (b *builder) buildFallback() {
 	b.fallback, conflicts = b.hosts.BuildDefault(routes)
 	// No Host is called "*", so that the owner is unique.
 	b.rejected.replace(objectKey{kindHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
-}
-
-// conflictRejections gives each conflict to the object that lost.
-func conflictRejections(conflicts []routing.Conflict) (list []Rejection) {
-	for _, c := range conflicts {
-		field, value := "spec.rules", c.Host+c.Path
-		if c.Default {
-			field, value = "spec.defaultBackend", c.Host
-		}
-		list = append(list, rejectIngress(c.Loser, field, value, c.Error()))
-	}
-	return list
 }

@@ -101,7 +101,8 @@ func sameService(a, b *corev1.Service) bool {
 		a.Spec.Type == b.Spec.Type &&
 		a.Spec.ExternalName == b.Spec.ExternalName &&
 		slices.EqualFunc(a.Spec.Ports, b.Spec.Ports, func(x, y corev1.ServicePort) bool {
-			return x.Name == y.Name && x.Port == y.Port && x.Protocol == y.Protocol && appProtocol(x) == appProtocol(y)
+			return x.Name == y.Name && x.Port == y.Port && x.Protocol == y.Protocol && appProtocol(x) == appProtocol(y) &&
+				(x.TargetPort == y.TargetPort || a.Spec.Type != corev1.ServiceTypeExternalName)
 		})
 }
 

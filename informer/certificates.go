@@ -39,6 +39,7 @@ type certificateSet struct {
 	// claims has those of each name, the best first, and served what is served of them.
 	claims map[string][]claim
 	served map[string][]*routing.Certificate
+	below  family // the exact names in claims
 	list   []*routing.Certificate
 	index  *routing.CertificateIndex
 	// fallback is the default certificate's Secret, nil where none is configured.
@@ -89,7 +90,13 @@ type secretNamespace struct {
 	// read is true once all have been listed, or it is known why they cannot be, which is reason.
 	read   bool
 	reason string
+	// named has those that were then asked for one by one, and why they cannot be read, or "".
+	named map[string]string
 }
+
+// byName reports whether the Secrets are asked for one by one: those of the type cannot be listed, as
+// where the gateway has a Role with resourceNames, and they are few.
+func (n *secretNamespace) byName() bool { return n.reason != "" && n.secrets <= maxNamed }
 
 func newCertificateSet() certificateSet {
 	return certificateSet{
@@ -97,6 +104,7 @@ func newCertificateSet() certificateSet {
 		pairs:          make(map[routing.ObjectName]*secretPair),
 		namespaces:     make(map[string]*secretNamespace),
 		claims:         make(map[string][]claim),
+		below:          make(family),
 		served:         make(map[string][]*routing.Certificate),
 		staleSecrets:   make(map[routing.ObjectName]struct{}),
 		staleNames:     make(map[string]struct{}),
@@ -107,7 +115,7 @@ func newCertificateSet() certificateSet {
 // waiting reports whether a Secret that is referred to may be about to arrive, or to be parsed.
 func (s *certificateSet) waiting() bool {
 	for _, n := range s.namespaces {
-		if !n.read {
+		if !n.read || n.byName() && len(n.named) < n.secrets {
 			return true
 		}
 	}
@@ -131,11 +139,28 @@ func (s *certificateSet) secretsRead(namespace, reason string) {
 	if n == nil || n.read && n.reason == reason {
 		return
 	}
-	n.read, n.reason = true, reason
+	if n.read, n.reason = true, reason; reason == "" {
+		n.named = nil
+	}
 	for name, p := range s.pairs {
 		if name.Namespace == namespace && p.live == nil {
 			s.secretChanged(name)
 		}
+	}
+}
+
+// secretRead notes that a Secret that was asked for by its name is here if it exists, or why it cannot be
+// read.
+func (s *certificateSet) secretRead(name routing.ObjectName, reason string) {
+	n, p := s.namespaces[name.Namespace], s.pairs[name]
+	if n == nil || p == nil || !n.byName() {
+		return
+	}
+	if n.named == nil {
+		n.named = make(map[string]string)
+	}
+	if n.named[name.Name] = reason; p.live == nil {
+		s.secretChanged(name)
 	}
 }
 
@@ -183,6 +208,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 			}
 			if s.claims[name] = list; len(list) == 0 {
 				delete(s.claims, name)
+				s.below.remove(name)
 			}
 			s.staleNames[name] = struct{}{}
 		}
@@ -192,6 +218,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 			list := s.claims[name]
 			i, _ := slices.BinarySearchFunc(list, c, claim.compare)
 			s.claims[name] = slices.Insert(list, i, c)
+			s.below.add(name)
 			s.staleNames[name] = struct{}{}
 		}
 	}
@@ -207,7 +234,9 @@ type certificates struct {
 // refreshCertificates ends the step: it returns what to publish, and whether it differs from before.
 func (b *builder) refreshCertificates() (result certificates, changed bool) {
 	s, now := &b.certificates, b.now()
-	changed = b.refreshDefault(now)
+	if changed = b.refreshDefault(now); changed {
+		b.defaultReplaced()
+	}
 	replaced := b.refreshSecrets(now)
 	if len(replaced) > 0 {
 		s.list, changed = replaceCertificates(s.list, replaced), true
@@ -249,7 +278,7 @@ func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.
 			b.forgetPair(name)
 			p.live = nil
 		} else if !p.parsed {
-			b.parse(p, name, b.absence(name.Namespace))
+			b.parse(p, name, b.absence(name))
 		}
 		for ingress, e := range s.users[name] {
 			s.staleIngresses[ingress] = struct{}{}
@@ -291,7 +320,8 @@ func (b *builder) forgetPair(name routing.ObjectName) {
 	delete(s.pairs, name)
 	// Not before all Ingresses of the step are compiled, so that a namespace that one leaves and
 	// another takes up stays read.
-	if n := s.namespaces[name.Namespace]; n.secrets > 1 {
+	n := s.namespaces[name.Namespace]
+	if delete(n.named, name.Name); n.secrets > 1 {
 		n.secrets--
 	} else {
 		delete(s.namespaces, name.Namespace)
@@ -300,15 +330,18 @@ func (b *builder) forgetPair(name routing.ObjectName) {
 }
 
 // absence says why a Secret is not there, or nothing while it may still arrive.
-func (b *builder) absence(namespace string) string {
-	n := b.certificates.namespaces[namespace]
+func (b *builder) absence(name routing.ObjectName) string {
+	n := b.certificates.namespaces[name.Namespace]
+	reason, asked := n.named[name.Name]
 	switch {
-	case b.cfg.Manifests == "" && !n.read:
+	case b.cfg.Manifests == "" && (!n.read || n.byName() && !asked):
 		return ""
-	case n.reason != "":
+	case n.byName() && reason != "":
+		return reason
+	case n.reason != "" && !n.byName():
 		return n.reason
 	}
-	return "no such Secret of type kubernetes.io/tls in namespace " + namespace
+	return "no such Secret of type kubernetes.io/tls in namespace " + name.Namespace
 }
 
 // few is how many changes are put into a sorted list one by one.
@@ -345,61 +378,6 @@ func replaceCertificates(list []*routing.Certificate, replaced map[routing.Objec
 
 func compareNames(a, b routing.ObjectName) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
-}
-
-// refreshNames decides the stale names anew, and returns those that are served with something else
-// than before.
-func (b *builder) refreshNames() map[string][]*routing.Certificate {
-	s := &b.certificates
-	changed := make(map[string][]*routing.Certificate)
-	for name := range s.staleNames {
-		list := b.decideName(name)
-		if slices.Equal(list, s.served[name]) {
-			continue
-		}
-		if changed[name] = list; list != nil {
-			s.served[name] = list
-		} else {
-			delete(s.served, name)
-		}
-	}
-	clear(s.staleNames)
-	return changed
-}
-
-// decideName picks the Certificates of a name, and rejects the sections that list it and lose.
-func (b *builder) decideName(name string) (list []*routing.Certificate) {
-	s := &b.certificates
-	var winners []claim
-	var rejections []Rejection
-	for _, c := range s.claims[name] {
-		live := s.pairs[c.secret].live
-		if live == nil || !covers(live.Certificate.Leaf, name) {
-			continue
-		}
-		i := slices.IndexFunc(list, func(o *routing.Certificate) bool { return o.Algorithm() == live.Algorithm() })
-		if i < 0 {
-			list, winners = append(list, live), append(winners, c)
-		} else if c.listed && winners[i].secret != c.secret {
-			rejections = append(rejections, c.lost(name, live, winners[i]))
-		}
-	}
-	slices.SortFunc(list, (*routing.Certificate).CompareAlgorithm)
-	b.rejected.replace(objectKey{kindServerName, routing.ObjectName{Name: name}}, rejections)
-	return list
-}
-
-// lost is the Rejection of a claim whose Certificate is not served for a name, that of another claim
-// being of the same algorithm.
-func (c claim) lost(name string, live *routing.Certificate, to claim) Rejection {
-	loser := &routing.Source{Ingress: c.ingress, Created: c.created}
-	winner := loser
-	if to.ingress != c.ingress {
-		winner = &routing.Source{Ingress: to.ingress, Created: to.created}
-	}
-	return rejectIngress(loser, sectionField(c.section), c.secret.Name,
-		live.Algorithm().String()+" certificate is not served for "+name+": that of Secret "+to.secret.String()+" in Ingress "+to.ingress.String()+
-			" wins because "+routing.Conflict{Winner: winner, Loser: loser}.Reason()+"; keep only one of each algorithm")
 }
 
 // lookAtClock marks the Ingresses whose Certificates have begun or ceased to be valid.
@@ -457,12 +435,20 @@ func (b *builder) rejectTLS(e *entry, now time.Time) (list []Rejection) {
 			list = append(list, rejectIngress(e.source, field, section.secret.Name, p.fault+p.instead()))
 		}
 		if p.live != nil {
-			for _, reason := range section.objections(p.live, now) {
+			for _, reason := range section.objections(p.live, now, func(name string) bool { return b.coveredBy(e, name) }) {
 				list = append(list, rejectIngress(e.source, field, section.secret.Name, reason))
 			}
 		}
 	}
 	return list
+}
+
+// coveredBy reports whether a Secret of the object's sections is good for a name.
+func (b *builder) coveredBy(e *entry, name string) bool {
+	return slices.ContainsFunc(e.tls, func(section tlsSection) bool {
+		live := b.certificates.pairs[section.secret].live
+		return live != nil && covers(live.Certificate.Leaf, name)
+	})
 }
 
 // instead ends a Rejection by what is served where a Secret is at fault.
@@ -495,7 +481,7 @@ func (e *entry) namesOf(secret routing.ObjectName, names map[string]struct{}) {
 // serves it.
 func covers(leaf *x509.Certificate, host string) bool {
 	names := leaf.DNSNames
-	if len(names)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0 {
+	if nameless(leaf) {
 		names = []string{leaf.Subject.CommonName}
 	}
 	_, parent, _ := strings.Cut(host, ".")

@@ -3,11 +3,15 @@ package informer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/routing"
 )
+
+// maxUnknown is how many suites a Rejection names.
+const maxUnknown = 5
 
 // parseCiphers reads a list in OpenSSL's form. nil stands for crypto/tls's default. The error names
 // what is left out: groups (HIGH, !aNULL), and suites that crypto/tls does not have.
@@ -18,7 +22,12 @@ func parseCiphers(value string) (suites []uint16, err error) {
 	var unknown []string
 	for _, name := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(":, ", r) }) {
 		if id, ok := routing.CipherSuite(name); ok {
-			suites = append(suites, id)
+			// Each once: the list is looked through for each request on a connection of TLS 1.2.
+			if !slices.Contains(suites, id) {
+				suites = append(suites, id)
+			}
+		} else if len(unknown) > maxUnknown {
+			continue
 		} else if !strings.HasPrefix(name, "TLS_") {
 			// Those of TLS 1.3 are always offered and not chosen from.
 			unknown = append(unknown, name)
@@ -27,8 +36,11 @@ func parseCiphers(value string) (suites []uint16, err error) {
 	switch {
 	case len(suites) == 0:
 		return nil, fmt.Errorf("want names of cipher suites, such as ECDHE-RSA-AES128-GCM-SHA256, separated by colons; the default is used")
+	case len(unknown) > maxUnknown:
+		unknown[maxUnknown] = "and others"
+		fallthrough
 	case len(unknown) > 0:
-		return suites, fmt.Errorf("%s: not supported and left out", strings.Join(unknown, ", "))
+		return suites, fmt.Errorf("%s: not supported and left out", shorten(strings.Join(unknown, ", ")))
 	}
 	return suites, nil
 }

@@ -27,7 +27,11 @@ func (b *builder) controllerOf(ing *networkingv1.Ingress) (controller, reason st
 		if class := b.cache.classes[*p]; class != nil {
 			return b.ours(class), ""
 		}
+		if *p == b.cfg.IngressClass {
+			return b.cfg.Controllers[0], ""
+		}
 		if b.cfg.Manifests == "" {
+			// ingress-nginx serves its own name in the annotation only, without a class.
 			return "", ""
 		}
 		if controller := b.classlessController(*p); controller != "" {

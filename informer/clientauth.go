@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/expression"
 )
 
 // clientAuth is what the annotations auth-tls-* say. Comparable; the zero value is none of them.
@@ -23,7 +23,7 @@ type clientAuth struct {
 	depth     int
 	pass      bool
 	errorPage string
-	name      string
+	name      expression.Expression
 }
 
 // clientAuth decides, before there are Routes, what the object wants of its clients. What cannot be
@@ -68,10 +68,12 @@ func (c *compiler) clientAuth() {
 	if s.depth > 0 {
 		a.Depth = s.depth - 1
 	}
-	if s.name != "" {
-		a.MatchName = regexp.MustCompile(s.name)
+	a.MatchName = s.name
+	identity := fmt.Appendf(nil, "%s %d %x", a.Mode, a.Depth, m.authorities)
+	if name := a.MatchName.String(); name != "" {
+		identity = append(append(identity, ' '), name...)
 	}
-	a.Identity = sha256.Sum256(fmt.Appendf(nil, "%s %d %x", a.Mode, a.Depth, m.authorities))
+	a.Identity = sha256.Sum256(identity)
 	c.entry.clientAuth = a
 	if len(c.ing.Spec.Rules) == 0 && c.ing.Spec.DefaultBackend != nil {
 		c.reject(c.annotationName("auth-tls-secret"), s.secret,
@@ -129,15 +131,21 @@ func setAuthPage(s *settings, _, value string) error {
 
 func setAuthName(s *settings, key, value string) error {
 	s.clientAuth.named = true
-	pattern := "^(?:" + value + ")"
 	// Both, because a bracket may close ours.
-	_, err := regexp.Compile(value)
-	if _, joined := regexp.Compile(pattern); err != nil || joined != nil || !strings.HasPrefix(value, "CN=") {
+	_, err := expression.Parse(value)
+	joined, joinedErr := expression.Parse("^(?:" + value + ")")
+	if err == nil {
+		err = joinedErr
+	}
+	if err == nil && !strings.HasPrefix(value, "CN=") {
+		err = errors.New("it does not begin with CN=")
+	}
+	if err != nil {
 		s.closedTLS = true
 		s.closed = "want CN= and a regular expression of RE2; the hosts of the object answer 503"
-		return errors.New(s.closed)
+		return fmt.Errorf("%w: %s", err, s.closed)
 	}
-	s.clientAuth.name = pattern
+	s.clientAuth.name = joined
 	return nil
 }
 

@@ -151,7 +151,8 @@ func TestSecretsAreWatchedOnDemand(t *testing.T) {
 	if got := <-asked; got != "default type=kubernetes.io/tls" || len(asked) > 0 {
 		t.Errorf("asked for %q and %d more", got, len(asked))
 	}
-	if list := c.Rejections(); len(list) > 0 {
+	// It was read: what is wrong is that it is for a.test.
+	if list := c.Rejections(); len(list) != 1 || !strings.Contains(list[0].Reason, "good for no host of the object, app-00000.test") {
 		t.Errorf("Rejections %v", list)
 	}
 	table := c.store.Load().Table
@@ -195,10 +196,44 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		})
 		c, published := clusterController(t, Config{}, client)
 		await(t, "the first list", published, func(s *routing.Snapshot) bool { return s.Table.Routes() == 2 })
-		want := `Ingress default/app-00000: spec.tls[0].secretName="pair": the gateway may not list and watch the Secrets of namespace default (ClusterRole sluice-secrets)` + notServed
+		want := `Ingress default/app-00000: spec.tls[0].secretName="pair": the gateway may not list and watch Secret default/pair; let it: ` +
+			`kubectl -n default create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice` + notServed
 		if list := c.Rejections(); len(list) != 1 || list[0].String() != want {
 			t.Errorf("Rejections %v", list)
 		}
+	})
+	t.Run("by name only", func(t *testing.T) {
+		// What a Role with resourceNames allows; the other namespace allows nothing, and is in nobody's way.
+		objects := append(secured(), testSecret(t, "pair", "a"), testSecret(t, "other", "a"))
+		stranger := objects[0].DeepCopyObject().(*networkingv1.Ingress)
+		stranger.Namespace = "closed"
+		client := fake.NewClientset(append(objects, stranger)...)
+		client.PrependReactor("list", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+			if a.GetNamespace() == "default" && a.(clienttesting.ListAction).GetListRestrictions().Fields.String() == "metadata.name=pair" {
+				return false, nil, nil
+			}
+			return true, nil, apierrors.NewForbidden(secretsResource.GroupResource(), "", errors.New("no right"))
+		})
+		begun := time.Now()
+		c, published := clusterController(t, Config{}, client)
+		await(t, "the first list", published, func(s *routing.Snapshot) bool {
+			if s.Generation == 1 && len(s.Certificates) != 1 && time.Since(begun) < secretsPatience {
+				t.Errorf("the first Snapshot has %d Certificates", len(s.Certificates))
+			}
+			return s.Table.Routes() == 2 && len(s.Certificates) == 1
+		})
+		// The stranger has the same paths, too.
+		list := slices.DeleteFunc(c.Rejections(), func(r Rejection) bool { return !strings.Contains(r.Reason, "rolebinding") })
+		if len(list) != 1 || list[0].Object.Namespace != "closed" || !strings.Contains(list[0].Reason, "kubectl -n closed create") {
+			t.Errorf("Rejections %v", list)
+		}
+		changed := testSecret(t, "pair", "renewed")
+		if err := client.Tracker().Update(secretsResource, changed, "default"); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "a renewed Secret", published, func(s *routing.Snapshot) bool {
+			return len(s.Certificates) == 1 && s.Certificates[0].NotAfter.Year() == 2121
+		})
 	})
 	t.Run("silent", func(t *testing.T) {
 		client := fake.NewClientset(secured()...)

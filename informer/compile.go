@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -177,7 +178,7 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 		// Looked up again: c.entry.hosts may have moved.
 		h := c.host(name)
 		h.routes = append(h.routes, routing.Route{
-			Host: name, Path: path, Type: pathType,
+			Host: name, Path: path, Type: pathType, Anonymous: c.entry.controller == NginxController,
 			Backend: c.backend(at+".backend", &p.Backend), Source: c.entry.source,
 		})
 	}
@@ -201,7 +202,7 @@ func (c *compiler) defaultBackend() {
 	}
 	// Resolved once, for one Rejection and one reference whatever the number of hosts.
 	route := routing.Route{
-		Path: "/", Type: routing.Prefix, Default: true,
+		Path: "/", Type: routing.Prefix, Default: true, Anonymous: c.entry.controller == NginxController,
 		Backend: c.backend("spec.defaultBackend", backend), Source: c.entry.source,
 	}
 	if len(c.ing.Spec.Rules) == 0 {
@@ -236,23 +237,22 @@ func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routin
 	if path == "" && t == routing.ImplementationSpecific {
 		path = "/"
 	}
-	if !strings.HasPrefix(path, "/") {
-		c.reject(field+".path", path, "a path starts with \"/\"; the path is left out")
+	written := path
+	path, err := routing.ParsePath(written)
+	if err != nil {
+		c.reject(field+".path", written, err.Error()+"; the path is left out")
 		return 0, "", false
 	}
-	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		c.reject(field+".path", path, "spaces and control characters cannot match; the path is left out")
-		return 0, "", false
-	}
+	// The API server refuses these too; what it lets through is normalised as requests are.
 	if t != routing.ImplementationSpecific {
 		for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
-			if strings.Contains(path, bad) {
-				c.reject(field+".path", path, "\""+bad+"\" cannot match, because requests are normalised before; the path is left out")
+			if strings.Contains(written, bad) {
+				c.reject(field+".path", written, "\""+bad+"\" cannot match, because requests are normalised before; the path is left out")
 				return 0, "", false
 			}
 		}
-		if strings.HasSuffix(path, "/..") || strings.HasSuffix(path, "/.") {
-			c.reject(field+".path", path, "a last segment of dots cannot match, because requests are normalised before; the path is left out")
+		if strings.HasSuffix(written, "/..") || strings.HasSuffix(written, "/.") {
+			c.reject(field+".path", written, "a last segment of dots cannot match, because requests are normalised before; the path is left out")
 			return 0, "", false
 		}
 	}
@@ -310,6 +310,10 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	key := routing.BackendKey{
 		Namespace: name.Namespace, Service: name.Name,
 		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.balance, c.settings.tls),
+	}
+	if t.external.name != "" && int32(t.external.port) != port.Port {
+		// An object of our own class may use the same port of the Service, and goes elsewhere.
+		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(t.external.port)), ",")
 	}
 	sl := c.b.backends.acquire(key, t, protocol, c.settings.balance, tls)
 	c.entry.slots = append(c.entry.slots, sl)
@@ -397,12 +401,34 @@ func protocolOf(appProtocol string) routing.Protocol {
 
 func (c *compiler) external(field string, service *corev1.Service, port corev1.ServicePort) (external, bool) {
 	name := strings.TrimSuffix(service.Spec.ExternalName, ".")
+	if c.b.cfg.NoExternalNames {
+		c.reject(field+".service.name", service.Name,
+			"that Service is of type ExternalName, and kubernetes.external_names is false; the path answers 503")
+		return external{}, false
+	}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		if what := c.b.backends.screen.refuses(addr); what != "" {
+			c.reject(field+".service.name", service.Name,
+				"spec.externalName of that Service is "+addr.String()+" ("+what+"), which no Endpoint may have; the path answers 503"+allowedKey)
+			return external{}, false
+		}
+	}
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		c.reject(field+".service.name", service.Name,
 			"spec.externalName of that Service is no DNS name; the path answers 503")
 		return external{}, false
 	}
-	return external{name, uint16(port.Port)}, true
+	to := port.Port
+	if c.entry.controller == NginxController && port.TargetPort != (intstr.IntOrString{}) {
+		// ingress-nginx connects to the targetPort, which the API server sets to the port where it is left
+		// out. The API gives it no meaning for such a Service, so that objects of our own class do not.
+		if to = int32(port.TargetPort.IntValue()); !validPort(to) {
+			c.reject(field+".service.port", port.TargetPort.String(),
+				"targetPort of that Service has to be a number, because a Service of type ExternalName has no Pods that name one; the path answers 503")
+			return external{}, false
+		}
+	}
+	return external{name, uint16(to)}, true
 }
 
 // hostName returns a rule's host in the form that Hosts have. Case is not significant; a trailing

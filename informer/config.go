@@ -23,12 +23,19 @@ const (
 // Config says what is watched and which objects are ours. The zero value watches the cluster the
 // process runs in, for the class "sluice". Not edited after New.
 type Config struct {
-	// IngressClass is the class name that an Ingress may give in the legacy annotation, and in
-	// manifests, without an IngressClass object of that name. "" = DefaultClass.
+	// IngressClass is the class name that an Ingress may give without there being an IngressClass object
+	// of that name. "" = DefaultClass.
 	IngressClass string
 	// Controllers are the values of IngressClass spec.controller that are ours; the first is assumed
 	// where no IngressClass says it. Empty = DefaultController.
 	Controllers []string
+	// HostOwnership is OwnershipMerge or OwnershipNamespace; "" = OwnershipMerge.
+	HostOwnership string
+	// AllowedEndpoints are ranges that Endpoints may be in although they are loopback, link-local, a
+	// cloud's metadata service or the node's own (see screen).
+	AllowedEndpoints []netip.Prefix
+	// NoExternalNames refuses Services of type ExternalName.
+	NoExternalNames bool
 	// Namespaces are the ones watched; empty = all.
 	Namespaces []string
 	// Manifests is a directory, or one file, to read instead of a cluster.
@@ -51,6 +58,13 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Controllers) == 0 {
 		c.Controllers = []string{DefaultController}
+	}
+	switch c.HostOwnership {
+	case "":
+		c.HostOwnership = OwnershipMerge
+	case OwnershipMerge, OwnershipNamespace:
+	default:
+		return c, fmt.Errorf("host_ownership %q: want %s or %s", c.HostOwnership, OwnershipMerge, OwnershipNamespace)
 	}
 	if c.PublishService != "" {
 		if len(c.StatusAddresses) > 0 {

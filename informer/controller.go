@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,9 @@ type Controller struct {
 	log    *slog.Logger
 	store  *routing.Store
 	source source
-	queue  *queue
+	// own returns the node's own addresses; nil where they do not matter.
+	own   func() ([]netip.Addr, error)
+	queue *queue
 	// status and events write to the cluster; nil with manifests, status also where there is nothing
 	// to write.
 	status *statusWriter
@@ -54,7 +57,8 @@ type Controller struct {
 	held     *routing.Snapshot
 	heldSeen time.Time
 	patience time.Time
-	// expiry wakes Run when a Certificate expires; nil until there is one.
+	// expiry wakes Run when a Certificate expires, or a class that was deleted ceases to count; nil until
+	// there is one.
 	expiry *time.Timer
 
 	// Safe for concurrent use:
@@ -83,11 +87,15 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 		return nil, err
 	}
 	c.source = cluster
+	c.own = ownAddresses
+	if c.builder.backends.screen.own, err = c.own(); err != nil {
+		return nil, err
+	}
 	c.secrets = newSecretWatches(cluster, c.queue)
 	c.events = newEventWriter(cluster.client, c.log)
 	c.builder.rejected.collect = true
 	if cfg.PublishService != "" || len(cfg.StatusAddresses) > 0 {
-		c.status = newStatusWriter(&c.cfg, cluster.client, c.log)
+		c.status = newStatusWriter(&c.cfg, cluster.statuses, c.log)
 	}
 	return c, nil
 }
@@ -105,6 +113,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	if c.events != nil {
 		writers.Go(func() { c.events.run(ctx) })
+	}
+	if c.own != nil {
+		writers.Go(func() { c.watchNode(ctx) })
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- c.source.run(ctx, c.queue) }()
@@ -171,7 +182,7 @@ func (c *Controller) step() {
 	if c.secrets != nil {
 		c.secrets.follow(c.builder.secretsWanted())
 	}
-	c.expect(c.builder.certificates.next)
+	c.expect(c.builder.nextChange())
 	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
 		return
 	}

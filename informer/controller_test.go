@@ -145,7 +145,7 @@ func TestCertificatesExpireByThemselves(t *testing.T) {
 		c, q, stop := startController(t)
 		defer stop()
 		events := fleet(1)
-		events[0].object.(*networkingv1.Ingress).Spec.TLS = []networkingv1.IngressTLS{{SecretName: "pair"}}
+		events[0].object.(*networkingv1.Ingress).Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"a.test"}, SecretName: "pair"}}
 		secret := shortLived(t, 90*time.Minute)
 		q.push(append(events, event{objectKey{kindSecret, routing.ObjectName{Namespace: "default", Name: "pair"}}, secret})...)
 		q.sync()

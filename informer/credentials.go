@@ -164,8 +164,18 @@ const (
 // secretsWanted returns the watches that the last build needs.
 func (b *builder) secretsWanted() map[secretWatchKey]struct{} {
 	wanted := make(map[secretWatchKey]struct{}, len(b.certificates.namespaces)+len(b.credentials.named))
-	for namespace := range b.certificates.namespaces {
+	oneByOne := false
+	for namespace, n := range b.certificates.namespaces {
+		// Still wanted where it fails: it is tried again, and the right may come.
 		wanted[secretWatchKey{namespace, certificateSecrets}] = struct{}{}
+		oneByOne = oneByOne || n.byName()
+	}
+	if oneByOne {
+		for name := range b.certificates.pairs {
+			if b.certificates.namespaces[name.Namespace].byName() {
+				wanted[secretWatchKey(name)] = struct{}{}
+			}
+		}
 	}
 	counts := make(map[string]int)
 	for name := range b.credentials.named {
@@ -193,5 +203,6 @@ func (b *builder) secretsRead(key secretWatchKey, reason string) {
 		}
 	default:
 		b.credentialRead(routing.ObjectName(key), reason)
+		b.certificates.secretRead(routing.ObjectName(key), reason)
 	}
 }

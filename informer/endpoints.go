@@ -16,8 +16,8 @@ import (
 // endpointsOf gathers what the slices of a Service have for its port of the given name: the ready
 // Endpoints, or, when none is ready, those that still serve while they terminate, so that the last
 // Pods of a rolling replacement finish the work. Sorted by address; an address that several slices
-// name (they overlap while it moves from one to another) is there once.
-func endpointsOf(of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName string) []routing.Endpoint {
+// name (they overlap while it moves from one to another) is there once. twins is as in routing.Backend.
+func endpointsOf(of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName string) (list []routing.Endpoint, twins []int32) {
 	var ready, terminating []routing.Endpoint
 	for _, slice := range of {
 		port, ok := slicePort(slice, portName)
@@ -45,7 +45,8 @@ func endpointsOf(of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName 
 	if len(ready) == 0 {
 		ready = terminating
 	}
-	return sortEndpoints(ready)
+	list = sortEndpoints(ready)
+	return list, twinsOf(list, of, portName)
 }
 
 // sortEndpoints sorts in place and drops repeated addresses. Of those, the one that sorts first by
@@ -117,6 +118,9 @@ func (b *builder) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejectio
 			reject(fmt.Sprintf("endpoints[%d].addresses[0]", i), strings.Join(e.Addresses, ","),
 				"want one unicast IP address; the endpoint is not used")
 		}
+	}
+	if refused := b.backends.screen.refusedOf(slice); len(refused) > 0 {
+		reject("endpoints", "", "not used: "+b.backends.screen.list(refused)+allowedKey)
 	}
 	return list
 }

@@ -21,12 +21,17 @@ const (
 	kindSecrets
 	// kindFile is a manifest file; its object is the []Rejection of that file.
 	kindFile
-	// kindAddresses is a resolved name; its object is a []netip.AddrPort.
+	// kindAddresses is a resolved name; its object is a []netip.AddrPort. It also names a Service as the
+	// owner of what is wrong with the addresses of its name.
 	kindAddresses
+	// kindNode is the machine; its object is a []netip.Addr of its own addresses.
+	kindNode
 	// kindHost names the owner of conflicts between objects; there are no events of it.
 	kindHost
 	// kindTLS names an Ingress as the owner of what is wrong with its Secrets; there are no events of it.
 	kindTLS
+	// kindPorts names a Service as the owner of what its slices lack; there are no events of it.
+	kindPorts
 	// kindServerName names the owner of conflicts between certificates; there are no events of it.
 	kindServerName
 )
@@ -39,7 +44,7 @@ type objectKey struct {
 
 // String names the object as Object does.
 func (k objectKey) String() string {
-	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Host", "TLS", "ServerName"}[k.kind]
+	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Node", "Host", "TLS", "Ports", "ServerName"}[k.kind]
 	return Object{Kind: name, Namespace: k.Namespace, Name: k.Name}.String()
 }
 

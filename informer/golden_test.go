@@ -34,11 +34,16 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	secrets NAMESPACE [REASON]  all certificates of the namespace have arrived, or cannot be read; of
 //	                            NAMESPACE/NAME, one Secret
 //	default NAMESPACE/NAME      what Config.DefaultCertificate is
+//	node ADDR...                the node's own addresses are these
+//	allow CIDR...               what Config.AllowedEndpoints is
+//	no-external-names           Config.NoExternalNames
+//	ownership POLICY            what Config.HostOwnership is
 //	clock YEAR                  the date is the first of January of that year
+//	later                       so much time passes that a class which was deleted counts no more
 //	unchanged                   the last build had nothing to publish
 //	show FILE                   the Snapshot, policies and Rejections are those of the file
 //
-// A value "@NAME" in a Secret stands for the file testdata/tls/NAME.
+// A value "@NAME" in a Secret stands for the file testdata/tls/NAME, "@NAME,NAME" for two in a row.
 //
 // show also compares with a build from scratch; at the end of a script every object goes, and
 // nothing must be left.
@@ -131,6 +136,23 @@ func (s *script) run(command string, args []string) {
 		s.last = s.world.step(event{objectKey{kindAddresses, routing.ObjectName{Namespace: args[1], Name: args[0]}}, addrs})
 	case "default":
 		s.configure(func(c *Config) { c.DefaultCertificate = args[0] })
+	case "node":
+		var own []netip.Addr
+		for _, a := range args {
+			own = append(own, netip.MustParseAddr(a))
+		}
+		slices.SortFunc(own, netip.Addr.Compare)
+		s.last = s.world.step(event{objectKey{kind: kindNode}, own})
+	case "allow":
+		s.configure(func(c *Config) {
+			for _, a := range args {
+				c.AllowedEndpoints = append(c.AllowedEndpoints, netip.MustParsePrefix(a))
+			}
+		})
+	case "no-external-names":
+		s.configure(func(c *Config) { c.NoExternalNames = true })
+	case "ownership":
+		s.configure(func(c *Config) { c.HostOwnership = args[0] })
 	case "secrets":
 		namespace, name, _ := strings.Cut(args[0], "/")
 		s.last = s.world.step(event{objectKey{kindSecrets, routing.ObjectName{Namespace: namespace, Name: name}}, strings.Join(args[1:], " ")})
@@ -141,6 +163,8 @@ func (s *script) run(command string, args []string) {
 		}
 		s.world.b.now = func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
 		s.last = s.world.step()
+	case "later":
+		s.world.later()
 	case "unchanged":
 		if s.last != nil {
 			s.t.Errorf("%s: a Snapshot was built", s.at)
@@ -173,8 +197,11 @@ func (s *script) events(names []string) (events []event) {
 func (s *script) fill(secret *corev1.Secret) {
 	s.t.Helper()
 	for key, value := range secret.Data {
-		if name, ok := strings.CutPrefix(string(value), "@"); ok {
-			secret.Data[key] = testPEM(s.t, name)
+		if names, ok := strings.CutPrefix(string(value), "@"); ok {
+			secret.Data[key] = nil
+			for name := range strings.SplitSeq(names, ",") {
+				secret.Data[key] = append(secret.Data[key], testPEM(s.t, name)...)
+			}
 		}
 	}
 }
@@ -228,6 +255,7 @@ func (s *script) deleteToEmpty() {
 	}) {
 		s.world.step(event{key, nil})
 	}
+	s.world.later()
 	empty := s.world.show()
 	if s.cfg.DefaultCertificate != "" && strings.HasPrefix(empty, "reject Secret "+s.cfg.DefaultCertificate+": ") {
 		_, empty, _ = strings.Cut(empty, "\n")
@@ -260,10 +288,8 @@ func (w *world) unwanted(key objectKey, object any) bool {
 		secret, _ := object.(*corev1.Secret)
 		return !w.b.takesSecret(key.ObjectName, secret)
 	case kindSecrets:
-		if key.Name == certificateSecrets {
-			return w.b.certificates.namespaces[key.Namespace] == nil
-		}
-		return w.b.credentials.named[key.ObjectName] == nil
+		_, wanted := w.b.secretsWanted()[secretWatchKey(key.ObjectName)]
+		return !wanted
 	}
 	return false
 }
@@ -297,22 +323,38 @@ func (w *world) step(events ...event) *routing.Snapshot {
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, secrets, addresses []event
+	var objects, namespaces, secrets, addresses, gone []event
+	for name := range w.b.leaving.until {
+		key := objectKey{kindClass, routing.ObjectName{Name: name}}
+		objects, gone = append(objects, event{key, w.b.cache.classes[name]}), append(gone, event{key, nil})
+	}
 	for key, object := range w.objects {
-		switch key.kind {
-		case kindSecret, kindSecrets:
+		switch {
+		case key.kind == kindSecrets && key.Name == certificateSecrets:
+			namespaces = append(namespaces, event{key, object})
+		case key.kind == kindSecret || key.kind == kindSecrets:
 			secrets = append(secrets, event{key, object})
-		case kindAddresses:
+		case key.kind == kindAddresses:
 			addresses = append(addresses, event{key, object})
 		default:
 			objects = append(objects, event{key, object})
 		}
 	}
 	f.step(objects...)
+	f.step(gone...)
 	f.step(w.good()...)
+	// Secrets are asked for one by one once it is known that all cannot be read.
+	f.step(namespaces...)
 	f.step(secrets...)
 	f.step(addresses...)
 	return f
+}
+
+// later passes the time that a class which was deleted still counts.
+func (w *world) later() {
+	now := w.b.now()
+	w.b.now = func() time.Time { return now.Add(classGrace) }
+	w.step()
 }
 
 // good are the Secrets whose last good Certificates are live.
@@ -328,15 +370,19 @@ func (w *world) good() (events []event) {
 	return events
 }
 
-// show gives the Dump, the policies and the Rejections.
+// show gives the Dump, the policies, whose answers are anonymous, and the Rejections.
 func (w *world) show() string {
 	var out bytes.Buffer
 	if err := w.snapshot.Dump(&out); err != nil {
 		panic("BUG: " + err.Error())
 	}
 	policies := make(map[string]routing.Policy)
+	anonymous := make(map[string]bool)
 	if w.snapshot != nil {
 		note := func(r *routing.Route) {
+			if r != nil && r.Anonymous {
+				anonymous[r.Source.Ingress.String()] = true
+			}
 			if r != nil && r.Source.Policy != nil {
 				policies[r.Source.Ingress.String()] = *r.Source.Policy
 			}
@@ -350,6 +396,9 @@ func (w *world) show() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		fmt.Fprintf(&out, "policy %s %+v\n", name, policies[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(anonymous)) {
+		fmt.Fprintf(&out, "anonymous %s\n", name)
 	}
 	for _, r := range w.b.rejected.all() {
 		fmt.Fprintf(&out, "reject %s\n", r)
@@ -366,7 +415,7 @@ func (w *world) leftovers() string {
 	}
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.leaving.until),
 		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
@@ -375,8 +424,9 @@ func (w *world) leftovers() string {
 		"credentials": credentials, "released credentials": len(b.credentials.released),
 		"claims": len(b.certificates.claims), "served names": len(b.certificates.served), "names in the index": b.certificates.index.Names(),
 		"stale Secrets": len(b.certificates.staleSecrets), "stale names": len(b.certificates.staleNames),
-		"backends": len(s.byKey), "backends by Service": len(s.byService),
-		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "released": len(s.released),
+		"names below wildcards": len(b.below) + len(b.certificates.below),
+		"backends":              len(s.byKey), "backends by Service": len(s.byService),
+		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 	} {
 		if n != 0 {

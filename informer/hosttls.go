@@ -7,16 +7,20 @@ import (
 )
 
 // joinHost gathers the Routes of all entries that name a host, sorted by age, and what TLS connections
-// for it are given. Both is decided once for a host, because there is no path yet when it matters:
+// for it are given. Both is decided once for a host, because there is no path yet when it matters, and
+// by objects of the namespace that the host belongs to, which is that of the first entry:
 //
-//   - Client certificates: the oldest object that asks for them decides for all. Where it cannot be
-//     carried out the host answers 503. A younger object that asks for something else answers 503
+//   - Client certificates: the oldest object of it that asks for them decides for all. Where it cannot be
+//     carried out the host answers 503. Another object that asks for something else answers 503
 //     itself, because it would be served to clients that it does not know.
 //   - Passthrough: the oldest object of the host decides, asking or not, so that nobody takes the
 //     connections of a host over by adding an object later.
-//   - Cipher suites: the oldest object that names some.
+//   - Cipher suites: the oldest object of it that names some.
 func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
-	asking := slices.IndexFunc(entries, func(e *entry) bool { return e.clientAuth != nil || e.closesHosts })
+	owner := entries[0].namespace()
+	asking := slices.IndexFunc(entries, func(e *entry) bool {
+		return e.namespace() == owner && (e.clientAuth != nil || e.closesHosts)
+	})
 	backend, passed, rejections := passHost(name, entries)
 	suites, lost := hostCiphers(name, entries)
 	var auth *routing.ClientAuth
@@ -31,20 +35,24 @@ func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routi
 		routes = append(routes, e.routesOf(name)...)
 		own := routes[at:]
 		closed := false
-		if asking >= 0 {
+		if asking >= 0 && entries[asking].closesHosts {
 			first := entries[asking]
-			switch {
-			case first.closesHosts:
-				closed = true
-				if i != asking && !first.authWaits && !e.closesHosts {
-					list = append(list, rejectIngress(e.source, "spec.rules", name, "Ingress "+first.source.Ingress.String()+
-						" asks for client certificates on this host, which cannot be verified; the host answers 503"))
-				}
-			case e.clientAuth != nil && !e.clientAuth.Equal(first.clientAuth):
-				closed = true
-				list = append(list, rejectIngress(e.source, "spec.rules", name, "Ingress "+first.source.Ingress.String()+
-					" asks for other client certificates on this host, and wins because "+reasonOf(first, e)+"; the paths of this object answer 503 there"))
+			closed = true
+			if i != asking && !first.authWaits && !e.closesHosts {
+				list = append(list, rejectIngress(e.source, "spec.rules", name, rivalOf(first.source, e.source)+
+					" asks for client certificates on this host, which cannot be verified; the host answers 503"))
 			}
+		} else if e.namespace() != owner && (e.closesHosts || e.clientAuth != nil && !e.clientAuth.Equal(auth)) {
+			closed = true
+			if !e.authWaits {
+				list = append(list, rejectIngress(e.source, "spec.rules", name, "client certificates are asked for on a whole host, "+
+					"and this one belongs to another namespace, which does not ask for the same; the paths of this object answer 503 there"))
+			}
+		} else if asking >= 0 && e.clientAuth != nil && !e.clientAuth.Equal(auth) {
+			first := entries[asking]
+			closed = true
+			list = append(list, rejectIngress(e.source, "spec.rules", name, rivalOf(first.source, e.source)+
+				" asks for other client certificates on this host, and wins because "+causeOf(first.source, e.source)+"; the paths of this object answer 503 there"))
 		}
 		if tls != nil {
 			source := *e.source
@@ -82,10 +90,10 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		case i == 0:
 			backend, passed = to, true
 		case passed && (!e.passthrough || to != backend):
-			refuse("Ingress " + first.source.Ingress.String() + " passes the TLS connections of this host on, and wins because " +
-				reasonOf(first, e) + "; over TLS this object is not reached there")
+			refuse(rivalOf(first.source, e.source) + " passes the TLS connections of this host on, and wins because " +
+				causeOf(first.source, e.source) + "; over TLS this object is not reached there")
 		case e.passthrough && !passed:
-			refuse("ssl-passthrough has no effect on this host: Ingress " + first.source.Ingress.String() + " decides because " + reasonOf(first, e) +
+			refuse("ssl-passthrough has no effect on this host: " + rivalOf(first.source, e.source) + " decides because " + causeOf(first.source, e.source) +
 				", and does not pass them on" + stays)
 		}
 	}
@@ -94,15 +102,23 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 
 // hostCiphers decides the cipher suites of a host, nil for the gateway's.
 func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejection) {
-	first := slices.IndexFunc(entries, func(e *entry) bool { return e.ciphers != "" })
-	if first < 0 {
-		return nil, nil
-	}
-	for _, e := range entries[first+1:] {
-		if e.ciphers != "" && e.ciphers != entries[first].ciphers {
-			list = append(list, rejectIngress(e.source, "spec.rules", name, "ssl-ciphers has no effect on this host: that of Ingress "+
-				entries[first].source.Ingress.String()+" wins because "+reasonOf(entries[first], e)))
+	owner := entries[0].namespace()
+	first := slices.IndexFunc(entries, func(e *entry) bool { return e.ciphers != "" && e.namespace() == owner })
+	for i, e := range entries {
+		const lost = "ssl-ciphers has no effect on this host: "
+		switch {
+		case e.ciphers != "" && name == "":
+			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it needs a host, because clients that ask for no name may want any"))
+		case e.ciphers == "" || i == first || first >= 0 && e.ciphers == entries[first].ciphers:
+		case e.namespace() != owner:
+			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it belongs to another namespace, which decides"))
+		default:
+			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"that of "+
+				rivalOf(entries[first].source, e.source)+" wins because "+causeOf(entries[first].source, e.source)))
 		}
+	}
+	if first < 0 || name == "" {
+		return nil, list
 	}
 	// What is wrong with it was said when it was read.
 	suites, _ = parseCiphers(entries[first].ciphers)
@@ -117,9 +133,4 @@ func rootBackend(routes []routing.Route) (backend int32, found bool) {
 		}
 	}
 	return unresolved, false
-}
-
-// reasonOf says why an entry wins against a younger one.
-func reasonOf(winner, loser *entry) string {
-	return routing.Conflict{Winner: winner.source, Loser: loser.source}.Reason()
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
-	"encoding/pem"
 	"errors"
 	"strings"
 
@@ -64,9 +63,13 @@ func sumOf(secret *corev1.Secret, keys ...string) (sum [sha256.Size]byte) {
 // missing locks out whom it certified.
 func parseRoots(text []byte) (*x509.CertPool, string) {
 	roots, n := x509.NewCertPool(), 0
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+	blocks, whole := pemBlocks(text)
+	if !whole {
+		return nil, rootsKey + " holds a broken PEM block"
+	}
+	for _, block := range blocks {
 		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil || block.Type != "CERTIFICATE" {
+		if err != nil || block.Type != certificateBlock {
 			return nil, rootsKey + " holds what is no PEM certificate"
 		}
 		roots.AddCert(certificate)
@@ -82,7 +85,11 @@ func parseRoots(text []byte) (*x509.CertPool, string) {
 // checked: whoever can write the list can write the authorities beside it.
 func parseRevocations(text []byte) (routing.Revocations, string) {
 	revoked := make(routing.Revocations)
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+	blocks, whole := pemBlocks(text)
+	if !whole {
+		return nil, revocationKey + " holds a broken PEM block"
+	}
+	for _, block := range blocks {
 		list, err := x509.ParseRevocationList(block.Bytes)
 		if err != nil || block.Type != "X509 CRL" {
 			return nil, revocationKey + " holds what is no PEM list of revoked certificates"

@@ -88,6 +88,10 @@ func (b *builder) reference(o Object) (corev1.ObjectReference, bool) {
 		if class := b.cache.classes[o.Name]; class != nil {
 			ref.APIVersion, ref.UID = networkingv1.SchemeGroupVersion.String(), class.UID
 		}
+	case "Service":
+		if service := b.cache.services[name]; service != nil {
+			ref.APIVersion, ref.UID = corev1.SchemeGroupVersion.String(), service.UID
+		}
 	case "EndpointSlice":
 		if slice := b.cache.slices[name]; slice != nil {
 			ref.APIVersion, ref.UID = discoveryv1.SchemeGroupVersion.String(), slice.UID

@@ -41,6 +41,12 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 			if seed%2 == 0 {
 				cfg.Manifests = "dir"
 			}
+			if seed%3 == 0 {
+				cfg.HostOwnership = OwnershipNamespace
+			}
+			if seed%4 > 1 {
+				cfg.DefaultCertificate = "b/w"
+			}
 			cfg, err := cfg.withDefaults()
 			if err != nil {
 				t.Fatal(err)
@@ -56,6 +62,7 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 					checkStep(t, before, listed, next)
 					checkCertificates(t, w.b, before, next, events)
 				}
+				checkDiscretion(t, w.b)
 				if got, want := w.show(), w.fresh().show(); got != want {
 					t.Fatalf("step %d: %v\n%s\nstep by step:\n%s", n, keys(events), firstDifference(got, want), got)
 				}
@@ -63,10 +70,27 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 			for key := range maps.Clone(w.objects) {
 				w.step(event{key, nil})
 			}
-			if got := w.show() + w.leftovers(); got != "" {
+			w.later()
+			got := w.show() + w.leftovers()
+			if strings.HasPrefix(got, "reject Secret b/w: this is the default certificate: ") {
+				_, got, _ = strings.Cut(got, "\n")
+			}
+			if got != "" {
 				t.Errorf("after everything went: %s", got)
 			}
 		})
+	}
+}
+
+// checkDiscretion: what is shown to one namespace names no object of another.
+func checkDiscretion(t *testing.T, b *builder) {
+	t.Helper()
+	for _, r := range b.rejected.all() {
+		for namespace, other := range map[string]string{"a": " b/", "b": " a/"} {
+			if r.Object.Namespace == namespace && strings.Contains(r.Reason, other) {
+				t.Errorf("shown to namespace %s: %s", namespace, r)
+			}
+		}
 	}
 }
 
@@ -178,6 +202,8 @@ func (u universe) event() event {
 	name := routing.ObjectName{Namespace: one(u, "a", "b"), Name: one(u, "x", "y", "z")}
 	gone := u.IntN(4) == 0
 	switch u.IntN(14) {
+	case 9:
+		return event{objectKey{kind: kindNode}, one(u, nil, []netip.Addr{netip.MustParseAddr("10.0.0.2")}, []netip.Addr{netip.MustParseAddr("10.0.0.3")})}
 	case 0:
 		key := objectKey{kindClass, routing.ObjectName{Name: one(u, "sluice", "nginx", "edge")}}
 		if gone {
@@ -197,9 +223,13 @@ func (u universe) event() event {
 		}
 		return event{key, u.slice(key.ObjectName)}
 	case 5:
-		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80"))}
+		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80", "127.0.0.1:80", "10.0.0.2:80"))}
 		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
 	case 6, 7:
+		if u.IntN(6) == 0 {
+			// That of the default certificate, which nothing else uses.
+			name = routing.ObjectName{Namespace: "b", Name: "w"}
+		}
 		key := objectKey{kindSecret, name}
 		if gone {
 			return event{key, nil}
@@ -241,7 +271,7 @@ func (u universe) service(name routing.ObjectName) *corev1.Service {
 		s.Spec.Ports[0].AppProtocol = &protocol
 	}
 	if u.IntN(4) == 0 {
-		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, one(u, "ext.test", "bad name")
+		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, one(u, "ext.test", "bad name", "10.0.0.2", "127.0.0.1")
 	}
 	return s
 }
@@ -256,7 +286,7 @@ func (u universe) slice(name routing.ObjectName) *discoveryv1.EndpointSlice {
 	port, number := one(u, "http", "web", ""), one[int32](u, 8080, 8081)
 	s.Ports = []discoveryv1.EndpointPort{{Name: &port, Port: &number}}
 	for range u.IntN(3) {
-		e := discoveryv1.Endpoint{Addresses: []string{one(u, "10.0.0.1", "10.0.0.2", "10.0.0.3", "bad")}}
+		e := discoveryv1.Endpoint{Addresses: []string{one(u, "10.0.0.1", "10.0.0.2", "10.0.0.3", "169.254.169.254", "bad")}}
 		zone := one(u, "", "z1", "z2")
 		e.Zone = &zone
 		if u.IntN(2) == 0 {
@@ -292,8 +322,8 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
-		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough")] =
-			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional")
+		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[legacyClass] = one(u, "sluice", "nginx", "edge", "other")
@@ -306,7 +336,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 		ing.Spec.DefaultBackend = u.backend()
 	}
 	for range u.IntN(4) {
-		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "b.a.test", "b.test", "bad host")}
+		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "*.b.test", "c.b.test", "b.a.test", "b.test", "bad host")}
 		if u.IntN(5) > 0 {
 			rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
 			for range 1 + u.IntN(2) {
@@ -321,7 +351,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	for range u.IntN(3) {
 		section := networkingv1.IngressTLS{SecretName: one(u, "x", "y", "z", "")}
 		for range u.IntN(3) {
-			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "b.test", "bad host"))
+			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "b.test", "*.test", "bad host"))
 		}
 		ing.Spec.TLS = append(ing.Spec.TLS, section)
 	}

@@ -17,7 +17,8 @@ import (
 // secretWatches reads the Secrets that served Ingresses refer to: one list and watch of
 // type=kubernetes.io/tls in each namespace whose tls sections have such a reference, from the first to
 // the last of them, and one of metadata.name for each Secret that an annotation or the configuration
-// names (see maxNamed). Owned by one goroutine; what is read comes back as events.
+// names (see maxNamed), and for each of a namespace in which the gateway may not list those of the type:
+// a Role with resourceNames allows just that. Owned by one goroutine; what is read comes back as events.
 //
 // One watch for each Secret would see nothing but what it must, and suit a Role with resourceNames.
 // But it does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a
@@ -144,6 +145,16 @@ func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err 
 	synced := w.synced
 	w.mu.Unlock()
 	if !synced && (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
-		w.read("the gateway may not list and watch the Secrets of namespace " + w.key.Namespace + " (ClusterRole sluice-secrets)")
+		w.read(w.key.missingRight())
 	}
+}
+
+// missingRight says what cannot be read, and how whoever rules the namespace lets the gateway.
+func (k secretWatchKey) missingRight() string {
+	what := "the Secrets of namespace " + k.Namespace
+	if k.Name != certificateSecrets && k.Name != allSecrets {
+		what = "Secret " + k.Namespace + "/" + k.Name
+	}
+	return "the gateway may not list and watch " + what + "; let it: kubectl -n " + k.Namespace +
+		" create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice"
 }

@@ -2,8 +2,6 @@ package informer
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"iter"
 	"slices"
@@ -110,25 +108,7 @@ func parseKeyPair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	if fault != "" {
 		return nil, fault
 	}
-	parsed, err := tls.X509KeyPair(chain, key)
-	switch {
-	case err == nil && parsed.Leaf != nil:
-		return &parsed, ""
-	case !readableChain(chain):
-		return nil, corev1.TLSCertKey + " is no chain of PEM certificates"
-	case err != nil && strings.Contains(err.Error(), "does not match"):
-		return nil, corev1.TLSPrivateKeyKey + " is not the key of the certificate in " + corev1.TLSCertKey
-	}
-	return nil, corev1.TLSPrivateKeyKey + " is no PEM private key of a supported kind"
-}
-
-func readableChain(chain []byte) bool {
-	block, _ := pem.Decode(chain)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return false
-	}
-	_, err := x509.ParseCertificate(block.Bytes)
-	return err == nil
+	return parsePEMPair(chain, key)
 }
 
 func stringOf(t corev1.SecretType) string {
@@ -142,20 +122,39 @@ func stringOf(t corev1.SecretType) string {
 // maxUncovered bounds the hosts that one Rejection names.
 const maxUncovered = 3
 
-// objections says what is wrong with the Certificate of a section that is served.
-func (s tlsSection) objections(c *routing.Certificate, now time.Time) (reasons []string) {
+// objections says what is wrong with the Certificate of a section that is served. elsewhere reports
+// whether another section of the object is good for a name.
+func (s tlsSection) objections(c *routing.Certificate, now time.Time, elsewhere func(name string) bool) (reasons []string) {
 	if reason := objection(c, now); reason != "" {
 		reasons = append(reasons, reason)
 	}
-	missing := slices.DeleteFunc(slices.Clone(s.hosts), func(host string) bool { return covers(c.Certificate.Leaf, host) })
-	if len(missing) > 0 {
-		list := strings.Join(missing[:min(len(missing), maxUncovered)], ", ")
-		if more := len(missing) - maxUncovered; more > 0 {
-			list += fmt.Sprintf(" and %d more", more)
+	covered := func(host string) bool { return covers(c.Certificate.Leaf, host) }
+	missing := slices.DeleteFunc(slices.Clone(s.hosts), covered)
+	const without = "; without another one the default certificate is"
+	switch {
+	case len(missing) > 0:
+		reasons = append(reasons, "the certificate is not good for "+someNames(missing)+", and is not served there"+without)
+	case len(s.hosts) > 0:
+	case len(s.implied) == 0:
+		reasons = append(reasons, "neither this section nor a rule has a host that no other section lists, so that the certificate is served nowhere; list its hosts")
+	case !slices.ContainsFunc(s.implied, covered):
+		reasons = append(reasons, "the certificate is good for no host of the object, "+someNames(s.implied)+", and is served nowhere"+without)
+	default:
+		missing = slices.DeleteFunc(slices.Clone(s.implied), func(host string) bool { return covered(host) || elsewhere(host) })
+		if len(missing) > 0 {
+			reasons = append(reasons, "the certificate is not good for "+someNames(missing)+", and is not served there"+without)
 		}
-		reasons = append(reasons, "the certificate is not good for "+list+", and is not served there; without another one the default certificate is")
 	}
 	return reasons
+}
+
+// someNames lists the first names of a list that is not empty.
+func someNames(names []string) string {
+	list := strings.Join(names[:min(len(names), maxUncovered)], ", ")
+	if more := len(names) - maxUncovered; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }
 
 // objection says what clients will find wrong with a Certificate, or nothing.
@@ -166,6 +165,9 @@ func objection(c *routing.Certificate, now time.Time) string {
 		return "the certificate expired at " + c.NotAfter.Format(time.RFC3339) + served
 	case -1:
 		return "the certificate is not valid before " + c.NotBefore.Format(time.RFC3339) + served
+	}
+	if nameless(c.Certificate.Leaf) {
+		return "the certificate has no subject alternative name, and clients of today do not look at its common name" + served
 	}
 	return ""
 }

@@ -69,6 +69,9 @@ type Backend struct {
 	// Endpoints are the ready ones, sorted by address, without duplicates. When no Endpoint is
 	// ready, those that are serving while terminating stand in for them.
 	Endpoints []Endpoint
+	// Twins has, for each of Endpoints, the position of the one that is the same Pod with an address of the
+	// other family, or -1. nil where there is none, which is usual.
+	Twins []int32
 	// ExternalName and ExternalPort are set for a Service of type ExternalName; the name is resolved
 	// off the loop, with its TTL, and Endpoints is empty.
 	ExternalName string

@@ -120,7 +120,10 @@ type candidate struct {
 	route *Route
 }
 
-// compare sorts by key, then Exact before Prefix, then the winner of a conflict first.
+// compare sorts by key, then Exact before Prefix, then the winner of a conflict first: what somebody
+// wrote before a default backend, then the older object, then, within one object, the longer path. Of
+// "/foo" and "/foo/", both Prefix, which match the same requests, that is "/foo/": the Ingress API gives
+// precedence to the longest matching path. Between objects it must not count, or a slash would take a path over.
 func (a candidate) compare(b candidate) int {
 	if c := strings.Compare(a.key, b.key); c != 0 {
 		return c
@@ -137,7 +140,7 @@ func (a candidate) compare(b candidate) int {
 		}
 		return 1
 	}
-	return a.route.Source.compareAge(b.route.Source)
+	return cmp.Or(a.route.Source.compareAge(b.route.Source), cmp.Compare(len(b.route.Path), len(a.route.Path)))
 }
 
 // compareAge is negative when s wins a conflict with o: the older object does, then the smaller

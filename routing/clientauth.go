@@ -7,9 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/sluice-gateway/sluice/routing/expression"
 )
 
 // ClientAuth says what certificate the clients of a Host must show (annotations auth-tls-*). Immutable
@@ -26,12 +27,13 @@ type ClientAuth struct {
 	PassCertificate bool
 	// ErrorPage is where a client without a good certificate is redirected to; "" answers 400.
 	ErrorPage string
-	// MatchName must match from the start "CN=" and the common name of the client's certificate; nil for
-	// any. What does not match is answered 403.
-	MatchName *regexp.Regexp
+	// MatchName must match from the start "CN=" and the common name of the client's certificate; the zero
+	// value for any. What does not match is answered 403.
+	MatchName expression.Expression
 	// Secret is where the authorities come from.
 	Secret ObjectName
-	// Identity is equal where a handshake asks and verifies the same: Mode, Roots, Revoked and Depth.
+	// Identity is equal where a handshake asks and verifies the same: Mode, Roots, Revoked, Depth and
+	// MatchName.
 	// A request of a connection whose handshake was for another one must be answered 421.
 	Identity [sha256.Size]byte
 }
@@ -114,9 +116,9 @@ func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) (until tim
 
 // Allows reports whether a client's certificate, which may be nil, has a name that MatchName wants.
 // ingress-nginx looks for the pattern anywhere in the whole subject, where it may stand in an
-// organisation's name.
+// organisation's name. It runs an expression that somebody wrote, and is no work for an event loop.
 func (a *ClientAuth) Allows(leaf *x509.Certificate) bool {
-	return a.MatchName == nil || leaf != nil && a.MatchName.MatchString("CN="+leaf.Subject.CommonName)
+	return a.MatchName == (expression.Expression{}) || leaf != nil && a.MatchName.Match("CN="+leaf.Subject.CommonName)
 }
 
 // Equal reports whether a and o, which may be nil, say the same.
@@ -124,8 +126,7 @@ func (a *ClientAuth) Equal(o *ClientAuth) bool {
 	if a == nil || o == nil {
 		return a == o
 	}
-	return a.Identity == o.Identity && a.PassCertificate == o.PassCertificate && a.ErrorPage == o.ErrorPage &&
-		(a.MatchName == nil) == (o.MatchName == nil) && (a.MatchName == nil || a.MatchName.String() == o.MatchName.String())
+	return a.Identity == o.Identity && a.PassCertificate == o.PassCertificate && a.ErrorPage == o.ErrorPage && a.MatchName == o.MatchName
 }
 
 // String is the line of Dump, without its Host.
@@ -141,7 +142,7 @@ func (a ClientAuth) String() string {
 	if a.ErrorPage != "" {
 		b.WriteString(" error page " + plain(a.ErrorPage))
 	}
-	if a.MatchName != nil {
+	if a.MatchName != (expression.Expression{}) {
 		b.WriteString(" name " + plain(a.MatchName.String()))
 	}
 	return b.String() + " id " + hex.EncodeToString(a.Identity[:4])

@@ -7,7 +7,8 @@ import (
 
 // Conflict says that two Routes asked for the same Host, path and type, which of them is served and
 // why. The older object wins, so that nobody takes over a path by adding an object later; among
-// equally old ones the lexically smaller namespace/name; within one object the Route listed first.
+// equally old ones the lexically smaller namespace/name; within one object the longer path ("/a/"), and
+// of equal ones the Route listed first.
 type Conflict struct {
 	Host string
 	// Path and Type are those of the Route that lost, as configured.
@@ -40,6 +41,8 @@ func newConflict(host string, winner, loser *Route) (Conflict, bool) {
 // Reason says in a clause why the winner won.
 func (c Conflict) Reason() string {
 	switch {
+	case c.Winner == c.Loser && len(c.WinnerPath) > len(c.Path):
+		return "it is the longer one of the same object"
 	case c.Winner == c.Loser:
 		return "it is listed first in the same object"
 	case c.Loser == nil:

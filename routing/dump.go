@@ -63,8 +63,11 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 		if b.TLS != nil {
 			fmt.Fprintf(out, "  tls %s\n", b.TLS)
 		}
-		for _, e := range b.Endpoints {
+		for i, e := range b.Endpoints {
 			fmt.Fprintf(out, "  endpoint %s", e.Addr)
+			if i < len(b.Twins) && b.Twins[i] >= 0 {
+				fmt.Fprintf(out, " twin %s", b.Endpoints[b.Twins[i]].Addr.Addr())
+			}
 			if e.Zone != "" {
 				fmt.Fprintf(out, " zone %s", plain(e.Zone))
 			}
@@ -119,7 +122,7 @@ func (r *Route) describe() string {
 	if r.Default {
 		return "default"
 	}
-	return r.Type.String() + " " + plain(r.Path)
+	return r.Type.String() + " " + plain(r.Spelling())
 }
 
 // origin is " ingress namespace/name", or nothing where the Route has no object.

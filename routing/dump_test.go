@@ -46,7 +46,7 @@ host *.example
   default -> shop/web:80 ingress shop/web
 host shop.example
   Prefix / -> shop/cart:http ingress shop/web
-  Prefix "/a b\nhost evil" -> shop/web:80
+  Prefix /a%20b%0Ahost%20evil -> shop/web:80
   Exact /cart -> shop/web:80 ingress shop/web
   Prefix /cart -> shop/cart:http ingress shop/web
   ImplementationSpecific /cart/items -> none (503) ingress shop/web

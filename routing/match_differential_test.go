@@ -98,6 +98,7 @@ func TestMatchEveryHostSet(t *testing.T) {
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte("\x03\x01\x01\x02\x00\x01\x02\x03\x01\x00\x01"), []byte("/a/b"))
 	f.Add([]byte("\x09aaaaabbbbbcccccdddddeeeeefffff\x01\x02\x03\x04"), []byte("/ab/a/"))
+	f.Add([]byte("\x06\x00\x00\x02\x05\x06\x00\x00\x01\x02\x07\x08\x00\x00\x01\x03\x0b\x0c\x0d"), []byte("/%7Ev/caf%c3%a9"))
 	f.Fuzz(func(t *testing.T, spec, request []byte) {
 		d := decoder{spec}
 		routes := make([]routing.Route, d.next(16))
@@ -112,6 +113,7 @@ func FuzzMatch(f *testing.F) {
 		paths = append(paths, string(request))
 		slices.Sort(paths)
 		agree(t, routes, append(slices.Clone(words.hosts), string(request)), slices.Compact(paths))
+		agreeSpelled(t, spec, string(request))
 	})
 }
 

@@ -67,6 +67,11 @@ func TestMatchSpecification(t *testing.T) {
 		{"/foo I, /foo E", "/foo", "/foo E"},
 		{"/foo/ E, /foo P", "/foo/", "/foo/ E"},
 		{"/foo/ E, /foo P", "/foo", "/foo P"},
+		{"/foo P, /foo/ P", "/foo", "/foo/ P"}, // both match, and one is longer
+		{"/foo P, /foo/ P", "/foo/", "/foo/ P"},
+		{"/foo/ P, /foo P", "/foo/bar", "/foo/ P"},
+		{"/foo I, /foo/ P", "/foo", "/foo/ P"},
+		{"/foo P, /foo/ P, /foo E", "/foo", "/foo E"},
 		{"/foo E, /foo/ P", "/foo", "/foo E"},
 		{"/foo E, /foo/ P", "/foo/", "/foo/ P"},
 		{"/ E, / P", "/", "/ E"},

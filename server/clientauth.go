@@ -15,7 +15,6 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // What is passed on of a certificate is bounded, because it goes with every request of its connection, be it of ten
@@ -34,12 +33,13 @@ const (
 // shown is what a client showed to the Host whose name it asked for. Owned by the handshake's goroutine until
 // that has ended, by the loop from then on.
 type shown struct {
-	auth   *routing.ClientAuth
-	leaf   *x509.Certificate // nil: none
-	err    error             // what is wrong with it
-	expiry time.Time         // of a good one
-	until  int64             // the same on the loop's clock
-	fields []byte            // lines for the Backend
+	auth    *routing.ClientAuth
+	leaf    *x509.Certificate // nil: none
+	err     error             // what is wrong with it
+	allowed bool              // its name is one that auth wants
+	expiry  time.Time         // of a good one
+	until   int64             // the same on the loop's clock
+	fields  []byte            // lines for the Backend
 }
 
 var (
@@ -56,7 +56,7 @@ func newShown(auth *routing.ClientAuth) *shown {
 	if auth == nil || auth.Mode == routing.ClientAuthOff {
 		return nil
 	}
-	return &shown{auth: auth, err: errNoCertificate}
+	return &shown{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
 }
 
 // check fills in what is to be known of the certificates that a client showed: as a part of the handshake, because
@@ -65,19 +65,20 @@ func newShown(auth *routing.ClientAuth) *shown {
 func (s *shown) check(state tls.ConnectionState) {
 	defer func() {
 		if recover() != nil {
-			s.leaf, s.err = nil, errCertificatePanics
+			s.leaf, s.err, s.allowed = nil, errCertificatePanics, false
 		}
 		s.describe()
 	}()
 	if len(state.PeerCertificates) == 0 {
 		return
 	}
-	s.leaf = state.PeerCertificates[0]
+	s.leaf, s.allowed = state.PeerCertificates[0], false
 	if len(s.leaf.Raw) > maxClientCertificate {
 		s.err = errCertificateSize
 		return
 	}
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
+	s.allowed = s.auth.Allows(s.leaf)
 }
 
 // began takes note that the handshake has ended.
@@ -175,7 +176,7 @@ func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	case auth.Mode == routing.ClientAuthOn && c.shown.err != nil,
 		auth.Mode == routing.ClientAuthOptional && c.shown.leaf != nil && c.shown.err != nil:
 		return failClientCertificate
-	case !auth.Allows(c.shown.leaf):
+	case !c.shown.allowed:
 		return failClientName
 	}
 	return nil
@@ -187,27 +188,4 @@ func (x *Exchange) errorPage(f *failure) string {
 		return ""
 	}
 	return x.route.ClientAuth().ErrorPage
-}
-
-const sslClientPrefix = "ssl-client-"
-
-// claimsClient reports whether a field says what only checkClient may say. An underscore counts as a
-// hyphen: what hands fields on as environment variables (CGI, WSGI) makes one of both.
-//
-// hot: runs per field; no alloc, no lock.
-func claimsClient(f *message.Field, head []byte) bool {
-	name := f.Name.Of(head)
-	if f.ID != message.FieldOther || len(name) < len(sslClientPrefix) || name[0]|0x20 != sslClientPrefix[0] {
-		return false
-	}
-	for i := range sslClientPrefix {
-		c := name[i]
-		if c == '_' {
-			c = '-'
-		}
-		if c|0x20 != sslClientPrefix[i]|0x20 {
-			return false
-		}
-	}
-	return true
 }

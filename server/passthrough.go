@@ -24,6 +24,7 @@ type passthrough struct {
 	backend       *upstream.Backend
 	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
 	attempts      int
+	fellBack      bool // the attempt goes on at the Pod's other address
 	connecting    bool
 	inDone        bool       // the client's end was passed on
 	outDone       bool       // the Endpoint's end was passed on
@@ -72,6 +73,13 @@ func (p *passthrough) attempt(avoid *upstream.Endpoint) {
 		return
 	}
 	p.attempts++
+	p.fellBack = false
+	p.connect(ep, now)
+}
+
+// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
+func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
+	w := p.w
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	w.short = false
@@ -96,13 +104,19 @@ func (p *passthrough) attempt(avoid *upstream.Endpoint) {
 // attemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
 func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
 	w := p.w
-	if p.attempts >= w.set.attempts {
+	goesOn := !p.fellBack && p.endpoint.HasTwin()
+	if p.attempts >= w.set.attempts && !goesOn {
 		p.end(reason, outcome)
 		return
 	}
 	avoid := p.endpoint
 	p.leave(outcome)
 	p.sock = sock{w: w}
+	if goesOn {
+		p.fellBack = true
+		p.connect(avoid.Fallback(), w.loop.Now())
+		return
+	}
 	w.shard.Retries++
 	p.attempt(avoid)
 }

@@ -17,6 +17,10 @@ type Backend struct {
 	set       *Set
 	balance   routing.Balance
 	endpoints []*Endpoint // in the order of source.Endpoints
+	// faces counts the Endpoints without those that stand aside, which is the Pods; shunned is the family
+	// in which Pods cannot be connected to, as far as twins showed that.
+	faces   int
+	shunned family
 
 	// usable are the Endpoints to pick from: the healthy ones, or all when none is. out are the
 	// ejected and probing ones.
@@ -42,10 +46,14 @@ func (b *Backend) Len() int { return len(b.endpoints) }
 
 // Pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none.
 // avoid, which may be nil, is the Endpoint that has just failed: it is returned only when there is
-// no other. An ejected Endpoint that is due for its probe comes first.
+// no other, and an Endpoint of the same Pod is no other. An ejected Endpoint that is due for its probe
+// comes first.
 //
 // hot: runs per request; no alloc, no lock.
 func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
+	if avoid != nil {
+		avoid = avoid.face()
+	}
 	if now >= b.nextProbe {
 		if e := b.probe(now, avoid); e != nil {
 			return e

@@ -76,7 +76,7 @@ func (e *Endpoint) score(now int64) float64 {
 	if e.seen != 0 {
 		cost *= decay(now - e.seen)
 	}
-	return (cost + costFloor) * float64(e.InFlight+1)
+	return (cost + costFloor) * float64(e.load()+1)
 }
 
 // roundRobin returns the next usable Endpoint in turn. There is at least one.
@@ -103,7 +103,7 @@ func (b *Backend) leastCost(now int64, avoid *Endpoint) *Endpoint {
 func (b *Backend) leastInFlight(avoid *Endpoint) *Endpoint {
 	i, j := b.set.random.two(len(b.usable))
 	x, y := b.usable[i], b.usable[j]
-	if x == avoid || y != avoid && y.InFlight < x.InFlight {
+	if x == avoid || y != avoid && y.load() < x.load() {
 		return y
 	}
 	return x

@@ -29,6 +29,12 @@ type Endpoint struct {
 	cost float64
 	seen int64
 
+	// twin is the Endpoint of the same Pod in the other family, nil for most; aside means that the twin is
+	// picked in its place. reached means that it answered after it last failed to connect, doubted that
+	// its next answer tells what its twin's failure to connect was worth. See twin.go.
+	twin                    *Endpoint
+	aside, reached, doubted bool
+
 	backend *Backend
 	idle    idleList
 
@@ -77,6 +83,9 @@ func (e *Endpoint) Finished(now, latency int64, outcome Outcome) {
 	}
 	if outcome == OK && e.health == healthy {
 		e.failures = 0
+		if e.twin != nil && (!e.reached || e.doubted) {
+			e.answered()
+		}
 		return
 	}
 	e.judge(now, outcome)

@@ -23,7 +23,13 @@ const (
 // judge is the slow part of Finished: a failure, or an end while not healthy.
 func (e *Endpoint) judge(now int64, outcome Outcome) {
 	switch {
+	case e.aside:
+		// It began while e was the face of its Pod, and the verdict is on the one that is now.
+		return
 	case outcome.Failed():
+		if e.twin != nil && (outcome == ConnectFailed || outcome == ConnectTimeout) {
+			e = e.turnAway()
+		}
 		e.failures++
 		limit := e.backend.set.options.Eject.ConsecutiveFailures
 		if e.health == probing || e.health == healthy && limit > 0 && int(e.failures) >= limit {
@@ -33,6 +39,9 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 	case outcome == OK:
 		e.failures, e.ejection, e.health = 0, 0, healthy
 		e.backend.partition()
+		if e.twin != nil {
+			e.answered()
+		}
 	default:
 		e.until = now
 		e.backend.nextProbe = now
@@ -45,7 +54,7 @@ func (e *Endpoint) eject(now int64) {
 	s := b.set
 	o := &s.options.Eject
 	if e.health == healthy {
-		if out := len(b.out) + 1; out >= len(b.endpoints) || out*100 > o.MaxPercent*len(b.endpoints) {
+		if out := len(b.out) + 1; out >= b.faces || out*100 > o.MaxPercent*b.faces {
 			return
 		}
 	}
@@ -95,15 +104,18 @@ func (b *Backend) schedule() {
 func (b *Backend) partition() {
 	b.usable, b.out = b.usable[:0], b.out[:0]
 	for _, e := range b.endpoints {
-		if e.health == healthy {
+		switch {
+		case e.aside:
+		case e.health == healthy:
 			b.usable = append(b.usable, e)
-		} else {
+		default:
 			b.out = append(b.out, e)
 		}
 	}
+	b.faces = len(b.usable) + len(b.out)
 	if len(b.usable) == 0 {
 		// All are out: trying any is better than refusing all.
-		b.usable = append(b.usable, b.endpoints...)
+		b.usable = append(b.usable, b.out...)
 	}
 	b.schedule()
 }

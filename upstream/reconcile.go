@@ -90,6 +90,7 @@ func (b *Backend) reconcile(r *routing.Backend) {
 		b.endpoints = append(b.endpoints, newEndpoint(b, n))
 	}
 	gone = append(gone, old...)
+	b.pair(r.Twins)
 	b.usable, b.out = nil, nil
 	b.partition()
 	// Last, because Discard runs in it and must find everything in order.

@@ -49,7 +49,6 @@ type gateway struct {
 	addr    string // of its HTTP listener
 	secure  string // of its HTTPS listener
 	metrics string
-	admin   string
 	folder  string // of its manifests
 	cmd     *exec.Cmd
 	log     bytes.Buffer
@@ -74,10 +73,10 @@ func confined(name string, args ...string) *exec.Cmd {
 // launch is start for a process that command makes.
 func launch(t *testing.T, command func(name string, args ...string) *exec.Cmd, config string, endpoints ...string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, addr: freeAddr(t), secure: freeAddr(t), metrics: freeAddr(t), admin: freeAddr(t), folder: t.TempDir(), ended: make(chan struct{})}
+	g := &gateway{t: t, addr: freeAddr(t), secure: freeAddr(t), metrics: freeAddr(t), folder: t.TempDir(), ended: make(chan struct{})}
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
-	g.must(os.WriteFile(file, fmt.Appendf(nil, "version: 1\nthreads: 2\nupgrade_sock: \"\"\nlisten:\n  http: [%q]\n  https: [%q]\n  metrics: %q\n  admin: %q\n%s",
-		g.addr, g.secure, g.metrics, g.admin, config), 0o600))
+	g.must(os.WriteFile(file, fmt.Appendf(nil, "version: 1\nthreads: 2\nupgrade_sock: \"\"\nlisten:\n  http: [%q]\n  https: [%q]\n  metrics: %q\n  admin: \"\"\n  admin_socket: \"\"\n%s",
+		g.addr, g.secure, g.metrics, config), 0o600))
 	g.write("class.yaml", classYAML)
 	g.write("ingress.yaml", ingressYAML(0))
 	g.write("service.yaml", serviceYAML)

@@ -80,15 +80,15 @@ spec:
 // it returns is called.
 func (g *gateway) hostileTenant() (stop func()) {
 	g.t.Helper()
-	_, adminPort, _ := net.SplitHostPort(g.admin)
+	_, port, _ := net.SplitHostPort(g.metrics)
 	certificate, key := g.pair(666, "a.test")
 	authority := base64.StdEncoding.EncodeToString(certificate)
 	files := map[string]string{
 		"a-secret.yaml":    strings.ReplaceAll(secretYAML("stolen", certificate, key), "namespace: default", "namespace: attacker"),
 		"a-authority.yaml": fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: authority, namespace: attacker}\ndata: {ca.crt: %s}\n", authority),
 		// The node's own ports, by a name.
-		"a-external.yaml": fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: node, namespace: attacker}\nspec: {type: ExternalName, externalName: 127.0.0.1, ports: [{port: %s}]}\n", adminPort),
-		"a-node.yaml":     fmt.Sprintf(attackerIngress, "node", "sluice-gateway.io/upstream-vhost: localhost", "", "node.test", "/", "node", adminPort),
+		"a-external.yaml": fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: node, namespace: attacker}\nspec: {type: ExternalName, externalName: 127.0.0.1, ports: [{port: %s}]}\n", port),
+		"a-node.yaml":     fmt.Sprintf(attackerIngress, "node", "sluice-gateway.io/upstream-vhost: localhost", "", "node.test", "/", "node", port),
 		"a-metadata.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: metadata, namespace: attacker}\nspec: {type: ExternalName, externalName: 169.254.169.254, ports: [{port: 80}]}\n",
 		"a-meta.yaml":     fmt.Sprintf(attackerIngress, "metadata", "", "", "metadata.test", "/", "metadata", "80"),
 		// Somebody else's host.
@@ -150,7 +150,7 @@ var asking = &http.Client{Timeout: 10 * time.Second}
 
 // ask sends a request for a host, and returns the status, 0 where there is no answer.
 func (g *gateway) ask(host string) int {
-	req, err := http.NewRequest("GET", "http://"+g.addr+"/", nil)
+	req, err := http.NewRequest("GET", "http://"+g.addr+"/healthz", nil)
 	if err != nil {
 		panic(err)
 	}

@@ -64,6 +64,7 @@ The gateway listens on $gateway. Try:
   curl -H 'Host: test.com' 'http://$gateway/api/v1/greet/hello?content=world'   # answered by the backend
   curl -i -H 'Host: test.com' 'http://$gateway/api/v2/greet/hello?content=world'   # 404: no Route
   curl 'http://$metrics_host:$metrics_port/metrics'
+  bin/sluice explain 'http://test.com/api/v1/greet/hello'   # which way a request goes, and why
 
 Edit deploy/demo/manifests/ingress.yaml while it runs. Ctrl-C stops both.
 EOF

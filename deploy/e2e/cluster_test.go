@@ -90,10 +90,13 @@ func (c *cluster) kubectl(args ...string) error {
 	return nil
 }
 
-// installBase applies deploy/base and returns the file of a kubeconfig with the rights of its
+// installBase applies deploy/base, with the right to the Secrets of every namespace, and returns the file of a kubeconfig with the rights of its
 // ServiceAccount.
 func installBase(c *cluster, dir string) (kubeconfig string, err error) {
 	if err := c.kubectl("apply", "-k", root+"/deploy/base"); err != nil {
+		return "", err
+	}
+	if err := c.kubectl("apply", "-f", root+"/deploy/components/secrets-cluster-wide/clusterrolebinding.yaml"); err != nil {
 		return "", err
 	}
 	ttl := int64(3600)

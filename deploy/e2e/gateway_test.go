@@ -35,6 +35,7 @@ type gateway struct {
 	address string // of HTTP
 	metrics string
 	admin   string
+	token   string // the file of what admin wants to be shown
 	secure  string // of HTTPS
 	log     string
 
@@ -47,7 +48,8 @@ func newGateway(o gatewayOptions) *gateway {
 	return &gateway{
 		options: o,
 		address: at(o.port), metrics: at(o.port + 1), admin: at(o.port + 2), secure: at(o.port + 3),
-		log: filepath.Join(shared.dir, o.name+".log"),
+		log:   filepath.Join(shared.dir, o.name+".log"),
+		token: filepath.Join(shared.dir, o.name+".token"),
 	}
 }
 
@@ -57,10 +59,10 @@ func (g *gateway) start() error {
 	text := fmt.Sprintf(`version: 1
 threads: 2
 upgrade_sock: ""
-listen: {http: [%q], https: [%q], metrics: %q, admin: %q}
-kubernetes: {publish_status_address: [%q]}
+listen: {http: [%q], https: [%q], metrics: %q, admin: %q, admin_socket: "", admin_token_file: %q}
+kubernetes: {publish_status_address: [%q], allowed_endpoints: [%q]}
 shutdown: {drain_seconds: 300}
-`, g.address, g.secure, g.metrics, g.admin, statusAddress)
+`, g.address, g.secure, g.metrics, g.admin, g.token, statusAddress, podNetwork6)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -99,6 +101,13 @@ func (g *gateway) ask(plane, path string) (status int, body string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+plane+path, nil)
 	if err != nil {
 		return 0, "", err
+	}
+	if plane == g.admin {
+		token, err := os.ReadFile(g.token)
+		if err != nil {
+			return 0, "", err
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // target is one URL that a load asks for, and the answers that are right at the moment.
 type target struct {
 	host, path string
-	allowed    atomic.Pointer[[]string]
+	allowed    expectation
 }
 
 // expect makes a target. The answers are written as answer.String gives them.
@@ -83,9 +83,9 @@ func (l *load) work(first int, pause time.Duration, targets []*target) {
 		default:
 		}
 		x := targets[i%len(targets)]
-		// Read before the request goes out: what is right from then on may be answered.
-		allowed := *x.allowed.Load()
+		moment := x.allowed.now()
 		a, err := c.get(x.host, x.path)
+		allowed := x.allowed.since(moment)
 		switch {
 		case err != nil:
 			l.fail(err.Error())

@@ -19,6 +19,10 @@ const ownNamespace = "/proc/self/ns/net"
 // IPv6, a socket can only be bound to addresses that are assigned one by one.
 const podNetwork = "10.244.0.0/16"
 
+// podNetwork6 has podAddress6, which are addresses of the node here, so that the gateway must be told to
+// take them for Pods'.
+const podNetwork6 = "fd00:10:244::/64"
+
 var podAddress6 = []string{"fd00:10:244::1", "fd00:10:244::2"}
 
 // enterNamespace returns in a network and mount namespace of the process's own, in which lo is up and

@@ -102,10 +102,11 @@ listen:
   http: [%q]
   https: [%q]
   metrics: %q
-  admin: %q
+  admin: ""
+  admin_socket: ""
 limits: {body_bytes: 0}
 tls: {default_certificate: default/cert, handshakes_per_source: 0}
-%s`, threads, g.plain, g.secure, g.metrics, freeAddr(t), config), 0o600))
+%s`, threads, g.plain, g.secure, g.metrics, config), 0o600))
 	g.write("class.yaml", classYAML)
 	g.write("secret.yaml", secretYAML(certPEM, keyPEM))
 	for _, s := range services {

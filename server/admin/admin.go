@@ -39,8 +39,10 @@ type Rejection struct {
 // Options say where to listen and what to show. Every function is needed, may be called by several
 // goroutines at once, and must not block for long. Not edited after New.
 type Options struct {
-	// Metrics and Admin are addresses; "" leaves that plane out.
-	Metrics, Admin string
+	// Metrics and Admin are addresses, AdminSocket is a path; "" leaves that out.
+	Metrics, Admin, AdminSocket string
+	// AdminToken is the file of the token that requests to Admin must show. It is made where there is none.
+	AdminToken string
 	// Snapshot returns the live one, or nil.
 	Snapshot func() *routing.Snapshot
 	// Ready is what /readyz says, with the reason when it is not.
@@ -102,27 +104,51 @@ func (s *Server) Start() error {
 		routes       func(*server.Hertz, *guard)
 	}{
 		{"listen.metrics", s.options.Metrics, s.metricsRoutes},
-		{"listen.admin", s.options.Admin, s.adminRoutes},
+		{"listen.admin", s.options.Admin, func(h *server.Hertz, _ *guard) {
+			h.Use(sameSite, token(s.options.AdminToken).require)
+			s.adminRoutes(h)
+		}},
 	} {
 		if p.address == "" {
 			continue
 		}
-		if err := s.start(p.address, p.routes); err != nil {
+		sockets := net.ListenConfig{Control: shareAddress}
+		listener, err := sockets.Listen(context.Background(), "tcp", p.address)
+		if err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", p.key, err), s.Shutdown(context.Background()))
 		}
+		s.start(listener, p.routes)
 	}
+	if s.options.Admin != "" {
+		if err := token(s.options.AdminToken).ensure(); err != nil {
+			s.options.Logger.Warn("listen.admin answers nobody, because there is no token", "error", err)
+		}
+	}
+	s.startSocket()
 	return nil
 }
 
-func (s *Server) start(address string, routes func(*server.Hertz, *guard)) error {
-	sockets := net.ListenConfig{Control: shareAddress}
-	listener, err := sockets.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return err
+// startSocket serves the admin plane on its socket. That there can be none, such as in an image without
+// /tmp, is no reason not to serve clients.
+func (s *Server) startSocket() {
+	if s.options.AdminSocket == "" {
+		return
 	}
+	listener, err := listenSocket(s.options.AdminSocket)
+	if err != nil {
+		s.options.Logger.Warn("there is no admin socket", "listen.admin_socket", s.options.AdminSocket, "error", err)
+		return
+	}
+	s.start(listener, func(h *server.Hertz, _ *guard) {
+		h.Use(sameSite)
+		s.adminRoutes(h)
+	})
+}
+
+func (s *Server) start(listener net.Listener, routes func(*server.Hertz, *guard)) {
 	g := newGuard(listener)
 	h := server.New(
-		server.WithListener(g),
+		server.WithListener(unnamed{g}),
 		server.WithTransport(standard.NewTransporter),
 		server.WithKeepAlive(false), // one request per connection, see guard
 		server.WithMaxHeaderBytes(maxHead),
@@ -142,11 +168,16 @@ func (s *Server) start(address string, routes func(*server.Hertz, *guard)) error
 	go func() {
 		defer close(p.ended)
 		if err := h.Run(); err != nil {
-			s.options.Logger.Error("admin plane ended", "address", address, "error", err)
+			s.options.Logger.Error("admin plane ended", "address", listener.Addr(), "error", err)
 		}
 	}()
-	return nil
 }
+
+// unnamed hides the address of a listener from Hertz, which would remove a socket of that name before it
+// serves.
+type unnamed struct{ net.Listener }
+
+func (unnamed) Addr() net.Addr { return &net.TCPAddr{} }
 
 // vitals completes Options.Vitals. The sizes are counted once per Snapshot: that sorts every Host.
 func (s *Server) vitals() Vitals {
@@ -178,7 +209,7 @@ func shareAddress(_, _ string, c syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// Addresses returns what is bound, metrics first.
+// Addresses returns what is bound: metrics, admin, and the admin socket.
 func (s *Server) Addresses() []net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()

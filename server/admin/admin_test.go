@@ -58,6 +58,9 @@ func testOptions() Options {
 // start serves options and returns the two addresses.
 func start(t *testing.T, options Options) (metrics, admin string) {
 	t.Helper()
+	if options.AdminToken == "" {
+		options.AdminToken = tokenFile(t, testToken)
+	}
 	s, err := New(options)
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +92,7 @@ func fetch(t *testing.T, method, url string, header http.Header) (int, http.Head
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer "+testToken)
 	for k, v := range header {
 		r.Header[k] = v
 	}

@@ -10,9 +10,8 @@ import (
 	"github.com/cloudwego/hertz/pkg/common/adaptor"
 )
 
-// adminRoutes is what listen.admin serves.
-func (s *Server) adminRoutes(h *server.Hertz, _ *guard) {
-	h.Use(sameSite)
+// adminRoutes is what listen.admin and listen.admin_socket serve.
+func (s *Server) adminRoutes(h *server.Hertz) {
 	get(h, "/debug/routes", s.routes)
 	get(h, "/debug/pprof/", adaptor.HertzHandler(http.HandlerFunc(pprof.Index)))
 	get(h, "/debug/pprof/cmdline", adaptor.HertzHandler(http.HandlerFunc(pprof.Cmdline)))

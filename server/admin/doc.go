@@ -7,7 +7,7 @@
 // arrive within seconds and kilobytes, pass the gateway's own strict codec and be a GET or HEAD without
 // a body. Only then does Hertz see it, and it never reads the socket itself.
 //
-//	accept ─► guard: bounds, strict parse ─► Hertz: route ─► policy: Host, Origin ─► handler
+//	accept ─► guard: bounds, strict parse ─► Hertz: route ─► policy: Host, Origin, token ─► handler
 //
 // Who only connects cannot keep others out: see seats.go for who gives way to whom.
 //
@@ -21,7 +21,9 @@
 //  3. On the admin address the Host of a request is an IP address or localhost, so that no web page can
 //     reach it by pointing a name of its own at it (DNS rebinding), and no Origin but its own is
 //     answered.
-//  4. What comes from manifests is JSON or plain text, never markup: the dashboard is a static page
+//  4. On the admin address every request shows the token; on its socket, which only the gateway's user and
+//     root can open, none has to. That somebody reaches loopback proves nothing.
+//  5. What comes from manifests is JSON or plain text, never markup: the dashboard is a static page
 //     that writes text nodes, under a policy that allows its own script and nothing else.
 //
 // What never happens here: no file is served from disk, nothing is loaded from elsewhere, no secret

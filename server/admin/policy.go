@@ -42,7 +42,11 @@ func sameSite(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
-// refuse answers with a line of text and runs no further handler.
+// refuse answers with a line of text and runs no further handler. The fields that are set stay: Hertz's
+// AbortWithMsg takes them away.
 func refuse(c *app.RequestContext, status int, reason string) {
-	c.AbortWithMsg(reason+"\n", status)
+	c.SetStatusCode(status)
+	c.SetContentType("text/plain; charset=utf-8")
+	c.SetBodyString(reason + "\n")
+	c.Abort()
 }

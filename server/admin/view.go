@@ -103,7 +103,7 @@ func viewSnapshot(s *routing.Snapshot, want selection) SnapshotView {
 }
 
 func viewRoute(s *routing.Snapshot, r *routing.Route) RouteView {
-	v := RouteView{Host: r.Host, Path: r.Path, Type: r.Type.String(), Default: r.Default}
+	v := RouteView{Host: r.Host, Path: r.Spelling(), Type: r.Type.String(), Default: r.Default}
 	if r.Source != nil {
 		v.Ingress = r.Source.Ingress.String()
 		v.Policy = policyLines(r.Source.Policy)

@@ -38,6 +38,9 @@ type Listen struct {
 	HTTPS   []string `json:"https"`
 	Metrics string   `json:"metrics"`
 	Admin   string   `json:"admin"`
+	// AdminSocket and AdminTokenFile are paths.
+	AdminSocket    string `json:"admin_socket"`
+	AdminTokenFile string `json:"admin_token_file"`
 }
 
 // Kubernetes says which objects are served and where their status points.
@@ -47,12 +50,18 @@ type Kubernetes struct {
 	WatchNamespaces      []string `json:"watch_namespaces"`
 	PublishStatusAddress []string `json:"publish_status_address"`
 	PublishService       string   `json:"publish_service"`
+	HostOwnership        string   `json:"host_ownership"`
+	// ExternalNames serves Services of that type, AllowedEndpoints are CIDRs.
+	ExternalNames    bool     `json:"external_names"`
+	AllowedEndpoints []string `json:"allowed_endpoints"`
 }
 
 // Limits bounds what one client can make the gateway hold.
 type Limits struct {
 	HeaderBytes Size `json:"header_bytes"`
 	HeaderCount int  `json:"header_count"`
+	// ResponseHeaderCount bounds the field lines of a Backend's response.
+	ResponseHeaderCount int `json:"response_header_count"`
 	// BodyBytes bounds a request body; 0 = unlimited. A Route's Policy may override it.
 	BodyBytes Size `json:"body_bytes"`
 	// Connections bounds client connections over all loops; 0 = from RLIMIT_NOFILE and the memory limit.
@@ -82,6 +91,10 @@ type Timeouts struct {
 type HTTP struct {
 	// SpliceThreshold is the body length from which plain TCP bodies move by splice(2); 0 = never.
 	SpliceThreshold Size `json:"splice_threshold"`
+	// HeaderNames says which names clients' fields may have: plain, underscore or token.
+	HeaderNames string `json:"header_names"`
+	// ServerHeader is the value of Server in responses without one; "" = none.
+	ServerHeader string `json:"server_header"`
 }
 
 // Forwarded says whose X-Forwarded-* fields are believed.
@@ -162,14 +175,20 @@ func Default() *Config {
 			HTTPS:   []string{":443"},
 			Metrics: ":10254",
 			Admin:   "127.0.0.1:10255",
+
+			AdminSocket:    "/tmp/sluice-admin.sock",
+			AdminTokenFile: "/tmp/sluice-admin.token",
 		},
 		Kubernetes: Kubernetes{
 			IngressClass:         "sluice",
 			Controllers:          []string{"sluice-gateway.io/ingress"},
 			WatchNamespaces:      []string{},
 			PublishStatusAddress: []string{},
+			HostOwnership:        "merge",
+			ExternalNames:        true,
+			AllowedEndpoints:     []string{},
 		},
-		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, BodyBytes: 1 << 20},
+		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, ResponseHeaderCount: 128, BodyBytes: 1 << 20},
 		Timeouts: Timeouts{
 			Header:  Duration(10 * time.Second),
 			Body:    Duration(60 * time.Second),
@@ -179,7 +198,7 @@ func Default() *Config {
 			Send:    Duration(60 * time.Second),
 			Tunnel:  Duration(time.Hour),
 		},
-		HTTP:      HTTP{SpliceThreshold: 64 << 10},
+		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain", ServerHeader: "sluice"},
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},
@@ -204,7 +223,7 @@ func (c *Config) Clone() *Config {
 	d := *c
 	for _, list := range []*[]string{
 		&d.Listen.HTTP, &d.Listen.HTTPS,
-		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress,
+		&d.Kubernetes.Controllers, &d.Kubernetes.WatchNamespaces, &d.Kubernetes.PublishStatusAddress, &d.Kubernetes.AllowedEndpoints,
 		&d.Forwarded.TrustedCIDRs, &d.Metrics.RouteHistograms,
 		&d.ProxyProtocol.Listeners, &d.ProxyProtocol.TrustedCIDRs,
 	} {
@@ -225,6 +244,11 @@ func (c *Config) TrustedPrefixes() []netip.Prefix { return parsePrefixes(c.Forwa
 // ProxyProtocolPrefixes returns proxy_protocol.trusted_cidrs in the same way.
 func (c *Config) ProxyProtocolPrefixes() []netip.Prefix {
 	return parsePrefixes(c.ProxyProtocol.TrustedCIDRs)
+}
+
+// AllowedEndpoints returns kubernetes.allowed_endpoints in the same way.
+func (c *Config) AllowedEndpoints() []netip.Prefix {
+	return parsePrefixes(c.Kubernetes.AllowedEndpoints)
 }
 
 func parsePrefixes(list []string) []netip.Prefix {

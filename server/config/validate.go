@@ -33,6 +33,7 @@ func (c *Config) Validate() error {
 
 	v.size("limits.header_bytes", c.Limits.HeaderBytes, 1<<10, 32<<10)
 	v.number("limits.header_count", c.Limits.HeaderCount, 8, 1000)
+	v.number("limits.response_header_count", c.Limits.ResponseHeaderCount, 8, 1000)
 	v.number("limits.connections", c.Limits.Connections, 0, 10_000_000)
 	v.number("limits.connections_per_source", c.Limits.ConnectionsPerSource, 0, 10_000_000)
 	v.number("limits.requests_per_source", c.Limits.RequestsPerSource, 0, 10_000_000)
@@ -52,6 +53,12 @@ func (c *Config) Validate() error {
 	}
 
 	v.size("http.splice_threshold", c.HTTP.SpliceThreshold, 0, 1<<30)
+	if n := c.HTTP.HeaderNames; n != "plain" && n != "underscore" && n != "token" {
+		v.fail("http.header_names", "%q is not known; write plain, underscore or token", n)
+	}
+	if s := c.HTTP.ServerHeader; len(s) > 100 || s != strings.TrimSpace(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		v.fail("http.server_header", "%q is no value for a field; write at most 100 visible ASCII characters and spaces, or nothing for no field", s)
+	}
 	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)
@@ -129,6 +136,12 @@ func (v *validator) listen(l *Listen) {
 	if l.Admin != "" {
 		v.address("listen.admin", l.Admin)
 	}
+	if p := l.AdminSocket; p != "" && (!filepath.IsAbs(p) || len(p) > 86) {
+		v.fail("listen.admin_socket", "%q must be an absolute path of at most 86 bytes (of the 107 that the kernel takes, 20 are for making it), or empty", p)
+	}
+	if p := l.AdminTokenFile; p != "" && !filepath.IsAbs(p) {
+		v.fail("listen.admin_token_file", "%q must be an absolute path, or empty", p)
+	}
 }
 
 // address checks "host:port". Host names are refused: resolving one at start could bind another
@@ -197,6 +210,10 @@ func (v *validator) kubernetes(k *Kubernetes) {
 		if a == "" || strings.ContainsAny(a, " /") {
 			v.fail("kubernetes.publish_status_address", "%q is neither an address nor a host name", a)
 		}
+	}
+	v.prefixes("kubernetes.allowed_endpoints", k.AllowedEndpoints)
+	if k.HostOwnership != "merge" && k.HostOwnership != "namespace" {
+		v.fail("kubernetes.host_ownership", "%q is not known; write merge or namespace", k.HostOwnership)
 	}
 	if s := k.PublishService; s != "" {
 		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" {

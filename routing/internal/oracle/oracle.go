@@ -97,9 +97,12 @@ func better(a, b routing.Route) bool {
 			return la > lb
 		}
 	}
-	// Ours: the older object, then the smaller name, then the first in the list.
+	// Ours: the older object, then the smaller name. Within one object the text above goes on: "/a/" is
+	// longer than "/a" and matches "/a" too. Then ours again: the first in the list.
 	switch {
-	case a.Source == b.Source || a.Source == nil:
+	case a.Source == b.Source:
+		return !a.Default && len(a.Path) > len(b.Path)
+	case a.Source == nil:
 		return false
 	case b.Source == nil:
 		return true

@@ -47,6 +47,9 @@ func TestMatch(t *testing.T) {
 		{"x /a P old, x /a P twin", "x /a", 1}, // b before z
 		{"x /a P, x /a P young", "x /a", 1},    // an object before none
 		{"x /a P old, x /a P old", "x /a", 0},  // the first in the list
+		{"x /a P old, x /a/ P old", "x /a", 1}, // within an object the longest
+		{"x /a/ P old, x /a P old", "x /a/b", 0},
+		{"x /a P old, x /a/ P young", "x /a/", 0}, // but not against an older one
 		{"x / D, x /a P", "x /a", 1},
 		{"x / D, x /a P", "x /b", 0},
 		{"x / D, x / P", "x /b", 1},

@@ -128,10 +128,10 @@ func TestExpositionParses(t *testing.T) {
 		r := NewRegistry(snapshotOf("cart", "cart"), nil, Limits{Series: 1000, PerNamespace: 1000, Histograms: histograms})
 		l := startLoop()
 		s := r.NewShard(l.post, nil)
-		paths := []string{"/", "/a\"b", `/back\slash`, "/line\nfeed", "/\xff\xfe", "/ü", "/{x=\"y\"} 1"}
+		hosts := []string{"h", "a\"b", `back\slash`, "line\nfeed", "\xff\xfe", "ü", "{x=\"y\"} 1"}
 		var series []*Series
-		for _, path := range paths {
-			series = append(series, r.Attach(routeOf("web", "h", path, 0)), r.Attach(routeOf("web", "h", path, 1)))
+		for _, host := range hosts {
+			series = append(series, r.Attach(routeOf("web", host, "/", 0)), r.Attach(routeOf("web", host, "/", 1)))
 		}
 		use(l, s, series...)
 		parser := expfmt.NewTextParser(model.LegacyValidation)
@@ -145,22 +145,22 @@ func TestExpositionParses(t *testing.T) {
 				t.Errorf("%v, want the two Backends' sum", m)
 			}
 			for _, l := range m.Label {
-				if l.GetName() == "path" {
+				if l.GetName() == "host" {
 					got = append(got, l.GetValue())
 				}
 			}
 		}
-		want := slices.Clone(paths)
-		want[4] = "/\uFFFD\uFFFD"
+		want := slices.Clone(hosts)
+		want[4] = "\uFFFD\uFFFD"
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			t.Errorf("paths %q, want %q", got, want)
+			t.Errorf("hosts %q, want %q", got, want)
 		}
 		for which, h := range routeHistograms {
 			family := families[h.metric.Name]
-			if len(family.GetMetric()) != len(paths) {
-				t.Errorf("%s: %d samples, want %d", h.metric.Name, len(family.GetMetric()), len(paths))
+			if len(family.GetMetric()) != len(hosts) {
+				t.Errorf("%s: %d samples, want %d", h.metric.Name, len(family.GetMetric()), len(hosts))
 				continue
 			}
 			sample := family.Metric[0]

@@ -33,7 +33,7 @@ type key struct {
 }
 
 func keyOf(r *routing.Route) key {
-	k := key{host: r.Host, path: r.Path, backend: r.Backend}
+	k := key{host: r.Host, path: r.Spelling(), backend: r.Backend}
 	if r.Source != nil {
 		k.ingress = r.Source.Ingress
 	}

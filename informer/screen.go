@@ -1,0 +1,229 @@
+package informer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// screen decides which addresses no Endpoint may have: those that mean something else here than where
+// they were written. Whoever may write a Service could otherwise have the gateway ask its own node, or
+// the service of the cloud that hands out the node's credentials, in its name. What a name resolves to,
+// what a literal address in externalName says and what slices say all pass here, each time that one of
+// them changes. Owned by the builder's goroutine.
+type screen struct {
+	// allowed are ranges that pass, whatever they are.
+	allowed []netip.Prefix
+	// here passes what is this machine: in manifests, which are of whoever runs it.
+	here bool
+	// own are the addresses of the interfaces, sorted.
+	own []netip.Addr
+}
+
+func newScreen(cfg Config) screen {
+	return screen{allowed: cfg.AllowedEndpoints, here: cfg.Manifests != ""}
+}
+
+// A special range is refused. RFC 6890 has the list that these are from; what is left out of it is in use in
+// clusters (100.64.0.0/10, 198.18.0.0/15, 240.0.0.0/4 without its last address, fc00::/7).
+var special = []struct {
+	prefix netip.Prefix
+	what   string
+	here   bool
+}{
+	{netip.MustParsePrefix("127.0.0.0/8"), "loopback", true},
+	{netip.MustParsePrefix("::1/128"), "loopback", true},
+	// Connecting to 0.0.0.0 reaches loopback.
+	{netip.MustParsePrefix("0.0.0.0/8"), "unspecified", false},
+	{netip.MustParsePrefix("::/128"), "unspecified", false},
+	{netip.MustParsePrefix("169.254.0.0/16"), "link-local, where clouds hand out credentials", false},
+	{netip.MustParsePrefix("fe80::/10"), "link-local", false},
+	{netip.MustParsePrefix("224.0.0.0/4"), "multicast", false},
+	{netip.MustParsePrefix("ff00::/8"), "multicast", false},
+	{netip.MustParsePrefix("255.255.255.255/32"), "broadcast", false},
+	// Those of the clouds that are not link-local: Amazon's services for instances, Google's, Scaleway's
+	// and Oracle's metadata, Alibaba's, and Azure's agent.
+	{netip.MustParsePrefix("fd00:ec2::/32"), "a cloud's metadata service", false},
+	{netip.MustParsePrefix("fd20:ce::254/128"), "a cloud's metadata service", false},
+	{netip.MustParsePrefix("fd00:42::42/128"), "a cloud's metadata service", false},
+	{netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), "a cloud's metadata service", false},
+	{netip.MustParsePrefix("100.100.100.200/32"), "a cloud's metadata service", false},
+	{netip.MustParsePrefix("168.63.129.16/32"), "a cloud's metadata service", false},
+	{netip.MustParsePrefix("192.0.0.192/32"), "a cloud's metadata service", false},
+}
+
+// A spelling is an IPv6 range whose addresses stand for IPv4 ones, which lie at a byte of them.
+var spellings = []struct {
+	prefix netip.Prefix
+	at     int
+	xor    byte
+}{
+	{netip.MustParsePrefix("::ffff:0:0/96"), 12, 0},   // IPv4-mapped
+	{netip.MustParsePrefix("::/96"), 12, 0},           // IPv4-compatible
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12, 0}, // IPv4-translated (RFC 2765)
+	{netip.MustParsePrefix("64:ff9b::/96"), 12, 0},    // NAT64 (RFC 6052)
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12, 0},  // NAT64 of a site (RFC 8215), in its usual length
+	{netip.MustParsePrefix("2002::/16"), 2, 0},        // 6to4 (RFC 3056)
+	{netip.MustParsePrefix("2001::/32"), 12, 0xff},    // Teredo (RFC 4380)
+}
+
+// embedded returns the IPv4 address that an IPv6 one stands for.
+func embedded(a netip.Addr) (v4 netip.Addr, ok bool) {
+	b := a.As16()
+	for _, s := range spellings {
+		if s.prefix.Contains(a) {
+			var four [4]byte
+			for i := range four {
+				four[i] = b[s.at+i] ^ s.xor
+			}
+			return netip.AddrFrom4(four), true
+		}
+	}
+	// ISATAP (RFC 5214): the last eight bytes are 0000:5efe or 0200:5efe and the address.
+	if b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe {
+		return netip.AddrFrom4([4]byte(b[12:])), true
+	}
+	return netip.Addr{}, false
+}
+
+// refuses says what an address is that no Endpoint may have, or nothing.
+func (s *screen) refuses(a netip.Addr) string {
+	a = a.WithZone("")
+	if a.Is4In6() {
+		a = a.Unmap()
+	}
+	if slices.ContainsFunc(s.allowed, func(p netip.Prefix) bool { return p.Contains(a) }) {
+		return ""
+	}
+	for _, r := range special {
+		if r.prefix.Contains(a) {
+			if r.here && s.here {
+				return ""
+			}
+			return r.what
+		}
+	}
+	if !s.here {
+		if _, own := slices.BinarySearchFunc(s.own, a, netip.Addr.Compare); own {
+			return "an address of the gateway's own node"
+		}
+	}
+	if a.Is6() {
+		if v4, ok := embedded(a); ok {
+			if what := s.refuses(v4); what != "" {
+				return what + ", as " + v4.String()
+			}
+		}
+	}
+	return ""
+}
+
+// keep returns the Endpoints that may be, with their twins (see routing.Backend), and the addresses of the
+// others, each once.
+func (s *screen) keep(list []routing.Endpoint, twins []int32) (kept []routing.Endpoint, keptTwins []int32, refused []netip.Addr) {
+	moved := make([]int32, len(list)) // to where; -1 for nowhere
+	for i, e := range list {
+		if addr := e.Addr.Addr(); s.refuses(addr) == "" {
+			moved[i] = int32(len(kept))
+			kept = append(kept, e)
+		} else if moved[i] = -1; !slices.Contains(refused, addr) {
+			refused = append(refused, addr)
+		}
+	}
+	if refused == nil {
+		return list, twins, nil
+	}
+	if twins == nil {
+		return kept, nil, refused
+	}
+	keptTwins = make([]int32, len(kept))
+	paired := false
+	for i, to := range moved {
+		if to < 0 {
+			continue
+		}
+		if keptTwins[to] = -1; twins[i] >= 0 {
+			keptTwins[to] = moved[twins[i]]
+		}
+		paired = paired || keptTwins[to] >= 0
+	}
+	if !paired {
+		// As where there never were any.
+		keptTwins = nil
+	}
+	return kept, keptTwins, refused
+}
+
+// refusedOf returns the addresses of a slice that no Endpoint may have.
+func (s *screen) refusedOf(slice *discoveryv1.EndpointSlice) (refused []netip.Addr) {
+	for i := range slice.Endpoints {
+		if a, ok := endpointAddr(&slice.Endpoints[i]); ok && s.refuses(a) != "" {
+			refused = append(refused, a)
+		}
+	}
+	return refused
+}
+
+// allowedKey ends the Rejections of addresses.
+const allowedKey = "; kubernetes.allowed_endpoints lets named ranges through"
+
+// list names addresses and what they are, a few of them.
+func (s *screen) list(addrs []netip.Addr) string {
+	const few = 3
+	var parts []string
+	for _, a := range addrs[:min(few, len(addrs))] {
+		parts = append(parts, a.String()+" ("+s.refuses(a)+")")
+	}
+	if more := len(addrs) - few; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rejectAddresses gives the Rejections of what the names of Services resolve to, for those that the step
+// touches. That a slice has such an address is the slice's Rejection.
+func (b *builder) rejectAddresses() {
+	for service := range b.backends.screened {
+		var list []Rejection
+		for _, sl := range b.backends.byService[service] {
+			// All of a Service resolve the same name.
+			if name := sl.target.external.name; name != "" && len(sl.refused) > 0 {
+				list = []Rejection{{
+					Object: Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},
+					Field:  "spec.externalName", Value: shorten(name),
+					Reason: "it resolves to " + b.backends.screen.list(sl.refused) + ", which no Endpoint may have; what is left is used" + allowedKey,
+				}}
+			}
+		}
+		b.rejected.replace(objectKey{kindAddresses, service}, list)
+	}
+	clear(b.backends.screened)
+}
+
+// ownAddressesChanged screens everything anew.
+func (b *builder) ownAddressesChanged(own []netip.Addr) {
+	s := &b.backends
+	if slices.Equal(own, s.screen.own) {
+		return
+	}
+	s.screen.own = own
+	for _, sl := range s.byKey {
+		s.stale[sl] = struct{}{}
+	}
+	// A literal address is judged when its Ingress is compiled.
+	for name, service := range b.cache.services {
+		if _, err := netip.ParseAddr(service.Spec.ExternalName); err == nil {
+			for ingress := range b.byService[name] {
+				b.dirtyIngresses[ingress] = struct{}{}
+			}
+		}
+	}
+	for name, slice := range b.cache.slices {
+		b.rejected.replace(objectKey{kindSlice, name}, b.rejectSlice(slice))
+	}
+}

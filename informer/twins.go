@@ -1,0 +1,102 @@
+package informer
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// A Service of two families has slices of each, and a Pod is in both, once with each address. Who it is
+// says targetRef, or, in slices written by hand, hostname, of which the API says that Endpoints with the
+// same one are the same.
+
+// podOf identifies what is behind an Endpoint, or gives "" where the slice does not say.
+func podOf(e *discoveryv1.Endpoint) string {
+	if t := e.TargetRef; t != nil {
+		if t.UID != "" {
+			return "uid/" + string(t.UID)
+		}
+		if t.Name != "" {
+			return "name/" + t.Kind + "/" + t.Namespace + "/" + t.Name
+		}
+	}
+	if name := stringOr(e.Hostname); name != "" {
+		return "hostname/" + name
+	}
+	return ""
+}
+
+// trimTarget keeps what podOf reads.
+func trimTarget(t *corev1.ObjectReference) *corev1.ObjectReference {
+	switch {
+	case t == nil:
+		return nil
+	case t.UID != "":
+		return &corev1.ObjectReference{UID: t.UID}
+	}
+	return &corev1.ObjectReference{Kind: t.Kind, Namespace: t.Namespace, Name: t.Name}
+}
+
+// twinsOf finds the Pods that list, which is sorted and was gathered from the slices for a port, has with an
+// address of each family; nil where there is none. A Pod of which one address is not in list, because
+// it is not ready, has no twins.
+func twinsOf(list []routing.Endpoint, of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName string) (twins []int32) {
+	// IPv4 sorts before IPv6. All that follows is for Services that have both.
+	if n := len(list); n == 0 || list[0].Addr.Addr().Is6() || list[n-1].Addr.Addr().Is4() {
+		return nil
+	}
+	positions := make(map[netip.AddrPort]int32, len(list))
+	for i := range list {
+		positions[list[i].Addr] = int32(i)
+	}
+	pods := make(map[string][2]int32) // the first position of each family
+	for _, slice := range of {
+		port, ok := slicePort(slice, portName)
+		if !ok {
+			continue
+		}
+		for i := range slice.Endpoints {
+			e := &slice.Endpoints[i]
+			pod := podOf(e)
+			addr, ok := endpointAddr(e)
+			if !ok || pod == "" {
+				continue
+			}
+			at, ok := positions[netip.AddrPortFrom(addr, port)]
+			if !ok {
+				continue
+			}
+			first, known := pods[pod]
+			if !known {
+				first = [2]int32{-1, -1}
+			}
+			family := 0
+			if addr.Is6() {
+				family = 1
+			}
+			if first[family] < 0 || at < first[family] {
+				first[family] = at
+			}
+			pods[pod] = first
+		}
+	}
+	// In order, because two Pods may claim one address while it passes from one to the other.
+	for _, pod := range slices.Sorted(maps.Keys(pods)) {
+		v4, v6 := pods[pod][0], pods[pod][1]
+		if v4 < 0 || v6 < 0 {
+			continue
+		}
+		if twins == nil {
+			twins = slices.Repeat([]int32{-1}, len(list))
+		}
+		if twins[v4] < 0 && twins[v6] < 0 {
+			twins[v4], twins[v6] = v6, v4
+		}
+	}
+	return twins
+}

@@ -51,6 +51,7 @@ var explainCommand = command{
 			if err != nil {
 				return err
 			}
+			to.follow(c)
 			answer, err := from.explain(to, c, q)
 			if err != nil {
 				return err

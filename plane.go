@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -28,6 +29,17 @@ func (p *plane) flags(set *flag.FlagSet) {
 	listen := config.Default().Listen
 	set.StringVar(&p.address, "admin", listen.AdminSocket, "Ask the gateway whose listen.admin_socket or listen.admin is `ADDR`, a path or host:port.")
 	set.StringVar(&p.token, "token", listen.AdminTokenFile, "Show it the token in `FILE`, its listen.admin_token_file, where ADDR is host:port.")
+}
+
+// follow takes from a gateway's configuration what the flags leave as it is by default.
+func (p *plane) follow(c *config.Config) {
+	standard := config.Default().Listen
+	if p.address == standard.AdminSocket {
+		p.address = cmp.Or(c.Listen.AdminSocket, c.Listen.Admin)
+	}
+	if p.token == standard.AdminTokenFile {
+		p.token = c.Listen.AdminTokenFile
+	}
 }
 
 // client returns a way to the plane, and the host for its URLs.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // ingressOf is an Ingress of one host.
@@ -173,7 +175,7 @@ func TestExplainAgrees(t *testing.T) {
 		ingressOf("missing", "sluice", "missing.test", "missing")+ingressOf("theirs", "traefik", "theirs.test", "web")+
 		ingressOf("big", "sluice", "big.test", "big")+ingressOf("their-wildcard", "traefik", `"*.test"`, "web"))
 	eventually(t, "the new hosts", func() bool {
-		code, _ := sluice("explain", "--admin", r.socket, "http://idle.test/")
+		code, _ := sluice("explain", "-c", filepath.Join(r.dir, "sluice.yaml"), "http://idle.test/")
 		status, _ := get(t, r, "idle.test")
 		return code == 1 && status == 503
 	})
@@ -189,7 +191,7 @@ func TestExplainAgrees(t *testing.T) {
 		{"theirs.test", 404, "note     Ingress default/theirs has theirs.test too; it is of class traefik, which is not this gateway's\nnote     Ingress default/their-wildcard has *.test too;"},
 	}
 	for _, row := range rows {
-		code, out := sluice("explain", "--admin", r.socket, "http://"+row.host)
+		code, out := sluice("explain", "-c", filepath.Join(r.dir, "sluice.yaml"), "http://"+row.host)
 		if (code != 0) != (row.status != 0) || !strings.Contains(out, row.out) {
 			t.Errorf("%s: exit %d, want %q\n%s", row.host, code, row.out, out)
 		}
@@ -198,11 +200,11 @@ func TestExplainAgrees(t *testing.T) {
 			t.Errorf("%s: the gateway answers %d %s, want %d", row.host, status, body, row.status)
 		}
 	}
-	code, out := sluice("explain", "--admin", r.socket, "http://big.test/")
+	code, out := sluice("explain", "-c", filepath.Join(r.dir, "sluice.yaml"), "http://big.test/")
 	if code != 0 || strings.Count(out, "*   endpoint ") != 10 || !strings.Contains(out, "and 4990 more endpoints; --all lists them\n") {
 		t.Errorf("5,000 Endpoints: exit %d\n%.2000s", code, out)
 	}
-	if code, out := sluice("explain", "--all", "--admin", r.socket, "http://big.test/"); code != 0 || strings.Count(out, "*   endpoint ") != 5000 {
+	if code, out := sluice("explain", "--all", "-c", filepath.Join(r.dir, "sluice.yaml"), "http://big.test/"); code != 0 || strings.Count(out, "*   endpoint ") != 5000 {
 		t.Errorf("all of 5,000 Endpoints: exit %d\n%.2000s", code, out)
 	}
 	r.stop(t)
@@ -226,4 +228,29 @@ func get(t *testing.T, r *running, host string, path ...string) (status int, bod
 		return 0, err.Error()
 	}
 	return response.StatusCode, string(text)
+}
+
+// TestPlaneFollows: a gateway is asked where its configuration says that it can be, unless a flag does.
+func TestPlaneFollows(t *testing.T) {
+	standard := config.Default().Listen
+	for _, row := range []struct {
+		flags plane
+		sets  string
+		want  plane
+	}{
+		{plane{standard.AdminSocket, standard.AdminTokenFile}, "", plane{standard.AdminSocket, standard.AdminTokenFile}},
+		{plane{standard.AdminSocket, standard.AdminTokenFile}, "listen.admin_socket=/run/a.sock listen.admin_token_file=/run/a.token", plane{"/run/a.sock", "/run/a.token"}},
+		{plane{standard.AdminSocket, standard.AdminTokenFile}, "listen.admin_socket= listen.admin=127.0.0.1:1", plane{"127.0.0.1:1", standard.AdminTokenFile}},
+		{plane{"127.0.0.1:2", "/run/b.token"}, "listen.admin_socket=/run/a.sock listen.admin_token_file=/run/a.token", plane{"127.0.0.1:2", "/run/b.token"}},
+	} {
+		c := config.Default()
+		for set := range strings.FieldsSeq(row.sets) {
+			if err := c.Set(set); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if row.flags.follow(c); row.flags != row.want {
+			t.Errorf("%s: %v, want %v", row.sets, row.flags, row.want)
+		}
+	}
 }

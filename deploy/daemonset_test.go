@@ -88,6 +88,8 @@ func TestProbesReachTheMetricsListener(t *testing.T) {
 			t.Errorf("%s: no HTTP probe", row.name)
 		case row.probe.HTTPGet.Path != row.path:
 			t.Errorf("%s: path %s, want %s", row.name, row.probe.HTTPGet.Path, row.path)
+		case row.probe.HTTPGet.Host != "127.0.0.1":
+			t.Errorf("%s: host %q: where others connect too, they can have the Pod killed", row.name, row.probe.HTTPGet.Host)
 		case strconv.Itoa(row.probe.HTTPGet.Port.IntValue()) != port:
 			t.Errorf("%s: port %s, but listen.metrics is on %s", row.name, row.probe.HTTPGet.Port.String(), port)
 		}

@@ -266,7 +266,10 @@ func (e *expansion) key(key any) (string, error) {
 	case int:
 		return strconv.Itoa(k), nil
 	case float64:
-		return strconv.FormatFloat(k, 'g', -1, 32), nil
+		// kubectl keeps 32 bits of it.
+		if v := float64(float32(k)); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			return strconv.FormatFloat(k, 'g', -1, 32), nil
+		}
 	}
 	return "", errors.New("a key that is no text; put it in quotes")
 }

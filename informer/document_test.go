@@ -95,6 +95,7 @@ func TestNothingIsDropped(t *testing.T) {
 		{"JSON with tabs", strings.ReplaceAll(aJSON, ",", ",\n\t") + bJSON, ab},
 		{"nothing behind it", a + "---\n---\n...\n# end\n---\n" + b + "\n\n", ab},
 		{"a directive of YAML", "%YAML 1.1\n---\n" + a + "---\n" + b, ab},
+		{"a key that is an infinite number", a + "---\n700000000000000000000000000000000000000:\n", refused},
 		{"a name with a line break", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a\nFile x: all is well"}}`, refused},
 	}
 	for _, row := range rows {

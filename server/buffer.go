@@ -37,7 +37,8 @@ var bufferSizes = [...]struct{ size, keep int }{
 // bufferPool keeps free buffers of one loop. What it keeps is bounded, so that a burst gives its
 // memory back.
 type bufferPool struct {
-	free [len(bufferSizes)][][]byte
+	free    [len(bufferSizes)][][]byte
+	account account // of what is lent
 }
 
 // get returns an empty buffer with room for n bytes.
@@ -51,15 +52,19 @@ func (p *bufferPool) get(n int) []byte {
 		if last := len(*free) - 1; last >= 0 {
 			b := (*free)[last]
 			*free = (*free)[:last]
+			p.count(int64(size))
 			return b[:0]
 		}
+		p.count(int64(size))
 		return make([]byte, 0, size)
 	}
+	p.count(int64(n))
 	return make([]byte, 0, n)
 }
 
 // put takes back a buffer that get returned.
 func (p *bufferPool) put(b []byte) {
+	p.count(-int64(cap(b)))
 	for i := range bufferSizes {
 		if cap(b) == bufferSizes[i].size && len(p.free[i]) < bufferSizes[i].keep {
 			p.free[i] = append(p.free[i], b)

@@ -229,6 +229,15 @@ func (r *round) audit(w *worker) {
 	if n := w.conns.Load(); n != 0 {
 		r.errorf("%d connections are counted as open", n)
 	}
+	if n := w.buffers.account.used; n != 0 {
+		r.errorf("%d bytes are counted as waiting", n)
+	}
+	if n := w.use.descriptors.Load() - 2*int64(len(w.pipes)); n != 0 {
+		r.errorf("%d descriptors are counted as in use", n)
+	}
+	if w.crowd.most != 0 || w.server.sources.count() != 0 {
+		r.errorf("%d connections of a source are counted", w.crowd.most)
+	}
 	if w.downs.next != &w.downs {
 		r.errorf("a connection is still in the list")
 	}

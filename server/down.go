@@ -47,6 +47,8 @@ type downConn struct {
 	hello       *clienthello.Hello // nil unless phaseHello
 	passthrough *passthrough       // nil unless phasePassthrough
 	next, prev  *downConn          // the worker's list of all its connections
+	// older and younger are its source's: see share.
+	older, younger *downConn
 }
 
 // headRead is how much one read takes while a head is expected. It bounds what a client can make an

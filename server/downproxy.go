@@ -56,7 +56,11 @@ func (c *downConn) readProxy() bool {
 			}
 			continue
 		case proxyproto.Done:
-			c.announce(&header)
+			if !c.announce(&header) {
+				c.why = stats.ClosedShed
+				c.shut()
+				return false
+			}
 			if c.in.len() == 0 {
 				w.buffers.append(&c.in, data[length:])
 			} else {
@@ -73,13 +77,27 @@ func (c *downConn) readProxy() bool {
 // announce takes over who the client is. From here on the sender's own address counts for nothing: that
 // it is among forwarded.trusted_cidrs, say, because it also passes HTTP on elsewhere, does not make
 // a client's fields trustworthy, which it passes on unread.
-func (c *downConn) announce(h *proxyproto.Header) {
+//
+// It reports whether the client may have another connection. One that the sender does not name has no bound of
+// its own.
+func (c *downConn) announce(h *proxyproto.Header) bool {
 	if h.Local {
-		return
+		return true
 	}
 	c.remote = h.Source
 	c.trusted = c.w.set.trusts(h.Source.Addr())
 	c.announced = announced{port: h.Destination.Port(), secure: h.TLS.Used}
+	if c.trusted {
+		return true
+	}
+	w := c.w
+	src, n := w.server.sources.enter(c.remote.Addr())
+	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.loop.ID()]) {
+		w.server.sources.leave(src)
+		return false
+	}
+	w.join(c, src)
+	return true
 }
 
 func (c *downConn) refuseProxy(why stats.ProxyRefusal) {

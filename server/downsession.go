@@ -19,6 +19,10 @@ type downSession struct {
 	late    []*downStream // of those that came in this read, see wary; some may be gone
 	small   []*downStream // with small pieces of this read, see gather; some may be gone
 	closing bool          // the connection is over: what is in the output is the last
+	held    int64         // bytes of the protocol's state that the account has
+	stalled int           // streams that are beyond their grace, see downStream.stalls
+	moved   int64         // when the client last took something of a stream that waited
+	blame   *failure      // what its end does to streams; nil: the client left
 }
 
 // A client that gives up stream after stream (CVE-2023-44487) has the next ones start at the end of what
@@ -176,6 +180,7 @@ func (s *downSession) flushOutput() {
 		c.progress()
 		s.h2.Wrote(n)
 	}
+	s.c.w.buffers.recount(&s.held, s.h2.Held())
 	if congested && !s.h2.Congested() {
 		c.w.loop.Again(c) // what was left unread meanwhile has had its event
 	}
@@ -243,16 +248,22 @@ func (s *downSession) leave() {
 // over ends every Exchange, because nobody is there to answer, and gives the protocol's state back.
 func (s *downSession) over() {
 	s.closing = true
+	why := s.blame
+	if why == nil {
+		why = failAborted
+	}
 	for d := s.streams.next; d != &s.streams; d = s.streams.next {
 		d.gone = true
 		if d.x != nil {
-			d.x.cancel(failAborted)
+			d.x.cancel(why)
 		} else {
 			d.free()
 		}
 	}
 	s.h2.Close()
 	s.h2, s.c.session = nil, nil
+	s.c.w.buffers.count(-s.held)
+	s.held = 0
 }
 
 // Request implements h2.ServerHandler.

@@ -5,6 +5,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // downStream is one stream of a client's HTTP/2 connection: the downSide of its Exchange. Made and pooled
@@ -14,9 +15,11 @@ type downStream struct {
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
 	waitTimer
-	late *keptHead // the request, where its Exchange is still to begin, see wary
-	next *downStream
-	prev *downStream
+	graced bool      // has waited for its client beyond the grace
+	waited bool      // and counts among the session's stalled
+	late   *keptHead // the request, where its Exchange is still to begin, see wary
+	next   *downStream
+	prev   *downStream
 }
 
 // newDownStream makes the side of a stream that the client has opened.
@@ -38,6 +41,7 @@ func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
 func (d *downStream) free() {
 	w := d.w
 	d.next.prev, d.prev.next = d.prev, d.next
+	d.unstall()
 	d.session.touch()
 	if d.late != nil {
 		w.freeKept(d.late)
@@ -223,7 +227,65 @@ func (d *downStream) served(*Exchange) {
 }
 
 // await implements downSide.
-func (d *downStream) await(what waiting, timeout int64) { d.guard(d.w.loop, what, timeout) }
+func (d *downStream) await(what waiting, timeout int64) {
+	if what == waitSend && d.x != nil {
+		timeout = min(timeout, stallGrace)
+	}
+	d.guard(d.w.loop, what, timeout)
+}
+
+// progress and rest implement downSide.
+func (d *downStream) progress() {
+	d.unstall()
+	d.session.moved = d.w.loop.Now()
+	d.waitTimer.progress()
+}
+
+func (d *downStream) rest() {
+	d.unstall()
+	d.waitTimer.rest()
+}
+
+// stallGrace is how long a stream may wait for its client before it counts as stalled. It is a part of
+// timeouts.send, which is the whole of it.
+const stallGrace = int64(5e9)
+
+// stalls takes note that the client has taken nothing of the stream for the grace, and reports whether it
+// may go on to wait: for the rest of timeouts.send, as long as no more than http2.stalled_streams of its
+// connection do so, each with a connection to an Endpoint for itself. A stream that only waits for its turn
+// on a slow connection has not stalled.
+func (d *downStream) stalls() bool {
+	w, s := d.w, d.session
+	send := w.set.send
+	if x := d.x; x != nil {
+		send = x.timeout(x.policy.send, send)
+	}
+	if d.graced || d.x == nil || send <= stallGrace {
+		return false
+	}
+	d.graced = true
+	d.wait = waitSend
+	w.loop.Set(&d.timer, w.loop.Now()+send-stallGrace)
+	turn := !d.st.Starved() && w.loop.Now()-s.moved < stallGrace
+	if turn || s.c.trusted || !d.holdsConn() {
+		return true
+	}
+	d.waited = true
+	if s.stalled++; s.stalled > w.set.stalled {
+		w.shard.Shed[stats.ShedStalled]++
+		d.giveUp()
+	}
+	return true
+}
+
+// unstall takes note that it does not wait any more.
+func (d *downStream) unstall() {
+	d.graced = false
+	if d.waited {
+		d.waited = false
+		d.session.stalled--
+	}
+}
 
 // Expired implements loop.Expirer.
 func (d *downStream) Expired(*loop.Timer, int64) {
@@ -235,6 +297,7 @@ func (d *downStream) Expired(*loop.Timer, int64) {
 	switch {
 	case wait == waitBody && d.x != nil:
 		d.x.fail(failBodyTimeout)
+	case wait == waitSend && d.stalls():
 	case wait == waitSend:
 		d.gone = true
 		d.h2.Reset(d.st, h2.Cancel)

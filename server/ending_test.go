@@ -67,8 +67,8 @@ func (g *gateway) holding() (h holding) {
 	return h
 }
 
-// descriptors is how many the process has open, less the pipes and the sessions that wait for the next to use them.
-func (g *gateway) descriptors(t testing.TB) int {
+// filesHeld is how many the process has open, less the pipes and the sessions that wait for the next to use them.
+func (g *gateway) filesHeld(t testing.TB) int {
 	n := openFiles(t)
 	for _, w := range g.workers {
 		done := make(chan struct{})
@@ -137,7 +137,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 			for _, first := range leavings {
 				for _, second := range leavings {
 					for _, client := range []bool{true, false} {
-						files := g.descriptors(t)
+						files := g.filesHeld(t)
 						c, p := s.open(t, g, e)
 						who := "the Endpoint"
 						one, other := p, c
@@ -161,7 +161,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 						g.wantGone(t, what, nil)
 						c.leave()
 						p.leave()
-						until(t, what+": the descriptors to be given back", func() bool { return g.descriptors(t) <= files })
+						until(t, what+": the descriptors to be given back", func() bool { return g.filesHeld(t) <= files })
 					}
 				}
 			}

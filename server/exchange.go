@@ -31,6 +31,7 @@ type Exchange struct {
 	route    *routing.Route
 	policy   *policy
 	series   *stats.Series // nil: the request has no Route
+	share    *share        // where it is in flight; nil: not counted
 	backend  *upstream.Backend
 	protocol routing.Protocol
 	endpoint *upstream.Endpoint
@@ -102,6 +103,14 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
 		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
+	}
+	if s := x.c.peer().share; s != nil && fail == nil {
+		if s.begin(w.set.capacity.requests) {
+			x.share = s
+		} else {
+			w.shard.Shed[stats.ShedRequests]++
+			fail = failSource
+		}
 	}
 	if fail == nil {
 		if req.Has(message.FieldMaxForwards) && x.goesNoFurther(req, head) {
@@ -219,8 +228,10 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {
 		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
+		x.w.buffers.recount(&lent, int64(cap(x.request)))
 	}
 	if total := x.policy.total; total > 0 || x.w.set.total > 0 {
 		if total == 0 {
@@ -268,6 +279,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 	x.chosen = now
 	x.connectTime = 0
 	ep.Started(now)
+	w.short = false
 	u, reused := x.acquire(ep, now)
 	switch {
 	case u != nil:
@@ -276,6 +288,11 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 		ep.Finished(now, 0, upstream.Canceled)
 		x.endpoint = nil
 		x.fail(failOverloaded)
+		return
+	case w.short:
+		ep.Finished(now, 0, upstream.Canceled)
+		x.endpoint = nil
+		x.fail(failShort)
 		return
 	default:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
@@ -324,7 +341,7 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 		s := dialerOf(ep).session(x.fresh, x.backend.Source().TLS)
 		reused = s != nil
 		if s == nil && !ep.Full() {
-			s = w.openSession(ep, x.backend.Source().TLS)
+			s = w.openSession(ep, x.backend.Source().TLS, x.share)
 		}
 		if s == nil {
 			return nil, false
@@ -637,6 +654,10 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		}
 	}
 	w.shard.Record(x.series, e)
+	if x.share != nil {
+		x.share.end()
+		x.share = nil
+	}
 	if w.server.logs != nil {
 		w.logExchange(x, e)
 	}

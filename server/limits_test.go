@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // TestHeadLimits: what is at the limit passes, one more does not.
@@ -138,25 +139,30 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// TestConnectionLimit: connections over the limit are closed, those open are served, and one that
-// ends makes room.
+// TestConnectionLimit: where no connection over the limit can have the place of an idle one, it is closed; those
+// open are served, and one that ends makes room.
 func TestConnectionLimit(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Limits.Connections = 8 }, Options{})
-	addr, _ := scripted(t, okResponse("ok"), false)
-	g.serve(nil, addr)
+	release := make(chan struct{})
+	g.serve(nil, backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		io.WriteString(w, "ok")
+	}))
 	var open []*wire
-	for range 8 {
-		c := g.wire()
-		if got := c.get("/"); got.body != "ok" {
-			t.Fatalf("got %d %q", got.StatusCode, got.body)
-		}
+	for n := range 8 {
+		c := g.wireFrom(byte(2 + n%3))
+		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		open = append(open, c)
 	}
-	for range 3 {
-		g.wire().wantClosed()
+	until(t, "eight requests to be under way", func() bool {
+		return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted }) == 8
+	})
+	for n := range 3 {
+		g.wireFrom(byte(10 + n)).wantClosed()
 	}
+	close(release)
 	for _, c := range open {
-		if got := c.get("/"); got.body != "ok" {
+		if got := c.read("GET"); got.body != "ok" {
 			t.Errorf("one within the limit got %d %q", got.StatusCode, got.body)
 		}
 	}

@@ -114,6 +114,10 @@ func (l *listener) accept(most int) (taken int) {
 		case syscall.EINTR, syscall.ECONNABORTED:
 			continue
 		case syscall.EMFILE, syscall.ENFILE:
+			w.spareDescriptors()
+			if w.makeRoom(0) {
+				continue
+			}
 			w.server.shedAccept(l.src.FD())
 			w.shard.ConnectionsRefused++
 			taken++
@@ -122,7 +126,8 @@ func (l *listener) accept(most int) (taken int) {
 			return taken
 		}
 		taken++
-		if !w.server.admit() {
+		src, ok := w.admit(remote, l)
+		if !ok {
 			w.shard.ConnectionsRefused++
 			loop.CloseFD(fd)
 			continue
@@ -131,13 +136,49 @@ func (l *listener) accept(most int) (taken int) {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
-			to.loop.Post(func() { to.open(fd, remote, peer) })
+			to.loop.Post(func() { to.open(fd, remote, peer, src) })
 			continue
 		}
 		w.conns.Add(1)
-		w.open(fd, remote, l)
+		w.open(fd, remote, l, src)
 	}
 	return taken
+}
+
+// admit reports whether a connection from remote may be opened, for which another may have been closed, and
+// counts it as its source's. A trusted peer speaks for many clients, and so does one that is to say by the
+// PROXY protocol who its client is: the former has no source, and the latter's connection none before it
+// has said so.
+func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
+	set := w.set
+	mine := 0
+	if !l.proxied && !set.trusts(remote.Addr()) {
+		var n int
+		src, n = w.server.sources.enter(remote.Addr())
+		s := &src.shares[w.loop.ID()]
+		if int64(n) > set.capacity.perSource && !w.makeShare(s) {
+			w.server.sources.leave(src)
+			return nil, false
+		}
+		mine = s.n
+	}
+	open := w.server.connections()
+	if open < set.capacity.connections || w.makeRoom(mine) {
+		return src, true
+	}
+	if open < set.capacity.connections+set.capacity.slack() {
+		// What can be closed may be on another loop.
+		for _, o := range w.server.workers {
+			if o != w {
+				o.loop.Post(o.makeRoomLater)
+			}
+		}
+		return src, true
+	}
+	if src != nil {
+		w.server.sources.leave(src)
+	}
+	return nil, false
 }
 
 func (w *worker) listenerFor(other *listener) *listener {

@@ -81,14 +81,18 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	w := p.w
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
-	fd, connected := dialerOf(ep).connect()
-	if fd < 0 || w.loop.Register(&p.src, fd, p) != nil {
+	w.short = false
+	if !p.open(dialerOf(ep), p, p.c.share) {
+		if w.short {
+			p.end(stats.Overloaded, upstream.Canceled)
+			return
+		}
 		p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
 		return
 	}
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
-	p.writable = connected
+	connected := p.writable
 	p.connecting = true
 	w.loop.Set(&p.timer, now+w.set.connect)
 	if connected {

@@ -16,6 +16,7 @@ var (
 	failNoBackend         = &failure{503, stats.NoEndpoint, "the service of this route does not exist or was refused"}
 	failNoEndpoint        = &failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
 	failOverloaded        = &failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
+	failShort             = &failure{503, stats.Overloaded, "the gateway has no connection to spare"}
 	failConnect           = &failure{502, stats.ConnectFailed, "cannot connect to the endpoint"}
 	failTLS               = &failure{502, stats.ConnectFailed, "the TLS handshake with the endpoint failed"}
 	failConnectTimeout    = &failure{502, stats.ConnectTimeout, "connecting to the endpoint timed out"}
@@ -40,5 +41,7 @@ var (
 	failAborted           = &failure{499, stats.ClientAbort, "the client went away"}
 	failStalled           = &failure{499, stats.SendTimeout, "the client stopped reading"}
 	failDraining          = &failure{503, stats.Draining, "the gateway is shutting down"}
+	failSource            = &failure{429, stats.SourceLimit, "this client has as many requests under way as one may have"}
+	failShed              = &failure{503, stats.Overloaded, "given up for other clients, because it waited for its own"}
 	failInternal          = &failure{500, stats.Internal, "a filter failed"}
 )

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,14 +53,12 @@ type Server struct {
 	secrets    *secrets
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
+	sources    *sources
 	parking    chan struct{}
 	ended      chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
 	attacher attacher
-
-	// Atomic:
-	limit atomic.Int64 // connections over all loops
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -100,6 +97,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
+	s.sources = newSources(threads)
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
 	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
@@ -117,7 +115,6 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
 	}
-	s.setLimit(set.connections)
 	for id := range threads {
 		l, err := loop.New(id)
 		if err != nil {
@@ -139,19 +136,6 @@ const acceptedTicketKeys = 3
 
 func handshakeLimits(c *config.Config) tlsconn.Limits {
 	return tlsconn.Limits{UnderWay: c.TLS.MaxHandshakes, PerSource: c.TLS.HandshakesPerSource}
-}
-
-// setLimit bounds connections; 0 takes what the descriptor limit allows: a client and an upstream
-// connection each, and a reserve.
-func (s *Server) setLimit(n int64) {
-	if n <= 0 {
-		var r syscall.Rlimit
-		n = 1 << 19
-		if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) == nil && r.Cur < 1<<30 {
-			n = max((int64(r.Cur)-256)*2/3, 16)
-		}
-	}
-	s.limit.Store(n)
 }
 
 // Threads is the number of event loops.
@@ -274,7 +258,6 @@ func (s *Server) Reload(c *config.Config) {
 	set.plain = s.attacher.standard
 	set.tls = s.serverTLS(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
-	s.setLimit(set.connections)
 	for _, w := range s.workers {
 		w.loop.Post(func() {
 			w.set = set
@@ -395,20 +378,18 @@ func (w *worker) cut() {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
 	for _, p := range w.pipes {
-		loop.CloseFD(p.r)
-		loop.CloseFD(p.w)
+		w.closePipe(p)
 	}
 	w.pipes = nil
 	w.flushLog()
 }
 
-// admit reports whether another connection may be opened.
-func (s *Server) admit() bool {
-	open := int64(0)
+// connections returns how many clients' connections are open.
+func (s *Server) connections() (open int64) {
 	for _, w := range s.workers {
 		open += w.conns.Load()
 	}
-	return open < s.limit.Load()
+	return open
 }
 
 // lighter returns the worker that should take a new connection of w's instead of w, or nil. The

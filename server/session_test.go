@@ -23,6 +23,7 @@ type rawHTTP2 struct {
 	*http2.Framer
 	block bytes.Buffer
 	enc   *hpack.Encoder
+	dec   *hpack.Decoder // made at first use
 }
 
 func dialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *rawHTTP2 {

@@ -20,22 +20,23 @@ type settings struct {
 
 	header, body, idle, connect, read, send, total, tunnel, halfClosed int64
 
-	names       nameRule
-	server      []byte // line of the Server field, nil for none
-	unrouted    []byte // the same where there is no Route
-	bodyLimit   int64  // <= 0: none
-	splice      int64
-	attempts    int
-	connections int64
-	trusted     []netip.Prefix
-	announcers  []netip.Prefix // that may send PROXY protocol headers
-	proxy       int64          // time for one
-	upstream    upstream.Options
-	h2, h2up    h2.Config
-	http2       bool
-	handshake   int64
-	tls         *tlsconfig.Server
-	plain       *policy // of a Route whose object has none
+	names      nameRule
+	server     []byte // line of the Server field, nil for none
+	unrouted   []byte // the same where there is no Route
+	bodyLimit  int64  // <= 0: none
+	splice     int64
+	attempts   int
+	capacity   capacity
+	stalled    int // streams of one connection that may wait for their client's window
+	trusted    []netip.Prefix
+	announcers []netip.Prefix // that may send PROXY protocol headers
+	proxy      int64          // time for one
+	upstream   upstream.Options
+	h2, h2up   h2.Config
+	http2      bool
+	handshake  int64
+	tls        *tlsconfig.Server
+	plain      *policy // of a Route whose object has none
 }
 
 // The windows of a Session to an Endpoint, which many clients share: the connection's has room for every
@@ -70,7 +71,8 @@ func newSettings(c *config.Config) *settings {
 		bodyLimit:      int64(c.Limits.BodyBytes),
 		splice:         int64(c.HTTP.SpliceThreshold),
 		attempts:       1 + c.Upstream.Retries,
-		connections:    int64(c.Limits.Connections),
+		capacity:       newCapacity(c.Limits, descriptorLimit(), memoryLimit()),
+		stalled:        c.HTTP2.StalledStreams,
 		upstream: upstream.Options{
 			MaxIdlePerEndpoint:  keepNone(c.Upstream.MaxIdlePerEndpoint),
 			MaxConnsPerEndpoint: c.Upstream.MaxConnectionsPerEndpoint,

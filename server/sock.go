@@ -31,6 +31,7 @@ type sock struct {
 	rawEOF     bool // the socket has ended; eof is the end of what it carries
 	mute       bool // close says no goodbye, so that the end does not look like one
 	shut       bool // nothing more is sent behind out: the peer is told the end once that has left
+	counted    bool // among the descriptors of the Endpoints' side
 }
 
 // note takes over what epoll reported.
@@ -279,9 +280,30 @@ func (s *sock) close() {
 		s.shaken()
 	}
 	s.w.loop.CloseSource(&s.src)
+	if s.counted {
+		s.counted = false
+		s.w.giveDescriptors(1)
+	}
 	s.w.buffers.release(&s.in)
 	s.w.buffers.release(&s.out)
 	s.broken = true
+}
+
+// open connects to an Endpoint's address, within the descriptors of the Endpoints' side, and reports whether
+// it could begin to, for a client of a source. Its events go to h.
+func (s *sock) open(to *dialer, h loop.Handler, of *share) bool {
+	w := s.w
+	if !w.takeDescriptor(of) {
+		w.short = true
+		return false
+	}
+	fd, connected := to.connect()
+	if fd < 0 || w.loop.Register(&s.src, fd, h) != nil {
+		w.giveDescriptors(1)
+		return false
+	}
+	s.counted, s.writable = true, connected
+	return true
 }
 
 // reset makes close send a RST: for a response that has no other way to say that it is not whole.

@@ -225,6 +225,9 @@ func (w *worker) getPipe() *pipe {
 		w.pipes = w.pipes[:n-1]
 		return p
 	}
+	if w.server.descriptors()+2 > w.set.capacity.descriptors*7/8 {
+		return nil
+	}
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
 		return nil
@@ -239,6 +242,7 @@ func (w *worker) getPipe() *pipe {
 		loop.CloseFD(fds[1])
 		return nil
 	}
+	w.use.descriptors.Add(2)
 	p := &pipe{r: fds[0], w: fds[1]}
 	p.timer.OnExpire = p
 	return p
@@ -247,11 +251,16 @@ func (w *worker) getPipe() *pipe {
 // putPipe takes a pipe back. One that holds another client's bytes is closed, never reused.
 func (w *worker) putPipe(p *pipe) {
 	if p.held > 0 || len(w.pipes) >= keepPipes {
-		loop.CloseFD(p.r)
-		loop.CloseFD(p.w)
-		w.loop.Unlink(&p.timer)
+		w.closePipe(p)
 		return
 	}
 	*p = pipe{r: p.r, w: p.w, timer: p.timer}
 	w.pipes = append(w.pipes, p)
+}
+
+func (w *worker) closePipe(p *pipe) {
+	loop.CloseFD(p.r)
+	loop.CloseFD(p.w)
+	w.loop.Unlink(&p.timer)
+	w.giveDescriptors(2)
 }

@@ -158,19 +158,14 @@ func (u *upConn) discard() {
 
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
 func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
-	fd, connected := dialerOf(ep).connect()
-	if fd < 0 {
-		return nil
-	}
 	u := w.newUp()
-	u.connecting = !connected
-	u.writable = connected
-	u.strict = true
-	u.backend = x.backend.Source().TLS
-	if err := w.loop.Register(&u.src, fd, u); err != nil {
+	if !u.open(dialerOf(ep), u, x.share) {
 		w.freeUp(u)
 		return nil
 	}
+	u.connecting = !u.writable
+	u.strict = true
+	u.backend = x.backend.Source().TLS
 	u.x = x
 	ep.Add(&u.Conn)
 	w.shard.UpstreamConnects++

@@ -31,6 +31,7 @@ type upSession struct {
 	idleSince  int64
 	heard      int64 // when bytes last came
 	pinged     bool
+	held       int64 // bytes of the protocol's state that the account has
 }
 
 // Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
@@ -38,28 +39,23 @@ type upSession struct {
 const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, or returns nil when the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS) *upSession {
+func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share) *upSession {
 	t := dialerOf(ep)
-	fd, connected := t.connect()
-	if fd < 0 {
-		return nil
-	}
 	s := &upSession{dialer: t, backend: b}
 	s.strict = true
 	s.w = w
 	s.Owner = s
-	s.connecting = !connected
-	s.writable = connected
-	if err := w.loop.Register(&s.src, fd, s); err != nil {
+	if !s.open(t, s, of) {
 		return nil
 	}
+	s.connecting = !s.writable
 	s.h2 = w.h2up.NewClient(w.loop.Now(), s, b != nil)
 	s.heard = w.loop.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
 	t.sessions = append(t.sessions, s)
 	w.sessions = append(w.sessions, s)
-	if connected && b != nil && !s.startTLS() {
+	if !s.connecting && b != nil && !s.startTLS() {
 		return nil
 	}
 	return s
@@ -219,6 +215,9 @@ func (s *upSession) flushOutput() {
 		}
 		s.h2.Wrote(n)
 	}
+	if !s.closed {
+		s.w.buffers.recount(&s.held, s.h2.Held())
+	}
 	switch {
 	case s.closed:
 	case s.broken && s.h2.Err() == nil:
@@ -270,6 +269,8 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		}
 	}
 	s.h2.Close()
+	s.w.buffers.count(-s.held)
+	s.held = 0
 	s.Endpoint.Remove(&s.Conn)
 	s.close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {

@@ -153,6 +153,7 @@ type keptHead struct {
 	head  []byte
 	early []byte
 	whole bool // the request ends with its head; for a downStream that begins late
+	held  int64
 }
 
 // keepRequest copies a request.
@@ -168,6 +169,7 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 	k.req.Fields = fields
 	k.head = append(k.head[:0], head...)
 	k.early = append(k.early[:0], early...)
+	w.buffers.recount(&k.held, int64(cap(k.head)+cap(k.early)))
 	return k
 }
 
@@ -175,6 +177,7 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 const smallFields = 256
 
 func (w *worker) freeKept(k *keptHead) {
+	w.buffers.recount(&k.held, 0)
 	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer && cap(k.req.Fields) <= smallFields {
 		w.freeH.put(k)
 	}

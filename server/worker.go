@@ -50,6 +50,9 @@ type worker struct {
 	random    *rand.ChaCha8
 	draining  bool
 	janitor   janitor
+	crowd     crowd
+	sparing   bool // see spareDescriptors
+	short     bool // an attempt to connect found no descriptor
 	event     stats.Event
 	log       logBuffer
 
@@ -72,6 +75,7 @@ type worker struct {
 
 	// Atomic, read by other loops:
 	conns atomic.Int64
+	use   use
 }
 
 func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
@@ -94,6 +98,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	}
 	w.random = rand.NewChaCha8(seed)
 	w.downs.next, w.downs.prev = &w.downs, &w.downs
+	w.buffers.account.w = w
 	o := set.upstream
 	o.Seed = rand.Uint64()
 	o.Live = s.store.Load
@@ -113,6 +118,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 func (w *worker) sample(c *stats.Counters) {
 	c.LoopBatches, c.LoopEvents = w.loop.Batches()
 	c.Timers = uint64(w.loop.Timers())
+	c.Buffered = uint64(max(w.buffers.account.used, 0))
 	var idle, active, ejections uint64
 	w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
@@ -197,8 +203,8 @@ func (w *worker) freeUp(u *upConn) {
 	}
 }
 
-// open takes over an accepted descriptor.
-func (w *worker) open(fd int, remote addrPort, ln *listener) {
+// open takes over an accepted descriptor. src is its source, nil where that is not bounded, or not known yet.
+func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	c := w.freeC.take()
 	if c == nil {
 		c = &downConn{}
@@ -209,6 +215,9 @@ func (w *worker) open(fd int, remote addrPort, ln *listener) {
 	c.trusted = w.set.trusts(remote.Addr())
 	c.next, c.prev = w.downs.next, &w.downs
 	c.next.prev, w.downs.next = c, c
+	if src != nil {
+		w.join(c, src)
+	}
 	w.shard.ConnectionsAccepted++
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
@@ -236,6 +245,7 @@ func (c *downConn) begins() {
 func (w *worker) forget(c *downConn) {
 	c.next.prev, c.prev.next = c.prev, c.next
 	c.next, c.prev = nil, nil
+	w.leave(c)
 	w.conns.Add(-1)
 	w.shard.ConnectionsClosed[c.why]++
 	if len(w.freeC.free)+len(w.dead) < keepFree {

@@ -190,6 +190,17 @@ func (s *Set) enqueue(e *Endpoint, now int64) {
 	s.lastQueued = e
 }
 
+// Shed discards up to max idle Conns, whatever their age, because what they are made of is short: those that
+// have been idle longest of the Endpoints that were looked at least recently. It returns how many.
+func (s *Set) Shed(max int) (n int) {
+	for e := s.firstQueued; e != nil && n < max; e = e.idle.after {
+		for ; e.idle.oldest != nil && n < max; n++ {
+			e.discard(e.idle.oldest)
+		}
+	}
+	return n
+}
+
 // Expire discards idle Conns past their limit, looking at no more than max Conns and Endpoints
 // together. It returns when to call it again: 0 when nothing is idle, and now or earlier when max
 // cut it short.

@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if what := os.Getenv(hostileVariable); what != "" {
+		hostileSide(what)
+		return
+	}
 	if os.Getenv("SLUICE_ACCEPTANCE") == "" {
 		fmt.Println("acceptance: skipped; run make acceptance")
 		return
@@ -56,6 +60,19 @@ type gateway struct {
 // YAML, added to the configuration.
 func start(t *testing.T, config string, endpoints ...string) *gateway {
 	t.Helper()
+	return launch(t, exec.Command, config, endpoints...)
+}
+
+// confined is for launch: a process with 4,096 descriptors, and told to keep below 512 MiB as the DaemonSet does.
+func confined(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command("sh", append([]string{"-c", `ulimit -n 4096 && exec "$0" "$@"`, name}, args...)...)
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=460MiB")
+	return cmd
+}
+
+// launch is start for a process that command makes.
+func launch(t *testing.T, command func(name string, args ...string) *exec.Cmd, config string, endpoints ...string) *gateway {
+	t.Helper()
 	g := &gateway{t: t, addr: freeAddr(t), secure: freeAddr(t), metrics: freeAddr(t), folder: t.TempDir(), ended: make(chan struct{})}
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
 	g.must(os.WriteFile(file, fmt.Appendf(nil, "version: 1\nthreads: 2\nupgrade_sock: \"\"\nlisten:\n  http: [%q]\n  https: [%q]\n  metrics: %q\n  admin: \"\"\n  admin_socket: \"\"\n%s",
@@ -64,7 +81,7 @@ func start(t *testing.T, config string, endpoints ...string) *gateway {
 	g.write("ingress.yaml", ingressYAML(0))
 	g.write("service.yaml", serviceYAML)
 	g.setEndpoints(endpoints...)
-	g.cmd = exec.Command(binary, "serve", "-c", file, "--manifests", g.folder)
+	g.cmd = command(binary, "serve", "-c", file, "--manifests", g.folder)
 	g.cmd.Stderr = &g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	g.must(g.cmd.Start())

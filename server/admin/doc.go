@@ -9,7 +9,9 @@
 //
 //	accept ─► guard: bounds, strict parse ─► Hertz: route ─► policy: Host, Origin, token ─► handler
 //
-// Goroutines: one per connection, at most maxConns per address. Handlers call the functions in
+// Who only connects cannot keep others out: see seats.go for who gives way to whom.
+//
+// Goroutines: one per connection, at most maxConns and maxOwn per address. Handlers call the functions in
 // Options from these goroutines, at the same time.
 //
 // Invariants:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,9 +15,6 @@ import (
 )
 
 const (
-	// maxConns bounds the connections of one address: a dashboard, a Prometheus pair and the kubelet need
-	// a handful.
-	maxConns = 64
 	// maxHead bounds a request head.
 	maxHead = 8 << 10
 	// headTimeout bounds the time from accept to a complete head.
@@ -37,10 +35,13 @@ type guard struct {
 	conns   map[*guardedConn]struct{}
 	idle    sync.Cond // signalled when conns becomes empty
 	closing bool
+	// isOwn reports whether a connection from remote that arrived at local is the node's own.
+	isOwn func(remote, local netip.Addr, now time.Time) bool
 }
 
 func newGuard(l net.Listener) *guard {
 	g := &guard{Listener: l, conns: map[*guardedConn]struct{}{}}
+	g.isOwn = (&ownAddresses{list: interfaceAddresses}).has
 	g.idle.L = &g.mu
 	return g
 }
@@ -60,23 +61,74 @@ func (g *guard) Accept() (net.Conn, error) {
 			backoff = min(2*backoff, time.Second)
 			continue
 		}
-		if conn := g.admit(c); conn != nil {
-			return conn, nil
+		for {
+			conn, wait := g.admit(c)
+			if conn != nil {
+				return conn, nil
+			}
+			if wait <= 0 {
+				break
+			}
+			pause := time.NewTimer(wait)
+			<-pause.C
 		}
 	}
 }
 
-// admit takes c in, or closes it when there are too many.
-func (g *guard) admit(c net.Conn) *guardedConn {
+// admit takes c in, or closes it when there are too many and none that gives way to it. wait says that it is to
+// be tried again, because the one that would give way has only just come: one of the node itself, whose
+// request may be on its way. Meanwhile newcomers wait in the kernel's queue, where their requests can arrive.
+func (g *guard) admit(c net.Conn) (conn *guardedConn, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closing || len(g.conns) >= maxConns {
+	now := time.Now()
+	remote := addressOf(c.RemoteAddr())
+	v := newVisitor(remote, g.isOwn(remote, addressOf(c.LocalAddr()), now))
+	victim, ok := giveWay(g.conns, v)
+	if g.closing || !ok {
 		c.Close()
-		return nil
+		return nil, 0
 	}
-	conn := &guardedConn{Conn: c, guard: g, deadline: time.Now().Add(headTimeout)}
+	if victim != nil && v.own {
+		if wait = seated - now.Sub(victim.opened); wait > 0 {
+			return nil, wait
+		}
+	}
+	if victim != nil {
+		g.removeLocked(victim)
+		victim.Conn.Close() // its handler's read or write fails
+	}
+	conn = &guardedConn{Conn: c, guard: g, visitor: v, opened: now, deadline: now.Add(headTimeout)}
 	g.conns[conn] = struct{}{}
-	return conn
+	return conn, 0
+}
+
+// asks notes that a whole request came.
+func (g *guard) asks(c *guardedConn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.asked = true
+}
+
+// addressOf returns the IP address of a, the zero one where it has none.
+func addressOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}
+
+// interfaceAddresses returns the node's addresses; none where the kernel does not say.
+func interfaceAddresses() (list []netip.Addr) {
+	all, _ := net.InterfaceAddrs()
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok {
+				list = append(list, ip)
+			}
+		}
+	}
+	return list
 }
 
 // stop closes the listener, waits until every connection ended or timeout passed, and closes those
@@ -104,6 +156,10 @@ func (g *guard) stop(timeout time.Duration) {
 func (g *guard) remove(c *guardedConn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.removeLocked(c)
+}
+
+func (g *guard) removeLocked(c *guardedConn) {
 	delete(g.conns, c)
 	if len(g.conns) == 0 {
 		g.idle.Broadcast()
@@ -117,7 +173,12 @@ type guardedConn struct {
 
 	// Immutable after admit:
 	guard    *guard
+	visitor  visitor
+	opened   time.Time
 	deadline time.Time
+
+	// Guarded by guard.mu:
+	asked bool // the head is complete
 
 	// Owned by the connection's goroutine:
 	checked bool
@@ -164,6 +225,7 @@ func (c *guardedConn) receive() []byte {
 			c.refuse(400, "no request here has a body", "")
 			return nil
 		case status == h1.Done:
+			c.guard.asks(c)
 			return buf[:request.HeadLen]
 		}
 		var late net.Error

@@ -64,8 +64,14 @@ type Limits struct {
 	ResponseHeaderCount int `json:"response_header_count"`
 	// BodyBytes bounds a request body; 0 = unlimited. A Route's Policy may override it.
 	BodyBytes Size `json:"body_bytes"`
-	// Connections bounds client connections over all loops; 0 = from RLIMIT_NOFILE.
+	// Connections bounds client connections over all loops; 0 = from RLIMIT_NOFILE and the memory limit.
 	Connections int `json:"connections"`
+	// ConnectionsPerSource and RequestsPerSource bound those of one IPv4 address or IPv6 /64; 0 = a half and a
+	// quarter of Connections.
+	ConnectionsPerSource int `json:"connections_per_source"`
+	RequestsPerSource    int `json:"requests_per_source"`
+	// BufferedBytes bounds what waits in memory in the whole process; 0 = a quarter of the memory limit.
+	BufferedBytes Size `json:"buffered_bytes"`
 }
 
 // Timeouts are the deadlines of an exchange, client side first.
@@ -156,6 +162,9 @@ type HTTP2 struct {
 	Enabled bool `json:"enabled"`
 	// MaxStreams bounds the requests under way on one connection.
 	MaxStreams int `json:"max_streams"`
+	// StalledStreams bounds those of one connection that hold a connection to an Endpoint while they wait for
+	// their client's window.
+	StalledStreams int `json:"stalled_streams"`
 }
 
 // Default returns a new Config with every key at its default.
@@ -209,7 +218,7 @@ func Default() *Config {
 			SessionTickets:      true,
 			TicketRotation:      Duration(12 * time.Hour),
 		},
-		HTTP2: HTTP2{Enabled: true, MaxStreams: 128},
+		HTTP2: HTTP2{Enabled: true, MaxStreams: 128, StalledStreams: 16},
 	}
 }
 

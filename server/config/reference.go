@@ -42,7 +42,10 @@ var keys = []key{
 	{"limits.header_count", true, "Most header fields in a request; beyond it 431."},
 	{"limits.response_header_count", true, "Most header fields in a response of a Backend; beyond it 502. Each is looked at several times on a loop that others share. Backends that set a cookie or a Link for each of many things need more than the default, which is more than nearly all send. 8 to 1000; the head's bytes are bounded by 64k as well."},
 	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED. An Ingress can override it (proxy-body-size)."},
-	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
+	{"limits.connections", true, "Most client connections over all loops; beyond it an idle one is closed for the newcomer, of the source that has most, then one that waits for its client, of a source with more than the newcomer's, and else the newcomer. 0 = two thirds of what RLIMIT_NOFILE allows, less 512 descriptors for everything else, the last third being for Endpoints; but one for each 32 KiB of the memory limit at most, which is that of the cgroup, GOMEMLIMIT or else the machine's memory."},
+	{"limits.connections_per_source", true, "Most of them from one source: an IPv4 address, or an IPv6 /64. Beyond it an idle one of its own is closed for the newcomer, and else the newcomer. Behind the PROXY protocol the source is the client that is named. Peers of `forwarded.trusted_cidrs` speak for many clients and are not bounded: add a proxy there that hides its clients' addresses, or raise this where Nodes do. 0 = half of limits.connections, so that no source can have them all."},
+	{"limits.requests_per_source", true, "Most requests under way of one source, on all its connections; beyond it 429. The same peers are not bounded. 0 = a quarter of limits.connections, which is half as many as there can be connections to Endpoints by default, and 128 at least."},
+	{"limits.buffered_bytes", true, "Most bytes of memory, in the whole process, that wait for a peer: parts of heads and records, bodies that the other side does not take, frames and records not sent yet. Beyond it the connections that hold most are cut, until the rest fits. 1m or more; 0 = a quarter of the memory limit: as much again is the garbage collector's, and the rest is for connections and Routes."},
 
 	{"timeouts.header", true, "From the first byte of a request to the end of its head; then 408."},
 	{"timeouts.body", true, "Between two reads of a request body; then 408. What the request calls itself makes no difference; only where client and Endpoint both speak HTTP/2, a gRPC stream may rest for timeouts.tunnel."},
@@ -90,6 +93,7 @@ var keys = []key{
 
 	{"http2.enabled", false, "Offer HTTP/2 to clients, by ALPN over TLS and by prior knowledge in clear text."},
 	{"http2.max_streams", false, "Most requests under way on one HTTP/2 connection. 1 to 10000."},
+	{"http2.stalled_streams", true, "Most streams of one HTTP/2 connection that may each hold a connection to an Endpoint while their client has opened no window for them, or taken nothing at all, for 5 seconds; others beyond it are reset with ENHANCE_YOUR_CALM. A browser pauses a few at most. Does not apply to peers of `forwarded.trusted_cidrs`."},
 }
 
 // Reference returns CONFIG.md.

@@ -35,6 +35,11 @@ func (c *Config) Validate() error {
 	v.number("limits.header_count", c.Limits.HeaderCount, 8, 1000)
 	v.number("limits.response_header_count", c.Limits.ResponseHeaderCount, 8, 1000)
 	v.number("limits.connections", c.Limits.Connections, 0, 10_000_000)
+	v.number("limits.connections_per_source", c.Limits.ConnectionsPerSource, 0, 10_000_000)
+	v.number("limits.requests_per_source", c.Limits.RequestsPerSource, 0, 10_000_000)
+	if b := c.Limits.BufferedBytes; b != 0 {
+		v.size("limits.buffered_bytes", b, 1<<20, 1<<40)
+	}
 
 	v.timeout("timeouts.header", c.Timeouts.Header)
 	v.timeout("timeouts.body", c.Timeouts.Body)
@@ -82,6 +87,7 @@ func (c *Config) Validate() error {
 	v.proxyProtocol(&c.ProxyProtocol, &c.Listen)
 	v.tls(&c.TLS)
 	v.number("http2.max_streams", c.HTTP2.MaxStreams, 1, 10_000)
+	v.number("http2.stalled_streams", c.HTTP2.StalledStreams, 0, 10_000)
 	return errors.Join(v.errs...)
 }
 

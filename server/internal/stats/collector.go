@@ -97,6 +97,9 @@ func (c *Counters) add(o *Counters) {
 	for i := range c.Refusals {
 		c.Refusals[i] += o.Refusals[i]
 	}
+	for i := range c.Shed {
+		c.Shed[i] += o.Shed[i]
+	}
 	for i := range c.ProxyRefusals {
 		c.ProxyRefusals[i] += o.ProxyRefusals[i]
 	}
@@ -109,6 +112,7 @@ func (c *Counters) add(o *Counters) {
 	c.UpstreamIdle += o.UpstreamIdle
 	c.UpstreamActive += o.UpstreamActive
 	c.Timers += o.Timers
+	c.Buffered += o.Buffered
 	c.LoopBatches += o.LoopBatches
 	c.LoopEvents += o.LoopEvents
 }
@@ -144,6 +148,10 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	}
 	passthroughBytes.value(ch, float64(c.PassthroughIn), "in")
 	passthroughBytes.value(ch, float64(c.PassthroughOut), "out")
+	for why, n := range c.Shed {
+		shedTotal.value(ch, float64(n), Shed(why).String())
+	}
+	bufferedBytes.value(ch, float64(c.Buffered))
 	for why, n := range c.ProxyRefusals {
 		proxyRefused.value(ch, float64(n), ProxyRefusal(why).String())
 	}

@@ -69,7 +69,9 @@ var routeLabels = []string{"namespace", "ingress", "service", "canary", "host", 
 var (
 	connectionsAccepted = define("sluice_connections_accepted_total", counter, "Client connections accepted.")
 	connectionsClosed   = define("sluice_connections_closed_total", counter, "Client connections closed, by what ended them.", "reason")
-	connectionsRefused  = define("sluice_connections_refused_total", counter, "Client connections closed at once because limits.connections was reached.")
+	connectionsRefused  = define("sluice_connections_refused_total", counter, "Client connections closed at once because limits.connections or limits.connections_per_source was reached, and none could give way.")
+	shedTotal           = define("sluice_shed_total", counter, "What was closed, cut or refused so that other clients are served, by the limit that was reached: full, an idle connection, or one that waited for its client (limits.connections); connections_per_source, a connection; requests_per_source, a request, answered 429; stalled_streams, a stream of HTTP/2 that waited for its window; descriptors, a request that waited for its client while connections to Endpoints were short; buffered_bytes, a connection that held most.", "reason")
+	bufferedBytes       = define("sluice_buffered_bytes", gauge, "Bytes of the gateway's memory that wait for a peer now: see limits.buffered_bytes.")
 	connectionsHanded   = define("sluice_connections_handed_over_total", counter, "Client connections that the accepting loop gave to a less busy one.")
 	connectionsActive   = define("sluice_connections_active", gauge, "Client connections open now.")
 

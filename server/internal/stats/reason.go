@@ -40,6 +40,10 @@ const (
 	Filtered
 	// Internal: the gateway's own fault; a bug.
 	Internal
+	// SourceLimit: the client has as many requests in flight as one source may (429).
+	SourceLimit
+	// Overloaded: given up, or refused, for other clients.
+	Overloaded
 
 	// Reasons is the number of Reasons, for arrays indexed by Reason.
 	Reasons = iota
@@ -49,10 +53,11 @@ var reasonNames = [Reasons]string{
 	"none", "no_route", "no_endpoint", "connect_failed", "connect_timeout", "upstream_timeout", "upstream_reset",
 	"upstream_malformed", "upstream_overload", "name_failed", "client_malformed", "header_timeout", "header_too_large",
 	"body_timeout", "body_too_large", "client_abort", "send_timeout", "request_timeout", "draining", "filtered", "internal",
+	"source_limit", "overloaded",
 }
 
 // passthroughReasons are those that a connection which is passed through can end for.
-var passthroughReasons = [...]Reason{NoEndpoint, ConnectFailed, ConnectTimeout, UpstreamTimeout, UpstreamReset, UpstreamOverload, ClientAbort, Draining}
+var passthroughReasons = [...]Reason{NoEndpoint, ConnectFailed, ConnectTimeout, UpstreamTimeout, UpstreamReset, UpstreamOverload, ClientAbort, Draining, Overloaded}
 
 // String returns the metric label, which is also the access log's.
 func (r Reason) String() string { return reasonNames[r] }
@@ -75,12 +80,14 @@ const (
 	ClosedTunnel
 	// ClosedDraining: the gateway is shutting down.
 	ClosedDraining
+	// ClosedShed: others needed its place.
+	ClosedShed
 
 	// Closes is the number of Close values, for arrays indexed by Close.
 	Closes = iota
 )
 
-var closeNames = [Closes]string{"client", "idle", "response", "error", "reset", "tunnel", "draining"}
+var closeNames = [Closes]string{"client", "idle", "response", "error", "reset", "tunnel", "draining", "shed"}
 
 // String returns the metric label.
 func (c Close) String() string { return closeNames[c] }

@@ -39,12 +39,16 @@ type Counters struct {
 	// Refusals counts connections for TLS that ended before their handshake began.
 	Refusals [Refusals]uint64
 
+	// Shed counts what was closed, cut or refused for others.
+	Shed [Sheds]uint64
+
 	// ProxyRefusals counts connections that were closed for want of a good PROXY protocol header.
 	ProxyRefusals [ProxyRefusals]uint64
 
 	// Gauges, set by the sample function:
 	UpstreamIdle, UpstreamActive uint64
 	Timers                       uint64
+	Buffered                     uint64 // bytes
 
 	LoopBatches, LoopEvents uint64
 }

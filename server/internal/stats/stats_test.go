@@ -189,6 +189,7 @@ func TestScrape(t *testing.T) {
 		`sluice_connections_closed_total{reason="idle"} 1`,
 		`sluice_connections_closed_total{reason="reset"} 0`,
 		`sluice_connections_closed_total{reason="response"} 0`,
+		`sluice_connections_closed_total{reason="shed"} 0`,
 		`sluice_connections_closed_total{reason="tunnel"} 0`,
 		`sluice_connections_handed_over_total 0`,
 		`sluice_connections_refused_total 0`,

@@ -229,6 +229,9 @@ func (c *Conn) keep(b []byte) {
 	c.stash = append(c.stash, b...)
 }
 
+// Held returns how many bytes of memory wait on the connection. Not while its handshake is under way.
+func (c *Conn) Held() int { return cap(c.stash) }
+
 func (c *Conn) release() {
 	if c.stash != nil {
 		c.buffers.Put(c.stash)

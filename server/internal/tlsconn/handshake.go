@@ -228,7 +228,8 @@ func (c *Conn) Advance(dst []byte) (out []byte, done bool, err error) {
 	c.wire.hs = nil
 	c.wire.frames = h.frames
 	if c.err = h.err; c.err == nil {
-		c.stash, c.fin = h.in, h.eof
+		c.fin = h.eof
+		c.keep(h.in) // in memory that is counted, see Buffers
 	}
 	return dst, true, c.err
 }

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"golang.org/x/net/http2"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body
+// although its windows are open.
+func deafBackend(t testing.TB) string {
+	return startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/quick" {
+			_, _ = io.WriteString(w, "ok")
+			return
+		}
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+}
+
+// TestBufferedBytes: clients that have the gateway hold as much as their protocol allows, in either direction, are
+// cut from the greediest on before more waits than may, and others are served meanwhile. With the clients gone
+// nothing is counted any more.
+func TestBufferedBytes(t *testing.T) {
+	const bound, clients = 2 << 20, 40
+	for _, row := range []struct {
+		name    string
+		backend func(testing.TB) string
+		http2   bool // Endpoint
+		greed   func(t *testing.T, g *gateway, n byte)
+	}{
+		{"HTTP/2 streams without a window", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+			for i := range 8 {
+				c.request(uint32(2*i+1), "GET", "/endless", true)
+			}
+		}},
+		{"HTTP/2 that does not read its socket", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
+			_ = c.WriteWindowUpdate(0, 1<<30)
+			for i := range 8 {
+				c.request(uint32(2*i+1), "GET", "/endless", true)
+			}
+		}},
+		{"bodies for an Endpoint that takes nothing", deafBackend, true, func(t *testing.T, g *gateway, n byte) {
+			c := g.http2From(n)
+			piece := make([]byte, 16<<10)
+			for i := range 4 {
+				c.request(uint32(2*i+1), "POST", "/deaf", false)
+				for range 15 {
+					if c.WriteData(uint32(2*i+1), false, piece) != nil {
+						return
+					}
+				}
+			}
+		}},
+		{"heads for an Endpoint that is slow", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+			c := g.http2From(n)
+			for i := range 60 {
+				c.request(uint32(2*i+1), "GET", "/wait", true, "x", fmt.Sprintf("%012000d", i))
+			}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := newGateway(t, func(c *config.Config) {
+				c.Limits.BufferedBytes, c.Limits.BodyBytes = bound, 0
+			}, Options{})
+			b := &routing.Backend{}
+			if row.http2 {
+				b.Protocol = routing.H2C
+			}
+			g.serveBackend(nil, b, row.backend(t))
+			small := g.wireFrom(3)
+			small.get("/quick")
+			for n := range clients {
+				row.greed(t, g, byte(10+n))
+				if n%8 == 7 {
+					if got := small.get("/quick"); got.StatusCode != 200 {
+						t.Fatalf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
+					}
+				}
+			}
+			until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
+			until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
+			g.wantServed(4, 10)
+			if got := small.get("/quick"); got.StatusCode != 200 {
+				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
+			}
+			small.Close()
+		})
+	}
+}
+
+// TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no
+// request counted.
+func TestAccountsEndAtNothing(t *testing.T) {
+	for _, p := range pairings {
+		t.Run(p.name, func(t *testing.T) {
+			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
+			streams := overStreams(p.protocol)
+			secure := p.protocol == routing.HTTPS || p.protocol == routing.GRPCS
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(w, io.LimitReader(r.Body, 100))
+				piece := make([]byte, 32<<10)
+				for range 100 {
+					if _, err := w.Write(piece); err != nil {
+						return
+					}
+				}
+			})
+			g.serveProtocol(p.protocol, startBackend(t, secure, h))
+			addr := g.addr
+			if p.scheme == "https" {
+				addr = g.secureAddr
+			}
+			client := p.down(t)
+			for i := range 20 {
+				resp, err := client.Post(p.scheme+"://"+addr+"/", "", io.LimitReader(zeros{}, int64(i)*20_000))
+				if err != nil {
+					continue // the Endpoint ended before it had all
+				}
+				if i%2 == 0 {
+					_, _ = io.Copy(io.Discard, resp.Body)
+				}
+				resp.Body.Close()
+			}
+			client.CloseIdleConnections()
+			until(t, "all to end", func() bool {
+				return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted - c.ExchangesEnded }) == 0
+			})
+			if streams {
+				for _, w := range g.workers {
+					w.loop.Post(func() {
+						for _, s := range append([]*upSession(nil), w.sessions...) {
+							s.end(0)
+						}
+					})
+				}
+			}
+			g.wantNothingLeft()
+			until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
+		})
+	}
+}
+
+// pipes returns how many descriptors the pipes have that nobody uses.
+func (g *gateway) pipes() (n int64) {
+	for _, w := range g.workers {
+		one := make(chan int64)
+		w.loop.Post(func() { one <- 2 * int64(len(w.pipes)) })
+		n += <-one
+	}
+	return n
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
+)
+
+// The Endpoints' side has a part of the process's descriptors (capacity.descriptors), for connections and for
+// pipes, so that clients can always be accepted. Before it is used up, idle connections to Endpoints are
+// closed, and then requests are cut that wait for their client, of the source with most requests in flight
+// first: a client that takes nothing may hold a connection to an Endpoint only for as long as nobody
+// else needs one.
+
+// giveUpCode is what a stream is reset with that was given up for others: its client did not keep up.
+const giveUpCode = h2.EnhanceYourCalm
+
+// takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
+// for sources with few requests in flight. The counterpart is giveDescriptors.
+func (w *worker) takeDescriptor(s *share) bool {
+	bound := w.set.capacity.descriptors
+	used := w.server.descriptors() + 1
+	if used > bound-bound/4 {
+		w.spareDescriptors()
+	}
+	if s != nil && s.requests > fewRequests {
+		bound -= bound / 8
+	}
+	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
+		return false
+	}
+	w.use.descriptors.Add(1)
+	return true
+}
+
+// fewRequests is what a source has in flight on a loop that has few.
+const fewRequests = 8
+
+func (w *worker) giveDescriptors(n int64) { w.use.descriptors.Add(-n) }
+
+// descriptors returns how many are in use on the Endpoints' side.
+func (s *Server) descriptors() (sum int64) {
+	for _, w := range s.workers {
+		sum += w.use.descriptors.Load()
+	}
+	return sum
+}
+
+// spareDescriptors has descriptors made free at the end of this batch.
+func (w *worker) spareDescriptors() {
+	if !w.sparing {
+		w.sparing = true
+		w.loop.Again((*sparing)(w))
+	}
+}
+
+type sparing worker
+
+// keepFew is how many requests in flight nobody loses so.
+const keepFew = 4
+
+// Ready implements loop.Handler. Each loop brings down its own number, to an equal part at most.
+func (r *sparing) Ready(loop.Events) {
+	w := (*worker)(r)
+	w.sparing = false
+	bound := w.set.capacity.descriptors
+	target := bound * 5 / 8
+	excess := w.server.descriptors() - target
+	if excess <= bound/8 {
+		return
+	}
+	part := target / int64(len(w.server.workers))
+	for _, o := range w.server.workers {
+		if o != w && o.use.descriptors.Load() > part {
+			o.loop.Post(o.spareDescriptors)
+		}
+	}
+	for ; excess > 0 && len(w.pipes) > 0; excess -= 2 {
+		w.closePipe(w.pipes[len(w.pipes)-1])
+		w.pipes = w.pipes[:len(w.pipes)-1]
+	}
+	excess -= int64(w.upstreams.Shed(int(max(excess, 0))))
+	excess = min(excess, w.use.descriptors.Load()-part)
+	if excess <= 0 {
+		return
+	}
+	var busy []*share
+	for n := w.crowd.most; n > 0; n-- {
+		for s := w.crowd.ranks[n]; s != nil; s = s.next {
+			if s.requests > keepFew {
+				busy = append(busy, s)
+			}
+		}
+	}
+	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.requests, a.requests) })
+	for _, s := range busy {
+		// As many as bring it down to the next one's number would be fairer among several; the first that has
+		// most by far is the case that counts.
+		if excess -= s.cutStalled(min(excess, s.requests-keepFew)); excess <= 0 {
+			return
+		}
+	}
+}
+
+// cutStalled cuts up to n requests that wait for their client, of the longest connections first, and
+// returns how many descriptors that freed.
+func (s *share) cutStalled(n int64) (freed int64) {
+	for c := s.first; c != nil && freed < n; {
+		after := c.younger
+		switch {
+		case c.x != nil && c.stalled():
+			freed++
+			c.w.shed(c, stats.ShedDescriptors)
+		case c.session != nil:
+			freed += c.session.cutStalled(n-freed, stats.ShedDescriptors)
+		}
+		c = after
+	}
+	return freed
+}
+
+// cutStalled resets up to n streams that hold a connection to an Endpoint and wait for the client.
+func (s *downSession) cutStalled(n int64, why stats.Shed) (cut int64) {
+	for d := s.streams.next; d != &s.streams && cut < n; {
+		after := d.next
+		if d.holdsConn() && (d.wait == waitSend || d.wait == waitBody) {
+			cut++
+			s.c.w.shard.Shed[why]++
+			d.giveUp()
+		}
+		d = after
+	}
+	return cut
+}
+
+// holdsConn reports that the stream has a connection to an Endpoint for itself.
+func (d *downStream) holdsConn() bool {
+	if d.x == nil {
+		return false
+	}
+	_, ok := d.x.u.(*upConn)
+	return ok
+}

@@ -213,7 +213,6 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	backend := startBackend(t, p == routing.HTTPS || p == routing.GRPCS, a)
 	rng := rand.New(rand.NewPCG(seed, uint64(p)))
 	a.g = newGateway(t, func(c *config.Config) {
-		c.Threads = 1 // so that all share the connections
 		if rng.IntN(2) == 0 {
 			c.HTTP.SpliceThreshold = config.Size(1 + rng.IntN(2000))
 		}

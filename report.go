@@ -25,6 +25,9 @@ type report struct {
 	// Skipped are the objects of kinds that are not read, and OtherClasses the Ingresses of others.
 	Skipped      []informer.Skipped    `json:"skipped"`
 	OtherClasses []informer.ClassCount `json:"other_classes"`
+	// IgnoredFiles are the first files that are not read because of their names.
+	IgnoredFiles []string `json:"ignored_files"`
+	MoreIgnored  int      `json:"more_ignored_files"`
 }
 
 type fieldCount struct {
@@ -40,6 +43,7 @@ func newReport(found *informer.Inspection) *report {
 		// A list that is empty is one in JSON too.
 		Rejections: append([]informer.Rejection{}, found.Rejections...), Fields: []fieldCount{},
 		Skipped: append([]informer.Skipped{}, found.Skipped...), OtherClasses: append([]informer.ClassCount{}, found.OtherClasses...),
+		IgnoredFiles: append([]string{}, found.IgnoredFiles...), MoreIgnored: found.MoreIgnored,
 	}
 	if s := found.Snapshot; s != nil {
 		r.Routes = s.Table.Routes()
@@ -102,6 +106,16 @@ func (r *report) text() string {
 	if len(r.Skipped) > 0 {
 		b.WriteString("Not read, because of their kinds:\n")
 		r.writeSkipped(&b)
+		b.WriteString("\n")
+	}
+	if len(r.IgnoredFiles) > 0 {
+		b.WriteString("Not read, because they are not named *.yaml, *.yml or *.json:\n")
+		for _, file := range r.IgnoredFiles {
+			fmt.Fprintf(&b, "        %s\n", file)
+		}
+		if r.MoreIgnored > 0 {
+			fmt.Fprintf(&b, "        and %d more\n", r.MoreIgnored)
+		}
 		b.WriteString("\n")
 	}
 	if len(r.OtherClasses) > 0 {

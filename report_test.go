@@ -68,6 +68,13 @@ func TestCheckSaysWhatIsLeftOut(t *testing.T) {
 		"---\napiVersion: networking.k8s.io/v2\nkind: Ingress\nmetadata: {name: later}\n"+
 		"---\napiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: z}\n"+
 		deployments.String())
+	for i := range 22 {
+		writeFile(t, filepath.Join(dir, fmt.Sprintf("WEB%02d.YAML", i)), webService)
+	}
+	ignored := ""
+	for i := range 20 {
+		ignored += fmt.Sprintf("        DIR/WEB%02d.YAML\n", i)
+	}
 	want := `Not read, because of their kinds:
      8  apps/v1 Deployment
         FILE: document 11: apps/v1 Deployment d0
@@ -85,6 +92,9 @@ func TestCheckSaysWhatIsLeftOut(t *testing.T) {
      1  serving.knative.dev/v1 Service
         FILE: document 10: serving.knative.dev/v1 Service z
 
+Not read, because they are not named *.yaml, *.yml or *.json:
+` + ignored + `        and 2 more
+
 Ingresses of other classes:
      2  nginx
      1  traefik
@@ -92,7 +102,7 @@ Ingresses of other classes:
 0 hosts, 0 routes, 0 backends and 0 endpoints would be served; 0 rejections.
 `
 	code, out := sluice("check", "--manifests", dir)
-	if out = strings.ReplaceAll(out, file, "FILE"); code != 0 || out != want {
+	if out = strings.NewReplacer(file, "FILE", dir, "DIR").Replace(out); code != 0 || out != want {
 		t.Errorf("exit %d\n%s\nwant\n%s", code, out, want)
 	}
 	code, out = sluice("check", "--manifests", dir, "-o", "json")
@@ -100,7 +110,7 @@ Ingresses of other classes:
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
 		t.Fatalf("exit %d, error %v\n%s", code, err, out)
 	}
-	if len(r.Skipped) != 12 || r.Skipped[0].Object.Kind != "Ingres" || r.Skipped[0].File != file || len(r.OtherClasses) != 2 {
+	if len(r.Skipped) != 12 || r.Skipped[0].Object.Kind != "Ingres" || r.Skipped[0].File != file || len(r.OtherClasses) != 2 || len(r.IgnoredFiles) != 20 || r.MoreIgnored != 2 {
 		t.Errorf("%+v", r)
 	}
 }

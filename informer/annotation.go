@@ -188,7 +188,10 @@ func parseAnnotations(all map[string]string, reject func(field, value, reason st
 	return s
 }
 
-func annotationField(name string) string { return "metadata.annotations[" + name + "]" }
+// In manifests a key may be any text.
+func annotationField(name string) string {
+	return "metadata.annotations[" + printable(name, '?') + "]"
+}
 
 func failClosed(s *settings, key, _ string) error {
 	s.closed = "access control by annotation is not supported yet; every path of the object answers 503 rather than being open"

@@ -31,6 +31,9 @@ type cluster struct {
 	log    *slog.Logger
 	stats  *stats
 	client kubernetes.Interface
+	// statuses is the client that statuses are written with. It has a limit of its own (see statusQPS): that of
+	// client is for lists and watches, which must not wait behind thousands of writes.
+	statuses kubernetes.Interface
 }
 
 // lastApplied holds a whole copy of the object, which nobody here reads.
@@ -49,8 +52,7 @@ func newCluster(cfg *Config, log *slog.Logger, stats *stats) (*cluster, error) {
 		return nil, fmt.Errorf("read cluster configuration: %w", err)
 	}
 	config.UserAgent = "sluice"
-	// Watches are few; status writes and Events limit themselves. This is for the burst of both
-	// at a start.
+	// Watches are few, and Events limit themselves. This is for the burst of both at a start.
 	config.QPS, config.Burst = 100, 200
 	// Protobuf costs the server and us a fraction of what JSON does.
 	config.ContentType = "application/vnd.kubernetes.protobuf"
@@ -58,6 +60,10 @@ func newCluster(cfg *Config, log *slog.Logger, stats *stats) (*cluster, error) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &witness{next, c.reached} })
 	if c.client, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, fmt.Errorf("make cluster client: %w", err)
+	}
+	config.QPS = -1 // the statusWriter has the limiter
+	if c.statuses, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, fmt.Errorf("make cluster client for statuses: %w", err)
 	}
 	return c, nil
 }

@@ -178,7 +178,7 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 		// Looked up again: c.entry.hosts may have moved.
 		h := c.host(name)
 		h.routes = append(h.routes, routing.Route{
-			Host: name, Path: path, Type: pathType,
+			Host: name, Path: path, Type: pathType, Anonymous: c.entry.controller == NginxController,
 			Backend: c.backend(at+".backend", &p.Backend), Source: c.entry.source,
 		})
 	}
@@ -202,7 +202,7 @@ func (c *compiler) defaultBackend() {
 	}
 	// Resolved once, for one Rejection and one reference whatever the number of hosts.
 	route := routing.Route{
-		Path: "/", Type: routing.Prefix, Default: true,
+		Path: "/", Type: routing.Prefix, Default: true, Anonymous: c.entry.controller == NginxController,
 		Backend: c.backend("spec.defaultBackend", backend), Source: c.entry.source,
 	}
 	if len(c.ing.Spec.Rules) == 0 {

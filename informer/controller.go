@@ -95,7 +95,7 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 	c.events = newEventWriter(cluster.client, c.log)
 	c.builder.rejected.collect = true
 	if cfg.PublishService != "" || len(cfg.StatusAddresses) > 0 {
-		c.status = newStatusWriter(&c.cfg, cluster.client, c.log)
+		c.status = newStatusWriter(&c.cfg, cluster.statuses, c.log)
 	}
 	return c, nil
 }

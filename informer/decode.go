@@ -132,7 +132,7 @@ type decoder struct {
 
 func (d *decoder) document(doc document) error {
 	if len(doc.repeated) > 0 {
-		return repeatedFault(doc.repeated)
+		return repeatedFault(doc)
 	}
 	return d.object(doc.tree, typeMeta{}, 0)
 }
@@ -184,7 +184,7 @@ func typeOf(object map[string]any, assumed typeMeta) (typ typeMeta, err error) {
 		if !ok || text == "" {
 			return typ, errors.New("kind and apiVersion are required, as text")
 		}
-		if !plainKey.MatchString(text) {
+		if !plainName.MatchString(text) {
 			return typ, errors.New(f.name + " is no name; see whether the lines below it are indented as they should be")
 		}
 		*f.to = text
@@ -242,7 +242,7 @@ func (d *decoder) known(object map[string]any, typ typeMeta) error {
 	if kind, name, ok := strings.Cut(named, " "); ok && !strings.Contains(name, "/") && kind != "IngressClass" && kind != "Namespace" {
 		named = kind + " " + metav1.NamespaceDefault + "/" + name
 	}
-	var s shape
+	s := shape{secret: typ.kind == "Secret"}
 	s.check(kindTypes[typ.kind], object, "")
 	if fault := s.text(); fault != "" {
 		return fmt.Errorf("%s: %s", named, fault)
@@ -270,9 +270,9 @@ func (d *decoder) known(object map[string]any, typ typeMeta) error {
 func describe(kind string, object map[string]any) string {
 	o := Object{Kind: kind}
 	if meta, ok := object["metadata"].(map[string]any); ok {
-		if name, _ := meta["name"].(string); plainKey.MatchString(name) {
+		if name, _ := meta["name"].(string); plainName.MatchString(name) {
 			o.Name = name
-			if namespace, _ := meta["namespace"].(string); plainKey.MatchString(namespace) {
+			if namespace, _ := meta["namespace"].(string); plainName.MatchString(namespace) {
 				o.Namespace = namespace
 			}
 		}

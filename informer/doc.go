@@ -32,5 +32,8 @@
 // Memory: objects are kept as the source delivered them, without managedFields; a cluster source
 // shares them with its informers.
 //
+// A folder of manifests is found by readFolder, each file split by documents, compared with its types by
+// shape, and kept by manifests; only the last knows what was before.
+//
 // Read first: Controller, builder, compiler; then testdata/*.txtar, one behaviour each.
 package informer

@@ -285,15 +285,24 @@ func repeatedKeys(err *yaml.TypeError) (list []repeatedKey) {
 	return list
 }
 
-// plainKey is what a key may look like to be shown: as kubectl describe shows the keys of a Secret, and
-// nothing that could be a value, or forge a line.
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,253}$`)
+var (
+	// plainKey is what a key may look like to be shown: as kubectl describe shows the keys of a Secret, and
+	// nothing that could be a line of a certificate or a key, which have 64 letters, or forge one of a report.
+	plainKey = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,63}$`)
+	// plainName is that of names and kinds.
+	plainName = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,253}$`)
+)
 
-func repeatedFault(list []repeatedKey) error {
+// repeatedFault names the keys where the document is one object, and no Secret.
+func repeatedFault(doc document) error {
+	list := doc.repeated
+	object, _ := doc.tree.(map[string]any)
+	kind, _ := object["kind"].(string)
+	_, ours := manifestKinds[kind]
 	var faults []string
 	for _, r := range list[:min(len(list), maxRepeats)] {
 		fault := "a key"
-		if plainKey.MatchString(r.key) {
+		if ours && kind != "Secret" && plainKey.MatchString(r.key) {
 			fault = "key " + r.key
 		}
 		if r.line > 0 {

@@ -221,6 +221,38 @@ func TestSecretsAreSilent(t *testing.T) {
 	}
 }
 
+// TestTornSecretsAreSilent damages Secrets by one character at every place.
+func TestTornSecretsAreSilent(t *testing.T) {
+	const secret = "Hunter2Hunter2"
+	texts := []string{
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  a: Hunter2Hunter2\n  b: \"Hunter2Hunter2\"\n  c: |\n    Hunter2Hunter2\n    Hunter2Hunter2\n  d: >-\n    Hunter2Hunter2\n",
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: Hunter2Hunter2, b: 'Hunter2Hunter2'}\n---\napiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: t}, stringData: {a: [Hunter2Hunter2]}}]\n",
+		`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"data":{"a":"Hunter2Hunter2"},"stringData":{"b":"Hunter2Hunter2","b":"Hunter2Hunter2"}}`,
+	}
+	check := func(text string) {
+		t.Helper()
+		_, skipped, err := decode([]byte(text))
+		if err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: %v", text, err)
+		}
+		for _, s := range skipped {
+			if strings.Contains(s.String(), secret) {
+				t.Errorf("%q: skipped %s", text, s)
+			}
+		}
+	}
+	for _, text := range texts {
+		for i := range len(text) {
+			check(text[:i])
+			check(text[:i] + text[i+1:])
+			for _, c := range ":;,\n\r\t \"'{}[]|>&*!%@`#?-~\\\x00\x85\uFEFF<" {
+				check(text[:i] + string(c) + text[i:])
+				check(text[:i] + string(c) + text[i+1:])
+			}
+		}
+	}
+}
+
 // FuzzDocuments holds the decoder to what never depends on the text: nothing that follows it is lost, and
 // messages are words of ours; and to sigs.k8s.io/yaml and another parser where these have an opinion.
 func FuzzDocuments(f *testing.F) {
@@ -232,12 +264,16 @@ func FuzzDocuments(f *testing.F) {
 	f.Add("apiVersion: v1\nkind: List\nitems: [{}]\n")
 	f.Add("a: |\n  ---\n  ...\nb: >-\n c\n")
 	f.Add("%YAML 1.1\n---\n!!str a: 0x1f\n? b\n: ~\n")
+	f.Add(ingressManifest("a", "a.test"))
+	f.Add("apiVersion: v1\nkind: Service\nmetadata: {name: a, creationTimestamp: 2006-01-02T15:04:05Z, generation: 1}\nspec: {ports: [{port: 80.0, targetPort: http, nodePort: 0x10}], type: ExternalName}\n")
+	f.Add("apiVersion: v1\nkind: Secret\nmetadata: {name: a, managedFields: [{fieldsV1: {x: {}}, time: null}]}\ndata: {a: YQ==}\nstringData: {b: c}\nimmutable: true\n")
+	f.Add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a}\naddressType: IPv4\nports: [{port: 80}]\nendpoints: [{addresses: [10.0.0.1], conditions: {ready: true}}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.HasPrefix(text, "\xFF") || strings.HasPrefix(text, "\xFE") {
 			return // what is added below is not UTF-16
 		}
 		events, skipped, err := decode([]byte(text))
-		if err != nil && (strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "yaml:") || strings.Contains(err.Error(), "Go ")) {
+		if err != nil && (strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "yaml:") || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), ": it is no ")) {
 			t.Errorf("%q: words of a library: %v", text, err)
 		}
 		for _, more := range []string{"\n---\n" + service("marker"), "\n" + serviceJSON("marker")} {

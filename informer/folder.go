@@ -14,6 +14,10 @@ const (
 	// maxFiles and maxFolders bound what is read below the root: a link may lead to the root of the machine.
 	maxFiles   = 100_000
 	maxFolders = 10_000
+	// maxTogether bounds the sizes of all manifests, whose objects are kept in memory.
+	maxTogether = 1 << 30
+	// maxIgnored bounds the files that are named because nothing reads them.
+	maxIgnored = 20
 )
 
 // folder is what a scan finds below the root. Paths are shown under the name that the root was configured
@@ -32,7 +36,11 @@ type folder struct {
 	// linked is true where a link to a folder was followed: what happens to the links behind it is not
 	// seen by watching.
 	linked bool
+	// ignored are the first files whose names are not those of manifests, and more counts the others.
+	ignored []string
+	more    int
 
+	size     int64
 	entering func(real string)
 	visited  map[identity]struct{}
 	links    []link
@@ -46,6 +54,10 @@ func identityOf(info fs.FileInfo) identity {
 	s := info.Sys().(*syscall.Stat_t)
 	return identity{uint64(s.Dev), s.Ino}
 }
+
+// leadsNowhere is the fault of a link to a file that is not there. Unlike other faults it leaves nothing
+// unknown: the file is gone.
+const leadsNowhere = "the link leads to nothing"
 
 // link is a symbolic link that is still to be followed, and the folders it is in.
 type link struct {
@@ -129,9 +141,20 @@ func (f *folder) visit(real, shown string, info fs.FileInfo, above []identity) e
 				continue
 			}
 			f.add(shown, info)
+		default:
+			f.ignore(shown)
 		}
 	}
 	return nil
+}
+
+// ignore notes a file that nothing reads, because its name may be a mistake.
+func (f *folder) ignore(shown string) {
+	if len(f.ignored) == maxIgnored {
+		f.more++
+		return
+	}
+	f.ignored = append(f.ignored, shown)
 }
 
 // follow reads what a link leads to.
@@ -141,7 +164,7 @@ func (f *folder) follow(l link) {
 	case errors.Is(err, fs.ErrNotExist):
 		if isManifest(l.shown) {
 			if _, err := os.Lstat(l.real); err == nil {
-				f.faults[l.shown] = "the link leads to nothing"
+				f.faults[l.shown] = leadsNowhere
 			}
 		}
 		return
@@ -151,6 +174,8 @@ func (f *folder) follow(l link) {
 	case !info.IsDir():
 		if isManifest(l.shown) {
 			f.add(l.shown, info)
+		} else {
+			f.ignore(l.shown)
 		}
 		return
 	}
@@ -175,7 +200,13 @@ func (f *folder) add(shown string, info fs.FileInfo) {
 		f.faults[shown] = irregular(info.Mode())
 	case len(f.files) == maxFiles:
 		f.stop(shown, fmt.Sprintf("more than %d manifests; the rest is not read", maxFiles))
+	case info.Size() <= maxManifest && f.size+info.Size() > maxTogether:
+		f.faults[shown] = fmt.Sprintf("the manifests before it are %d MiB together; it is not read", maxTogether>>20)
 	default:
+		// One that is too large by itself is refused without being read.
+		if info.Size() <= maxManifest {
+			f.size += info.Size()
+		}
 		f.files[shown] = info
 	}
 }
@@ -201,7 +232,7 @@ func (f *folder) failed(shown string, err error) {
 // nothing is known of it.
 func (f *folder) unknown(path string) (entry string, ok bool) {
 	for at := path; ; at = filepath.Dir(at) {
-		if _, faulty := f.faults[at]; faulty {
+		if reason, faulty := f.faults[at]; faulty && reason != leadsNowhere {
 			return at, true
 		}
 		if parent := filepath.Dir(at); parent == at {

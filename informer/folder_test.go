@@ -258,6 +258,19 @@ func TestGrace(t *testing.T) {
 	d.pass(grace)
 	d.expect("for good", "")
 
+	// A link that leads to nothing any more is a file that is gone.
+	outside := filepath.Join(t.TempDir(), "x")
+	write(t, outside, ingressManifest("l", "linked.test"))
+	d.link(outside, "l.yaml")
+	d.expect("a link", "linked.test")
+	if err := os.Remove(outside); err != nil {
+		t.Fatal(err)
+	}
+	d.expect("to nothing", "linked.test; File l.yaml: the link leads to nothing")
+	d.pass(grace)
+	d.expect("for good", "; File l.yaml: the link leads to nothing")
+	d.remove("l.yaml")
+
 	// What was never good has nothing to keep.
 	d.write("c.yaml", "a: [")
 	d.scan()

@@ -370,15 +370,19 @@ func (w *world) good() (events []event) {
 	return events
 }
 
-// show gives the Dump, the policies and the Rejections.
+// show gives the Dump, the policies, whose answers are anonymous, and the Rejections.
 func (w *world) show() string {
 	var out bytes.Buffer
 	if err := w.snapshot.Dump(&out); err != nil {
 		panic("BUG: " + err.Error())
 	}
 	policies := make(map[string]routing.Policy)
+	anonymous := make(map[string]bool)
 	if w.snapshot != nil {
 		note := func(r *routing.Route) {
+			if r != nil && r.Anonymous {
+				anonymous[r.Source.Ingress.String()] = true
+			}
 			if r != nil && r.Source.Policy != nil {
 				policies[r.Source.Ingress.String()] = *r.Source.Policy
 			}
@@ -392,6 +396,9 @@ func (w *world) show() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		fmt.Fprintf(&out, "policy %s %+v\n", name, policies[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(anonymous)) {
+		fmt.Fprintf(&out, "anonymous %s\n", name)
 	}
 	for _, r := range w.b.rejected.all() {
 		fmt.Fprintf(&out, "reject %s\n", r)

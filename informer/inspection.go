@@ -10,6 +10,10 @@ type Inspection struct {
 	Rejections []Rejection
 	// Skipped are the objects of manifests that are none of the kinds that are read.
 	Skipped []Skipped
+	// IgnoredFiles are the first files of manifests that nothing reads because of their names, and
+	// MoreIgnored counts the others.
+	IgnoredFiles []string
+	MoreIgnored  int
 	// OtherClasses counts the Ingresses that are another controller's.
 	OtherClasses []ClassCount
 

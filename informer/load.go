@@ -28,6 +28,10 @@ func InspectDir(dir string, cfg Config) (*Inspection, error) {
 	}
 	result := inspect(b, b.build())
 	result.Skipped = m.skipped()
+	for _, path := range m.ignored {
+		result.IgnoredFiles = append(result.IgnoredFiles, shownPath(path))
+	}
+	result.MoreIgnored = m.more
 	return result, nil
 }
 

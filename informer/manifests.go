@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -31,6 +30,8 @@ type manifests struct {
 	stats *stats
 	now   func() time.Time
 	grace time.Duration
+	// every is how often a folder is read of which watching does not show everything.
+	every time.Duration
 
 	// As of the last scan:
 	files   map[string]*manifestFile
@@ -41,6 +42,9 @@ type manifests struct {
 	// show every change.
 	next  time.Time
 	blind bool
+	// ignored are files that nothing reads, and more counts those that are not named.
+	ignored []string
+	more    int
 }
 
 // manifestFile is the last good state of a file, and what is wrong with its present one. Immutable.
@@ -55,7 +59,7 @@ type manifestFile struct {
 }
 
 func newManifests(cfg *Config, log *slog.Logger, stats *stats) *manifests {
-	return &manifests{cfg: cfg, log: log, stats: stats, now: time.Now, grace: grace, files: make(map[string]*manifestFile)}
+	return &manifests{cfg: cfg, log: log, stats: stats, now: time.Now, grace: grace, every: lookEvery, files: make(map[string]*manifestFile)}
 }
 
 // scan reads what has changed since the last scan and returns the difference. Files in touched are
@@ -67,6 +71,7 @@ func (m *manifests) scan(touched map[string]bool, entering func(dir string)) ([]
 		return nil, err
 	}
 	now := m.now()
+	m.ignored, m.more = found.ignored, found.more
 	m.next, m.dirs, m.blind = time.Time{}, found.dirs, found.linked || len(found.faults) > 0
 	next := make(map[string]*manifestFile, len(found.files))
 	for path, info := range found.files {
@@ -257,14 +262,7 @@ func fileRejection(path, value, reason string) Rejection {
 }
 
 // shownPath is a path that cannot forge a line of a report.
-func shownPath(path string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7F {
-			return '?'
-		}
-		return r
-	}, path)
-}
+func shownPath(path string) string { return printable(path, '?') }
 
 // shownAs gives the name of a file in a real folder.
 func (m *manifests) shownAs(real string) string {

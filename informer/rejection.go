@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -65,12 +66,7 @@ const maxValue = 100
 
 // shorten makes a value fit for one line of a log, an Event and a terminal.
 func shorten(value string) string {
-	value = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, value)
+	value = printable(value, ' ')
 	if len(value) <= maxValue {
 		return value
 	}
@@ -79,6 +75,16 @@ func shorten(value string) string {
 		cut--
 	}
 	return value[:cut] + "..."
+}
+
+// printable replaces what could end a line, move a terminal's cursor or turn the direction of text.
+func printable(text string, instead rune) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return instead
+		}
+		return r
+	}, text)
 }
 
 // rejectionSet holds the Rejections of every owner. An owner is the object whose compilation gave

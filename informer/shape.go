@@ -24,6 +24,9 @@ const maxFaults = 5
 // with positions and keys, and what it should be, in words of YAML rather than Go. It never repeats a
 // value, because it may be a Secret's.
 type shape struct {
+	// secret hides keys without a value, too: in a Secret that is torn they are pieces of values.
+	secret bool
+
 	faults []string
 	more   int
 }
@@ -117,6 +120,10 @@ func (s *shape) checkStruct(t reflect.Type, value any, path string) {
 		}
 		field, known := fields[key]
 		if !known {
+			if s.secret && object[key] == nil {
+				s.fault(path, "a key without a value that is no field")
+				continue
+			}
 			reason := "no such field"
 			if near := nearest(key, maps.Keys(fields)); near != "" {
 				reason += "; did you mean " + near + "?"

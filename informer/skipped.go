@@ -36,7 +36,7 @@ func (d *decoder) skip(object map[string]any, typ typeMeta) {
 			key string
 			to  *string
 		}{{"name", &s.Object.Name}, {"namespace", &s.Object.Namespace}} {
-			if text, _ := meta[f.key].(string); plainKey.MatchString(text) {
+			if text, _ := meta[f.key].(string); plainName.MatchString(text) {
 				*f.to = text
 			}
 		}

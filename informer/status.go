@@ -24,45 +24,62 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// Every Pod of the gateway writes the same addresses, and there is no leader. Each waits for a
-// random while first, and sees in its cache when another was faster; writing the same value twice
-// changes nothing in the API server. What somebody else overwrites is written again, though not more
-// often than statusAgain, so that two gateways with differing addresses do not fight at full speed.
+// Every Pod of the gateway writes the same addresses, and there is no leader. Each waits for a random while
+// first, in an order of its own where there are many, and sees in its cache when another was faster;
+// writing the same value twice changes nothing in the API server. What somebody else overwrites is written
+// again, though not more often than statusAgain, so that two gateways with differing addresses do not fight
+// at full speed.
+//
+// 10,000 statuses take 34 seconds at statusQPS, which is what one gateway may ask of an API server: by
+// priority and fairness a ServiceAccount has its share of the server's hundreds of seats, of which
+// statusWriters are few. One after another they took five minutes, at 30 ms each on a busy server.
 const (
-	statusDelay = 200 * time.Millisecond
-	statusAgain = 10 * time.Second
-	statusQPS   = 50
-	statusBurst = 100
+	statusDelay   = 200 * time.Millisecond
+	statusAgain   = 10 * time.Second
+	statusQPS     = 300
+	statusBurst   = 300
+	statusWriters = 16
+	// statusPatience bounds one write, so that a server that does not answer holds no writer for good.
+	statusPatience = 30 * time.Second
+	// statusComplaint is how often a failure is logged.
+	statusComplaint = 10 * time.Second
 )
 
-// statusWriter writes status.loadBalancer.ingress of the Ingresses that are live.
+// statusWriter writes status.loadBalancer.ingress of the Ingresses that are live, and takes our addresses
+// out of those that no longer are.
 type statusWriter struct {
 	// Immutable after newStatusWriter:
-	cfg    *Config
-	client kubernetes.Interface
-	log    *slog.Logger
-	limit  flowcontrol.RateLimiter
-	wake   chan struct{}
+	cfg   *Config
+	log   *slog.Logger
+	limit flowcontrol.RateLimiter
+	queue *statusQueue
+	// patch sends a merge patch of an Ingress's status.
+	patch func(ctx context.Context, name routing.ObjectName, text []byte) error
 
 	// Owned by the builder's goroutine:
 	addresses []networkingv1.IngressLoadBalancerIngress
+	// known are the Ingresses that are ours, with the zero time, and those that were until a short while ago,
+	// with the time until which our addresses are taken out of them: a write of ours may still be under
+	// way, but the next controller may also have the same addresses. After a restart nothing is known of those.
+	known map[routing.ObjectName]time.Time
 
 	mu sync.Mutex
 	// Guarded by mu:
-
-	// wanted holds what differs from what the API server has.
-	wanted map[routing.ObjectName][]networkingv1.IngressLoadBalancerIngress
-	// due is when an Ingress may be written next.
-	due map[routing.ObjectName]time.Time
+	failed     int // since complained
+	complained time.Time
 }
 
 func newStatusWriter(cfg *Config, client kubernetes.Interface, log *slog.Logger) *statusWriter {
 	return &statusWriter{
-		cfg: cfg, client: client, log: log,
-		limit:  flowcontrol.NewTokenBucketRateLimiter(statusQPS, statusBurst),
-		wake:   make(chan struct{}, 1),
-		wanted: make(map[routing.ObjectName][]networkingv1.IngressLoadBalancerIngress),
-		due:    make(map[routing.ObjectName]time.Time),
+		cfg: cfg, log: log,
+		limit: flowcontrol.NewTokenBucketRateLimiter(statusQPS, statusBurst),
+		queue: newStatusQueue(),
+		known: make(map[routing.ObjectName]time.Time),
+		patch: func(ctx context.Context, name routing.ObjectName, text []byte) error {
+			_, err := client.NetworkingV1().Ingresses(name.Namespace).
+				Patch(ctx, name.Name, types.MergePatchType, text, metav1.PatchOptions{}, "status")
+			return err
+		},
 	}
 }
 
@@ -70,52 +87,68 @@ func newStatusWriter(cfg *Config, client kubernetes.Interface, log *slog.Logger)
 // builder's goroutine.
 func (w *statusWriter) note(b *builder, pending map[objectKey]any) {
 	addresses := w.current(b)
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if !slices.EqualFunc(addresses, w.addresses, sameAddress) {
+		// At a start, or where the gateway's own address changed: of all that follows nothing is urgent.
 		w.addresses = addresses
 		for name := range b.entries {
-			w.compareLocked(b, name)
+			w.compare(b, name, false)
 		}
-	}
-	for _, name := range b.compiled {
-		w.compareLocked(b, name)
+	} else {
+		for _, name := range b.compiled {
+			w.compare(b, name, true)
+		}
 	}
 	for key := range pending {
 		if key.kind == kindIngress {
-			w.compareLocked(b, key.ObjectName)
-		}
-	}
-	if len(w.wanted) > 0 {
-		select {
-		case w.wake <- struct{}{}:
-		default:
+			w.compare(b, key.ObjectName, false)
 		}
 	}
 }
 
-// compareLocked notes whether the status of one Ingress has to be written. An Ingress that is no
-// longer ours keeps its status: it is its new controller's business.
-func (w *statusWriter) compareLocked(b *builder, name routing.ObjectName) {
+// compare notes whether the status of one Ingress has to be written.
+func (w *statusWriter) compare(b *builder, name routing.ObjectName, urgent bool) {
 	ing := b.cache.ingresses[name]
-	if ing == nil || b.entries[name] == nil {
-		delete(w.wanted, name)
-		delete(w.due, name)
+	if ing == nil {
+		delete(w.known, name)
+		w.queue.forget(name)
 		return
 	}
 	has := slices.Clone(ing.Status.LoadBalancer.Ingress)
 	sortAddresses(has)
-	// Without addresses of our own yet we know nothing better than what is there.
-	if len(w.addresses) == 0 || slices.EqualFunc(has, w.addresses, sameAddress) {
-		delete(w.wanted, name)
+	as := len(w.addresses) > 0 && slices.EqualFunc(has, w.addresses, sameAddress)
+	task := statusTask{name: name, urgent: urgent, due: time.Now().Add(rand.N(statusDelay))}
+	if b.entries[name] == nil {
+		w.compareLeft(name, ing.ResourceVersion, as, task)
 		return
 	}
-	if _, waiting := w.wanted[name]; !waiting {
-		if first := time.Now().Add(rand.N(statusDelay)); w.due[name].Before(first) {
-			w.due[name] = first
-		}
+	w.known[name] = time.Time{}
+	// Without addresses of our own yet we know nothing better than what is there.
+	if as || len(w.addresses) == 0 {
+		w.queue.drop(name)
+		return
 	}
-	w.wanted[name] = w.addresses
+	task.addresses = w.addresses
+	w.queue.put(task)
+}
+
+// compareLeft is compare for an Ingress that is not ours. as tells that our addresses stand in it.
+func (w *statusWriter) compareLeft(name routing.ObjectName, version string, as bool, task statusTask) {
+	until, was := w.known[name]
+	if was && until.IsZero() {
+		until = time.Now().Add(statusPatience)
+		w.known[name] = until
+	}
+	if !was || time.Now().After(until) {
+		delete(w.known, name)
+		w.queue.forget(name)
+		return
+	}
+	if !as {
+		w.queue.drop(name)
+		return
+	}
+	task.version = version
+	w.queue.put(task)
 }
 
 // current returns the addresses to publish, sorted.
@@ -169,63 +202,76 @@ func sameAddress(a, b networkingv1.IngressLoadBalancerIngress) bool {
 	return a.IP == b.IP && a.Hostname == b.Hostname
 }
 
-// run writes until ctx ends.
+// run writes until ctx ends. What is next is decided last, when there is a writer for it and the rate allows
+// it.
 func (w *statusWriter) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	writers := make(chan struct{}, statusWriters)
 	for {
-		name, addresses, wait := w.next()
-		if wait == 0 {
-			if w.limit.Wait(ctx) != nil {
+		if wait := w.queue.pending(time.Now()); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case <-ctx.Done():
 				return
+			case <-timer.C:
+			case <-w.queue.wake:
 			}
-			w.write(ctx, name, addresses)
 			continue
 		}
-		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
-		case <-w.wake:
+		case writers <- struct{}{}:
 		}
-	}
-}
-
-// next returns the Ingress that is due first and takes it, or how long there is nothing to do.
-func (w *statusWriter) next() (name routing.ObjectName, addresses []networkingv1.IngressLoadBalancerIngress, wait time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	wait = time.Hour
-	for candidate, list := range w.wanted {
-		until := w.due[candidate].Sub(now)
-		if until <= 0 {
-			delete(w.wanted, candidate)
-			w.due[candidate] = now.Add(statusAgain)
-			return candidate, list, 0
+		if w.limit.Wait(ctx) != nil {
+			return
 		}
-		wait = min(wait, until)
+		task, _ := w.queue.take(time.Now())
+		if task == nil {
+			// It was written by another meanwhile.
+			<-writers
+			continue
+		}
+		writing.Go(func() {
+			defer func() { <-writers }()
+			w.write(ctx, task)
+		})
 	}
-	return routing.ObjectName{}, nil, wait
 }
 
 // write sets nothing but the addresses, with a patch: an update would carry the whole object, of
 // which only a part is in memory.
-func (w *statusWriter) write(ctx context.Context, name routing.ObjectName, addresses []networkingv1.IngressLoadBalancerIngress) {
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": addresses}}})
+func (w *statusWriter) write(ctx context.Context, task *statusTask) {
+	patch := map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": task.addresses}}}
+	if task.version != "" {
+		// The API server refuses it where the object has changed; then there is an event of that.
+		patch["metadata"] = map[string]any{"resourceVersion": task.version}
+	}
+	text, err := json.Marshal(patch)
 	if err == nil {
-		_, err = w.client.NetworkingV1().Ingresses(name.Namespace).
-			Patch(ctx, name.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+		patience, cancel := context.WithTimeout(ctx, statusPatience)
+		defer cancel()
+		err = w.patch(patience, task.name, text)
 	}
 	switch {
 	case err == nil, apierrors.IsNotFound(err), ctx.Err() != nil:
+	case task.version != "" && apierrors.IsConflict(err):
 	default:
-		w.log.Warn("status not written; trying again", "ingress", name.String(), "error", fmt.Errorf("patch status: %w", err))
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if _, newer := w.wanted[name]; !newer {
-			w.wanted[name] = addresses
-		}
+		w.complain(task.name, err)
+		w.queue.retry(task)
+	}
+}
+
+// complain logs a failure, and of many that come together the first, with their number the next time.
+func (w *statusWriter) complain(name routing.ObjectName, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed++
+	if now := time.Now(); now.Sub(w.complained) >= statusComplaint {
+		w.log.Warn("status not written; trying again", "ingress", name.String(), "failures", w.failed, "error", fmt.Errorf("patch status: %w", err))
+		w.failed, w.complained = 0, now
 	}
 }

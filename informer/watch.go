@@ -18,7 +18,7 @@ const (
 )
 
 // lookEvery is how often a folder is read of which watching does not show everything: one behind a link,
-// or that could not be read or watched.
+// or that could not be read, or not be watched.
 const lookEvery = 10 * time.Second
 
 // configMapVersion is the link that the kubelet swaps when a mounted ConfigMap changes.
@@ -53,7 +53,7 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 		}
 		// A folder that cannot be watched is looked at from time to time instead.
 		if watchErr != nil && !blind {
-			m.log.Warn("manifests cannot be watched", "every", lookEvery, "error", watchErr)
+			m.log.Warn("manifests cannot be watched", "every", m.every, "error", watchErr)
 		}
 		blind = watchErr != nil
 		for _, dir := range watcher.WatchList() {
@@ -114,7 +114,7 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 func (m *manifests) rest(blind bool) time.Duration {
 	wait := lookAgain
 	if blind || m.blind {
-		wait = lookEvery
+		wait = m.every
 	}
 	if !m.next.IsZero() {
 		wait = min(wait, max(0, m.next.Sub(m.now())))

@@ -21,6 +21,7 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 	}
 	out, n, err := x.up.take(data, x.w.chunk)
 	x.reqBytes += int64(n)
+	x.uninvited = x.uninvited && n == 0
 	switch err {
 	case h1.ErrNone:
 	case h1.ErrTrailerTooLarge:
@@ -52,7 +53,7 @@ func (x *Exchange) pumpRequest() {
 			return
 		}
 		data := c.held()
-		if len(data) == 0 && x.spliceable(&x.up) && x.startSplice(true) {
+		if len(data) == 0 && !x.uninvited && x.spliceable(&x.up) && x.startSplice(true) {
 			continue
 		}
 		held := len(data) > 0
@@ -196,18 +197,36 @@ func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, 
 	return out, n, true
 }
 
-// maxInterim bounds the 1xx responses to one request.
-const maxInterim = 8
+// A final response may be long in coming, and its Endpoint may say so again and again (102), or announce what
+// it will need as it finds it (103): RFC 9110 section 15.2 has all that relayed. So what is bounded is not
+// how many interim responses a request gets but their bytes, interimBurst of them and then interimRate a
+// second. A small one counts for interimLeast, because it costs as much to handle. 256 come at once, and
+// sixteen a second from then on: far more than whoever has something to say, and less than costs anybody.
+const (
+	interimBurst = 4 * responseHeadLimit
+	interimRate  = 16 << 10
+	interimLeast = 1 << 10
+)
 
 // interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
 // ended.
 func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
-	if x.interim++; x.interim > maxInterim {
+	now := x.w.loop.Now()
+	if x.informed > 0 {
+		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
+	}
+	x.informed = max(now, 1)
+	if x.interim += max(int64(resp.HeadLen), interimLeast); x.interim > interimBurst {
 		x.malformed()
 		return false
 	}
 	if !resp.KeepAlive {
 		x.upClose = true // it announces a body, which it must not have, or the close
+	}
+	if resp.Code == 100 {
+		x.uninvited = false
+	} else if x.c.pending() > responseHeadLimit {
+		return true // the client does not read, and this is no answer
 	}
 	if !x.oldClient {
 		x.sentBytes += int64(x.c.sendInterim(resp, head))
@@ -263,6 +282,9 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		from = frameStream // whose end is known to fit the length, and may have trailers behind it
 	}
 	x.down.begin(from, to, resp.ContentLength)
+	if from == frameChunked {
+		x.down.rule.nominate(&resp.Head, data)
+	}
 	x.down.length = length
 	if !resp.KeepAlive {
 		x.upClose = true
@@ -271,6 +293,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}
 	}
+	x.hideServer(resp)
 	x.runResponse()
 	body, n, ok := x.takeResponseBody(rest, last)
 	x.headDone = true
@@ -292,7 +315,7 @@ func (x *Exchange) upstreamEnds() {
 	switch {
 	case !x.headDone && x.expiring():
 		x.fail(failRequestTimeout)
-	case !x.headDone && x.interim == 0 && len(u.held()) == 0:
+	case !x.headDone && x.informed == 0 && len(u.held()) == 0:
 		x.attemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.fail(failUpstreamReset)

@@ -21,6 +21,7 @@ import (
 
 var (
 	chaosRounds = flag.Int("chaos.rounds", 6, "Play this many rounds of TestChaos, half of them with -short.")
+	chaosFor    = flag.Duration("chaos.for", 0, "Play rounds of TestChaos for this long, instead of a number of them.")
 	chaosSeed   = flag.Uint64("chaos.seed", 1, "Begin TestChaos with this seed; each round has the next one.")
 )
 
@@ -37,14 +38,14 @@ const chaosBound = 30 * time.Second
 //  5. A request to which nothing was done succeeds.
 //
 // The seed decides what the scripts are, but not how they interleave: to repeat a failure may take some rounds of its
-// seed, see -chaos.rounds and -chaos.seed.
+// seed, see -chaos.rounds, -chaos.for and -chaos.seed.
 func TestChaos(t *testing.T) {
 	wantNoLeaks(t)
 	rounds := *chaosRounds
 	if testing.Short() {
 		rounds = (rounds + 1) / 2
 	}
-	for i := range rounds {
+	for i, begun := 0, time.Now(); i < rounds && *chaosFor == 0 || time.Since(begun) < *chaosFor; i++ {
 		seed := *chaosSeed + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { playRound(t, seed) })
 		if t.Failed() {

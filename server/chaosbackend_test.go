@@ -175,7 +175,7 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 	whole, read := true, make(chan bool, 1)
 	take := func() bool {
 		ok := b.takeBody(p, req.Body, rand.New(rand.NewPCG(p.seed, 4)))
-		if ok && p.reqSum && req.Trailer.Get("Sum") != p.name() {
+		if ok && p.reqSum && soleTrailer(req.Trailer) != p.name() {
 			b.r.errorf("backend: trailers %v: %v", req.Trailer, p)
 		}
 		return ok
@@ -209,7 +209,7 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 		return false
 	}
 	head := ""
-	for i := range p.interim {
+	for i := range p.interims() {
 		head += fmt.Sprintf("HTTP/1.1 103 Early Hints\r\nLink: </%d>\r\n\r\n", i)
 	}
 	head += fmt.Sprintf("HTTP/1.1 %d Whatever\r\nX-Plan: %s\r\n", p.status, p.name())
@@ -357,7 +357,7 @@ func (b *playedBackend) writeBody(tcp *net.TCPConn, c net.Conn, head string, p *
 	case p.framing == frameChunked:
 		out = append(out, "0\r\n"...)
 		if p.respSum {
-			out = append(out, "Sum: "+p.name()+"\r\n"...)
+			out = append(out, p.trailerLines(forgedResponse)...)
 		}
 		out = append(out, "\r\n"...)
 	}
@@ -392,7 +392,7 @@ func (b *playedBackend) serveStreams(c net.Conn, rng *rand.Rand) {
 			st.cancel(http2.ErrCodeInternal)
 			return
 		}
-		if want := p.method; st.head[":method"] != want && !(p.tunnel && st.head[":protocol"] == "websocket") {
+		if want := p.method; st.head[":method"] != want && !((p.tunnel || p.lie.asks) && st.head[":protocol"] == "websocket") {
 			b.r.errorf("backend: method %s: %v", st.head[":method"], p)
 		}
 		st.plan, st.body = p, p.request()
@@ -458,7 +458,7 @@ func (b *playedBackend) answerStream(st *h2stream, p *plan, rng *rand.Rand) {
 		b.answerTunnelStream(st, p, rng)
 		return
 	}
-	if !p.early {
+	if !p.early && !p.lie.asks {
 		if expects {
 			st.say(false, ":status", "100")
 		}
@@ -470,7 +470,7 @@ func (b *playedBackend) answerStream(st *h2stream, p *plan, rng *rand.Rand) {
 	if b.spoilStream(st, p) {
 		return
 	}
-	for range p.interim {
+	for range p.interims() {
 		st.say(false, p.bulky(":status", "103", "link", "</a>")...)
 	}
 	fields := p.bulky(":status", strconv.Itoa(p.status), "x-plan", p.name())
@@ -509,7 +509,7 @@ func (b *playedBackend) answerStream(st *h2stream, p *plan, rng *rand.Rand) {
 		return
 	}
 	if whole && p.respSum {
-		st.say(true, "sum", p.name())
+		st.say(true, p.trailers(forgedResponse)...)
 	}
 	switch p.fault {
 	case faultResetBody:

@@ -57,6 +57,7 @@ func sayHead(p *plan, old, last bool) []byte {
 	if p.expect && !old {
 		head = append(head, "Expect: 100-continue\r\n"...)
 	}
+	head = p.lie.appendFields(head, old)
 	switch {
 	case p.tunnel:
 		head = append(head, "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"...)
@@ -163,7 +164,7 @@ func (r *round) http1(who string, secure bool, rng *rand.Rand) {
 			if !p.reqKnown {
 				out = append(out, "0\r\n"...)
 				if p.reqSum {
-					out = append(out, "Sum: "+p.name()+"\r\n"...)
+					out = append(out, p.trailerLines(forgedRequest)...)
 				}
 				out = append(out, "\r\n"...)
 			}
@@ -263,7 +264,7 @@ func (r *round) readAnswer(in *bufio.Reader, p *plan, x *result, heard func(fina
 			break
 		}
 	}
-	x.sum = resp.Trailer.Get("Sum")
+	x.sum = soleTrailer(resp.Trailer)
 	if p.tunnel {
 		return false // what else was sent may be taken for a request by now
 	}
@@ -283,6 +284,9 @@ func (r *round) http2(who string, secure bool, rng *rand.Rand) {
 	slots := make(chan struct{}, 1+rng.IntN(12))
 	for range 1 + rng.IntN(25) {
 		slots <- struct{}{}
+		if rng.IntN(15) == 0 {
+			r.overstate(who, peer, fickle, r.plan(rng), 1+rng.IntN(5000))
+		}
 		p, srng := r.plan(rng), rand.New(rand.NewPCG(rng.Uint64(), 0))
 		all.Go(func() {
 			r.stream(who, peer, fickle, p, srng)
@@ -309,7 +313,8 @@ func (r *round) http2(who string, secure bool, rng *rand.Rand) {
 func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rng *rand.Rand) {
 	x := r.begin(p)
 	fields := []string{":method", p.method, ":scheme", "http", ":authority", "a.test", ":path", p.target(), "x-plan", p.name()}
-	if p.tunnel {
+	fields = p.lie.fields(fields)
+	if p.tunnel || p.lie.asks {
 		fields[1] = "CONNECT"
 		fields = append([]string{":protocol", "websocket"}, append(fields, "sec-websocket-version", "13")...)
 	} else if p.reqLen > 0 && p.reqKnown {
@@ -318,7 +323,7 @@ func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rn
 	if p.expect {
 		fields = append(fields, "expect", "100-continue")
 	}
-	st := peer.request(p, p.reqLen == 0 && !p.tunnel, fields...)
+	st := peer.request(p, p.reqLen == 0 && !p.tunnel && !p.lie.asks, fields...)
 	if st == nil {
 		if !fickle.aborted.Load() {
 			peer.mu.Lock()
@@ -362,7 +367,7 @@ func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rn
 			arrived = r.promise(p)
 		}
 		if st.send(p.request(), p.reqLen, !p.reqSum, rng, func() bool { return st.over && !(p.tunnel && st.head[":status"] == "200") }) && p.reqSum {
-			st.say(true, "sum", p.name())
+			st.say(true, p.trailers(forgedRequest)...)
 		}
 	}
 	<-st.done

@@ -379,7 +379,9 @@ func (p *h2peer) takeHead(st *h2stream, f *http2.MetaHeadersFrame) error {
 		if !f.StreamEnded() {
 			return errBroken
 		}
-		st.sum = fields["sum"]
+		if st.sum = fields["sum"]; len(fields) > 1 {
+			st.sum = "forged"
+		}
 	default:
 		status, err := strconv.Atoi(fields[":status"])
 		if err != nil {

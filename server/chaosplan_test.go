@@ -38,6 +38,8 @@ type plan struct {
 	at       int  // body bytes before the fault
 	hasty    bool // the fault comes before the request's body is read
 
+	lie lie // what else the request says
+
 	// tunnel makes it a WebSocket, by Upgrade or extended CONNECT: the bodies are what goes each way.
 	tunnel bool
 }
@@ -114,7 +116,7 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	p.reqKnown = p.reqLen == 0 || r.IntN(2) == 0
 	p.reqSum = !p.reqKnown && r.IntN(2) == 0
 	p.expect = p.reqLen > 0 && r.IntN(4) == 0
-	p.interim = max(0, r.IntN(6)-3)
+	p.interim = max(0, r.IntN(12)-5) // an invitation to send the body comes on top
 	p.status = []int{200, 200, 200, 200, 201, 404, 500, 204, 304}[r.IntN(9)]
 	p.respLen = size(largeBody)
 	p.framing = []framing{frameLength, frameLength, frameChunked, frameChunked, frameClose}[r.IntN(5)]
@@ -162,6 +164,7 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	if p.streams() && !p.tunnel && r.IntN(4) == 0 {
 		p.bulk = 1 + r.IntN(mostBulk)
 	}
+	p.tellLies(r)
 	return p
 }
 
@@ -182,8 +185,8 @@ func (p *plan) target() string {
 func (p *plan) name() string { return strconv.FormatUint(p.seed, 16) }
 
 func (p *plan) String() string {
-	return fmt.Sprintf("%s %s: request %d known %v expect %v sum %v, response %d interim %d of %d framing %d sum %v early %v announce %v, fault %v at %d hasty %v tunnel %v",
-		p.method, p.target(), p.reqLen, p.reqKnown, p.expect, p.reqSum, p.status, p.interim, p.respLen, p.framing, p.respSum, p.early, p.announce, p.fault, p.at, p.hasty, p.tunnel)
+	return fmt.Sprintf("%s %s: request %d known %v expect %v sum %v, response %d interim %d of %d framing %d sum %v early %v announce %v, fault %v at %d hasty %v tunnel %v, says %+v",
+		p.method, p.target(), p.reqLen, p.reqKnown, p.expect, p.reqSum, p.status, p.interim, p.respLen, p.framing, p.respSum, p.early, p.announce, p.fault, p.at, p.hasty, p.tunnel, p.lie)
 }
 
 // readPlan is the reverse of target, for a Backend.

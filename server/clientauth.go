@@ -15,7 +15,6 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // What is passed on of a certificate is bounded, because it goes with every request of its connection, be it of ten
@@ -189,27 +188,4 @@ func (x *Exchange) errorPage(f *failure) string {
 		return ""
 	}
 	return x.route.ClientAuth().ErrorPage
-}
-
-const sslClientPrefix = "ssl-client-"
-
-// claimsClient reports whether a field says what only checkClient may say. An underscore counts as a
-// hyphen: what hands fields on as environment variables (CGI, WSGI) makes one of both.
-//
-// hot: runs per field; no alloc, no lock.
-func claimsClient(f *message.Field, head []byte) bool {
-	name := f.Name.Of(head)
-	if f.ID != message.FieldOther || len(name) < len(sslClientPrefix) || name[0]|0x20 != sslClientPrefix[0] {
-		return false
-	}
-	for i := range sslClientPrefix {
-		c := name[i]
-		if c == '_' {
-			c = '-'
-		}
-		if c|0x20 != sslClientPrefix[i]|0x20 {
-			return false
-		}
-	}
-	return true
 }

@@ -275,6 +275,9 @@ func (c *downConn) begin(data []byte) bool {
 
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
+	if from == frameChunked {
+		x.up.rule.nominate(&w.req.Head, head)
+	}
 	fromIn := c.in.len() > 0
 	_, n, fail := x.takeRequestBody(rest)
 	early, next := rest[:n], rest[n:]
@@ -301,7 +304,7 @@ func (c *downConn) refuseHead(e h1.Error) {
 	}
 	c.w.recordRefused(status, reason)
 	c.w.buffers.release(&c.in)
-	c.w.respondError(c, status, e.Reason(), false, false)
+	c.w.respondError(c, nil, status, e.Reason(), false, false)
 	c.closeAfter = true
 	c.why = stats.ClosedOnError
 	c.phase = phaseHead
@@ -343,7 +346,7 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 	case waitHead:
 		if c.in.len() > 0 {
 			c.w.recordRefused(408, stats.HeaderTimeout)
-			c.w.respondError(c, 408, "the request head did not arrive in time", false, false)
+			c.w.respondError(c, nil, 408, "the request head did not arrive in time", false, false)
 		}
 		c.shut()
 	case waitBody:

@@ -67,8 +67,7 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 		c.unread = !x.up.done
 	}
 	w.out = message.AppendStatusLine(w.out[:0], status)
-	w.out = append(w.out, w.date()...)
-	w.out = append(w.out, fields...)
+	w.out = w.appendOwn(w.out, x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {
@@ -94,7 +93,7 @@ func (c *downConn) refuse(x *Exchange, f *failure) int {
 	if !keep {
 		c.closeAfter = true
 	}
-	return c.w.respondError(c, f.status, f.text, keep, x.method == message.MethodHead)
+	return c.w.respondError(c, x, f.status, f.text, keep, x.method == message.MethodHead)
 }
 
 // switched implements downSide.

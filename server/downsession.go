@@ -301,6 +301,8 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.recvEnd = true
+		rule := trailerRule{request: true, names: d.w.set.names}
+		rule.mark(t.Fields, lines)
 		d.gotTrailers = appendFields(d.gotTrailers[:0], t, lines, false)
 		d.pump()
 	}
@@ -312,7 +314,8 @@ func (s *downSession) Fault(st *h2.Stream, f h2.Fault) {
 	if status := f.HTTPStatus(); status != 0 {
 		w.recordRefused(status, stats.HeaderTooLarge)
 		w.out = message.AppendRefusal(w.out[:0], status, f.Reason())
-		s.h2.WriteHead(st, status, h2.Outgoing{Lines: refusalFields}, false)
+		w.refusal = w.appendOwn(w.refusal[:0], nil, refusalFields)
+		s.h2.WriteHead(st, status, h2.Outgoing{Lines: w.refusal}, false)
 		s.h2.WriteData(st, w.out, true)
 		s.h2.Release(st)
 		return

@@ -111,6 +111,9 @@ func (d *downStream) form(*Exchange, framing) form { return formBare }
 
 // sendInterim implements downSide.
 func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
+	if d.h2.Congested() {
+		return 0 // its connection takes nothing, and no window bounds heads
+	}
 	d.h2.WriteInterim(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
 	d.session.touch()
 	return len(head)
@@ -124,6 +127,9 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 	w.out = append(w.out[:0], x.edits.respAdd...)
 	if !resp.Has(message.FieldDate) {
 		w.out = append(w.out, w.date()...)
+	}
+	if !resp.Has(message.FieldServer) {
+		w.out = append(w.out, x.serverLine()...)
 	}
 	if resp.Has(message.FieldContentLength) {
 		// Else a length of 0 says what the end of the stream does.
@@ -141,7 +147,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 // answer implements downSide.
 func (d *downStream) answer(x *Exchange, status int, fields, body []byte) int {
 	w := d.w
-	w.out = append(append(w.out[:0], w.date()...), fields...)
+	w.out = w.appendOwn(w.out[:0], x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {

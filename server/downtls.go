@@ -77,7 +77,7 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 	if e == clienthello.ErrNotTLS {
 		// What nginx says too, so that people know what they did.
 		w.recordRefused(400, stats.ClientMalformed)
-		w.respondError(c, 400, "plain HTTP was sent to an HTTPS port", false, false)
+		w.respondError(c, nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
 		c.write(clienthello.AppendAlert(w.out[:0], e.Alert()))
 	}

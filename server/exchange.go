@@ -47,6 +47,7 @@ type Exchange struct {
 	streamed  bool         // body bytes were sent that request no longer holds
 	wrote     bool         // this attempt has written something
 	fresh     bool         // this attempt must dial
+	uninvited bool         // the client waits for 100 before it sends the body, and has got none
 	fellBack  bool         // this attempt goes on at the Pod's other address
 	attempts  uint8
 	up        flow      // the body, which its last byte taken from the client makes done
@@ -56,9 +57,10 @@ type Exchange struct {
 	kept      *keptHead // to HTTP/2: the same as it came
 
 	// The response.
-	headDone  bool // the final head was sent to the client
-	upClose   bool // the Endpoint's connection cannot be used again
-	interim   uint8
+	headDone  bool  // the final head was sent to the client
+	upClose   bool  // the Endpoint's connection cannot be used again
+	interim   int64 // bytes of 1xx heads, less what time has made good
+	informed  int64 // when the last one came; 0: none did
 	status    uint16
 	down      flow // the body
 	sentBytes int64
@@ -94,10 +96,14 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	if w.server.logs != nil {
 		x.logged.take(req, head)
 	}
-	if req.Has(message.FieldContentType) {
+	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
+		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if fail == nil {
+		if req.Has(message.FieldMaxForwards) && x.goesNoFurther(req, head) {
+			return
+		}
 		fail = x.match(req, head)
 	}
 	if fail != nil {
@@ -193,8 +199,8 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
 	}
-	if to := requestForm(x.up.from, streams); to != x.up.form {
-		// Validated as it came; now in the form that the Endpoint's side takes.
+	if to := requestForm(x.up.from, streams); to != x.up.form || x.up.trailing {
+		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)
@@ -477,11 +483,12 @@ func (x *Exchange) bodyTimeout() int64 {
 	return x.w.set.body
 }
 
-// awaitsBody reports that the client owes more of the request: all that came has been passed on.
+// awaitsBody reports that the client owes more of the request: all that came has been passed on. One that
+// waits for 100 owes nothing before it has come: until then it is the Endpoint that takes its time.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) awaitsBody() bool {
-	return !x.up.done && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
+	return !x.up.done && !x.uninvited && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
 }
 
 // await sets the deadline of the upstream side, timeout nanoseconds from now.

@@ -20,7 +20,7 @@ type form uint8
 
 const (
 	formBare   form = iota // its bytes alone: their number, the close or the stream says where they end
-	formSame               // HTTP/1.1 chunks as they came, validated, extensions and trailers included
+	formSame               // HTTP/1.1 chunks as they came, validated, extensions included
 	formChunks             // HTTP/1.1 chunks of our own
 )
 
@@ -34,13 +34,17 @@ type flow struct {
 	length int64 // what the head that goes out says of it; < 0: nothing
 	data   int64 // bytes taken, without framing
 	chunks h1.Chunked
-	// trailers are field lines with CR LF, gathered where a chunked body goes out in another form.
+	// trailers are field lines with CR LF, as they came until the body is done, and then less those that
+	// must not go on. trailing says that there are some.
 	trailers []byte
+	trailing bool
+	rule     trailerRule
 }
 
 // begin makes f ready for a body; length is its, where the framing is one by length.
 func (f *flow) begin(from framing, to form, length int64) {
 	f.from, f.form, f.left, f.length = from, to, length, -1
+	f.trailers, f.trailing = f.trailers[:0], false
 	if from == frameLength {
 		f.length = length
 	}
@@ -91,8 +95,7 @@ func (f *flow) pass(to side, out []byte) {
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
-	n = len(raw)
-	switch f.from {
+	switch n = len(raw); f.from {
 	case frameNone:
 		return nil, 0, h1.ErrNone
 	case frameLength:
@@ -100,14 +103,19 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 		f.left -= int64(n)
 		f.done = f.left == 0
 	case frameChunked:
-		if f.form == formSame {
+		n = 0
+		if f.form == formSame && !f.trailing {
 			n, f.done, err = f.chunks.Feed(raw)
 			f.data = f.chunks.Data()
-			return raw[:n], n, err
+			if n == len(raw) || f.done || err != h1.ErrNone {
+				return raw[:n], n, err
+			}
+			f.trailing = true
 		}
-		out, n, err = f.unchunk(raw, scratch[:0])
+		// What comes before trailers leaves as it is, and of them, in either form, what may go on.
+		out, k, err := f.unchunk(raw[n:], append(scratch[:0], raw[:n]...))
 		f.data = f.chunks.Data()
-		return out, n, err
+		return out, n + k, err
 	}
 	f.data += int64(n)
 	if f.form == formChunks && n > 0 {
@@ -118,7 +126,7 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 	return raw[:n], n, h1.ErrNone
 }
 
-// unchunk takes the framing off, and keeps the trailers.
+// unchunk takes the framing off, and keeps the trailers, of which those that may go on are left at the end.
 func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	for n < len(raw) {
 		kind, part, k, err := f.chunks.Next(raw[n:])
@@ -130,9 +138,17 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 		case h1.PartData:
 			dst = append(dst, part...)
 		case h1.PartTrailer:
+			f.trailing = true
 			f.trailers = append(f.trailers, part...)
 		case h1.PartDone:
 			f.done = true
+			if f.trailing {
+				f.trailers = f.rule.filter(f.trailers)
+			}
+			if f.form == formSame {
+				dst = append(append(dst, f.trailers...), '\r', '\n')
+				f.trailers = f.trailers[:0]
+			}
 			return dst, n, h1.ErrNone
 		}
 	}

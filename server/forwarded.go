@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -10,7 +11,9 @@ import (
 // header all of that is about the client that it names; X-Forwarded-Port is the port which that connected
 // to, and X-Forwarded-Proto is https also where it spoke TLS with the sender.
 //
-// RFC 7239's Forwarded is dropped from clients that are not trusted, and never made.
+// RFC 7239's Forwarded, and what other proxies say about clients (see claims), is dropped from clients that are
+// not trusted, and never made. Names that Backends fold into others are dropped from everybody, as far as
+// http.header_names says so.
 type forwarded struct{}
 
 const (
@@ -29,6 +32,7 @@ func (forwarded) Request(x *Exchange) Verdict {
 	c, req, head := x.c.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
+	hops := int64(noForwards)
 	for i := range req.Fields {
 		f := &req.Fields[i]
 		var bit uint
@@ -48,11 +52,25 @@ func (forwarded) Request(x *Exchange) Verdict {
 		case message.FieldForwarded, message.FieldXScheme, message.FieldXForwardedScheme, message.FieldXForwardedPrefix:
 			f.Hop = f.Hop || !c.trusted
 			continue
-		default:
-			// Where nobody asks for a certificate a proxy in front may have.
-			if (!c.trusted || x.route.ClientAuth() != nil) && claimsClient(f, head) {
+		case message.FieldMaxForwards:
+			if n, ok := forwardsLeft(req, f, head); ok {
 				f.Hop = true
+				hops = min(hops, n-1)
 			}
+			continue
+		case message.FieldOdd:
+			f.Hop = f.Hop || !x.w.set.names.passes(f.Name.Of(head))
+			continue
+		case message.FieldOther:
+			switch claims(f.Name.Of(head)) {
+			case claimForwarded:
+				f.Hop = f.Hop || !c.trusted
+			case claimCertificate:
+				// Where nobody asks for a certificate a proxy in front may have.
+				f.Hop = f.Hop || !c.trusted || x.route.ClientAuth() != nil
+			}
+			continue
+		default:
 			continue
 		}
 		switch {
@@ -105,6 +123,9 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, "X-Request-ID: "...)
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
+	}
+	if hops < noForwards {
+		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))
 	}
 	if c.shown != nil && x.route.ClientAuth() != nil {
 		dst = append(dst, c.shown.fields...)

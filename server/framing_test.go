@@ -100,7 +100,7 @@ func TestResponseFraming(t *testing.T) {
 			okHead + "set-cookie: a=1\r\nX-b: 2\r\nSET-COOKIE:  c=3 \r\nx-B:\r\nContent-Length: 0\r\n\r\n", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newGateway(t, nil, Options{})
+			g := newGateway(t, func(c *config.Config) { c.HTTP.ServerHeader = "" }, Options{})
 			addr, _ := scripted(t, tt.answer, tt.backendCloses)
 			g.serve(nil, addr)
 			c := g.wire()

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -104,6 +106,9 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
 		dst = append(dst, x.w.date()...)
 	}
+	if !resp.Has(message.FieldServer) {
+		dst = append(dst, x.serverLine()...)
+	}
 	dst = append(dst, x.edits.respAdd...)
 	dst = x.down.appendFraming(dst)
 	switch {
@@ -113,6 +118,51 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, '\r', '\n')
+}
+
+// serverLine returns the line that says who answered, where nobody else has.
+//
+// hot: runs per response; no alloc, no lock.
+func (x *Exchange) serverLine() []byte {
+	switch {
+	case x.route == nil:
+		return x.w.set.unrouted
+	case x.route.Anonymous:
+		return nil
+	}
+	return x.w.set.server
+}
+
+// hideServer keeps a Backend's word about that from the client, where its Route wants so.
+//
+// hot: runs per response; no alloc, no lock.
+func (x *Exchange) hideServer(resp *message.Response) {
+	if !x.route.Anonymous || !resp.Has(message.FieldServer) {
+		return
+	}
+	for i := range resp.Fields {
+		if resp.Fields[i].ID == message.FieldServer {
+			resp.Fields[i].Hop = true
+		}
+	}
+}
+
+// appendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
+// it is for none.
+func (w *worker) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
+	dst = append(dst, w.date()...)
+	server := w.set.unrouted
+	if x != nil {
+		server = x.serverLine()
+	}
+	for rest := fields; len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		if name, _, _ := bytes.Cut(line, []byte(":")); message.LookupField(name) == message.FieldServer {
+			server = nil // a Filter's
+		}
+	}
+	return append(append(dst, server...), fields...)
 }
 
 // appendInterimHead appends a 1xx head.

@@ -111,3 +111,17 @@ func TestStreamOfMessagesRests(t *testing.T) {
 		took(t, last, timeout)
 	})
 }
+
+// TestMediaTypeOpensNoTunnel: an extended CONNECT that calls itself gRPC is refused as what it is. An error of
+// gRPC's has the status 200, which would tell the client that it was accepted.
+func TestMediaTypeOpensNoTunnel(t *testing.T) {
+	g := newGateway(t, oneLoop, Options{})
+	g.serveProtocol(routing.HTTP, refusing(t))
+	c := dialHTTP2(t, g.addr)
+	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	c.fields(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "a", ":path", "/",
+		"content-type", "application/grpc")
+	if status, reset := c.awaitEnd(t, 1); status != "502" {
+		t.Errorf("status %q, %v", status, reset)
+	}
+}

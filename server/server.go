@@ -276,7 +276,11 @@ func (s *Server) Reload(c *config.Config) {
 	s.handshakes.SetLimits(handshakeLimits(c))
 	s.setLimit(set.connections)
 	for _, w := range s.workers {
-		w.loop.Post(func() { w.set = set })
+		w.loop.Post(func() {
+			w.set = set
+			w.h2.SetLimits(set.h2)
+			w.h2up.SetLimits(set.h2up)
+		})
 	}
 	if s.logs != nil {
 		s.logs.reopen(s.log)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
@@ -19,7 +20,10 @@ type settings struct {
 
 	header, body, idle, connect, read, send, total, tunnel int64
 
-	bodyLimit   int64 // <= 0: none
+	names       nameRule
+	server      []byte // line of the Server field, nil for none
+	unrouted    []byte // the same where there is no Route
+	bodyLimit   int64  // <= 0: none
 	splice      int64
 	attempts    int
 	connections int64
@@ -46,10 +50,13 @@ const (
 // default, HAProxy 16.
 const responseHeadLimit = 64 << 10
 
+// ingressNginx is the controller that an IngressClass of ingress-nginx names.
+const ingressNginx = "k8s.io/ingress-nginx"
+
 func newSettings(c *config.Config) *settings {
 	s := &settings{
 		requestLimits:  h1.Limits{MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes)},
-		responseLimits: h1.Limits{MaxHead: responseHeadLimit},
+		responseLimits: h1.Limits{MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount},
 		header:         int64(c.Timeouts.Header),
 		body:           int64(c.Timeouts.Body),
 		idle:           int64(c.Timeouts.Idle),
@@ -58,6 +65,7 @@ func newSettings(c *config.Config) *settings {
 		send:           int64(c.Timeouts.Send),
 		total:          int64(c.Timeouts.Request),
 		tunnel:         int64(c.Timeouts.Tunnel),
+		names:          nameRules[c.HTTP.HeaderNames],
 		bodyLimit:      int64(c.Limits.BodyBytes),
 		splice:         int64(c.HTTP.SpliceThreshold),
 		attempts:       1 + c.Upstream.Retries,
@@ -76,9 +84,15 @@ func newSettings(c *config.Config) *settings {
 			ExtendedConnect: true,
 		},
 		h2up: h2.Config{
-			MaxHead: responseHeadLimit, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
+			MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
 		},
 		plain: &policy{chain: standardChain},
+	}
+	if v := c.HTTP.ServerHeader; v != "" {
+		s.server = h1.AppendField(nil, "Server", v)
+		if !slices.Contains(c.Kubernetes.Controllers, ingressNginx) {
+			s.unrouted = s.server
+		}
 	}
 	s.trusted, s.announcers = c.TrustedPrefixes(), c.ProxyProtocolPrefixes()
 	return s

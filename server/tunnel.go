@@ -15,6 +15,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.up.done, x.down.done = true, true
 	x.tunnel = true
 	w.shard.Tunnels++
+	x.hideServer(resp)
 	x.acceptWebSocket()
 	x.sentBytes += int64(c.switched(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.

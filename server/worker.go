@@ -137,6 +137,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 	x.keepAlive = req.KeepAlive
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
+	x.uninvited = req.ExpectContinue && from != frameNone
 	x.started = w.loop.Now()
 	x.reqBytes = int64(req.HeadLen)
 	same := formBare
@@ -144,6 +145,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 		same = formSame // until it is known who receives it, see forward
 	}
 	x.up.begin(from, same, req.ContentLength)
+	x.up.rule.request, x.up.rule.names = true, w.set.names
 	if req.ContentLength == 0 && !x.upgrade {
 		x.up.length = 0 // which some Endpoints want to read where a method usually has a body
 	}
@@ -257,12 +259,13 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
-// respondError sends an answer of the gateway's own and returns its length.
-func (w *worker) respondError(c *downConn, status int, text string, keepAlive, head bool) int {
+// respondError sends an answer of the gateway's own, to x where there is one, and returns its length.
+func (w *worker) respondError(c *downConn, x *Exchange, status int, text string, keepAlive, head bool) int {
 	if !keepAlive {
 		c.unread = true
 	}
-	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.date(), keepAlive, head)
+	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
+	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
 	c.write(w.out)
 	return len(w.out)
 }

@@ -60,6 +60,8 @@ type Kubernetes struct {
 type Limits struct {
 	HeaderBytes Size `json:"header_bytes"`
 	HeaderCount int  `json:"header_count"`
+	// ResponseHeaderCount bounds the field lines of a Backend's response.
+	ResponseHeaderCount int `json:"response_header_count"`
 	// BodyBytes bounds a request body; 0 = unlimited. A Route's Policy may override it.
 	BodyBytes Size `json:"body_bytes"`
 	// Connections bounds client connections over all loops; 0 = from RLIMIT_NOFILE.
@@ -83,6 +85,10 @@ type Timeouts struct {
 type HTTP struct {
 	// SpliceThreshold is the body length from which plain TCP bodies move by splice(2); 0 = never.
 	SpliceThreshold Size `json:"splice_threshold"`
+	// HeaderNames says which names clients' fields may have: plain, underscore or token.
+	HeaderNames string `json:"header_names"`
+	// ServerHeader is the value of Server in responses without one; "" = none.
+	ServerHeader string `json:"server_header"`
 }
 
 // Forwarded says whose X-Forwarded-* fields are believed.
@@ -173,7 +179,7 @@ func Default() *Config {
 			ExternalNames:        true,
 			AllowedEndpoints:     []string{},
 		},
-		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, BodyBytes: 1 << 20},
+		Limits: Limits{HeaderBytes: 16 << 10, HeaderCount: 100, ResponseHeaderCount: 128, BodyBytes: 1 << 20},
 		Timeouts: Timeouts{
 			Header:  Duration(10 * time.Second),
 			Body:    Duration(60 * time.Second),
@@ -183,7 +189,7 @@ func Default() *Config {
 			Send:    Duration(60 * time.Second),
 			Tunnel:  Duration(time.Hour),
 		},
-		HTTP:      HTTP{SpliceThreshold: 64 << 10},
+		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain", ServerHeader: "sluice"},
 		Forwarded: Forwarded{TrustedCIDRs: []string{}},
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},

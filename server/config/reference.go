@@ -40,6 +40,7 @@ var keys = []key{
 
 	{"limits.header_bytes", true, "Largest request head, request line and all fields together; beyond it 431. 1k to 32k."},
 	{"limits.header_count", true, "Most header fields in a request; beyond it 431."},
+	{"limits.response_header_count", true, "Most header fields in a response of a Backend; beyond it 502. Each is looked at several times on a loop that others share. Backends that set a cookie or a Link for each of many things need more than the default, which is more than nearly all send. 8 to 1000; the head's bytes are bounded by 64k as well."},
 	{"limits.body_bytes", true, "Largest request body; beyond it 413; 0 = unlimited. All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED. An Ingress can override it (proxy-body-size)."},
 	{"limits.connections", true, "Most client connections over all loops; 0 = two thirds of what RLIMIT_NOFILE allows, the rest being for upstream."},
 
@@ -53,8 +54,10 @@ var keys = []key{
 	{"timeouts.tunnel", true, "How long an upgraded connection, such as a WebSocket, or one that is passed through (ssl-passthrough) may be silent in both directions, and a gRPC stream that its client has not ended, where both sides speak HTTP/2. For all but the second, an Ingress's proxy-read-timeout has precedence."},
 
 	{"http.splice_threshold", true, "Bodies of at least this length move between plain TCP sockets inside the kernel (splice); 0 = never."},
+	{"http.header_names", true, "Names that fields of clients may have, in heads and trailers: `plain` = letters, digits and hyphens; `underscore` = underscores too; `token` = all that HTTP allows. Fields with other names are dropped, as nginx drops them: CGI, WSGI, Rack and PHP make one of `X_Real_IP`, `X.Real.IP` and `X-Real-IP`, so that a client could speak for the gateway. Whatever this says, a name that only such bytes tell from one that the gateway sets or believes is dropped. Responses may have any name."},
+	{"http.server_header", true, "Value of the Server field of responses in which the Backend sends none, and of the gateway's own answers; empty = no field. Objects of a class of ingress-nginx (`kubernetes.controllers`) have no such field in any response, as there: the gateway adds none, and a Backend's is dropped. Answers to requests that no object is for have none either where such classes are served."},
 
-	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-* and X-Request-ID are believed, as CIDRs or addresses; others' are replaced. Empty = nobody's."},
+	{"forwarded.trusted_cidrs", true, "Peers whose X-Forwarded-*, X-Original-Forwarded-For, Forwarded, X-Request-ID and fields about client certificates are believed, as CIDRs or addresses; others' are replaced or dropped. Empty = nobody's."},
 
 	{"upstream.max_idle_per_endpoint", false, "Idle connections kept to each Endpoint, per loop; 0 = none."},
 	{"upstream.idle_timeout", false, "How long an idle upstream connection is kept; keep it below the keep-alive timeout of the Pods."},

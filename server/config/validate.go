@@ -33,6 +33,7 @@ func (c *Config) Validate() error {
 
 	v.size("limits.header_bytes", c.Limits.HeaderBytes, 1<<10, 32<<10)
 	v.number("limits.header_count", c.Limits.HeaderCount, 8, 1000)
+	v.number("limits.response_header_count", c.Limits.ResponseHeaderCount, 8, 1000)
 	v.number("limits.connections", c.Limits.Connections, 0, 10_000_000)
 
 	v.timeout("timeouts.header", c.Timeouts.Header)
@@ -47,6 +48,12 @@ func (c *Config) Validate() error {
 	}
 
 	v.size("http.splice_threshold", c.HTTP.SpliceThreshold, 0, 1<<30)
+	if n := c.HTTP.HeaderNames; n != "plain" && n != "underscore" && n != "token" {
+		v.fail("http.header_names", "%q is not known; write plain, underscore or token", n)
+	}
+	if s := c.HTTP.ServerHeader; len(s) > 100 || s != strings.TrimSpace(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		v.fail("http.server_header", "%q is no value for a field; write at most 100 visible ASCII characters and spaces, or nothing for no field", s)
+	}
 	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)

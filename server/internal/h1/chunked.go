@@ -40,22 +40,22 @@ const (
 
 // Chunked follows the framing of one chunked body (RFC 9112 section 7.1) over any split. The zero
 // value stands before the first byte. It holds no buffer, so an idle one costs nothing but itself;
-// copy it freely. Use either Feed or Next for a body. An Error is final.
+// copy it freely. Use either Feed or Next for a body; Next also takes a trailer section, before which Feed
+// stops. An Error is final.
 //
 // Strict where parsers differ: a size is 1 to 16 hexadecimal digits with nothing around them, lines
 // end in CR LF only, extensions contain no control byte but HTAB, and a trailer field has a valid
-// name that may stand in a trailer.
+// name and value.
 type Chunked struct {
 	remain   int64  // data bytes to come in this chunk
 	taken    int64  // data bytes consumed
 	overhead int32  // extension bytes in excess of data
 	line     int32  // bytes of this chunk's extensions, or of the trailer section
 	count    uint16 // this chunk's extensions, or trailer fields
-	digits   uint8  // of the size, or bytes in name
-	nameLong bool   // name is longer than any known one
+	digits   uint8  // of the size
+	named    bool   // the trailer field being read has a name
 	state    chunkState
 	err      Error
-	name     [message.MaxKnownName]byte // of the trailer field being read
 }
 
 // Reset makes c ready for the next body.
@@ -67,9 +67,11 @@ func (c *Chunked) Done() bool { return c.state == chunkDone }
 // Data returns how many bytes of data, without framing, were consumed.
 func (c *Chunked) Data() int64 { return c.taken }
 
-// Feed validates the framing and returns how many bytes of b belong to the body with its framing
-// and trailer section: pass exactly those on. n is less than len(b) only when the body ends within
-// b or err is set; the bytes before n are then still valid.
+// Feed validates the framing and returns how many bytes of b belong to the body with its framing: pass
+// exactly those on. n is less than len(b) only when the body ends within b, when err is set, in which case
+// the bytes before n are still valid, or when a trailer field begins at n. Those have to be looked at
+// before they are passed on: from there on use Next, and end the body with what is left of them and an
+// empty line.
 //
 // hot: runs per read of a chunked body; no alloc, no lock.
 func (c *Chunked) Feed(b []byte) (n int, done bool, err Error) {
@@ -77,6 +79,9 @@ func (c *Chunked) Feed(b []byte) (n int, done bool, err Error) {
 		if c.state == chunkData {
 			n += c.takeData(len(b) - n)
 			continue
+		}
+		if c.state == trailerLine && b[n] != '\r' && b[n] != '\n' {
+			return n, false, ErrNone
 		}
 		k, err := c.framing(b[n:])
 		n += k

@@ -26,8 +26,8 @@ func readBody(body []byte, chunked bool, length int64) (h1.Error, bool) {
 	if !chunked {
 		return h1.ErrNone, int64(len(body)) >= length
 	}
-	var c h1.Chunked
-	_, done, err := c.Feed(body)
+	var f feeder
+	_, done, err := f.feed(body)
 	return err, done
 }
 
@@ -169,16 +169,39 @@ type fed struct {
 	tail string // trailer section
 }
 
-// feedAll gives body to Feed in two parts.
+// feedAll passes body on in two parts.
 func feedAll(body []byte, at int) (f fed) {
-	var c h1.Chunked
-	f.n, f.done, f.err = c.Feed(body[:at])
+	var c feeder
+	f.n, f.done, f.err = c.feed(body[:at])
 	if f.err == h1.ErrNone && !f.done {
 		var n int
-		n, f.done, f.err = c.Feed(body[at:])
+		n, f.done, f.err = c.feed(body[at:])
 		f.n += n
 	}
 	return f
+}
+
+// feeder passes a body on by Feed, and its trailer section by Next.
+type feeder struct {
+	h1.Chunked
+	trailing bool
+}
+
+func (f *feeder) feed(b []byte) (n int, done bool, err h1.Error) {
+	if !f.trailing {
+		if n, done, err = f.Feed(b); n == len(b) || done || err != h1.ErrNone {
+			return n, done, err
+		}
+		f.trailing = true
+	}
+	for n < len(b) && err == h1.ErrNone && !done {
+		var kind h1.Part
+		var k int
+		kind, _, k, err = f.Next(b[n:])
+		n += k
+		done = kind == h1.PartDone
+	}
+	return n, done, err
 }
 
 // nextAll gives body to Next in pieces of size bytes.

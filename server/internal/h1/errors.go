@@ -58,7 +58,6 @@ const (
 	ErrChunkExtension  // control byte, too long, too many
 	ErrChunkEnd        // chunk data not followed by CR LF
 	ErrTrailer         // malformed trailer field
-	ErrTrailerName     // a field that must not be a trailer: RFC 9110 section 6.5.1
 	ErrTrailerTooLarge // beyond MaxTrailer bytes or MaxTrailerFields fields
 
 	errorCount
@@ -100,7 +99,6 @@ var errorTable = [errorCount]struct {
 	ErrChunkExtension:      {400, "malformed or oversized chunk extension"},
 	ErrChunkEnd:            {400, "chunk data does not end in CR LF"},
 	ErrTrailer:             {400, "malformed trailer field"},
-	ErrTrailerName:         {400, "field not allowed as trailer"},
 	ErrTrailerTooLarge:     {431, "trailer too large"},
 }
 

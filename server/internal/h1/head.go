@@ -46,6 +46,7 @@ type parser struct {
 	keepAlive bool   // Connection: keep-alive
 	upgrade   bool   // Connection: upgrade
 	nominates bool   // Connection lists something else
+	trailer   bool   // the fields are a trailer section's, which frame nothing
 	pos       int    // first byte of the line to parse next
 	scanned   int    // no LF between pos and here
 	host      int    // index in Fields of Host
@@ -185,12 +186,18 @@ func (p *parser) nameFields(h *message.Head, b []byte, known int) Error {
 		if n <= message.MaxKnownName {
 			id = message.LookupName(b, off, n)
 		}
+		if id == message.FieldOther {
+			switch classes := message.Classes(f.Name.Of(b)); {
+			case classes&message.ClassPlain != 0:
+			case classes&message.ClassToken != 0:
+				id = message.FieldOdd
+			default:
+				return ErrFieldName
+			}
+		}
 		f.ID = id
 		f.Hop = message.HopFields.Has(id)
-		if id == message.FieldOther && !message.IsToken(f.Name.Of(b)) {
-			return ErrFieldName
-		}
-		if message.FramedFields.Has(id) {
+		if message.FramedFields.Has(id) && !p.trailer {
 			if err := p.framed(h, f.Value.Of(b), known+i, id); err != ErrNone {
 				return err
 			}

@@ -70,17 +70,41 @@ const (
 	wordPost = 'P' | 'O'<<8 | 'S'<<16 | 'T'<<24
 )
 
-// parseRequestLine parses the request line, after one leading CR LF: RFC 9112 section 2.2.
+// maxEmptyLines bounds the empty lines in front of a request. Old clients send one behind a body, a hand
+// on a keyboard a few; beyond that somebody only keeps the connection busy.
+const maxEmptyLines = 4
+
+// skipEmptyLines returns where the first line that is not empty begins: RFC 9112 section 2.2. A LF ends
+// an empty line without a CR before it, too: nothing can hide in a line that has no bytes.
+func skipEmptyLines(b []byte) (i int, st Status) {
+	for lines := 0; i < len(b); lines++ {
+		end := i
+		if b[i] == '\r' {
+			end++
+			if end == len(b) {
+				return i, Incomplete
+			}
+		}
+		switch {
+		case b[end] == '\n' && lines < maxEmptyLines:
+			i = end + 1
+		case end > i && b[end] != '\n':
+			return i, ErrBareCR.failed()
+		default:
+			return i, Done // which no method begins with, where it is one more
+		}
+	}
+	return i, Incomplete
+}
+
+// parseRequestLine parses the request line, behind a few empty ones.
 func (r *Request) parseRequestLine(b []byte, maxTarget int) Status {
 	i := 0
-	if len(b) > 0 && b[0] == '\r' {
-		if len(b) == 1 {
-			return Incomplete
+	if len(b) > 0 && b[0] < ' ' {
+		var st Status
+		if i, st = skipEmptyLines(b); st != Done {
+			return st
 		}
-		if b[1] != '\n' {
-			return ErrBareCR.failed()
-		}
-		i = 2
 	}
 	start := i
 

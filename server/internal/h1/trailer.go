@@ -19,7 +19,7 @@ func (c *Chunked) trailerStep(b byte) Error {
 		if c.count++; c.count > MaxTrailerFields {
 			return ErrTrailerTooLarge
 		}
-		c.digits, c.nameLong = 0, false
+		c.named = false
 		c.state = trailerName
 		return c.trailerName(b)
 	case trailerName:
@@ -46,35 +46,25 @@ func (c *Chunked) trailerStep(b byte) Error {
 	return ErrNone
 }
 
-// trailerName consumes one byte of a trailer field's name, or the colon behind it. The name is
-// gathered, as far as a known name reaches, because it may be split over two reads.
+// trailerName consumes one byte of a trailer field's name, or the colon behind it.
 func (c *Chunked) trailerName(b byte) Error {
 	switch {
-	case b == ':':
-		if c.digits == 0 {
-			return ErrTrailer
-		}
-		if !c.nameLong && message.NotTrailers.Has(message.LookupField(c.name[:c.digits])) {
-			return ErrTrailerName
-		}
+	case b == ':' && c.named:
 		c.state = trailerValue
 	case message.Class[b]&message.ClassToken == 0:
 		return ErrTrailer
-	case int(c.digits) == len(c.name):
-		c.nameLong = true
-	default:
-		c.name[c.digits] = b
-		c.digits++
 	}
+	c.named = true
 	return ErrNone
 }
 
 // ParseTrailer indexes a trailer section gathered from PartTrailer pieces and appends its fields to
-// dst; it allocates only when dst has no room. raw has been validated by Chunked, so an error can
-// only come from other bytes.
+// dst; it allocates only when dst has no room. Field.Hop says which are of one connection only; that
+// message.NotTrailers must not be there is for the caller to see to, as RFC 9110 section 6.5.1 has
+// recipients ignore them. raw has been validated by Chunked, so an error can only come from other bytes.
 func ParseTrailer(dst []message.Field, raw []byte) ([]message.Field, Error) {
 	h := message.Head{Fields: dst}
-	var p parser
+	p := parser{trailer: true}
 	for {
 		switch st := p.parseFields(&h, raw, len(dst)+MaxTrailerFields); {
 		case st == Done, st == Incomplete && p.pos < len(raw):

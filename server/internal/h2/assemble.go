@@ -45,7 +45,7 @@ var pseudoNames = [pseudoCount]string{":method", ":scheme", ":authority", ":path
 // assembler turns header blocks into heads. One serves all connections of a loop, because what it
 // makes is used up before the next one comes.
 type assembler struct {
-	// Immutable after limits:
+	// Set by limits, between blocks:
 
 	maxHead, maxFields, maxTarget int
 	extended                      bool
@@ -247,11 +247,11 @@ func (a *assembler) regular(d *decoder, f *hpack.Field) {
 	known := f.NameID != hpack.NameOther
 	if known {
 		id = fieldOf[f.NameID]
-	} else if !validName(name) {
+	} else if classes := nameClasses(name); classes&message.ClassToken == 0 {
 		a.fault = FaultFieldName
 		return
-	} else {
-		id = message.LookupField(name)
+	} else if id = message.LookupField(name); id == message.FieldOther && classes&message.ClassPlain == 0 {
+		id = message.FieldOdd
 	}
 	if f.Mark&markValue == 0 && f.Static == 0 {
 		if !validValue(value) {
@@ -266,6 +266,7 @@ func (a *assembler) regular(d *decoder, f *hpack.Field) {
 	}
 	hop := false
 	if steering.Has(id) {
+		hop = message.HopFields.Has(id)
 		switch id {
 		case message.FieldConnection, message.FieldKeepAlive, message.FieldProxyConnection, message.FieldTransferEncoding,
 			message.FieldUpgrade:
@@ -276,7 +277,7 @@ func (a *assembler) regular(d *decoder, f *hpack.Field) {
 				a.fault = FaultConnection
 				return
 			}
-			h.TETrailers, hop = true, true
+			h.TETrailers = true
 		case message.FieldHost:
 			if a.kind == kindRequest && !a.host(value) {
 				return

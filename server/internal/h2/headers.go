@@ -27,8 +27,8 @@ func buildNames() (fields [256]message.FieldID, names [64]hpack.NameID) {
 			names[f] = id
 		}
 	}
-	for f := message.FieldOther; f == message.FieldOther || f.String() != ""; f++ {
-		fields[firstName+hpack.NameID(f)] = f
+	for f := range names {
+		fields[int(firstName)+f] = message.FieldID(f)
 	}
 	return fields, names
 }

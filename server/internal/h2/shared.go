@@ -4,7 +4,7 @@ package h2
 // the head being read or written, and free lists. It belongs to that loop. Make it with NewShared; it
 // is not copied.
 type Shared struct {
-	// Immutable after NewShared:
+	// Immutable after NewShared, but for what SetLimits says:
 
 	config Config
 
@@ -37,6 +37,14 @@ func NewShared(config Config) *Shared {
 	h := &Shared{config: config}
 	h.heads.limits(&h.config)
 	return h
+}
+
+// SetLimits changes the bounds of heads for those that come from now on, of all connections, to those of
+// config. The others of its fields stay as they are.
+func (h *Shared) SetLimits(config Config) {
+	config.setDefaults()
+	h.config.MaxHead, h.config.MaxFields, h.config.MaxTarget = config.MaxHead, config.MaxFields, config.MaxTarget
+	h.heads.limits(&h.config)
 }
 
 func (h *Shared) newStream() *Stream {

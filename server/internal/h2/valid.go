@@ -6,21 +6,26 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// nameBytes are those that a field name may have here: tchar without upper-case letters.
-var nameBytes = func() (t [256]bool) {
+// nameBytes are the classes of bytes in field names here, where upper-case letters have none.
+var nameBytes = func() (t [256]uint8) {
 	for c := range t {
-		t[c] = message.Class[c]&message.ClassToken != 0 && (c < 'A' || c > 'Z')
+		if c < 'A' || c > 'Z' {
+			t[c] = message.Class[c]
+		}
 	}
 	return t
 }()
 
-func validName(name []byte) bool {
-	for _, c := range name {
-		if !nameBytes[c] {
-			return false
-		}
+// nameClasses returns the classes that all bytes of a name have, 0 for the empty one.
+func nameClasses(name []byte) uint8 {
+	if len(name) == 0 {
+		return 0
 	}
-	return len(name) > 0
+	classes := ^uint8(0)
+	for _, c := range name {
+		classes &= nameBytes[c]
+	}
+	return classes
 }
 
 // validValue applies section 8.2.1 and, like HTTP/1, refuses all control bytes but HTAB.

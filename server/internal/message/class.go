@@ -77,6 +77,7 @@ const (
 	ClassHost              // reg-name of RFC 3986 section 3.2.2, '%' aside
 	ClassHex
 	ClassDigit
+	ClassPlain // a letter, a digit or a hyphen: what field names are made of, but for odd ones
 )
 
 // Class holds the classes of every byte: Class[c]&ClassToken is not 0 where c is a tchar. Read only.
@@ -86,11 +87,11 @@ func buildClasses() (t [256]uint8) {
 	for c := range 256 {
 		switch {
 		case c >= '0' && c <= '9':
-			t[c] = ClassToken | ClassHost | ClassHex | ClassDigit
+			t[c] = ClassToken | ClassHost | ClassHex | ClassDigit | ClassPlain
 		case c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-			t[c] = ClassToken | ClassHost | ClassHex
+			t[c] = ClassToken | ClassHost | ClassHex | ClassPlain
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
-			t[c] = ClassToken | ClassHost
+			t[c] = ClassToken | ClassHost | ClassPlain
 		}
 	}
 	for _, c := range "!#$%&'*+-.^_`|~" {
@@ -99,6 +100,7 @@ func buildClasses() (t [256]uint8) {
 	for _, c := range "-._~!$&'()*+,;=" {
 		t[c] |= ClassHost
 	}
+	t['-'] |= ClassPlain
 	return t
 }
 
@@ -110,6 +112,15 @@ func IsToken(b []byte) bool {
 		}
 	}
 	return len(b) > 0
+}
+
+// Classes returns the classes that all bytes of b have.
+func Classes(b []byte) uint8 {
+	classes := ^uint8(0)
+	for _, c := range b {
+		classes &= Class[c]
+	}
+	return classes
 }
 
 // Lower maps ASCII upper case to lower case and every other byte to itself.

@@ -24,7 +24,10 @@ type FieldID uint8
 // The known names: those with a meaning to the gateway, and the most frequent others, because a
 // known name needs no further check of its bytes. Fewer than 64, to fit a set in a word.
 const (
+	// FieldOther is any other name of letters, digits and hyphens.
 	FieldOther FieldID = iota
+	// FieldOdd is one with other bytes that a token may have: see Fold.
+	FieldOdd
 	FieldHost
 	FieldConnection
 	FieldContentLength
@@ -34,6 +37,7 @@ const (
 	FieldUpgrade
 	FieldKeepAlive
 	FieldProxyConnection
+	FieldProxy
 	FieldExpect
 	FieldXForwardedFor
 	FieldXForwardedProto
@@ -94,6 +98,7 @@ var fieldNames = [fieldCount]string{
 	FieldUpgrade:            "Upgrade",
 	FieldKeepAlive:          "Keep-Alive",
 	FieldProxyConnection:    "Proxy-Connection",
+	FieldProxy:              "Proxy",
 	FieldExpect:             "Expect",
 	FieldXForwardedFor:      "X-Forwarded-For",
 	FieldXForwardedProto:    "X-Forwarded-Proto",
@@ -142,7 +147,7 @@ var fieldNames = [fieldCount]string{
 	FieldTraceparent:        "Traceparent",
 }
 
-// String returns the usual spelling of the name, "" for FieldOther.
+// String returns the usual spelling of the name, "" for FieldOther and FieldOdd.
 func (f FieldID) String() string {
 	if f >= fieldCount {
 		return ""
@@ -163,8 +168,11 @@ const (
 	// Proxy-Authenticate and Proxy-Authorization are not on that list: the first speaks of the
 	// message, and a reverse proxy that never asked for proxy credentials has no reason to take
 	// them from an upstream that did (section 11.7.2 lets a proxy relay them).
+	//
+	// Proxy is no registered name at all. CGI makes HTTP_PROXY of it, which a program's own HTTP client
+	// takes for the proxy to send its requests to (CVE-2016-5385 and its kin).
 	HopFields FieldSet = 1<<FieldConnection | 1<<FieldKeepAlive | 1<<FieldProxyConnection | 1<<FieldTE |
-		1<<FieldTransferEncoding | 1<<FieldUpgrade
+		1<<FieldTransferEncoding | 1<<FieldUpgrade | 1<<FieldProxy
 
 	// forwardedFields are what proxies record about the client: the gateway vouches for them.
 	forwardedFields FieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
@@ -197,6 +205,10 @@ const (
 		1<<FieldDate | 1<<FieldCacheControl | 1<<FieldIfNoneMatch | 1<<FieldIfModifiedSince | 1<<FieldIfMatch |
 		1<<FieldIfUnmodifiedSince | 1<<FieldIfRange | 1<<FieldRange | 1<<FieldLocation | 1<<FieldVary |
 		1<<FieldAge | 1<<FieldExpires | 1<<FieldPragma | 1<<FieldMaxForwards
+
+	// PlainOnly are the names for which no FieldOdd name may pass: what steers how a message is read and
+	// what the gateway vouches for.
+	PlainOnly = NotTrailers | 1<<FieldXRequestID
 )
 
 // Looking up a name.
@@ -218,9 +230,9 @@ type knownName struct {
 const (
 	// MaxKnownName is the length of the longest name that LookupName may be asked for.
 	MaxKnownName = 24
-	// nameHash is an odd number found by trying random ones (about 250,000) until no two names
+	// nameHash is an odd number found by trying random ones (about 840,000) until no two names
 	// shared a slot, so that the slots fill two cache lines.
-	nameHash = 0xa5b472fd6a8804db
+	nameHash = 0x0c2c8cffb6106b05
 	nameBits = 7
 )
 
@@ -237,7 +249,7 @@ func buildNames() (names [64]knownName, slots [1 << nameBits]FieldID) {
 		}
 		return w, fold
 	}
-	for id := FieldOther + 1; id < fieldCount; id++ {
+	for id := FieldHost; id < fieldCount; id++ {
 		s := fieldNames[id]
 		k := &names[id]
 		k.length = len(s)
@@ -263,7 +275,7 @@ func nameSlot(first, last uint64) uint64 {
 }
 
 // LookupName names the n bytes of b from i; 0 < n <= MaxKnownName. FieldOther says nothing about the
-// bytes' validity.
+// bytes' validity, and is returned for what is FieldOdd, too: see Classes.
 func LookupName(b []byte, i, n int) FieldID {
 	// The word that ends with the name begins before it when n < 8. Shifting those bytes out is
 	// cheaper than a branch on n, which nobody can predict.
@@ -304,4 +316,23 @@ func LookupField(name []byte) FieldID {
 		return FieldOther
 	}
 	return LookupName(name, 0, len(name))
+}
+
+// Folding names.
+//
+// Programs that get fields as environment variables (CGI, FastCGI, WSGI, Rack) do not see what stood
+// between the words of a name: all of them make '_' of '-', PHP of '.' too, and lighttpd, like
+// Apache before 2.4, of every byte but letters and digits. Where two fields have one such name they get
+// the values joined, or the one that came last. So X_Real.IP is X-Real-IP to them.
+
+// Fold appends the FieldOdd name with a hyphen for every byte that is not plain, in lower case: as which
+// other name it may be read.
+func Fold(dst, name []byte) []byte {
+	for _, c := range name {
+		if Class[c]&ClassPlain == 0 {
+			c = '-'
+		}
+		dst = append(dst, Lower(c))
+	}
+	return dst
 }

@@ -9,7 +9,7 @@ import (
 
 // TestFieldNames looks up every known name in lower and upper case, and near misses of each.
 func TestFieldNames(t *testing.T) {
-	for id := message.FieldOther + 1; id.String() != ""; id++ {
+	for id := message.FieldHost; id.String() != ""; id++ {
 		name := id.String()
 		for _, s := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
 			if got := message.LookupField([]byte(s)); got != id {

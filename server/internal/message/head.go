@@ -7,8 +7,8 @@ type Head struct {
 	Fields []Field
 	// ContentLength is the value of Content-Length, -1 when there is none.
 	ContentLength int64
-	// HeadLen is the number of bytes of the head, the empty line and, in HTTP/1, a skipped leading
-	// CR LF included: the body begins at this offset.
+	// HeadLen is the number of bytes of the head, the empty line and, in HTTP/1, skipped leading empty
+	// lines included: the body begins at this offset.
 	HeadLen int
 	// Minor is the x of HTTP/1.x: 0 or 1. It is 1 for what came by another version.
 	Minor uint8

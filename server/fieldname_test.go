@@ -1,0 +1,266 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/config"
+)
+
+// recordingBackend answers every request, and gives the field lines of its head and of its trailers, in
+// lower case.
+func recordingBackend(t testing.TB, p routing.Protocol) (addr string, seen chan string) {
+	seen = make(chan string, 16)
+	if overStreams(p) {
+		return rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+			c.MaxHeaderListSize = 1 << 20
+			texts := map[uint32]string{}
+			for {
+				f, err := c.ReadFrame()
+				if err != nil {
+					return
+				}
+				id := f.Header().StreamID
+				end := false
+				switch f := f.(type) {
+				case *http2.MetaHeadersFrame:
+					for _, f := range f.Fields {
+						texts[id] += f.Name + ": " + f.Value + "\n"
+					}
+					end = f.StreamEnded()
+				case *http2.DataFrame:
+					end = f.StreamEnded()
+				}
+				if end {
+					c.fields(id, true, ":status", "204")
+					seen <- strings.ToLower(texts[id])
+				}
+			}
+		}), seen
+	}
+	return rawBackend(t, func(_ int, c *wire) {
+		for {
+			text := c.head()
+			if text == "" {
+				return
+			}
+			if strings.Contains(strings.ToLower(text), "transfer-encoding: chunked") {
+				for {
+					line, _ := c.r.ReadString('\n')
+					var n int
+					if _, err := fmt.Sscanf(line, "%x", &n); err != nil || n == 0 {
+						break
+					}
+					c.take(n + 2)
+				}
+				text += c.head()
+			}
+			c.send("HTTP/1.1 204 No Content\r\n\r\n")
+			seen <- strings.ToLower(strings.ReplaceAll(text, "\r\n", "\n"))
+		}
+	}), seen
+}
+
+// speakers send a POST with fields in its head and in its trailers, by one protocol each.
+var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string){
+	"h1": func(_ testing.TB, g *gateway, head, trailers []string) {
+		c := g.wire()
+		lines := func(fields []string) (text string) {
+			for i := 0; i < len(fields); i += 2 {
+				text += fields[i] + ": " + fields[i+1] + "\r\n"
+			}
+			return text
+		}
+		c.send("%s", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+lines(head)+"\r\n3\r\nabc\r\n0\r\n"+lines(trailers)+"\r\n")
+	},
+	"h1 bytewise trailers": func(_ testing.TB, g *gateway, head, trailers []string) {
+		c := g.wire()
+		_ = c.SetNoDelay(true)
+		text := ""
+		for i := 0; i < len(head); i += 2 {
+			text += head[i] + ": " + head[i+1] + "\r\n"
+		}
+		c.send("%s", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n0\r\n")
+		g.settle()
+		for i := 0; i < len(trailers); i += 2 {
+			line := trailers[i] + ": " + trailers[i+1] + "\r\n"
+			c.send("%s", line[:len(line)/2])
+			g.settle()
+			c.send("%s", line[len(line)/2:])
+			g.settle()
+		}
+		c.send("\r\n")
+	},
+	"h2": func(t testing.TB, g *gateway, head, trailers []string) {
+		c := dialHTTP2(t.(*testing.T), g.addr)
+		lower := func(fields []string) []string {
+			out := append([]string(nil), fields...)
+			for i := 0; i < len(out); i += 2 {
+				out[i] = strings.ToLower(out[i])
+			}
+			return out
+		}
+		c.request(1, "POST", "/", false, lower(head)...)
+		_ = c.WriteData(1, false, []byte("abc"))
+		c.fields(1, true, lower(trailers)...)
+	},
+}
+
+// next is what a recordingBackend saw; "" where nothing came.
+func next(t testing.TB, seen chan string) string {
+	t.Helper()
+	select {
+	case text := <-seen:
+		return text
+	case <-time.After(wireTimeout / 4):
+		t.Fatal("no request came")
+	}
+	return ""
+}
+
+// has reports whether there is a field of that name among lines.
+func has(text, name string) bool {
+	return strings.Contains("\n"+text, "\n"+strings.ToLower(name)+": ")
+}
+
+// TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and
+// those that other proxies write, in heads and in trailers, and sees which arrive.
+func TestClientsCannotSpeakForTheGateway(t *testing.T) {
+	const mark = "evil"
+	folded := []string{
+		"X_Forwarded_For", "X_Real_IP", "X_Forwarded_Proto", "X-Forwarded_Port", "X_Request_ID", "X_Scheme", "X_Forwarded-Host",
+		"SSL_Client_Verify", "ssl-client_cert", "Content_Length", "Transfer_Encoding", "X_Original_Forwarded_For", "X_Client_Cert",
+		"X.Forwarded.For", "X.Real.IP", "X~Request~ID", "ssl.client.verify", "X+Forwarded+Proto", "X_Forwarded_User",
+	}
+	foreign := []string{
+		"X-Original-Forwarded-For", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-User", "X-Client-Cert", "Client-Cert", "Client-Cert-Chain",
+		"X-SSL-Client-Verify", "ssl-client-verify", "ssl-client-cert", "X-Forwarded-Client-Cert", "Forwarded", "X-Forwarded-Tls-Client-Cert",
+	}
+	claimed := []string{"X-Forwarded-For", "X-Real-IP", "X-Request-ID", "X-Scheme", "X-Forwarded-Prefix"}
+	odd := []string{"User_Name", "user.name", "a!#$%&'*+^`|~b"}
+	plain := []string{"X-Mine", "Sum", "ssl-clientele", "x-forward-for", "Client-Ce", "X-Real"}
+	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
+		for name, speak := range speakers {
+			for _, rule := range []string{"plain", "underscore", "token"} {
+				for _, trusted := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s to %v, %s, trusted %v", name, p, rule, trusted), func(t *testing.T) {
+						backend, seen := recordingBackend(t, p)
+						g := newGateway(t, func(c *config.Config) {
+							c.HTTP.HeaderNames = rule
+							if trusted {
+								c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"}
+							}
+						}, Options{})
+						g.serveProtocol(p, backend)
+						check := func(text string, trailers bool) {
+							t.Helper()
+							want := func(name string, there bool) {
+								if has(text, name) != there {
+									t.Errorf("%q: there %v, in trailers %v, want %v", name, !there, trailers, there)
+								}
+							}
+							for _, n := range folded {
+								want(n, false)
+							}
+							want("Proxy", false)
+							for _, n := range foreign {
+								want(n, trusted && !trailers)
+							}
+							for _, n := range claimed {
+								if strings.Contains(text, strings.ToLower(n)+": "+mark) && !(trusted && !trailers) {
+									t.Errorf("%q is the client's, in trailers %v", n, trailers)
+								}
+							}
+							want(odd[0], rule != "plain")
+							want(odd[1], rule == "token")
+							want(odd[2], rule == "token")
+							for _, n := range plain {
+								want(n, true)
+							}
+						}
+						var fields []string
+						for _, list := range [][]string{folded, {"Proxy"}, foreign, claimed, odd, plain} {
+							for _, n := range list {
+								fields = append(fields, n, mark)
+							}
+						}
+						speak(t, g, fields, nil)
+						check(next(t, seen), false)
+						speak(t, g, nil, fields)
+						check(next(t, seen), true)
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestHeaderNamesAreLive: a reload changes which names are passed on.
+func TestHeaderNamesAreLive(t *testing.T) {
+	backend, seen := recordingBackend(t, routing.HTTP)
+	g := newGateway(t, nil, Options{})
+	g.serve(nil, backend)
+	c := g.wire()
+	ask := func() bool {
+		c.send("GET / HTTP/1.1\r\nHost: a\r\nUser_Name: me\r\n\r\n")
+		text := next(t, seen)
+		c.head()
+		return has(text, "User_Name")
+	}
+	if ask() {
+		t.Error("passed by default")
+	}
+	changed := config.Default()
+	changed.HTTP.HeaderNames = "underscore"
+	g.Reload(changed)
+	g.settle()
+	if !ask() {
+		t.Error("dropped after the reload")
+	}
+}
+
+// TestNominatedTrailersStay: RFC 9110 section 7.6.1 has what Connection lists removed from trailers too.
+func TestNominatedTrailersStay(t *testing.T) {
+	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
+		backend, seen := recordingBackend(t, p)
+		g := newGateway(t, nil, Options{})
+		g.serveProtocol(p, backend)
+		speakers["h1"](t, g, []string{"Connection", "keep-alive, X-Hop"}, []string{"X-Hop", "1", "X-Sum", "2"})
+		if text := next(t, seen); has(text, "X-Hop") || !has(text, "X-Sum") {
+			t.Errorf("%v: %s", p, text)
+		}
+	}
+	answer := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Hop\r\n\r\n2\r\nok\r\n0\r\nX-Hop: 1\r\nX-Sum: 2\r\n\r\n"
+	backend := rawBackend(t, func(_ int, c *wire) {
+		for c.head() != "" {
+			c.send("%s", answer)
+		}
+	})
+	g := newGateway(t, nil, Options{})
+	g.serve(nil, backend)
+	if a := g.wire().get("/"); a.cut != nil || a.Trailer.Get("X-Hop") != "" || a.Trailer.Get("X-Sum") != "2" {
+		t.Errorf("%q, %v, trailers %v", a.body, a.cut, a.Trailer)
+	}
+}
+
+// TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, nobody else may speak of
+// them, under whichever name.
+func TestCertificateFieldsOfTrustedPeers(t *testing.T) {
+	for _, name := range []string{"ssl-client-verify", "X-SSL-Client-Verify", "Client-Cert", "X-Forwarded-Client-Cert"} {
+		if claims([]byte(name)) != claimCertificate {
+			t.Errorf("%s is no claim about certificates", name)
+		}
+	}
+	for _, name := range []string{"", "x", "x-y", "client", "ssl-client", "x-forwarded", "sec-fetch-mode", "x-csrf-token", "client-device"} {
+		if got := claims([]byte(name)); got != claimNone {
+			t.Errorf("%q is claim %v", name, got)
+		}
+	}
+}

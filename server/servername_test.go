@@ -1,0 +1,35 @@
+package server
+
+import (
+	"strings"
+	"testing"
+)
+
+// dotted is a ClientHello for name with a trailing dot, which Go's client would leave out.
+func dotted(t *testing.T, name string) string {
+	t.Helper()
+	hello := helloFor(t, name+"x")
+	with := strings.Replace(hello, name+"x", name+".", 1)
+	if with == hello {
+		t.Fatalf("%q is not in the ClientHello", name)
+	}
+	return with
+}
+
+// TestServerNameWithDot: a server name with a trailing dot finds the Host that passes TLS through, whose
+// Backend decides what it thinks of it. Where TLS ends here it is refused: RFC 6066, section 3, has the
+// name "without a trailing dot", crypto/tls answers decode_error, and a name mended on the way would be
+// another handshake than the client's. What matters is that such a name reaches no other Host.
+func TestServerNameWithDot(t *testing.T) {
+	g := newGateway(t, nil, Options{})
+	hello := dotted(t, "pass.test")
+	g.servePassthrough("", behindHello(t, hello, echo))
+	c := g.secureWire()
+	c.send("%s", hello+"ping")
+	c.exactly("ping")
+
+	c = g.secureWire()
+	c.send("%s", dotted(t, "other.test"))
+	c.exactly("\x15\x03\x01\x00\x02\x02\x32")
+	c.wantClosed()
+}

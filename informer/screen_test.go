@@ -3,6 +3,7 @@ package informer
 import (
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,8 +145,9 @@ func TestNodeIsWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestController(t, Options{})
 		c.builder.backends.screen.here = false
-		var own []netip.Addr
-		c.own = func() ([]netip.Addr, error) { return own, nil }
+		var own atomic.Pointer[[]netip.Addr]
+		own.Store(new([]netip.Addr))
+		c.own = func() ([]netip.Addr, error) { return *own.Load(), nil }
 		c.queue.push(fleet(1)...)
 		c.step()
 		go c.watchNode(t.Context())
@@ -154,7 +156,7 @@ func TestNodeIsWatched(t *testing.T) {
 		if got := len(c.store.Load().Backends[0].Endpoints); got != 3 {
 			t.Fatalf("%d Endpoints", got)
 		}
-		own = []netip.Addr{netip.MustParseAddr("10.0.0.2")}
+		own.Store(&[]netip.Addr{netip.MustParseAddr("10.0.0.2")})
 		time.Sleep(2 * lookAtNode)
 		c.step()
 		if got := len(c.store.Load().Backends[0].Endpoints); got != 2 {

@@ -72,13 +72,13 @@ func (s *shown) check(state tls.ConnectionState) {
 	if len(state.PeerCertificates) == 0 {
 		return
 	}
-	s.leaf, s.allowed = state.PeerCertificates[0], false
+	s.leaf = state.PeerCertificates[0]
+	s.allowed = s.auth.Allows(s.leaf)
 	if len(s.leaf.Raw) > maxClientCertificate {
 		s.err = errCertificateSize
 		return
 	}
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
-	s.allowed = s.auth.Allows(s.leaf)
 }
 
 // began takes note that the handshake has ended.

@@ -98,7 +98,8 @@ func TestPodsOfOneFamily(t *testing.T) {
 					counts[<-asked]++
 				}
 				for _, pod := range pods {
-					if counts[pod[1]] != requests/4 {
+					// The order changes once, when the Pods turn their other address.
+					if n := counts[pod[1]]; n < requests/4-2 || n > requests/4+2 {
 						t.Errorf("the Pods got %v of %d requests", counts, requests)
 						break
 					}

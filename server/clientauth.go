@@ -74,7 +74,7 @@ func (s *shown) check(state tls.ConnectionState) {
 	}
 	s.leaf, s.allowed = state.PeerCertificates[0], false
 	if len(s.leaf.Raw) > maxClientCertificate {
-		s.err = errCertificateSize
+		s.err, s.allowed = errCertificateSize, s.auth.Allows(nil) // no name of it counts
 		return
 	}
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())

@@ -173,7 +173,7 @@ func TestExplainAgrees(t *testing.T) {
 		ingressOf("missing", "sluice", "missing.test", "missing")+ingressOf("theirs", "traefik", "theirs.test", "web")+
 		ingressOf("big", "sluice", "big.test", "big")+ingressOf("their-wildcard", "traefik", `"*.test"`, "web"))
 	eventually(t, "the new hosts", func() bool {
-		code, _ := sluice("explain", "--admin", r.admin, "http://idle.test/")
+		code, _ := sluice("explain", "--admin", r.socket, "http://idle.test/")
 		status, _ := get(t, r, "idle.test")
 		return code == 1 && status == 503
 	})
@@ -189,7 +189,7 @@ func TestExplainAgrees(t *testing.T) {
 		{"theirs.test", 404, "note     Ingress default/theirs has theirs.test too; it is of class traefik, which is not this gateway's\nnote     Ingress default/their-wildcard has *.test too;"},
 	}
 	for _, row := range rows {
-		code, out := sluice("explain", "--admin", r.admin, "http://"+row.host)
+		code, out := sluice("explain", "--admin", r.socket, "http://"+row.host)
 		if (code != 0) != (row.status != 0) || !strings.Contains(out, row.out) {
 			t.Errorf("%s: exit %d, want %q\n%s", row.host, code, row.out, out)
 		}
@@ -198,11 +198,11 @@ func TestExplainAgrees(t *testing.T) {
 			t.Errorf("%s: the gateway answers %d %s, want %d", row.host, status, body, row.status)
 		}
 	}
-	code, out := sluice("explain", "--admin", r.admin, "http://big.test/")
+	code, out := sluice("explain", "--admin", r.socket, "http://big.test/")
 	if code != 0 || strings.Count(out, "*   endpoint ") != 10 || !strings.Contains(out, "and 4990 more endpoints; --all lists them\n") {
 		t.Errorf("5,000 Endpoints: exit %d\n%.2000s", code, out)
 	}
-	if code, out := sluice("explain", "--all", "--admin", r.admin, "http://big.test/"); code != 0 || strings.Count(out, "*   endpoint ") != 5000 {
+	if code, out := sluice("explain", "--all", "--admin", r.socket, "http://big.test/"); code != 0 || strings.Count(out, "*   endpoint ") != 5000 {
 		t.Errorf("all of 5,000 Endpoints: exit %d\n%.2000s", code, out)
 	}
 	r.stop(t)

@@ -75,7 +75,7 @@ func (s *shown) check(state tls.ConnectionState) {
 	s.leaf = state.PeerCertificates[0]
 	s.allowed = s.auth.Allows(s.leaf)
 	if len(s.leaf.Raw) > maxClientCertificate {
-		s.err = errCertificateSize
+		s.err, s.allowed = errCertificateSize, s.auth.Allows(nil) // no name of it counts
 		return
 	}
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())

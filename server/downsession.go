@@ -17,6 +17,7 @@ type downSession struct {
 	goaway  uint8         // how far a drain has come
 	resets  int           // streams that the client gave up, less those that were served
 	late    []*downStream // of those that came in this read, see wary; some may be gone
+	small   []*downStream // with small pieces of this read, see gather; some may be gone
 	closing bool          // the connection is over: what is in the output is the last
 }
 
@@ -97,6 +98,13 @@ func (s *downSession) feed(p []byte) {
 	}
 	clear(s.late)
 	s.late = s.late[:0]
+	for _, d := range s.small {
+		if d.gathering && d.session == s && !s.closing {
+			d.gathered()
+		}
+	}
+	clear(s.small)
+	s.small = s.small[:0]
 	s.touch()
 }
 
@@ -293,6 +301,12 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 		return
 	}
 	d.recvEnd = end
+	if len(p) < smallPiece && !end {
+		if d.gather(p) {
+			s.small = append(s.small, d)
+		}
+		return
+	}
 	d.receive(p)
 	s.touch()
 }
@@ -339,6 +353,11 @@ func (s *downSession) lose(st *h2.Stream) {
 	if !ok {
 		s.h2.Release(st)
 		return
+	}
+	if d.gathering {
+		if d.gathered(); d.st != st {
+			return
+		}
 	}
 	d.gone = true
 	if d.x != nil {

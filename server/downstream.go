@@ -71,6 +71,12 @@ func (d *downStream) pump() {
 	}
 }
 
+// gathered passes on what was stored.
+func (d *downStream) gathered() {
+	d.gathering = false
+	d.pump()
+}
+
 // receive takes a piece of the request's body.
 func (d *downStream) receive(p []byte) {
 	st := d.st

@@ -20,6 +20,7 @@ type streamSide struct {
 	in          buffer // delivered, and not taken
 	gotTrailers []byte
 	recvEnd     bool // no more will come behind in
+	gathering   bool // in the session's list of those whose small pieces were stored, see gather
 	gone        bool // reset, by either end
 
 	out         buffer // offered to the codec, and not taken
@@ -40,6 +41,20 @@ func (s *streamSide) free() {
 	w.buffers.release(&s.in)
 	w.buffers.release(&s.out)
 	*s = streamSide{w: w, gotTrailers: small(s.gotTrailers), outTrailers: small(s.outTrailers)}
+}
+
+// smallPiece is the length below which DATA is stored until all that was read has been handled. A body in frames of ten
+// bytes would be ten writes for each hundred bytes that were read, and as many reads of whoever it is for.
+const smallPiece = 1 << 10
+
+// gather stores p, a small piece that does not end the body, and reports whether the session has to list the stream.
+//
+// hot: runs per small piece of a body; no alloc, no lock.
+func (s *streamSide) gather(p []byte) (list bool) {
+	s.w.buffers.append(&s.in, p)
+	list = !s.gathering
+	s.gathering = true
+	return list
 }
 
 // offer makes p what is held, behind what is stored; store keeps what was not taken of it.

@@ -20,6 +20,7 @@ type upSession struct {
 	h2         *h2.Conn
 	dialer     *dialer
 	streams    []*upStream // those under way, and while connecting those that wait for it
+	small      []*upStream // with small pieces of this read, see gather; some may be gone
 	requests   uint64
 	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
 	connecting bool
@@ -164,7 +165,9 @@ func (s *upSession) pump() {
 			break
 		}
 		s.heard, s.pinged = w.loop.Now(), false
-		if err := s.h2.Feed(w.loop.Now(), w.upFrames[:n]); err != nil {
+		err := s.h2.Feed(w.loop.Now(), w.upFrames[:n])
+		s.passSmall()
+		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
 				w.shard.EndpointFloods[e.Flood]++
 			}
@@ -178,6 +181,17 @@ func (s *upSession) pump() {
 	if s.writable && s.unsent() {
 		s.touch()
 	}
+}
+
+// passSmall passes on the small pieces of what was read.
+func (s *upSession) passSmall() {
+	for _, u := range s.small {
+		if u.gathering && u.s == s && !s.closed {
+			u.gathered()
+		}
+	}
+	clear(s.small)
+	s.small = s.small[:0]
 }
 
 // touch has the output written at the end of the batch.
@@ -327,6 +341,12 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 		return
 	}
 	u.recvEnd = end
+	if len(p) < smallPiece && !end {
+		if u.gather(p) {
+			s.small = append(s.small, u)
+		}
+		return
+	}
 	u.offer(p)
 	u.x.c.pump()
 	if u.st == st {
@@ -349,6 +369,11 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		return
 	}
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
+		if u.gathering {
+			if u.gathered(); u.st != st || u.x == nil {
+				return
+			}
+		}
 		u.gone = true
 		x := u.x
 		c := x.c
@@ -366,6 +391,11 @@ func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
 	if !ok || u.x == nil {
 		s.h2.Release(st)
 		return
+	}
+	if u.gathering {
+		if u.gathered(); u.st != st || u.x == nil {
+			return
+		}
 	}
 	u.gone = true
 	u.refused = code == h2.RefusedStream

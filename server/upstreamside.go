@@ -36,6 +36,14 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	return u
 }
 
+// gathered passes on what was stored.
+func (u *upStream) gathered() {
+	u.gathering = false
+	if u.x != nil {
+		u.x.c.pump()
+	}
+}
+
 // ready implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
 //
 // hot: runs per request; no alloc, no lock.

@@ -33,8 +33,15 @@ func newSpace(t *testing.T) *space {
 	_, err := s.api().CoreV1().Namespaces().Create(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.name}}, metav1.CreateOptions{})
 	s.must("create namespace", err)
 	t.Cleanup(func() {
-		err := s.api().NetworkingV1().Ingresses(s.name).DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{})
-		s.must("delete ingresses", err)
+		for {
+			err := s.api().NetworkingV1().Ingresses(s.name).DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{})
+			if apierrors.IsResourceExpired(err) {
+				// There are so many that the list it works by is compacted away meanwhile. What is deleted is.
+				continue
+			}
+			s.must("delete ingresses", err)
+			return
+		}
 	})
 	return s
 }

@@ -186,14 +186,11 @@ func (p *parser) nameFields(h *message.Head, b []byte, known int) Error {
 		if n <= message.MaxKnownName {
 			id = message.LookupName(b, off, n)
 		}
-		if id == message.FieldOther {
-			switch classes := message.Classes(f.Name.Of(b)); {
-			case classes&message.ClassPlain != 0:
-			case classes&message.ClassToken != 0:
-				id = message.FieldOdd
-			default:
+		if id == message.FieldOther && !message.IsPlain(f.Name.Of(b)) {
+			if !message.IsToken(f.Name.Of(b)) {
 				return ErrFieldName
 			}
+			id = message.FieldOdd
 		}
 		f.ID = id
 		f.Hop = message.HopFields.Has(id)

@@ -114,13 +114,14 @@ func IsToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// Classes returns the classes that all bytes of b have.
-func Classes(b []byte) uint8 {
-	classes := ^uint8(0)
+// IsPlain reports whether b is made of letters, digits and hyphens, which makes it a token.
+func IsPlain(b []byte) bool {
 	for _, c := range b {
-		classes &= Class[c]
+		if Class[c]&ClassPlain == 0 {
+			return false
+		}
 	}
-	return classes
+	return len(b) > 0
 }
 
 // Lower maps ASCII upper case to lower case and every other byte to itself.

@@ -275,7 +275,7 @@ func nameSlot(first, last uint64) uint64 {
 }
 
 // LookupName names the n bytes of b from i; 0 < n <= MaxKnownName. FieldOther says nothing about the
-// bytes' validity, and is returned for what is FieldOdd, too: see Classes.
+// bytes' validity, and is returned for what is FieldOdd, too: see IsPlain.
 func LookupName(b []byte, i, n int) FieldID {
 	// The word that ends with the name begins before it when n < 8. Shifting those bytes out is
 	// cheaper than a branch on n, which nobody can predict.

@@ -22,7 +22,7 @@ func TestInlining(t *testing.T) {
 		inlined[string(m[1])] = true
 	}
 	for _, name := range []string{
-		"UnsafeLoad", "NameStops", "ValueStops", "TargetStops", "nameSlot", "IsToken", "Classes", "Lower", "SpanOf", "Span.Of",
+		"UnsafeLoad", "NameStops", "ValueStops", "TargetStops", "nameSlot", "IsToken", "IsPlain", "Lower", "SpanOf", "Span.Of",
 		"Span.Len", "FieldSet.Has", "(*Response).BodyKind", "(*Head).Line", "(*Head).Has",
 	} {
 		if !inlined[name] {

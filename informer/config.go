@@ -96,7 +96,8 @@ func (c *Config) watches(namespace string) bool {
 type Resolver interface {
 	// Watch resolves name until stop is called, and calls fn, from any goroutine, with the
 	// addresses at first and whenever they change. A failure to resolve keeps the last addresses.
-	Watch(name string, port uint16, fn func([]netip.AddrPort)) (stop func())
+	// namespace is who asks: each has its fair part of what there is to resolve.
+	Watch(namespace, name string, port uint16, fn func([]netip.AddrPort)) (stop func())
 }
 
 // Options are the hooks of New; the zero value has none.

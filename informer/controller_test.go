@@ -84,7 +84,7 @@ type recordedResolver struct {
 	watches map[string]func([]netip.AddrPort)
 }
 
-func (r *recordedResolver) Watch(name string, port uint16, fn func([]netip.AddrPort)) func() {
+func (r *recordedResolver) Watch(_, name string, port uint16, fn func([]netip.AddrPort)) func() {
 	r.watches[name] = fn
 	return func() { delete(r.watches, name) }
 }

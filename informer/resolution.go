@@ -7,34 +7,47 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// resolution keeps one watch per external name that a Backend uses. Owned by Run's goroutine; the
-// addresses come back as events.
+// resolution keeps one watch per namespace and external name that a Backend uses. Owned by Run's goroutine;
+// the addresses come back as events.
 type resolution struct {
 	resolver Resolver
 	queue    *queue
-	stop     map[external]func()
+	stop     map[asked]func()
+}
+
+// asked is a name that Services of a namespace lead to.
+type asked struct {
+	namespace string
+	external
 }
 
 // follow starts the watches that are missing and stops those that nobody needs.
 func (r *resolution) follow(wanted map[external]map[*slot]struct{}) {
-	if r.resolver == nil {
+	if r.resolver == nil || len(wanted)+len(r.stop) == 0 {
 		return
 	}
-	for e, stop := range r.stop {
-		if wanted[e] == nil {
-			stop()
-			delete(r.stop, e)
+	needed := make(map[asked]struct{}, len(r.stop))
+	for e, slots := range wanted {
+		for sl := range slots {
+			needed[asked{sl.target.service.Namespace, e}] = struct{}{}
 		}
 	}
-	for e := range wanted {
-		if r.stop[e] != nil {
+	for a, stop := range r.stop {
+		if _, ok := needed[a]; !ok {
+			stop()
+			delete(r.stop, a)
+		}
+	}
+	for a := range needed {
+		if r.stop[a] != nil {
 			continue
 		}
 		if r.stop == nil {
-			r.stop = make(map[external]func())
+			r.stop = make(map[asked]func())
 		}
-		r.stop[e] = r.resolver.Watch(e.name, e.port, func(addrs []netip.AddrPort) {
-			r.queue.push(event{externalKey(e), addrs})
+		r.stop[a] = r.resolver.Watch(a.namespace, a.name, a.port, func(addrs []netip.AddrPort) {
+			// All namespaces hear the same of a name, one after the other.
+			r.queue.push(event{externalKey(a.external), addrs})
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"container/list"
 	"net/netip"
 	"slices"
 	"time"
@@ -36,6 +37,9 @@ type watchedName struct {
 	timer *time.Timer   // calls for a worker when due; nil while none is set
 
 	busy, again bool // waits or is served; asked for meanwhile
+	slow        bool // takes longer than promptness
+	turn        *turn
+	place       *list.Element // in turn.waiting; nil while n does not wait
 }
 
 // learn takes the findings of a lookup. A family whose lookup failed keeps its addresses until its

@@ -14,7 +14,8 @@ type ResolverOptions struct {
 	// ResolvConf is the path of the stub resolver's configuration; default /etc/resolv.conf. It is
 	// read for each lookup.
 	ResolvConf string
-	// MaxConcurrent bounds the names that are looked up at a time; default 16. The others wait.
+	// MaxConcurrent bounds the names that are looked up at a time; default 16. The others wait. It counts
+	// for each lane: names that answer promptly, names that are new or fail, and slow ones.
 	MaxConcurrent int
 	// StaleLimit is how long the last known addresses are served beyond their TTL while lookups
 	// fail; default 24 h (RFC 8767 names one to three days). An answer that there are none is not a
@@ -37,10 +38,9 @@ type Resolver struct {
 
 	mu sync.Mutex
 	// Guarded by mu:
-	names   map[string]*watchedName
-	waiting []*watchedName // due, in the order of their becoming so
-	workers int
-	closed  bool
+	names  map[string]*watchedName
+	lanes  [lanes]lane // of the names that are due
+	closed bool
 
 	done sync.WaitGroup // the workers
 }
@@ -57,15 +57,16 @@ func NewResolver(o ResolverOptions) *Resolver {
 		o.StaleLimit = 24 * time.Hour
 	}
 	client := &dnsClient{path: o.ResolvConf, reachable: hasRoute}
-	r := &Resolver{options: o, lookup: client.lookup, names: map[string]*watchedName{}}
+	r := &Resolver{options: o, lookup: client.lookup, names: map[string]*watchedName{}, lanes: newLanes(o.MaxConcurrent)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
 
 // watch is one call of Watch.
 type watch struct {
-	port uint16
-	fn   func([]netip.AddrPort)
+	namespace string
+	port      uint16
+	fn        func([]netip.AddrPort)
 	// Guarded by Resolver.mu:
 	seen    uint64 // the version delivered last
 	stopped bool
@@ -75,12 +76,15 @@ type watch struct {
 // they change. The list is sorted, without duplicates, unmapped, and fn's to keep; it is empty when
 // the name has no addresses. While nothing could be learnt yet, fn is not called.
 //
+// namespace is who asks. Each has its fair part of the work, whatever names the others have and however long
+// those take. Who watches the same name shares its lookups.
+//
 // fn runs on a goroutine of the Resolver, never inside Watch, and not concurrently with itself. It
 // should hand over and return, as it holds up other names. stop ends the watch; a call that is
 // under way may still be running when stop returns.
-func (r *Resolver) Watch(name string, port uint16, fn func([]netip.AddrPort)) (stop func()) {
+func (r *Resolver) Watch(namespace, name string, port uint16, fn func([]netip.AddrPort)) (stop func()) {
 	name = strings.ToLower(name)
-	w := &watch{port: port, fn: fn}
+	w := &watch{namespace: namespace, port: port, fn: fn}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := r.names[name]
@@ -102,6 +106,8 @@ func (r *Resolver) stop(n *watchedName, w *watch) {
 	if len(n.watches) == 0 && r.names[n.name] == n {
 		delete(r.names, n.name)
 		n.disarm()
+		// So that names which come and go leave nothing behind them.
+		n.leave()
 	}
 }
 
@@ -110,7 +116,6 @@ func (r *Resolver) stop(n *watchedName, w *watch) {
 func (r *Resolver) Close() {
 	r.mu.Lock()
 	r.closed = true
-	r.waiting = nil
 	for _, n := range r.names {
 		n.disarm()
 		for _, w := range n.watches {
@@ -127,63 +132,75 @@ func (r *Resolver) Close() {
 func (r *Resolver) serveLocked(n *watchedName) {
 	switch {
 	case r.closed:
+	case n.place != nil:
+		// It waits, perhaps behind the names of a namespace that has more to do than the new watch's.
+		if w := n.watches[len(n.watches)-1]; n.turn.lane.load(w.namespace) < n.turn.lane.load(n.turn.namespace) {
+			n.leave()
+			r.queueLocked(n)
+		}
 	case n.busy:
 		n.again = true
 	default:
 		n.busy = true
-		r.waiting = append(r.waiting, n)
-		if r.workers < r.options.MaxConcurrent {
-			r.workers++
-			r.done.Add(1)
-			go r.work()
-		}
+		r.queueLocked(n)
 	}
 }
 
-// work serves the names that wait until none does.
-func (r *Resolver) work() {
+// queueLocked has n wait in its lane, which gets a worker more if it may.
+func (r *Resolver) queueLocked(n *watchedName) {
+	l := r.laneOf(n)
+	l.put(n)
+	if l.workers < l.limit {
+		l.workers++
+		r.done.Add(1)
+		go r.work(l)
+	}
+}
+
+// work serves the names of l until none waits.
+func (r *Resolver) work(l *lane) {
 	defer r.done.Done()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.waiting) > 0 && !r.closed {
-		n := r.waiting[0]
-		r.waiting = r.waiting[1:]
+	for !r.closed {
+		n := l.take()
+		if n == nil {
+			break
+		}
+		t := n.turn
 		r.mu.Unlock()
-		r.serve(n)
+		cut := r.serve(l, n)
 		r.mu.Lock()
+		l.done(t)
 		switch {
-		case n.again:
+		case len(n.watches) == 0 || r.closed:
+			n.busy = false
+		case cut || n.again:
 			n.again = false
-			r.waiting = append(r.waiting, n)
+			r.queueLocked(n)
 		default:
 			n.busy = false
-			if len(n.watches) > 0 && !r.closed {
-				n.arm(func() {
-					r.mu.Lock()
-					defer r.mu.Unlock()
+			n.arm(func() {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				// Its last watch may have gone while this was called.
+				if len(n.watches) > 0 {
 					r.serveLocked(n)
-				})
-			}
+				}
+			})
 		}
 	}
-	r.workers--
+	l.workers--
 }
 
-// serve looks n up if it is due, and tells the watches that have not seen its present addresses.
-func (r *Resolver) serve(n *watchedName) {
+// serve looks n up if it is due, and tells the watches that have not seen its present addresses. It reports
+// whether the lookup was cut short, by the patience of the lane: then n is slow, and has to wait in another.
+func (r *Resolver) serve(l *lane, n *watchedName) (cut bool) {
 	r.mu.Lock()
 	due := len(n.watches) > 0 && !time.Now().Before(n.due)
 	r.mu.Unlock()
 	if due {
-		v4, v6 := r.lookup(r.ctx, n.name)
-		for _, err := range []error{v4.err, v6.err} {
-			if err != nil && r.options.Failed != nil && r.ctx.Err() == nil {
-				r.options.Failed(n.name, err)
-			}
-		}
-		r.mu.Lock()
-		n.learn(time.Now(), r.options.StaleLimit, v4, v6)
-		r.mu.Unlock()
+		cut = r.lookUp(l, n)
 	}
 
 	r.mu.Lock()
@@ -201,4 +218,31 @@ func (r *Resolver) serve(n *watchedName) {
 		w.fn(list)
 		r.mu.Lock()
 	}
+	return cut
+}
+
+// lookUp looks n up, within the patience of l.
+func (r *Resolver) lookUp(l *lane, n *watchedName) (cut bool) {
+	ctx, cancel := l.bound(r.ctx)
+	defer cancel()
+	start := time.Now()
+	v4, v6 := r.lookup(ctx, n.name)
+	failed := v4.err != nil || v6.err != nil
+	if failed && ctx.Err() != nil && r.ctx.Err() == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		n.slow = true
+		return true
+	}
+	for _, err := range []error{v4.err, v6.err} {
+		if err != nil && r.options.Failed != nil && r.ctx.Err() == nil {
+			r.options.Failed(n.name, err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n.learn(time.Now(), r.options.StaleLimit, v4, v6)
+	// A failure is tried again in a short while, when it may be over: that need not wait with the slow.
+	n.slow = !failed && time.Since(start) > promptness
+	return false
 }

@@ -88,7 +88,7 @@ func TestResolverHonoursTTL(t *testing.T) {
 		s.set(found(10*time.Second, 2, 1, 2))
 		r, h := scriptedResolver(s, ResolverOptions{})
 		defer r.Close()
-		stop := r.Watch("Example.com", 80, h.hear)
+		stop := r.Watch("default", "Example.com", 80, h.hear)
 		h.is(t, "[192.0.2.1:80 192.0.2.2:80]") // sorted, once each
 
 		time.Sleep(25 * time.Second)
@@ -119,7 +119,7 @@ func TestResolverServesStale(t *testing.T) {
 		var failures atomic.Int32
 		r, h := scriptedResolver(s, ResolverOptions{StaleLimit: 5 * time.Minute, Failed: func(string, error) { failures.Add(1) }})
 		defer r.Close()
-		r.Watch("example.com", 80, h.hear)
+		r.Watch("default", "example.com", 80, h.hear)
 		h.is(t, "[192.0.2.1:80]")
 
 		s.set(finding{err: errors.New("server answers SERVFAIL")})
@@ -148,7 +148,7 @@ func TestResolverKeepsAFamilyThatFails(t *testing.T) {
 		s.v6 = finding{addresses: []netip.Addr{netip.MustParseAddr("2001:db8::1")}, ttl: 10 * time.Second}
 		r, h := scriptedResolver(s, ResolverOptions{})
 		defer r.Close()
-		r.Watch("example.com", 80, h.hear)
+		r.Watch("default", "example.com", 80, h.hear)
 		h.is(t, "[192.0.2.1:80 [2001:db8::1]:80]")
 		s.set(finding{err: errors.New("timeout")})
 		time.Sleep(time.Minute)
@@ -162,7 +162,7 @@ func TestResolverSaysNothingItDoesNotKnow(t *testing.T) {
 		s.set(finding{err: errors.New("timeout")})
 		r, h := scriptedResolver(s, ResolverOptions{})
 		defer r.Close()
-		r.Watch("example.com", 80, h.hear)
+		r.Watch("default", "example.com", 80, h.hear)
 		time.Sleep(time.Minute)
 		h.is(t)
 		s.set(found(10 * time.Second))
@@ -178,11 +178,11 @@ func TestResolverSharesLookups(t *testing.T) {
 		r, first := scriptedResolver(s, ResolverOptions{})
 		defer r.Close()
 		var second, third heard
-		r.Watch("example.com", 80, first.hear)
-		stop := r.Watch("EXAMPLE.com", 443, second.hear)
+		r.Watch("default", "example.com", 80, first.hear)
+		stop := r.Watch("default", "EXAMPLE.com", 443, second.hear)
 		synctest.Wait()
 		time.Sleep(5 * time.Second)
-		r.Watch("example.com", 8080, third.hear) // from what is known
+		r.Watch("default", "example.com", 8080, third.hear) // from what is known
 		first.is(t, "[192.0.2.1:80]")
 		second.is(t, "[192.0.2.1:443]")
 		third.is(t, "[192.0.2.1:8080]")
@@ -217,12 +217,12 @@ func TestResolverBoundsItsWork(t *testing.T) {
 			return found(maxTTL, 1), finding{ttl: maxTTL}
 		}
 		for i := range 30 {
-			r.Watch(fmt.Sprintf("host%d.example", i), 80, func([]netip.AddrPort) {})
+			r.Watch("default", fmt.Sprintf("host%d.example", i), 80, func([]netip.AddrPort) {})
 		}
 		time.Sleep(10*time.Second + time.Millisecond)
 		synctest.Wait()
-		if most != 3 || total != 30 || r.workers != 0 {
-			t.Errorf("%d lookups, %d at a time, %d workers left", total, most, r.workers)
+		if most != 3 || total != 30 || r.lanes[trial].workers+r.lanes[prompt].workers != 0 {
+			t.Errorf("%d lookups, %d at a time, %d workers left", total, most, r.lanes[trial].workers+r.lanes[prompt].workers)
 		}
 		r.Close()
 	})
@@ -236,13 +236,13 @@ func TestResolverCloses(t *testing.T) {
 			return finding{err: ctx.Err()}, finding{err: ctx.Err()}
 		}
 		r.options.Failed = func(string, error) { t.Error("the end is not a failure") }
-		stop := r.Watch("a.example", 80, func([]netip.AddrPort) { t.Error("called after Close") })
-		r.Watch("b.example", 80, func([]netip.AddrPort) { t.Error("called after Close") })
+		stop := r.Watch("default", "a.example", 80, func([]netip.AddrPort) { t.Error("called after Close") })
+		r.Watch("default", "b.example", 80, func([]netip.AddrPort) { t.Error("called after Close") })
 		synctest.Wait()
 		r.Close()
 		r.Close()
 		stop()
-		r.Watch("c.example", 80, func([]netip.AddrPort) { t.Error("called after Close") })
+		r.Watch("default", "c.example", 80, func([]netip.AddrPort) { t.Error("called after Close") })
 		synctest.Wait()
 	})
 }
@@ -253,7 +253,7 @@ func TestResolverEndToEnd(t *testing.T) {
 	r := NewResolver(ResolverOptions{ResolvConf: writeResolvConf(t, "", server)})
 	defer r.Close()
 	lists := make(chan []netip.AddrPort, 1)
-	defer r.Watch("v4.example", 8080, func(list []netip.AddrPort) { lists <- list })()
+	defer r.Watch("default", "v4.example", 8080, func(list []netip.AddrPort) { lists <- list })()
 	if got := fmt.Sprint(<-lists); got != "[127.0.0.1:8080]" {
 		t.Error(got)
 	}

@@ -27,8 +27,8 @@ import (
 const (
 	eventQPS   = 10
 	eventBurst = 100
-	// maxEvents bounds the queue; what does not fit is dropped, and is still among
-	// Controller.Rejections.
+	// maxEvents bounds the queue, which all namespaces share fairly; what does not fit is dropped, and is
+	// still among Controller.Rejections.
 	maxEvents = 1000
 	// maxNote is the API's limit of an Event's text.
 	maxNote = 1024
@@ -41,7 +41,7 @@ type eventWriter struct {
 	log      *slog.Logger
 	limit    flowcontrol.RateLimiter
 	instance string
-	queue    chan *eventsv1.Event
+	queue    *eventQueue
 }
 
 func newEventWriter(client kubernetes.Interface, log *slog.Logger) *eventWriter {
@@ -52,7 +52,7 @@ func newEventWriter(client kubernetes.Interface, log *slog.Logger) *eventWriter 
 	return &eventWriter{
 		client: client, log: log, instance: instance,
 		limit: flowcontrol.NewTokenBucketRateLimiter(eventQPS, eventBurst),
-		queue: make(chan *eventsv1.Event, maxEvents),
+		queue: newEventQueue(maxEvents),
 	}
 }
 
@@ -64,9 +64,7 @@ func (w *eventWriter) note(b *builder) {
 		if !ok {
 			continue
 		}
-		select {
-		case w.queue <- w.event(r, regarding):
-		default:
+		if w.queue.put(w.event(r, regarding)) {
 			dropped++
 		}
 	}
@@ -131,10 +129,14 @@ func (w *eventWriter) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-w.queue:
+		case <-w.queue.wake:
+		}
+		for !w.queue.empty() {
+			// The wait comes before the choice: what has come meanwhile may be next.
 			if w.limit.Wait(ctx) != nil {
 				return
 			}
+			e := w.queue.take()
 			_, err := w.client.EventsV1().Events(e.Namespace).Create(ctx, e, metav1.CreateOptions{})
 			if err != nil && !apierrors.IsAlreadyExists(err) && ctx.Err() == nil {
 				w.log.Debug("Event not written", "object", e.Regarding.Name, "error", err)

@@ -33,6 +33,7 @@ func (forwarded) Request(x *Exchange) Verdict {
 	var have uint
 	var clientFor []byte
 	hops := int64(noForwards)
+	looped := 0
 	for i := range req.Fields {
 		f := &req.Fields[i]
 		var bit uint
@@ -62,7 +63,12 @@ func (forwarded) Request(x *Exchange) Verdict {
 			f.Hop = f.Hop || !x.w.set.names.passes(f.Name.Of(head))
 			continue
 		case message.FieldOther:
-			switch claims(f.Name.Of(head)) {
+			name := f.Name.Of(head)
+			if isLoopField(name) {
+				looped += loops(f, head)
+				continue
+			}
+			switch claims(name) {
 			case claimForwarded:
 				f.Hop = f.Hop || !c.trusted
 			case claimCertificate:
@@ -88,6 +94,10 @@ func (forwarded) Request(x *Exchange) Verdict {
 		default:
 			have |= bit
 		}
+	}
+	if looped >= loopLimit {
+		x.fail(failLoop)
+		return Respond
 	}
 	dst := x.edits.add[:0]
 	dst = append(dst, "X-Forwarded-For: "...)
@@ -123,6 +133,9 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, "X-Request-ID: "...)
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
+	}
+	if x.leadsOut() {
+		dst = append(dst, loopMark...)
 	}
 	if hops < noForwards {
 		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))

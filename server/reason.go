@@ -42,6 +42,7 @@ var (
 	failStalled           = &failure{499, stats.SendTimeout, "the client stopped reading"}
 	failDraining          = &failure{503, stats.Draining, "the gateway is shutting down"}
 	failSource            = &failure{429, stats.SourceLimit, "this client has as many requests under way as one may have"}
+	failLoop              = &failure{508, stats.LoopDetected, "the request comes back to the gateway again and again"}
 	failShed              = &failure{503, stats.Overloaded, "given up for other clients, because it waited for its own"}
 	failInternal          = &failure{500, stats.Internal, "a filter failed"}
 )

@@ -44,6 +44,8 @@ const (
 	SourceLimit
 	// Overloaded: given up, or refused, for other clients.
 	Overloaded
+	// LoopDetected: the request came back through Services of type ExternalName (508).
+	LoopDetected
 
 	// Reasons is the number of Reasons, for arrays indexed by Reason.
 	Reasons = iota
@@ -53,7 +55,7 @@ var reasonNames = [Reasons]string{
 	"none", "no_route", "no_endpoint", "connect_failed", "connect_timeout", "upstream_timeout", "upstream_reset",
 	"upstream_malformed", "upstream_overload", "name_failed", "client_malformed", "header_timeout", "header_too_large",
 	"body_timeout", "body_too_large", "client_abort", "send_timeout", "request_timeout", "draining", "filtered", "internal",
-	"source_limit", "overloaded",
+	"source_limit", "overloaded", "loop_detected",
 }
 
 // passthroughReasons are those that a connection which is passed through can end for.

@@ -43,10 +43,7 @@ func newSlowLink(t *testing.T, to string) *slowLink {
 			return
 		}
 		defer far.Close()
-		go func() {
-			defer c.Close()
-			l.pass(c.TCPConn, far, true)
-		}()
+		go l.pass(c.TCPConn, far, true)
 		preface := make([]byte, len(http2.ClientPreface))
 		if _, err := io.ReadFull(c.r, preface); err != nil {
 			return
@@ -54,11 +51,27 @@ func newSlowLink(t *testing.T, to string) *slowLink {
 		_, _ = far.Write(preface)
 		l.pass(far, c.r, false)
 	})
+	t.Cleanup(func() { l.hold(false) })
 	return l
 }
 
 // pass passes frames, of the Endpoint if so, until either end is gone.
 func (l *slowLink) pass(to io.Writer, from io.Reader, endpoint bool) {
+	queue := make(chan []byte, 1000)
+	defer close(queue)
+	go func() {
+		for frame := range queue {
+			l.mu.Lock()
+			for l.held {
+				l.open.Wait()
+			}
+			l.mu.Unlock()
+			_, _ = to.Write(frame)
+		}
+		if c, ok := to.(*net.TCPConn); ok && endpoint {
+			c.Close()
+		}
+	}()
 	for {
 		head := make([]byte, 9)
 		if _, err := io.ReadFull(from, head); err != nil {
@@ -73,11 +86,8 @@ func (l *slowLink) pass(to io.Writer, from io.Reader, endpoint bool) {
 			if kind == http2.FrameRSTStream {
 				l.reset <- struct{}{}
 			}
-			l.mu.Lock()
-			for l.held {
-				l.open.Wait()
-			}
-			l.mu.Unlock()
+			queue <- frame
+			continue
 		}
 		if _, err := to.Write(frame); err != nil {
 			return

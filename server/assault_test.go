@@ -159,12 +159,6 @@ func (s *assault) translated() bool {
 	return (s.a.to == routing.GRPC || s.a.to == routing.GRPCS) && s.sort.method == "POST"
 }
 
-// trailers reports that the body may end with some. An Endpoint of net/http that has ended a stream, and then gets
-// HEADERS on it, ends the connection under all others, although RFC 9113 section 5.1 has it ignore them.
-func (s *assault) trailers() bool {
-	return !overStreams(s.a.to) || !strings.Contains(s.query+s.sort.query, "early") && !strings.Contains(s.query, "fault")
-}
-
 // step waits, or does not, for the gateway to act on what was sent, and lets go of the request where that is due.
 func (s *assault) step(n int, conn net.Conn, tcp *net.TCPConn) (goesOn bool) {
 	if s.rng.IntN(2) == 0 {
@@ -208,11 +202,10 @@ func (s *assault) playHTTP1(conn net.Conn, tcp *net.TCPConn, body string) {
 		for i, p := range pieces {
 			pieces[i] = fmt.Sprintf("%x\r\n%s\r\n", len(p), p)
 		}
-		last := "0\r\n\r\n"
-		if s.trailers() {
-			last = "0\r\nSum: 1\r\n\r\n"
+		if s.rng.IntN(2) == 0 {
+			head += "Trailer: Sum\r\n"
 		}
-		pieces = append(pieces, last)
+		pieces = append(pieces, "0\r\nSum: 1\r\n\r\n")
 	case k.framing == "length":
 		head += fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	}
@@ -309,6 +302,9 @@ func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	case k.framing == "length":
 		fields = append(fields, "content-length", strconv.Itoa(len(body)))
 	}
+	if !ends && s.rng.IntN(2) == 0 {
+		fields = append(fields, "trailer", "sum")
+	}
 	if !s.step(0, conn, tcp) && s.ending != endHalf {
 		return
 	}
@@ -332,7 +328,7 @@ func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 		_ = c.WriteData(1, false, []byte(p))
 	}
 	if !ends && k.upgrade == "" {
-		if s.trailers() && s.rng.IntN(2) == 0 {
+		if s.rng.IntN(2) == 0 {
 			c.fields(1, true, "sum", "1")
 		} else {
 			_ = c.WriteData(1, true, nil)

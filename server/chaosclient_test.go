@@ -54,6 +54,9 @@ func sayHead(p *plan, old, last bool) []byte {
 	case p.reqLen > 0:
 		head = append(head, "Transfer-Encoding: chunked\r\n"...)
 	}
+	if p.reqSum && !p.tunnel {
+		head = append(head, "Trailer: sum\r\n"...)
+	}
 	if p.expect && !old {
 		head = append(head, "Expect: 100-continue\r\n"...)
 	}
@@ -319,6 +322,9 @@ func (r *round) stream(who string, peer *h2peer, fickle *fickleConn, p *plan, rn
 		fields = append([]string{":protocol", "websocket"}, append(fields, "sec-websocket-version", "13")...)
 	} else if p.reqLen > 0 && p.reqKnown {
 		fields = append(fields, "content-length", strconv.Itoa(p.reqLen))
+	}
+	if p.reqSum && !p.tunnel {
+		fields = append(fields, "trailer", "sum")
 	}
 	if p.expect {
 		fields = append(fields, "expect", "100-continue")

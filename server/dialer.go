@@ -14,6 +14,7 @@ import (
 type dialer struct {
 	sockaddr
 	sessions []*upSession // that take requests
+	lone     []*upSession // of requests with trailers, those that are free: see lone.go
 	// tls is for the last BackendTLS and protocol that were asked for: an Endpoint has one of each.
 	tls      *tls.Config
 	backend  *routing.BackendTLS

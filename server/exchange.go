@@ -45,6 +45,7 @@ type Exchange struct {
 	grpc      bool         // as it goes upstream
 	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
 	extended  bool         // an Upgrade that came by HTTP/2
+	trailed   bool         // it announces trailers, to an Endpoint over HTTP/2: see lone.go
 	streamed  bool         // body bytes were sent that request no longer holds
 	wrote     bool         // this attempt has written something
 	fresh     bool         // this attempt must dial
@@ -225,6 +226,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	}
 	x.edits.add = x.up.appendFraming(x.edits.add)
 	if streams {
+		x.trailed = req.Has(message.FieldTrailer) && x.up.from != frameNone && x.up.from != frameLength && x.web == grpcweb.None
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {
 		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
@@ -338,10 +340,18 @@ func overStreams(p routing.Protocol) bool {
 func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused bool) {
 	w := x.w
 	if overStreams(x.protocol) {
-		s := dialerOf(ep).session(x.fresh, x.backend.Source().TLS)
+		b := x.backend.Source().TLS
+		if x.trailed {
+			if s, reused := x.acquireLone(ep, b); s != nil {
+				return s.attach(x), reused
+			} else if w.short {
+				return nil, false
+			}
+		}
+		s := dialerOf(ep).session(x.fresh, b)
 		reused = s != nil
 		if s == nil && !ep.Full() {
-			s = w.openSession(ep, x.backend.Source().TLS, x.share)
+			s = w.openSession(ep, b, x.share, false)
 		}
 		if s == nil {
 			return nil, false
@@ -398,6 +408,9 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	now := w.loop.Now()
 	reused, unprocessed := false, false
 	if u := x.u; u != nil {
+		if outcome.Failed() && provoked(u) {
+			outcome = upstream.Canceled
+		}
 		x.u = nil
 		reused, unprocessed = u.reused(), u.unprocessed()
 		if reused && outcome == upstream.Reset {
@@ -624,6 +637,9 @@ func outcomeOf(f *failure) upstream.Outcome {
 func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w, u := x.c, x.w, x.u
 	now := w.loop.Now()
+	if outcome.Failed() && provoked(u) {
+		outcome = upstream.Canceled
+	}
 	if x.endpoint != nil {
 		header := x.headTime
 		if header == 0 {

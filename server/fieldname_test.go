@@ -193,7 +193,7 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 						}
 						speak(t, g, fields, nil)
 						check(next(t, seen), false)
-						speak(t, g, nil, fields)
+						speak(t, g, []string{"Trailer", "X-Sum"}, fields)
 						check(next(t, seen), true)
 					})
 				}
@@ -232,7 +232,7 @@ func TestNominatedTrailersStay(t *testing.T) {
 		backend, seen := recordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
-		speakers["h1"](t, g, []string{"Connection", "keep-alive, X-Hop"}, []string{"X-Hop", "1", "X-Sum", "2"})
+		speakers["h1"](t, g, []string{"Connection", "keep-alive, X-Hop", "Trailer", "X-Sum"}, []string{"X-Hop", "1", "X-Sum", "2"})
 		if text := next(t, seen); has(text, "X-Hop") || !has(text, "X-Sum") {
 			t.Errorf("%v: %s", p, text)
 		}

@@ -208,7 +208,7 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, raw)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
 	if got := (<-seen).Get("Sum"); got != "42" {
 		t.Errorf("value %q", got)
 	}

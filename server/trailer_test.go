@@ -87,7 +87,7 @@ func TestForbiddenTrailerInRequest(t *testing.T) {
 		g.serveProtocol(p, backend)
 		c := g.wire()
 		for _, trailers := range []string{"Expires: 0\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n", "Host: b\r\nSum: 1\r\n", ""} {
-			c.send("%s", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"+trailers+"\r\n")
+			c.send("%s", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\n"+trailers+"\r\n")
 			if a := c.read("POST"); a.StatusCode != 204 {
 				t.Fatalf("%v, %q: %d", p, trailers, a.StatusCode)
 			}
@@ -122,7 +122,7 @@ func TestTrailersOfAReplay(t *testing.T) {
 		g.serveProtocol(p, closing, good)
 		for range 4 { // the first Endpoint of some is the one that closes
 			c := g.wire()
-			c.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nExpires: 0\r\nSum: 42\r\n\r\n")
+			c.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nExpires: 0\r\nSum: 42\r\n\r\n")
 			if a := c.read("PUT"); a.StatusCode != 204 {
 				t.Fatalf("%v: %d", p, a.StatusCode)
 			}

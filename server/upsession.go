@@ -28,6 +28,7 @@ type upSession struct {
 	closed     bool
 	settled    bool // the Endpoint's SETTINGS came
 	flooded    bool // it takes no more requests, because the Endpoint sends what is worth nothing
+	lone       loneState
 	idleSince  int64
 	heard      int64 // when bytes last came
 	pinged     bool
@@ -38,8 +39,9 @@ type upSession struct {
 // given up when none comes within as long again.
 const pingAfter = int64(15e9)
 
-// openSession starts an HTTP/2 connection to ep, or returns nil when the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share) *upSession {
+// openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
+// the kernel refuses at once.
+func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share, alone bool) *upSession {
 	t := dialerOf(ep)
 	s := &upSession{dialer: t, backend: b}
 	s.strict = true
@@ -53,7 +55,11 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *s
 	s.heard = w.loop.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
-	t.sessions = append(t.sessions, s)
+	if alone {
+		s.lone = loneBusy
+	} else {
+		t.sessions = append(t.sessions, s)
+	}
 	w.sessions = append(w.sessions, s)
 	if !s.connecting && b != nil && !s.startTLS() {
 		return nil
@@ -239,6 +245,10 @@ func (s *upSession) unsent() bool { return len(s.h2.Output()) > 0 || s.out.len()
 
 // retire keeps new requests away.
 func (s *upSession) retire() {
+	if s.lone != loneNot {
+		s.retireLone()
+		return
+	}
 	if i := slices.Index(s.dialer.sessions, s); i >= 0 {
 		s.dialer.sessions = slices.Delete(s.dialer.sessions, i, i+1)
 	}
@@ -281,7 +291,9 @@ func (s *upSession) end(outcome upstream.Outcome) {
 // check is the janitor's look at a session; idle is how long one without streams is kept.
 func (s *upSession) check(now, idle int64) {
 	switch {
-	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.h2.Gone()) && s.arrived() || now-s.idleSince >= idle):
+	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.h2.Gone()) && s.arrived() || now-s.idleSince >= idle):
+		s.end(upstream.Canceled)
+	case len(s.streams) == 0 && s.lone == loneAsked && now-s.idleSince >= pingAfter:
 		s.end(upstream.Canceled)
 	case len(s.streams) == 0 || s.connecting || s.shaking || now-s.heard < pingAfter:
 	case !s.pinged:
@@ -428,5 +440,9 @@ func (s *upSession) Flooded(f h2.Flood) {
 	s.retire()
 }
 
-// Pong implements h2.Handler; that bytes came is all that counts.
-func (s *upSession) Pong(uint64) {}
+// Pong implements h2.Handler. Of a sign of life it is all that counts that bytes came.
+func (s *upSession) Pong(data uint64) {
+	if data == lonePing && s.lone == loneAsked {
+		s.freeLone()
+	}
+}

@@ -16,6 +16,7 @@ type upStream struct {
 	listed  bool // in the session's list
 	refused bool // the Endpoint did nothing for the request
 	first   bool // of its session
+	trailed bool // trailers were sent
 }
 
 // attach makes x's side of a new stream of s, which is opened by begin.
@@ -106,7 +107,13 @@ func (u *upStream) flush() bool {
 	return done
 }
 
+// sendTrailers implements side. On a session that others share none are sent: see lone.go.
 func (u *upStream) sendTrailers(lines []byte) {
+	if u.s.lone == loneNot {
+		u.send(nil, true)
+		return
+	}
+	u.trailed = true
 	u.streamSide.sendTrailers(lines)
 	u.s.touch()
 }
@@ -139,6 +146,9 @@ func (u *upStream) free(now int64) {
 	}
 	s.touch()
 	u.streamSide.free()
+	if s.lone == loneBusy {
+		s.askLone()
+	}
 	*u = upStream{streamSide: u.streamSide}
 	w.freeS.put(u)
 	if w.janitor.resting {

@@ -60,6 +60,12 @@ func (e *Endpoint) Full() bool {
 	return limit > 0 && int(e.Conns) >= limit
 }
 
+// Crowded reports that another Conn would be beyond half of what MaxConnsPerEndpoint allows.
+func (e *Endpoint) Crowded() bool {
+	limit := e.backend.set.options.MaxConnsPerEndpoint
+	return limit > 0 && 2*(int(e.Conns)+1) > limit
+}
+
 // Add counts a connection that the loop starts to dial, for a request, on e. c is busy until
 // Release or Remove. c must be new or removed.
 //

@@ -62,7 +62,6 @@ type question struct {
 	path, method string
 	body         string // as the Endpoint is to see it
 	length       int64  // what the Endpoint is told of it, or -1
-	partial      bool   // the client may not send all of it
 }
 
 func (a *apart) errorf(format string, args ...any) {

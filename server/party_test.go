@@ -200,31 +200,6 @@ func (p *party) rest() (got []byte, end string) {
 	return p.got, p.end
 }
 
-// exactly reads bytes that have to come.
-func (p *party) exactly(want string) {
-	p.t.Helper()
-	var got string
-	if p.h2 == nil {
-		b := make([]byte, len(want))
-		n, _ := io.ReadFull(p.r, b)
-		got = string(b[:n])
-	} else {
-		f := p.h2
-		f.mu.Lock()
-		deadline := time.AfterFunc(wireTimeout, func() { _ = p.conn.Close() })
-		for len(p.got) < len(want) && p.end == "" {
-			f.moved.Wait()
-		}
-		deadline.Stop()
-		got = string(p.got[:min(len(p.got), len(want))])
-		p.got = p.got[len(got):]
-		f.mu.Unlock()
-	}
-	if got != want {
-		p.t.Fatalf("%s: got %q, want %q", p.name, got, want)
-	}
-}
-
 // fin ends what p sends, and nothing else.
 func (p *party) fin() {
 	if p.silent && p.h2 != nil {
@@ -461,15 +436,6 @@ func (e *endpoints) next(t testing.TB) *party {
 	case <-time.After(wireTimeout):
 		t.Fatal("no request reached the Endpoint")
 		return nil
-	}
-}
-
-// close closes all connections.
-func (e *endpoints) close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, c := range e.open {
-		c.Close()
 	}
 }
 

@@ -15,9 +15,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
 )
 
 // TestHostile: everything that a client or a tenant can do to others, at once, beside honest clients of another
@@ -280,7 +277,10 @@ func serve(t *testing.T, h http.Handler) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: h, Protocols: protocols, ErrorLog: log.New(io.Discard, "", 0)}
 	t.Cleanup(func() { server.Close() })
 	go func() { _ = server.Serve(ln) }()
 	return ln.Addr().String()
@@ -288,8 +288,8 @@ func serve(t *testing.T, h http.Handler) (addr string) {
 
 // deafBackend speaks h2c and takes no byte of a body.
 func deafBackend(t *testing.T) (addr string) {
-	return serve(t, h2c.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	}), &http2.Server{}))
+	}))
 }

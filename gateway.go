@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"github.com/sluice-gateway/sluice/informer"
 	"github.com/sluice-gateway/sluice/routing"
@@ -58,9 +59,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	if g.plane, err = server.New(c, g.store, log, server.Options{}); err != nil {
 		return nil, fmt.Errorf("make data plane: %w", err)
 	}
-	g.resolver = upstream.NewResolver(upstream.ResolverOptions{
-		Failed: func(name string, err error) { log.Warn("resolve external name", "name", name, "error", err) },
-	})
+	g.resolver = upstream.NewResolver(upstream.ResolverOptions{Failed: unresolved(log)})
 	g.informer, err = informer.New(o.source.config(c), g.store, informer.Options{
 		Attach:    g.plane.Attach,
 		OnPublish: g.plane.OnPublish,
@@ -87,6 +86,20 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 		return nil, fmt.Errorf("make admin plane: %w", err)
 	}
 	return g, nil
+}
+
+// unresolved logs names that cannot be looked up: whoever writes Services decides how many of them there are, so
+// after the first few it is one a second, which says how many were left out.
+func unresolved(log *slog.Logger) func(name string, err error) {
+	limit := rate.NewLimiter(1, 20)
+	var silent atomic.Int64
+	return func(name string, err error) {
+		if !limit.Allow() {
+			silent.Add(1)
+			return
+		}
+		log.Warn("resolve external name", "name", name, "error", err, "others", silent.Swap(0))
+	}
 }
 
 // run serves until a signal says otherwise. It returns nil after a drain, whether or not everything

@@ -184,6 +184,12 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 		conns.Add(1)
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		last := uint32(0)
+		var writing sync.Mutex
+		answer := func(id uint32, fields ...string) {
+			writing.Lock()
+			defer writing.Unlock()
+			c.fields(id, true, fields...)
+		}
 		for {
 			f, err := c.ReadFrame()
 			if err != nil {
@@ -193,23 +199,27 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			case *http2.MetaHeadersFrame:
 				id := f.StreamID
 				if id <= last {
+					writing.Lock()
 					_ = c.WriteGoAway(last, http2.ErrCodeProtocol, nil)
+					writing.Unlock()
 					return
 				}
 				last = id
 				switch f.PseudoValue("path") {
 				case "/hold":
-					holds <- func() { c.fields(id, true, ":status", "200", "grpc-status", "0") }
+					holds <- func() { answer(id, ":status", "200", "grpc-status", "0") }
 				case "/":
-					c.fields(id, true, ":status", "204")
+					answer(id, ":status", "204")
 				}
 			case *http2.PingFrame:
 				if !f.IsAck() {
+					writing.Lock()
 					_ = c.WritePing(true, f.Data)
+					writing.Unlock()
 				}
 			case *http2.DataFrame:
 				if f.StreamEnded() {
-					c.fields(f.StreamID, true, ":status", "204")
+					answer(f.StreamID, ":status", "204")
 				}
 			}
 		}

@@ -29,7 +29,6 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 		for _, media := range []string{"text/plain", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web-text"} {
 			for _, streams := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v, %s, client of HTTP/2 %v", p, media, streams), func(t *testing.T) {
-					t.Parallel()
 					play(t, func(t *scene, timeout time.Duration) {
 						rests := streams && overStreams(p) && (media == "application/grpc" || media == "application/grpc+proto")
 						g := newGateway(t, timeouts(func(o *config.Timeouts) {

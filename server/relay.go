@@ -16,7 +16,7 @@ func (w *worker) relay(from, to side, ended *bool) (n int64, moved, more bool) {
 		data := from.held()
 		held := len(data) > 0
 		if !held {
-			if from.ended() && !from.lost() {
+			if from.endedWell() {
 				to.shutWrite()
 				*ended = true
 				return n, moved, false
@@ -26,7 +26,7 @@ func (w *worker) relay(from, to side, ended *bool) (n int64, moved, more bool) {
 			}
 			m := from.read(w.scratch)
 			if m == 0 {
-				if from.ended() && !from.lost() {
+				if from.endedWell() {
 					continue
 				}
 				return n, moved, false

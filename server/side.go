@@ -24,6 +24,9 @@ type side interface {
 	read(p []byte) int
 	ended() bool
 	lost() bool
+	// endedWell reports an end of which the peer said so itself, whether or not its connection broke behind it: who closes with
+	// something unread breaks it, and nothing is missing behind TLS's own end.
+	endedWell() bool
 	// deaf reports that nothing sent arrives any more. What came before may still be there to be read.
 	deaf() bool
 	// lastHeld reports that the body ends with what is held, without trailers.

@@ -29,6 +29,7 @@ type sock struct {
 	shaking    bool // a TLS handshake is under way
 	strict     bool // an end without TLS's own is a failure
 	rawEOF     bool // the socket has ended; eof is the end of what it carries
+	told       bool // TLS told the end itself: nothing is missing, however the socket ends
 	mute       bool // close says no goodbye, so that the end does not look like one
 	shut       bool // nothing more is sent behind out: the peer is told the end once that has left
 	counted    bool // among the descriptors of the Endpoints' side
@@ -227,6 +228,7 @@ func (s *sock) drop(n int)            { s.w.buffers.consume(&s.in, n) }
 func (s *sock) keep(p []byte)         { s.w.buffers.append(&s.in, p) }
 func (s *sock) ended() bool           { return s.eof }
 func (s *sock) lost() bool            { return s.broken }
+func (s *sock) endedWell() bool       { return s.eof && (!s.broken || s.told) }
 func (s *sock) deaf() bool            { return s.broken }
 func (s *sock) lastHeld() bool        { return false }
 func (s *sock) trailers() []byte      { return nil }

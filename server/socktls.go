@@ -120,7 +120,7 @@ func (s *sock) readTLS(p []byte) int {
 		}
 		switch {
 		case err == io.EOF:
-			s.eof = true
+			s.eof, s.told = true, true
 		case err == io.ErrUnexpectedEOF:
 			s.eof = true
 			s.broken = s.broken || s.strict // behind a write that failed, a reset reads as an end

@@ -94,6 +94,7 @@ func (s *streamSide) drop(n int) {
 func (s *streamSide) keep([]byte)      {}
 func (s *streamSide) read([]byte) int  { return 0 }
 func (s *streamSide) ended() bool      { return s.recvEnd && len(s.held()) == 0 }
+func (s *streamSide) endedWell() bool  { return s.ended() && !s.lost() }
 func (s *streamSide) lost() bool       { return s.gone && !(s.recvEnd && len(s.held()) > 0) }
 func (s *streamSide) deaf() bool       { return s.gone }
 func (s *streamSide) lastHeld() bool   { return s.recvEnd && len(s.gotTrailers) == 0 }

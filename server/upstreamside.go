@@ -123,6 +123,8 @@ func (u *upStream) shutWrite() { u.send(nil, true) }
 // lost implements side: a response that is complete is not lost with its stream, though it may wait for the client.
 func (u *upStream) lost() bool { return u.gone && !u.recvEnd }
 
+func (u *upStream) endedWell() bool { return u.ended() && !u.lost() }
+
 // release, abandon and stale implement upSide: what is not complete is reset, and the session goes on.
 func (u *upStream) release(now int64) { u.free(now) }
 func (u *upStream) abandon()          { u.free(u.w.loop.Now()) }

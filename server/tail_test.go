@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"syscall"
 	"testing"
@@ -50,6 +51,35 @@ func TestTailOfATunnel(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestEndBeforeAReset: over TLS an Endpoint tells the end itself. What becomes of its connection behind that takes
+// nothing from anybody: the client sees a proper end.
+func TestEndBeforeAReset(t *testing.T) {
+	tail := pattern(tailSize)
+	for _, k := range partyKinds {
+		t.Run(k.name, func(t *testing.T) {
+			e := newEndpoints(t, routing.HTTPS, "")
+			g := newGateway(t, nil, Options{})
+			g.serveProtocol(routing.HTTPS, e.addr)
+			c := g.party(t, k, 0)
+			c.ask("CONNECT")
+			p := e.next(t)
+			p.accept(true, -1)
+			c.heard()
+			c.send([]byte("unread"))
+			p.send(tail)
+			if err := p.conn.(*tls.Conn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			p.unread()
+			p.leave()
+			g.settle()
+			if got, end := c.rest(); !bytes.Equal(got, tail) || end != "end" {
+				t.Errorf("%d bytes of %d came, and then the %s", len(got), len(tail), end)
+			}
+		})
 	}
 }
 

@@ -67,7 +67,7 @@ func (g *gateway) shownBy(serial int64, since time.Time) time.Duration {
 func TestCertificateRenewal(t *testing.T) {
 	const connections, rounds, bar = 10_000, 20, 50 * time.Millisecond
 	app, _ := stuckBackend(t)
-	g := start(t, "", app)
+	g := start(t, oneSource, app)
 	g.secureHost(1)
 	g.shownBy(1, time.Now())
 	open := g.openTLS(connections)
@@ -95,7 +95,7 @@ func TestCertificateRenewal(t *testing.T) {
 func TestIdleTLSConnections(t *testing.T) {
 	const connections, bar = 10_000, 24 << 10
 	app, _ := stuckBackend(t)
-	g := start(t, "", app)
+	g := start(t, oneSource, app)
 	g.secureHost(1)
 	g.shownBy(1, time.Now())
 	g.warm()
@@ -113,7 +113,7 @@ func TestIdleTLSConnections(t *testing.T) {
 func TestManySecrets(t *testing.T) {
 	const secrets, files, bar = 10_000, 100, 10 * time.Millisecond
 	app, _ := stuckBackend(t)
-	g := start(t, "", app)
+	g := start(t, oneSource, app)
 	g.secureHost(1)
 	g.shownBy(1, time.Now())
 	g.warm()

@@ -56,6 +56,9 @@ type gateway struct {
 	err     error
 }
 
+// oneSource is configuration for tests whose thousands of clients have one address.
+const oneSource = "limits: {connections_per_source: 12000}\n"
+
 // start runs a gateway that serves the given Endpoints under every path of Host a.test. config is
 // YAML, added to the configuration.
 func start(t *testing.T, config string, endpoints ...string) *gateway {

@@ -178,7 +178,7 @@ func TestSlowUploads(t *testing.T) {
 func TestIdleConnections(t *testing.T) {
 	const connections, bar = 10_000, 2 << 10
 	app, _ := stuckBackend(t)
-	g := start(t, "", app)
+	g := start(t, oneSource, app)
 	g.warm()
 	before := g.rss()
 	for range connections {

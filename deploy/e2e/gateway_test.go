@@ -61,6 +61,7 @@ threads: 2
 upgrade_sock: ""
 listen: {http: [%q], https: [%q], metrics: %q, admin: %q, admin_socket: "", admin_token_file: %q}
 kubernetes: {publish_status_address: [%q], allowed_endpoints: [%q]}
+limits: {connections_per_source: 12000} # all clients of these tests are one source
 shutdown: {drain_seconds: 300}
 `, g.address, g.secure, g.metrics, g.admin, g.token, statusAddress, podNetwork6)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

@@ -143,6 +143,11 @@ func (r *running) get(t *testing.T, url string) (status int, body string) {
 	if strings.HasPrefix(url, "/") {
 		request.URL.Scheme, request.URL.Host, request.Host = "http", r.http, "test.com"
 	}
+	return r.do(request)
+}
+
+// do returns the status and the body of the answer, or 0 and what went wrong.
+func (r *running) do(request *http.Request) (status int, body string) {
 	response, err := r.client.Do(request)
 	if err != nil {
 		return 0, err.Error()

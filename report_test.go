@@ -218,16 +218,7 @@ func get(t *testing.T, r *running, host string, path ...string) (status int, bod
 		t.Fatal(err)
 	}
 	request.Host = host
-	response, err := r.client.Do(request)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return response.StatusCode, string(text)
+	return r.do(request)
 }
 
 // TestPlaneFollows: a gateway is asked where its configuration says that it can be, unless a flag does.

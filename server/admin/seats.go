@@ -63,9 +63,16 @@ func giveWay(conns map[*guardedConn]struct{}, v visitor) (victim *guardedConn, o
 	case all < most:
 		return nil, true
 	}
-	// All together are too many. Who has not asked yet gives way first, whoever it is; then one that is being
-	// answered, of the source with most, unless the newcomer's has as many.
-	if victim, _ := longest(conns, func(c *guardedConn) bool { return c.visitor.own == v.own && !c.asked }); victim != nil {
+	// All together are too many. One source that has most of the places gives way itself, if there is one. Else who has not asked yet gives way first, of the source with most of those: one that
+	// sends its request while it connects, as probes do, is not the longest of them, but a busy machine may let it
+	// become that before its request is read. Then one that is being answered, of the source with most, unless
+	// the newcomer's has as many.
+	for source, has := range each {
+		if has > most/2 {
+			return longest(conns, func(c *guardedConn) bool { return c.visitor.own == v.own && c.visitor.source == source })
+		}
+	}
+	if victim := unasked(conns, v.own); victim != nil {
 		return victim, true
 	}
 	greediest, n := v.source, each[v.source]+1
@@ -78,6 +85,21 @@ func giveWay(conns map[*guardedConn]struct{}, v visitor) (victim *guardedConn, o
 		return nil, false
 	}
 	return longest(conns, func(c *guardedConn) bool { return c.visitor.own == v.own && c.visitor.source == greediest })
+}
+
+// unasked returns the connection that gives way among those of own that have not asked, nil where all have.
+func unasked(conns map[*guardedConn]struct{}, own bool) (victim *guardedConn) {
+	waiting, most := map[netip.Addr]int{}, 0
+	for c := range conns {
+		if c.visitor.own == own && !c.asked {
+			waiting[c.visitor.source]++
+			most = max(most, waiting[c.visitor.source])
+		}
+	}
+	victim, _ = longest(conns, func(c *guardedConn) bool {
+		return c.visitor.own == own && !c.asked && waiting[c.visitor.source] == most
+	})
+	return victim
 }
 
 // longest returns the oldest connection of a selection: of those that have not asked, where there are any.

@@ -181,7 +181,13 @@ func TestGiveWay(t *testing.T) {
 		{name: "the node itself", open: []open{
 			{"1.1.1.1", false, 16, true}, {"1.1.1.2", false, 16, true}, {"1.1.1.3", false, 16, true}, {"1.1.1.4", false, 16, true},
 		}, from: "10.0.0.1", own: true},
-		{name: "the node itself, too many", open: []open{{"10.0.0.1", true, 63, true}, {"127.0.0.1", true, 1, false}}, from: "127.0.0.1", own: true, victim: "127.0.0.1"},
+		{name: "the node itself, too many", open: []open{{"10.0.0.1", true, 63, true}, {"127.0.0.1", true, 1, false}}, from: "127.0.0.1", own: true, victim: "10.0.0.1 asked"},
+		{name: "of the node itself one has most places, and some have asked", open: []open{
+			{"127.0.0.1", true, 2, false}, {"10.0.0.1", true, 40, true}, {"10.0.0.1", true, 22, false},
+		}, from: "127.0.0.1", own: true, victim: "10.0.0.1"},
+		{name: "who waits most gives way", open: []open{
+			{"127.0.0.1", true, 2, false}, {"127.0.0.2", true, 30, false}, {"127.0.0.3", true, 32, true},
+		}, from: "127.0.0.1", own: true, victim: "127.0.0.2"},
 		{name: "nobody has more than the newcomer", open: func() (l []open) {
 			for i := range maxConns {
 				l = append(l, open{netip.AddrFrom4([4]byte{9, 9, 9, byte(i)}).String(), false, 1, true})

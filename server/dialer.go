@@ -49,20 +49,31 @@ func dialerOf(ep *upstream.Endpoint) *dialer {
 	return t
 }
 
-// session returns a session to ep that has room for another stream, or nil. fresh asks for one that
-// carried nothing yet.
+// spareSessions is how many sessions with room for more an Endpoint has at most for the sake of fresh ones.
+const spareSessions = 4
+
+// session returns a session to ep that has room for another stream, or nil. fresh asks for one that is still being
+// opened, because a request has just failed on one that was open; where there are sessions enough it is the newest. An
+// Endpoint that refuses streams would else be given a session for each, and keep them all.
 //
 // hot: runs per request; no alloc, no lock.
 func (t *dialer) session(fresh bool, b *routing.BackendTLS) *upSession {
+	var newest *upSession
+	spare := 0
 	for _, s := range t.sessions {
-		if fresh && s.requests > 0 || !sameTLS(s.backend, b) {
+		if !sameTLS(s.backend, b) || len(s.streams) >= min(s.h2.MaxStreams(), sessionStreams) {
 			continue
 		}
-		if len(s.streams) < min(s.h2.MaxStreams(), sessionStreams) {
+		if !fresh || s.connecting || s.shaking {
 			return s
 		}
+		newest = s
+		spare++
 	}
-	return nil
+	if spare < spareSessions {
+		return nil
+	}
+	return newest
 }
 
 // sockaddr is an Endpoint's address as the kernel wants it, made once per Endpoint and loop.

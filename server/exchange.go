@@ -443,7 +443,8 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 		return
 	}
 	w.shard.Retries++
-	x.fresh = true
+	// A session that is lost leaves the list; what fails while it connects says nothing about those that are open.
+	x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !overStreams(x.protocol)
 	x.attempt()
 }
 

@@ -230,6 +230,8 @@ func (s *upSession) flushOutput() {
 		s.pump()
 	case s.broken:
 		s.end(upstream.Reset)
+	case len(s.streams) == 0 && s.h2.Gone() && s.arrived():
+		s.end(upstream.Canceled) // an Endpoint that stops waits for this: a grpc-go server for a second
 	}
 }
 

@@ -24,6 +24,7 @@ type Endpoint struct {
 	failures int32 // consecutive failures
 	ejection int64 // length of the current or last ejection, without its variation; 0 after a success
 	until    int64 // ejected: when a probe is due; probing: when the probe counts as lost
+	tried    bool  // ejected, and an exchange began since, for want of another Endpoint
 
 	// cost is the peak-EWMA latency in nanoseconds as of seen; seen is 0 before the first observation.
 	cost float64
@@ -61,8 +62,8 @@ func (e *Endpoint) Ejected() bool { return e.health != healthy }
 func (e *Endpoint) Started(now int64) {
 	e.InFlight++
 	e.backend.inFlight++
-	if e.health == probing {
-		e.until = now + e.lease()
+	if e.health != healthy {
+		e.try(now)
 	}
 }
 

@@ -9,6 +9,11 @@ package upstream
 //	healthy --failures--> ejected --time, Pick--> probing --OK--> healthy
 //	                         ^------------failure----'
 //
+// An ejected Endpoint may also be tried for want of another: the one that is left has just failed. When it answers it is
+// back, without a probe. Else a Backend of two, one of which had been away when the other goes, would have each
+// request fail at the one that is gone first, which cannot be ejected for as long as the other one is: 44,000 of 215,000
+// calls to two gRPC servers that were restarted in turn.
+//
 // Exchanges that began before the ejection and end during it change nothing.
 
 // healthState is the verdict on an Endpoint.
@@ -35,7 +40,7 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 		if e.health == probing || e.health == healthy && limit > 0 && int(e.failures) >= limit {
 			e.eject(now)
 		}
-	case e.health != probing:
+	case e.health == ejected && (!e.tried || outcome != OK):
 	case outcome == OK:
 		e.failures, e.ejection, e.health = 0, 0, healthy
 		e.backend.partition()
@@ -61,11 +66,20 @@ func (e *Endpoint) eject(now int64) {
 	if e.ejection = min(2*e.ejection, o.Max); e.ejection == 0 {
 		e.ejection = min(o.Base, o.Max)
 	}
-	e.health = ejected
+	e.health, e.tried = ejected, false
 	// Between three quarters and five quarters of the length.
 	e.until = now + e.ejection*3/4 + int64(s.random.below(int(e.ejection/2)+1))
 	b.ejections++
 	b.partition()
+}
+
+// try notes that an exchange has begun with e, which is not healthy.
+func (e *Endpoint) try(now int64) {
+	if e.health == probing {
+		e.until = now + e.lease()
+	} else {
+		e.tried = true
+	}
 }
 
 // lease is how long a probe may take before the next one is sent.

@@ -139,6 +139,45 @@ func TestResultsFromBeforeTheEjectionDoNotCount(t *testing.T) {
 	}
 }
 
+// TestTriedForWantOfAnother: of two Endpoints one is ejected and well again when the other goes. The first request that
+// falls back to it brings it back, so that the other one can be ejected, and no more requests fail at that first.
+func TestTriedForWantOfAnother(t *testing.T) {
+	set, _ := newTestSet(t, Options{})
+	b := set.Backend(backend(routing.RoundRobin, 1, 2))
+	one, two := named(t, b, 1), named(t, b, 2)
+	one.Started(s)
+	for range 3 {
+		exchange(one, s, ms, ConnectFailed)
+	}
+	one.Finished(s, ms, OK) // from before
+	if !one.Ejected() {
+		t.Fatal("not ejected")
+	}
+	failed := 0
+	for range 100 {
+		e := b.Pick(s, nil)
+		if e == two {
+			exchange(e, s, ms, ConnectFailed)
+			failed++
+			e = b.Pick(s, e)
+		}
+		if e != one {
+			t.Fatal("the one that is well was not tried")
+		}
+		exchange(e, s, ms, OK)
+	}
+	if one.Ejected() || !two.Ejected() || failed != 3 {
+		t.Errorf("ejected: one %v, two %v; %d of 100 failed first", one.Ejected(), two.Ejected(), failed)
+	}
+
+	// One that is tried so and fails stays out no longer for it.
+	until := two.until
+	exchange(two, s, ms, Reset)
+	if two.until != until || !two.Ejected() {
+		t.Error("a failure at what was ejected made it longer")
+	}
+}
+
 func TestSomeAreAlwaysLeft(t *testing.T) {
 	for _, tt := range []struct{ endpoints, percent, ejected int }{
 		{1, 0, 0}, // the only one stays whatever it does

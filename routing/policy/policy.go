@@ -1,0 +1,129 @@
+package policy
+
+import (
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Policy is the configuration of the request path that the Routes of one object share. The zero value asks for nothing.
+type Policy struct {
+	Limits Limits
+	// UpstreamHost replaces the Host sent to the Backend; "" keeps the client's.
+	UpstreamHost string
+	// Filters are sorted by Kind, with one of each at most.
+	Filters []Filter
+	// Closed is why every Route of the object answers 503; "" where they do not.
+	Closed string
+}
+
+// Filter is the configuration of one filter: an immutable plain value.
+type Filter interface {
+	// Kind names the filter, and with that its place in the onion.
+	Kind() Kind
+	// Equal reports whether another Filter asks for the same. It is given Filters of its own Kind.
+	Equal(Filter) bool
+	// AppendText appends the configuration as one line, without its Kind, and nothing that a Secret holds. What comes
+	// from a manifest is quoted (see Word), so that it cannot forge another line.
+	AppendText([]byte) []byte
+}
+
+// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens.
+type Kind string
+
+// Limits bound one exchange. Zero stands for the gateway's own limit. Times are nanoseconds.
+type Limits struct {
+	// BodyBytes bounds a request's body; negative: unlimited.
+	BodyBytes int64
+	// Connect bounds the wait for a connection to an Endpoint, Read and Send that between two reads and two writes.
+	Connect, Read, Send int64
+	// Request bounds the whole exchange.
+	Request int64
+}
+
+// Equal reports whether p and o ask for the same; nil is the Policy that asks for nothing.
+func (p *Policy) Equal(o *Policy) bool {
+	if p == o {
+		return true
+	}
+	var zero Policy
+	if p == nil {
+		p = &zero
+	}
+	if o == nil {
+		o = &zero
+	}
+	return p.Limits == o.Limits && p.UpstreamHost == o.UpstreamHost && p.Closed == o.Closed &&
+		slices.EqualFunc(p.Filters, o.Filters, func(a, b Filter) bool { return a.Kind() == b.Kind() && a.Equal(b) })
+}
+
+// Empty reports whether p asks for nothing.
+func (p *Policy) Empty() bool { return p.Equal(nil) }
+
+// Filter returns the Filter of a Kind, nil where there is none.
+func (p *Policy) Filter(k Kind) Filter {
+	if p != nil {
+		for _, f := range p.Filters {
+			if f.Kind() == k {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// Set puts f in its place, instead of one of the same Kind. Only before p is published.
+func (p *Policy) Set(f Filter) {
+	i, found := slices.BinarySearchFunc(p.Filters, f.Kind(), func(f Filter, k Kind) int {
+		switch {
+		case f.Kind() < k:
+			return -1
+		case f.Kind() > k:
+			return 1
+		}
+		return 0
+	})
+	if found {
+		p.Filters[i] = f
+		return
+	}
+	p.Filters = slices.Insert(p.Filters, i, f)
+}
+
+// Lines is p for people, a line a thing: the only place that knows what there is to show. The text of /debug/routes, of
+// explain and of goldens comes from here.
+func (p *Policy) Lines() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if p == nil {
+			return
+		}
+		l := &p.Limits
+		switch {
+		case l.BodyBytes < 0 && !yield("request body unlimited"),
+			l.BodyBytes > 0 && !yield("request body at most "+strconv.FormatInt(l.BodyBytes, 10)+" bytes"):
+			return
+		}
+		for _, t := range []struct {
+			name  string
+			value int64
+		}{{"connect timeout ", l.Connect}, {"read timeout ", l.Read}, {"send timeout ", l.Send}, {"request timeout ", l.Request}} {
+			if t.value != 0 && !yield(t.name+time.Duration(t.value).String()) {
+				return
+			}
+		}
+		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {
+			return
+		}
+		var line []byte
+		for _, f := range p.Filters {
+			line = f.AppendText(append(append(line[:0], f.Kind()...), ' '))
+			if !yield(string(line)) {
+				return
+			}
+		}
+		if p.Closed != "" {
+			yield("closed: " + p.Closed)
+		}
+	}
+}

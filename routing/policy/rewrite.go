@@ -1,0 +1,17 @@
+package policy
+
+// Rewrite replaces the path that the Backend is sent (nginx.ingress.kubernetes.io/rewrite-target). The query stays.
+type Rewrite struct {
+	// Target is the new path, in the form of a request target: it begins with "/", and holds no byte that does not
+	// belong there.
+	Target string
+}
+
+// Kind implements Filter.
+func (*Rewrite) Kind() Kind { return KindRewrite }
+
+// Equal implements Filter.
+func (r *Rewrite) Equal(f Filter) bool { return r.Target == f.(*Rewrite).Target }
+
+// AppendText implements Filter.
+func (r *Rewrite) AppendText(b []byte) []byte { return append(append(b, "to "...), Word(r.Target)...) }

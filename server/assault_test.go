@@ -276,9 +276,7 @@ func (s *assault) answered(in *bufio.Reader, q *question, first *http.Response) 
 // playHTTP2 speaks HTTP/2, on one stream.
 func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	k, q := s.sort, s.q
-	c := &rawHTTP2{Conn: conn, Framer: http2.NewFramer(conn, conn)}
-	c.AllowIllegalWrites = true
-	c.enc = hpack.NewEncoder(&c.block)
+	c := newRawHTTP2(conn, conn)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 		return

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -168,7 +167,7 @@ func (r *rudeWorker) open() (what string, c, p *party) {
 	receive := []int{0, slowReceive}[r.rng.IntN(2)]
 	if r.rng.IntN(6) == 0 {
 		w := r.g.secureWire()
-		c = &party{t: r.t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: bufio.NewReader(w.TCPConn)}
+		c = newParty(r.t, "client", w)
 		c.send([]byte(r.hello))
 		return "passed on", c, r.behind.next(r.t)
 	}

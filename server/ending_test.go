@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"testing"
 
@@ -120,7 +119,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 	}
 	all = append(all, scenery{"passed on", routing.HTTP, func(t testing.TB, g *gateway, e *endpoints) (c, p *party) {
 		w := g.secureWire()
-		c = &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: bufio.NewReader(w.TCPConn)}
+		c = newParty(t, "client", w)
 		c.send([]byte(hello))
 		return c, e.next(t)
 	}})

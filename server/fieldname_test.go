@@ -17,7 +17,7 @@ import (
 // lower case.
 func recordingBackend(t testing.TB, p routing.Protocol) (addr string, seen chan string) {
 	seen = make(chan string, 16)
-	if overStreams(p) {
+	if speaksStreams(p) {
 		return rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			c.MaxHeaderListSize = 1 << 20
@@ -99,7 +99,7 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 		c.send("\r\n")
 	},
 	"h2": func(t testing.TB, g *gateway, head, trailers []string) {
-		c := dialHTTP2(t.(*testing.T), g.addr)
+		c := dialHTTP2(t, g.addr)
 		lower := func(fields []string) []string {
 			out := append([]string(nil), fields...)
 			for i := 0; i < len(out); i += 2 {

@@ -267,10 +267,20 @@ var partyKinds = []partyKind{{"h1", false, false}, {"h1+tls", true, false}, {"h2
 // party opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
 func (g *gateway) party(t testing.TB, k partyKind, receive int) *party {
 	t.Helper()
-	addr := g.addr
 	if k.secure {
-		addr = g.secureAddr
+		return dialParty(t, g.secureAddr, k, receive)
 	}
+	return dialParty(t, g.addr, k, receive)
+}
+
+// newParty is one on a connection that speaks HTTP/1.1, or a protocol of the test's own.
+func newParty(t testing.TB, name string, w *wire) *party {
+	return &party{t: t, name: name, tcp: w.TCPConn, conn: w.TCPConn, r: w.r}
+}
+
+// dialParty opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
+func dialParty(t testing.TB, addr string, k partyKind, receive int) *party {
+	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +401,7 @@ func newEndpoints(t testing.TB, protocol routing.Protocol, hello string) *endpoi
 		p := &party{t: t, name: "Endpoint " + protocol.String(), tcp: w.TCPConn, conn: w.TCPConn}
 		if hello == "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
 			next := "http/1.1"
-			if overStreams(protocol) {
+			if speaksStreams(protocol) {
 				next = "h2"
 			}
 			p.conn = tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}, NextProtos: []string{next}})
@@ -404,7 +414,7 @@ func newEndpoints(t testing.TB, protocol routing.Protocol, hello string) *endpoi
 			}
 			e.came <- p
 			<-gone
-		case overStreams(protocol):
+		case speaksStreams(protocol):
 			if _, err := io.ReadFull(p.r, make([]byte, len(http2.ClientPreface))); err != nil {
 				return
 			}
@@ -437,6 +447,11 @@ func (e *endpoints) next(t testing.TB) *party {
 		t.Fatal("no request reached the Endpoint")
 		return nil
 	}
+}
+
+// speaksStreams reports that a protocol of Backends is HTTP/2.
+func speaksStreams(p routing.Protocol) bool {
+	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
 }
 
 // readable reports whether a socket has bytes to read, or its end.

@@ -26,9 +26,7 @@ func rawHTTP2Backend(t testing.TB, handle func(n int, c *rawHTTP2), settings ...
 		if _, err := io.ReadFull(w.r, make([]byte, len(http2.ClientPreface))); err != nil {
 			return
 		}
-		c := &rawHTTP2{Conn: w.TCPConn, Framer: http2.NewFramer(w.TCPConn, w.r)}
-		c.AllowIllegalWrites = true
-		c.enc = hpack.NewEncoder(&c.block)
+		c := newRawHTTP2(w.TCPConn, w.r)
 		_ = c.WriteSettings(settings...)
 		handle(n, c)
 	})
@@ -84,10 +82,8 @@ func TestLastRecordLeaves(t *testing.T) {
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
 			tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-			c := &rawHTTP2{Conn: tc, Framer: http2.NewFramer(tc, tc)}
-			c.enc = hpack.NewEncoder(&c.block)
-			_, _ = io.WriteString(tc, http2.ClientPreface)
-			_ = c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+			c := newRawHTTP2(tc, tc)
+			c.open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
 			_ = c.WriteWindowUpdate(0, 1<<30)
 			c.request(1, "GET", fmt.Sprint("/", n), true)
 			time.Sleep(300 * time.Millisecond) // until what fits is written
@@ -294,10 +290,8 @@ func sessionBegunInADrain(t *scene, _ time.Duration) {
 	begun := time.Now()
 	g.beginDrain(wireTimeout)
 	g.settle()
-	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
-	c.enc = hpack.NewEncoder(&c.block)
-	_, _ = io.WriteString(nc, http2.ClientPreface)
-	_ = c.WriteSettings()
+	c := newRawHTTP2(nc, nc)
+	c.open()
 	t.inTime = time.Since(begun) < idleGrace
 	c.request(1, "POST", "/", false) // stays open
 	for {
@@ -378,10 +372,8 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 			nc := g.dial()
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
-			c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
-			c.enc = hpack.NewEncoder(&c.block)
-			_, _ = io.WriteString(nc, http2.ClientPreface)
-			_ = c.WriteSettings()
+			c := newRawHTTP2(nc, nc)
+			c.open()
 			for i := range n {
 				c.request(uint32(1+2*i), "GET", "/", true)
 				if i%50 == 49 {

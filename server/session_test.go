@@ -34,12 +34,23 @@ func dialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *rawHTTP2 {
 	}
 	t.Cleanup(func() { nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
-	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
+	c := newRawHTTP2(nc, nc)
+	c.open(settings...)
+	return c
+}
+
+// newRawHTTP2 is for a connection on which nothing was said yet; what it reads comes from r.
+func newRawHTTP2(conn net.Conn, r io.Reader) *rawHTTP2 {
+	c := &rawHTTP2{Conn: conn, Framer: http2.NewFramer(conn, r)}
 	c.AllowIllegalWrites = true
 	c.enc = hpack.NewEncoder(&c.block)
-	_, _ = io.WriteString(nc, http2.ClientPreface)
-	_ = c.WriteSettings(settings...)
 	return c
+}
+
+// open sends what a client begins with.
+func (c *rawHTTP2) open(settings ...http2.Setting) {
+	_, _ = io.WriteString(c.Conn, http2.ClientPreface)
+	_ = c.WriteSettings(settings...)
 }
 
 // head returns the header block of a request.

@@ -37,10 +37,8 @@ func (g *gateway) wireFrom(n byte) *wire {
 func (g *gateway) http2From(n byte, settings ...http2.Setting) *rawHTTP2 {
 	g.t.Helper()
 	w := g.wireFrom(n)
-	c := &rawHTTP2{Conn: w.TCPConn, Framer: http2.NewFramer(w.TCPConn, w.TCPConn)}
-	c.enc = newEncoder(c)
-	_, _ = io.WriteString(w, http2.ClientPreface)
-	_ = c.WriteSettings(settings...)
+	c := newRawHTTP2(w.TCPConn, w.TCPConn)
+	c.open(settings...)
 	return c
 }
 
@@ -314,7 +312,7 @@ func TestRequestsPerSource(t *testing.T) {
 				t.Fatal(err)
 			}
 			if f, ok := f.(*http2.HeadersFrame); ok && f.StreamID == stream {
-				return firstStatus(t, h, f)
+				return h.status(t, f)
 			}
 		}
 	}
@@ -369,10 +367,8 @@ func TestSourcesAreForgotten(t *testing.T) {
 	g.wantNothingLeft()
 }
 
-func newEncoder(c *rawHTTP2) *hpack.Encoder { return hpack.NewEncoder(&c.block) }
-
-// firstStatus returns :status of a response's head, which the gateway sends first.
-func firstStatus(t *testing.T, c *rawHTTP2, f *http2.HeadersFrame) (status string) {
+// status returns :status of a response's head, which the gateway sends first.
+func (c *rawHTTP2) status(t testing.TB, f *http2.HeadersFrame) (status string) {
 	t.Helper()
 	if c.dec == nil {
 		c.dec = hpack.NewDecoder(4096, nil)

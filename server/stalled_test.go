@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"runtime/debug"
 	"syscall"
@@ -243,7 +242,7 @@ func (s *still) passedOn() {
 		for _, state := range stillTunnels {
 			s.hold(fmt.Sprintf("passed on, PROXY %v", header != ""), state, func(t testing.TB) (c, p *party) {
 				w := g.secureWire()
-				c = &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: bufio.NewReader(w.TCPConn)}
+				c = newParty(t, "client", w)
 				c.send([]byte(header + hello))
 				return c, e.next(t)
 			})

@@ -131,7 +131,7 @@ func TestTailOfAPassthrough(t *testing.T) {
 			g := newGateway(t, nil, Options{})
 			g.servePassthrough("", e.addr)
 			w := g.secureWire()
-			c := &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: w.r}
+			c := newParty(t, "client", w)
 			c.send([]byte(hello))
 			p := e.next(t)
 			from, to := p, c

@@ -16,7 +16,7 @@ import (
 // deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body
 // although its windows are open.
 func deafBackend(t testing.TB) string {
-	return startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			_, _ = io.WriteString(w, "ok")
 			return
@@ -37,24 +37,24 @@ func TestBufferedBytes(t *testing.T) {
 		http2   bool // Endpoint
 		greed   func(t *testing.T, g *gateway, n byte)
 	}{
-		{"HTTP/2 streams without a window", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"HTTP/2 streams without a window", EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			for i := range 8 {
-				c.request(uint32(2*i+1), "GET", "/endless", true)
+				c.Request(uint32(2*i+1), "GET", "/endless", true)
 			}
 		}},
-		{"HTTP/2 that does not read its socket", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"HTTP/2 that does not read its socket", EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 			_ = c.WriteWindowUpdate(0, 1<<30)
 			for i := range 8 {
-				c.request(uint32(2*i+1), "GET", "/endless", true)
+				c.Request(uint32(2*i+1), "GET", "/endless", true)
 			}
 		}},
 		{"bodies for an Endpoint that takes nothing", deafBackend, true, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n)
 			piece := make([]byte, 16<<10)
 			for i := range 4 {
-				c.request(uint32(2*i+1), "POST", "/deaf", false)
+				c.Request(uint32(2*i+1), "POST", "/deaf", false)
 				for range 15 {
 					if c.WriteData(uint32(2*i+1), false, piece) != nil {
 						return
@@ -62,10 +62,10 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 		}},
-		{"heads for an Endpoint that is slow", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"heads for an Endpoint that is slow", EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n)
 			for i := range 60 {
-				c.request(uint32(2*i+1), "GET", "/wait", true, "x", fmt.Sprintf("%012000d", i))
+				c.Request(uint32(2*i+1), "GET", "/wait", true, "x", fmt.Sprintf("%012000d", i))
 			}
 		}},
 	} {
@@ -79,20 +79,20 @@ func TestBufferedBytes(t *testing.T) {
 			}
 			g.serveBackend(nil, b, row.backend(t))
 			small := g.wireFrom(3)
-			small.get("/quick")
+			small.Get("/quick")
 			for n := range clients {
 				row.greed(t, g, byte(10+n))
 				if n%8 == 7 {
-					if got := small.get("/quick"); got.StatusCode != 200 {
-						t.Fatalf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
+					if got := small.Get("/quick"); got.StatusCode != 200 {
+						t.Fatalf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
 					}
 				}
 			}
-			until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
+			Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
+			Until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
 			g.wantServed(4, 10)
-			if got := small.get("/quick"); got.StatusCode != 200 {
-				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
+			if got := small.Get("/quick"); got.StatusCode != 200 {
+				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
 			}
 			small.Close()
 		})
@@ -102,11 +102,11 @@ func TestBufferedBytes(t *testing.T) {
 // TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no
 // request counted.
 func TestAccountsEndAtNothing(t *testing.T) {
-	for _, p := range pairings {
-		t.Run(p.name, func(t *testing.T) {
+	for _, p := range Pairings {
+		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
-			streams := overStreams(p.protocol)
-			secure := p.protocol == routing.HTTPS || p.protocol == routing.GRPCS
+			streams := overStreams(p.Protocol)
+			secure := p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(w, io.LimitReader(r.Body, 100))
 				piece := make([]byte, 32<<10)
@@ -116,14 +116,14 @@ func TestAccountsEndAtNothing(t *testing.T) {
 					}
 				}
 			})
-			g.serveProtocol(p.protocol, startBackend(t, secure, h))
+			g.serveProtocol(p.Protocol, StartBackend(t, secure, h))
 			addr := g.addr
-			if p.scheme == "https" {
+			if p.Scheme == "https" {
 				addr = g.secureAddr
 			}
-			client := p.down(t)
+			client := p.Down(t)
 			for i := range 20 {
-				resp, err := client.Post(p.scheme+"://"+addr+"/", "", io.LimitReader(zeros{}, int64(i)*20_000))
+				resp, err := client.Post(p.Scheme+"://"+addr+"/", "", io.LimitReader(zeros{}, int64(i)*20_000))
 				if err != nil {
 					continue // the Endpoint ended before it had all
 				}
@@ -133,7 +133,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				resp.Body.Close()
 			}
 			client.CloseIdleConnections()
-			until(t, "all to end", func() bool {
+			Until(t, "all to end", func() bool {
 				return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted - c.ExchangesEnded }) == 0
 			})
 			if streams {
@@ -146,7 +146,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				}
 			}
 			g.wantNothingLeft()
-			until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
+			Until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
 		})
 	}
 }

@@ -174,9 +174,9 @@ func (a *apart) check(who string, q *question, status int, id, body string, err 
 }
 
 // behave is an honest client, which never fails.
-func (a *apart) behave(p pairing, stop chan struct{}) {
-	c, base := p.down(a.t), "http://"+a.g.addr
-	if p.scheme == "https" {
+func (a *apart) behave(p Pairing, stop chan struct{}) {
+	c, base := p.Down(a.t), "http://"+a.g.addr
+	if p.Scheme == "https" {
 		base = "https://" + a.g.secureAddr
 	}
 	for i := 0; ; i++ {
@@ -214,7 +214,7 @@ func (a *apart) behave(p pairing, stop chan struct{}) {
 
 func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	a := &apart{t: t, to: p}
-	backend := startBackend(t, p == routing.HTTPS || p == routing.GRPCS, a)
+	backend := StartBackend(t, p == routing.HTTPS || p == routing.GRPCS, a)
 	rng := rand.New(rand.NewPCG(seed, uint64(p)))
 	a.g = newGateway(t, func(c *config.Config) {
 		if rng.IntN(2) == 0 {
@@ -224,7 +224,7 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	a.g.serveProtocol(p, backend)
 	stop := make(chan struct{})
 	var honest, hostile sync.WaitGroup
-	for _, down := range downs {
+	for _, down := range Downs {
 		honest.Go(func() { a.behave(down, stop) })
 	}
 	work := make(chan *assault, 16)
@@ -261,7 +261,7 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 // Endpoint.
 func (g *gateway) wantAtRest() {
 	g.t.Helper()
-	until(g.t, "all Exchanges to end", func() bool {
+	Until(g.t, "all Exchanges to end", func() bool {
 		var left int64
 		for _, w := range g.workers {
 			done := make(chan struct{})
@@ -287,7 +287,7 @@ func (a *apart) connect(secure bool, protocol string) (net.Conn, *net.TCPConn) {
 		a.errorf("dial: %v", err)
 		return nil, nil
 	}
-	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
+	_ = nc.SetDeadline(time.Now().Add(Timeout))
 	if secure {
 		tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
 		if err := tc.Handshake(); err != nil {

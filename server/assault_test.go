@@ -276,7 +276,7 @@ func (s *assault) answered(in *bufio.Reader, q *question, first *http.Response) 
 // playHTTP2 speaks HTTP/2, on one stream.
 func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	k, q := s.sort, s.q
-	c := newRawHTTP2(conn, conn)
+	c := NewRawHTTP2(conn, conn)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 		return
@@ -306,7 +306,7 @@ func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	if !s.step(0, conn, tcp) && s.ending != endHalf {
 		return
 	}
-	c.fields(1, ends, fields...)
+	c.Fields(1, ends, fields...)
 	for n, p := range pieces {
 		if ends {
 			break
@@ -327,7 +327,7 @@ func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	}
 	if !ends && k.upgrade == "" {
 		if s.rng.IntN(2) == 0 {
-			c.fields(1, true, "sum", "1")
+			c.Fields(1, true, "sum", "1")
 		} else {
 			_ = c.WriteData(1, true, nil)
 		}

@@ -42,15 +42,15 @@ func (g *gateway) held() (bytes int) {
 
 // patience is far more than a request takes on any machine, and less than what a loop that waits for a stuck
 // peer takes: that one never answers.
-const patience = wireTimeout / 2
+const patience = Timeout / 2
 
 // latency measures requests of another client while the first is stuck.
 func (g *gateway) latency(n int) (worst time.Duration) {
 	c := g.wire()
 	for range n {
 		begun := time.Now()
-		if got := c.get("/quick"); got.body != "ok" {
-			g.t.Errorf("another client got %d %q", got.StatusCode, got.body)
+		if got := c.Get("/quick"); got.Text != "ok" {
+			g.t.Errorf("another client got %d %q", got.StatusCode, got.Text)
 		}
 		worst = max(worst, time.Since(begun))
 	}
@@ -71,30 +71,30 @@ func TestSlowReader(t *testing.T) {
 				}
 			}, Options{})
 			pushed := make(chan int, 1)
-			g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+			g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
 				for {
-					head := c.head()
+					head := c.Head()
 					if head == "" {
 						return
 					}
-					if target(head) == "/quick" {
-						c.send(okResponse("ok"))
+					if Target(head) == "/quick" {
+						c.Send(OKResponse("ok"))
 						continue
 					}
 					switch framing {
 					case "chunked":
-						c.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
+						c.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
 					case "until close":
-						c.send("HTTP/1.1 200 OK\r\n\r\n")
+						c.Send("HTTP/1.1 200 OK\r\n\r\n")
 					default:
-						c.send("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+						c.Send("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
 					}
-					n := pushUntilFull(c, size)
+					n := PushUntilFull(c, size)
 					pushed <- n
-					c.SetWriteDeadline(time.Now().Add(wireTimeout))
+					c.SetWriteDeadline(time.Now().Add(Timeout))
 					c.Write(make([]byte, size-n))
 					if framing == "chunked" {
-						c.send("\r\n0\r\n\r\n")
+						c.Send("\r\n0\r\n\r\n")
 					}
 					if framing == "until close" {
 						return
@@ -102,7 +102,7 @@ func TestSlowReader(t *testing.T) {
 				}
 			}))
 			c := g.wire()
-			c.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+			c.Send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
 			n := <-pushed
 			t.Logf("%d KiB were taken", n>>10)
 			if n > kernelBuffers {
@@ -114,7 +114,7 @@ func TestSlowReader(t *testing.T) {
 			if d := g.latency(200); d > patience {
 				t.Errorf("another client waited %v", d)
 			}
-			resp, err := http.ReadResponse(c.r, nil)
+			resp, err := http.ReadResponse(c.R, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,30 +138,30 @@ func TestSlowBackend(t *testing.T) {
 				}
 			}, Options{})
 			release := make(chan struct{})
-			g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+			g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
 				for {
-					head := c.head()
-					switch target(head) {
+					head := c.Head()
+					switch Target(head) {
 					case "":
 						return
 					case "/quick":
-						c.send(okResponse("ok"))
+						c.Send(OKResponse("ok"))
 					default:
 						<-release
-						c.SetDeadline(time.Now().Add(wireTimeout))
-						n, _ := io.CopyN(io.Discard, c.r, size)
-						c.send(okResponse(fmt.Sprint(n)))
-						c.rest()
+						c.SetDeadline(time.Now().Add(Timeout))
+						n, _ := io.CopyN(io.Discard, c.R, size)
+						c.Send(OKResponse(fmt.Sprint(n)))
+						c.Rest()
 					}
 				}
 			}))
 			c := g.wire()
 			if framing == "chunked" {
-				c.send("POST /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
+				c.Send("POST /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
 			} else {
-				c.send("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
+				c.Send("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
 			}
-			n := pushUntilFull(c, size)
+			n := PushUntilFull(c, size)
 			t.Logf("%d KiB were taken", n>>10)
 			if n > kernelBuffers {
 				t.Errorf("the client could send %d MiB", n>>20)
@@ -173,13 +173,13 @@ func TestSlowBackend(t *testing.T) {
 				t.Errorf("another client waited %v", d)
 			}
 			close(release)
-			c.SetDeadline(time.Now().Add(wireTimeout))
+			c.SetDeadline(time.Now().Add(Timeout))
 			c.Write(make([]byte, size-n))
 			if framing == "chunked" {
-				c.send("\r\n0\r\n\r\n")
+				c.Send("\r\n0\r\n\r\n")
 			}
-			if got := c.read("POST"); got.body != fmt.Sprint(size) {
-				t.Errorf("got %d %q", got.StatusCode, got.body)
+			if got := c.ReadAnswer("POST"); got.Text != fmt.Sprint(size) {
+				t.Errorf("got %d %q", got.StatusCode, got.Text)
 			}
 		})
 	}
@@ -189,7 +189,7 @@ func TestSlowBackend(t *testing.T) {
 // that sends request after request and reads nothing; it must not make the gateway hold them.
 func TestPipelinerThatReadsNothing(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	addr, _ := scripted(t, okResponse(string(pattern(10_000))), false)
+	addr, _ := ScriptedBackend(t, OKResponse(string(Pattern(10_000))), false)
 	g.serve(nil, addr)
 	for _, request := range []string{"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
 		c := g.wire()
@@ -214,13 +214,13 @@ func TestPipelinerThatReadsNothing(t *testing.T) {
 // buffer.
 func TestIdleConnectionsHoldNothing(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, echoBackend(t))
+	g.serve(nil, EchoBackend(t))
 	for i := range 100 {
 		c := g.wire()
-		body := string(pattern(1000 * i))
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		if got := c.read("POST"); got.body != body {
-			t.Fatalf("got %d, %d bytes", got.StatusCode, len(got.body))
+		body := string(Pattern(1000 * i))
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if got := c.ReadAnswer("POST"); got.Text != body {
+			t.Fatalf("got %d, %d bytes", got.StatusCode, len(got.Text))
 		}
 	}
 	g.settle()

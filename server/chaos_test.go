@@ -121,7 +121,7 @@ func playRound(t *testing.T, seed uint64) {
 	all.Wait()
 	close(stop)
 	<-stopped
-	until(t, "the clients' connections and requests to end", func() bool {
+	Until(t, "the clients' connections and requests to end", func() bool {
 		accepted, ended, started, done := uint64(0), uint64(0), uint64(0), uint64(0)
 		r.eachLoop(func(w *worker) {
 			c := &w.shard.Counters
@@ -137,7 +137,7 @@ func playRound(t *testing.T, seed uint64) {
 	for _, b := range r.backends {
 		b.close()
 	}
-	until(t, "the Endpoints' connections to end", func() bool {
+	Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
 			left += len(w.sessions)

@@ -51,7 +51,7 @@ func playEndings(t *testing.T, seed uint64) {
 		c.HTTP.SpliceThreshold = config.Size(1 + rng.IntN(100_000))
 		c.Timeouts.HalfClosed = config.Duration(10 * chaosBound)
 	}, Options{})
-	fine := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fine := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %d", r.URL.Path, len(body))
 	}))
@@ -62,7 +62,7 @@ func playEndings(t *testing.T, seed uint64) {
 	g.serveEndings(fine, rude)
 	stop := make(chan struct{})
 	var innocent, all sync.WaitGroup
-	for i, client := range []func(*testing.T) *http.Client{http1Client, http1Client, http2Client, http2Client} {
+	for i, client := range []func(*testing.T) *http.Client{HTTP1Client, HTTP1Client, HTTP2Client, HTTP2Client} {
 		c, scheme := client(t), []string{"http", "https"}[i%2]
 		addr := []string{g.addr, g.secureAddr}[i%2]
 		innocent.Go(func() {
@@ -127,9 +127,9 @@ func (g *gateway) serveEndings(fine string, rude []*rudeWorker) {
 	add("", routing.HTTP, fine, false)
 	for _, r := range rude {
 		for i, protocol := range chaosProtocols {
-			add(r.host(i), protocol, r.endpoints[i].addr, false)
+			add(r.host(i), protocol, r.endpoints[i].Addr, false)
 		}
-		add(r.passed, routing.HTTP, r.behind.addr, true)
+		add(r.passed, routing.HTTP, r.behind.Addr, true)
 	}
 	var table *routing.Table
 	s := &routing.Snapshot{Table: table.With(hosts, nil), Backends: backends}
@@ -143,86 +143,86 @@ type rudeWorker struct {
 	g         *gateway
 	n         int
 	rng       *rand.Rand
-	endpoints []*endpoints // of chaosProtocols
+	endpoints []*Endpoints // of chaosProtocols
 	passed    string       // the server name of what is passed on
 	hello     string
-	behind    *endpoints
+	behind    *Endpoints
 }
 
 func newRudeWorker(t *testing.T, g *gateway, n int, rng *rand.Rand) *rudeWorker {
 	r := &rudeWorker{t: t, g: g, n: n, rng: rng, passed: fmt.Sprintf("pass%d.test", n)}
 	for _, p := range chaosProtocols {
-		r.endpoints = append(r.endpoints, newEndpoints(t, p, ""))
+		r.endpoints = append(r.endpoints, NewEndpoints(t, p, ""))
 	}
-	r.hello = helloFor(t, r.passed)
-	r.behind = newEndpoints(t, routing.HTTP, r.hello)
+	r.hello = ClientHello(t, r.passed)
+	r.behind = NewEndpoints(t, routing.HTTP, r.hello)
 	return r
 }
 
 func (r *rudeWorker) host(protocol int) string { return fmt.Sprintf("w%dp%d.test", r.n, protocol) }
 
 // open begins an exchange, a tunnel or a connection that is passed on.
-func (r *rudeWorker) open() (what string, c, p *party) {
-	protocol, k := r.rng.IntN(len(chaosProtocols)), partyKinds[r.rng.IntN(len(partyKinds))]
+func (r *rudeWorker) open() (what string, c, p *Party) {
+	protocol, k := r.rng.IntN(len(chaosProtocols)), Kinds[r.rng.IntN(len(Kinds))]
 	receive := []int{0, slowReceive}[r.rng.IntN(2)]
 	if r.rng.IntN(6) == 0 {
 		w := r.g.secureWire()
-		c = newParty(r.t, "client", w)
-		c.send([]byte(r.hello))
-		return "passed on", c, r.behind.next(r.t)
+		c = NewParty(r.t, "client", w)
+		c.Send([]byte(r.hello))
+		return "passed on", c, r.behind.Next(r.t)
 	}
 	c = r.g.party(r.t, k, receive)
-	c.host = r.host(protocol)
-	what = k.name + " to " + chaosProtocols[protocol].String()
+	c.Host = r.host(protocol)
+	what = k.Name + " to " + chaosProtocols[protocol].String()
 	switch r.rng.IntN(4) {
 	case 0:
-		c.ask("GET")
-		c.silent = true
-		p = r.endpoints[protocol].next(r.t)
-		p.accept(false, stillLength)
-		c.heard()
+		c.Ask("GET")
+		c.Silent = true
+		p = r.endpoints[protocol].Next(r.t)
+		p.Accept(false, stillLength)
+		c.Heard()
 		return "answer " + what, c, p
 	case 1:
-		c.ask("POST", "content-length", fmt.Sprint(stillLength))
-		p = r.endpoints[protocol].next(r.t)
-		p.accept(false, stillLength)
-		c.heard()
+		c.Ask("POST", "content-length", fmt.Sprint(stillLength))
+		p = r.endpoints[protocol].Next(r.t)
+		p.Accept(false, stillLength)
+		c.Heard()
 		return "body " + what, c, p
 	}
-	c.ask("CONNECT")
-	p = r.endpoints[protocol].next(r.t)
-	p.accept(true, -1)
-	c.heard()
+	c.Ask("CONNECT")
+	p = r.endpoints[protocol].Next(r.t)
+	p.Accept(true, -1)
+	c.Heard()
 	return "tunnel " + what, c, p
 }
 
 // play has a pair send each other something, and end.
 func (r *rudeWorker) play() {
 	what, c, p := r.open()
-	defer func() { c.leave(); p.leave() }()
+	defer func() { c.Leave(); p.Leave() }()
 	one, other := c, p
 	if r.rng.IntN(2) == 0 {
 		one, other = p, c
 	}
 	// All of it fits in the least window.
-	sent := pattern(1 + r.rng.IntN(60<<10))
-	if !other.silent && r.rng.IntN(2) == 0 {
-		other.send([]byte(greeting))
-		one.owed = len(greeting)
+	sent := Pattern(1 + r.rng.IntN(60<<10))
+	if !other.Silent && r.rng.IntN(2) == 0 {
+		other.Send([]byte(Greeting))
+		one.Owed = len(Greeting)
 	}
-	if one.silent {
+	if one.Silent {
 		sent = nil
 	}
-	one.send(sent)
-	one.acknowledged()
+	one.Send(sent)
+	one.Acknowledged()
 	first := leavings[r.rng.IntN(len(leavings))]
-	if one.h2 != nil && !first.all {
+	if one.H2 != nil && !first.all {
 		first = leavings[0] // to close the connection is to break off
 	}
 	first.do(one)
 	tunnel := strings.HasPrefix(what, "tunnel") || what == "passed on"
-	if tunnel && (one.h2 == nil || first.name != "closes with something unread") {
-		got, end := other.rest()
+	if tunnel && (one.H2 == nil || first.name != "closes with something unread") {
+		got, end := other.Rest()
 		if !bytes.Equal(got, sent) {
 			r.t.Errorf("%s: one %s: %d bytes of %d came, and then the %s", what, first.name, len(got), len(sent), end)
 		}

@@ -48,7 +48,7 @@ func (g *gateway) statusOverHTTP2(opened, host string, c *tls.Config) int {
 // Hosts that trust the same authority and want other names are not reached over it, whichever came first.
 func TestClientNameOfAnotherHost(t *testing.T) {
 	wantNoLeaks(t)
-	ca := newAuthority(t, "ca")
+	ca := NewAuthority(t, "ca")
 	auth := func(name string) *routing.ClientAuth {
 		return asks(routing.ClientAuthOn, ca, func(a *routing.ClientAuth) {
 			if name != "" {
@@ -59,8 +59,8 @@ func TestClientNameOfAnotherHost(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprint("HTTP/2 ", http2), func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
-			pairs := map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}, "b.test": {ca.server("b.test")}, "c.test": {ca.server("c.test")}}
-			g.publish(&routing.Backend{}, fieldsBackend(t), nil, pairs,
+			pairs := map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}, "b.test": {ca.Server("b.test")}, "c.test": {ca.Server("c.test")}}
+			g.publish(&routing.Backend{}, FieldsBackend(t), nil, pairs,
 				site{name: "a.test", auth: auth("alice")}, site{name: "b.test", auth: auth("bob")}, site{name: "c.test", auth: auth("")})
 			for _, row := range []struct {
 				client, opened string
@@ -71,7 +71,7 @@ func TestClientNameOfAnotherHost(t *testing.T) {
 				{"alice", "c.test", map[string]int{"a.test": 421, "b.test": 421, "c.test": 200}},
 			} {
 				for _, host := range []string{"a.test", "b.test", "c.test"} {
-					client := ca.client(row.client)
+					client := ca.Client(row.client)
 					config := &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return client, nil }}
 					var status int
 					if http2 {

@@ -13,35 +13,35 @@ import (
 // leaving is how one of two parties ends. Two of them, one by each party, are an order.
 type leaving struct {
 	name string
-	do   func(p *party)
+	do   func(p *Party)
 	all  bool // nothing is left to do for the other party
 }
 
 var leavings = []leaving{
-	{"ends", (*party).fin, false},
-	{"breaks off", (*party).rst, true},
-	{"closes with something unread", func(p *party) {
-		if p.h2 == nil && p.owed > 0 {
-			p.unread()
+	{"ends", (*Party).Fin, false},
+	{"breaks off", (*Party).Reset, true},
+	{"closes with something unread", func(p *Party) {
+		if p.H2 == nil && p.Owed > 0 {
+			p.Unread()
 		}
-		p.leave()
+		p.Leave()
 	}, true},
-	{"closes", func(p *party) {
-		if p.h2 == nil {
-			_, _ = p.r.Discard(p.owed)
+	{"closes", func(p *Party) {
+		if p.H2 == nil {
+			_, _ = p.R.Discard(p.Owed)
 		}
-		p.leave()
+		p.Leave()
 	}, false},
 }
 
-// greeting is what each party has sent the other, who has not read it.
-const greeting = "greeting"
+// Greeting is what each party has sent the other, who has not read it.
+const Greeting = "greeting"
 
-// greet sends what the other does not read.
-func (p *party) greet(other *party) {
-	if !p.silent {
-		p.send([]byte(greeting))
-		other.owed = len(greeting)
+// Greet sends what the other does not read.
+func (p *Party) Greet(other *Party) {
+	if !p.Silent {
+		p.Send([]byte(Greeting))
+		other.Owed = len(Greeting)
 	}
 }
 
@@ -68,7 +68,7 @@ func (g *gateway) holding() (h holding) {
 
 // filesHeld is how many the process has open, less the pipes and the sessions that wait for the next to use them.
 func (g *gateway) filesHeld(t testing.TB) int {
-	n := openFiles(t)
+	n := OpenFiles(t)
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.loop.Post(func() { n -= 2*len(w.pipes) + 2*len(w.sessions); close(done) })
@@ -80,58 +80,58 @@ func (g *gateway) filesHeld(t testing.TB) int {
 // TestEndingsGiveAllBack: in whatever order and way a client and an Endpoint end, what the gateway had open for them
 // is closed soon. A break of one of them closes the other's connection too, though that one does nothing.
 func TestEndingsGiveAllBack(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	type scenery struct {
 		name     string
 		protocol routing.Protocol
-		open     func(t testing.TB, g *gateway, e *endpoints) (c, p *party)
+		open     func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party)
 	}
 	var all []scenery
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range partyKinds {
-			name := k.name + " to " + protocol.String()
-			all = append(all, scenery{"tunnel " + name, protocol, func(t testing.TB, g *gateway, e *endpoints) (c, p *party) {
+		for _, k := range Kinds {
+			name := k.Name + " to " + protocol.String()
+			all = append(all, scenery{"tunnel " + name, protocol, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
 				c = g.party(t, k, 0)
-				c.ask("CONNECT")
-				p = e.next(t)
-				p.accept(true, -1)
-				c.heard()
+				c.Ask("CONNECT")
+				p = e.Next(t)
+				p.Accept(true, -1)
+				c.Heard()
 				return c, p
 			}})
-			all = append(all, scenery{"answer " + name, protocol, func(t testing.TB, g *gateway, e *endpoints) (c, p *party) {
+			all = append(all, scenery{"answer " + name, protocol, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
 				c = g.party(t, k, 0)
-				c.ask("GET")
-				c.silent = true // it has said all
-				p = e.next(t)
-				p.accept(false, stillLength)
-				c.heard()
+				c.Ask("GET")
+				c.Silent = true // it has said all
+				p = e.Next(t)
+				p.Accept(false, stillLength)
+				c.Heard()
 				return c, p
 			}})
-			all = append(all, scenery{"body " + name, protocol, func(t testing.TB, g *gateway, e *endpoints) (c, p *party) {
+			all = append(all, scenery{"body " + name, protocol, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
 				c = g.party(t, k, 0)
-				c.ask("POST", "content-length", fmt.Sprint(stillLength))
-				p = e.next(t)
-				p.accept(false, stillLength)
-				c.heard()
+				c.Ask("POST", "content-length", fmt.Sprint(stillLength))
+				p = e.Next(t)
+				p.Accept(false, stillLength)
+				c.Heard()
 				return c, p
 			}})
 		}
 	}
-	all = append(all, scenery{"passed on", routing.HTTP, func(t testing.TB, g *gateway, e *endpoints) (c, p *party) {
+	all = append(all, scenery{"passed on", routing.HTTP, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
 		w := g.secureWire()
-		c = newParty(t, "client", w)
-		c.send([]byte(hello))
-		return c, e.next(t)
+		c = NewParty(t, "client", w)
+		c.Send([]byte(hello))
+		return c, e.Next(t)
 	}})
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			passed := s.name == "passed on"
-			e := newEndpoints(t, s.protocol, map[bool]string{true: hello}[passed])
+			e := NewEndpoints(t, s.protocol, map[bool]string{true: hello}[passed])
 			g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 64 << 10 }, Options{})
 			if passed {
-				g.servePassthrough("", e.addr)
+				g.servePassthrough("", e.Addr)
 			} else {
-				g.serveProtocol(s.protocol, e.addr)
+				g.serveProtocol(s.protocol, e.Addr)
 			}
 			for _, first := range leavings {
 				for _, second := range leavings {
@@ -144,23 +144,23 @@ func TestEndingsGiveAllBack(t *testing.T) {
 							who, one, other = "the client", c, p
 						}
 						what := fmt.Sprintf("%s %s, then the other %s", who, first.name, second.name)
-						one.greet(other)
-						other.greet(one)
+						one.Greet(other)
+						other.Greet(one)
 						first.do(one)
 						if first.all {
 							g.wantGone(t, what+": after the first", c)
-						} else if first.name == "closes" && !other.silent {
-							other.send([]byte("late")) // to which the answer is a reset
+						} else if first.name == "closes" && !other.Silent {
+							other.Send([]byte("late")) // to which the answer is a reset
 						}
 						g.settle()
 						second.do(other)
-						if c.h2 != nil {
-							c.leave()
+						if c.H2 != nil {
+							c.Leave()
 						}
 						g.wantGone(t, what, nil)
-						c.leave()
-						p.leave()
-						until(t, what+": the descriptors to be given back", func() bool { return g.filesHeld(t) <= files })
+						c.Leave()
+						p.Leave()
+						Until(t, what+": the descriptors to be given back", func() bool { return g.filesHeld(t) <= files })
 					}
 				}
 			}
@@ -172,13 +172,13 @@ func TestEndingsGiveAllBack(t *testing.T) {
 }
 
 // wantGone waits until the gateway holds nothing but the HTTP/2 connection of a client c that lives, if any.
-func (g *gateway) wantGone(t testing.TB, what string, c *party) {
+func (g *gateway) wantGone(t testing.TB, what string, c *Party) {
 	t.Helper()
 	want := holding{}
-	if c != nil && c.h2 != nil {
+	if c != nil && c.H2 != nil {
 		want.downs = 1
 	}
-	until(t, what+": everything to be closed", func() bool {
+	Until(t, what+": everything to be closed", func() bool {
 		h := g.holding()
 		h.downs = max(0, h.downs-want.downs)
 		return h == holding{}

@@ -109,7 +109,7 @@ func (g *gateway) dial() net.Conn {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(wireTimeout))
+	c.SetDeadline(time.Now().Add(Timeout))
 	return c
 }
 
@@ -127,7 +127,7 @@ func (g *gateway) raw(text string) string {
 	return string(b)
 }
 
-func backend(t testing.TB, h http.HandlerFunc) string {
+func Backend(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -136,7 +136,7 @@ func backend(t testing.TB, h http.HandlerFunc) string {
 
 // TestExchange is the example: requests of every body form go through, one connection serves many.
 func TestExchange(t *testing.T) {
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -205,7 +205,7 @@ func TestExchange(t *testing.T) {
 }
 
 func TestManyClients(t *testing.T) {
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("X-N", r.URL.Query().Get("n"))
 		w.Write(bytes.Repeat([]byte{byte(n)}, n))
@@ -237,7 +237,7 @@ func TestManyClients(t *testing.T) {
 }
 
 func TestPipelining(t *testing.T) {
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
+	app := Backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, app)
 	var in strings.Builder
@@ -261,7 +261,7 @@ func TestPipelining(t *testing.T) {
 
 func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 	closed := make(chan struct{})
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		<-closed
 		io.WriteString(w, "late")
 	})

@@ -33,8 +33,8 @@ func TestLoopsEnd(t *testing.T) {
 				g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: "loop.example"}, g.addr)
 				for i := range 3 {
 					c := g.wire()
-					c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-					if a := c.read("GET"); a.StatusCode != 508 {
+					c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+					if a := c.ReadAnswer("GET"); a.StatusCode != 508 {
 						t.Errorf("status %d", a.StatusCode)
 					}
 					if n := count.n.Load(); n > int64(i+1)*(loopLimit+1) {
@@ -70,7 +70,7 @@ func TestLoopMark(t *testing.T) {
 	} {
 		for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 			what := fmt.Sprintf("to %v %q, %q", p, row.external, row.sent)
-			backend, seen := recordingBackend(t, p)
+			backend, seen := RecordingBackend(t, p)
 			g := newGateway(t, nil, Options{})
 			g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
 			text := "GET / HTTP/1.1\r\nHost: a\r\n"
@@ -78,8 +78,8 @@ func TestLoopMark(t *testing.T) {
 				text += "CDN-Loop: " + v + "\r\n"
 			}
 			c := g.wire()
-			c.send("%s", text+"\r\n")
-			if a := c.read("GET"); a.StatusCode != row.status {
+			c.Send("%s", text+"\r\n")
+			if a := c.ReadAnswer("GET"); a.StatusCode != row.status {
 				t.Errorf("%s: status %d, want %d", what, a.StatusCode, row.status)
 				continue
 			}

@@ -143,7 +143,7 @@ func (c *webClient) encode(p []byte) []byte {
 func TestGRPCWeb(t *testing.T) {
 	next := make(chan bool)     // lets the Backend send one more message
 	canceled := make(chan bool) // a call was
-	big := grpcMessage(pattern(1 << 20))
+	big := grpcMessage(Pattern(1 << 20))
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ct := r.Header.Values("Content-Type"); r.ProtoMajor != 2 || len(ct) != 1 || ct[0] != "application/grpc+proto" || r.Header.Get("Te") != "trailers" {
 			t.Errorf("%s by %s, type %q, te %q", r.URL.Path, r.Proto, ct, r.Header.Get("Te"))
@@ -221,25 +221,25 @@ func TestGRPCWeb(t *testing.T) {
 			canceled <- true
 		}
 	})
-	clear, secure := startBackend(t, false, app), startBackend(t, true, app)
-	for _, down := range []pairing{
-		{"h1", "http", http1Client, routing.GRPC}, {"h2c", "http", http2Client, routing.GRPC},
-		{"h1+tls", "https", http1Client, routing.GRPCS}, {"h2+tls", "https", http2Client, routing.GRPCS},
+	clear, secure := StartBackend(t, false, app), StartBackend(t, true, app)
+	for _, down := range []Pairing{
+		{"h1", "http", HTTP1Client, routing.GRPC}, {"h2c", "http", HTTP2Client, routing.GRPC},
+		{"h1+tls", "https", HTTP1Client, routing.GRPCS}, {"h2+tls", "https", HTTP2Client, routing.GRPCS},
 	} {
 		for _, text := range []bool{false, true} {
-			name := down.name + " binary"
+			name := down.Name + " binary"
 			want := "application/grpc-web+proto"
 			if text {
-				name, want = down.name+" text", "application/grpc-web-text+proto"
+				name, want = down.Name+" text", "application/grpc-web-text+proto"
 			}
 			t.Run(name, func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
-				c := &webClient{down.down(t), "http://" + g.addr, text}
+				c := &webClient{down.Down(t), "http://" + g.addr, text}
 				backend := clear
-				if down.scheme == "https" {
+				if down.Scheme == "https" {
 					c.base, backend = "https://"+g.secureAddr, secure
 				}
-				g.serveProtocol(down.protocol, backend)
+				g.serveProtocol(down.Protocol, backend)
 				check := func(r *call, status int) {
 					t.Helper()
 					if ct := r.Header.Values("Content-Type"); r.StatusCode != status || len(ct) != 1 || ct[0] != want {
@@ -361,7 +361,7 @@ func TestGRPCWeb(t *testing.T) {
 					r.end(t)
 				}
 
-				if strings.HasPrefix(down.name, "h2") { // both ways at a time
+				if strings.HasPrefix(down.Name, "h2") { // both ways at a time
 					read, write := io.Pipe()
 					r := c.do(t, t.Context(), "/chat", read, "")
 					for i := range 5 {
@@ -397,7 +397,7 @@ func TestGRPCWeb(t *testing.T) {
 // TestGRPCWebRefused: answers of the gateway's own, and text that is none.
 func TestGRPCWebRefused(t *testing.T) {
 	read := make(chan error, 8)
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		read <- err
 		w.Header().Set("Content-Type", "application/grpc")
@@ -406,7 +406,7 @@ func TestGRPCWebRefused(t *testing.T) {
 	for _, down := range []struct {
 		name   string
 		client func(*testing.T) *http.Client
-	}{{"h1", http1Client}, {"h2c", http2Client}} {
+	}{{"h1", HTTP1Client}, {"h2c", HTTP2Client}} {
 		for _, text := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s text=%v", down.name, text), func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
@@ -443,16 +443,16 @@ func TestGRPCWebRefused(t *testing.T) {
 // TestGRPCWebOtherBackend: a Backend that does not speak gRPC gets such a request as it is.
 func TestGRPCWebOtherBackend(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 		_, _ = io.Copy(w, r.Body)
 	}))
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g.serveProtocol(p, app)
 		c := g.wire()
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\n!!!!")
-		if got := c.read("POST"); got.body != "!!!!" || got.Header.Get("Content-Type") != "application/grpc-web-text" {
-			t.Errorf("%v: %d %v %q", p, got.StatusCode, got.Header, got.body)
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\n!!!!")
+		if got := c.ReadAnswer("POST"); got.Text != "!!!!" || got.Header.Get("Content-Type") != "application/grpc-web-text" {
+			t.Errorf("%v: %d %v %q", p, got.StatusCode, got.Header, got.Text)
 		}
 	}
 }
@@ -461,7 +461,7 @@ func TestGRPCWebOtherBackend(t *testing.T) {
 // half-way.
 func TestGRPCWebWire(t *testing.T) {
 	ended := make(chan error, 1)
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if r.URL.Path == "/cut" {
 			ended <- err
@@ -477,47 +477,47 @@ func TestGRPCWebWire(t *testing.T) {
 	status := base64.StdEncoding.EncodeToString([]byte("\x80\x00\x00\x00\x10grpc-status: 0\r\n"))
 
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n" +
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"3\r\nYWI\r\n1\r\n=\r\n7\r\nYQ==YWJ\r\n1\r\nj\r\n0\r\nX-Trailer: dropped\r\n\r\n" +
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\nYQ==YQ==" +
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab")
 	for _, want := range []string{"ab" + "a" + "abc", "aa", "ab"} {
-		got := c.read("POST")
-		text := got.body
+		got := c.ReadAnswer("POST")
+		text := got.Text
 		if got.Header.Get("Content-Type") == "application/grpc-web" {
 			text = base64.StdEncoding.EncodeToString([]byte(text))
 			want = base64.StdEncoding.EncodeToString([]byte(want + "\x80\x00\x00\x00\x10grpc-status: 0\r\n"))
 		} else {
 			want = base64.StdEncoding.EncodeToString([]byte(want)) + status
 		}
-		if text != want || got.cut != nil || len(got.TransferEncoding) != 1 {
-			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, text, got.cut, want)
+		if text != want || got.Cut != nil || len(got.TransferEncoding) != 1 {
+			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, text, got.Cut, want)
 		}
 	}
-	c.wantClosed()
+	c.WantClosed()
 
 	// The next request comes with the end of a body that began before.
 	c = g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\nYWJ")
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\nYWJ")
 	g.settle()
-	c.send("jYQ==POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nYQ")
+	c.Send("jYQ==POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nYQ")
 	g.settle()
-	c.send("\r\n2\r\n==\r\n0\r\n\r\nGET /")
+	c.Send("\r\n2\r\n==\r\n0\r\n\r\nGET /")
 	for _, want := range []string{"abca", "a"} {
-		if got := c.read("POST"); got.body != base64.StdEncoding.EncodeToString([]byte(want))+status {
-			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, got.body, got.cut, want)
+		if got := c.ReadAnswer("POST"); got.Text != base64.StdEncoding.EncodeToString([]byte(want))+status {
+			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, got.Text, got.Cut, want)
 		}
 	}
 
 	c = g.wire()
-	c.send("POST / HTTP/1.0\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\nYWJj")
-	if got := c.read("POST"); got.body != "YWJj"+status || len(got.TransferEncoding) > 0 || !got.Close {
-		t.Errorf("HTTP/1.0: %d %v %q", got.StatusCode, got.Header, got.body)
+	c.Send("POST / HTTP/1.0\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\nYWJj")
+	if got := c.ReadAnswer("POST"); got.Text != "YWJj"+status || len(got.TransferEncoding) > 0 || !got.Close {
+		t.Errorf("HTTP/1.0: %d %v %q", got.StatusCode, got.Header, got.Text)
 	}
 
 	for _, request := range []string{"Content-Length: 100\r\n\r\nYWJj", "Transfer-Encoding: chunked\r\n\r\n4\r\nYWJj\r\n"} {
 		c = g.wire()
-		c.send("POST /cut HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\n" + request)
+		c.Send("POST /cut HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\n" + request)
 		g.settle()
 		c.CloseWrite()
 		if err := <-ended; err == nil {
@@ -529,7 +529,7 @@ func TestGRPCWebWire(t *testing.T) {
 
 // TestGRPCWebPieces sends text in parts, chunks and writes of random sizes over one connection.
 func TestGRPCWebPieces(t *testing.T) {
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set("Grpc-Status", "0")
@@ -541,7 +541,7 @@ func TestGRPCWebPieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	c := g.wire()
 	for i := range 100 {
-		body := pattern(random.IntN(1 << random.IntN(18)))
+		body := Pattern(random.IntN(1 << random.IntN(18)))
 		var text, request []byte
 		for rest := body; len(rest) > 0; {
 			n := 1 + random.IntN(len(rest))
@@ -562,13 +562,13 @@ func TestGRPCWebPieces(t *testing.T) {
 		}
 		for rest := request; len(rest) > 0; {
 			n := 1 + random.IntN(len(rest))
-			c.send("%s", rest[:n])
+			c.Send("%s", rest[:n])
 			rest = rest[n:]
 			g.settle()
 		}
 		want := fmt.Sprintf("grpc-message: %d %08x <nil>\r\n", len(body), crc32.ChecksumIEEE(body))
-		got := c.read("POST")
-		if frame, err := base64.StdEncoding.DecodeString(got.body); err != nil || !strings.Contains(string(frame), want) {
+		got := c.ReadAnswer("POST")
+		if frame, err := base64.StdEncoding.DecodeString(got.Text); err != nil || !strings.Contains(string(frame), want) {
 			t.Fatalf("seed %d, request %d: %d %q, want %q", seed, i, got.StatusCode, frame, want)
 		}
 	}
@@ -578,7 +578,7 @@ func TestGRPCWebPieces(t *testing.T) {
 func TestGRPCWebSlowBackend(t *testing.T) {
 	const size = 32 << 20
 	release := make(chan bool)
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		n, _ := io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
@@ -588,7 +588,7 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.GRPC, app)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: %d\r\n\r\n", size)
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: %d\r\n\r\n", size)
 	text := bytes.Repeat([]byte("A"), 1<<20)
 	n := 0
 	for n < size {
@@ -606,15 +606,15 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 		t.Errorf("the gateway holds %d KiB", n>>10)
 	}
 	close(release)
-	c.SetDeadline(time.Now().Add(wireTimeout))
+	c.SetDeadline(time.Now().Add(Timeout))
 	for n < size {
 		k, err := c.Write(text[:min(len(text), size-n)])
 		if n += k; err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := c.read("POST")
-	if frame, err := base64.StdEncoding.DecodeString(got.body); err != nil || !strings.Contains(string(frame), fmt.Sprintf("grpc-message: %d\r\n", size/4*3)) {
+	got := c.ReadAnswer("POST")
+	if frame, err := base64.StdEncoding.DecodeString(got.Text); err != nil || !strings.Contains(string(frame), fmt.Sprintf("grpc-message: %d\r\n", size/4*3)) {
 		t.Errorf("%d %q", got.StatusCode, frame)
 	}
 }
@@ -627,7 +627,7 @@ func TestGRPCWebSlowReader(t *testing.T) {
 		t.Run(fmt.Sprintf("text=%v", text), func(t *testing.T) {
 			var sent atomic.Int64
 			wrote := make(chan bool, count)
-			app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/grpc")
 				p := grpcMessage(make([]byte, size-5))
 				for range count {
@@ -647,7 +647,7 @@ func TestGRPCWebSlowReader(t *testing.T) {
 			if text {
 				kind = "-text"
 			}
-			c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web%s\r\nContent-Length: 0\r\n\r\n", kind)
+			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web%s\r\nContent-Length: 0\r\n\r\n", kind)
 			for stuck := false; !stuck; {
 				select {
 				case <-wrote:
@@ -662,8 +662,8 @@ func TestGRPCWebSlowReader(t *testing.T) {
 			if n := g.held(); n > gatewayBuffers {
 				t.Errorf("the gateway holds %d KiB", n>>10)
 			}
-			c.SetDeadline(time.Now().Add(wireTimeout))
-			resp, err := http.ReadResponse(c.r, nil)
+			c.SetDeadline(time.Now().Add(Timeout))
+			resp, err := http.ReadResponse(c.R, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

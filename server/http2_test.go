@@ -18,45 +18,45 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// http2Client speaks HTTP/2 by prior knowledge over plain connections.
-func http2Client(t *testing.T) *http.Client {
+// HTTP2Client speaks HTTP/2 by prior knowledge over plain connections.
+func HTTP2Client(t *testing.T) *http.Client {
 	var p http.Protocols
 	p.SetUnencryptedHTTP2(true)
 	p.SetHTTP2(true)
 	tr := &http.Transport{Protocols: &p, DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: wireTimeout}
+	return &http.Client{Transport: tr, Timeout: Timeout}
 }
 
-// pairings are the protocols of the two sides.
-var pairings = func() (all []pairing) {
+// Pairings are the protocols of the two sides.
+var Pairings = func() (all []Pairing) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, down := range []pairing{
-			{"h1", "http", http1Client, p}, {"h1+tls", "https", http1Client, p},
-			{"h2c", "http", http2Client, p}, {"h2+tls", "https", http2Client, p},
+		for _, down := range []Pairing{
+			{"h1", "http", HTTP1Client, p}, {"h1+tls", "https", HTTP1Client, p},
+			{"h2c", "http", HTTP2Client, p}, {"h2+tls", "https", HTTP2Client, p},
 		} {
-			down.name += " to " + p.String()
+			down.Name += " to " + p.String()
 			all = append(all, down)
 		}
 	}
 	return all
 }()
 
-type pairing struct {
-	name     string
-	scheme   string
-	down     func(*testing.T) *http.Client
-	protocol routing.Protocol
+type Pairing struct {
+	Name     string
+	Scheme   string
+	Down     func(*testing.T) *http.Client
+	Protocol routing.Protocol
 }
 
-func http1Client(t *testing.T) *http.Client {
+func HTTP1Client(t *testing.T) *http.Client {
 	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: wireTimeout}
+	return &http.Client{Transport: tr, Timeout: Timeout}
 }
 
-// startBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2, over TLS where secure is set.
-func startBackend(t testing.TB, secure bool, h http.Handler) string {
+// StartBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2, over TLS where secure is set.
+func StartBackend(t testing.TB, secure bool, h http.Handler) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -115,18 +115,18 @@ func TestPairings(t *testing.T) {
 			_, _ = w.Write([]byte("hinted"))
 		}
 	})
-	clear, secure := startBackend(t, false, handler), startBackend(t, true, handler)
-	for _, p := range pairings {
-		t.Run(p.name, func(t *testing.T) {
+	clear, secure := StartBackend(t, false, handler), StartBackend(t, true, handler)
+	for _, p := range Pairings {
+		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
 			backend := clear
-			if p.protocol == routing.HTTPS || p.protocol == routing.GRPCS {
+			if p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS {
 				backend = secure
 			}
-			g.serveProtocol(p.protocol, backend)
-			c := p.down(t)
+			g.serveProtocol(p.Protocol, backend)
+			c := p.Down(t)
 			base := "http://" + g.addr
-			if p.scheme == "https" {
+			if p.Scheme == "https" {
 				base = "https://" + g.secureAddr
 			}
 			get := func(method, path string, body io.Reader) (*http.Response, string) {
@@ -231,7 +231,7 @@ func TestPairings(t *testing.T) {
 // TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place
 // for them.
 func TestTrailersBehindLength(t *testing.T) {
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5")
 		w.Header().Set("Trailer", "Sum")
 		_, _ = io.WriteString(w, "hello")
@@ -239,7 +239,7 @@ func TestTrailersBehindLength(t *testing.T) {
 	}))
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	for _, c := range []*http.Client{http2Client(t), http1Client(t)} {
+	for _, c := range []*http.Client{HTTP2Client(t), HTTP1Client(t)} {
 		for range 2 {
 			resp, err := c.Get("http://" + g.addr)
 			if err != nil {

@@ -35,7 +35,7 @@ type slowLink struct {
 func newSlowLink(t *testing.T, to string) *slowLink {
 	l := &slowLink{reset: make(chan struct{}, 100), ended: make(chan struct{}, 100)}
 	l.open = sync.NewCond(&l.mu)
-	l.addr = rawBackend(t, func(_ int, c *wire) {
+	l.addr = RawBackend(t, func(_ int, c *Wire) {
 		l.conns.Add(1)
 		far, err := net.Dial("tcp", to)
 		if err != nil {
@@ -45,11 +45,11 @@ func newSlowLink(t *testing.T, to string) *slowLink {
 		defer far.Close()
 		go l.pass(c.TCPConn, far, true)
 		preface := make([]byte, len(http2.ClientPreface))
-		if _, err := io.ReadFull(c.r, preface); err != nil {
+		if _, err := io.ReadFull(c.R, preface); err != nil {
 			return
 		}
 		_, _ = far.Write(preface)
-		l.pass(far, c.r, false)
+		l.pass(far, c.R, false)
 	})
 	t.Cleanup(func() { l.hold(false) })
 	return l
@@ -110,7 +110,7 @@ func await(t *testing.T, what string, c chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(wireTimeout):
+	case <-time.After(Timeout):
 		t.Fatalf("waited for %s", what)
 	}
 }
@@ -124,14 +124,14 @@ var hostileTrailers = map[string]func(t *testing.T, g *gateway, head ...string) 
 		for i := 0; i < len(head); i += 2 {
 			text += head[i] + ": " + head[i+1] + "\r\n"
 		}
-		c.send("%s", "POST /early HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n")
-		return func() { c.send("0\r\nSum: 1\r\n\r\n") }
+		c.Send("%s", "POST /early HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n")
+		return func() { c.Send("0\r\nSum: 1\r\n\r\n") }
 	},
 	"h2": func(t *testing.T, g *gateway, head ...string) func() {
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/early", false, head...)
+		c := DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/early", false, head...)
 		_ = c.WriteData(1, false, []byte("abc"))
-		return func() { c.fields(1, true, "sum", "1") }
+		return func() { c.Fields(1, true, "sum", "1") }
 	},
 }
 
@@ -142,7 +142,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 		for name, begin := range hostileTrailers {
 			for _, head := range [][]string{nil, {"trailer", "sum"}, {"te", "trailers", "trailer", "Sum"}} {
 				t.Run(fmt.Sprintf("%s to %v with %q", name, p, head), func(t *testing.T) {
-					backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path == "/early" {
 							w.WriteHeader(403)
 							return
@@ -153,7 +153,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 					g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 					g.serveProtocol(p, link.addr)
 					innocent := g.wire()
-					innocent.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+					innocent.Send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 					if g.settle(); name == "h1" && head != nil && head[0] == "te" {
 						head = append([]string{"connection", "te"}, head...)
 					}
@@ -165,9 +165,9 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 						await(t, "the trailers, or the end in place of them", link.ended)
 						link.hold(false)
 					}
-					innocent.send("3\r\ndef\r\n0\r\n\r\n")
-					if a := innocent.read("POST"); a.StatusCode != 200 || a.body != "abcdef" || a.cut != nil {
-						t.Errorf("the innocent request got %d %q, %v", a.StatusCode, a.body, a.cut)
+					innocent.Send("3\r\ndef\r\n0\r\n\r\n")
+					if a := innocent.ReadAnswer("POST"); a.StatusCode != 200 || a.Text != "abcdef" || a.Cut != nil {
+						t.Errorf("the innocent request got %d %q, %v", a.StatusCode, a.Text, a.Cut)
 					}
 				})
 			}
@@ -180,7 +180,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 func TestTrailersToWhomThereAreNone(t *testing.T) {
 	var conns atomic.Int64
 	holds := make(chan func(), 10)
-	pod := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	pod := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
 		conns.Add(1)
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		last := uint32(0)
@@ -188,7 +188,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 		answer := func(id uint32, fields ...string) {
 			writing.Lock()
 			defer writing.Unlock()
-			c.fields(id, true, fields...)
+			c.Fields(id, true, fields...)
 		}
 		for {
 			f, err := c.ReadFrame()
@@ -224,9 +224,9 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			}
 		}
 	})
-	other := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		for id := c.nextHead(); id != 0; id = c.nextHead() {
-			c.fields(id, true, ":status", "204")
+	other := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		for id := c.NextHead(); id != 0; id = c.NextHead() {
+			c.Fields(id, true, ":status", "204")
 		}
 	})
 	for name, begin := range hostileTrailers {
@@ -234,25 +234,25 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 			g.serveProtocol(routing.GRPC, pod)
 			innocent := g.wire()
-			innocent.send("GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n")
+			innocent.Send("GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n")
 			release := <-holds
 			for range 4 {
 				for _, head := range [][]string{nil, {"trailer", "sum"}} {
 					before := g.ended()
 					begin(t, g, head...)()
-					until(t, "the request to end", func() bool { return g.ended() > before })
+					Until(t, "the request to end", func() bool { return g.ended() > before })
 				}
 			}
 			release()
-			if a := innocent.read("GET"); a.StatusCode != 200 || a.cut != nil {
-				t.Errorf("the innocent request got %d, %v", a.StatusCode, a.cut)
+			if a := innocent.ReadAnswer("GET"); a.StatusCode != 200 || a.Cut != nil {
+				t.Errorf("the innocent request got %d, %v", a.StatusCode, a.Cut)
 			}
 			g = newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 			g.serveProtocol(routing.GRPC, pod, other)
 			for range 40 {
 				before := g.ended()
 				begin(t, g, "trailer", "sum")()
-				until(t, "the request to end", func() bool { return g.ended() > before })
+				Until(t, "the request to end", func() bool { return g.ended() > before })
 			}
 			if n := g.ejected(); n != 0 {
 				t.Errorf("%d Endpoints ejected", n)
@@ -297,7 +297,7 @@ func TestLoneSessions(t *testing.T) {
 	seen := make(chan string, 10)
 	hold := make(chan struct{})
 	var conns sync.Map
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conns.Store(r.RemoteAddr, true)
 		if r.URL.Path == "/hold" {
 			<-hold
@@ -305,8 +305,8 @@ func TestLoneSessions(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		seen <- r.RemoteAddr + " " + r.Trailer.Get("Sum")
 	}))
-	send := func(c *wire, path, head string) {
-		c.send("%s", "POST "+path+" HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+head+"\r\n3\r\nabc\r\n0\r\nSum: 42\r\n\r\n")
+	send := func(c *Wire, path, head string) {
+		c.Send("%s", "POST "+path+" HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+head+"\r\n3\r\nabc\r\n0\r\nSum: 42\r\n\r\n")
 	}
 	g := newGateway(t, func(c *config.Config) {
 		c.Threads = 1
@@ -316,10 +316,10 @@ func TestLoneSessions(t *testing.T) {
 	c := g.wire()
 	ask := func(head string) (conn, sum string) {
 		send(c, "/", head)
-		if a := c.read("POST"); a.StatusCode != 200 {
+		if a := c.ReadAnswer("POST"); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode)
 		}
-		conn, sum, _ = strings.Cut(next(t, seen), " ")
+		conn, sum, _ = strings.Cut(NextSeen(t, seen), " ")
 		return conn, sum
 	}
 	shared, sum := ask("")
@@ -331,7 +331,7 @@ func TestLoneSessions(t *testing.T) {
 		t.Errorf("announced: trailers %q, by the same session %v", sum, alone == shared)
 	}
 	for range 5 {
-		until(t, "the session to be free", func() bool { open, free := g.lone(); return open == 1 && free == 1 })
+		Until(t, "the session to be free", func() bool { open, free := g.lone(); return open == 1 && free == 1 })
 		if conn, sum := ask("Trailer: Sum\r\n"); conn != alone || sum != "42" {
 			t.Errorf("announced: trailers %q, by the same session %v", sum, conn == alone)
 		}
@@ -339,23 +339,23 @@ func TestLoneSessions(t *testing.T) {
 			t.Error("another session for those that share one")
 		}
 	}
-	var held []*wire
+	var held []*Wire
 	for range 5 {
 		c := g.wire()
 		send(c, "/hold", "Trailer: Sum\r\n")
 		held = append(held, c)
 	}
-	until(t, "a session for each", func() bool { open, _ := g.lone(); return open == len(held) })
+	Until(t, "a session for each", func() bool { open, _ := g.lone(); return open == len(held) })
 	close(hold)
 	for _, c := range held {
-		if a := c.read("POST"); a.StatusCode != 200 {
+		if a := c.ReadAnswer("POST"); a.StatusCode != 200 {
 			t.Error(a.StatusCode)
 		}
-		if _, sum, _ := strings.Cut(next(t, seen), " "); sum != "42" {
+		if _, sum, _ := strings.Cut(NextSeen(t, seen), " "); sum != "42" {
 			t.Errorf("trailers %q", sum)
 		}
 	}
-	until(t, "what is above max_idle_per_endpoint to close", func() bool { open, free := g.lone(); return open == 2 && free == 2 })
+	Until(t, "what is above max_idle_per_endpoint to close", func() bool { open, free := g.lone(); return open == 2 && free == 2 })
 
 	for most, want := range map[int]string{1: "", 2: "42"} {
 		g := newGateway(t, func(c *config.Config) {

@@ -22,22 +22,22 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// party is one of the two who speak through the gateway, a client or an Endpoint, on a connection or on a stream
+// Party is one of the two who speak through the gateway, a client or an Endpoint, on a connection or on a stream
 // of one. It reads when it is told to, so that it can be as slow as any, and ends in every way there is.
-type party struct {
+type Party struct {
 	t    testing.TB
 	name string
-	tcp  *net.TCPConn
-	conn net.Conn // tcp, or TLS over it
-	r    *bufio.Reader
-	host string // of a client: what it asks for, "" = a.test
+	TCP  *net.TCPConn
+	Conn net.Conn // tcp, or TLS over it
+	R    *bufio.Reader
+	Host string // of a client: what it asks for, "" = a.test
 	head string // of an Endpoint over HTTP/1.1: what it was asked
 
-	silent bool // it has nothing more to send
-	owed   int  // bytes that came, and are not to be read
+	Silent bool // it has nothing more to send
+	Owed   int  // bytes that came, and are not to be read
 
 	// Over HTTP/2:
-	h2     *partyFrames
+	H2     *Frames
 	stream uint32
 
 	// Guarded by h2.mu:
@@ -48,21 +48,21 @@ type party struct {
 	answer bool // a head came
 }
 
-// partyFrames is an HTTP/2 connection whose frames go to the parties that have its streams.
-type partyFrames struct {
+// Frames is an HTTP/2 connection whose frames go to the parties that have its streams.
+type Frames struct {
 	*http2.Framer
 	conn  net.Conn
 	mu    sync.Mutex // guards what is written too
 	moved *sync.Cond
 	block bytes.Buffer
 	enc   *hpack.Encoder
-	list  map[uint32]*party
-	open  func(stream uint32) *party // makes the party of a stream that the peer opens; nil of a client
+	list  map[uint32]*Party
+	open  func(stream uint32) *Party // makes the party of a stream that the peer opens; nil of a client
 	last  string                     // how the connection ended
 }
 
-func newPartyFrames(conn net.Conn, r io.Reader, settings ...http2.Setting) *partyFrames {
-	f := &partyFrames{Framer: http2.NewFramer(conn, r), conn: conn, list: map[uint32]*party{}}
+func newFrames(conn net.Conn, r io.Reader, settings ...http2.Setting) *Frames {
+	f := &Frames{Framer: http2.NewFramer(conn, r), conn: conn, list: map[uint32]*Party{}}
 	f.moved = sync.NewCond(&f.mu)
 	f.enc = hpack.NewEncoder(&f.block)
 	_ = f.WriteSettings(settings...)
@@ -70,7 +70,7 @@ func newPartyFrames(conn net.Conn, r io.Reader, settings ...http2.Setting) *part
 }
 
 // run reads until the connection ends.
-func (f *partyFrames) run() {
+func (f *Frames) run() {
 	for {
 		frame, err := f.ReadFrame()
 		f.mu.Lock()
@@ -140,19 +140,19 @@ func endOf(err error) string {
 }
 
 // openWindow opens the windows for what came. With h2.mu.
-func (p *party) openWindow() {
+func (p *Party) openWindow() {
 	if p.untold > 0 {
-		_ = p.h2.WriteWindowUpdate(0, uint32(p.untold))
+		_ = p.H2.WriteWindowUpdate(0, uint32(p.untold))
 		if p.end == "" {
-			_ = p.h2.WriteWindowUpdate(p.stream, uint32(p.untold))
+			_ = p.H2.WriteWindowUpdate(p.stream, uint32(p.untold))
 		}
 		p.untold = 0
 	}
 }
 
 // fields writes a head.
-func (p *party) fields(end bool, fields ...string) {
-	f := p.h2
+func (p *Party) fields(end bool, fields ...string) {
+	f := p.H2
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.block.Reset()
@@ -162,37 +162,37 @@ func (p *party) fields(end bool, fields ...string) {
 	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: p.stream, BlockFragment: f.block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
-// send sends bytes of a body or of a tunnel. Over HTTP/2 they have to fit in the window.
-func (p *party) send(b []byte) {
-	if p.h2 == nil {
-		_, _ = p.conn.Write(b)
+// Send sends bytes of a body or of a tunnel. Over HTTP/2 they have to fit in the window.
+func (p *Party) Send(b []byte) {
+	if p.H2 == nil {
+		_, _ = p.Conn.Write(b)
 		return
 	}
-	p.h2.mu.Lock()
-	defer p.h2.mu.Unlock()
+	p.H2.mu.Lock()
+	defer p.H2.mu.Unlock()
 	for len(b) > 0 {
 		n := min(len(b), 16<<10)
-		_ = p.h2.WriteData(p.stream, false, b[:n])
+		_ = p.H2.WriteData(p.stream, false, b[:n])
 		b = b[n:]
 	}
 }
 
-// rest reads to the end, and says which it was: "end", "cut" or "reset".
-func (p *party) rest() (got []byte, end string) {
-	_ = p.tcp.SetReadBuffer(1 << 20) // it was slow for long enough
-	if p.h2 == nil {
-		got, err := io.ReadAll(p.r)
+// Rest reads to the end, and says which it was: "end", "cut" or "reset".
+func (p *Party) Rest() (got []byte, end string) {
+	_ = p.TCP.SetReadBuffer(1 << 20) // it was slow for long enough
+	if p.H2 == nil {
+		got, err := io.ReadAll(p.R)
 		if err == nil {
 			err = io.EOF
 		}
 		return got, endOf(err)
 	}
-	f := p.h2
+	f := p.H2
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.eager = true
 	p.openWindow()
-	deadline := time.AfterFunc(wireTimeout, func() { _ = p.conn.Close() })
+	deadline := time.AfterFunc(Timeout, func() { _ = p.Conn.Close() })
 	defer deadline.Stop()
 	for p.end == "" {
 		f.moved.Wait()
@@ -200,126 +200,126 @@ func (p *party) rest() (got []byte, end string) {
 	return p.got, p.end
 }
 
-// fin ends what p sends, and nothing else.
-func (p *party) fin() {
-	if p.silent && p.h2 != nil {
+// Fin ends what p sends, and nothing else.
+func (p *Party) Fin() {
+	if p.Silent && p.H2 != nil {
 		return // the request's head was its end
 	}
-	if p.h2 != nil {
-		p.h2.mu.Lock()
-		_ = p.h2.WriteData(p.stream, true, nil)
-		p.h2.mu.Unlock()
+	if p.H2 != nil {
+		p.H2.mu.Lock()
+		_ = p.H2.WriteData(p.stream, true, nil)
+		p.H2.mu.Unlock()
 		return
 	}
-	if c, ok := p.conn.(*tls.Conn); ok {
+	if c, ok := p.Conn.(*tls.Conn); ok {
 		_ = c.CloseWrite()
 	}
-	_ = p.tcp.CloseWrite()
+	_ = p.TCP.CloseWrite()
 }
 
-// rst breaks off. Over HTTP/2 the connection goes on.
-func (p *party) rst() {
-	if p.h2 != nil {
-		p.h2.mu.Lock()
-		_ = p.h2.WriteRSTStream(p.stream, http2.ErrCodeCancel)
-		p.h2.mu.Unlock()
+// Reset breaks off. Over HTTP/2 the connection goes on.
+func (p *Party) Reset() {
+	if p.H2 != nil {
+		p.H2.mu.Lock()
+		_ = p.H2.WriteRSTStream(p.stream, http2.ErrCodeCancel)
+		p.H2.mu.Unlock()
 		return
 	}
-	_ = p.tcp.SetLinger(0)
-	p.tcp.Close()
+	_ = p.TCP.SetLinger(0)
+	p.TCP.Close()
 }
 
-// leave closes the connection as it is, which is a reset where something is unread.
-func (p *party) leave() { p.tcp.Close() }
+// Leave closes the connection as it is, which is a reset where something is unread.
+func (p *Party) Leave() { p.TCP.Close() }
 
-// acknowledged waits until the gateway's kernel has all that p has written.
-func (p *party) acknowledged() {
-	raw, err := p.tcp.SyscallConn()
+// Acknowledged waits until the gateway's kernel has all that p has written.
+func (p *Party) Acknowledged() {
+	raw, err := p.TCP.SyscallConn()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	until(p.t, p.name+"'s bytes to be acknowledged", func() (done bool) {
+	Until(p.t, p.name+"'s bytes to be acknowledged", func() (done bool) {
 		_ = raw.Control(func(fd uintptr) { done = loop.Unacknowledged(int(fd)) == 0 })
 		return done
 	})
 }
 
-// unread waits until p's socket has bytes that p has not read, or none will come any more.
-func (p *party) unread() {
-	raw, err := p.tcp.SyscallConn()
+// Unread waits until p's socket has bytes that p has not read, or none will come any more.
+func (p *Party) Unread() {
+	raw, err := p.TCP.SyscallConn()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	until(p.t, p.name+" to have something unread", func() (some bool) {
+	Until(p.t, p.name+" to have something unread", func() (some bool) {
 		_ = raw.Control(func(fd uintptr) { some = readable(int(fd)) })
 		return some
 	})
 }
 
-// partyKind is how a client speaks to the gateway.
-type partyKind struct {
-	name            string
-	secure, streams bool
+// Kind is how a client speaks to the gateway.
+type Kind struct {
+	Name            string
+	Secure, Streams bool
 }
 
-var partyKinds = []partyKind{{"h1", false, false}, {"h1+tls", true, false}, {"h2c", false, true}, {"h2+tls", true, true}}
+var Kinds = []Kind{{"h1", false, false}, {"h1+tls", true, false}, {"h2c", false, true}, {"h2+tls", true, true}}
 
 // party opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
-func (g *gateway) party(t testing.TB, k partyKind, receive int) *party {
+func (g *gateway) party(t testing.TB, k Kind, receive int) *Party {
 	t.Helper()
-	if k.secure {
-		return dialParty(t, g.secureAddr, k, receive)
+	if k.Secure {
+		return DialParty(t, g.secureAddr, k, receive)
 	}
-	return dialParty(t, g.addr, k, receive)
+	return DialParty(t, g.addr, k, receive)
 }
 
-// newParty is one on a connection that speaks HTTP/1.1, or a protocol of the test's own.
-func newParty(t testing.TB, name string, w *wire) *party {
-	return &party{t: t, name: name, tcp: w.TCPConn, conn: w.TCPConn, r: w.r}
+// NewParty is one on a connection that speaks HTTP/1.1, or a protocol of the test's own.
+func NewParty(t testing.TB, name string, w *Wire) *Party {
+	return &Party{t: t, name: name, TCP: w.TCPConn, Conn: w.TCPConn, R: w.R}
 }
 
-// dialParty opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
-func dialParty(t testing.TB, addr string, k partyKind, receive int) *party {
+// DialParty opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
+func DialParty(t testing.TB, addr string, k Kind, receive int) *Party {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
-	p := &party{t: t, name: "client " + k.name, tcp: nc.(*net.TCPConn), conn: nc}
+	_ = nc.SetDeadline(time.Now().Add(Timeout))
+	p := &Party{t: t, name: "client " + k.Name, TCP: nc.(*net.TCPConn), Conn: nc}
 	if receive > 0 {
-		_ = p.tcp.SetReadBuffer(receive)
+		_ = p.TCP.SetReadBuffer(receive)
 	}
-	if k.secure {
+	if k.Secure {
 		protocol := "http/1.1"
-		if k.streams {
+		if k.Streams {
 			protocol = "h2"
 		}
 		c := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
 		if err := c.Handshake(); err != nil {
 			t.Fatal(err)
 		}
-		p.conn = c
+		p.Conn = c
 	}
-	p.r = bufio.NewReader(p.conn)
-	if k.streams {
-		_, _ = io.WriteString(p.conn, http2.ClientPreface)
-		p.h2 = newPartyFrames(p.conn, p.r)
+	p.R = bufio.NewReader(p.Conn)
+	if k.Streams {
+		_, _ = io.WriteString(p.Conn, http2.ClientPreface)
+		p.H2 = newFrames(p.Conn, p.R)
 		p.stream = 1
-		p.h2.list[1] = p
-		go p.h2.run()
+		p.H2.list[1] = p
+		go p.H2.run()
 	}
 	return p
 }
 
-// ask sends a request's head: of a WebSocket, of a POST with an open body, or of a GET.
-func (p *party) ask(method string, more ...string) {
-	host := p.host
+// Ask sends a request's head: of a WebSocket, of a POST with an open body, or of a GET.
+func (p *Party) Ask(method string, more ...string) {
+	host := p.Host
 	if host == "" {
 		host = "a.test"
 	}
-	if p.h2 != nil {
+	if p.H2 != nil {
 		fields := []string{":method", method, ":scheme", "http", ":authority", host, ":path", "/"}
 		if method == "CONNECT" {
 			fields = append(fields, ":protocol", "websocket", "sec-websocket-version", "13")
@@ -338,22 +338,22 @@ func (p *party) ask(method string, more ...string) {
 		fmt.Fprintf(&head, "%s: %s\r\n", more[i], more[i+1])
 	}
 	head.WriteString("\r\n")
-	p.send([]byte(head.String()))
+	p.Send([]byte(head.String()))
 }
 
-// heard waits for the head of the answer.
-func (p *party) heard() string {
-	if p.h2 != nil {
-		p.h2.mu.Lock()
-		defer p.h2.mu.Unlock()
+// Heard waits for the head of the answer.
+func (p *Party) Heard() string {
+	if p.H2 != nil {
+		p.H2.mu.Lock()
+		defer p.H2.mu.Unlock()
 		for !p.answer && p.end == "" {
-			p.h2.moved.Wait()
+			p.H2.moved.Wait()
 		}
 		return ""
 	}
 	var b strings.Builder
 	for {
-		line, err := p.r.ReadString('\n')
+		line, err := p.R.ReadString('\n')
 		b.WriteString(line)
 		if err != nil || line == "\r\n" {
 			return b.String()
@@ -361,73 +361,73 @@ func (p *party) heard() string {
 	}
 }
 
-// accept answers: with the beginning of a tunnel, or with a head of an answer whose body is length bytes, or open.
-func (p *party) accept(tunnel bool, length int) {
+// Accept answers: with the beginning of a tunnel, or with a head of an answer whose body is length bytes, or open.
+func (p *Party) Accept(tunnel bool, length int) {
 	switch {
-	case p.h2 != nil && length >= 0:
+	case p.H2 != nil && length >= 0:
 		p.fields(false, ":status", "200", "content-length", fmt.Sprint(length))
-	case p.h2 != nil:
+	case p.H2 != nil:
 		p.fields(false, ":status", "200")
 	case tunnel:
-		p.send([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
+		p.Send([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
 	case length >= 0:
-		p.send(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length))
+		p.Send(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length))
 	default:
-		p.send([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+		p.Send([]byte("HTTP/1.1 200 OK\r\n\r\n"))
 	}
 }
 
-// endpoints is a listener whose connections, or streams, each are a party once their request's head is here.
-type endpoints struct {
-	addr string
-	came chan *party
+// Endpoints is a listener whose connections, or streams, each are a party once their request's head is here.
+type Endpoints struct {
+	Addr string
+	came chan *Party
 	mu   sync.Mutex
 	open []*net.TCPConn
 }
 
-// newEndpoints starts one for a protocol. With hello its connections are what is behind that ClientHello.
-func newEndpoints(t testing.TB, protocol routing.Protocol, hello string) *endpoints {
+// NewEndpoints starts one for a protocol. With hello its connections are what is behind that ClientHello.
+func NewEndpoints(t testing.TB, protocol routing.Protocol, hello string) *Endpoints {
 	t.Helper()
 	pair, err := tlsconfig.SelfSigned()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &endpoints{came: make(chan *party, 1000)}
+	e := &Endpoints{came: make(chan *Party, 1000)}
 	gone := make(chan struct{})
-	e.addr = rawBackend(t, func(_ int, w *wire) {
+	e.Addr = RawBackend(t, func(_ int, w *Wire) {
 		e.mu.Lock()
 		e.open = append(e.open, w.TCPConn)
 		e.mu.Unlock()
-		p := &party{t: t, name: "Endpoint " + protocol.String(), tcp: w.TCPConn, conn: w.TCPConn}
+		p := &Party{t: t, name: "Endpoint " + protocol.String(), TCP: w.TCPConn, Conn: w.TCPConn}
 		if hello == "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
 			next := "http/1.1"
 			if speaksStreams(protocol) {
 				next = "h2"
 			}
-			p.conn = tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}, NextProtos: []string{next}})
+			p.Conn = tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}, NextProtos: []string{next}})
 		}
-		p.r = bufio.NewReader(p.conn)
+		p.R = bufio.NewReader(p.Conn)
 		switch {
 		case hello != "":
-			if _, err := io.ReadFull(p.r, make([]byte, len(hello))); err != nil {
+			if _, err := io.ReadFull(p.R, make([]byte, len(hello))); err != nil {
 				return
 			}
 			e.came <- p
 			<-gone
 		case speaksStreams(protocol):
-			if _, err := io.ReadFull(p.r, make([]byte, len(http2.ClientPreface))); err != nil {
+			if _, err := io.ReadFull(p.R, make([]byte, len(http2.ClientPreface))); err != nil {
 				return
 			}
-			f := newPartyFrames(p.conn, p.r, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
-			f.open = func(stream uint32) *party {
+			f := newFrames(p.Conn, p.R, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
+			f.open = func(stream uint32) *Party {
 				s := *p
-				s.h2, s.stream = f, stream
+				s.H2, s.stream = f, stream
 				e.came <- &s
 				return &s
 			}
 			f.run()
 		default:
-			if p.head = p.heard(); strings.HasSuffix(p.head, "\r\n\r\n") {
+			if p.head = p.Heard(); strings.HasSuffix(p.head, "\r\n\r\n") {
 				e.came <- p
 				<-gone
 			}
@@ -437,13 +437,13 @@ func newEndpoints(t testing.TB, protocol routing.Protocol, hello string) *endpoi
 	return e
 }
 
-// next returns the party of the next request.
-func (e *endpoints) next(t testing.TB) *party {
+// Next returns the party of the next request.
+func (e *Endpoints) Next(t testing.TB) *Party {
 	t.Helper()
 	select {
 	case p := <-e.came:
 		return p
-	case <-time.After(wireTimeout):
+	case <-time.After(Timeout):
 		t.Fatal("no request reached the Endpoint")
 		return nil
 	}

@@ -52,14 +52,14 @@ func (g *gateway) servePassthrough(plain string, endpoints ...string) {
 }
 
 // secureWire opens a raw connection to the port with TLS.
-func (g *gateway) secureWire() *wire {
+func (g *gateway) secureWire() *Wire {
 	g.t.Helper()
 	c, err := net.Dial("tcp", g.secureAddr)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { c.Close() })
-	return newWire(g.t, c)
+	return NewWire(g.t, c)
 }
 
 // failures returns how many connections to be passed on failed for a reason.
@@ -67,8 +67,8 @@ func (g *gateway) failures(why stats.Reason) uint64 {
 	return g.counted(func(c *stats.Counters) uint64 { return c.PassthroughFailures[why] })
 }
 
-// helloFor returns the ClientHello of a client that asks for name.
-func helloFor(t testing.TB, name string) string {
+// ClientHello returns the ClientHello of a client that asks for name.
+func ClientHello(t testing.TB, name string) string {
 	near, far := net.Pipe()
 	go func() { _ = tls.Client(near, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake() }()
 	b := make([]byte, 16<<10)
@@ -81,10 +81,10 @@ func helloFor(t testing.TB, name string) string {
 	return string(b[:n])
 }
 
-// behindHello is a Backend that expects a ClientHello, and gives what follows to f.
-func behindHello(t testing.TB, hello string, f func(c *wire)) string {
-	return rawBackend(t, func(_ int, c *wire) {
-		if got := c.take(len(hello)); got != hello {
+// BehindHello is a Backend that expects a ClientHello, and gives what follows to f.
+func BehindHello(t testing.TB, hello string, f func(c *Wire)) string {
+	return RawBackend(t, func(_ int, c *Wire) {
+		if got := c.Take(len(hello)); got != hello {
 			if got != "" {
 				t.Errorf("the Backend saw %q instead of the ClientHello", got)
 			}
@@ -115,8 +115,8 @@ func TestPassthrough(t *testing.T) {
 			fmt.Fprintf(w, "%s %s %q", who, r.Proto, r.Header.Get("X-Forwarded-For"))
 		}
 	}
-	secure := startBackend(t, true, report("Backend"))
-	g.servePassthrough(backend(t, report("app")), secure)
+	secure := StartBackend(t, true, report("Backend"))
+	g.servePassthrough(Backend(t, report("app")), secure)
 
 	own := certificateAt(t, secure, "pass.test")
 	for name, passed := range map[string]bool{"pass.test": true, "PASS.test": true, "other.test": false, "": false, "a.pass.test": false} {
@@ -128,16 +128,16 @@ func TestPassthrough(t *testing.T) {
 		name, want string
 		client     func(*testing.T) *http.Client
 	}{
-		{"pass.test", `Backend HTTP/1.1 ""`, http1Client},
-		{"pass.test", `Backend HTTP/2.0 ""`, http2Client},
-		{"other.test", `app HTTP/1.1 "127.0.0.1"`, http1Client},
-		{"other.test", `app HTTP/1.1 "127.0.0.1"`, http2Client},
+		{"pass.test", `Backend HTTP/1.1 ""`, HTTP1Client},
+		{"pass.test", `Backend HTTP/2.0 ""`, HTTP2Client},
+		{"other.test", `app HTTP/1.1 "127.0.0.1"`, HTTP1Client},
+		{"other.test", `app HTTP/1.1 "127.0.0.1"`, HTTP2Client},
 	} {
 		c := row.client(t)
 		tr := c.Transport.(*http.Transport)
 		tr.TLSClientConfig.ServerName = row.name
 		for range 3 {
-			if got := get(t, c, "https://"+g.secureAddr+"/"); got != row.want {
+			if got := Get(t, c, "https://"+g.secureAddr+"/"); got != row.want {
 				t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 			}
 		}
@@ -167,7 +167,7 @@ func TestPassthrough(t *testing.T) {
 		BytesOut               int `json:"bytes_out"`
 	}
 	var served, refused int
-	for wait := time.Now().Add(wireTimeout); served+refused < 5 && time.Now().Before(wait); {
+	for wait := time.Now().Add(Timeout); served+refused < 5 && time.Now().Before(wait); {
 		for _, w := range g.workers {
 			w.loop.Post(w.flushLog)
 		}
@@ -194,19 +194,19 @@ func TestPassthrough(t *testing.T) {
 
 // TestPassthroughBytes: what is behind the ClientHello goes both ways, however it is cut and however large it is.
 func TestPassthroughBytes(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	g := newGateway(t, nil, Options{})
-	g.servePassthrough("", behindHello(t, hello, echo))
+	g.servePassthrough("", BehindHello(t, hello, Echo))
 	t.Run("pieces", func(t *testing.T) {
 		c := g.secureWire()
-		c.send("%s", hello+"early")
-		c.exactly("early")
+		c.Send("%s", hello+"early")
+		c.Exactly("early")
 		for range 100 {
-			c.send("ping")
-			c.exactly("ping")
+			c.Send("ping")
+			c.Exactly("ping")
 		}
 		c.CloseWrite()
-		c.wantClosed()
+		c.WantClosed()
 	})
 	t.Run("byte by byte", func(t *testing.T) {
 		c := g.secureWire()
@@ -214,22 +214,22 @@ func TestPassthroughBytes(t *testing.T) {
 			_, _ = c.Write([]byte{b})
 			g.settle()
 		}
-		c.send("ping")
-		c.exactly("ping")
+		c.Send("ping")
+		c.Exactly("ping")
 	})
 	t.Run("large, and a slow reader", func(t *testing.T) {
 		c := g.secureWire()
 		_ = c.SetReadBuffer(16 << 10)
-		data := pattern(20 << 20)
+		data := Pattern(20 << 20)
 		go func() {
-			c.send("%s", hello)
+			c.Send("%s", hello)
 			_, _ = c.Write(data)
 			c.CloseWrite()
 		}()
 		var got []byte
 		piece := make([]byte, 256<<10)
 		for n := 0; ; n++ {
-			m, err := c.r.Read(piece)
+			m, err := c.R.Read(piece)
 			got = append(got, piece[:m]...)
 			if err != nil {
 				break
@@ -246,20 +246,20 @@ func TestPassthroughBytes(t *testing.T) {
 		var wrote atomic.Int64
 		stopped := make(chan struct{})
 		h := newGateway(t, nil, Options{})
-		h.servePassthrough("", behindHello(t, hello, func(c *wire) {
-			wrote.Store(int64(pushUntilFull(c, 33<<20)))
+		h.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+			wrote.Store(int64(PushUntilFull(c, 33<<20)))
 			close(stopped)
-			c.rest() // it stays open
+			c.Rest() // it stays open
 		}))
 		c := h.secureWire()
 		_ = c.SetReadBuffer(16 << 10)
-		c.send("%s", hello)
+		c.Send("%s", hello)
 		<-stopped
 		if n := wrote.Load(); n > 32<<20 {
 			t.Errorf("%d bytes were taken for a client that read none", n)
 		}
 		held := 0
-		until(t, "the gateway to have more than its client takes", func() bool {
+		Until(t, "the gateway to have more than its client takes", func() bool {
 			held = 0
 			for _, w := range h.workers {
 				done := make(chan struct{})
@@ -281,35 +281,35 @@ func TestPassthroughBytes(t *testing.T) {
 
 // TestPassthroughHalfClose: the end of one side is passed on, and the other direction goes on.
 func TestPassthroughHalfClose(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	t.Run("client first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", behindHello(t, hello, func(c *wire) {
-			text, reset := c.rest()
-			c.send("you said %q, reset %v", text, reset)
+		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+			text, reset := c.Rest()
+			c.Send("you said %q, reset %v", text, reset)
 		}))
 		c := g.secureWire()
-		c.send("%s", hello+"bye")
+		c.Send("%s", hello+"bye")
 		c.CloseWrite()
-		if text, reset := c.rest(); text != `you said "bye", reset false` || reset {
+		if text, reset := c.Rest(); text != `you said "bye", reset false` || reset {
 			t.Errorf("got %q, reset %v", text, reset)
 		}
 	})
 	t.Run("Backend first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
 		heard := make(chan string, 1)
-		g.servePassthrough("", behindHello(t, hello, func(c *wire) {
-			c.send("bye")
+		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+			c.Send("bye")
 			c.CloseWrite()
-			text, _ := c.rest()
+			text, _ := c.Rest()
 			heard <- text
 		}))
 		c := g.secureWire()
-		c.send("%s", hello)
-		if text, reset := c.rest(); text != "bye" || reset {
+		c.Send("%s", hello)
+		if text, reset := c.Rest(); text != "bye" || reset {
 			t.Errorf("got %q, reset %v", text, reset)
 		}
-		c.send("and you")
+		c.Send("and you")
 		c.CloseWrite()
 		if text := <-heard; text != "and you" {
 			t.Errorf("the Backend heard %q", text)
@@ -319,19 +319,19 @@ func TestPassthroughHalfClose(t *testing.T) {
 
 // TestPassthroughBreaks: a connection that breaks breaks the other, after what came of it before.
 func TestPassthroughBreaks(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	t.Run("Backend", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", behindHello(t, hello, func(c *wire) {
-			c.send("last words")
-			c.take(2)
+		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+			c.Send("last words")
+			c.Take(2)
 			_ = c.SetLinger(0)
 		}))
 		c := g.secureWire()
-		c.send("%s", hello)
-		c.exactly("last words")
-		c.send("ok")
-		if text, reset := c.rest(); text != "" || !reset {
+		c.Send("%s", hello)
+		c.Exactly("last words")
+		c.Send("ok")
+		if text, reset := c.Rest(); text != "" || !reset {
 			t.Errorf("got %q, reset %v", text, reset)
 		}
 		if n := g.failures(stats.UpstreamReset); n != 1 {
@@ -341,14 +341,14 @@ func TestPassthroughBreaks(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
 		heard := make(chan bool, 1)
-		g.servePassthrough("", behindHello(t, hello, func(c *wire) {
-			c.send("hello")
-			_, reset := c.rest()
+		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+			c.Send("hello")
+			_, reset := c.Rest()
 			heard <- reset
 		}))
 		c := g.secureWire()
-		c.send("%s", hello)
-		c.exactly("hello")
+		c.Send("%s", hello)
+		c.Exactly("hello")
 		_ = c.SetLinger(0)
 		c.Close()
 		if !<-heard {
@@ -362,32 +362,32 @@ func TestPassthroughBreaks(t *testing.T) {
 
 // TestPassthroughConnect: Endpoints that cannot be connected to, alone and beside one that can.
 func TestPassthroughConnect(t *testing.T) {
-	hello := helloFor(t, "pass.test")
-	alive := behindHello(t, hello, echo)
-	silent := fullListener(t)
+	hello := ClientHello(t, "pass.test")
+	alive := BehindHello(t, hello, Echo)
+	silent := FullListener(t)
 	for _, row := range []struct {
 		name, other string
 		why         stats.Reason
 	}{
-		{"refused", refusing(t), stats.ConnectFailed},
+		{"refused", Refusing(t), stats.ConnectFailed},
 		{"timeout", silent, stats.ConnectTimeout},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			play(t, func(t *scene, timeout time.Duration) { // the Endpoint that is alive has to be quick
+			Retry(t, func(t *Try, timeout time.Duration) { // the Endpoint that is alive has to be quick
 				g := newGateway(t, func(c *config.Config) { c.Timeouts.Connect = config.Duration(timeout) }, Options{})
 				g.servePassthrough("", row.other, alive)
 				for range 6 {
 					c := g.secureWire()
-					c.send("%s", hello+"ping")
-					c.exactly("ping")
+					c.Send("%s", hello+"ping")
+					c.Exactly("ping")
 				}
 				if n := g.counted(func(c *stats.Counters) uint64 { return c.Retries }); n == 0 {
 					t.Error("no attempt went to the Endpoint that does not answer")
 				}
 				g.servePassthrough("", row.other)
 				c := g.secureWire()
-				c.send("%s", hello)
-				c.wantClosed()
+				c.Send("%s", hello)
+				c.WantClosed()
 				if n := g.failures(row.why); n != 1 {
 					t.Errorf("counted %d times as %v", n, row.why)
 				}
@@ -398,11 +398,11 @@ func TestPassthroughConnect(t *testing.T) {
 		g := newGateway(t, func(c *config.Config) { c.Timeouts.Connect = config.Duration(long) }, Options{})
 		g.servePassthrough("", silent)
 		c := g.secureWire()
-		c.send("%s", hello)
+		c.Send("%s", hello)
 		g.settle()
 		_ = c.SetLinger(0)
 		c.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), wireTimeout) // less than connecting takes
+		ctx, cancel := context.WithTimeout(t.Context(), Timeout) // less than connecting takes
 		defer cancel()
 		if err := g.Drain(ctx); err != nil {
 			t.Errorf("Drain: %v", err)
@@ -412,55 +412,55 @@ func TestPassthroughConnect(t *testing.T) {
 
 // TestPassthroughSnapshots: a change, also one that takes the Endpoint away, leaves open connections alone.
 func TestPassthroughSnapshots(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	named := func(name string) string {
-		return behindHello(t, hello, func(c *wire) {
-			c.send("%s", name)
-			echo(c)
+		return BehindHello(t, hello, func(c *Wire) {
+			c.Send("%s", name)
+			Echo(c)
 		})
 	}
 	first, second := named("1"), named("2")
 	g := newGateway(t, nil, Options{})
 	g.servePassthrough("", first)
 	old := g.secureWire()
-	old.send("%s", hello)
-	old.exactly("1")
+	old.Send("%s", hello)
+	old.Exactly("1")
 	g.servePassthrough("", second)
 	g.settle()
-	old.send("ping")
-	old.exactly("ping")
+	old.Send("ping")
+	old.Exactly("ping")
 	c := g.secureWire()
-	c.send("%s", hello)
-	c.exactly("2")
+	c.Send("%s", hello)
+	c.Exactly("2")
 	g.store.Publish(&routing.Snapshot{})
 	g.OnPublish(nil)
 	g.settle()
-	for _, c := range []*wire{old, c} {
-		c.send("ping")
-		c.exactly("ping")
+	for _, c := range []*Wire{old, c} {
+		c.Send("ping")
+		c.Exactly("ping")
 		c.CloseWrite()
-		c.wantClosed()
+		c.WantClosed()
 	}
 }
 
 // TestPassthroughIdle: silence both ways ends it after timeouts.tunnel, and bytes either way put that off.
 func TestPassthroughIdle(t *testing.T) {
-	hello := helloFor(t, "pass.test")
-	app := behindHello(t, hello, echo)
-	play(t, func(t *scene, timeout time.Duration) {
+	hello := ClientHello(t, "pass.test")
+	app := BehindHello(t, hello, Echo)
+	Retry(t, func(t *Try, timeout time.Duration) {
 		g := newGateway(t, func(c *config.Config) { c.Timeouts.Tunnel = config.Duration(timeout) }, Options{})
 		g.servePassthrough("", app)
 		c := g.secureWire()
-		c.send("%s", hello)
+		c.Send("%s", hello)
 		var last time.Time
 		for range 8 {
 			<-time.After(timeout / 4) // a client that speaks now and then
 			last = time.Now()
-			c.send("x")
-			c.exactly("x")
+			c.Send("x")
+			c.Exactly("x")
 		}
-		c.wantClosed()
-		took(t, last, timeout)
+		c.WantClosed()
+		Took(t, last, timeout)
 		if n := g.failures(stats.UpstreamTimeout); n != 1 {
 			t.Errorf("counted %d times", n)
 		}
@@ -469,17 +469,17 @@ func TestPassthroughIdle(t *testing.T) {
 
 // TestPassthroughDrain waits for open connections, and cuts them at its deadline.
 func TestPassthroughDrain(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	t.Run("waits", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", behindHello(t, hello, echo))
+		g.servePassthrough("", BehindHello(t, hello, Echo))
 		c := g.secureWire()
-		c.send("%s", hello+"a")
-		c.exactly("a")
-		drained := g.beginDrain(wireTimeout)
+		c.Send("%s", hello+"a")
+		c.Exactly("a")
+		drained := g.beginDrain(Timeout)
 		for range 10 {
-			c.send("ping")
-			c.exactly("ping")
+			c.Send("ping")
+			c.Exactly("ping")
 		}
 		select {
 		case err := <-drained:
@@ -487,19 +487,19 @@ func TestPassthroughDrain(t *testing.T) {
 		default:
 		}
 		c.CloseWrite()
-		c.wantClosed()
+		c.WantClosed()
 		if err := <-drained; err != nil {
 			t.Errorf("Drain: %v", err)
 		}
 	})
 	t.Run("cuts", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", behindHello(t, hello, echo))
+		g.servePassthrough("", BehindHello(t, hello, Echo))
 		c := g.secureWire()
-		c.send("%s", hello+"a")
-		c.exactly("a")
-		drained := g.beginDrain(short)
-		if _, reset := c.rest(); !reset {
+		c.Send("%s", hello+"a")
+		c.Exactly("a")
+		drained := g.beginDrain(Short)
+		if _, reset := c.Rest(); !reset {
 			t.Error("it looks like a proper end")
 		}
 		if err := <-drained; !errors.Is(err, context.DeadlineExceeded) {
@@ -510,15 +510,15 @@ func TestPassthroughDrain(t *testing.T) {
 
 // TestPassthroughBehindProxyProtocol: the header is for the gateway, and the rest for the Backend.
 func TestPassthroughBehindProxyProtocol(t *testing.T) {
-	hello := helloFor(t, "pass.test")
+	hello := ClientHello(t, "pass.test")
 	g := newProxiedGateway(t, nil)
-	g.servePassthrough("", behindHello(t, hello, echo))
+	g.servePassthrough("", BehindHello(t, hello, Echo))
 	for _, header := range []string{headerV1, headerV2} {
 		c := g.secureWire()
-		c.send("%s", header+hello+"ping")
-		c.exactly("ping")
+		c.Send("%s", header+hello+"ping")
+		c.Exactly("ping")
 		c.CloseWrite()
-		c.wantClosed()
+		c.WantClosed()
 	}
 }
 
@@ -534,9 +534,9 @@ func TestBadHello(t *testing.T) {
 		{"the end", "\x16\x03\x01\x00", ""},
 	} {
 		c := g.secureWire()
-		c.send("%s", row.sent)
+		c.Send("%s", row.sent)
 		c.CloseWrite()
-		if text, reset := c.rest(); reset || !strings.HasPrefix(text, row.want) || row.want == "" && text != "" {
+		if text, reset := c.Rest(); reset || !strings.HasPrefix(text, row.want) || row.want == "" && text != "" {
 			t.Errorf("%s: got %q, reset %v, want %q", row.name, text, reset, row.want)
 		}
 	}

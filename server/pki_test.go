@@ -21,19 +21,19 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// authority signs certificates.
-type authority struct {
+// Authority signs certificates.
+type Authority struct {
 	t    testing.TB
-	leaf *x509.Certificate
-	key  crypto.Signer
+	Leaf *x509.Certificate
+	Key  crypto.Signer
 	// above are the certificates between this one and the root, this one first; none for a root.
 	above [][]byte
 }
 
-var serials atomic.Int64
+var Serials atomic.Int64
 
-// rsaKey is made once: it takes long.
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+// RSAKey is made once: it takes long.
+var RSAKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -41,7 +41,7 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-func ecKey(t testing.TB) *ecdsa.PrivateKey {
+func ECKey(t testing.TB) *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -49,24 +49,24 @@ func ecKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func newAuthority(t testing.TB, name string) *authority {
-	a := &authority{t: t, key: ecKey(t)}
-	a.leaf = a.sign(a, a.key, &x509.Certificate{
+func NewAuthority(t testing.TB, name string) *Authority {
+	a := &Authority{t: t, Key: ECKey(t)}
+	a.Leaf = a.Sign(a, a.Key, &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	})
 	return a
 }
 
-// sign makes a certificate for a key, signed by a. c is a itself for a root.
-func (a *authority) sign(c *authority, key crypto.Signer, template *x509.Certificate) *x509.Certificate {
+// Sign makes a certificate for a key, signed by a. c is a itself for a root.
+func (a *Authority) Sign(c *Authority, key crypto.Signer, template *x509.Certificate) *x509.Certificate {
 	a.t.Helper()
-	template.SerialNumber = big.NewInt(serials.Add(1))
+	template.SerialNumber = big.NewInt(Serials.Add(1))
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent := a.leaf
+	parent := a.Leaf
 	if c == a {
 		parent = template
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), a.Key)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -77,38 +77,38 @@ func (a *authority) sign(c *authority, key crypto.Signer, template *x509.Certifi
 	return leaf
 }
 
-// below is an intermediate authority.
-func (a *authority) below(name string) *authority {
-	b := &authority{t: a.t, key: ecKey(a.t)}
-	b.leaf = a.sign(b, b.key, &x509.Certificate{
+// Below is an intermediate authority.
+func (a *Authority) Below(name string) *Authority {
+	b := &Authority{t: a.t, Key: ECKey(a.t)}
+	b.Leaf = a.Sign(b, b.Key, &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	})
-	b.above = append([][]byte{b.leaf.Raw}, a.above...)
+	b.above = append([][]byte{b.Leaf.Raw}, a.above...)
 	return b
 }
 
-// issue makes a key pair with its chain, for names or, without any, for a client called name.
-func (a *authority) issue(key crypto.Signer, name string, names ...string) *tls.Certificate {
+// Issue makes a key pair with its chain, for names or, without any, for a client called name.
+func (a *Authority) Issue(key crypto.Signer, name string, names ...string) *tls.Certificate {
 	usage := x509.ExtKeyUsageServerAuth
 	if len(names) == 0 {
 		usage = x509.ExtKeyUsageClientAuth
 	}
-	leaf := a.sign(nil, key, &x509.Certificate{
+	leaf := a.Sign(nil, key, &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, DNSNames: names,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 	})
 	return &tls.Certificate{Certificate: append([][]byte{leaf.Raw}, a.above...), PrivateKey: key, Leaf: leaf}
 }
 
-func (a *authority) client(name string) *tls.Certificate { return a.issue(ecKey(a.t), name) }
+func (a *Authority) Client(name string) *tls.Certificate { return a.Issue(ECKey(a.t), name) }
 
-func (a *authority) server(names ...string) *tls.Certificate {
-	return a.issue(ecKey(a.t), names[0], names...)
+func (a *Authority) Server(names ...string) *tls.Certificate {
+	return a.Issue(ECKey(a.t), names[0], names...)
 }
 
-func (a *authority) pool() *x509.CertPool {
+func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()
-	p.AddCert(a.leaf)
+	p.AddCert(a.Leaf)
 	return p
 }
 
@@ -122,13 +122,13 @@ func routed(pair *tls.Certificate) *routing.Certificate {
 func wantNoLeaks(t *testing.T) {
 	// What is made once for all tests.
 	newGateway(t, nil, Options{})
-	files, goroutines := openFiles(t), -1
+	files, goroutines := OpenFiles(t), -1
 	t.Cleanup(func() {
 		var nowFiles, nowGoroutines int
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for begun := time.Now(); time.Since(begun) < wireTimeout/2; {
-			nowFiles, nowGoroutines = openFiles(t), runtime.NumGoroutine()
+		for begun := time.Now(); time.Since(begun) < Timeout/2; {
+			nowFiles, nowGoroutines = OpenFiles(t), runtime.NumGoroutine()
 			if nowFiles <= files && nowGoroutines <= goroutines {
 				return
 			}
@@ -142,7 +142,7 @@ func wantNoLeaks(t *testing.T) {
 	goroutines = runtime.NumGoroutine()
 }
 
-func openFiles(t testing.TB) int {
+func OpenFiles(t testing.TB) int {
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)

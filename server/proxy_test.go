@@ -33,7 +33,7 @@ func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
 			change(c)
 		}
 	}, Options{})
-	g.serve(nil, backend(t, func(w http.ResponseWriter, r *http.Request) {
+	g.serve(nil, Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header
 		fmt.Fprintf(w, "for %s real %s proto %s port %s", h.Get("X-Forwarded-For"), h.Get("X-Real-IP"), h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port"))
 	}))
@@ -62,8 +62,8 @@ func announcing(c *http.Client, header string) *http.Client {
 	return c
 }
 
-// get returns the body of the answer.
-func get(t *testing.T, c *http.Client, url string) string {
+// Get returns the body of the answer.
+func Get(t *testing.T, c *http.Client, url string) string {
 	t.Helper()
 	resp, err := c.Get(url)
 	if err != nil {
@@ -78,8 +78,8 @@ func get(t *testing.T, c *http.Client, url string) string {
 	return string(b)
 }
 
-// downs are the protocols of clients.
-var downs = pairings[:4]
+// Downs are the protocols of clients.
+var Downs = Pairings[:4]
 
 var (
 	headerFrom = netip.MustParseAddrPort("192.0.2.1:1000")
@@ -106,22 +106,22 @@ func TestProxyProtocol(t *testing.T) {
 			Source: headerFrom, Destination: headerTo, TLS: proxyproto.TLS{Used: true, Version: []byte("TLSv1.3")}})), "192.0.2.1", "8443", true},
 		{"version 2, local", string(proxyproto.AppendV2(nil, &proxyproto.Header{Local: true})), "127.0.0.1", "", false},
 	} {
-		for _, down := range downs {
-			t.Run(row.name+", "+down.name, func(t *testing.T) {
+		for _, down := range Downs {
+			t.Run(row.name+", "+down.Name, func(t *testing.T) {
 				addr, port, proto := g.addr, row.port, "http"
-				if down.scheme == "https" {
+				if down.Scheme == "https" {
 					addr = g.secureAddr
 				}
-				if row.tls || down.scheme == "https" {
+				if row.tls || down.Scheme == "https" {
 					proto = "https"
 				}
 				if port == "" {
 					_, port, _ = net.SplitHostPort(addr)
 				}
-				c := announcing(down.down(t), row.header)
+				c := announcing(down.Down(t), row.header)
 				want := fmt.Sprintf("for %s real %[1]s proto %s port %s", row.client, proto, port)
 				for range 2 { // on one connection
-					if got := get(t, c, down.scheme+"://"+addr+"/"); got != want {
+					if got := Get(t, c, down.Scheme+"://"+addr+"/"); got != want {
 						t.Errorf("got  %s\nwant %s", got, want)
 					}
 				}
@@ -139,23 +139,23 @@ func TestProxyProtocolSplit(t *testing.T) {
 			_, _ = c.Write([]byte{b})
 			g.settle()
 		}
-		if got := c.read("GET"); !strings.Contains(got.body, "for 192.0.2.1 ") {
-			t.Errorf("byte by byte: %d %q", got.StatusCode, got.body)
+		if got := c.ReadAnswer("GET"); !strings.Contains(got.Text, "for 192.0.2.1 ") {
+			t.Errorf("byte by byte: %d %q", got.StatusCode, got.Text)
 		}
 		c = g.wire()
-		c.send("%s", header+strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 3))
+		c.Send("%s", header+strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 3))
 		for range 3 {
-			if got := c.read("GET"); !strings.Contains(got.body, "for 192.0.2.1 ") {
-				t.Errorf("pipelined: %d %q", got.StatusCode, got.body)
+			if got := c.ReadAnswer("GET"); !strings.Contains(got.Text, "for 192.0.2.1 ") {
+				t.Errorf("pipelined: %d %q", got.StatusCode, got.Text)
 			}
 		}
 		c = g.wire()
-		c.send("%s", header+"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		c.Send("%s", header+"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		c.CloseWrite()
-		if got := c.read("GET"); !strings.Contains(got.body, "for 192.0.2.1 ") {
-			t.Errorf("half closed: %d %q", got.StatusCode, got.body)
+		if got := c.ReadAnswer("GET"); !strings.Contains(got.Text, "for 192.0.2.1 ") {
+			t.Errorf("half closed: %d %q", got.StatusCode, got.Text)
 		}
-		c.wantClosed()
+		c.WantClosed()
 	}
 	// A ClientHello byte by byte behind a header.
 	nc, err := net.Dial("tcp", g.secureAddr)
@@ -223,12 +223,12 @@ func TestProxyProtocolRefuses(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer nc.Close()
-				c := newWire(t, nc)
-				c.send("%s", row.sent)
+				c := NewWire(t, nc)
+				c.Send("%s", row.sent)
 				if row.end {
 					c.CloseWrite()
 				}
-				c.wantClosed()
+				c.WantClosed()
 				var want [stats.ProxyRefusals]uint64
 				if row.why < stats.ProxyRefusals {
 					want[row.why] = uint64(n + 1)
@@ -255,9 +255,9 @@ func TestProxyProtocolTrust(t *testing.T) {
 	} {
 		g := newProxiedGateway(t, func(c *config.Config) { c.Forwarded.TrustedCIDRs = []string{row.trusted} })
 		c := g.wire()
-		c.send("%s", row.header+request)
-		if got := c.read("GET"); got.body != row.want {
-			t.Errorf("%s: got %q, want %q", row.name, got.body, row.want)
+		c.Send("%s", row.header+request)
+		if got := c.ReadAnswer("GET"); got.Text != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got.Text, row.want)
 		}
 	}
 }
@@ -273,10 +273,10 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 		all.Go(func() {
 			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 4000)
 			c := g.wire()
-			c.send("%s", proxyproto.AppendV1(nil, from, headerTo))
+			c.Send("%s", proxyproto.AppendV1(nil, from, headerTo))
 			for range 2 {
-				if got := c.get("/"); !strings.Contains(got.body, "for "+from.Addr().String()+" ") {
-					t.Errorf("%v: %d %q", from, got.StatusCode, got.body)
+				if got := c.Get("/"); !strings.Contains(got.Text, "for "+from.Addr().String()+" ") {
+					t.Errorf("%v: %d %q", from, got.StatusCode, got.Text)
 				}
 			}
 		})
@@ -286,7 +286,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 		w.loop.Post(w.flushLog)
 	}
 	seen := map[string]int{}
-	until(t, "the access log to be written", func() bool {
+	Until(t, "the access log to be written", func() bool {
 		b, _ := os.ReadFile(file)
 		clear(seen)
 		lines := 0
@@ -320,7 +320,7 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 	ports := map[string]string{}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
 		for scheme, to := range map[string]string{"http": g.addr, "https": g.secureAddr} {
-			addr := freeAddr(t)
+			addr := FreeAddr(t)
 			ports[version+scheme] = addr
 			text += fmt.Sprintf("listen %s-%s\n\tbind %s\n\tserver gateway %s %s check check-send-proxy inter 50ms fall 1000\n", version, scheme, addr, to, version)
 		}
@@ -339,7 +339,7 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		close(ended)
 	}()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	giveUp := time.After(wireTimeout)
+	giveUp := time.After(Timeout)
 	for _, addr := range ports {
 		for c, err := net.Dial("tcp", addr); ; c, err = net.Dial("tcp", addr) {
 			if err == nil {
@@ -356,12 +356,12 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		}
 	}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
-		for _, down := range downs {
-			t.Run(version+", "+down.name, func(t *testing.T) {
-				addr := ports[version+down.scheme]
+		for _, down := range Downs {
+			t.Run(version+", "+down.Name, func(t *testing.T) {
+				addr := ports[version+down.Scheme]
 				_, port, _ := net.SplitHostPort(addr)
-				want := fmt.Sprintf("for 127.0.0.1 real 127.0.0.1 proto %s port %s", down.scheme, port)
-				if got := get(t, down.down(t), down.scheme+"://"+addr+"/"); got != want {
+				want := fmt.Sprintf("for 127.0.0.1 real 127.0.0.1 proto %s port %s", down.Scheme, port)
+				if got := Get(t, down.Down(t), down.Scheme+"://"+addr+"/"); got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 			})

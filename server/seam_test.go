@@ -20,20 +20,20 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// rawHTTP2Backend is rawBackend for HTTP/2: handle is called with the connection behind the preface and SETTINGS.
-func rawHTTP2Backend(t testing.TB, handle func(n int, c *rawHTTP2), settings ...http2.Setting) (addr string) {
-	return rawBackend(t, func(n int, w *wire) {
-		if _, err := io.ReadFull(w.r, make([]byte, len(http2.ClientPreface))); err != nil {
+// RawHTTP2Backend is RawBackend for HTTP/2: handle is called with the connection behind the preface and SETTINGS.
+func RawHTTP2Backend(t testing.TB, handle func(n int, c *RawHTTP2), settings ...http2.Setting) (addr string) {
+	return RawBackend(t, func(n int, w *Wire) {
+		if _, err := io.ReadFull(w.R, make([]byte, len(http2.ClientPreface))); err != nil {
 			return
 		}
-		c := newRawHTTP2(w.TCPConn, w.r)
+		c := NewRawHTTP2(w.TCPConn, w.R)
 		_ = c.WriteSettings(settings...)
 		handle(n, c)
 	})
 }
 
-// nextHead reads up to the next HEADERS, and returns its stream.
-func (c *rawHTTP2) nextHead() uint32 {
+// NextHead reads up to the next HEADERS, and returns its stream.
+func (c *RawHTTP2) NextHead() uint32 {
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {
@@ -45,20 +45,20 @@ func (c *rawHTTP2) nextHead() uint32 {
 	}
 }
 
-// fields writes HEADERS that are not a request's.
-func (c *rawHTTP2) fields(stream uint32, end bool, fields ...string) {
-	c.block.Reset()
+// Fields writes HEADERS that are not a request's.
+func (c *RawHTTP2) Fields(stream uint32, end bool, fields ...string) {
+	c.Block.Reset()
 	for i := 0; i < len(fields); i += 2 {
-		_ = c.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+		_ = c.Enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: end})
+	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.Block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
 // TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
 // wherever the socket was full.
 func TestLastRecordLeaves(t *testing.T) {
-	body := pattern(8 << 20)
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	body := Pattern(8 << 20)
+	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		_, _ = fmt.Sscan(r.URL.Path[1:], &n)
 		_, _ = w.Write(body[:n])
@@ -82,13 +82,13 @@ func TestLastRecordLeaves(t *testing.T) {
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
 			tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-			c := newRawHTTP2(tc, tc)
-			c.open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+			c := NewRawHTTP2(tc, tc)
+			c.Open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
 			_ = c.WriteWindowUpdate(0, 1<<30)
-			c.request(1, "GET", fmt.Sprint("/", n), true)
+			c.Request(1, "GET", fmt.Sprint("/", n), true)
 			time.Sleep(300 * time.Millisecond) // until what fits is written
 			for got := 0; ; {
-				_ = nc.SetDeadline(time.Now().Add(wireTimeout / 2)) // a response that stops never goes on
+				_ = nc.SetDeadline(time.Now().Add(Timeout / 2)) // a response that stops never goes on
 				f, err := c.ReadFrame()
 				if err != nil {
 					t.Errorf("response of %d: stops after %d: %v", n, got, err)
@@ -110,15 +110,15 @@ func TestLastRecordLeaves(t *testing.T) {
 // leave, while the client still reads: RFC 9113 section 8.1.
 func TestCompleteResponseThenReset(t *testing.T) {
 	for _, leave := range []bool{false, true} {
-		backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
 			for {
-				st := c.nextHead()
+				st := c.NextHead()
 				if st == 0 {
 					return
 				}
-				c.fields(st, false, ":status", "200")
+				c.Fields(st, false, ":status", "200")
 				_ = c.WriteData(st, false, []byte("hello, world"))
-				c.fields(st, true, "grpc-status", "0")
+				c.Fields(st, true, "grpc-status", "0")
 				if leave {
 					return
 				}
@@ -127,8 +127,8 @@ func TestCompleteResponseThenReset(t *testing.T) {
 		})
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(routing.H2C, backend)
-		c := dialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
-		c.request(1, "POST", "/", true)
+		c := DialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
+		c.Request(1, "POST", "/", true)
 		var got []byte
 		for ended := false; !ended; {
 			f, err := c.ReadFrame()
@@ -159,20 +159,20 @@ func TestCompleteResponseThenReset(t *testing.T) {
 func TestForbiddenTrailersStay(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan http.Header, 1)
-		backend := startBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		backend := StartBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			seen <- r.Trailer
 		}))
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/", false, "trailer", "sum, authorization, host")
+		c := DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/", false, "trailer", "sum, authorization, host")
 		_ = c.WriteData(1, false, []byte("abc"))
-		c.fields(1, true, "content-length", "7", "sum", "42", "authorization", "x", "host", "evil", "last", "1")
+		c.Fields(1, true, "content-length", "7", "sum", "42", "authorization", "x", "host", "evil", "last", "1")
 		var got http.Header
 		select {
 		case got = <-seen:
-		case <-time.After(wireTimeout):
+		case <-time.After(Timeout):
 			t.Fatal("no request")
 		}
 		if got.Get("Sum") != "42" || got.Get("Authorization") != "" || got.Get("Content-Length") != "" || got.Get("Host") != "" {
@@ -184,7 +184,7 @@ func TestForbiddenTrailersStay(t *testing.T) {
 // TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, of which HTTP/1.1 says nothing.
 func TestTrailersLoseTheirSpace(t *testing.T) {
 	seen := make(chan http.Header, 1)
-	raw := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	raw := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		for {
 			f, err := c.ReadFrame()
@@ -204,7 +204,7 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, raw)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
 	if got := (<-seen).Get("Sum"); got != "42" {
 		t.Errorf("value %q", got)
 	}
@@ -215,11 +215,11 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	asked, accept := make(chan uint32, 1), make(chan struct{})
 	got := make(chan string, 1)
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		st := c.nextHead()
+	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		st := c.NextHead()
 		asked <- st
 		<-accept
-		c.fields(st, false, ":status", "200")
+		c.Fields(st, false, ":status", "200")
 		for {
 			f, err := c.ReadFrame()
 			if err != nil {
@@ -235,9 +235,9 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
 	c := g.wire()
-	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+	c.Send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
 	<-asked
-	c.send("early")
+	c.Send("early")
 	g.settle()
 	close(accept)
 	select {
@@ -245,7 +245,7 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 		if text != "early" {
 			t.Errorf("the Endpoint got %q", text)
 		}
-	case <-time.After(wireTimeout):
+	case <-time.After(Timeout):
 		t.Error("the Endpoint got nothing")
 	}
 }
@@ -254,31 +254,31 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 // Endpoint has begun to answer over HTTP/2.
 func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 	for _, status := range []string{"103", "200"} {
-		backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-			if st := c.nextHead(); st != 0 {
-				c.fields(st, false, ":status", status)
-				c.nextHead()
+		backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+			if st := c.NextHead(); st != 0 {
+				c.Fields(st, false, ":status", status)
+				c.NextHead()
 			}
 		})
 		g := newGateway(t, func(c *config.Config) { c.Timeouts.Body = config.Duration(300 * time.Millisecond) }, Options{})
 		g.serveProtocol(routing.H2C, backend)
 		c := g.wire()
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na")
-		if text, _ := c.rest(); text == "" {
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na")
+		if text, _ := c.Rest(); text == "" {
 			t.Errorf("%s: no answer", status)
 		}
-		if _, err := c.r.ReadByte(); err != io.EOF {
+		if _, err := c.R.ReadByte(); err != io.EOF {
 			t.Errorf("%s: still open: %v", status, err)
 		}
 	}
 }
 
 // TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
-func TestSessionBegunInADrain(t *testing.T) { play(t, sessionBegunInADrain) }
+func TestSessionBegunInADrain(t *testing.T) { Retry(t, sessionBegunInADrain) }
 
-func sessionBegunInADrain(t *scene, _ time.Duration) {
+func sessionBegunInADrain(t *Try, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
-	g.serveProtocol(routing.HTTP, echoBackend(t))
+	g.serveProtocol(routing.HTTP, EchoBackend(t))
 	nc, err := net.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -286,14 +286,14 @@ func sessionBegunInADrain(t *scene, _ time.Duration) {
 	nc.Close()
 	nc = g.dial()
 	defer nc.Close()
-	until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
+	Until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
 	begun := time.Now()
-	g.beginDrain(wireTimeout)
+	g.beginDrain(Timeout)
 	g.settle()
-	c := newRawHTTP2(nc, nc)
-	c.open()
-	t.inTime = time.Since(begun) < idleGrace
-	c.request(1, "POST", "/", false) // stays open
+	c := NewRawHTTP2(nc, nc)
+	c.Open()
+	t.InTime = time.Since(begun) < idleGrace
+	c.Request(1, "POST", "/", false) // stays open
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {
@@ -308,10 +308,10 @@ func sessionBegunInADrain(t *scene, _ time.Duration) {
 // TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
 // and not all that follow.
 func TestStuckSessionIsLeft(t *testing.T) {
-	good := startBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
-	front := rawBackend(t, func(n int, c *wire) {
+	good := StartBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	front := RawBackend(t, func(n int, c *Wire) {
 		if n == 0 {
-			_, _ = io.Copy(io.Discard, c.r) // no handshake
+			_, _ = io.Copy(io.Discard, c.R) // no handshake
 			return
 		}
 		to, err := net.Dial("tcp", good)
@@ -320,7 +320,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 		}
 		defer to.Close()
 		go func() {
-			_, _ = io.Copy(to, c.r)
+			_, _ = io.Copy(to, c.R)
 			to.Close()
 		}()
 		_, _ = io.Copy(c.TCPConn, to)
@@ -328,7 +328,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 	const connect = 3 * time.Second // far more than the handshake that does come about takes
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Timeouts.Connect = config.Duration(connect) }, Options{})
 	g.serveProtocol(routing.GRPCS, front)
-	c := http1Client(t)
+	c := HTTP1Client(t)
 	for i := range 4 {
 		begin := time.Now()
 		resp, err := c.Get("http://" + g.addr)
@@ -345,16 +345,16 @@ func TestStuckSessionIsLeft(t *testing.T) {
 // TestCongestedSessionIsReadAgain: frames that came while too much output waited are read when it has left.
 func TestCongestedSessionIsReadAgain(t *testing.T) {
 	fill := string(bytes.Repeat([]byte("x"), 15<<10))
-	backend := rawBackend(t, func(_ int, c *wire) {
+	backend := RawBackend(t, func(_ int, c *Wire) {
 		for {
-			head := c.head()
+			head := c.Head()
 			if head == "" {
 				return
 			}
-			if target(head) == "/last" {
-				c.send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
+			if Target(head) == "/last" {
+				c.Send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
 			} else {
-				c.send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
+				c.Send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
 			}
 		}
 	})
@@ -372,20 +372,20 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 			nc := g.dial()
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
-			c := newRawHTTP2(nc, nc)
-			c.open()
+			c := NewRawHTTP2(nc, nc)
+			c.Open()
 			for i := range n {
-				c.request(uint32(1+2*i), "GET", "/", true)
+				c.Request(uint32(1+2*i), "GET", "/", true)
 				if i%50 == 49 {
 					time.Sleep(40 * time.Millisecond) // they are answered, as far as the gateway reads
 				}
 			}
 			time.Sleep(100 * time.Millisecond) // a slow peer
 			last := uint32(1 + 2*n)
-			c.request(last, "GET", "/last", true)
+			c.Request(last, "GET", "/last", true)
 			time.Sleep(50 * time.Millisecond) // a slow peer
 			for {
-				_ = nc.SetDeadline(time.Now().Add(wireTimeout / 2))
+				_ = nc.SetDeadline(time.Now().Add(Timeout / 2))
 				f, err := c.ReadFrame()
 				if err == io.EOF {
 					return // so much that was read at once is a flood: that it was read is what counts here
@@ -406,13 +406,13 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 // TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
 // behind it.
 func TestResponseInFrontOfAReset(t *testing.T) {
-	body := pattern(1 << 20)[:60000]
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		st := c.nextHead()
+	body := Pattern(1 << 20)[:60000]
+	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		st := c.NextHead()
 		if st == 0 {
 			return
 		}
-		c.fields(st, false, ":status", "200")
+		c.Fields(st, false, ":status", "200")
 		for rest := body; len(rest) > 0; {
 			n := min(len(rest), 16<<10)
 			_ = c.WriteData(st, n == len(rest), rest[:n])
@@ -422,7 +422,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 	})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	client := http1Client(t)
+	client := HTTP1Client(t)
 	for i := range 100 {
 		resp, err := client.Post("http://"+g.addr, "", nil)
 		if err != nil {
@@ -455,8 +455,8 @@ func TestVerifierPanics(t *testing.T) {
 // TestStopClosesSessions: the connections to Endpoints end with the gateway.
 func TestStopClosesSessions(t *testing.T) {
 	ended := make(chan error, 1)
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		c.fields(c.nextHead(), true, ":status", "204")
+	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		c.Fields(c.NextHead(), true, ":status", "204")
 		for {
 			if _, err := c.ReadFrame(); err != nil {
 				ended <- err
@@ -467,7 +467,7 @@ func TestStopClosesSessions(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
 	c := g.wire()
-	if got := c.get("/"); got.StatusCode != 204 {
+	if got := c.Get("/"); got.StatusCode != 204 {
 		t.Fatalf("status %d", got.StatusCode)
 	}
 	c.Close()
@@ -477,7 +477,7 @@ func TestStopClosesSessions(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("ended with %v", err)
 		}
-	case <-time.After(wireTimeout):
+	case <-time.After(Timeout):
 		t.Error("still open")
 	}
 }
@@ -485,9 +485,9 @@ func TestStopClosesSessions(t *testing.T) {
 // TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so:
 // else it would wait for the end of the connection.
 func TestEmptyResponseHasLength(t *testing.T) {
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		for st := c.nextHead(); st != 0; st = c.nextHead() {
-			c.fields(st, true, ":status", "200")
+	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		for st := c.NextHead(); st != 0; st = c.NextHead() {
+			c.Fields(st, true, ":status", "200")
 		}
 	})
 	g := newGateway(t, nil, Options{})
@@ -495,13 +495,13 @@ func TestEmptyResponseHasLength(t *testing.T) {
 	for _, minor := range []string{"0", "1"} {
 		c := g.wire()
 		for range 2 {
-			c.send("GET / HTTP/1.%s\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", minor)
-			if got := c.read("GET"); got.StatusCode != 200 || got.ContentLength != 0 || got.cut != nil {
-				t.Errorf("HTTP/1.%s: status %d, length %d, %v", minor, got.StatusCode, got.ContentLength, got.cut)
+			c.Send("GET / HTTP/1.%s\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", minor)
+			if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.ContentLength != 0 || got.Cut != nil {
+				t.Errorf("HTTP/1.%s: status %d, length %d, %v", minor, got.StatusCode, got.ContentLength, got.Cut)
 			}
 		}
-		c.send("HEAD / HTTP/1.%s\r\nHost: a\r\n\r\n", minor)
-		if head := c.head(); strings.Contains(head, "Content-Length") {
+		c.Send("HEAD / HTTP/1.%s\r\nHost: a\r\n\r\n", minor)
+		if head := c.Head(); strings.Contains(head, "Content-Length") {
 			t.Errorf("HTTP/1.%s: a length that nobody gave: %q", minor, head)
 		}
 	}
@@ -510,30 +510,30 @@ func TestEmptyResponseHasLength(t *testing.T) {
 // TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
 // request is served, or its connection ends, without any further event.
 func TestMalformedResponseInAPipeline(t *testing.T) {
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
 		for n := 0; ; n++ {
-			st := c.nextHead()
+			st := c.NextHead()
 			switch {
 			case st == 0:
 				return
 			case n == 0:
-				c.fields(st, true, ":status", "200", "Upper-Case", "1")
+				c.Fields(st, true, ":status", "200", "Upper-Case", "1")
 			case n == 1:
 				for range 2 * interimBurst / interimLeast { // time makes some good
-					c.fields(st, false, ":status", "103")
+					c.Fields(st, false, ":status", "103")
 				}
 			default:
-				c.fields(st, true, ":status", "204")
+				c.Fields(st, true, ":status", "204")
 			}
 		}
 	})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	for _, want := range []int{502, 502, 204} {
-		if got := c.read("GET"); got.StatusCode != want {
-			t.Fatalf("status %d, %v, want %d", got.StatusCode, got.cut, want)
+		if got := c.ReadAnswer("GET"); got.StatusCode != want {
+			t.Fatalf("status %d, %v, want %d", got.StatusCode, got.Cut, want)
 		}
 	}
 }
@@ -543,10 +543,10 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 func TestTunnelsTailArrives(t *testing.T) {
 	const n = 48 << 10
 	look, total := make(chan struct{}), make(chan int, 1)
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
 		_ = c.Conn.(*net.TCPConn).SetReadBuffer(1) // which is the least that there is
-		st := c.nextHead()
-		c.fields(st, false, ":status", "200")
+		st := c.NextHead()
+		c.Fields(st, false, ":status", "200")
 		_ = c.WriteData(st, true, nil)
 		<-look
 		_ = c.WritePing(false, [8]byte{}) // a closed socket would answer with a reset
@@ -568,8 +568,8 @@ func TestTunnelsTailArrives(t *testing.T) {
 	}, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	c := dialHTTP2(t, g.addr)
-	c.request(1, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
+	c := DialHTTP2(t, g.addr)
+	c.Request(1, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {
@@ -580,7 +580,7 @@ func TestTunnelsTailArrives(t *testing.T) {
 		}
 	}
 	g.serveProtocol(routing.H2C, "127.0.0.1:1")
-	body := pattern(n)
+	body := Pattern(n)
 	for i := 0; i < n; i += 16 << 10 {
 		_ = c.WriteData(1, i+16<<10 == n, body[i:i+16<<10])
 	}

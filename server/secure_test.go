@@ -77,7 +77,7 @@ func (g *gateway) dialTLS(name string, c *tls.Config) (*tlsClient, error) {
 		return nil, err
 	}
 	g.t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(wireTimeout))
+	nc.SetDeadline(time.Now().Add(Timeout))
 	conn := tls.Client(nc, c)
 	if err := conn.Handshake(); err != nil {
 		nc.Close()
@@ -96,7 +96,7 @@ func (g *gateway) mustTLS(name string, c *tls.Config) *tlsClient {
 }
 
 // get asks host for path, with more lines of a head.
-func (c *tlsClient) get(host, path string, lines ...string) answer {
+func (c *tlsClient) get(host, path string, lines ...string) Answer {
 	c.t.Helper()
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, host, strings.Join(append(lines, ""), "\r\n"))
 	resp, err := http.ReadResponse(c.r, nil)
@@ -104,7 +104,7 @@ func (c *tlsClient) get(host, path string, lines ...string) answer {
 		c.t.Fatalf("GET %s%s: %v", host, path, err)
 	}
 	body, err := io.ReadAll(resp.Body)
-	return answer{Response: resp, body: string(body), cut: err}
+	return Answer{Response: resp, Text: string(body), Cut: err}
 }
 
 func (c *tlsClient) shown() string {
@@ -123,17 +123,17 @@ func (g *gateway) nameShown(name string, c *tls.Config) string {
 
 func TestServerNames(t *testing.T) {
 	wantNoLeaks(t)
-	ca := newAuthority(t, "ca")
+	ca := NewAuthority(t, "ca")
 	// The subject tells them apart; which names one is for is the Snapshot's to say.
-	named := func(name string) *tls.Certificate { return ca.issue(ecKey(t), name, "x.test") }
-	rsa := ca.issue(rsaKey(), "rsa", "two.test")
+	named := func(name string) *tls.Certificate { return ca.Issue(ECKey(t), name, "x.test") }
+	rsa := ca.Issue(RSAKey(), "rsa", "two.test")
 	certificates := map[string][]*tls.Certificate{
 		"a.test": {named("exact")}, "*.b.test": {named("wildcard")}, "x.b.test": {named("exact below")}, "two.test": {named("ecdsa"), rsa},
 	}
 	rsaOnly := &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}
 	for _, strict := range []bool{false, true} {
 		g := newGateway(t, func(c *config.Config) { c.TLS.SNIStrict = strict }, Options{})
-		g.publish(&routing.Backend{}, echoBackend(t), named("default"), certificates, site{name: ""})
+		g.publish(&routing.Backend{}, EchoBackend(t), named("default"), certificates, site{name: ""})
 		unknown := "default"
 		if strict {
 			unknown = "remote error: tls: unrecognized name"
@@ -165,7 +165,7 @@ func TestServerNames(t *testing.T) {
 // TestProtocolsAndCiphers: what the settings and a Host's own suites leave.
 func TestProtocolsAndCiphers(t *testing.T) {
 	wantNoLeaks(t)
-	app, pair := echoBackend(t), newAuthority(t, "ca").server("a.test")
+	app, pair := EchoBackend(t), NewAuthority(t, "ca").Server("a.test")
 	const aes256, chacha = tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
 	for _, row := range []struct {
 		protocols, ciphers string
@@ -203,13 +203,13 @@ func TestProtocolsAndCiphers(t *testing.T) {
 // TestHotSwap: a new certificate is for new connections, and the open ones go on.
 func TestHotSwap(t *testing.T) {
 	wantNoLeaks(t)
-	ca, app := newAuthority(t, "ca"), echoBackend(t)
+	ca, app := NewAuthority(t, "ca"), EchoBackend(t)
 	g := newGateway(t, nil, Options{})
 	swap := func(name string) {
-		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.issue(ecKey(t), name, "a.test")}}, site{name: "a.test"})
+		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.Issue(ECKey(t), name, "a.test")}}, site{name: "a.test"})
 	}
 	swap("old")
-	one, client := g.mustTLS("a.test", nil), http2Client(t)
+	one, client := g.mustTLS("a.test", nil), HTTP2Client(t)
 	client.Transport.(*http.Transport).TLSClientConfig.ServerName = "a.test"
 	ask := func() (shown string) {
 		t.Helper()
@@ -247,8 +247,8 @@ func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		c := config.Default()
 		g := newGateway(t, nil, Options{})
-		pair := newAuthority(t, "ca").server("a.test", "b.test")
-		g.publish(&routing.Backend{}, echoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {pair}, "b.test": {pair}}, site{name: "a.test"}, site{name: "b.test"})
+		pair := NewAuthority(t, "ca").Server("a.test", "b.test")
+		g.publish(&routing.Backend{}, EchoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {pair}, "b.test": {pair}}, site{name: "a.test"}, site{name: "b.test"})
 		cache := tls.NewLRUClientSessionCache(10)
 		session := &tls.Config{ClientSessionCache: cache, MaxVersion: version}
 		resumed := func(name string) bool {
@@ -299,7 +299,7 @@ func TestResumption(t *testing.T) {
 func TestOpenSSLAndCurl(t *testing.T) {
 	wantNoLeaks(t)
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, echoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {newAuthority(t, "ca").server("a.test")}}, site{name: "a.test"})
+	g.publish(&routing.Backend{}, EchoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {NewAuthority(t, "ca").Server("a.test")}}, site{name: "a.test"})
 	for _, version := range []string{"1.2", "1.3"} {
 		for _, protocol := range []string{"1.1", "2"} {
 			if curl, err := exec.LookPath("curl"); err != nil {

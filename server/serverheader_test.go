@@ -29,7 +29,7 @@ func (g *gateway) takenOver() {
 // TestServerField: responses say who answered where the Backend does not, as configured, in every pairing and in
 // the gateway's own answers; under takeover nobody says so.
 func TestServerField(t *testing.T) {
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/named":
 			w.Header().Set("Server", "pod/1")
@@ -39,7 +39,7 @@ func TestServerField(t *testing.T) {
 		_, _ = io.WriteString(w, "ok")
 	}))
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		for name, client := range map[string]*http.Client{"h1": http1Client(t), "h2": http2Client(t)} {
+		for name, client := range map[string]*http.Client{"h1": HTTP1Client(t), "h2": HTTP2Client(t)} {
 			t.Run(fmt.Sprintf("%s to %v", name, p), func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
 				want := func(path, server string) {
@@ -111,7 +111,7 @@ func (named) Request(x *Exchange) Verdict {
 func TestServerFieldOfAFilter(t *testing.T) {
 	g := newGateway(t, nil, Options{Filters: []Filter{named{}}})
 	g.serve(nil)
-	if got := g.wire().get("/").Header.Values("Server"); len(got) != 1 || got[0] != "mine" {
+	if got := g.wire().Get("/").Header.Values("Server"); len(got) != 1 || got[0] != "mine" {
 		t.Errorf("Server %q", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // dotted is a ClientHello for name with a trailing dot, which Go's client would leave out.
 func dotted(t *testing.T, name string) string {
 	t.Helper()
-	hello := helloFor(t, name+"x")
+	hello := ClientHello(t, name+"x")
 	with := strings.Replace(hello, name+"x", name+".", 1)
 	if with == hello {
 		t.Fatalf("%q is not in the ClientHello", name)
@@ -23,13 +23,13 @@ func dotted(t *testing.T, name string) string {
 func TestServerNameWithDot(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	hello := dotted(t, "pass.test")
-	g.servePassthrough("", behindHello(t, hello, echo))
+	g.servePassthrough("", BehindHello(t, hello, Echo))
 	c := g.secureWire()
-	c.send("%s", hello+"ping")
-	c.exactly("ping")
+	c.Send("%s", hello+"ping")
+	c.Exactly("ping")
 
 	c = g.secureWire()
-	c.send("%s", dotted(t, "other.test"))
-	c.exactly("\x15\x03\x01\x00\x02\x02\x32")
-	c.wantClosed()
+	c.Send("%s", dotted(t, "other.test"))
+	c.Exactly("\x15\x03\x01\x00\x02\x02\x32")
+	c.WantClosed()
 }

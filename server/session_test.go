@@ -17,55 +17,55 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// rawHTTP2 is a client's HTTP/2 connection, frame by frame.
-type rawHTTP2 struct {
+// RawHTTP2 is a client's HTTP/2 connection, frame by frame.
+type RawHTTP2 struct {
 	net.Conn
 	*http2.Framer
-	block bytes.Buffer
-	enc   *hpack.Encoder
+	Block bytes.Buffer
+	Enc   *hpack.Encoder
 	dec   *hpack.Decoder // made at first use
 }
 
-func dialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *rawHTTP2 {
+func DialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *RawHTTP2 {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
-	c := newRawHTTP2(nc, nc)
-	c.open(settings...)
+	_ = nc.SetDeadline(time.Now().Add(Timeout))
+	c := NewRawHTTP2(nc, nc)
+	c.Open(settings...)
 	return c
 }
 
-// newRawHTTP2 is for a connection on which nothing was said yet; what it reads comes from r.
-func newRawHTTP2(conn net.Conn, r io.Reader) *rawHTTP2 {
-	c := &rawHTTP2{Conn: conn, Framer: http2.NewFramer(conn, r)}
+// NewRawHTTP2 is for a connection on which nothing was said yet; what it reads comes from r.
+func NewRawHTTP2(conn net.Conn, r io.Reader) *RawHTTP2 {
+	c := &RawHTTP2{Conn: conn, Framer: http2.NewFramer(conn, r)}
 	c.AllowIllegalWrites = true
-	c.enc = hpack.NewEncoder(&c.block)
+	c.Enc = hpack.NewEncoder(&c.Block)
 	return c
 }
 
-// open sends what a client begins with.
-func (c *rawHTTP2) open(settings ...http2.Setting) {
+// Open sends what a client begins with.
+func (c *RawHTTP2) Open(settings ...http2.Setting) {
 	_, _ = io.WriteString(c.Conn, http2.ClientPreface)
 	_ = c.WriteSettings(settings...)
 }
 
-// head returns the header block of a request.
-func (c *rawHTTP2) head(method, path string, more ...string) []byte {
-	c.block.Reset()
+// Head returns the header block of a request.
+func (c *RawHTTP2) Head(method, path string, more ...string) []byte {
+	c.Block.Reset()
 	fields := append([]string{":method", method, ":scheme", "http", ":authority", "a.test", ":path", path}, more...)
 	for i := 0; i < len(fields); i += 2 {
-		_ = c.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+		_ = c.Enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
-	return c.block.Bytes()
+	return c.Block.Bytes()
 }
 
-// request opens a stream.
-func (c *rawHTTP2) request(stream uint32, method, path string, end bool, more ...string) {
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.head(method, path, more...), EndHeaders: true, EndStream: end})
+// Request opens a stream.
+func (c *RawHTTP2) Request(stream uint32, method, path string, end bool, more ...string) {
+	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.Head(method, path, more...), EndHeaders: true, EndStream: end})
 }
 
 // TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and
@@ -73,7 +73,7 @@ func (c *rawHTTP2) request(stream uint32, method, path string, end bool, more ..
 func TestSessionErrorWithOpenStreams(t *testing.T) {
 	held := make(chan struct{}, 10)
 	release := make(chan struct{})
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hold" {
 			held <- struct{}{}
 			<-release
@@ -84,9 +84,9 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(protocol, backend)
-		c := dialHTTP2(t, g.addr)
+		c := DialHTTP2(t, g.addr)
 		for i := range uint32(3) {
-			c.request(1+2*i, "GET", "/hold", true)
+			c.Request(1+2*i, "GET", "/hold", true)
 			<-held
 		}
 		_ = c.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 7, make([]byte, 20000))
@@ -105,7 +105,7 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 		if _, err := c.ReadFrame(); err != io.EOF {
 			t.Errorf("after GOAWAY: %v, want EOF", err)
 		}
-		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		resp, err := HTTP2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {
 			t.Fatalf("the gateway is gone: %v", err)
 		}
@@ -117,9 +117,9 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 func TestSessionAnsweredAtOnce(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serve(nil) // no Endpoint
-	c := dialHTTP2(t, g.addr)
+	c := DialHTTP2(t, g.addr)
 	for i := range uint32(10) {
-		c.request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
+		c.Request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
 	}
 	for ended := 0; ended < 10; {
 		f, err := c.ReadFrame()
@@ -135,9 +135,9 @@ func TestSessionAnsweredAtOnce(t *testing.T) {
 // TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
 func TestSessionConnectFails(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serveProtocol(routing.H2C, refusing(t))
+	g.serveProtocol(routing.H2C, Refusing(t))
 	for range 20 {
-		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		resp, err := HTTP2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 // over one connection of the Endpoint's.
 func TestSlowClientsShareASession(t *testing.T) {
 	chunk := make([]byte, 64<<10)
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			_, _ = w.Write([]byte("ok"))
 			return
@@ -247,9 +247,9 @@ func TestSlowClientsShareASession(t *testing.T) {
 	for range 60 {
 		c := g.wire() // reads nothing
 		defer c.Close()
-		c.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.Send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
 	}
-	c := http1Client(t)
+	c := HTTP1Client(t)
 	for range 50 {
 		resp, err := c.Get("http://" + g.addr + "/quick")
 		if err != nil {
@@ -284,15 +284,15 @@ func TestRapidReset(t *testing.T) {
 	t.Cleanup(func() { backend.Close() })
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.HTTP, ln.Addr().String())
-	c := dialHTTP2(t, g.addr)
+	c := DialHTTP2(t, g.addr)
 	var burst bytes.Buffer
 	framer := http2.NewFramer(&burst, nil)
 	const most = 90 // more in one read are a flood
 	for id := uint32(1); id < 2*most; id += 2 {
-		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
+		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.Head("GET", "/"), EndHeaders: true, EndStream: true})
 		_ = framer.WriteRSTStream(id, http2.ErrCodeCancel)
 	}
-	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.head("GET", "/kept"), EndHeaders: true, EndStream: true})
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.Head("GET", "/kept"), EndHeaders: true, EndStream: true})
 	_, _ = c.Write(burst.Bytes())
 	for {
 		f, err := c.ReadFrame()

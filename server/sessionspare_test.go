@@ -15,16 +15,16 @@ import (
 func TestRefusedStreamsOpenFewSessions(t *testing.T) {
 	pod := newSharedPod(t)
 	var asked atomic.Int64
-	pod.request = func(c *rawHTTP2, st uint32, _ string) {
+	pod.request = func(c *RawHTTP2, st uint32, _ string) {
 		if asked.Add(1)%2 == 1 {
 			_ = c.WriteRSTStream(st, http2.ErrCodeRefusedStream)
 			return
 		}
-		c.fields(st, true, ":status", "204")
+		c.Fields(st, true, ":status", "204")
 	}
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, pod.addr)
-	c := http1Client(t)
+	c := HTTP1Client(t)
 	for i := range 200 {
 		resp, err := c.Get("http://" + g.addr + "/")
 		if err != nil || resp.StatusCode != 204 {

@@ -51,7 +51,7 @@ func (c *recordConn) Read(p []byte) (int, error) {
 // each of them by itself costs a hundred times what it costs to send it, on our side and on that of the peer that reads.
 func TestSmallFramesGoOnTogether(t *testing.T) {
 	const frames, size = 6000, 10
-	body := pattern(frames * size)
+	body := Pattern(frames * size)
 	burst := func(stream uint32) []byte {
 		var b bytes.Buffer
 		fr := http2.NewFramer(&b, nil)
@@ -68,7 +68,7 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 		}
 		begun, got, records := make(chan bool), make(chan string, 1), make(chan int, 1)
 		g := newGateway(t, one, Options{})
-		g.serveProtocol(routing.HTTPS, rawBackend(t, func(_ int, c *wire) {
+		g.serveProtocol(routing.HTTPS, RawBackend(t, func(_ int, c *Wire) {
 			counted := &recordConn{Conn: c.TCPConn}
 			tc := tls.Server(counted, &tls.Config{Certificates: []tls.Certificate{*own}})
 			in := bufio.NewReader(tc)
@@ -80,10 +80,10 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 			b, _ := io.ReadAll(req.Body)
 			got <- string(b)
 			records <- counted.records
-			_, _ = io.WriteString(tc, okResponse("ok"))
+			_, _ = io.WriteString(tc, OKResponse("ok"))
 		}))
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/", false, "content-length", fmt.Sprint(len(body)))
+		c := DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/", false, "content-length", fmt.Sprint(len(body)))
 		<-begun
 		_, _ = c.Write(burst(1))
 		if b := <-got; b != string(body) {
@@ -95,19 +95,19 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 	})
 	t.Run("response", func(t *testing.T) {
 		g := newGateway(t, one, Options{})
-		g.serveProtocol(routing.H2C, rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		g.serveProtocol(routing.H2C, RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-			st := c.nextMeta()
-			c.fields(st, false, ":status", "200", "content-length", fmt.Sprint(len(body)))
+			st := c.NextMeta()
+			c.Fields(st, false, ":status", "200", "content-length", fmt.Sprint(len(body)))
 			_, _ = c.Write(burst(st))
-			_ = c.nextMeta() // until the gateway closes
+			_ = c.NextMeta() // until the gateway closes
 		}))
 		tcp, err := net.Dial("tcp", g.secureAddr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer tcp.Close()
-		_ = tcp.SetDeadline(time.Now().Add(wireTimeout))
+		_ = tcp.SetDeadline(time.Now().Add(Timeout))
 		counted := &recordConn{Conn: tcp}
 		c := tls.Client(counted, &tls.Config{InsecureSkipVerify: true})
 		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -125,8 +125,8 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 	})
 }
 
-// nextMeta is nextHead where fields are decoded.
-func (c *rawHTTP2) nextMeta() uint32 {
+// NextMeta is nextHead where fields are decoded.
+func (c *RawHTTP2) NextMeta() uint32 {
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 func TestSpliceOfATrickle(t *testing.T) {
 	const total, pause = 3 << 20, 200_000
 	more := make(chan struct{})
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(total))
 		w.Write(bytes.Repeat([]byte("a"), pause))
 		w.(http.Flusher).Flush()
@@ -44,7 +44,7 @@ func TestSpliceOfATrickle(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, b[:n]); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > wireTimeout/2 { // the Endpoint's pause ends with its read timeout
+		if took := time.Since(begun); took > Timeout/2 { // the Endpoint's pause ends with its read timeout
 			t.Fatalf("%d bytes that were sent took %v", n, took)
 		}
 		more <- struct{}{}
@@ -81,7 +81,7 @@ func wantNotHeldBack(t *testing.T, took []time.Duration) {
 // on the same connections, both for downloads and uploads.
 func TestSmallAfterSplice(t *testing.T) {
 	var peers []string
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		peers = append(peers, r.RemoteAddr)
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		io.Copy(io.Discard, r.Body)

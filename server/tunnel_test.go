@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	upgradeRequest  = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhl\r\n\r\n"
-	upgradeResponse = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: czNw\r\n\r\n"
+	UpgradeRequest  = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhl\r\n\r\n"
+	UpgradeResponse = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: czNw\r\n\r\n"
 )
 
-// upgraded is a Backend that answers 101 and then gives the connection to f.
-func upgraded(t testing.TB, f func(c *wire)) string {
-	return rawBackend(t, func(_ int, c *wire) {
-		head := c.head()
+// UpgradedBackend is a Backend that answers 101 and then gives the connection to f.
+func UpgradedBackend(t testing.TB, f func(c *Wire)) string {
+	return RawBackend(t, func(_ int, c *Wire) {
+		head := c.Head()
 		if !strings.Contains(head, "\r\nConnection: upgrade\r\nUpgrade: websocket\r\n") {
 			t.Errorf("the Backend saw %q", head)
 		}
-		c.send(upgradeResponse)
+		c.Send(UpgradeResponse)
 		f(c)
 	})
 }
 
-func echo(c *wire) {
-	io.Copy(c.TCPConn, c.r)
+func Echo(c *Wire) {
+	io.Copy(c.TCPConn, c.R)
 	c.CloseWrite()
 }
 
-func (w *wire) want101() {
+func (w *Wire) Want101() {
 	w.t.Helper()
-	head := w.head()
+	head := w.Head()
 	for _, line := range []string{"HTTP/1.1 101 Switching Protocols\r\n", "\r\nConnection: upgrade\r\n", "\r\nUpgrade: websocket\r\n", "\r\nSec-WebSocket-Accept: czNw\r\n"} {
 		if !strings.Contains(head, line) {
 			w.t.Fatalf("%q lacks %q", head, line)
@@ -46,48 +46,48 @@ func (w *wire) want101() {
 // each side's end, which is passed on without cutting the other direction.
 func TestTunnel(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, upgraded(t, echo))
+	g.serve(nil, UpgradedBackend(t, Echo))
 	t.Run("pieces", func(t *testing.T) {
-		c := newWire(t, g.dial())
-		c.send(upgradeRequest)
-		c.want101()
+		c := NewWire(t, g.dial())
+		c.Send(UpgradeRequest)
+		c.Want101()
 		for range 100 {
-			c.send("ping")
-			c.exactly("ping")
+			c.Send("ping")
+			c.Exactly("ping")
 		}
 		c.CloseWrite()
-		c.wantClosed()
+		c.WantClosed()
 	})
 	t.Run("large", func(t *testing.T) {
-		c := newWire(t, g.dial())
-		c.send(upgradeRequest)
-		c.want101()
-		data := pattern(20 << 20)
+		c := NewWire(t, g.dial())
+		c.Send(UpgradeRequest)
+		c.Want101()
+		data := Pattern(20 << 20)
 		go func() { c.Write(data); c.CloseWrite() }()
-		got, err := io.ReadAll(c.r)
+		got, err := io.ReadAll(c.R)
 		if err != nil || !bytes.Equal(got, data) {
 			t.Errorf("%d bytes came back, %v", len(got), err)
 		}
 	})
 	t.Run("early bytes", func(t *testing.T) {
-		c := newWire(t, g.dial())
-		c.send(upgradeRequest + "early")
-		c.want101()
-		c.exactly("early")
+		c := NewWire(t, g.dial())
+		c.Send(UpgradeRequest + "early")
+		c.Want101()
+		c.Exactly("early")
 		c.CloseWrite()
-		c.wantClosed()
+		c.WantClosed()
 	})
 	t.Run("bytes with the head of the answer", func(t *testing.T) {
 		h := newGateway(t, nil, Options{})
-		h.serve(nil, rawBackend(t, func(_ int, c *wire) {
-			c.head()
-			c.send(upgradeResponse + "hello")
-			echo(c)
+		h.serve(nil, RawBackend(t, func(_ int, c *Wire) {
+			c.Head()
+			c.Send(UpgradeResponse + "hello")
+			Echo(c)
 		}))
-		c := newWire(t, h.dial())
-		c.send(upgradeRequest)
-		c.want101()
-		c.exactly("hello")
+		c := NewWire(t, h.dial())
+		c.Send(UpgradeRequest)
+		c.Want101()
+		c.Exactly("hello")
 	})
 }
 
@@ -95,35 +95,35 @@ func TestTunnel(t *testing.T) {
 func TestTunnelHalfClose(t *testing.T) {
 	t.Run("client first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.serve(nil, upgraded(t, func(c *wire) {
-			text, reset := c.rest()
-			c.send("you said %q, reset %v", text, reset)
+		g.serve(nil, UpgradedBackend(t, func(c *Wire) {
+			text, reset := c.Rest()
+			c.Send("you said %q, reset %v", text, reset)
 		}))
 		c := g.wire()
-		c.send(upgradeRequest)
-		c.want101()
-		c.send("bye")
+		c.Send(UpgradeRequest)
+		c.Want101()
+		c.Send("bye")
 		c.CloseWrite()
-		if text, reset := c.rest(); text != `you said "bye", reset false` || reset {
+		if text, reset := c.Rest(); text != `you said "bye", reset false` || reset {
 			t.Errorf("got %q, reset %v", text, reset)
 		}
 	})
 	t.Run("Backend first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
 		heard := make(chan string, 1)
-		g.serve(nil, upgraded(t, func(c *wire) {
-			c.send("bye")
+		g.serve(nil, UpgradedBackend(t, func(c *Wire) {
+			c.Send("bye")
 			c.CloseWrite()
-			text, _ := c.rest()
+			text, _ := c.Rest()
 			heard <- text
 		}))
 		c := g.wire()
-		c.send(upgradeRequest)
-		c.want101()
-		if text, reset := c.rest(); text != "bye" || reset {
+		c.Send(UpgradeRequest)
+		c.Want101()
+		if text, reset := c.Rest(); text != "bye" || reset {
 			t.Errorf("got %q, reset %v", text, reset)
 		}
-		c.send("and you")
+		c.Send("and you")
 		c.CloseWrite()
 		if got := <-heard; got != "and you" {
 			t.Errorf("the Backend heard %q", got)
@@ -131,15 +131,15 @@ func TestTunnelHalfClose(t *testing.T) {
 	})
 	t.Run("Backend resets", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.serve(nil, upgraded(t, func(c *wire) {
-			c.take(2)
+		g.serve(nil, UpgradedBackend(t, func(c *Wire) {
+			c.Take(2)
 			c.SetLinger(0)
 		}))
 		c := g.wire()
-		c.send(upgradeRequest)
-		c.want101()
-		c.send("go")
-		if _, reset := c.rest(); !reset {
+		c.Send(UpgradeRequest)
+		c.Want101()
+		c.Send("go")
+		if _, reset := c.Rest(); !reset {
 			t.Error("the reset became an orderly end")
 		}
 	})
@@ -150,33 +150,33 @@ func TestTunnelBackpressure(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	release := make(chan struct{})
 	const size = 96 << 20
-	g.serve(nil, upgraded(t, func(c *wire) {
+	g.serve(nil, UpgradedBackend(t, func(c *Wire) {
 		<-release
-		echo(c)
+		Echo(c)
 	}))
 	c := g.wire()
-	c.send(upgradeRequest)
-	c.want101()
-	pushed := pushUntilFull(c, size)
+	c.Send(UpgradeRequest)
+	c.Want101()
+	pushed := PushUntilFull(c, size)
 	if pushed > kernelBuffers {
 		t.Errorf("%d MiB went into a tunnel whose other end reads nothing", pushed>>20)
 	}
 	other := g.wire()
-	other.send(upgradeRequest)
-	other.want101()
+	other.Send(UpgradeRequest)
+	other.Want101()
 	close(release)
-	other.send("ping")
-	other.exactly("ping")
-	c.SetWriteDeadline(time.Now().Add(wireTimeout))
+	other.Send("ping")
+	other.Exactly("ping")
+	c.SetWriteDeadline(time.Now().Add(Timeout))
 	go c.CloseWrite()
-	if n, err := io.Copy(io.Discard, c.r); n != int64(pushed) || err != nil {
+	if n, err := io.Copy(io.Discard, c.R); n != int64(pushed) || err != nil {
 		t.Errorf("%d bytes of %d came back, %v", n, pushed, err)
 	}
 }
 
-// pushUntilFull writes up to most bytes until the peer has taken none for a while, and returns how
+// PushUntilFull writes up to most bytes until the peer has taken none for a while, and returns how
 // many it took.
-func pushUntilFull(c *wire, most int) (n int) {
+func PushUntilFull(c *Wire, most int) (n int) {
 	piece := make([]byte, 256<<10)
 	for n < most {
 		c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
@@ -191,26 +191,26 @@ func pushUntilFull(c *wire, most int) (n int) {
 
 // TestTunnelIdleTimeout ends a tunnel in which nothing moves, and only such a one.
 func TestTunnelIdleTimeout(t *testing.T) {
-	app := upgraded(t, echo)
-	play(t, func(t *scene, timeout time.Duration) {
+	app := UpgradedBackend(t, Echo)
+	Retry(t, func(t *Try, timeout time.Duration) {
 		g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Tunnel = config.Duration(timeout) }), Options{})
 		g.serve(nil, app)
 		c := g.wire()
-		c.send(upgradeRequest)
-		c.want101()
+		c.Send(UpgradeRequest)
+		c.Want101()
 		stop := make(chan struct{})
 		begun := time.Now()
 		last := begun
-		everyTick(timeout/7, stop, func() {
+		EveryTick(timeout/7, stop, func() {
 			last = time.Now()
-			c.send("x")
-			c.exactly("x")
+			c.Send("x")
+			c.Exactly("x")
 			if time.Since(begun) > 4*timeout {
 				close(stop)
 			}
 		})
-		c.wantClosed()
-		took(t, last, timeout)
+		c.WantClosed()
+		Took(t, last, timeout)
 	})
 }
 
@@ -218,19 +218,19 @@ func TestTunnelIdleTimeout(t *testing.T) {
 // with what the client pipelined.
 func TestUpgradeRefused(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	addr, heads := scripted(t, okResponse("plain"), false)
+	addr, heads := ScriptedBackend(t, OKResponse("plain"), false)
 	g.serve(nil, addr)
 	c := g.wire()
-	c.send(upgradeRequest + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.Send(UpgradeRequest + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
 	for range 2 {
-		if got := c.read("GET"); got.StatusCode != 200 || got.body != "plain" || got.Close {
-			t.Errorf("got %d %q, close %v", got.StatusCode, got.body, got.Close)
+		if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.Text != "plain" || got.Close {
+			t.Errorf("got %d %q, close %v", got.StatusCode, got.Text, got.Close)
 		}
 	}
-	if head := <-heads; target(head) != "/chat" {
+	if head := <-heads; Target(head) != "/chat" {
 		t.Errorf("the Backend saw %q", head)
 	}
-	if head := <-heads; target(head) != "/next" || strings.Contains(head, "pgrade") {
+	if head := <-heads; Target(head) != "/next" || strings.Contains(head, "pgrade") {
 		t.Errorf("the Backend saw %q", head)
 	}
 }
@@ -238,18 +238,18 @@ func TestUpgradeRefused(t *testing.T) {
 // TestTunnelSurvivesSnapshots: its Endpoint may leave, and all Routes; the tunnel stays.
 func TestTunnelSurvivesSnapshots(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, upgraded(t, echo))
+	g.serve(nil, UpgradedBackend(t, Echo))
 	c := g.wire()
-	c.send(upgradeRequest)
-	c.want101()
+	c.Send(UpgradeRequest)
+	c.Want101()
 	for range 5 {
 		g.serve(nil, "127.0.0.1:1")
 		g.settle()
-		c.send("ping")
-		c.exactly("ping")
+		c.Send("ping")
+		c.Exactly("ping")
 		g.serve(nil)
 		g.settle()
 	}
 	c.CloseWrite()
-	c.wantClosed()
+	c.WantClosed()
 }

@@ -16,39 +16,39 @@ import (
 	"time"
 )
 
-// wire is one end of a raw connection: a client's to the gateway, or a scripted Backend's from it.
-type wire struct {
+// Wire is one end of a raw connection: a client's to the gateway, or a scripted Backend's from it.
+type Wire struct {
 	*net.TCPConn
 	t testing.TB
-	r *bufio.Reader
+	R *bufio.Reader
 }
 
-// wireTimeout bounds every read and write of a wire, so that a test that waits for something that
+// Timeout bounds every read and write of a wire, so that a test that waits for something that
 // does not come fails by itself. It is no measure of the gateway: a machine may be slow for long.
-const wireTimeout = time.Minute
+const Timeout = time.Minute
 
-func newWire(t testing.TB, c net.Conn) *wire {
-	c.SetDeadline(time.Now().Add(wireTimeout))
-	return &wire{TCPConn: c.(*net.TCPConn), t: t, r: bufio.NewReaderSize(c, 64<<10)}
+func NewWire(t testing.TB, c net.Conn) *Wire {
+	c.SetDeadline(time.Now().Add(Timeout))
+	return &Wire{TCPConn: c.(*net.TCPConn), t: t, R: bufio.NewReaderSize(c, 64<<10)}
 }
 
 // wire opens a raw client connection.
-func (g *gateway) wire() *wire { return newWire(g.t, g.dial()) }
+func (g *gateway) wire() *Wire { return NewWire(g.t, g.dial()) }
 
-// send writes text. What the peer makes of it is for the caller to read: the write itself may fail
+// Send writes text. What the peer makes of it is for the caller to read: the write itself may fail
 // when the peer has closed already.
-func (w *wire) send(format string, args ...any) {
+func (w *Wire) Send(format string, args ...any) {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)
 	}
 	_, _ = io.WriteString(w.TCPConn, format)
 }
 
-// head reads up to and including an empty line; "" when the connection ends first.
-func (w *wire) head() string {
+// Head reads up to and including an empty line; "" when the connection ends first.
+func (w *Wire) Head() string {
 	var b strings.Builder
 	for {
-		line, err := w.r.ReadString('\n')
+		line, err := w.R.ReadString('\n')
 		if err != nil {
 			return ""
 		}
@@ -59,51 +59,51 @@ func (w *wire) head() string {
 	}
 }
 
-// take reads n bytes, or what there is before the end.
-func (w *wire) take(n int) string {
+// Take reads n bytes, or what there is before the end.
+func (w *Wire) Take(n int) string {
 	b := make([]byte, n)
-	n, _ = io.ReadFull(w.r, b)
+	n, _ = io.ReadFull(w.R, b)
 	return string(b[:n])
 }
 
-// rest reads to the end. reset tells that the end was a reset, or that none came.
-func (w *wire) rest() (text string, reset bool) {
-	b, err := io.ReadAll(w.r)
+// Rest reads to the end. reset tells that the end was a reset, or that none came.
+func (w *Wire) Rest() (text string, reset bool) {
+	b, err := io.ReadAll(w.R)
 	return string(b), err != nil
 }
 
-// answer is a response as a client sees it.
-type answer struct {
+// Answer is a response as a client sees it.
+type Answer struct {
 	*http.Response
-	body string
+	Text string
 	// cut is why the body is not whole, nil when it is.
-	cut error
+	Cut error
 }
 
-// read reads one final response to a request with the given method, passing over interim ones; status
+// ReadAnswer reads one final response to a request with the given method, passing over interim ones; status
 // 0 when none came.
-func (w *wire) read(method string) answer {
+func (w *Wire) ReadAnswer(method string) Answer {
 	var resp *http.Response
 	for resp == nil || resp.StatusCode < 200 && resp.StatusCode != 101 {
 		var err error
-		if resp, err = http.ReadResponse(w.r, &http.Request{Method: method}); err != nil {
-			return answer{Response: &http.Response{}, cut: err}
+		if resp, err = http.ReadResponse(w.R, &http.Request{Method: method}); err != nil {
+			return Answer{Response: &http.Response{}, Cut: err}
 		}
 	}
 	b, err := io.ReadAll(resp.Body)
-	return answer{resp, string(b), err}
+	return Answer{resp, string(b), err}
 }
 
-// get sends a GET for path and reads the answer.
-func (w *wire) get(path string) answer {
-	w.send("GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
-	return w.read("GET")
+// Get sends a GET for path and reads the answer.
+func (w *Wire) Get(path string) Answer {
+	w.Send("GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
+	return w.ReadAnswer("GET")
 }
 
-// wantClosed checks that nothing more comes and that the connection ends.
-func (w *wire) wantClosed() {
+// WantClosed checks that nothing more comes and that the connection ends.
+func (w *Wire) WantClosed() {
 	w.t.Helper()
-	b, err := io.ReadAll(w.r)
+	b, err := io.ReadAll(w.R)
 	if len(b) > 0 {
 		w.t.Errorf("after the end came %.200q", b)
 	}
@@ -125,9 +125,9 @@ func (g *gateway) settle() {
 	}
 }
 
-// rawBackend accepts connections and gives each to handle, with its number from 0. A connection is
+// RawBackend accepts connections and gives each to handle, with its number from 0. A connection is
 // closed when handle returns, and at the end of the test.
-func rawBackend(t testing.TB, handle func(n int, c *wire)) (addr string) {
+func RawBackend(t testing.TB, handle func(n int, c *Wire)) (addr string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func rawBackend(t testing.TB, handle func(n int, c *wire)) (addr string) {
 			mu.Unlock()
 			wg.Go(func() {
 				defer c.Close()
-				handle(n, newWire(t, c))
+				handle(n, NewWire(t, c))
 			})
 		}
 	})
@@ -162,51 +162,51 @@ func rawBackend(t testing.TB, handle func(n int, c *wire)) (addr string) {
 	return ln.Addr().String()
 }
 
-// targets collects what a Backend was asked for.
-type targets struct {
+// Targets collects what a Backend was asked for.
+type Targets struct {
 	mu   sync.Mutex
 	seen []string
 }
 
-func (s *targets) add(target string) {
+func (s *Targets) Add(target string) {
 	s.mu.Lock()
 	s.seen = append(s.seen, target)
 	s.mu.Unlock()
 }
 
-func (s *targets) has(target string) bool {
+func (s *Targets) Has(target string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Contains(s.seen, target)
 }
 
-func (s *targets) count() int {
+func (s *Targets) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.seen)
 }
 
-func (s *targets) String() string {
+func (s *Targets) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return fmt.Sprintf("%q", s.seen)
 }
 
-// target is the request target of a raw head.
-func target(head string) string {
+// Target is the request target of a raw head.
+func Target(head string) string {
 	if f := strings.SplitN(head, " ", 3); len(f) == 3 {
 		return f[1]
 	}
 	return ""
 }
 
-// okResponse is a response with the given body.
-func okResponse(body string) string {
+// OKResponse is a response with the given body.
+func OKResponse(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// pattern is n printable bytes that do not repeat soon, so that a shifted or repeated piece shows.
-func pattern(n int) []byte {
+// Pattern is n printable bytes that do not repeat soon, so that a shifted or repeated piece shows.
+func Pattern(n int) []byte {
 	b := make([]byte, n)
 	state := uint32(1)
 	for i := range b {
@@ -216,15 +216,15 @@ func pattern(n int) []byte {
 	return b
 }
 
-// newAnswer parses a response that ended with its connection.
-func newAnswer(text, method string) answer {
-	w := &wire{r: bufio.NewReader(strings.NewReader(text))}
-	return w.read(method)
+// NewAnswer parses a response that ended with its connection.
+func NewAnswer(text, method string) Answer {
+	w := &Wire{R: bufio.NewReader(strings.NewReader(text))}
+	return w.ReadAnswer(method)
 }
 
-// echoBackend returns each request's body, framed as the target says.
-func echoBackend(t testing.TB) string {
-	return backend(t, func(w http.ResponseWriter, r *http.Request) {
+// EchoBackend returns each request's body, framed as the target says.
+func EchoBackend(t testing.TB) string {
+	return Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			return

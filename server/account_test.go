@@ -6,17 +6,17 @@ import (
 	"net/http"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"golang.org/x/net/http2"
 )
 
 // deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body
 // although its windows are open.
 func deafBackend(t testing.TB) string {
-	return StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			_, _ = io.WriteString(w, "ok")
 			return
@@ -37,13 +37,13 @@ func TestBufferedBytes(t *testing.T) {
 		http2   bool // Endpoint
 		greed   func(t *testing.T, g *gateway, n byte)
 	}{
-		{"HTTP/2 streams without a window", EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"HTTP/2 streams without a window", servertest.EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			for i := range 8 {
 				c.Request(uint32(2*i+1), "GET", "/endless", true)
 			}
 		}},
-		{"HTTP/2 that does not read its socket", EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"HTTP/2 that does not read its socket", servertest.EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 			_ = c.WriteWindowUpdate(0, 1<<30)
 			for i := range 8 {
@@ -62,7 +62,7 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 		}},
-		{"heads for an Endpoint that is slow", EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"heads for an Endpoint that is slow", servertest.EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n)
 			for i := range 60 {
 				c.Request(uint32(2*i+1), "GET", "/wait", true, "x", fmt.Sprintf("%012000d", i))
@@ -88,8 +88,8 @@ func TestBufferedBytes(t *testing.T) {
 					}
 				}
 			}
-			Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			Until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
+			servertest.Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
+			servertest.Until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
 			g.wantServed(4, 10)
 			if got := small.Get("/quick"); got.StatusCode != 200 {
 				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
@@ -102,7 +102,7 @@ func TestBufferedBytes(t *testing.T) {
 // TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no
 // request counted.
 func TestAccountsEndAtNothing(t *testing.T) {
-	for _, p := range Pairings {
+	for _, p := range servertest.Pairings {
 		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
 			streams := overStreams(p.Protocol)
@@ -116,7 +116,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 					}
 				}
 			})
-			g.serveProtocol(p.Protocol, StartBackend(t, secure, h))
+			g.serveProtocol(p.Protocol, servertest.StartBackend(t, secure, h))
 			addr := g.addr
 			if p.Scheme == "https" {
 				addr = g.secureAddr
@@ -133,7 +133,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				resp.Body.Close()
 			}
 			client.CloseIdleConnections()
-			Until(t, "all to end", func() bool {
+			servertest.Until(t, "all to end", func() bool {
 				return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted - c.ExchangesEnded }) == 0
 			})
 			if streams {
@@ -146,19 +146,9 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				}
 			}
 			g.wantNothingLeft()
-			Until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
+			servertest.Until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
 		})
 	}
-}
-
-// pipes returns how many descriptors the pipes have that nobody uses.
-func (g *gateway) pipes() (n int64) {
-	for _, w := range g.workers {
-		one := make(chan int64)
-		w.loop.Post(func() { one <- 2 * int64(len(w.pipes)) })
-		n += <-one
-	}
-	return n
 }
 
 type zeros struct{}

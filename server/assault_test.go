@@ -11,10 +11,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
 // ending is how a hostile client lets go of its request.
@@ -276,7 +276,7 @@ func (s *assault) answered(in *bufio.Reader, q *question, first *http.Response) 
 // playHTTP2 speaks HTTP/2, on one stream.
 func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	k, q := s.sort, s.q
-	c := NewRawHTTP2(conn, conn)
+	c := servertest.NewRawHTTP2(conn, conn)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 		return

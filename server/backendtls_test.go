@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // tlsBackend answers with what it knows of its client's connection: the name asked for and the client's
@@ -64,7 +65,7 @@ func upstreamTLS(change func(*routing.BackendTLS)) *routing.BackendTLS {
 
 func TestBackendTLS(t *testing.T) {
 	wantNoLeaks(t)
-	ca, other := NewAuthority(t, "ca"), NewAuthority(t, "other")
+	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other")
 	right, wrong := ca.Server("app.default.svc"), ca.Server("evil.test")
 	deep := ca.Below("1").Below("2").Server("app.default.svc")
 	verify := func(b *routing.BackendTLS) { b.Verify, b.Roots = true, ca.Pool() }
@@ -117,7 +118,7 @@ func TestBackendTLS(t *testing.T) {
 // configured.
 func TestBackendIdentityRotates(t *testing.T) {
 	wantNoLeaks(t)
-	ca := NewAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
 		b := newTLSBackend(t, ca.Server("app.default.svc"), true, ca.Pool())
 		g := newGateway(t, nil, Options{})
@@ -143,7 +144,7 @@ func TestBackendIdentityRotates(t *testing.T) {
 // TestBackendWithoutHTTP2: an Endpoint that does not agree on h2 is not spoken to.
 func TestBackendWithoutHTTP2(t *testing.T) {
 	wantNoLeaks(t)
-	b := newTLSBackend(t, NewAuthority(t, "ca").Server("app.default.svc"), false, nil)
+	b := newTLSBackend(t, servertest.NewAuthority(t, "ca").Server("app.default.svc"), false, nil)
 	g := newGateway(t, nil, Options{})
 	g.serveBackend(nil, &routing.Backend{Protocol: routing.GRPCS, TLS: upstreamTLS(nil)}, b.addr)
 	if got := g.wire().Get("/"); got.StatusCode != 502 {
@@ -153,8 +154,8 @@ func TestBackendWithoutHTTP2(t *testing.T) {
 
 // rawTLSBackend gives each connection to handle once it has shaken hands, over h1.
 func rawTLSBackend(t *testing.T, handle func(raw net.Conn, c *tls.Conn)) string {
-	pair := NewAuthority(t, "ca").Server("app.default.svc")
-	return RawBackend(t, func(_ int, w *Wire) {
+	pair := servertest.NewAuthority(t, "ca").Server("app.default.svc")
+	return servertest.RawBackend(t, func(_ int, w *servertest.Wire) {
 		c := tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}})
 		if c.Handshake() != nil {
 			return
@@ -183,7 +184,7 @@ func TestBackendTruncation(t *testing.T) {
 	} {
 		for _, size := range []int{0, 10, 100_000} {
 			t.Run(fmt.Sprintf("%s, %d", row.name, size), func(t *testing.T) {
-				body := string(Pattern(size))
+				body := string(servertest.Pattern(size))
 				g := newGateway(t, nil, Options{})
 				g.serveBackend(nil, &routing.Backend{Protocol: routing.HTTPS, TLS: upstreamTLS(nil)}, rawTLSBackend(t, func(raw net.Conn, c *tls.Conn) {
 					io.WriteString(c, head+body)
@@ -197,7 +198,7 @@ func TestBackendTruncation(t *testing.T) {
 					t.Errorf("%d bytes of %d were taken for all", len(got.Text), size)
 				}
 				// Over HTTP/2 a cut is a reset of the stream.
-				two := HTTP2Client(t)
+				two := servertest.HTTP2Client(t)
 				resp, err := two.Get("http://" + g.addr + "/")
 				var b []byte
 				if err == nil {
@@ -218,23 +219,23 @@ func TestBackendHandshakeFaults(t *testing.T) {
 	wantNoLeaks(t)
 	for _, row := range []struct {
 		name string
-		f    func(c *Wire)
+		f    func(c *servertest.Wire)
 	}{
-		{"closes", func(*Wire) {}},
-		{"resets", func(c *Wire) { c.Take(10); c.SetLinger(0) }},
-		{"speaks HTTP", func(c *Wire) { c.Take(5); c.Send("HTTP/1.1 400 Bad Request\r\n\r\n"); c.Rest() }},
-		{"half a flight", func(c *Wire) { c.Take(5); c.TCPConn.Write([]byte{22, 3, 3, 0, 100, 2}) }},
-		{"alert", func(c *Wire) { c.Take(5); c.TCPConn.Write([]byte{21, 3, 3, 0, 2, 2, 40}); c.Rest() }},
+		{"closes", func(*servertest.Wire) {}},
+		{"resets", func(c *servertest.Wire) { c.Take(10); c.SetLinger(0) }},
+		{"speaks HTTP", func(c *servertest.Wire) { c.Take(5); c.Send("HTTP/1.1 400 Bad Request\r\n\r\n"); c.Rest() }},
+		{"half a flight", func(c *servertest.Wire) { c.Take(5); c.TCPConn.Write([]byte{22, 3, 3, 0, 100, 2}) }},
+		{"alert", func(c *servertest.Wire) { c.Take(5); c.TCPConn.Write([]byte{21, 3, 3, 0, 2, 2, 40}); c.Rest() }},
 	} {
 		for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
 			t.Run(row.name+", "+p.String(), func(t *testing.T) {
-				bad := RawBackend(t, func(_ int, c *Wire) { row.f(c) })
+				bad := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { row.f(c) })
 				g := newGateway(t, nil, Options{})
 				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(nil)}, bad)
 				if got := g.wire().Get("/"); got.StatusCode != 502 {
 					t.Errorf("got %d %q", got.StatusCode, got.Text)
 				}
-				good := newTLSBackend(t, NewAuthority(t, "ca").Server("app.default.svc"), true, nil)
+				good := newTLSBackend(t, servertest.NewAuthority(t, "ca").Server("app.default.svc"), true, nil)
 				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(nil)}, bad, good.addr)
 				c := g.wire()
 				for range 4 {

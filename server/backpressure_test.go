@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // Bounds of what may be under way towards a peer that does not read. A kernel socket takes up to 4 MiB
@@ -18,45 +19,9 @@ const (
 	gatewayBuffers = 256 << 10
 )
 
-// held counts the bytes that every connection's buffers hold.
-func (g *gateway) held() (bytes int) {
-	for _, w := range g.workers {
-		total := make(chan int)
-		w.loop.Post(func() {
-			n := 0
-			for c := w.downs.next; c != &w.downs; c = c.next {
-				n += cap(c.in.b) + cap(c.out.b)
-				if x := c.x; x != nil {
-					n += cap(x.request)
-					if u, ok := x.u.(*upConn); ok {
-						n += cap(u.in.b) + cap(u.out.b)
-					}
-				}
-			}
-			total <- n
-		})
-		bytes += <-total
-	}
-	return bytes
-}
-
 // patience is far more than a request takes on any machine, and less than what a loop that waits for a stuck
 // peer takes: that one never answers.
-const patience = Timeout / 2
-
-// latency measures requests of another client while the first is stuck.
-func (g *gateway) latency(n int) (worst time.Duration) {
-	c := g.wire()
-	for range n {
-		begun := time.Now()
-		if got := c.Get("/quick"); got.Text != "ok" {
-			g.t.Errorf("another client got %d %q", got.StatusCode, got.Text)
-		}
-		worst = max(worst, time.Since(begun))
-	}
-	c.Close()
-	return worst
-}
+const patience = servertest.Timeout / 2
 
 // TestSlowReader: a response whose client reads nothing stops at the buffers' bounds, is whole once the
 // client reads, and holds nobody up.
@@ -71,14 +36,14 @@ func TestSlowReader(t *testing.T) {
 				}
 			}, Options{})
 			pushed := make(chan int, 1)
-			g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
+			g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 				for {
 					head := c.Head()
 					if head == "" {
 						return
 					}
-					if Target(head) == "/quick" {
-						c.Send(OKResponse("ok"))
+					if servertest.Target(head) == "/quick" {
+						c.Send(servertest.OKResponse("ok"))
 						continue
 					}
 					switch framing {
@@ -89,9 +54,9 @@ func TestSlowReader(t *testing.T) {
 					default:
 						c.Send("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
 					}
-					n := PushUntilFull(c, size)
+					n := servertest.PushUntilFull(c, size)
 					pushed <- n
-					c.SetWriteDeadline(time.Now().Add(Timeout))
+					c.SetWriteDeadline(time.Now().Add(servertest.Timeout))
 					c.Write(make([]byte, size-n))
 					if framing == "chunked" {
 						c.Send("\r\n0\r\n\r\n")
@@ -138,19 +103,19 @@ func TestSlowBackend(t *testing.T) {
 				}
 			}, Options{})
 			release := make(chan struct{})
-			g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
+			g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 				for {
 					head := c.Head()
-					switch Target(head) {
+					switch servertest.Target(head) {
 					case "":
 						return
 					case "/quick":
-						c.Send(OKResponse("ok"))
+						c.Send(servertest.OKResponse("ok"))
 					default:
 						<-release
-						c.SetDeadline(time.Now().Add(Timeout))
+						c.SetDeadline(time.Now().Add(servertest.Timeout))
 						n, _ := io.CopyN(io.Discard, c.R, size)
-						c.Send(OKResponse(fmt.Sprint(n)))
+						c.Send(servertest.OKResponse(fmt.Sprint(n)))
 						c.Rest()
 					}
 				}
@@ -161,7 +126,7 @@ func TestSlowBackend(t *testing.T) {
 			} else {
 				c.Send("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
 			}
-			n := PushUntilFull(c, size)
+			n := servertest.PushUntilFull(c, size)
 			t.Logf("%d KiB were taken", n>>10)
 			if n > kernelBuffers {
 				t.Errorf("the client could send %d MiB", n>>20)
@@ -173,7 +138,7 @@ func TestSlowBackend(t *testing.T) {
 				t.Errorf("another client waited %v", d)
 			}
 			close(release)
-			c.SetDeadline(time.Now().Add(Timeout))
+			c.SetDeadline(time.Now().Add(servertest.Timeout))
 			c.Write(make([]byte, size-n))
 			if framing == "chunked" {
 				c.Send("\r\n0\r\n\r\n")
@@ -189,7 +154,7 @@ func TestSlowBackend(t *testing.T) {
 // that sends request after request and reads nothing; it must not make the gateway hold them.
 func TestPipelinerThatReadsNothing(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	addr, _ := ScriptedBackend(t, OKResponse(string(Pattern(10_000))), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse(string(servertest.Pattern(10_000))), false)
 	g.serve(nil, addr)
 	for _, request := range []string{"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
 		c := g.wire()
@@ -214,10 +179,10 @@ func TestPipelinerThatReadsNothing(t *testing.T) {
 // buffer.
 func TestIdleConnectionsHoldNothing(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, EchoBackend(t))
+	g.serve(nil, servertest.EchoBackend(t))
 	for i := range 100 {
 		c := g.wire()
-		body := string(Pattern(1000 * i))
+		body := string(servertest.Pattern(1000 * i))
 		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		if got := c.ReadAnswer("POST"); got.Text != body {
 			t.Fatalf("got %d, %d bytes", got.StatusCode, len(got.Text))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -121,7 +122,7 @@ func playRound(t *testing.T, seed uint64) {
 	all.Wait()
 	close(stop)
 	<-stopped
-	Until(t, "the clients' connections and requests to end", func() bool {
+	servertest.Until(t, "the clients' connections and requests to end", func() bool {
 		accepted, ended, started, done := uint64(0), uint64(0), uint64(0), uint64(0)
 		r.eachLoop(func(w *worker) {
 			c := &w.shard.Counters
@@ -137,7 +138,7 @@ func playRound(t *testing.T, seed uint64) {
 	for _, b := range r.backends {
 		b.close()
 	}
-	Until(t, "the Endpoints' connections to end", func() bool {
+	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
 			left += len(w.sessions)

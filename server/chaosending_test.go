@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // rudeWorkers is how many pairs of rude parties are there at a time, and rudePairs how many follow each other.
@@ -51,7 +52,7 @@ func playEndings(t *testing.T, seed uint64) {
 		c.HTTP.SpliceThreshold = config.Size(1 + rng.IntN(100_000))
 		c.Timeouts.HalfClosed = config.Duration(10 * chaosBound)
 	}, Options{})
-	fine := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fine := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %d", r.URL.Path, len(body))
 	}))
@@ -62,7 +63,7 @@ func playEndings(t *testing.T, seed uint64) {
 	g.serveEndings(fine, rude)
 	stop := make(chan struct{})
 	var innocent, all sync.WaitGroup
-	for i, client := range []func(*testing.T) *http.Client{HTTP1Client, HTTP1Client, HTTP2Client, HTTP2Client} {
+	for i, client := range []func(*testing.T) *http.Client{servertest.HTTP1Client, servertest.HTTP1Client, servertest.HTTP2Client, servertest.HTTP2Client} {
 		c, scheme := client(t), []string{"http", "https"}[i%2]
 		addr := []string{g.addr, g.secureAddr}[i%2]
 		innocent.Go(func() {
@@ -143,31 +144,31 @@ type rudeWorker struct {
 	g         *gateway
 	n         int
 	rng       *rand.Rand
-	endpoints []*Endpoints // of chaosProtocols
-	passed    string       // the server name of what is passed on
+	endpoints []*servertest.Endpoints // of chaosProtocols
+	passed    string                  // the server name of what is passed on
 	hello     string
-	behind    *Endpoints
+	behind    *servertest.Endpoints
 }
 
 func newRudeWorker(t *testing.T, g *gateway, n int, rng *rand.Rand) *rudeWorker {
 	r := &rudeWorker{t: t, g: g, n: n, rng: rng, passed: fmt.Sprintf("pass%d.test", n)}
 	for _, p := range chaosProtocols {
-		r.endpoints = append(r.endpoints, NewEndpoints(t, p, ""))
+		r.endpoints = append(r.endpoints, servertest.NewEndpoints(t, p, ""))
 	}
-	r.hello = ClientHello(t, r.passed)
-	r.behind = NewEndpoints(t, routing.HTTP, r.hello)
+	r.hello = servertest.ClientHello(t, r.passed)
+	r.behind = servertest.NewEndpoints(t, routing.HTTP, r.hello)
 	return r
 }
 
 func (r *rudeWorker) host(protocol int) string { return fmt.Sprintf("w%dp%d.test", r.n, protocol) }
 
 // open begins an exchange, a tunnel or a connection that is passed on.
-func (r *rudeWorker) open() (what string, c, p *Party) {
-	protocol, k := r.rng.IntN(len(chaosProtocols)), Kinds[r.rng.IntN(len(Kinds))]
+func (r *rudeWorker) open() (what string, c, p *servertest.Party) {
+	protocol, k := r.rng.IntN(len(chaosProtocols)), servertest.Kinds[r.rng.IntN(len(servertest.Kinds))]
 	receive := []int{0, slowReceive}[r.rng.IntN(2)]
 	if r.rng.IntN(6) == 0 {
 		w := r.g.secureWire()
-		c = NewParty(r.t, "client", w)
+		c = servertest.NewParty(r.t, "client", w)
 		c.Send([]byte(r.hello))
 		return "passed on", c, r.behind.Next(r.t)
 	}
@@ -205,10 +206,10 @@ func (r *rudeWorker) play() {
 		one, other = p, c
 	}
 	// All of it fits in the least window.
-	sent := Pattern(1 + r.rng.IntN(60<<10))
+	sent := servertest.Pattern(1 + r.rng.IntN(60<<10))
 	if !other.Silent && r.rng.IntN(2) == 0 {
-		other.Send([]byte(Greeting))
-		one.Owed = len(Greeting)
+		other.Send([]byte(servertest.Greeting))
+		one.Owed = len(servertest.Greeting)
 	}
 	if one.Silent {
 		sent = nil

@@ -18,10 +18,11 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // asks makes a ClientAuth as the informer does.
-func asks(mode routing.ClientAuthMode, ca *Authority, change func(*routing.ClientAuth)) *routing.ClientAuth {
+func asks(mode routing.ClientAuthMode, ca *servertest.Authority, change func(*routing.ClientAuth)) *routing.ClientAuth {
 	a := &routing.ClientAuth{Mode: mode, Roots: ca.Pool(), Depth: 1}
 	if change != nil {
 		change(a)
@@ -31,7 +32,7 @@ func asks(mode routing.ClientAuthMode, ca *Authority, change func(*routing.Clien
 }
 
 // revoking is an authority's list of revoked certificates.
-func revoking(t *testing.T, ca *Authority, gone ...*x509.Certificate) routing.Revocations {
+func revoking(t *testing.T, ca *servertest.Authority, gone ...*x509.Certificate) routing.Revocations {
 	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}
 	for _, c := range gone {
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: time.Now()})
@@ -49,20 +50,9 @@ func revoking(t *testing.T, ca *Authority, gone ...*x509.Certificate) routing.Re
 	return r
 }
 
-// FieldsBackend answers with the ssl-client fields that it got, sorted by name.
-func FieldsBackend(t *testing.T) string {
-	return Backend(t, func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range []string{"Ssl-Client-Cert", "Ssl-Client-Issuer-Dn", "Ssl-Client-Subject-Dn", "Ssl-Client-Verify", "Ssl_client_verify", "Ssl-Client-Other"} {
-			if values := r.Header.Values(name); len(values) > 0 {
-				fmt.Fprintf(w, "%s=%s\n", name, strings.Join(values, ","))
-			}
-		}
-	})
-}
-
 func TestClientCertificates(t *testing.T) {
 	wantNoLeaks(t)
-	ca, other := NewAuthority(t, "ca"), NewAuthority(t, "other ca")
+	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other ca")
 	good, foreign, gone := ca.Client("good"), other.Client("foreign"), ca.Client("gone")
 	deep := ca.Below("i1").Below("i2").Client("deep")
 	near := ca.Below("i").Client("near")
@@ -103,7 +93,7 @@ func TestClientCertificates(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
-			g.publish(&routing.Backend{}, FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: row.auth})
+			g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: row.auth})
 			// A resumed session must come to the same verdict.
 			c := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 			if row.client != nil {
@@ -136,9 +126,9 @@ func TestClientCertificates(t *testing.T) {
 // TestRevokedWhileResumable: a session from before a revocation does not let its client in.
 func TestRevokedWhileResumable(t *testing.T) {
 	wantNoLeaks(t)
-	ca := NewAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	client := ca.Client("gone")
-	pair, app := ca.Server("a.test"), FieldsBackend(t)
+	pair, app := ca.Server("a.test"), servertest.FieldsBackend(t)
 	g := newGateway(t, nil, Options{})
 	serve := func(auth *routing.ClientAuth) {
 		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {pair}}, site{name: "a.test", auth: auth})
@@ -164,7 +154,7 @@ func TestMisdirectedByRules(t *testing.T) {
 	wantNoLeaks(t)
 	const strict, loose = tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {NewAuthority(t, "ca").Server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {servertest.NewAuthority(t, "ca").Server("*.test")}},
 		site{name: "open.test"}, site{name: "pass.test", passes: true}, site{name: "strict.test", suites: []uint16{strict}})
 	for _, row := range []struct {
 		version, suite uint16
@@ -193,10 +183,10 @@ func TestMisdirectedByRules(t *testing.T) {
 // TestMisdirected: what a connection showed to one Host counts for no other.
 func TestMisdirected(t *testing.T) {
 	wantNoLeaks(t)
-	ca, other := NewAuthority(t, "ca"), NewAuthority(t, "other ca")
+	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other ca")
 	g := newGateway(t, nil, Options{})
 	same := asks(routing.ClientAuthOn, ca, func(a *routing.ClientAuth) { a.PassCertificate = true })
-	g.publish(&routing.Backend{}, FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
 		site{name: "open.test"}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "same.test", auth: same},
 		site{name: "b.test", auth: asks(routing.ClientAuthOn, other, nil)}, site{name: "maybe.test", auth: asks(routing.ClientAuthOptional, ca, nil)})
 	client := ca.Client("good")
@@ -218,7 +208,7 @@ func TestMisdirected(t *testing.T) {
 			t.Errorf("HTTP/1.1, opened for %s, asked for %s: %d, want %d", row.name, row.host, got.StatusCode, row.status)
 		}
 		conn.Close()
-		two := HTTP2Client(t)
+		two := servertest.HTTP2Client(t)
 		c := two.Transport.(*http.Transport).TLSClientConfig
 		c.ServerName, c.Certificates = row.name, []tls.Certificate{*client}
 		for _, host := range []string{row.name, row.host} {
@@ -257,7 +247,7 @@ func TestClaimedClient(t *testing.T) {
 		{[]string{"127.0.0.0/8"}, "Ssl-Client-Verify=SUCCESS\n"},
 	} {
 		g := newGateway(t, func(c *config.Config) { c.Forwarded.TrustedCIDRs = row.trusted }, Options{})
-		g.publish(&routing.Backend{}, FieldsBackend(t), nil, nil, site{name: "a.test"})
+		g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, nil, site{name: "a.test"})
 		c := g.wire()
 		c.Send("GET / HTTP/1.1\r\nHost: a.test\r\nssl-client-verify: SUCCESS\r\nSSL_CLIENT_VERIFY: SUCCESS\r\n\r\n")
 		if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.Text != row.want {

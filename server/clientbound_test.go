@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // selfSigned makes a client's certificate that nobody vouches for.
 func selfSigned(t *testing.T, change func(*x509.Certificate)) *tls.Certificate {
-	key := ECKey(t)
+	key := servertest.ECKey(t)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(Serials.Add(1)), Subject: pkix.Name{CommonName: "self"},
+		SerialNumber: big.NewInt(servertest.Serials.Add(1)), Subject: pkix.Name{CommonName: "self"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	change(template)
@@ -38,7 +39,7 @@ func showing(c *tls.Certificate) *tls.Config {
 // TestPassedOnIsBounded: what a client shows adds no more to each request than an ordinary certificate does, and what
 // does not fit is not taken for good.
 func TestPassedOnIsBounded(t *testing.T) {
-	ca := NewAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	names := func(n int) func(*x509.Certificate) {
 		return func(c *x509.Certificate) {
 			c.DNSNames = nil
@@ -49,7 +50,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 	}
 	organisation := func(c *x509.Certificate) { c.Subject.Organization = []string{strings.Repeat("o", 3000)} }
 	longName := ca.Client("good")
-	key := ECKey(t)
+	key := servertest.ECKey(t)
 	longName.Leaf = ca.Sign(nil, key, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "good", Organization: []string{strings.Repeat("o", 3000)}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
@@ -70,7 +71,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var largest atomic.Int64
-			app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
+			app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 				n := 0
 				for name, values := range r.Header {
 					for _, v := range values {
@@ -94,7 +95,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 			}
 			c.Close()
 			// Nobody keeps it for the next user.
-			Until(t, "the connection to end", func() bool {
+			servertest.Until(t, "the connection to end", func() bool {
 				left := 0
 				for _, w := range g.workers {
 					done := make(chan struct{})
@@ -122,9 +123,9 @@ func TestPassedOnIsBounded(t *testing.T) {
 
 // TestChainsAreBounded: more certificates than can make a chain are not verified, and many more not even parsed.
 func TestChainsAreBounded(t *testing.T) {
-	ca := NewAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
 		site{name: "on.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "any.test", auth: asks(routing.ClientAuthOptionalNoCA, ca, nil)})
 	for _, row := range []struct {
 		extra  int
@@ -168,9 +169,9 @@ func TestChainsAreBounded(t *testing.T) {
 // TestVerifiedInTurn: a good certificate is a good one however many others are to be verified, and whatever else
 // works off the loops.
 func TestVerifiedInTurn(t *testing.T) {
-	ca := NewAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)})
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)})
 	for range cap(g.Server.parking) {
 		g.Server.parking <- struct{}{}
 	}
@@ -188,14 +189,14 @@ func TestVerifiedInTurn(t *testing.T) {
 
 // TestExpiresOnLiveConnection: a certificate is good until it expires, and not until its connection ends.
 func TestExpiresOnLiveConnection(t *testing.T) {
-	ca := NewAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
 		site{name: "on.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "any.test", auth: asks(routing.ClientAuthOptionalNoCA, ca, nil)})
-	key := ECKey(t)
+	key := servertest.ECKey(t)
 	expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(Serials.Add(1)), Subject: pkix.Name{CommonName: "soon"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
+		SerialNumber: big.NewInt(servertest.Serials.Add(1)), Subject: pkix.Name{CommonName: "soon"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, ca.Leaf, key.Public(), ca.Key)
 	if err != nil {
@@ -209,7 +210,7 @@ func TestExpiresOnLiveConnection(t *testing.T) {
 		t.Fatalf("before its time: %q", got.Text)
 	}
 	<-time.After(time.Until(expires))
-	Until(t, "the certificate to expire", func() bool {
+	servertest.Until(t, "the certificate to expire", func() bool {
 		got := any.get("any.test", "/")
 		return strings.Contains(got.Text, "Verify=FAILED:the certificate has expired") && strings.Contains(got.Text, "Subject-Dn=CN=soon")
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // second is what stands behind each request of the corpus: an attacker's hidden request, or a
@@ -15,9 +16,9 @@ import (
 const second = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 // corpusGateway has the corpus' limits where they differ from the defaults.
-func corpusGateway(t *testing.T) (*gateway, *Targets) {
-	seen := &Targets{}
-	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
+func corpusGateway(t *testing.T) (*gateway, *servertest.Targets) {
+	seen := &servertest.Targets{}
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		seen.Add(r.RequestURI)
 		if _, err := io.ReadAll(r.Body); err == nil {
 			io.WriteString(w, "served")
@@ -42,7 +43,7 @@ func TestRefusedRequests(t *testing.T) {
 		t.Run(tt.Name, func(t *testing.T) {
 			before := seen.Count()
 			for _, raw := range []string{tt.Raw, tt.Raw + second} {
-				c := NewWire(t, g.dial())
+				c := servertest.NewWire(t, g.dial())
 				c.Send(raw)
 				got := c.ReadAnswer("GET")
 				if got.StatusCode != tt.Status || got.Cut != nil {
@@ -70,7 +71,7 @@ func TestRefusedRequests(t *testing.T) {
 func TestRefusedRequestsBehindGoodOnes(t *testing.T) {
 	g, seen := corpusGateway(t)
 	for _, tt := range h1test.Requests {
-		c := NewWire(t, g.dial())
+		c := servertest.NewWire(t, g.dial())
 		c.Send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n" + tt.Raw + second)
 		if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.Text != "served" {
 			t.Errorf("%s: first answer %d %q", tt.Name, got.StatusCode, got.Text)
@@ -91,7 +92,7 @@ func TestAcceptedRequests(t *testing.T) {
 	g, _ := corpusGateway(t)
 	for _, tt := range h1test.Accepted {
 		t.Run(tt.Name, func(t *testing.T) {
-			c := NewWire(t, g.dial())
+			c := servertest.NewWire(t, g.dial())
 			c.Send(tt.Raw)
 			got := c.ReadAnswer("GET")
 			if got.StatusCode != tt.Status || got.Text != "served" {
@@ -111,7 +112,7 @@ func TestAcceptedRequests(t *testing.T) {
 // TestSplitRequest sends a request with a chunked body and one behind it in two parts, split at every
 // byte, each part handled before the next is sent; and once byte by byte.
 func TestSplitRequest(t *testing.T) {
-	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -123,7 +124,7 @@ func TestSplitRequest(t *testing.T) {
 	text := "\r\nPOST /p?q HTTP/1.1\r\nHost: a\r\nX-A: b c\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n" +
 		"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-T: t\r\n\r\n" +
 		"PUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz"
-	check := func(c *Wire, how string, at int) {
+	check := func(c *servertest.Wire, how string, at int) {
 		if got := c.ReadAnswer("POST"); got.Text != "POST /p?q b c abcde t" {
 			t.Fatalf("%s at %d: %d %q", how, at, got.StatusCode, got.Text)
 		}
@@ -150,7 +151,7 @@ func TestSplitRequest(t *testing.T) {
 // TestPipelinedMixture pipelines bodies of both forms, HEAD, an answer of the gateway's own and one
 // without body, in one write, and gets the answers in order.
 func TestPipelinedMixture(t *testing.T) {
-	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		if r.Method == "DELETE" {
 			w.WriteHeader(204)

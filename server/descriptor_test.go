@@ -3,23 +3,11 @@ package server
 import (
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"golang.org/x/net/http2"
 )
-
-// narrow gives the gateway less capacity than the machine has.
-func (g *gateway) narrow(change func(*capacity)) {
-	for _, w := range g.workers {
-		w.loop.Post(func() {
-			set := *w.set
-			change(&set.capacity)
-			w.set = &set
-		})
-	}
-	g.settle()
-}
 
 // TestDescriptorsOfStalledRequests: two sources that together could have all connections to Endpoints there
 // are, and take nothing of what comes over them, leave enough for others.
@@ -49,7 +37,7 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 0 }, Options{})
-			g.serve(nil, EndlessBackend(t))
+			g.serve(nil, servertest.EndlessBackend(t))
 			g.narrow(func(c *capacity) { c.descriptors, c.requests = most, most/2 })
 			for i := range 12 {
 				row.hold(g, byte(2+i%2), i)
@@ -70,10 +58,10 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 // TestDescriptorsOfIdleConnections: idle connections to Endpoints are closed before a request is refused.
 func TestDescriptorsOfIdleConnections(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	app := EndlessBackend(t)
+	app := servertest.EndlessBackend(t)
 	g.serve(nil, app)
 	g.narrow(func(c *capacity) { c.descriptors = 16 })
-	var all []*Wire
+	var all []*servertest.Wire
 	for range 12 {
 		c := g.wireFrom(2)
 		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
@@ -86,7 +74,7 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 			t.Fatalf("got %d, %v", got.StatusCode, got.Cut)
 		}
 	}
-	g.serve(nil, app, EndlessBackend(t)) // another Endpoint, which none of them is to
+	g.serve(nil, app, servertest.EndlessBackend(t)) // another Endpoint, which none of them is to
 	for range 40 {
 		g.wantServed(3, 1)
 	}
@@ -101,7 +89,7 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 func TestStalledStreams(t *testing.T) {
 	const may, streams = 4, 12
 	g := newGateway(t, func(c *config.Config) { c.HTTP2.StalledStreams = may }, Options{})
-	g.serve(nil, EndlessBackend(t))
+	g.serve(nil, servertest.EndlessBackend(t))
 	c := g.http2From(2, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	for i := range streams {
 		c.Request(uint32(2*i+1), "GET", "/endless", true)

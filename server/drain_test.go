@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net"
 	"strings"
 	"sync"
@@ -10,40 +9,14 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a
-// loop that has ended runs nothing any more.
-func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
-	drained = make(chan error, 1)
-	ended := make(chan struct{})
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	g.t.Cleanup(cancel)
-	go func() {
-		drained <- g.Drain(ctx)
-		close(ended)
-	}()
-	for _, w := range g.workers {
-		for draining := make(chan bool, 1); ; {
-			w.loop.Post(func() { draining <- w.draining })
-			select {
-			case stopped := <-draining:
-				if !stopped {
-					continue
-				}
-			case <-ended:
-			}
-			break
-		}
-	}
-	return drained
-}
 
 // TestDrainUnderLoad: clients that keep their connections busy, and give them up when told to, lose no
 // request.
 func TestDrainUnderLoad(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	var clients sync.WaitGroup
 	var served atomic.Int64
@@ -55,7 +28,7 @@ func TestDrainUnderLoad(t *testing.T) {
 				if err != nil {
 					return // the listener is gone
 				}
-				c := NewWire(t, conn)
+				c := servertest.NewWire(t, conn)
 				for last := time.Now(); ; {
 					before := last
 					last = time.Now()
@@ -84,7 +57,7 @@ func TestDrainUnderLoad(t *testing.T) {
 		})
 	}
 	<-warm
-	drained := g.beginDrain(Timeout) // less than the idle timeout, for which it must not wait
+	drained := g.beginDrain(servertest.Timeout) // less than the idle timeout, for which it must not wait
 	clients.Wait()
 	if err := <-drained; err != nil {
 		t.Errorf("Drain: %v", err)
@@ -94,12 +67,12 @@ func TestDrainUnderLoad(t *testing.T) {
 // TestDrainOfOpenConnections: a response under way is finished; requests that come on open
 // connections within the grace are answered, with Connection: close; and the idle ones are closed
 // after it.
-func TestDrainOfOpenConnections(t *testing.T) { Retry(t, drainOfOpenConnections) }
+func TestDrainOfOpenConnections(t *testing.T) { servertest.Retry(t, drainOfOpenConnections) }
 
-func drainOfOpenConnections(t *Try, _ time.Duration) {
+func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
 	started, release := make(chan struct{}), make(chan struct{})
-	g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 		c.Send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl")
 		started <- struct{}{}
 		<-release
@@ -114,7 +87,7 @@ func drainOfOpenConnections(t *Try, _ time.Duration) {
 	slow.Send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
 	begun := time.Now()
-	drained := g.beginDrain(Timeout)
+	drained := g.beginDrain(servertest.Timeout)
 	if c, err := net.Dial("tcp", g.addr); err == nil {
 		t.Error("a new connection is accepted")
 		c.Close()
@@ -154,7 +127,7 @@ func drainOfOpenConnections(t *Try, _ time.Duration) {
 func TestDrainOfALateIdleConnection(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	started, release := make(chan struct{}), make(chan struct{})
-	g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 		c.Send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl")
 		started <- struct{}{}
 		<-release
@@ -164,7 +137,7 @@ func TestDrainOfALateIdleConnection(t *testing.T) {
 	c := g.wire()
 	c.Send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
-	drained := g.beginDrain(Timeout)
+	drained := g.beginDrain(servertest.Timeout)
 	time.AfterFunc(idleGrace+200*time.Millisecond, func() { close(release) })
 	if got := c.ReadAnswer("GET"); got.Text != "slow" {
 		t.Errorf("got %q", got.Text)
@@ -179,7 +152,7 @@ func TestDrainOfALateIdleConnection(t *testing.T) {
 func TestDrainCutsAtItsDeadline(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	started := make(chan struct{})
-	g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 		c.Send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl")
 		close(started)
 		c.Rest()
@@ -203,7 +176,7 @@ func TestDrainCutsAtItsDeadline(t *testing.T) {
 // served, also where it is the only one: that none is open counts once every loop has accepted what waits.
 func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	busy, release := make(chan struct{}), make(chan struct{})
 	g.workers[0].loop.Post(func() { close(busy); <-release })

@@ -6,27 +6,27 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
-	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // leaving is how one of two parties ends. Two of them, one by each party, are an order.
 type leaving struct {
 	name string
-	do   func(p *Party)
+	do   func(p *servertest.Party)
 	all  bool // nothing is left to do for the other party
 }
 
 var leavings = []leaving{
-	{"ends", (*Party).Fin, false},
-	{"breaks off", (*Party).Reset, true},
-	{"closes with something unread", func(p *Party) {
+	{"ends", (*servertest.Party).Fin, false},
+	{"breaks off", (*servertest.Party).Reset, true},
+	{"closes with something unread", func(p *servertest.Party) {
 		if p.H2 == nil && p.Owed > 0 {
 			p.Unread()
 		}
 		p.Leave()
 	}, true},
-	{"closes", func(p *Party) {
+	{"closes", func(p *servertest.Party) {
 		if p.H2 == nil {
 			_, _ = p.R.Discard(p.Owed)
 		}
@@ -34,63 +34,20 @@ var leavings = []leaving{
 	}, false},
 }
 
-// Greeting is what each party has sent the other, who has not read it.
-const Greeting = "greeting"
-
-// Greet sends what the other does not read.
-func (p *Party) Greet(other *Party) {
-	if !p.Silent {
-		p.Send([]byte(Greeting))
-		other.Owed = len(Greeting)
-	}
-}
-
-// holding is what the gateway has open for others: descriptors, connections, streams and exchanges.
-type holding struct{ downs, exchanges, ups, streams int }
-
-func (g *gateway) holding() (h holding) {
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		w.loop.Post(func() {
-			defer close(done)
-			h.downs += int(w.conns.Load())
-			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
-			h.ups -= len(w.sessions)
-			for _, s := range w.sessions {
-				h.streams += len(s.streams)
-			}
-		})
-		<-done
-	}
-	return h
-}
-
-// filesHeld is how many the process has open, less the pipes and the sessions that wait for the next to use them.
-func (g *gateway) filesHeld(t testing.TB) int {
-	n := OpenFiles(t)
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		w.loop.Post(func() { n -= 2*len(w.pipes) + 2*len(w.sessions); close(done) })
-		<-done
-	}
-	return n
-}
-
 // TestEndingsGiveAllBack: in whatever order and way a client and an Endpoint end, what the gateway had open for them
 // is closed soon. A break of one of them closes the other's connection too, though that one does nothing.
 func TestEndingsGiveAllBack(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	type scenery struct {
 		name     string
 		protocol routing.Protocol
-		open     func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party)
+		open     func(t testing.TB, g *gateway, e *servertest.Endpoints) (c, p *servertest.Party)
 	}
 	var all []scenery
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range Kinds {
+		for _, k := range servertest.Kinds {
 			name := k.Name + " to " + protocol.String()
-			all = append(all, scenery{"tunnel " + name, protocol, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
+			all = append(all, scenery{"tunnel " + name, protocol, func(t testing.TB, g *gateway, e *servertest.Endpoints) (c, p *servertest.Party) {
 				c = g.party(t, k, 0)
 				c.Ask("CONNECT")
 				p = e.Next(t)
@@ -98,7 +55,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 				c.Heard()
 				return c, p
 			}})
-			all = append(all, scenery{"answer " + name, protocol, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
+			all = append(all, scenery{"answer " + name, protocol, func(t testing.TB, g *gateway, e *servertest.Endpoints) (c, p *servertest.Party) {
 				c = g.party(t, k, 0)
 				c.Ask("GET")
 				c.Silent = true // it has said all
@@ -107,7 +64,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 				c.Heard()
 				return c, p
 			}})
-			all = append(all, scenery{"body " + name, protocol, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
+			all = append(all, scenery{"body " + name, protocol, func(t testing.TB, g *gateway, e *servertest.Endpoints) (c, p *servertest.Party) {
 				c = g.party(t, k, 0)
 				c.Ask("POST", "content-length", fmt.Sprint(stillLength))
 				p = e.Next(t)
@@ -117,16 +74,16 @@ func TestEndingsGiveAllBack(t *testing.T) {
 			}})
 		}
 	}
-	all = append(all, scenery{"passed on", routing.HTTP, func(t testing.TB, g *gateway, e *Endpoints) (c, p *Party) {
+	all = append(all, scenery{"passed on", routing.HTTP, func(t testing.TB, g *gateway, e *servertest.Endpoints) (c, p *servertest.Party) {
 		w := g.secureWire()
-		c = NewParty(t, "client", w)
+		c = servertest.NewParty(t, "client", w)
 		c.Send([]byte(hello))
 		return c, e.Next(t)
 	}})
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			passed := s.name == "passed on"
-			e := NewEndpoints(t, s.protocol, map[bool]string{true: hello}[passed])
+			e := servertest.NewEndpoints(t, s.protocol, map[bool]string{true: hello}[passed])
 			g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 64 << 10 }, Options{})
 			if passed {
 				g.servePassthrough("", e.Addr)
@@ -160,7 +117,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 						g.wantGone(t, what, nil)
 						c.Leave()
 						p.Leave()
-						Until(t, what+": the descriptors to be given back", func() bool { return g.filesHeld(t) <= files })
+						servertest.Until(t, what+": the descriptors to be given back", func() bool { return g.filesHeld(t) <= files })
 					}
 				}
 			}
@@ -169,18 +126,4 @@ func TestEndingsGiveAllBack(t *testing.T) {
 			}
 		})
 	}
-}
-
-// wantGone waits until the gateway holds nothing but the HTTP/2 connection of a client c that lives, if any.
-func (g *gateway) wantGone(t testing.TB, what string, c *Party) {
-	t.Helper()
-	want := holding{}
-	if c != nil && c.H2 != nil {
-		want.downs = 1
-	}
-	Until(t, what+": everything to be closed", func() bool {
-		h := g.holding()
-		h.downs = max(0, h.downs-want.downs)
-		return h == holding{}
-	})
 }

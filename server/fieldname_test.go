@@ -4,69 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// RecordingBackend answers every request, and gives the field lines of its head and of its trailers, in
-// lower case.
-func RecordingBackend(t testing.TB, p routing.Protocol) (addr string, seen chan string) {
-	seen = make(chan string, 16)
-	if speaksStreams(p) {
-		return RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
-			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-			c.MaxHeaderListSize = 1 << 20
-			texts := map[uint32]string{}
-			for {
-				f, err := c.ReadFrame()
-				if err != nil {
-					return
-				}
-				id := f.Header().StreamID
-				end := false
-				switch f := f.(type) {
-				case *http2.MetaHeadersFrame:
-					for _, f := range f.Fields {
-						texts[id] += f.Name + ": " + f.Value + "\n"
-					}
-					end = f.StreamEnded()
-				case *http2.DataFrame:
-					end = f.StreamEnded()
-				}
-				if end {
-					c.Fields(id, true, ":status", "204")
-					seen <- strings.ToLower(texts[id])
-				}
-			}
-		}), seen
-	}
-	return RawBackend(t, func(_ int, c *Wire) {
-		for {
-			text := c.Head()
-			if text == "" {
-				return
-			}
-			if strings.Contains(strings.ToLower(text), "transfer-encoding: chunked") {
-				for {
-					line, _ := c.R.ReadString('\n')
-					var n int
-					if _, err := fmt.Sscanf(line, "%x", &n); err != nil || n == 0 {
-						break
-					}
-					c.Take(n + 2)
-				}
-				text += c.Head()
-			}
-			c.Send("HTTP/1.1 204 No Content\r\n\r\n")
-			seen <- strings.ToLower(strings.ReplaceAll(text, "\r\n", "\n"))
-		}
-	}), seen
-}
 
 // speakers send a POST with fields in its head and in its trailers, by one protocol each.
 var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string){
@@ -99,7 +41,7 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 		c.Send("\r\n")
 	},
 	"h2": func(t testing.TB, g *gateway, head, trailers []string) {
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		lower := func(fields []string) []string {
 			out := append([]string(nil), fields...)
 			for i := 0; i < len(out); i += 2 {
@@ -111,23 +53,6 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 		_ = c.WriteData(1, false, []byte("abc"))
 		c.Fields(1, true, lower(trailers)...)
 	},
-}
-
-// NextSeen is what a RecordingBackend saw; "" where nothing came.
-func NextSeen(t testing.TB, seen chan string) string {
-	t.Helper()
-	select {
-	case text := <-seen:
-		return text
-	case <-time.After(Timeout / 4):
-		t.Fatal("no request came")
-	}
-	return ""
-}
-
-// HasField reports whether there is a field of that name among lines.
-func HasField(text, name string) bool {
-	return strings.Contains("\n"+text, "\n"+strings.ToLower(name)+": ")
 }
 
 // TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and
@@ -151,7 +76,7 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 			for _, rule := range []string{"plain", "underscore", "token"} {
 				for _, trusted := range []bool{false, true} {
 					t.Run(fmt.Sprintf("%s to %v, %s, trusted %v", name, p, rule, trusted), func(t *testing.T) {
-						backend, seen := RecordingBackend(t, p)
+						backend, seen := servertest.RecordingBackend(t, p)
 						g := newGateway(t, func(c *config.Config) {
 							c.HTTP.HeaderNames = rule
 							if trusted {
@@ -162,7 +87,7 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 						check := func(text string, trailers bool) {
 							t.Helper()
 							want := func(name string, there bool) {
-								if HasField(text, name) != there {
+								if servertest.HasField(text, name) != there {
 									t.Errorf("%q: there %v, in trailers %v, want %v", name, !there, trailers, there)
 								}
 							}
@@ -192,9 +117,9 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 							}
 						}
 						speak(t, g, fields, nil)
-						check(NextSeen(t, seen), false)
+						check(servertest.NextSeen(t, seen), false)
 						speak(t, g, []string{"Trailer", "X-Sum"}, fields)
-						check(NextSeen(t, seen), true)
+						check(servertest.NextSeen(t, seen), true)
 					})
 				}
 			}
@@ -204,15 +129,15 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 
 // TestHeaderNamesAreLive: a reload changes which names are passed on.
 func TestHeaderNamesAreLive(t *testing.T) {
-	backend, seen := RecordingBackend(t, routing.HTTP)
+	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)
 	c := g.wire()
 	ask := func() bool {
 		c.Send("GET / HTTP/1.1\r\nHost: a\r\nUser_Name: me\r\n\r\n")
-		text := NextSeen(t, seen)
+		text := servertest.NextSeen(t, seen)
 		c.Head()
-		return HasField(text, "User_Name")
+		return servertest.HasField(text, "User_Name")
 	}
 	if ask() {
 		t.Error("passed by default")
@@ -229,16 +154,16 @@ func TestHeaderNamesAreLive(t *testing.T) {
 // TestNominatedTrailersStay: RFC 9110 section 7.6.1 has what Connection lists removed from trailers too.
 func TestNominatedTrailersStay(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		backend, seen := RecordingBackend(t, p)
+		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
 		speakers["h1"](t, g, []string{"Connection", "keep-alive, X-Hop", "Trailer", "X-Sum"}, []string{"X-Hop", "1", "X-Sum", "2"})
-		if text := NextSeen(t, seen); HasField(text, "X-Hop") || !HasField(text, "X-Sum") {
+		if text := servertest.NextSeen(t, seen); servertest.HasField(text, "X-Hop") || !servertest.HasField(text, "X-Sum") {
 			t.Errorf("%v: %s", p, text)
 		}
 	}
 	answer := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Hop\r\n\r\n2\r\nok\r\n0\r\nX-Hop: 1\r\nX-Sum: 2\r\n\r\n"
-	backend := RawBackend(t, func(_ int, c *Wire) {
+	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for c.Head() != "" {
 			c.Send("%s", answer)
 		}

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/cloudwego/hertz/pkg/app"
-
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // journal records, in order, what filters were called for.
@@ -74,7 +74,7 @@ func TestFilterOrder(t *testing.T) {
 		requestOnly(func(x *Exchange) Verdict { x.DropRequestField("x-secret"); return Continue }),
 		&layer{name: "b", journal: j},
 	}})
-	addr, heads := ScriptedBackend(t, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", false)
+	addr, heads := servertest.ScriptedBackend(t, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", false)
 	g.serve(nil, addr)
 	c := g.wire()
 	for range 3 { // the second and third on reused memory
@@ -106,8 +106,8 @@ func TestFilterResponds(t *testing.T) {
 		}},
 		&layer{name: "c", journal: j},
 	}})
-	seen := &Targets{}
-	g.serve(nil, RawBackend(t, func(_ int, c *Wire) { seen.Add(c.Head()) }))
+	seen := &servertest.Targets{}
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { seen.Add(c.Head()) }))
 	c := g.wire()
 	for _, tt := range []struct{ method, body, want string }{
 		{"GET", "", "no entry"}, {"HEAD", "", ""}, {"POST", "Content-Length: 2\r\n\r\nok", "no entry"}, {"GET", "", "no entry"},
@@ -162,7 +162,7 @@ func TestFilterParks(t *testing.T) {
 		}},
 		&layer{name: "b", journal: j},
 	}})
-	g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
 			head := c.Head()
 			if head == "" {
@@ -172,7 +172,7 @@ func TestFilterParks(t *testing.T) {
 			if strings.Contains(head, "Content-Length: 6\r\n") {
 				body = c.Take(6)
 			}
-			c.Send(OKResponse(fmt.Sprint(strings.Contains(head, "X-Parked: yes"), body)))
+			c.Send(servertest.OKResponse(fmt.Sprint(strings.Contains(head, "X-Parked: yes"), body)))
 		}
 	}))
 	const parked = "POST /park HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n"
@@ -239,7 +239,7 @@ func TestHertzMiddleware(t *testing.T) {
 		},
 		func(ctx context.Context, c *app.RequestContext) { c.Next(ctx) },
 	}})
-	addr, heads := ScriptedBackend(t, "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nContent-Length: 2\r\n\r\nok", false)
+	addr, heads := servertest.ScriptedBackend(t, "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nContent-Length: 2\r\n\r\nok", false)
 	g.serve(nil, addr)
 	c := g.wire()
 	for range 2 {

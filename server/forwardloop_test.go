@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // countingFilter counts the requests that come by.
@@ -70,7 +71,7 @@ func TestLoopMark(t *testing.T) {
 	} {
 		for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 			what := fmt.Sprintf("to %v %q, %q", p, row.external, row.sent)
-			backend, seen := RecordingBackend(t, p)
+			backend, seen := servertest.RecordingBackend(t, p)
 			g := newGateway(t, nil, Options{})
 			g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
 			text := "GET / HTTP/1.1\r\nHost: a\r\n"

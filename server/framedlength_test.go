@@ -5,25 +5,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-
-	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // hasty is a Backend that answers each request before it reads its body, and then waits for as much as the head
 // announced, as nginx does: {n} of an answer is the target of the request. What it takes for requests it notes.
-func hasty(t testing.TB) (addr string, seen *Targets) {
-	seen = &Targets{}
-	return RawBackend(t, func(_ int, c *Wire) {
+func hasty(t testing.TB) (addr string, seen *servertest.Targets) {
+	seen = &servertest.Targets{}
+	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
 			head := c.Head()
 			if head == "" {
 				return
 			}
-			seen.Add(Target(head))
-			c.Send("HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s", len(Target(head)), Target(head))
+			seen.Add(servertest.Target(head))
+			c.Send("HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s", len(servertest.Target(head)), servertest.Target(head))
 			for _, line := range strings.Split(head, "\r\n") {
 				if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "content-length") {
 					var n int
@@ -35,35 +34,6 @@ func hasty(t testing.TB) (addr string, seen *Targets) {
 	}), seen
 }
 
-// AwaitEnd reads up to the end of a stream, and returns its status, 0 where it was reset.
-func (c *RawHTTP2) AwaitEnd(t testing.TB, stream uint32) (status string, reset http2.ErrCode) {
-	t.Helper()
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Header().StreamID != stream {
-			continue
-		}
-		switch f := f.(type) {
-		case *http2.MetaHeadersFrame:
-			if v := f.PseudoValue("status"); v != "" {
-				status = v
-			}
-			if f.StreamEnded() {
-				return status, 0
-			}
-		case *http2.DataFrame:
-			if f.StreamEnded() {
-				return status, 0
-			}
-		case *http2.RSTStreamFrame:
-			return "", f.ErrCode
-		}
-	}
-}
-
 // TestExtendedConnectHasNoLength: an extended CONNECT that announces a body is malformed, and one that announces
 // that there is none says nothing of it to the Endpoint (RFC 8441 section 4, RFC 9110 section 9.3.6). The request of
 // whoever comes next is not a part of it.
@@ -71,7 +41,7 @@ func TestExtendedConnectHasNoLength(t *testing.T) {
 	addr, seen := hasty(t)
 	g := newGateway(t, oneLoop, Options{})
 	g.serveProtocol(routing.HTTP, addr)
-	c := DialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	for i, length := range []string{"330", "0"} {
 		stream := uint32(1 + 2*i)
@@ -96,15 +66,15 @@ func TestExtendedConnectHasNoLength(t *testing.T) {
 func TestRefusedUpgradeIsNotReused(t *testing.T) {
 	conns := make(chan int, 10)
 	g := newGateway(t, oneLoop, Options{})
-	g.serveProtocol(routing.HTTP, RawBackend(t, func(n int, c *Wire) {
+	g.serveProtocol(routing.HTTP, servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 		for c.Head() != "" {
 			conns <- n
-			c.Send(OKResponse("no"))
+			c.Send(servertest.OKResponse("no"))
 		}
 	}))
 	c := g.wire()
 	c.Get("/")
-	c.Send(UpgradeRequest)
+	c.Send(servertest.UpgradeRequest)
 	c.ReadAnswer("GET")
 	c.Get("/")
 	c.Get("/")
@@ -112,6 +82,3 @@ func TestRefusedUpgradeIsNotReused(t *testing.T) {
 		t.Errorf("requests, the second an Upgrade, went over connections %d, %d, %d, %d", a, b, d, e)
 	}
 }
-
-// oneLoop has all clients share the pools.
-func oneLoop(c *config.Config) { c.Threads = 1 }

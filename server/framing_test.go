@@ -7,42 +7,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// ScriptedBackend is a Backend that answers every request with the same bytes, closing after them if so
-// told, and remembers the last head it saw. Bodies are consumed as Content-Length says.
-func ScriptedBackend(t testing.TB, answer string, closes bool) (addr string, heads chan string) {
-	heads = make(chan string, 100)
-	return RawBackend(t, func(_ int, c *Wire) {
-		for {
-			head := c.Head()
-			if head == "" {
-				return
-			}
-			if _, length, ok := strings.Cut(head, "\r\nContent-Length: "); ok {
-				var n int
-				fmt.Sscan(length, &n)
-				c.Take(n)
-			}
-			select {
-			case heads <- head:
-			default: // nobody looks
-			}
-			c.Send(answer)
-			if closes {
-				return
-			}
-		}
-	}), heads
-}
-
-// Exactly is how a client that reads until n bytes, or the end, sees an answer.
-func (w *Wire) Exactly(want string) {
-	w.t.Helper()
-	if got := w.Take(len(want)); got != want {
-		w.t.Errorf("got  %q\nwant %q", got, want)
-	}
-}
 
 // TestResponseFraming lists the bytes that a client gets for the bytes that a Backend sends.
 func TestResponseFraming(t *testing.T) {
@@ -101,7 +67,7 @@ func TestResponseFraming(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.HTTP.ServerHeader = "" }, Options{})
-			addr, _ := ScriptedBackend(t, tt.answer, tt.backendCloses)
+			addr, _ := servertest.ScriptedBackend(t, tt.answer, tt.backendCloses)
 			g.serve(nil, addr)
 			c := g.wire()
 			// Twice, because a connection that is not usable after the first shows with the second.
@@ -120,7 +86,7 @@ func TestResponseFraming(t *testing.T) {
 // TestDate: a response without Date gets one (RFC 9110, 6.6.1).
 func TestDate(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	if got := g.wire().Get("/"); got.Header.Get("Date") == "" {
 		t.Errorf("no Date: %v", got.Header)
@@ -176,7 +142,7 @@ func TestRequestHead(t *testing.T) {
 					c.Forwarded.TrustedCIDRs = []string{tt.trusted}
 				}
 			}, Options{})
-			addr, heads := ScriptedBackend(t, OKResponse("ok"), false)
+			addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 			g.serve(tt.policy, addr)
 			c := g.wire()
 			c.Send(tt.request)
@@ -208,7 +174,7 @@ func TestRequestHead(t *testing.T) {
 // TestRequestIDsDiffer: each request has one of its own.
 func TestRequestIDsDiffer(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	addr, heads := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	c := g.wire()
 	seen := map[string]bool{}
@@ -225,19 +191,19 @@ func TestRequestIDsDiffer(t *testing.T) {
 // TestExpect passes 100-continue through, both with the interim response and without.
 func TestExpect(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
 			head := c.Head()
 			switch {
 			case head == "":
 				return
 			case !strings.Contains(head, "\r\nExpect: 100-continue\r\n"):
-				c.Send(OKResponse("no Expect"))
-			case Target(head) == "/refuse":
+				c.Send(servertest.OKResponse("no Expect"))
+			case servertest.Target(head) == "/refuse":
 				c.Send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
 			default:
 				c.Send("HTTP/1.1 100 Continue\r\n\r\n")
-				c.Send(OKResponse(c.Take(4)))
+				c.Send(servertest.OKResponse(c.Take(4)))
 			}
 		}
 	}))
@@ -268,9 +234,9 @@ func TestLargeBodies(t *testing.T) {
 			c.HTTP.SpliceThreshold = threshold
 			c.Limits.BodyBytes = 0
 		}, Options{})
-		g.serve(nil, EchoBackend(t))
+		g.serve(nil, servertest.EchoBackend(t))
 		for _, size := range []int{0, 1, 4095, 16 << 10, 16<<10 + 1, 64 << 10, 64<<10 + 1, 300_000, 3 << 20} {
-			body := string(Pattern(size))
+			body := string(servertest.Pattern(size))
 			for _, chunked := range []bool{false, true} {
 				c := g.wire()
 				for range 2 {

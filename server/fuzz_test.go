@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // FuzzExchange gives the gateway arbitrary bytes from a client and from a Backend at once. Whatever they
@@ -21,20 +22,20 @@ func FuzzExchange(f *testing.F) {
 		}
 	}
 	for _, r := range h1test.Accepted {
-		f.Add([]byte(r.Raw), []byte(OKResponse("ok")+Evil))
+		f.Add([]byte(r.Raw), []byte(servertest.OKResponse("ok")+servertest.Evil))
 	}
 	for _, r := range h1test.Responses {
 		if len(r.Raw) < 1000 {
-			f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(r.Raw+Evil))
+			f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(r.Raw+servertest.Evil))
 		}
 	}
-	f.Add([]byte(UpgradeRequest+"early"), []byte(UpgradeResponse+"late"))
-	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(OKResponse("gggggggg")))
+	f.Add([]byte(servertest.UpgradeRequest+"early"), []byte(servertest.UpgradeResponse+"late"))
+	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(servertest.OKResponse("gggggggg")))
 	// What an innocent client gets begins with what no input can hold: it is chosen anew by each process.
 	mark := fmt.Sprintf("%016x", rand.Uint64())
 	g := newGateway(f, func(c *config.Config) { c.Threads = 1 }, Options{})
 	answer := make(chan []byte, 1) // holds what the Backend sends in this round
-	g.serve(nil, RawBackend(f, func(_ int, c *Wire) {
+	g.serve(nil, servertest.RawBackend(f, func(_ int, c *servertest.Wire) {
 		for {
 			head := c.Head()
 			switch {
@@ -43,7 +44,7 @@ func FuzzExchange(f *testing.F) {
 			case strings.Contains(head, "\r\nX-Good: "):
 				_, token, _ := strings.Cut(head, "\r\nX-Good: ")
 				token, _, _ = strings.Cut(token, "\r\n")
-				c.Send(OKResponse(token))
+				c.Send(servertest.OKResponse(token))
 			default:
 				bad := <-answer
 				answer <- bad
@@ -55,7 +56,7 @@ func FuzzExchange(f *testing.F) {
 		}
 	}))
 	serial := 0
-	good := func(t *testing.T, c *Wire) {
+	good := func(t *testing.T, c *servertest.Wire) {
 		serial++
 		token := mark + strings.Repeat("g", serial%100)
 		c.Send("GET / HTTP/1.1\r\nHost: a\r\nX-Good: %s\r\n\r\n", token)
@@ -69,16 +70,16 @@ func FuzzExchange(f *testing.F) {
 		}
 		g.t = t
 		answer <- backend
-		before := NewWire(t, g.dial())
+		before := servertest.NewWire(t, g.dial())
 		good(t, before)
-		c := NewWire(t, g.dial())
+		c := servertest.NewWire(t, g.dial())
 		c.TCPConn.Write(client)
 		c.CloseWrite()
 		if text, _ := c.Rest(); strings.Contains(text, mark) {
 			t.Fatalf("the client got another's answer: %q", text)
 		}
 		good(t, before)
-		after := NewWire(t, g.dial())
+		after := servertest.NewWire(t, g.dial())
 		good(t, after)
 		c.Close()
 		before.Close()

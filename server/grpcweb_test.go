@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // grpcMessage frames p as gRPC does.
@@ -143,7 +144,7 @@ func (c *webClient) encode(p []byte) []byte {
 func TestGRPCWeb(t *testing.T) {
 	next := make(chan bool)     // lets the Backend send one more message
 	canceled := make(chan bool) // a call was
-	big := grpcMessage(Pattern(1 << 20))
+	big := grpcMessage(servertest.Pattern(1 << 20))
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ct := r.Header.Values("Content-Type"); r.ProtoMajor != 2 || len(ct) != 1 || ct[0] != "application/grpc+proto" || r.Header.Get("Te") != "trailers" {
 			t.Errorf("%s by %s, type %q, te %q", r.URL.Path, r.Proto, ct, r.Header.Get("Te"))
@@ -221,10 +222,12 @@ func TestGRPCWeb(t *testing.T) {
 			canceled <- true
 		}
 	})
-	clear, secure := StartBackend(t, false, app), StartBackend(t, true, app)
-	for _, down := range []Pairing{
-		{"h1", "http", HTTP1Client, routing.GRPC}, {"h2c", "http", HTTP2Client, routing.GRPC},
-		{"h1+tls", "https", HTTP1Client, routing.GRPCS}, {"h2+tls", "https", HTTP2Client, routing.GRPCS},
+	clear, secure := servertest.StartBackend(t, false, app), servertest.StartBackend(t, true, app)
+	for _, down := range []servertest.Pairing{
+		{Name: "h1", Scheme: "http", Down: servertest.HTTP1Client, Protocol: routing.GRPC},
+		{Name: "h2c", Scheme: "http", Down: servertest.HTTP2Client, Protocol: routing.GRPC},
+		{Name: "h1+tls", Scheme: "https", Down: servertest.HTTP1Client, Protocol: routing.GRPCS},
+		{Name: "h2+tls", Scheme: "https", Down: servertest.HTTP2Client, Protocol: routing.GRPCS},
 	} {
 		for _, text := range []bool{false, true} {
 			name := down.Name + " binary"
@@ -397,7 +400,7 @@ func TestGRPCWeb(t *testing.T) {
 // TestGRPCWebRefused: answers of the gateway's own, and text that is none.
 func TestGRPCWebRefused(t *testing.T) {
 	read := make(chan error, 8)
-	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		read <- err
 		w.Header().Set("Content-Type", "application/grpc")
@@ -406,7 +409,7 @@ func TestGRPCWebRefused(t *testing.T) {
 	for _, down := range []struct {
 		name   string
 		client func(*testing.T) *http.Client
-	}{{"h1", HTTP1Client}, {"h2c", HTTP2Client}} {
+	}{{"h1", servertest.HTTP1Client}, {"h2c", servertest.HTTP2Client}} {
 		for _, text := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s text=%v", down.name, text), func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
@@ -443,7 +446,7 @@ func TestGRPCWebRefused(t *testing.T) {
 // TestGRPCWebOtherBackend: a Backend that does not speak gRPC gets such a request as it is.
 func TestGRPCWebOtherBackend(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 		_, _ = io.Copy(w, r.Body)
 	}))
@@ -461,7 +464,7 @@ func TestGRPCWebOtherBackend(t *testing.T) {
 // half-way.
 func TestGRPCWebWire(t *testing.T) {
 	ended := make(chan error, 1)
-	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if r.URL.Path == "/cut" {
 			ended <- err
@@ -529,7 +532,7 @@ func TestGRPCWebWire(t *testing.T) {
 
 // TestGRPCWebPieces sends text in parts, chunks and writes of random sizes over one connection.
 func TestGRPCWebPieces(t *testing.T) {
-	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set("Grpc-Status", "0")
@@ -541,7 +544,7 @@ func TestGRPCWebPieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	c := g.wire()
 	for i := range 100 {
-		body := Pattern(random.IntN(1 << random.IntN(18)))
+		body := servertest.Pattern(random.IntN(1 << random.IntN(18)))
 		var text, request []byte
 		for rest := body; len(rest) > 0; {
 			n := 1 + random.IntN(len(rest))
@@ -578,7 +581,7 @@ func TestGRPCWebPieces(t *testing.T) {
 func TestGRPCWebSlowBackend(t *testing.T) {
 	const size = 32 << 20
 	release := make(chan bool)
-	app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		n, _ := io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
@@ -606,7 +609,7 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 		t.Errorf("the gateway holds %d KiB", n>>10)
 	}
 	close(release)
-	c.SetDeadline(time.Now().Add(Timeout))
+	c.SetDeadline(time.Now().Add(servertest.Timeout))
 	for n < size {
 		k, err := c.Write(text[:min(len(text), size-n)])
 		if n += k; err != nil {
@@ -627,7 +630,7 @@ func TestGRPCWebSlowReader(t *testing.T) {
 		t.Run(fmt.Sprintf("text=%v", text), func(t *testing.T) {
 			var sent atomic.Int64
 			wrote := make(chan bool, count)
-			app := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/grpc")
 				p := grpcMessage(make([]byte, size-5))
 				for range count {
@@ -662,7 +665,7 @@ func TestGRPCWebSlowReader(t *testing.T) {
 			if n := g.held(); n > gatewayBuffers {
 				t.Errorf("the gateway holds %d KiB", n>>10)
 			}
-			c.SetDeadline(time.Now().Add(Timeout))
+			c.SetDeadline(time.Now().Add(servertest.Timeout))
 			resp, err := http.ReadResponse(c.R, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -13,7 +14,7 @@ import (
 // Endpoint: one that only ends what it sends after timeouts.half_closed, any other at once.
 func TestClientLeavesALongWait(t *testing.T) {
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range Kinds {
+		for _, k := range servertest.Kinds {
 			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
 				for _, begun := range []bool{false, true} {
 					for _, leave := range leavings {
@@ -21,7 +22,7 @@ func TestClientLeavesALongWait(t *testing.T) {
 						if leave.name == "breaks off" {
 							after = config.Duration(long)
 						}
-						e := NewEndpoints(t, protocol, "")
+						e := servertest.NewEndpoints(t, protocol, "")
 						g := newGateway(t, func(c *config.Config) {
 							c.Timeouts.Read = config.Duration(long)
 							c.Timeouts.HalfClosed = after
@@ -43,7 +44,7 @@ func TestClientLeavesALongWait(t *testing.T) {
 						if _, end := p.Rest(); end == "" {
 							t.Errorf("client %s: the Endpoint was told nothing", leave.name)
 						}
-						Until(t, "the exchange to be counted", func() bool {
+						servertest.Until(t, "the exchange to be counted", func() bool {
 							return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesEnded }) == 1
 						})
 					}
@@ -56,10 +57,10 @@ func TestClientLeavesALongWait(t *testing.T) {
 // TestHalfClosedClientIsAnswered: a client that has ended what it sends gets the answers that come in time, of all
 // that it has asked for, and any that comes piece by piece.
 func TestHalfClosedClientIsAnswered(t *testing.T) {
-	e := NewEndpoints(t, routing.HTTP, "")
+	e := servertest.NewEndpoints(t, routing.HTTP, "")
 	g := newGateway(t, func(c *config.Config) { c.Timeouts.HalfClosed = config.Duration(long) }, Options{})
 	g.serveProtocol(routing.HTTP, e.Addr)
-	c := g.party(t, Kinds[0], 0)
+	c := g.party(t, servertest.Kinds[0], 0)
 	c.Ask("GET")
 	c.Ask("GET", "connection", "close")
 	c.Fin()
@@ -76,7 +77,7 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 	if end != "end" {
 		t.Errorf("the %s", end)
 	}
-	w := NewAnswer(string(text), "GET")
+	w := servertest.NewAnswer(string(text), "GET")
 	if w.Text != "xxxx" || len(text) < 2*len("HTTP/1.1 200 OK\r\n\r\nxxxx") {
 		t.Errorf("got %q", text)
 	}
@@ -95,12 +96,12 @@ func TestHalfClosedIsNoFault(t *testing.T) {
 		{"the Endpoint's, without a bound", time.Millisecond, 0, "HTTP/1.1 504 Gateway Timeout\r\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			e := NewEndpoints(t, routing.HTTP, "")
+			e := servertest.NewEndpoints(t, routing.HTTP, "")
 			g := newGateway(t, func(c *config.Config) {
 				c.Timeouts.Read, c.Timeouts.HalfClosed = config.Duration(row.read), config.Duration(row.half)
 			}, Options{})
 			g.serveProtocol(routing.HTTP, e.Addr)
-			c := g.party(t, Kinds[0], 0)
+			c := g.party(t, servertest.Kinds[0], 0)
 			c.Ask("GET")
 			c.Fin()
 			text, end := c.Rest()

@@ -4,80 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// HTTP2Client speaks HTTP/2 by prior knowledge over plain connections.
-func HTTP2Client(t *testing.T) *http.Client {
-	var p http.Protocols
-	p.SetUnencryptedHTTP2(true)
-	p.SetHTTP2(true)
-	tr := &http.Transport{Protocols: &p, DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: Timeout}
-}
-
-// Pairings are the protocols of the two sides.
-var Pairings = func() (all []Pairing) {
-	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, down := range []Pairing{
-			{"h1", "http", HTTP1Client, p}, {"h1+tls", "https", HTTP1Client, p},
-			{"h2c", "http", HTTP2Client, p}, {"h2+tls", "https", HTTP2Client, p},
-		} {
-			down.Name += " to " + p.String()
-			all = append(all, down)
-		}
-	}
-	return all
-}()
-
-type Pairing struct {
-	Name     string
-	Scheme   string
-	Down     func(*testing.T) *http.Client
-	Protocol routing.Protocol
-}
-
-func HTTP1Client(t *testing.T) *http.Client {
-	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: Timeout}
-}
-
-// StartBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2, over TLS where secure is set.
-func StartBackend(t testing.TB, secure bool, h http.Handler) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &http.Server{Handler: h, Protocols: &http.Protocols{}, ErrorLog: log.New(io.Discard, "", 0)}
-	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetHTTP2(true)
-	s.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(func() { s.Close() })
-	if !secure {
-		go s.Serve(ln)
-		return ln.Addr().String()
-	}
-	own, err := tlsconfig.SelfSigned()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*own}}
-	go s.ServeTLS(ln, "", "")
-	return ln.Addr().String()
-}
 
 // TestPairings sends the same exchanges through every pairing of protocols, with net/http as client and
 // Backend.
@@ -115,8 +51,8 @@ func TestPairings(t *testing.T) {
 			_, _ = w.Write([]byte("hinted"))
 		}
 	})
-	clear, secure := StartBackend(t, false, handler), StartBackend(t, true, handler)
-	for _, p := range Pairings {
+	clear, secure := servertest.StartBackend(t, false, handler), servertest.StartBackend(t, true, handler)
+	for _, p := range servertest.Pairings {
 		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
 			backend := clear
@@ -231,7 +167,7 @@ func TestPairings(t *testing.T) {
 // TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place
 // for them.
 func TestTrailersBehindLength(t *testing.T) {
-	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5")
 		w.Header().Set("Trailer", "Sum")
 		_, _ = io.WriteString(w, "hello")
@@ -239,7 +175,7 @@ func TestTrailersBehindLength(t *testing.T) {
 	}))
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	for _, c := range []*http.Client{HTTP2Client(t), HTTP1Client(t)} {
+	for _, c := range []*http.Client{servertest.HTTP2Client(t), servertest.HTTP1Client(t)} {
 		for range 2 {
 			resp, err := c.Get("http://" + g.addr)
 			if err != nil {

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // informingBackend sends n interim responses with a field of so many bytes before the final one, as the
@@ -21,7 +21,7 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 		return
 	}
 	if overStreams(p) {
-		return RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		return servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			for {
 				f, err := c.ReadFrame()
@@ -39,17 +39,17 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 			}
 		})
 	}
-	return RawBackend(t, func(_ int, c *Wire) {
+	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
 			head := c.Head()
 			if head == "" {
 				return
 			}
-			status, n, size := parse(Target(head))
+			status, n, size := parse(servertest.Target(head))
 			for range n {
 				c.Send("HTTP/1.1 %d Hint\r\nX-Hint: %s\r\n\r\n", status, strings.Repeat("h", size))
 			}
-			c.Send("%s", OKResponse("ok"))
+			c.Send("%s", servertest.OKResponse("ok"))
 		}
 	})
 }
@@ -58,8 +58,8 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 func informed(t *testing.T, g *gateway, version, path string) (interim int, status int) {
 	t.Helper()
 	if version == "h2" {
-		c := DialHTTP2(t, g.addr)
-		_ = c.SetDeadline(time.Now().Add(Timeout))
+		c := servertest.DialHTTP2(t, g.addr)
+		_ = c.SetDeadline(time.Now().Add(servertest.Timeout))
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		c.Request(1, "GET", path, true)
 		for {
@@ -125,17 +125,17 @@ func TestBodyTimeoutBeginsWithTheInvitation(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		for _, version := range []string{"h1", "h2"} {
 			t.Run(fmt.Sprintf("%s to %v", version, p), func(t *testing.T) {
-				Retry(t, func(s *Try, timeout time.Duration) { invitedLate(t, s, p, version, timeout) })
+				servertest.Retry(t, func(s *servertest.Try, timeout time.Duration) { invitedLate(t, s, p, version, timeout) })
 			})
 		}
 	}
 }
 
-func invitedLate(t *testing.T, s *Try, p routing.Protocol, version string, timeout time.Duration) {
+func invitedLate(t *testing.T, s *servertest.Try, p routing.Protocol, version string, timeout time.Duration) {
 	asked, invite := make(chan struct{}, 4), make(chan struct{})
 	var backend string
 	if overStreams(p) {
-		backend = RawHTTP2Backend(s, func(_ int, c *RawHTTP2) {
+		backend = servertest.RawHTTP2Backend(s, func(_ int, c *servertest.RawHTTP2) {
 			for {
 				id := c.NextHead()
 				if id == 0 {
@@ -157,7 +157,7 @@ func invitedLate(t *testing.T, s *Try, p routing.Protocol, version string, timeo
 			}
 		})
 	} else {
-		backend = RawBackend(s, func(_ int, c *Wire) {
+		backend = servertest.RawBackend(s, func(_ int, c *servertest.Wire) {
 			for c.Head() != "" {
 				asked <- struct{}{}
 				<-invite
@@ -183,8 +183,8 @@ func invitedLate(t *testing.T, s *Try, p routing.Protocol, version string, timeo
 		invite <- struct{}{}
 	}
 	if version == "h2" {
-		c := DialHTTP2(t, g.addr)
-		_ = c.SetDeadline(time.Now().Add(Timeout))
+		c := servertest.DialHTTP2(t, g.addr)
+		_ = c.SetDeadline(time.Now().Add(servertest.Timeout))
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		status := func() string {
 			for {
@@ -227,16 +227,16 @@ func invitedLate(t *testing.T, s *Try, p routing.Protocol, version string, timeo
 	if got := c.ReadAnswer("POST"); got.StatusCode != 408 {
 		s.Errorf("begun uninvited: %d", got.StatusCode)
 	}
-	Took(s, begun, timeout)
+	servertest.Took(s, begun, timeout)
 }
 
 // TestNeverInvited: where neither side moves it is the Endpoint that takes its time.
 func TestNeverInvited(t *testing.T) {
-	backend := RawBackend(t, func(_ int, c *Wire) {
+	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		c.Head()
 		c.Rest()
 	})
-	g := newGateway(t, timeouts(func(to *config.Timeouts) { to.Read = config.Duration(Short) }), Options{})
+	g := newGateway(t, timeouts(func(to *config.Timeouts) { to.Read = config.Duration(servertest.Short) }), Options{})
 	g.serve(nil, backend)
 	c := g.wire()
 	begun := time.Now()
@@ -244,7 +244,7 @@ func TestNeverInvited(t *testing.T) {
 	if got := c.ReadAnswer("POST"); got.StatusCode != 504 {
 		t.Errorf("%d", got.StatusCode)
 	}
-	Took(t, begun, Short)
+	servertest.Took(t, begun, servertest.Short)
 }
 
 // TestResponseFieldCount: how many fields a response may have is configured, and live, for both protocols.
@@ -255,12 +255,12 @@ func TestResponseFieldCount(t *testing.T) {
 		fmt.Fprintf(&lines, "X-%d: 1\r\n", i)
 		fields = append(fields, fmt.Sprintf("x-%d", i), "1")
 	}
-	one := RawBackend(t, func(_ int, c *Wire) {
+	one := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for c.Head() != "" {
 			c.Send("%s", "HTTP/1.1 204 No Content\r\n"+lines.String()+"\r\n")
 		}
 	})
-	two := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	two := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for id := c.NextHead(); id != 0; id = c.NextHead() {
 			c.Fields(id, true, append([]string{":status", "204"}, fields...)...)
 		}
@@ -282,7 +282,7 @@ func TestResponseFieldCount(t *testing.T) {
 
 // TestRequestFieldCountIsLive: that of requests is so over HTTP/2 as well.
 func TestRequestFieldCountIsLive(t *testing.T) {
-	backend, seen := RecordingBackend(t, routing.HTTP)
+	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)
 	changed := config.Default()
@@ -293,9 +293,9 @@ func TestRequestFieldCountIsLive(t *testing.T) {
 	for i := range 150 {
 		fields = append(fields, fmt.Sprintf("x-%d", i), "1")
 	}
-	c := DialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	c.Request(1, "GET", "/", true, fields...)
-	if text := NextSeen(t, seen); !HasField(text, "x-149") {
+	if text := servertest.NextSeen(t, seen); !servertest.HasField(text, "x-149") {
 		t.Errorf("%s", text)
 	}
 }

@@ -10,13 +10,14 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // TestHeadLimits: what is at the limit passes, one more does not.
 func TestHeadLimits(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Limits.HeaderBytes, c.Limits.HeaderCount = 4096, 10 }, Options{})
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	const start = "GET / HTTP/1.1\r\nHost: a\r\nX: "
 	for _, tt := range []struct {
@@ -54,7 +55,7 @@ func TestHeadLimits(t *testing.T) {
 func TestBodyLimit(t *testing.T) {
 	const limit = 100_000
 	g := newGateway(t, func(c *config.Config) { c.Limits.BodyBytes = limit }, Options{})
-	app := EchoBackend(t)
+	app := servertest.EchoBackend(t)
 	chunked := func(n, size int) string {
 		var b strings.Builder
 		for ; n > 0; n -= size {
@@ -87,7 +88,7 @@ func TestBodyLimit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g.serve(tt.policy, app)
-			c := NewWire(t, g.dial())
+			c := servertest.NewWire(t, g.dial())
 			go c.Send(tt.raw)
 			got := c.ReadAnswer("POST")
 			if got.StatusCode != tt.status || got.Cut != nil {
@@ -102,7 +103,7 @@ func TestBodyLimit(t *testing.T) {
 // why it is refused.
 func TestBodyLimitReachesTheClient(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, EchoBackend(t))
+	g.serve(nil, servertest.EchoBackend(t))
 	for range 10 {
 		resp, err := http.Post("http://"+g.addr, "", io.MultiReader(bytes.NewReader(make([]byte, 3_000_000))))
 		if err != nil {
@@ -122,7 +123,7 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 		c.Threads = 1
 		c.Limits.BodyBytes = 10 << 20
 	}, Options{})
-	g.serve(nil, EchoBackend(t))
+	g.serve(nil, servertest.EchoBackend(t))
 	for range 5 {
 		c := g.wire()
 		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 10<<20)
@@ -131,7 +132,7 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 		c.Close()
 		g.settle()
 		next := g.wire()
-		body := string(Pattern(2 << 20))
+		body := string(servertest.Pattern(2 << 20))
 		next.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		if got := next.ReadAnswer("POST"); got.StatusCode != 200 || got.Text != body {
 			t.Errorf("the next request got %d and %d bytes", got.StatusCode, len(got.Text))
@@ -144,17 +145,17 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 func TestConnectionLimit(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Limits.Connections = 8 }, Options{})
 	release := make(chan struct{})
-	g.serve(nil, Backend(t, func(w http.ResponseWriter, _ *http.Request) {
+	g.serve(nil, servertest.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		io.WriteString(w, "ok")
 	}))
-	var open []*Wire
+	var open []*servertest.Wire
 	for n := range 8 {
 		c := g.wireFrom(byte(2 + n%3))
 		c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		open = append(open, c)
 	}
-	Until(t, "eight requests to be under way", func() bool {
+	servertest.Until(t, "eight requests to be under way", func() bool {
 		return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted }) == 8
 	})
 	for n := range 3 {
@@ -167,7 +168,7 @@ func TestConnectionLimit(t *testing.T) {
 		}
 	}
 	open[0].Close()
-	Until(t, "it to be closed", func() bool { _, n := g.connections(); return n == 7 })
+	servertest.Until(t, "it to be closed", func() bool { _, n := g.connections(); return n == 7 })
 	if got := g.wire().Get("/"); got.Text != "ok" {
 		t.Errorf("after one ended: %d %q", got.StatusCode, got.Text)
 	}
@@ -177,7 +178,7 @@ func TestConnectionLimit(t *testing.T) {
 // the gateway itself, does not keep the loop from others.
 func TestFloodOfPipelinedRequests(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	c := g.wire()
 	flood := strings.Repeat("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 1<<14)

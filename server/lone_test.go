@@ -12,12 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
-	"github.com/sluice-gateway/sluice/upstream"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // slowLink is a link to an HTTP/2 Endpoint that can hold back what the Endpoint sends, as a longer one would.
@@ -35,7 +34,7 @@ type slowLink struct {
 func newSlowLink(t *testing.T, to string) *slowLink {
 	l := &slowLink{reset: make(chan struct{}, 100), ended: make(chan struct{}, 100)}
 	l.open = sync.NewCond(&l.mu)
-	l.addr = RawBackend(t, func(_ int, c *Wire) {
+	l.addr = servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		l.conns.Add(1)
 		far, err := net.Dial("tcp", to)
 		if err != nil {
@@ -110,7 +109,7 @@ func await(t *testing.T, what string, c chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(Timeout):
+	case <-time.After(servertest.Timeout):
 		t.Fatalf("waited for %s", what)
 	}
 }
@@ -128,7 +127,7 @@ var hostileTrailers = map[string]func(t *testing.T, g *gateway, head ...string) 
 		return func() { c.Send("0\r\nSum: 1\r\n\r\n") }
 	},
 	"h2": func(t *testing.T, g *gateway, head ...string) func() {
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		c.Request(1, "POST", "/early", false, head...)
 		_ = c.WriteData(1, false, []byte("abc"))
 		return func() { c.Fields(1, true, "sum", "1") }
@@ -142,7 +141,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 		for name, begin := range hostileTrailers {
 			for _, head := range [][]string{nil, {"trailer", "sum"}, {"te", "trailers", "trailer", "Sum"}} {
 				t.Run(fmt.Sprintf("%s to %v with %q", name, p, head), func(t *testing.T) {
-					backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path == "/early" {
 							w.WriteHeader(403)
 							return
@@ -180,7 +179,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 func TestTrailersToWhomThereAreNone(t *testing.T) {
 	var conns atomic.Int64
 	holds := make(chan func(), 10)
-	pod := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	pod := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		conns.Add(1)
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		last := uint32(0)
@@ -224,7 +223,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			}
 		}
 	})
-	other := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	other := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for id := c.NextHead(); id != 0; id = c.NextHead() {
 			c.Fields(id, true, ":status", "204")
 		}
@@ -240,7 +239,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 				for _, head := range [][]string{nil, {"trailer", "sum"}} {
 					before := g.ended()
 					begin(t, g, head...)()
-					Until(t, "the request to end", func() bool { return g.ended() > before })
+					servertest.Until(t, "the request to end", func() bool { return g.ended() > before })
 				}
 			}
 			release()
@@ -252,7 +251,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			for range 40 {
 				before := g.ended()
 				begin(t, g, "trailer", "sum")()
-				Until(t, "the request to end", func() bool { return g.ended() > before })
+				servertest.Until(t, "the request to end", func() bool { return g.ended() > before })
 			}
 			if n := g.ejected(); n != 0 {
 				t.Errorf("%d Endpoints ejected", n)
@@ -261,43 +260,13 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 	}
 }
 
-// ended returns how many Exchanges ended.
-func (g *gateway) ended() (sum uint64) {
-	for _, w := range g.workers {
-		n := make(chan uint64, 1)
-		w.loop.Post(func() { n <- w.shard.Counters.ExchangesEnded })
-		sum += <-n
-	}
-	return sum
-}
-
-// lone returns how many lone sessions are open, and how many of them are free.
-func (g *gateway) lone() (open, free int) {
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		w.loop.Post(func() {
-			for _, s := range w.sessions {
-				if s.lone != loneNot {
-					open++
-				}
-				if s.lone == loneFree {
-					free++
-				}
-			}
-			close(done)
-		})
-		<-done
-	}
-	return open, free
-}
-
 // TestLoneSessions: requests that announce trailers have a session each, one after the other the same one; no other
 // gets it, and where there is no place for one they go without their trailers.
 func TestLoneSessions(t *testing.T) {
 	seen := make(chan string, 10)
 	hold := make(chan struct{})
 	var conns sync.Map
-	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conns.Store(r.RemoteAddr, true)
 		if r.URL.Path == "/hold" {
 			<-hold
@@ -305,7 +274,7 @@ func TestLoneSessions(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		seen <- r.RemoteAddr + " " + r.Trailer.Get("Sum")
 	}))
-	send := func(c *Wire, path, head string) {
+	send := func(c *servertest.Wire, path, head string) {
 		c.Send("%s", "POST "+path+" HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+head+"\r\n3\r\nabc\r\n0\r\nSum: 42\r\n\r\n")
 	}
 	g := newGateway(t, func(c *config.Config) {
@@ -319,7 +288,7 @@ func TestLoneSessions(t *testing.T) {
 		if a := c.ReadAnswer("POST"); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode)
 		}
-		conn, sum, _ = strings.Cut(NextSeen(t, seen), " ")
+		conn, sum, _ = strings.Cut(servertest.NextSeen(t, seen), " ")
 		return conn, sum
 	}
 	shared, sum := ask("")
@@ -331,7 +300,7 @@ func TestLoneSessions(t *testing.T) {
 		t.Errorf("announced: trailers %q, by the same session %v", sum, alone == shared)
 	}
 	for range 5 {
-		Until(t, "the session to be free", func() bool { open, free := g.lone(); return open == 1 && free == 1 })
+		servertest.Until(t, "the session to be free", func() bool { open, free := g.lone(); return open == 1 && free == 1 })
 		if conn, sum := ask("Trailer: Sum\r\n"); conn != alone || sum != "42" {
 			t.Errorf("announced: trailers %q, by the same session %v", sum, conn == alone)
 		}
@@ -339,23 +308,23 @@ func TestLoneSessions(t *testing.T) {
 			t.Error("another session for those that share one")
 		}
 	}
-	var held []*Wire
+	var held []*servertest.Wire
 	for range 5 {
 		c := g.wire()
 		send(c, "/hold", "Trailer: Sum\r\n")
 		held = append(held, c)
 	}
-	Until(t, "a session for each", func() bool { open, _ := g.lone(); return open == len(held) })
+	servertest.Until(t, "a session for each", func() bool { open, _ := g.lone(); return open == len(held) })
 	close(hold)
 	for _, c := range held {
 		if a := c.ReadAnswer("POST"); a.StatusCode != 200 {
 			t.Error(a.StatusCode)
 		}
-		if _, sum, _ := strings.Cut(NextSeen(t, seen), " "); sum != "42" {
+		if _, sum, _ := strings.Cut(servertest.NextSeen(t, seen), " "); sum != "42" {
 			t.Errorf("trailers %q", sum)
 		}
 	}
-	Until(t, "what is above max_idle_per_endpoint to close", func() bool { open, free := g.lone(); return open == 2 && free == 2 })
+	servertest.Until(t, "what is above max_idle_per_endpoint to close", func() bool { open, free := g.lone(); return open == 2 && free == 2 })
 
 	for most, want := range map[int]string{1: "", 2: "42"} {
 		g := newGateway(t, func(c *config.Config) {
@@ -371,17 +340,4 @@ func TestLoneSessions(t *testing.T) {
 			t.Errorf("at most %d connections: trailers %q", most, sum)
 		}
 	}
-}
-
-// ejected returns how often an Endpoint was ejected.
-func (g *gateway) ejected() (sum uint64) {
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		w.loop.Post(func() {
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
-			close(done)
-		})
-		<-done
-	}
-	return sum
 }

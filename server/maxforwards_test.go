@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
 // TestMaxForwards: TRACE and OPTIONS go as far as they may (RFC 9110 section 7.6.2), whatever is spoken.
 func TestMaxForwards(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		backend, seen := RecordingBackend(t, p)
+		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
 		for _, version := range []string{"h1", "h2"} {
@@ -54,7 +54,7 @@ func TestMaxForwards(t *testing.T) {
 						t.Errorf("%s: length %d", what, a.ContentLength)
 					}
 				} else {
-					c := DialHTTP2(t, g.addr)
+					c := servertest.DialHTTP2(t, g.addr)
 					c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 					fields := []string{"cookie", "secret"}
 					for _, v := range row.sent {
@@ -96,7 +96,7 @@ func TestMaxForwards(t *testing.T) {
 					}
 					continue
 				}
-				text := NextSeen(t, seen)
+				text := servertest.NextSeen(t, seen)
 				if n := strings.Count(text, "max-forwards: "); row.want == "" && n != 0 || row.want != "" && (n != 1 || !strings.Contains(text, "max-forwards: "+row.want+"\n")) {
 					t.Errorf("%s, want %q: %s", what, row.want, text)
 				}

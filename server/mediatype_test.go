@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // TestMediaTypeGivesNoTime: a body that does not come ends its request after timeouts.body, whatever the request
@@ -20,7 +20,7 @@ import (
 // long as a tunnel.
 func TestMediaTypeGivesNoTime(t *testing.T) {
 	mute := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	clear, secure := StartBackend(t, false, mute), StartBackend(t, true, mute)
+	clear, secure := servertest.StartBackend(t, false, mute), servertest.StartBackend(t, true, mute)
 	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPC, routing.GRPCS} {
 		addr := clear
 		if p == routing.HTTPS || p == routing.GRPCS {
@@ -29,7 +29,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 		for _, media := range []string{"text/plain", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web-text"} {
 			for _, streams := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v, %s, client of HTTP/2 %v", p, media, streams), func(t *testing.T) {
-					Retry(t, func(t *Try, timeout time.Duration) {
+					servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 						rests := streams && overStreams(p) && (media == "application/grpc" || media == "application/grpc+proto")
 						g := newGateway(t, timeouts(func(o *config.Timeouts) {
 							o.Body = config.Duration(timeout)
@@ -40,7 +40,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 						g.serveProtocol(p, addr)
 						begun := time.Now()
 						if streams {
-							c := DialHTTP2(t, g.addr)
+							c := servertest.DialHTTP2(t, g.addr)
 							c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 							c.Request(1, "POST", "/", false, "content-type", media, "content-length", "1000")
 							_ = c.WriteData(1, false, []byte("AAAAAAAA"))
@@ -54,7 +54,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 								t.Errorf("status %d", got.StatusCode)
 							}
 						}
-						Took(t, begun, timeout)
+						servertest.Took(t, begun, timeout)
 					})
 				})
 			}
@@ -65,7 +65,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 // TestStreamOfMessagesRests: between two sides of HTTP/2 a gRPC stream outlives timeouts.body, and what comes from
 // either side gives it time anew.
 func TestStreamOfMessagesRests(t *testing.T) {
-	addr := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	addr := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")
 		w.(http.Flusher).Flush()
 		b := make([]byte, 100)
@@ -78,12 +78,12 @@ func TestStreamOfMessagesRests(t *testing.T) {
 			}
 		}
 	}))
-	Retry(t, func(t *Try, timeout time.Duration) {
+	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 		g := newGateway(t, timeouts(func(o *config.Timeouts) {
 			o.Body, o.Tunnel = config.Duration(timeout/10), config.Duration(timeout)
 		}), Options{})
 		g.serveProtocol(routing.GRPC, addr)
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		c.Request(1, "POST", "/", false, "content-type", "application/grpc")
 		last := time.Now()
 		for range 4 {
@@ -107,7 +107,7 @@ func TestStreamOfMessagesRests(t *testing.T) {
 		if status, reset := c.AwaitEnd(t, 1); reset == 0 {
 			t.Errorf("ended with %q", status)
 		}
-		Took(t, last, timeout)
+		servertest.Took(t, last, timeout)
 	})
 }
 
@@ -115,8 +115,8 @@ func TestStreamOfMessagesRests(t *testing.T) {
 // gRPC's has the status 200, which would tell the client that it was accepted.
 func TestMediaTypeOpensNoTunnel(t *testing.T) {
 	g := newGateway(t, oneLoop, Options{})
-	g.serveProtocol(routing.HTTP, Refusing(t))
-	c := DialHTTP2(t, g.addr)
+	g.serveProtocol(routing.HTTP, servertest.Refusing(t))
+	c := servertest.DialHTTP2(t, g.addr)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.Fields(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "a", ":path", "/",
 		"content-type", "application/grpc")

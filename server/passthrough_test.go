@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,79 +18,9 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
-
-// servePassthrough publishes a Host pass.test whose TLS goes to the given Endpoints, nopass.test whose Backend
-// is not known, and a catch-all that goes to plain, which may be "".
-func (g *gateway) servePassthrough(plain string, endpoints ...string) {
-	g.t.Helper()
-	source := &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}}
-	app := &routing.Backend{Key: routing.BackendKey{Namespace: "default", Service: "app", Port: "80"}}
-	if plain != "" {
-		app.Endpoints = []routing.Endpoint{{Addr: netip.MustParseAddrPort(plain)}}
-	}
-	pass := &routing.Backend{Index: 1, Key: routing.BackendKey{Namespace: "default", Service: "pass", Port: "443"}}
-	for _, e := range endpoints {
-		pass.Endpoints = append(pass.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
-	}
-	builder := routing.Builder{Attach: g.Attach}
-	hosts := map[string]*routing.Host{}
-	for name, backend := range map[string]int32{"": 0, "pass.test": 1, "nopass.test": -1} {
-		h, _ := builder.BuildHost(name, []routing.Route{{Path: "/", Type: routing.Prefix, Backend: max(backend, 0), Source: source}})
-		if name != "" {
-			h = h.WithTLS(&routing.HostTLS{Passthrough: true, Backend: backend})
-		}
-		hosts[name] = h
-	}
-	var table *routing.Table
-	s := &routing.Snapshot{Table: table.With(hosts, nil), Backends: []*routing.Backend{app, pass}}
-	g.store.Publish(s)
-	g.OnPublish(s)
-}
-
-// secureWire opens a raw connection to the port with TLS.
-func (g *gateway) secureWire() *Wire {
-	g.t.Helper()
-	c, err := net.Dial("tcp", g.secureAddr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.t.Cleanup(func() { c.Close() })
-	return NewWire(g.t, c)
-}
-
-// failures returns how many connections to be passed on failed for a reason.
-func (g *gateway) failures(why stats.Reason) uint64 {
-	return g.counted(func(c *stats.Counters) uint64 { return c.PassthroughFailures[why] })
-}
-
-// ClientHello returns the ClientHello of a client that asks for name.
-func ClientHello(t testing.TB, name string) string {
-	near, far := net.Pipe()
-	go func() { _ = tls.Client(near, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake() }()
-	b := make([]byte, 16<<10)
-	n, err := far.Read(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	far.Close()
-	near.Close()
-	return string(b[:n])
-}
-
-// BehindHello is a Backend that expects a ClientHello, and gives what follows to f.
-func BehindHello(t testing.TB, hello string, f func(c *Wire)) string {
-	return RawBackend(t, func(_ int, c *Wire) {
-		if got := c.Take(len(hello)); got != hello {
-			if got != "" {
-				t.Errorf("the Backend saw %q instead of the ClientHello", got)
-			}
-			return
-		}
-		f(c)
-	})
-}
 
 // certificateAt returns the certificate that is presented at addr to a client that asks for name.
 func certificateAt(t *testing.T, addr, name string) []byte {
@@ -115,8 +43,8 @@ func TestPassthrough(t *testing.T) {
 			fmt.Fprintf(w, "%s %s %q", who, r.Proto, r.Header.Get("X-Forwarded-For"))
 		}
 	}
-	secure := StartBackend(t, true, report("Backend"))
-	g.servePassthrough(Backend(t, report("app")), secure)
+	secure := servertest.StartBackend(t, true, report("Backend"))
+	g.servePassthrough(servertest.Backend(t, report("app")), secure)
 
 	own := certificateAt(t, secure, "pass.test")
 	for name, passed := range map[string]bool{"pass.test": true, "PASS.test": true, "other.test": false, "": false, "a.pass.test": false} {
@@ -128,16 +56,16 @@ func TestPassthrough(t *testing.T) {
 		name, want string
 		client     func(*testing.T) *http.Client
 	}{
-		{"pass.test", `Backend HTTP/1.1 ""`, HTTP1Client},
-		{"pass.test", `Backend HTTP/2.0 ""`, HTTP2Client},
-		{"other.test", `app HTTP/1.1 "127.0.0.1"`, HTTP1Client},
-		{"other.test", `app HTTP/1.1 "127.0.0.1"`, HTTP2Client},
+		{"pass.test", `Backend HTTP/1.1 ""`, servertest.HTTP1Client},
+		{"pass.test", `Backend HTTP/2.0 ""`, servertest.HTTP2Client},
+		{"other.test", `app HTTP/1.1 "127.0.0.1"`, servertest.HTTP1Client},
+		{"other.test", `app HTTP/1.1 "127.0.0.1"`, servertest.HTTP2Client},
 	} {
 		c := row.client(t)
 		tr := c.Transport.(*http.Transport)
 		tr.TLSClientConfig.ServerName = row.name
 		for range 3 {
-			if got := Get(t, c, "https://"+g.secureAddr+"/"); got != row.want {
+			if got := servertest.Get(t, c, "https://"+g.secureAddr+"/"); got != row.want {
 				t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 			}
 		}
@@ -167,7 +95,7 @@ func TestPassthrough(t *testing.T) {
 		BytesOut               int `json:"bytes_out"`
 	}
 	var served, refused int
-	for wait := time.Now().Add(Timeout); served+refused < 5 && time.Now().Before(wait); {
+	for wait := time.Now().Add(servertest.Timeout); served+refused < 5 && time.Now().Before(wait); {
 		for _, w := range g.workers {
 			w.loop.Post(w.flushLog)
 		}
@@ -194,9 +122,9 @@ func TestPassthrough(t *testing.T) {
 
 // TestPassthroughBytes: what is behind the ClientHello goes both ways, however it is cut and however large it is.
 func TestPassthroughBytes(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	g := newGateway(t, nil, Options{})
-	g.servePassthrough("", BehindHello(t, hello, Echo))
+	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
 	t.Run("pieces", func(t *testing.T) {
 		c := g.secureWire()
 		c.Send("%s", hello+"early")
@@ -220,7 +148,7 @@ func TestPassthroughBytes(t *testing.T) {
 	t.Run("large, and a slow reader", func(t *testing.T) {
 		c := g.secureWire()
 		_ = c.SetReadBuffer(16 << 10)
-		data := Pattern(20 << 20)
+		data := servertest.Pattern(20 << 20)
 		go func() {
 			c.Send("%s", hello)
 			_, _ = c.Write(data)
@@ -246,8 +174,8 @@ func TestPassthroughBytes(t *testing.T) {
 		var wrote atomic.Int64
 		stopped := make(chan struct{})
 		h := newGateway(t, nil, Options{})
-		h.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
-			wrote.Store(int64(PushUntilFull(c, 33<<20)))
+		h.servePassthrough("", servertest.BehindHello(t, hello, func(c *servertest.Wire) {
+			wrote.Store(int64(servertest.PushUntilFull(c, 33<<20)))
 			close(stopped)
 			c.Rest() // it stays open
 		}))
@@ -259,7 +187,7 @@ func TestPassthroughBytes(t *testing.T) {
 			t.Errorf("%d bytes were taken for a client that read none", n)
 		}
 		held := 0
-		Until(t, "the gateway to have more than its client takes", func() bool {
+		servertest.Until(t, "the gateway to have more than its client takes", func() bool {
 			held = 0
 			for _, w := range h.workers {
 				done := make(chan struct{})
@@ -281,10 +209,10 @@ func TestPassthroughBytes(t *testing.T) {
 
 // TestPassthroughHalfClose: the end of one side is passed on, and the other direction goes on.
 func TestPassthroughHalfClose(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	t.Run("client first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+		g.servePassthrough("", servertest.BehindHello(t, hello, func(c *servertest.Wire) {
 			text, reset := c.Rest()
 			c.Send("you said %q, reset %v", text, reset)
 		}))
@@ -298,7 +226,7 @@ func TestPassthroughHalfClose(t *testing.T) {
 	t.Run("Backend first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
 		heard := make(chan string, 1)
-		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+		g.servePassthrough("", servertest.BehindHello(t, hello, func(c *servertest.Wire) {
 			c.Send("bye")
 			c.CloseWrite()
 			text, _ := c.Rest()
@@ -319,10 +247,10 @@ func TestPassthroughHalfClose(t *testing.T) {
 
 // TestPassthroughBreaks: a connection that breaks breaks the other, after what came of it before.
 func TestPassthroughBreaks(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	t.Run("Backend", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+		g.servePassthrough("", servertest.BehindHello(t, hello, func(c *servertest.Wire) {
 			c.Send("last words")
 			c.Take(2)
 			_ = c.SetLinger(0)
@@ -341,7 +269,7 @@ func TestPassthroughBreaks(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
 		heard := make(chan bool, 1)
-		g.servePassthrough("", BehindHello(t, hello, func(c *Wire) {
+		g.servePassthrough("", servertest.BehindHello(t, hello, func(c *servertest.Wire) {
 			c.Send("hello")
 			_, reset := c.Rest()
 			heard <- reset
@@ -362,18 +290,18 @@ func TestPassthroughBreaks(t *testing.T) {
 
 // TestPassthroughConnect: Endpoints that cannot be connected to, alone and beside one that can.
 func TestPassthroughConnect(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
-	alive := BehindHello(t, hello, Echo)
-	silent := FullListener(t)
+	hello := servertest.ClientHello(t, "pass.test")
+	alive := servertest.BehindHello(t, hello, servertest.Echo)
+	silent := servertest.FullListener(t)
 	for _, row := range []struct {
 		name, other string
 		why         stats.Reason
 	}{
-		{"refused", Refusing(t), stats.ConnectFailed},
+		{"refused", servertest.Refusing(t), stats.ConnectFailed},
 		{"timeout", silent, stats.ConnectTimeout},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			Retry(t, func(t *Try, timeout time.Duration) { // the Endpoint that is alive has to be quick
+			servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) { // the Endpoint that is alive has to be quick
 				g := newGateway(t, func(c *config.Config) { c.Timeouts.Connect = config.Duration(timeout) }, Options{})
 				g.servePassthrough("", row.other, alive)
 				for range 6 {
@@ -402,7 +330,7 @@ func TestPassthroughConnect(t *testing.T) {
 		g.settle()
 		_ = c.SetLinger(0)
 		c.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), Timeout) // less than connecting takes
+		ctx, cancel := context.WithTimeout(t.Context(), servertest.Timeout) // less than connecting takes
 		defer cancel()
 		if err := g.Drain(ctx); err != nil {
 			t.Errorf("Drain: %v", err)
@@ -412,11 +340,11 @@ func TestPassthroughConnect(t *testing.T) {
 
 // TestPassthroughSnapshots: a change, also one that takes the Endpoint away, leaves open connections alone.
 func TestPassthroughSnapshots(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	named := func(name string) string {
-		return BehindHello(t, hello, func(c *Wire) {
+		return servertest.BehindHello(t, hello, func(c *servertest.Wire) {
 			c.Send("%s", name)
-			Echo(c)
+			servertest.Echo(c)
 		})
 	}
 	first, second := named("1"), named("2")
@@ -435,7 +363,7 @@ func TestPassthroughSnapshots(t *testing.T) {
 	g.store.Publish(&routing.Snapshot{})
 	g.OnPublish(nil)
 	g.settle()
-	for _, c := range []*Wire{old, c} {
+	for _, c := range []*servertest.Wire{old, c} {
 		c.Send("ping")
 		c.Exactly("ping")
 		c.CloseWrite()
@@ -445,9 +373,9 @@ func TestPassthroughSnapshots(t *testing.T) {
 
 // TestPassthroughIdle: silence both ways ends it after timeouts.tunnel, and bytes either way put that off.
 func TestPassthroughIdle(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
-	app := BehindHello(t, hello, Echo)
-	Retry(t, func(t *Try, timeout time.Duration) {
+	hello := servertest.ClientHello(t, "pass.test")
+	app := servertest.BehindHello(t, hello, servertest.Echo)
+	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 		g := newGateway(t, func(c *config.Config) { c.Timeouts.Tunnel = config.Duration(timeout) }, Options{})
 		g.servePassthrough("", app)
 		c := g.secureWire()
@@ -460,7 +388,7 @@ func TestPassthroughIdle(t *testing.T) {
 			c.Exactly("x")
 		}
 		c.WantClosed()
-		Took(t, last, timeout)
+		servertest.Took(t, last, timeout)
 		if n := g.failures(stats.UpstreamTimeout); n != 1 {
 			t.Errorf("counted %d times", n)
 		}
@@ -469,14 +397,14 @@ func TestPassthroughIdle(t *testing.T) {
 
 // TestPassthroughDrain waits for open connections, and cuts them at its deadline.
 func TestPassthroughDrain(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	t.Run("waits", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", BehindHello(t, hello, Echo))
+		g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
 		c := g.secureWire()
 		c.Send("%s", hello+"a")
 		c.Exactly("a")
-		drained := g.beginDrain(Timeout)
+		drained := g.beginDrain(servertest.Timeout)
 		for range 10 {
 			c.Send("ping")
 			c.Exactly("ping")
@@ -494,11 +422,11 @@ func TestPassthroughDrain(t *testing.T) {
 	})
 	t.Run("cuts", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
-		g.servePassthrough("", BehindHello(t, hello, Echo))
+		g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
 		c := g.secureWire()
 		c.Send("%s", hello+"a")
 		c.Exactly("a")
-		drained := g.beginDrain(Short)
+		drained := g.beginDrain(servertest.Short)
 		if _, reset := c.Rest(); !reset {
 			t.Error("it looks like a proper end")
 		}
@@ -510,9 +438,9 @@ func TestPassthroughDrain(t *testing.T) {
 
 // TestPassthroughBehindProxyProtocol: the header is for the gateway, and the rest for the Backend.
 func TestPassthroughBehindProxyProtocol(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	g := newProxiedGateway(t, nil)
-	g.servePassthrough("", BehindHello(t, hello, Echo))
+	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
 	for _, header := range []string{headerV1, headerV2} {
 		c := g.secureWire()
 		c.Send("%s", header+hello+"ping")

@@ -19,36 +19,9 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
-
-// newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with
-// what it was told of the client. change may be nil.
-func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
-	t.Helper()
-	g := newGateway(t, func(c *config.Config) {
-		c.ProxyProtocol.Listeners = []string{"127.0.0.1:0"}
-		c.ProxyProtocol.TrustedCIDRs = []string{"127.0.0.0/8"}
-		if change != nil {
-			change(c)
-		}
-	}, Options{})
-	g.serve(nil, Backend(t, func(w http.ResponseWriter, r *http.Request) {
-		h := r.Header
-		fmt.Fprintf(w, "for %s real %s proto %s port %s", h.Get("X-Forwarded-For"), h.Get("X-Real-IP"), h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port"))
-	}))
-	return g
-}
-
-// counted sums up a counter over the loops.
-func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
-	for _, w := range g.workers {
-		one := make(chan uint64)
-		w.loop.Post(func() { one <- f(&w.shard.Counters) })
-		sum += <-one
-	}
-	return sum
-}
 
 // announcing has c's connections begin with header.
 func announcing(c *http.Client, header string) *http.Client {
@@ -61,25 +34,6 @@ func announcing(c *http.Client, header string) *http.Client {
 	}
 	return c
 }
-
-// Get returns the body of the answer.
-func Get(t *testing.T, c *http.Client, url string) string {
-	t.Helper()
-	resp, err := c.Get(url)
-	if err != nil {
-		t.Errorf("get %s: %v", url, err)
-		return ""
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Errorf("get %s: %v", url, err)
-	}
-	return string(b)
-}
-
-// Downs are the protocols of clients.
-var Downs = Pairings[:4]
 
 var (
 	headerFrom = netip.MustParseAddrPort("192.0.2.1:1000")
@@ -106,7 +60,7 @@ func TestProxyProtocol(t *testing.T) {
 			Source: headerFrom, Destination: headerTo, TLS: proxyproto.TLS{Used: true, Version: []byte("TLSv1.3")}})), "192.0.2.1", "8443", true},
 		{"version 2, local", string(proxyproto.AppendV2(nil, &proxyproto.Header{Local: true})), "127.0.0.1", "", false},
 	} {
-		for _, down := range Downs {
+		for _, down := range servertest.Downs {
 			t.Run(row.name+", "+down.Name, func(t *testing.T) {
 				addr, port, proto := g.addr, row.port, "http"
 				if down.Scheme == "https" {
@@ -121,7 +75,7 @@ func TestProxyProtocol(t *testing.T) {
 				c := announcing(down.Down(t), row.header)
 				want := fmt.Sprintf("for %s real %[1]s proto %s port %s", row.client, proto, port)
 				for range 2 { // on one connection
-					if got := Get(t, c, down.Scheme+"://"+addr+"/"); got != want {
+					if got := servertest.Get(t, c, down.Scheme+"://"+addr+"/"); got != want {
 						t.Errorf("got  %s\nwant %s", got, want)
 					}
 				}
@@ -223,7 +177,7 @@ func TestProxyProtocolRefuses(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer nc.Close()
-				c := NewWire(t, nc)
+				c := servertest.NewWire(t, nc)
 				c.Send("%s", row.sent)
 				if row.end {
 					c.CloseWrite()
@@ -286,7 +240,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 		w.loop.Post(w.flushLog)
 	}
 	seen := map[string]int{}
-	Until(t, "the access log to be written", func() bool {
+	servertest.Until(t, "the access log to be written", func() bool {
 		b, _ := os.ReadFile(file)
 		clear(seen)
 		lines := 0
@@ -320,7 +274,7 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 	ports := map[string]string{}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
 		for scheme, to := range map[string]string{"http": g.addr, "https": g.secureAddr} {
-			addr := FreeAddr(t)
+			addr := servertest.FreeAddr(t)
 			ports[version+scheme] = addr
 			text += fmt.Sprintf("listen %s-%s\n\tbind %s\n\tserver gateway %s %s check check-send-proxy inter 50ms fall 1000\n", version, scheme, addr, to, version)
 		}
@@ -339,7 +293,7 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		close(ended)
 	}()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	giveUp := time.After(Timeout)
+	giveUp := time.After(servertest.Timeout)
 	for _, addr := range ports {
 		for c, err := net.Dial("tcp", addr); ; c, err = net.Dial("tcp", addr) {
 			if err == nil {
@@ -356,12 +310,12 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		}
 	}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
-		for _, down := range Downs {
+		for _, down := range servertest.Downs {
 			t.Run(version+", "+down.Name, func(t *testing.T) {
 				addr := ports[version+down.Scheme]
 				_, port, _ := net.SplitHostPort(addr)
 				want := fmt.Sprintf("for 127.0.0.1 real 127.0.0.1 proto %s port %s", down.Scheme, port)
-				if got := Get(t, down.Down(t), down.Scheme+"://"+addr+"/"); got != want {
+				if got := servertest.Get(t, down.Down(t), down.Scheme+"://"+addr+"/"); got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 			})

@@ -4,16 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
-	"github.com/sluice-gateway/sluice/upstream"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // breaking is a Backend whose connections answer one request each and fail the second, by FIN or by
 // reset, after they have read it; what they send first is partial. It records every request.
-func breaking(t *testing.T, reset bool, partial string) (string, *Targets) {
-	seen := &Targets{}
-	return RawBackend(t, func(_ int, c *Wire) {
+func breaking(t *testing.T, reset bool, partial string) (string, *servertest.Targets) {
+	seen := &servertest.Targets{}
+	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for served := 0; ; served++ {
 			head := c.Head()
 			if head == "" {
@@ -31,7 +30,7 @@ func breaking(t *testing.T, reset bool, partial string) (string, *Targets) {
 				}
 				return
 			}
-			c.Send(OKResponse("ok"))
+			c.Send(servertest.OKResponse("ok"))
 		}
 	}), seen
 }
@@ -81,7 +80,7 @@ func TestStaleConnections(t *testing.T) {
 // used, so even a POST does not meet it.
 func TestClosedWhileIdle(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	g.serve(nil, RawBackend(t, func(_ int, c *Wire) { c.Head(); c.Send(OKResponse("ok")) }))
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head(); c.Send(servertest.OKResponse("ok")) }))
 	c := g.wire()
 	for range 20 {
 		c.Send("POST / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -96,26 +95,11 @@ func TestClosedWhileIdle(t *testing.T) {
 	}
 }
 
-// upstreamConns counts the connections to Endpoints.
-func (g *gateway) upstreamConns() int32 {
-	total := make(chan int32)
-	var sum int32
-	for _, w := range g.workers {
-		w.loop.Post(func() {
-			n := int32(0)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
-			total <- n
-		})
-		sum += <-total
-	}
-	return sum
-}
-
 // TestFreshConnectionsThatBreak are tried once more, and no more.
 func TestFreshConnectionsThatBreak(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	seen := &Targets{}
-	g.serve(nil, RawBackend(t, func(_ int, c *Wire) { seen.Add(Target(c.Head())) }))
+	seen := &servertest.Targets{}
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { seen.Add(servertest.Target(c.Head())) }))
 	if got := g.wire().Get("/"); got.StatusCode != 502 || seen.Count() != 2 {
 		t.Errorf("status %d after %d attempts, want 502 after 2", got.StatusCode, seen.Count())
 	}
@@ -125,10 +109,10 @@ func TestFreshConnectionsThatBreak(t *testing.T) {
 // and the dead one is left alone after a few of them.
 func TestDeadEndpoint(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	refuses := RawBackend(t, func(int, *Wire) {})
-	visits := &Targets{}
-	resets := RawBackend(t, func(_ int, c *Wire) { visits.Add("x"); c.Head(); c.SetLinger(0) })
-	good, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	refuses := servertest.RawBackend(t, func(int, *servertest.Wire) {})
+	visits := &servertest.Targets{}
+	resets := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { visits.Add("x"); c.Head(); c.SetLinger(0) })
+	good, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	for name, bad := range map[string]string{"refuses": "127.0.0.1:1", "closes": refuses, "resets": resets} {
 		g.serve(nil, bad, good)
 		c := g.wire()
@@ -153,9 +137,9 @@ func TestDeadEndpoint(t *testing.T) {
 func TestEndpointLeaves(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	started, release, purged := make(chan struct{}), make(chan struct{}), make(chan struct{}, 8)
-	old := RawBackend(t, func(_ int, c *Wire) {
+	old := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
-			switch Target(c.Head()) {
+			switch servertest.Target(c.Head()) {
 			case "/slow":
 				c.Send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nold")
 				started <- struct{}{}
@@ -165,7 +149,7 @@ func TestEndpointLeaves(t *testing.T) {
 				purged <- struct{}{}
 				return
 			default:
-				c.Send(OKResponse("old"))
+				c.Send(servertest.OKResponse("old"))
 			}
 		}
 	})
@@ -176,7 +160,7 @@ func TestEndpointLeaves(t *testing.T) {
 	if got := idle.Get("/"); got.Text != "old" { // leaves an idle connection to the old Endpoint
 		t.Fatalf("got %q", got.Text)
 	}
-	next, _ := ScriptedBackend(t, OKResponse("new"), false)
+	next, _ := servertest.ScriptedBackend(t, servertest.OKResponse("new"), false)
 	g.serve(nil, next)
 	<-purged
 	if got := idle.Get("/"); got.Text != "new" {

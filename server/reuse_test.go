@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
 // TestReuse: which answers leave a connection that the next request may have. A server that announces a body where
@@ -17,7 +17,7 @@ func TestReuse(t *testing.T) {
 		name, method, answer string
 		reused               bool
 	}{
-		{"length", "GET", OKResponse("ok"), true},
+		{"length", "GET", servertest.OKResponse("ok"), true},
 		{"chunks", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", true},
 		{"chunks with trailers", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nSum: 1\r\n\r\n", true},
 		{"204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", true},
@@ -32,29 +32,29 @@ func TestReuse(t *testing.T) {
 		{"HEAD with length", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", true},
 		{"HEAD with chunks", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false},
 		{"HEAD without framing", "HEAD", "HTTP/1.1 200 OK\r\n\r\n", true},
-		{"interim", "GET", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OKResponse("ok"), true},
-		{"interim with length", "GET", "HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\n" + OKResponse("ok"), false},
-		{"interim with chunks", "GET", "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n" + OKResponse("ok"), false},
-		{"interim that closes", "GET", "HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + OKResponse("ok"), false},
+		{"interim", "GET", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + servertest.OKResponse("ok"), true},
+		{"interim with length", "GET", "HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\n" + servertest.OKResponse("ok"), false},
+		{"interim with chunks", "GET", "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n" + servertest.OKResponse("ok"), false},
+		{"interim that closes", "GET", "HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + servertest.OKResponse("ok"), false},
 		{"close", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", false},
-		{"more than its length", "GET", OKResponse("ok") + "more", false},
+		{"more than its length", "GET", servertest.OKResponse("ok") + "more", false},
 		{"more than its chunks", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore", false},
 		{"more than none", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			conns := make(chan int, 4)
 			g := newGateway(t, oneLoop, Options{})
-			g.serve(nil, RawBackend(t, func(n int, c *Wire) {
+			g.serve(nil, servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 				for {
 					head := c.Head()
 					if head == "" {
 						return
 					}
 					conns <- n
-					if Target(head) == "/first" {
+					if servertest.Target(head) == "/first" {
 						c.Send(strings.ReplaceAll(row.answer, "%", "%%"))
 					} else {
-						c.Send(OKResponse(Target(head)))
+						c.Send(servertest.OKResponse(servertest.Target(head)))
 					}
 				}
 			}))
@@ -78,17 +78,17 @@ func TestLateLastChunk(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
 		g := newGateway(t, oneLoop, Options{})
 		release := make(chan struct{})
-		g.serve(nil, RawBackend(t, func(n int, c *Wire) {
+		g.serve(nil, servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 			for {
 				head := c.Head()
 				switch {
 				case head == "":
 					return
-				case Target(head) == "/first":
+				case servertest.Target(head) == "/first":
 					c.Send("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n")
 				default:
 					c.Send("0\r\n\r\n")
-					c.Send(OKResponse(Target(head)))
+					c.Send(servertest.OKResponse(servertest.Target(head)))
 				}
 				<-release
 			}
@@ -111,7 +111,7 @@ func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 		name, request string
 		carried       bool
 	}{
-		{"WebSocket", UpgradeRequest, true},
+		{"WebSocket", servertest.UpgradeRequest, true},
 		{"POST", "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false},
 		{"POST with length 0", "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n", false},
 		{"HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false},
@@ -125,7 +125,7 @@ func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 		for _, offered := range []uint32{0, 1} {
 			t.Run(row.name, func(t *testing.T) {
 				g := newGateway(t, oneLoop, Options{})
-				g.serveProtocol(routing.H2C, RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+				g.serveProtocol(routing.H2C, servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 					c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 					for {
 						f, err := c.ReadFrame()
@@ -169,9 +169,9 @@ func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 // would be another than it made.
 func TestExtendedConnectForH2C(t *testing.T) {
 	g := newGateway(t, oneLoop, Options{})
-	addr, heads := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
-	c := DialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.Fields(1, false, ":method", "CONNECT", ":protocol", "h2c", ":scheme", "http", ":authority", "a", ":path", "/")
 	if status, reset := c.AwaitEnd(t, 1); status != "501" {

@@ -13,52 +13,18 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
-
-// RawHTTP2Backend is RawBackend for HTTP/2: handle is called with the connection behind the preface and SETTINGS.
-func RawHTTP2Backend(t testing.TB, handle func(n int, c *RawHTTP2), settings ...http2.Setting) (addr string) {
-	return RawBackend(t, func(n int, w *Wire) {
-		if _, err := io.ReadFull(w.R, make([]byte, len(http2.ClientPreface))); err != nil {
-			return
-		}
-		c := NewRawHTTP2(w.TCPConn, w.R)
-		_ = c.WriteSettings(settings...)
-		handle(n, c)
-	})
-}
-
-// NextHead reads up to the next HEADERS, and returns its stream.
-func (c *RawHTTP2) NextHead() uint32 {
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			return 0
-		}
-		if f, ok := f.(*http2.HeadersFrame); ok {
-			return f.StreamID
-		}
-	}
-}
-
-// Fields writes HEADERS that are not a request's.
-func (c *RawHTTP2) Fields(stream uint32, end bool, fields ...string) {
-	c.Block.Reset()
-	for i := 0; i < len(fields); i += 2 {
-		_ = c.Enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.Block.Bytes(), EndHeaders: true, EndStream: end})
-}
 
 // TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
 // wherever the socket was full.
 func TestLastRecordLeaves(t *testing.T) {
-	body := Pattern(8 << 20)
-	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	body := servertest.Pattern(8 << 20)
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		_, _ = fmt.Sscan(r.URL.Path[1:], &n)
 		_, _ = w.Write(body[:n])
@@ -82,13 +48,13 @@ func TestLastRecordLeaves(t *testing.T) {
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
 			tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-			c := NewRawHTTP2(tc, tc)
+			c := servertest.NewRawHTTP2(tc, tc)
 			c.Open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
 			_ = c.WriteWindowUpdate(0, 1<<30)
 			c.Request(1, "GET", fmt.Sprint("/", n), true)
 			time.Sleep(300 * time.Millisecond) // until what fits is written
 			for got := 0; ; {
-				_ = nc.SetDeadline(time.Now().Add(Timeout / 2)) // a response that stops never goes on
+				_ = nc.SetDeadline(time.Now().Add(servertest.Timeout / 2)) // a response that stops never goes on
 				f, err := c.ReadFrame()
 				if err != nil {
 					t.Errorf("response of %d: stops after %d: %v", n, got, err)
@@ -110,7 +76,7 @@ func TestLastRecordLeaves(t *testing.T) {
 // leave, while the client still reads: RFC 9113 section 8.1.
 func TestCompleteResponseThenReset(t *testing.T) {
 	for _, leave := range []bool{false, true} {
-		backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			for {
 				st := c.NextHead()
 				if st == 0 {
@@ -127,7 +93,7 @@ func TestCompleteResponseThenReset(t *testing.T) {
 		})
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(routing.H2C, backend)
-		c := DialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
+		c := servertest.DialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
 		c.Request(1, "POST", "/", true)
 		var got []byte
 		for ended := false; !ended; {
@@ -159,20 +125,20 @@ func TestCompleteResponseThenReset(t *testing.T) {
 func TestForbiddenTrailersStay(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan http.Header, 1)
-		backend := StartBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		backend := servertest.StartBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			seen <- r.Trailer
 		}))
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		c.Request(1, "POST", "/", false, "trailer", "sum, authorization, host")
 		_ = c.WriteData(1, false, []byte("abc"))
 		c.Fields(1, true, "content-length", "7", "sum", "42", "authorization", "x", "host", "evil", "last", "1")
 		var got http.Header
 		select {
 		case got = <-seen:
-		case <-time.After(Timeout):
+		case <-time.After(servertest.Timeout):
 			t.Fatal("no request")
 		}
 		if got.Get("Sum") != "42" || got.Get("Authorization") != "" || got.Get("Content-Length") != "" || got.Get("Host") != "" {
@@ -184,7 +150,7 @@ func TestForbiddenTrailersStay(t *testing.T) {
 // TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, of which HTTP/1.1 says nothing.
 func TestTrailersLoseTheirSpace(t *testing.T) {
 	seen := make(chan http.Header, 1)
-	raw := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	raw := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		for {
 			f, err := c.ReadFrame()
@@ -215,7 +181,7 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	asked, accept := make(chan uint32, 1), make(chan struct{})
 	got := make(chan string, 1)
-	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		st := c.NextHead()
 		asked <- st
 		<-accept
@@ -245,7 +211,7 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 		if text != "early" {
 			t.Errorf("the Endpoint got %q", text)
 		}
-	case <-time.After(Timeout):
+	case <-time.After(servertest.Timeout):
 		t.Error("the Endpoint got nothing")
 	}
 }
@@ -254,7 +220,7 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 // Endpoint has begun to answer over HTTP/2.
 func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 	for _, status := range []string{"103", "200"} {
-		backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			if st := c.NextHead(); st != 0 {
 				c.Fields(st, false, ":status", status)
 				c.NextHead()
@@ -274,11 +240,11 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 }
 
 // TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
-func TestSessionBegunInADrain(t *testing.T) { Retry(t, sessionBegunInADrain) }
+func TestSessionBegunInADrain(t *testing.T) { servertest.Retry(t, sessionBegunInADrain) }
 
-func sessionBegunInADrain(t *Try, _ time.Duration) {
+func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
-	g.serveProtocol(routing.HTTP, EchoBackend(t))
+	g.serveProtocol(routing.HTTP, servertest.EchoBackend(t))
 	nc, err := net.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -286,11 +252,11 @@ func sessionBegunInADrain(t *Try, _ time.Duration) {
 	nc.Close()
 	nc = g.dial()
 	defer nc.Close()
-	Until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
+	servertest.Until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
 	begun := time.Now()
-	g.beginDrain(Timeout)
+	g.beginDrain(servertest.Timeout)
 	g.settle()
-	c := NewRawHTTP2(nc, nc)
+	c := servertest.NewRawHTTP2(nc, nc)
 	c.Open()
 	t.InTime = time.Since(begun) < idleGrace
 	c.Request(1, "POST", "/", false) // stays open
@@ -308,8 +274,8 @@ func sessionBegunInADrain(t *Try, _ time.Duration) {
 // TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
 // and not all that follow.
 func TestStuckSessionIsLeft(t *testing.T) {
-	good := StartBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
-	front := RawBackend(t, func(n int, c *Wire) {
+	good := servertest.StartBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	front := servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 		if n == 0 {
 			_, _ = io.Copy(io.Discard, c.R) // no handshake
 			return
@@ -328,7 +294,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 	const connect = 3 * time.Second // far more than the handshake that does come about takes
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Timeouts.Connect = config.Duration(connect) }, Options{})
 	g.serveProtocol(routing.GRPCS, front)
-	c := HTTP1Client(t)
+	c := servertest.HTTP1Client(t)
 	for i := range 4 {
 		begin := time.Now()
 		resp, err := c.Get("http://" + g.addr)
@@ -345,13 +311,13 @@ func TestStuckSessionIsLeft(t *testing.T) {
 // TestCongestedSessionIsReadAgain: frames that came while too much output waited are read when it has left.
 func TestCongestedSessionIsReadAgain(t *testing.T) {
 	fill := string(bytes.Repeat([]byte("x"), 15<<10))
-	backend := RawBackend(t, func(_ int, c *Wire) {
+	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
 			head := c.Head()
 			if head == "" {
 				return
 			}
-			if Target(head) == "/last" {
+			if servertest.Target(head) == "/last" {
 				c.Send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
 			} else {
 				c.Send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
@@ -372,7 +338,7 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 			nc := g.dial()
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
-			c := NewRawHTTP2(nc, nc)
+			c := servertest.NewRawHTTP2(nc, nc)
 			c.Open()
 			for i := range n {
 				c.Request(uint32(1+2*i), "GET", "/", true)
@@ -385,7 +351,7 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 			c.Request(last, "GET", "/last", true)
 			time.Sleep(50 * time.Millisecond) // a slow peer
 			for {
-				_ = nc.SetDeadline(time.Now().Add(Timeout / 2))
+				_ = nc.SetDeadline(time.Now().Add(servertest.Timeout / 2))
 				f, err := c.ReadFrame()
 				if err == io.EOF {
 					return // so much that was read at once is a flood: that it was read is what counts here
@@ -406,8 +372,8 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 // TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
 // behind it.
 func TestResponseInFrontOfAReset(t *testing.T) {
-	body := Pattern(1 << 20)[:60000]
-	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	body := servertest.Pattern(1 << 20)[:60000]
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		st := c.NextHead()
 		if st == 0 {
 			return
@@ -422,7 +388,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 	})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	client := HTTP1Client(t)
+	client := servertest.HTTP1Client(t)
 	for i := range 100 {
 		resp, err := client.Post("http://"+g.addr, "", nil)
 		if err != nil {
@@ -455,7 +421,7 @@ func TestVerifierPanics(t *testing.T) {
 // TestStopClosesSessions: the connections to Endpoints end with the gateway.
 func TestStopClosesSessions(t *testing.T) {
 	ended := make(chan error, 1)
-	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		c.Fields(c.NextHead(), true, ":status", "204")
 		for {
 			if _, err := c.ReadFrame(); err != nil {
@@ -477,7 +443,7 @@ func TestStopClosesSessions(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("ended with %v", err)
 		}
-	case <-time.After(Timeout):
+	case <-time.After(servertest.Timeout):
 		t.Error("still open")
 	}
 }
@@ -485,7 +451,7 @@ func TestStopClosesSessions(t *testing.T) {
 // TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so:
 // else it would wait for the end of the connection.
 func TestEmptyResponseHasLength(t *testing.T) {
-	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for st := c.NextHead(); st != 0; st = c.NextHead() {
 			c.Fields(st, true, ":status", "200")
 		}
@@ -510,7 +476,7 @@ func TestEmptyResponseHasLength(t *testing.T) {
 // TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
 // request is served, or its connection ends, without any further event.
 func TestMalformedResponseInAPipeline(t *testing.T) {
-	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for n := 0; ; n++ {
 			st := c.NextHead()
 			switch {
@@ -543,7 +509,7 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 func TestTunnelsTailArrives(t *testing.T) {
 	const n = 48 << 10
 	look, total := make(chan struct{}), make(chan int, 1)
-	backend := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		_ = c.Conn.(*net.TCPConn).SetReadBuffer(1) // which is the least that there is
 		st := c.NextHead()
 		c.Fields(st, false, ":status", "200")
@@ -568,7 +534,7 @@ func TestTunnelsTailArrives(t *testing.T) {
 	}, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	c := DialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	c.Request(1, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
 	for {
 		f, err := c.ReadFrame()
@@ -580,7 +546,7 @@ func TestTunnelsTailArrives(t *testing.T) {
 		}
 	}
 	g.serveProtocol(routing.H2C, "127.0.0.1:1")
-	body := Pattern(n)
+	body := servertest.Pattern(n)
 	for i := 0; i < n; i += 16 << 10 {
 		_ = c.WriteData(1, i+16<<10 == n, body[i:i+16<<10])
 	}

@@ -3,12 +3,14 @@ package server
 import (
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // dotted is a ClientHello for name with a trailing dot, which Go's client would leave out.
 func dotted(t *testing.T, name string) string {
 	t.Helper()
-	hello := ClientHello(t, name+"x")
+	hello := servertest.ClientHello(t, name+"x")
 	with := strings.Replace(hello, name+"x", name+".", 1)
 	if with == hello {
 		t.Fatalf("%q is not in the ClientHello", name)
@@ -23,7 +25,7 @@ func dotted(t *testing.T, name string) string {
 func TestServerNameWithDot(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	hello := dotted(t, "pass.test")
-	g.servePassthrough("", BehindHello(t, hello, Echo))
+	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
 	c := g.secureWire()
 	c.Send("%s", hello+"ping")
 	c.Exactly("ping")

@@ -10,70 +10,19 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
-
-// RawHTTP2 is a client's HTTP/2 connection, frame by frame.
-type RawHTTP2 struct {
-	net.Conn
-	*http2.Framer
-	Block bytes.Buffer
-	Enc   *hpack.Encoder
-	dec   *hpack.Decoder // made at first use
-}
-
-func DialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *RawHTTP2 {
-	t.Helper()
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(Timeout))
-	c := NewRawHTTP2(nc, nc)
-	c.Open(settings...)
-	return c
-}
-
-// NewRawHTTP2 is for a connection on which nothing was said yet; what it reads comes from r.
-func NewRawHTTP2(conn net.Conn, r io.Reader) *RawHTTP2 {
-	c := &RawHTTP2{Conn: conn, Framer: http2.NewFramer(conn, r)}
-	c.AllowIllegalWrites = true
-	c.Enc = hpack.NewEncoder(&c.Block)
-	return c
-}
-
-// Open sends what a client begins with.
-func (c *RawHTTP2) Open(settings ...http2.Setting) {
-	_, _ = io.WriteString(c.Conn, http2.ClientPreface)
-	_ = c.WriteSettings(settings...)
-}
-
-// Head returns the header block of a request.
-func (c *RawHTTP2) Head(method, path string, more ...string) []byte {
-	c.Block.Reset()
-	fields := append([]string{":method", method, ":scheme", "http", ":authority", "a.test", ":path", path}, more...)
-	for i := 0; i < len(fields); i += 2 {
-		_ = c.Enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	return c.Block.Bytes()
-}
-
-// Request opens a stream.
-func (c *RawHTTP2) Request(stream uint32, method, path string, end bool, more ...string) {
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.Head(method, path, more...), EndHeaders: true, EndStream: end})
-}
 
 // TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and
 // nothing else.
 func TestSessionErrorWithOpenStreams(t *testing.T) {
 	held := make(chan struct{}, 10)
 	release := make(chan struct{})
-	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hold" {
 			held <- struct{}{}
 			<-release
@@ -84,7 +33,7 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(protocol, backend)
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		for i := range uint32(3) {
 			c.Request(1+2*i, "GET", "/hold", true)
 			<-held
@@ -105,7 +54,7 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 		if _, err := c.ReadFrame(); err != io.EOF {
 			t.Errorf("after GOAWAY: %v, want EOF", err)
 		}
-		resp, err := HTTP2Client(t).Get("http://" + g.addr + "/")
+		resp, err := servertest.HTTP2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {
 			t.Fatalf("the gateway is gone: %v", err)
 		}
@@ -117,7 +66,7 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 func TestSessionAnsweredAtOnce(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serve(nil) // no Endpoint
-	c := DialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	for i := range uint32(10) {
 		c.Request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
 	}
@@ -135,9 +84,9 @@ func TestSessionAnsweredAtOnce(t *testing.T) {
 // TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
 func TestSessionConnectFails(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serveProtocol(routing.H2C, Refusing(t))
+	g.serveProtocol(routing.H2C, servertest.Refusing(t))
 	for range 20 {
-		resp, err := HTTP2Client(t).Get("http://" + g.addr + "/")
+		resp, err := servertest.HTTP2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +180,7 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 // over one connection of the Endpoint's.
 func TestSlowClientsShareASession(t *testing.T) {
 	chunk := make([]byte, 64<<10)
-	backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			_, _ = w.Write([]byte("ok"))
 			return
@@ -249,7 +198,7 @@ func TestSlowClientsShareASession(t *testing.T) {
 		defer c.Close()
 		c.Send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
 	}
-	c := HTTP1Client(t)
+	c := servertest.HTTP1Client(t)
 	for range 50 {
 		resp, err := c.Get("http://" + g.addr + "/quick")
 		if err != nil {
@@ -284,7 +233,7 @@ func TestRapidReset(t *testing.T) {
 	t.Cleanup(func() { backend.Close() })
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.HTTP, ln.Addr().String())
-	c := DialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	var burst bytes.Buffer
 	framer := http2.NewFramer(&burst, nil)
 	const most = 90 // more in one read are a flood

@@ -4,10 +4,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
 )
 
 // TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one
@@ -15,7 +15,7 @@ import (
 func TestRefusedStreamsOpenFewSessions(t *testing.T) {
 	pod := newSharedPod(t)
 	var asked atomic.Int64
-	pod.request = func(c *RawHTTP2, st uint32, _ string) {
+	pod.request = func(c *servertest.RawHTTP2, st uint32, _ string) {
 		if asked.Add(1)%2 == 1 {
 			_ = c.WriteRSTStream(st, http2.ErrCodeRefusedStream)
 			return
@@ -24,7 +24,7 @@ func TestRefusedStreamsOpenFewSessions(t *testing.T) {
 	}
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, pod.addr)
-	c := HTTP1Client(t)
+	c := servertest.HTTP1Client(t)
 	for i := range 200 {
 		resp, err := c.Get("http://" + g.addr + "/")
 		if err != nil || resp.StatusCode != 204 {

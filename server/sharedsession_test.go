@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // sharedPod is an Endpoint that answers what is asked for at /hold when /release is asked for, and gives the rest
@@ -26,13 +26,13 @@ type sharedPod struct {
 	holds chan func()   // which end the responses
 
 	// request is called for a head, reset for a stream that the gateway gave up, on its connection's goroutine.
-	request func(c *RawHTTP2, stream uint32, path string)
-	reset   func(c *RawHTTP2, stream uint32)
+	request func(c *servertest.RawHTTP2, stream uint32, path string)
+	reset   func(c *servertest.RawHTTP2, stream uint32)
 }
 
 func newSharedPod(t *testing.T) *sharedPod {
 	p := &sharedPod{held: make(chan struct{}, 100), holds: make(chan func(), 100)}
-	p.addr = RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	p.addr = servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		p.conns.Add(1)
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		for {
@@ -94,7 +94,7 @@ func TestClientsOfOneSession(t *testing.T) {
 	tiny := small(2500, 10)
 	single := small(60000, 1) // nearly a window
 	leave := func(t *testing.T, g *gateway, times int) {
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		for i := range times {
 			st := uint32(1 + 2*i)
 			c.Request(st, "GET", "/leave", true)
@@ -112,7 +112,7 @@ func TestClientsOfOneSession(t *testing.T) {
 	}
 	asks := func(times, want int) func(*testing.T, *gateway) {
 		return func(t *testing.T, g *gateway) {
-			c := HTTP1Client(t)
+			c := servertest.HTTP1Client(t)
 			for i := range times {
 				resp, err := c.Get("http://" + g.addr + "/ask")
 				if err != nil {
@@ -133,19 +133,19 @@ func TestClientsOfOneSession(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		answer  []string // fields of the head
-		resets  func(c *RawHTTP2, stream uint32)
+		resets  func(c *servertest.RawHTTP2, stream uint32)
 		client  func(*testing.T, *gateway)
 		floods  bool
-		request func(c *RawHTTP2, stream uint32) // instead of answer
+		request func(c *servertest.RawHTTP2, stream uint32) // instead of answer
 	}{
 		{name: "small messages behind a reset", answer: []string{":status", "200"},
-			resets: func(c *RawHTTP2, st uint32) { _, _ = c.Write(onStream(tiny, 10, st)) },
+			resets: func(c *servertest.RawHTTP2, st uint32) { _, _ = c.Write(onStream(tiny, 10, st)) },
 			client: func(t *testing.T, g *gateway) { leave(t, g, 6) }},
 		{name: "single bytes behind a reset, up to the window", answer: []string{":status", "200"},
-			resets: func(c *RawHTTP2, st uint32) { _, _ = c.Write(onStream(single, 1, st)) },
+			resets: func(c *servertest.RawHTTP2, st uint32) { _, _ = c.Write(onStream(single, 1, st)) },
 			client: func(t *testing.T, g *gateway) { leave(t, g, 2) }},
 		{name: "the end of what was cancelled", answer: []string{":status", "200"},
-			resets: func(c *RawHTTP2, st uint32) {
+			resets: func(c *servertest.RawHTTP2, st uint32) {
 				_ = c.WriteWindowUpdate(st, 1000)
 				_ = c.WriteData(st, false, []byte("late"))
 				c.Fields(st, true, "grpc-status", "0")
@@ -156,7 +156,7 @@ func TestClientsOfOneSession(t *testing.T) {
 					leave(t, g, 250)
 				}
 			}},
-		{name: "large heads", client: asks(300, 200), request: func(c *RawHTTP2, st uint32) {
+		{name: "large heads", client: asks(300, 200), request: func(c *servertest.RawHTTP2, st uint32) {
 			c.Block.Reset()
 			_ = c.Enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
 			for i := 0; i < len(large); i += 2 {
@@ -166,7 +166,7 @@ func TestClientsOfOneSession(t *testing.T) {
 			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: st, BlockFragment: b[:16384], EndStream: true})
 			_ = c.WriteContinuation(st, true, b[16384:])
 		}},
-		{name: "heads beyond all limits", client: asks(20, 502), request: func(c *RawHTTP2, st uint32) {
+		{name: "heads beyond all limits", client: asks(20, 502), request: func(c *servertest.RawHTTP2, st uint32) {
 			c.Block.Reset()
 			_ = c.Enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
 			for i := range 300 {
@@ -181,13 +181,13 @@ func TestClientsOfOneSession(t *testing.T) {
 			}
 		}},
 		{name: "malformed heads", answer: []string{":status", "200", "connection", "keep-alive"}, client: asks(400, 502)},
-		{name: "interim heads", client: asks(300, 200), request: func(c *RawHTTP2, st uint32) {
+		{name: "interim heads", client: asks(300, 200), request: func(c *servertest.RawHTTP2, st uint32) {
 			for range 7 {
 				c.Fields(st, false, ":status", "103", "link", "</a>")
 			}
 			c.Fields(st, true, ":status", "200")
 		}},
-		{name: "PING without end", floods: true, client: asks(2, 200), request: func(c *RawHTTP2, st uint32) {
+		{name: "PING without end", floods: true, client: asks(2, 200), request: func(c *servertest.RawHTTP2, st uint32) {
 			for range 400 * (st / 3) { // on the connection that carries the other's response
 				_ = c.WritePing(false, [8]byte{1})
 			}
@@ -197,7 +197,7 @@ func TestClientsOfOneSession(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			pod := newSharedPod(t)
 			pod.reset = row.resets
-			pod.request = func(c *RawHTTP2, st uint32, _ string) {
+			pod.request = func(c *servertest.RawHTTP2, st uint32, _ string) {
 				if row.request != nil {
 					row.request(c, st)
 					return
@@ -210,7 +210,7 @@ func TestClientsOfOneSession(t *testing.T) {
 			innocent.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
 			<-pod.held
 			row.client(t, g)
-			resp, err := HTTP1Client(t).Get("http://" + g.addr + "/release")
+			resp, err := servertest.HTTP1Client(t).Get("http://" + g.addr + "/release")
 			if err != nil || resp.StatusCode != 204 {
 				t.Fatalf("release: %v %v", resp, err)
 			}
@@ -225,7 +225,7 @@ func TestClientsOfOneSession(t *testing.T) {
 				t.Errorf("%d connections to the Endpoint, want %d", n, want)
 			}
 			w := g.workers[0]
-			Until(t, "the session that was flooded to close", func() bool {
+			servertest.Until(t, "the session that was flooded to close", func() bool {
 				open := make(chan int, 1)
 				w.loop.Post(func() { open <- len(w.sessions) })
 				return <-open == 1
@@ -245,7 +245,7 @@ func TestEarlyAnswerToManyMessages(t *testing.T) {
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			hold := make(chan struct{})
-			backend := StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.ProtoMajor == 1 {
 					w.Header().Set("Connection", "close") // else it would wait for the body first
 				}
@@ -258,7 +258,7 @@ func TestEarlyAnswerToManyMessages(t *testing.T) {
 			defer close(hold)
 			g := newGateway(t, nil, Options{})
 			g.serveProtocol(protocol, backend)
-			c := DialHTTP2(t, g.addr)
+			c := servertest.DialHTTP2(t, g.addr)
 			c.Request(1, "GET", "/hold", true)
 			for round := range uint32(10) {
 				st := 3 + 2*round

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // recordConn counts the TLS records that it reads: each write of the other end makes one at least.
@@ -51,7 +51,7 @@ func (c *recordConn) Read(p []byte) (int, error) {
 // each of them by itself costs a hundred times what it costs to send it, on our side and on that of the peer that reads.
 func TestSmallFramesGoOnTogether(t *testing.T) {
 	const frames, size = 6000, 10
-	body := Pattern(frames * size)
+	body := servertest.Pattern(frames * size)
 	burst := func(stream uint32) []byte {
 		var b bytes.Buffer
 		fr := http2.NewFramer(&b, nil)
@@ -68,7 +68,7 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 		}
 		begun, got, records := make(chan bool), make(chan string, 1), make(chan int, 1)
 		g := newGateway(t, one, Options{})
-		g.serveProtocol(routing.HTTPS, RawBackend(t, func(_ int, c *Wire) {
+		g.serveProtocol(routing.HTTPS, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 			counted := &recordConn{Conn: c.TCPConn}
 			tc := tls.Server(counted, &tls.Config{Certificates: []tls.Certificate{*own}})
 			in := bufio.NewReader(tc)
@@ -80,9 +80,9 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 			b, _ := io.ReadAll(req.Body)
 			got <- string(b)
 			records <- counted.records
-			_, _ = io.WriteString(tc, OKResponse("ok"))
+			_, _ = io.WriteString(tc, servertest.OKResponse("ok"))
 		}))
-		c := DialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		c.Request(1, "POST", "/", false, "content-length", fmt.Sprint(len(body)))
 		<-begun
 		_, _ = c.Write(burst(1))
@@ -95,7 +95,7 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 	})
 	t.Run("response", func(t *testing.T) {
 		g := newGateway(t, one, Options{})
-		g.serveProtocol(routing.H2C, RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+		g.serveProtocol(routing.H2C, servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			st := c.NextMeta()
 			c.Fields(st, false, ":status", "200", "content-length", fmt.Sprint(len(body)))
@@ -107,7 +107,7 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tcp.Close()
-		_ = tcp.SetDeadline(time.Now().Add(Timeout))
+		_ = tcp.SetDeadline(time.Now().Add(servertest.Timeout))
 		counted := &recordConn{Conn: tcp}
 		c := tls.Client(counted, &tls.Config{InsecureSkipVerify: true})
 		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -123,17 +123,4 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 			t.Errorf("%d records for %d frames", counted.records, frames)
 		}
 	})
-}
-
-// NextMeta is nextHead where fields are decoded.
-func (c *RawHTTP2) NextMeta() uint32 {
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			return 0
-		}
-		if f, ok := f.(*http2.MetaHeadersFrame); ok {
-			return f.StreamID
-		}
-	}
 }

@@ -3,81 +3,17 @@ package server
 import (
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"golang.org/x/net/http2"
 )
-
-// wireFrom opens a raw client connection from 127.0.0.n, each of which is a source of its own. Its Close is a
-// reset.
-func (g *gateway) wireFrom(n byte) *Wire {
-	g.t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, n)}, Timeout: Timeout}
-	c, err := d.Dial("tcp", g.addr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	_ = c.(*net.TCPConn).SetLinger(0) // so that the gateway is told also within a long wait
-	g.t.Cleanup(func() { c.Close() })
-	return NewWire(g.t, c)
-}
-
-// http2From is DialHTTP2 from 127.0.0.n.
-func (g *gateway) http2From(n byte, settings ...http2.Setting) *RawHTTP2 {
-	g.t.Helper()
-	w := g.wireFrom(n)
-	c := NewRawHTTP2(w.TCPConn, w.TCPConn)
-	c.Open(settings...)
-	return c
-}
-
-// shedOf counts what was shed for a reason.
-func (g *gateway) shedOf(why stats.Shed) uint64 {
-	return g.counted(func(c *stats.Counters) uint64 { return c.Shed[why] })
-}
-
-// wantServed has clients of a source each open a connection and be answered.
-func (g *gateway) wantServed(n byte, clients int) {
-	g.t.Helper()
-	for range clients {
-		c := g.wireFrom(n)
-		if got := c.Get("/quick"); got.StatusCode != 200 {
-			g.t.Fatalf("a client beside them got %d, %v", got.StatusCode, got.Cut)
-		}
-		c.Close()
-	}
-}
-
-// wantNothingLeft waits until every account is back to nothing, once the clients are gone.
-func (g *gateway) wantNothingLeft() {
-	g.t.Helper()
-	Until(g.t, "accounts to be back at nothing", func() bool {
-		left := int64(g.sources.count())
-		for _, w := range g.workers {
-			one := make(chan int64)
-			w.loop.Post(func() {
-				n := int64(w.crowd.most)
-				if len(w.sessions) == 0 { // those of Endpoints stay a while
-					n += max(w.buffers.account.used, -w.buffers.account.used)
-				}
-				one <- n
-			})
-			left += <-one
-		}
-		return left == 0
-	})
-}
 
 func TestSourceKey(t *testing.T) {
 	for _, row := range [][2]string{
@@ -152,21 +88,21 @@ func TestFilledByOneSource(t *testing.T) {
 	const most = 50
 	for _, row := range []struct {
 		name string
-		fill func(g *gateway, c *Wire)
+		fill func(g *gateway, c *servertest.Wire)
 		why  stats.Shed
 	}{
-		{"idle behind a response", func(g *gateway, c *Wire) { c.Get("/quick") }, stats.ShedFull},
-		{"silent", func(*gateway, *Wire) {}, stats.ShedFull},
-		{"part of a head", func(_ *gateway, c *Wire) { c.Send("GET / HTTP/1.1\r\nHost: a\r\nX: ") }, stats.ShedFull},
-		{"HTTP/2 without a stream", func(_ *gateway, c *Wire) {
+		{"idle behind a response", func(g *gateway, c *servertest.Wire) { c.Get("/quick") }, stats.ShedFull},
+		{"silent", func(*gateway, *servertest.Wire) {}, stats.ShedFull},
+		{"part of a head", func(_ *gateway, c *servertest.Wire) { c.Send("GET / HTTP/1.1\r\nHost: a\r\nX: ") }, stats.ShedFull},
+		{"HTTP/2 without a stream", func(_ *gateway, c *servertest.Wire) {
 			_, _ = io.WriteString(c, http2.ClientPreface)
 			_ = http2.NewFramer(c, c).WriteSettings()
 			_, _ = io.ReadFull(c.R, make([]byte, 9))
 		}, stats.ShedFull},
-		{"body that does not come", func(_ *gateway, c *Wire) {
+		{"body that does not come", func(_ *gateway, c *servertest.Wire) {
 			c.Send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
 		}, stats.ShedFull},
-		{"response that is not read", func(_ *gateway, c *Wire) {
+		{"response that is not read", func(_ *gateway, c *servertest.Wire) {
 			_ = c.SetReadBuffer(1)
 			c.Send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
 			_, _ = c.R.ReadByte()
@@ -178,7 +114,7 @@ func TestFilledByOneSource(t *testing.T) {
 					c.Limits.Connections, c.Limits.ConnectionsPerSource = most, share
 					c.HTTP.SpliceThreshold = 0
 				}, Options{})
-				g.serve(nil, EndlessBackend(t))
+				g.serve(nil, servertest.EndlessBackend(t))
 				for range most {
 					row.fill(g, g.wireFrom(2))
 				}
@@ -187,7 +123,7 @@ func TestFilledByOneSource(t *testing.T) {
 					g.wantServed(n, 20)
 				}
 				// Five at a time, of one source: none of them gives way to another.
-				var open []*Wire
+				var open []*servertest.Wire
 				for range 5 {
 					c := g.wireFrom(5)
 					c.Get("/quick")
@@ -209,28 +145,6 @@ func TestFilledByOneSource(t *testing.T) {
 	}
 }
 
-// EndlessBackend answers /quick at once, with an endless body for /endless, and everything else once it has
-// the whole body.
-func EndlessBackend(t testing.TB) string {
-	return Backend(t, func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/endless":
-			piece := make([]byte, 32<<10)
-			for r.Context().Err() == nil {
-				if _, err := w.Write(piece); err != nil {
-					return
-				}
-			}
-		case strings.HasPrefix(r.URL.Path, "/wait"):
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		default:
-			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = io.WriteString(w, "ok")
-		}
-	})
-}
-
 // TestConnectionsPerSource: a source that has all that one may have gets another connection for an idle one
 // of its own, and none where it has no idle one; others are not concerned, nor is a trusted peer bounded.
 func TestConnectionsPerSource(t *testing.T) {
@@ -239,8 +153,8 @@ func TestConnectionsPerSource(t *testing.T) {
 		c.Forwarded.TrustedCIDRs = []string{"127.0.0.9"}
 		c.Threads = 1
 	}, Options{})
-	g.serve(nil, EndlessBackend(t))
-	var open []*Wire
+	g.serve(nil, servertest.EndlessBackend(t))
+	var open []*servertest.Wire
 	for range 4 {
 		c := g.wireFrom(2)
 		c.Get("/quick")
@@ -270,8 +184,8 @@ func TestConnectionsPerSource(t *testing.T) {
 // TestConnectionsPerNamedSource: behind the PROXY protocol the source is the client that is named.
 func TestConnectionsPerNamedSource(t *testing.T) {
 	g := newProxiedGateway(t, func(c *config.Config) { c.Limits.Connections, c.Limits.ConnectionsPerSource = 100, 4 })
-	g.serve(nil, EndlessBackend(t))
-	named := func(client string) *Wire {
+	g.serve(nil, servertest.EndlessBackend(t))
+	named := func(client string) *servertest.Wire {
 		c := g.wire()
 		_ = c.SetLinger(0)
 		_, _ = c.Write(proxyproto.AppendV1(nil, netip.MustParseAddrPort(client+":1000"), headerTo))
@@ -296,8 +210,8 @@ func TestConnectionsPerNamedSource(t *testing.T) {
 // either protocol, until one of them has ended; others are served.
 func TestRequestsPerSource(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Limits.RequestsPerSource = 20 }, Options{})
-	g.serve(nil, EndlessBackend(t))
-	var held []*Wire
+	g.serve(nil, servertest.EndlessBackend(t))
+	var held []*servertest.Wire
 	for range 8 {
 		c := g.wireFrom(2)
 		c.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -333,9 +247,9 @@ func TestRequestsPerSource(t *testing.T) {
 	extra.Close()
 	g.wantServed(3, 20)
 	held[0].Close()
-	Until(t, "the place of one that left", func() bool { c := g.wireFrom(2); defer c.Close(); return c.Get("/quick").StatusCode == 200 })
+	servertest.Until(t, "the place of one that left", func() bool { c := g.wireFrom(2); defer c.Close(); return c.Get("/quick").StatusCode == 200 })
 	_ = h.WriteRSTStream(1, http2.ErrCodeCancel)
-	Until(t, "the place of a stream that was given up", func() bool { c := g.wireFrom(2); defer c.Close(); return c.Get("/quick").StatusCode == 200 })
+	servertest.Until(t, "the place of a stream that was given up", func() bool { c := g.wireFrom(2); defer c.Close(); return c.Get("/quick").StatusCode == 200 })
 	for _, c := range held {
 		c.Close()
 	}
@@ -346,8 +260,8 @@ func TestRequestsPerSource(t *testing.T) {
 // TestSourcesAreForgotten: the table has those with connections, and no others.
 func TestSourcesAreForgotten(t *testing.T) {
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, EndlessBackend(t))
-	var open []*Wire
+	g.serve(nil, servertest.EndlessBackend(t))
+	var open []*servertest.Wire
 	for n := range 100 {
 		c := g.wireFrom(byte(2 + n))
 		c.Get("/quick")
@@ -365,22 +279,4 @@ func TestSourcesAreForgotten(t *testing.T) {
 		g.wantServed(2, 3)
 	}
 	g.wantNothingLeft()
-}
-
-// Status returns :status of a response's head, which the gateway sends first.
-func (c *RawHTTP2) Status(t testing.TB, f *http2.HeadersFrame) (status string) {
-	t.Helper()
-	if c.dec == nil {
-		c.dec = hpack.NewDecoder(4096, nil)
-	}
-	fields, err := c.dec.DecodeFull(f.HeaderBlockFragment())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range fields {
-		if f.Name == ":status" {
-			return f.Value
-		}
-	}
-	return ""
 }

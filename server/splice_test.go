@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // A source that pauses within a body is passed on as it comes: the client gets all that was sent
@@ -18,7 +19,7 @@ import (
 func TestSpliceOfATrickle(t *testing.T) {
 	const total, pause = 3 << 20, 200_000
 	more := make(chan struct{})
-	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(total))
 		w.Write(bytes.Repeat([]byte("a"), pause))
 		w.(http.Flusher).Flush()
@@ -44,7 +45,7 @@ func TestSpliceOfATrickle(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, b[:n]); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > Timeout/2 { // the Endpoint's pause ends with its read timeout
+		if took := time.Since(begun); took > servertest.Timeout/2 { // the Endpoint's pause ends with its read timeout
 			t.Fatalf("%d bytes that were sent took %v", n, took)
 		}
 		more <- struct{}{}
@@ -81,7 +82,7 @@ func wantNotHeldBack(t *testing.T, took []time.Duration) {
 // on the same connections, both for downloads and uploads.
 func TestSmallAfterSplice(t *testing.T) {
 	var peers []string
-	app := Backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		peers = append(peers, r.RemoteAddr)
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		io.Copy(io.Discard, r.Body)

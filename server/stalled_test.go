@@ -9,42 +9,33 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // stillState is what two parties do and then leave as it is. It says what it is called, and begins it.
 type stillState struct {
 	name  string
-	begin func(t testing.TB, c, p *Party)
-}
-
-// Flood sends more than anybody takes, and stays in that.
-func (p *Party) Flood() {
-	if p.H2 != nil {
-		p.Send(make([]byte, 60<<10)) // over HTTP/2, the window: of a client's it is the least there is
-		return
-	}
-	_ = p.TCP.SetDeadline(time.Time{})
-	go func() { _, _ = p.Conn.Write(make([]byte, 64<<20)) }()
+	begin func(t testing.TB, c, p *servertest.Party)
 }
 
 // stillTunnels are the states of a tunnel in which nothing moves.
 var stillTunnels = []stillState{
-	{"idle", func(_ testing.TB, c, p *Party) {}},
-	{"the client has ended", func(_ testing.TB, c, p *Party) { c.Fin() }},
-	{"the Endpoint has ended", func(_ testing.TB, c, p *Party) { p.Fin() }},
-	{"the client reads nothing", func(_ testing.TB, c, p *Party) { p.Flood() }},
-	{"the Endpoint reads nothing", func(_ testing.TB, c, p *Party) { c.Flood() }},
-	{"neither reads", func(_ testing.TB, c, p *Party) { c.Flood(); p.Flood() }},
-	{"the client has ended and reads nothing", func(_ testing.TB, c, p *Party) { c.Fin(); p.Flood() }},
-	{"the Endpoint has ended and reads nothing", func(_ testing.TB, c, p *Party) { p.Fin(); c.Flood() }},
-	{"the client has sent and ended, and nobody reads", func(_ testing.TB, c, p *Party) { c.Send(make([]byte, 60<<10)); c.Fin() }},
-	{"the Endpoint has sent and ended, and nobody reads", func(_ testing.TB, c, p *Party) { p.Send(make([]byte, 60<<10)); p.Fin() }},
-	{"the client has broken off, and the Endpoint does not read", func(_ testing.TB, c, p *Party) {
+	{"idle", func(_ testing.TB, c, p *servertest.Party) {}},
+	{"the client has ended", func(_ testing.TB, c, p *servertest.Party) { c.Fin() }},
+	{"the Endpoint has ended", func(_ testing.TB, c, p *servertest.Party) { p.Fin() }},
+	{"the client reads nothing", func(_ testing.TB, c, p *servertest.Party) { p.Flood() }},
+	{"the Endpoint reads nothing", func(_ testing.TB, c, p *servertest.Party) { c.Flood() }},
+	{"neither reads", func(_ testing.TB, c, p *servertest.Party) { c.Flood(); p.Flood() }},
+	{"the client has ended and reads nothing", func(_ testing.TB, c, p *servertest.Party) { c.Fin(); p.Flood() }},
+	{"the Endpoint has ended and reads nothing", func(_ testing.TB, c, p *servertest.Party) { p.Fin(); c.Flood() }},
+	{"the client has sent and ended, and nobody reads", func(_ testing.TB, c, p *servertest.Party) { c.Send(make([]byte, 60<<10)); c.Fin() }},
+	{"the Endpoint has sent and ended, and nobody reads", func(_ testing.TB, c, p *servertest.Party) { p.Send(make([]byte, 60<<10)); p.Fin() }},
+	{"the client has broken off, and the Endpoint does not read", func(_ testing.TB, c, p *servertest.Party) {
 		_ = p.TCP.SetReadBuffer(slowReceive)
 		c.Send(make([]byte, 60<<10))
 		c.Reset()
 	}},
-	{"the Endpoint has broken off, and the client does not read", func(_ testing.TB, c, p *Party) {
+	{"the Endpoint has broken off, and the client does not read", func(_ testing.TB, c, p *servertest.Party) {
 		_ = c.TCP.SetReadBuffer(slowReceive)
 		p.Send(make([]byte, 60<<10))
 		p.Reset()
@@ -53,16 +44,16 @@ var stillTunnels = []stillState{
 
 // stillExchanges are those of an exchange; the request is a POST of stillLength bytes, of which none is sent yet.
 var stillExchanges = []stillState{
-	{"no body comes", func(_ testing.TB, c, p *Party) {}},
-	{"a part of the body came", func(_ testing.TB, c, p *Party) { c.Send([]byte("part")) }},
-	{"the Endpoint reads nothing", func(_ testing.TB, c, p *Party) { c.Flood() }},
-	{"the answer has begun", func(_ testing.TB, c, p *Party) { p.Accept(false, stillLength); p.Send([]byte("part")) }},
-	{"the client reads nothing", func(_ testing.TB, c, p *Party) { p.Accept(false, stillLength); p.Flood() }},
-	{"neither reads", func(_ testing.TB, c, p *Party) { p.Accept(false, stillLength); p.Flood(); c.Flood() }},
-	{"answered before the body", func(_ testing.TB, c, p *Party) { p.Accept(false, 2); p.Send([]byte("ok")) }},
-	{"the client reads nothing of what ends with the connection", func(_ testing.TB, c, p *Party) { p.Accept(false, -1); p.Flood() }},
-	{"the client has ended in its body", func(_ testing.TB, c, p *Party) { c.Send([]byte("part")); c.Fin() }},
-	{"the Endpoint has ended in its answer", func(_ testing.TB, c, p *Party) {
+	{"no body comes", func(_ testing.TB, c, p *servertest.Party) {}},
+	{"a part of the body came", func(_ testing.TB, c, p *servertest.Party) { c.Send([]byte("part")) }},
+	{"the Endpoint reads nothing", func(_ testing.TB, c, p *servertest.Party) { c.Flood() }},
+	{"the answer has begun", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, stillLength); p.Send([]byte("part")) }},
+	{"the client reads nothing", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, stillLength); p.Flood() }},
+	{"neither reads", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, stillLength); p.Flood(); c.Flood() }},
+	{"answered before the body", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, 2); p.Send([]byte("ok")) }},
+	{"the client reads nothing of what ends with the connection", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, -1); p.Flood() }},
+	{"the client has ended in its body", func(_ testing.TB, c, p *servertest.Party) { c.Send([]byte("part")); c.Fin() }},
+	{"the Endpoint has ended in its answer", func(_ testing.TB, c, p *servertest.Party) {
 		p.Accept(false, stillLength)
 		p.Send([]byte("part"))
 		p.Fin()
@@ -71,27 +62,27 @@ var stillExchanges = []stillState{
 
 // stillRequests are those of a GET.
 var stillRequests = []stillState{
-	{"no answer comes", func(_ testing.TB, c, p *Party) {}},
-	{"no answer comes to a client that has ended", func(_ testing.TB, c, p *Party) {
+	{"no answer comes", func(_ testing.TB, c, p *servertest.Party) {}},
+	{"no answer comes to a client that has ended", func(_ testing.TB, c, p *servertest.Party) {
 		if c.H2 == nil {
 			c.Fin()
 		}
 	}},
-	{"a client that has ended reads nothing", func(_ testing.TB, c, p *Party) {
+	{"a client that has ended reads nothing", func(_ testing.TB, c, p *servertest.Party) {
 		if c.H2 == nil {
 			c.Fin()
 		}
 		p.Accept(false, stillLength)
 		p.Flood()
 	}},
-	{"a client that has ended gets a part", func(_ testing.TB, c, p *Party) {
+	{"a client that has ended gets a part", func(_ testing.TB, c, p *servertest.Party) {
 		if c.H2 == nil {
 			c.Fin()
 		}
 		p.Accept(false, stillLength)
 		p.Send([]byte("part"))
 	}},
-	{"answered, and the client's connection kept", func(_ testing.TB, c, p *Party) {
+	{"answered, and the client's connection kept", func(_ testing.TB, c, p *servertest.Party) {
 		if p.H2 == nil {
 			p.Send([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"))
 			return
@@ -139,7 +130,7 @@ type still struct {
 }
 
 // hold begins a state, unless another one is to be held alone.
-func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, p *Party)) {
+func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, p *servertest.Party)) {
 	s.n++
 	if s.only >= 0 && s.only != s.n-1 {
 		return
@@ -194,20 +185,20 @@ func wantStill(t *testing.T, f func(s *still)) {
 // exchanges holds those of all clients with Endpoints of a protocol.
 func (s *still) exchanges(protocol routing.Protocol) {
 	t := s.t
-	e := NewEndpoints(t, protocol, "")
+	e := servertest.NewEndpoints(t, protocol, "")
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(protocol, e.Addr)
-	for _, k := range Kinds {
+	for _, k := range servertest.Kinds {
 		name := k.Name + " to " + protocol.String()
-		open := func(method string, more ...string) func(t testing.TB) (c, p *Party) {
-			return func(t testing.TB) (c, p *Party) {
+		open := func(method string, more ...string) func(t testing.TB) (c, p *servertest.Party) {
+			return func(t testing.TB) (c, p *servertest.Party) {
 				c = g.party(t, k, 0)
 				c.Ask(method, more...)
 				return c, e.Next(t)
 			}
 		}
 		for _, state := range stillTunnels {
-			s.hold("tunnel "+name, state, func(t testing.TB) (c, p *Party) {
+			s.hold("tunnel "+name, state, func(t testing.TB) (c, p *servertest.Party) {
 				c, p = open("CONNECT")(t)
 				p.Accept(true, -1)
 				c.Heard()
@@ -231,18 +222,18 @@ func (s *still) exchanges(protocol routing.Protocol) {
 // passedOn holds those of connections that are passed on, behind a PROXY protocol header too.
 func (s *still) passedOn() {
 	t := s.t
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	for _, header := range []string{"", headerV2} {
-		e := NewEndpoints(t, routing.HTTP, hello)
+		e := servertest.NewEndpoints(t, routing.HTTP, hello)
 		g := newGateway(t, nil, Options{})
 		if header != "" {
 			g = newProxiedGateway(t, nil)
 		}
 		g.servePassthrough("", e.Addr)
 		for _, state := range stillTunnels {
-			s.hold(fmt.Sprintf("passed on, PROXY %v", header != ""), state, func(t testing.TB) (c, p *Party) {
+			s.hold(fmt.Sprintf("passed on, PROXY %v", header != ""), state, func(t testing.TB) (c, p *servertest.Party) {
 				w := g.secureWire()
-				c = NewParty(t, "client", w)
+				c = servertest.NewParty(t, "client", w)
 				c.Send([]byte(header + hello))
 				return c, e.Next(t)
 			})

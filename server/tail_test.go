@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -23,11 +24,11 @@ const slowReceive = 16 << 10
 // TestTailOfATunnel: an Endpoint that closes with something unread, which resets its connection, has sent its
 // last bytes before: they reach a client that is slow to read, and only then the tunnel breaks.
 func TestTailOfATunnel(t *testing.T) {
-	tail := Pattern(tailSize)
+	tail := servertest.Pattern(tailSize)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range Kinds {
+		for _, k := range servertest.Kinds {
 			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
-				e := NewEndpoints(t, protocol, "")
+				e := servertest.NewEndpoints(t, protocol, "")
 				g := newGateway(t, nil, Options{})
 				g.serveProtocol(protocol, e.Addr)
 				c := g.party(t, k, slowReceive)
@@ -57,10 +58,10 @@ func TestTailOfATunnel(t *testing.T) {
 // TestEndBeforeAReset: over TLS an Endpoint tells the end itself. What becomes of its connection behind that takes
 // nothing from anybody: the client sees a proper end.
 func TestEndBeforeAReset(t *testing.T) {
-	tail := Pattern(tailSize)
-	for _, k := range Kinds {
+	tail := servertest.Pattern(tailSize)
+	for _, k := range servertest.Kinds {
 		t.Run(k.Name, func(t *testing.T) {
-			e := NewEndpoints(t, routing.HTTPS, "")
+			e := servertest.NewEndpoints(t, routing.HTTPS, "")
 			g := newGateway(t, nil, Options{})
 			g.serveProtocol(routing.HTTPS, e.Addr)
 			c := g.party(t, k, 0)
@@ -85,11 +86,11 @@ func TestEndBeforeAReset(t *testing.T) {
 
 // TestTailTowardsAnEndpoint is the same the other way: what a client sent before it broke off.
 func TestTailTowardsAnEndpoint(t *testing.T) {
-	tail := Pattern(tailSize)
+	tail := servertest.Pattern(tailSize)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range Kinds {
+		for _, k := range servertest.Kinds {
 			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
-				e := NewEndpoints(t, protocol, "")
+				e := servertest.NewEndpoints(t, protocol, "")
 				g := newGateway(t, nil, Options{})
 				g.serveProtocol(protocol, e.Addr)
 				c := g.party(t, k, 0)
@@ -123,15 +124,15 @@ func TestTailTowardsAnEndpoint(t *testing.T) {
 
 // TestTailOfAPassthrough is TestTailOfATunnel for connections that are passed on, both ways.
 func TestTailOfAPassthrough(t *testing.T) {
-	hello := ClientHello(t, "pass.test")
-	tail := Pattern(tailSize)
+	hello := servertest.ClientHello(t, "pass.test")
+	tail := servertest.Pattern(tailSize)
 	for _, down := range []bool{true, false} {
 		t.Run(fmt.Sprintf("to the client %v", down), func(t *testing.T) {
-			e := NewEndpoints(t, routing.HTTP, hello)
+			e := servertest.NewEndpoints(t, routing.HTTP, hello)
 			g := newGateway(t, nil, Options{})
 			g.servePassthrough("", e.Addr)
 			w := g.secureWire()
-			c := NewParty(t, "client", w)
+			c := servertest.NewParty(t, "client", w)
 			c.Send([]byte(hello))
 			p := e.Next(t)
 			from, to := p, c
@@ -153,7 +154,7 @@ func TestTailOfAPassthrough(t *testing.T) {
 			if !down {
 				why = stats.ClientAbort
 			}
-			Until(t, "it to be counted", func() bool { return g.failures(why) == 1 })
+			servertest.Until(t, "it to be counted", func() bool { return g.failures(why) == 1 })
 		})
 	}
 }
@@ -162,12 +163,12 @@ func TestTailOfAPassthrough(t *testing.T) {
 // the Endpoint resets its connection behind it.
 func TestTailOfABody(t *testing.T) {
 	const size = 6 << 20
-	body := Pattern(size)
+	body := servertest.Pattern(size)
 	for _, splice := range []config.Size{0, 64 << 10} {
 		for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS} {
-			for _, k := range Kinds[:2] {
+			for _, k := range servertest.Kinds[:2] {
 				t.Run(fmt.Sprintf("%s to %s, splice from %d", k.Name, protocol, splice), func(t *testing.T) {
-					e := NewEndpoints(t, protocol, "")
+					e := servertest.NewEndpoints(t, protocol, "")
 					g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = splice }, Options{})
 					g.serveProtocol(protocol, e.Addr)
 					for range 2 {
@@ -179,7 +180,7 @@ func TestTailOfABody(t *testing.T) {
 	}
 }
 
-func tailOfABody(t *testing.T, g *gateway, e *Endpoints, k Kind, body []byte) {
+func tailOfABody(t *testing.T, g *gateway, e *servertest.Endpoints, k servertest.Kind, body []byte) {
 	c := g.party(t, k, 4*slowReceive)
 	defer c.Leave()
 	c.Ask("GET")

@@ -8,57 +8,13 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// Short is the timeout under test. The wheel adds up to two ticks of 67 ms.
-const Short = 150 * time.Millisecond
-
-// long is the timeout of the others.
-const long = time.Hour
-
-// Took checks that something ended by its timeout: not before it, and long before any other. begun must
-// be before the gateway could begin to count: what a peer sees, it sees late. Where nothing ends, the
-// peer gives up after Timeout.
-func Took(t testing.TB, begun time.Time, timeout time.Duration) {
-	t.Helper()
-	if d := time.Since(begun); d < timeout-10*time.Millisecond || d > Timeout/2 {
-		t.Errorf("it took %v, want about %v", d, timeout)
-	}
-}
-
-func timeouts(change func(*config.Timeouts)) func(*config.Config) {
-	return func(c *config.Config) {
-		for _, d := range []*config.Duration{&c.Timeouts.Header, &c.Timeouts.Body, &c.Timeouts.Idle, &c.Timeouts.Connect, &c.Timeouts.Read, &c.Timeouts.Send} {
-			*d = config.Duration(long)
-		}
-		c.Limits.BodyBytes = 0
-		change(&c.Timeouts)
-	}
-}
-
-// EveryTick calls f again and again until stop is closed: a peer that trickles.
-func EveryTick(pause time.Duration, stop chan struct{}, f func()) {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-			select {
-			case <-stop: // both were ready
-				return
-			default:
-			}
-			f()
-		}
-	}
-}
 
 // TestHeaderTimeout bounds the whole head: silence, a part, and a trickle of bytes end alike, on a new
 // connection and on one that has served.
 func TestHeaderTimeout(t *testing.T) {
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	for _, tt := range []struct {
 		name    string
 		served  bool
@@ -74,7 +30,7 @@ func TestHeaderTimeout(t *testing.T) {
 		{"a byte at a time of a second head", true, "GET /", "a", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			Retry(t, func(t *Try, timeout time.Duration) {
+			servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 				g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Header = config.Duration(timeout) }), Options{})
 				g.serve(nil, addr)
 				begun := time.Now()
@@ -87,7 +43,7 @@ func TestHeaderTimeout(t *testing.T) {
 				stop := make(chan struct{})
 				defer close(stop)
 				if tt.trickle != "" {
-					go EveryTick(timeout/7, stop, func() { c.Send(tt.trickle) })
+					go servertest.EveryTick(timeout/7, stop, func() { c.Send(tt.trickle) })
 				}
 				if tt.answer {
 					if got := c.ReadAnswer("GET"); got.StatusCode != 408 || !got.Close {
@@ -95,7 +51,7 @@ func TestHeaderTimeout(t *testing.T) {
 					}
 				}
 				c.WantClosed()
-				Took(t, begun, timeout)
+				servertest.Took(t, begun, timeout)
 				if got := g.wire().Get("/"); got.Text != "ok" {
 					t.Errorf("others get %d %q", got.StatusCode, got.Text)
 				}
@@ -105,41 +61,41 @@ func TestHeaderTimeout(t *testing.T) {
 }
 
 func TestIdleTimeout(t *testing.T) {
-	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Idle = config.Duration(Short) }), Options{})
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
+	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Idle = config.Duration(servertest.Short) }), Options{})
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	c := g.wire()
 	begun := time.Now()
 	c.Get("/")
 	c.WantClosed()
-	Took(t, begun, Short)
+	servertest.Took(t, begun, servertest.Short)
 }
 
 // TestBodyTimeout bounds the wait for the next part of a body, whether or not the response has
 // begun; a slow body that does come goes through.
 func TestBodyTimeout(t *testing.T) {
-	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Body = config.Duration(Short) }), Options{})
-	app := RawBackend(t, func(_ int, c *Wire) {
+	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Body = config.Duration(servertest.Short) }), Options{})
+	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		head := c.Head()
-		if Target(head) == "/early" {
+		if servertest.Target(head) == "/early" {
 			c.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
 		}
-		c.Send(OKResponse(c.Take(10)))
+		c.Send(servertest.OKResponse(c.Take(10)))
 		c.Rest()
 	})
 	g.serve(nil, app)
 	t.Run("before the response", func(t *testing.T) {
-		c := NewWire(t, g.dial())
+		c := servertest.NewWire(t, g.dial())
 		begun := time.Now()
 		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
 		if got := c.ReadAnswer("POST"); got.StatusCode != 408 || !got.Close {
 			t.Errorf("status %d, want 408", got.StatusCode)
 		}
-		Took(t, begun, Short)
+		servertest.Took(t, begun, servertest.Short)
 		c.WantClosed()
 	})
 	t.Run("behind the response's head", func(t *testing.T) {
-		Retry(t, func(t *Try, timeout time.Duration) {
+		servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 			g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Body = config.Duration(timeout) }), Options{})
 			g.serve(nil, app)
 			c := g.wire()
@@ -148,17 +104,17 @@ func TestBodyTimeout(t *testing.T) {
 			if got := c.ReadAnswer("POST"); got.StatusCode != 200 || got.Cut == nil { // 408 where the Endpoint was late
 				t.Errorf("status %d, %v, want a cut answer", got.StatusCode, got.Cut)
 			}
-			Took(t, begun, timeout)
+			servertest.Took(t, begun, timeout)
 		})
 	})
 	t.Run("slow but moving", func(t *testing.T) {
-		Retry(t, func(t *Try, timeout time.Duration) {
+		servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 			g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Body = config.Duration(timeout) }), Options{})
 			g.serve(nil, app)
 			c := g.wire()
 			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
 			sent, stop := 0, make(chan struct{})
-			EveryTick(timeout/7, stop, func() {
+			servertest.EveryTick(timeout/7, stop, func() {
 				c.Send("x")
 				if sent++; sent == 10 {
 					close(stop)
@@ -174,8 +130,8 @@ func TestBodyTimeout(t *testing.T) {
 // TestReadTimeout bounds the wait for the Endpoint: 504 before the head, a cut behind it. A Route's
 // Policy replaces the default.
 func TestReadTimeout(t *testing.T) {
-	app := RawBackend(t, func(_ int, c *Wire) {
-		switch Target(c.Head()) {
+	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
+		switch servertest.Target(c.Head()) {
 		case "/part":
 			c.Send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
 		case "/half":
@@ -184,7 +140,7 @@ func TestReadTimeout(t *testing.T) {
 		c.Rest()
 	})
 	for _, byPolicy := range []bool{false, true} {
-		Retry(t, func(t *Try, timeout time.Duration) {
+		servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 			var policy *routing.Policy
 			g := newGateway(t, timeouts(func(o *config.Timeouts) {
 				if !byPolicy {
@@ -201,7 +157,7 @@ func TestReadTimeout(t *testing.T) {
 				if got := c.Get(path); got.StatusCode != 504 || got.Close {
 					t.Errorf("%s: status %d, close %v, want 504 on a connection that goes on", path, got.StatusCode, got.Close)
 				}
-				Took(t, begun, timeout)
+				servertest.Took(t, begun, timeout)
 				if got := c.Get(path); got.StatusCode != 504 {
 					t.Errorf("%s: then status %d", path, got.StatusCode)
 				}
@@ -210,7 +166,7 @@ func TestReadTimeout(t *testing.T) {
 			if got := g.wire().Get("/part"); got.StatusCode != 200 || got.Cut == nil { // 504 where the Endpoint was late
 				t.Errorf("/part: status %d, %v, want a cut answer", got.StatusCode, got.Cut)
 			}
-			Took(t, begun, timeout)
+			servertest.Took(t, begun, timeout)
 		})
 	}
 }
@@ -218,10 +174,10 @@ func TestReadTimeout(t *testing.T) {
 // TestReadTimeoutWhileTheRequestIsTaken: an Endpoint that reads nothing of a large body times out.
 func TestReadTimeoutWhileTheRequestIsTaken(t *testing.T) {
 	for _, threshold := range []config.Size{0, 64 << 10} {
-		set := timeouts(func(o *config.Timeouts) { o.Read = config.Duration(Short) })
+		set := timeouts(func(o *config.Timeouts) { o.Read = config.Duration(servertest.Short) })
 		g := newGateway(t, func(c *config.Config) { set(c); c.HTTP.SpliceThreshold = threshold }, Options{})
 		release := make(chan struct{})
-		g.serve(nil, RawBackend(t, func(_ int, c *Wire) { c.Head(); <-release }))
+		g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head(); <-release }))
 		c := g.wire()
 		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
 		go c.Write(make([]byte, 100_000_000))
@@ -235,27 +191,27 @@ func TestReadTimeoutWhileTheRequestIsTaken(t *testing.T) {
 // TestRequestTimeout bounds the whole exchange, however much it moves.
 func TestRequestTimeout(t *testing.T) {
 	stop := make(chan struct{})
-	app := RawBackend(t, func(_ int, c *Wire) {
-		if Target(c.Head()) == "/trickle" {
+	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
+		if servertest.Target(c.Head()) == "/trickle" {
 			c.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-			EveryTick(Short/7, stop, func() { c.Send("1\r\nx\r\n") })
+			servertest.EveryTick(servertest.Short/7, stop, func() { c.Send("1\r\nx\r\n") })
 		}
 		<-stop
 	})
 	defer close(stop)
-	Retry(t, func(t *Try, timeout time.Duration) {
+	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 		g := newGateway(t, timeouts(func(*config.Timeouts) {}), Options{})
 		g.serve(&routing.Policy{RequestTimeout: int64(timeout)}, app)
 		begun := time.Now()
 		if got := g.wire().Get("/"); got.StatusCode != 504 {
 			t.Errorf("status %d, want 504", got.StatusCode)
 		}
-		Took(t, begun, timeout)
+		servertest.Took(t, begun, timeout)
 		begun = time.Now()
 		if got := g.wire().Get("/trickle"); got.StatusCode != 200 || got.Cut == nil { // 504 where the Endpoint was late
 			t.Errorf("status %d, %v, want a cut answer", got.StatusCode, got.Cut)
 		}
-		Took(t, begun, timeout)
+		servertest.Took(t, begun, timeout)
 	})
 }
 
@@ -263,10 +219,10 @@ func TestRequestTimeout(t *testing.T) {
 // kernel for it, and frees the Endpoint.
 func TestSendTimeout(t *testing.T) {
 	for _, threshold := range []config.Size{0, 64 << 10} {
-		set := timeouts(func(o *config.Timeouts) { o.Send = config.Duration(Short) })
+		set := timeouts(func(o *config.Timeouts) { o.Send = config.Duration(servertest.Short) })
 		g := newGateway(t, func(c *config.Config) { set(c); c.HTTP.SpliceThreshold = threshold }, Options{})
 		ended := make(chan struct{})
-		g.serve(nil, RawBackend(t, func(_ int, c *Wire) {
+		g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 			c.Head()
 			c.Send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
 			c.Write(make([]byte, 100_000_000))
@@ -276,7 +232,7 @@ func TestSendTimeout(t *testing.T) {
 		begun := time.Now()
 		c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		<-ended
-		Took(t, begun, Short)
+		servertest.Took(t, begun, servertest.Short)
 		if text, reset := c.Rest(); !reset || len(text) > 90_000_000 {
 			t.Errorf("splice from %d: %d bytes came, reset %v", threshold, len(text), reset)
 		}
@@ -285,8 +241,8 @@ func TestSendTimeout(t *testing.T) {
 
 // TestConnectTimeout uses a listener whose queue is full: its SYNs are dropped.
 func TestConnectTimeout(t *testing.T) {
-	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Connect = config.Duration(Short) }), Options{})
-	full := FullListener(t)
+	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Connect = config.Duration(servertest.Short) }), Options{})
+	full := servertest.FullListener(t)
 	g.serve(nil, full)
 	c := g.wire()
 	begun := time.Now()
@@ -295,9 +251,9 @@ func TestConnectTimeout(t *testing.T) {
 		t.Errorf("got %d %q, want 502", got.StatusCode, got.Text)
 	}
 	// Two attempts: a connection that did not come about has sent nothing.
-	Took(t, begun, 2*Short)
-	addr, _ := ScriptedBackend(t, OKResponse("ok"), false)
-	Retry(t, func(t *Try, timeout time.Duration) { // the other Endpoint has to be quick
+	servertest.Took(t, begun, 2*servertest.Short)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
+	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) { // the other Endpoint has to be quick
 		g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Connect = config.Duration(timeout) }), Options{})
 		g.serve(nil, full, addr)
 		c := g.wire()

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/net/http2"
 )
 
 // TestForbiddenTrailerCutsNothing: a response with a trailer that must not be one is as complete as any
@@ -21,7 +21,7 @@ func TestForbiddenTrailerCutsNothing(t *testing.T) {
 	for i := 0; i < len(forbidden); i += 2 {
 		lines += forbidden[i] + ": " + forbidden[i+1] + "\r\n"
 	}
-	one := RawBackend(t, func(_ int, c *Wire) {
+	one := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for n := 0; ; n++ {
 			if c.Head() == "" {
 				return
@@ -34,7 +34,7 @@ func TestForbiddenTrailerCutsNothing(t *testing.T) {
 			c.Send("%s", text)
 		}
 	})
-	two := RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+	two := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for {
 			id := c.NextHead()
 			if id == 0 {
@@ -50,7 +50,7 @@ func TestForbiddenTrailerCutsNothing(t *testing.T) {
 		if overStreams(p) {
 			endpoint = two
 		}
-		for name, client := range map[string]*http.Client{"h1": HTTP1Client(t), "h2": HTTP2Client(t)} {
+		for name, client := range map[string]*http.Client{"h1": servertest.HTTP1Client(t), "h2": servertest.HTTP2Client(t)} {
 			for _, scheme := range []string{"http", "https"} {
 				t.Run(fmt.Sprintf("%s, %s to %v", name, scheme, p), func(t *testing.T) {
 					g := newGateway(t, nil, Options{})
@@ -82,7 +82,7 @@ func TestForbiddenTrailerCutsNothing(t *testing.T) {
 // TestForbiddenTrailerInRequest: nor does one in a request; what follows on the connection is answered too.
 func TestForbiddenTrailerInRequest(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		backend, seen := RecordingBackend(t, p)
+		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
 		c := g.wire()
@@ -91,8 +91,8 @@ func TestForbiddenTrailerInRequest(t *testing.T) {
 			if a := c.ReadAnswer("POST"); a.StatusCode != 204 {
 				t.Fatalf("%v, %q: %d", p, trailers, a.StatusCode)
 			}
-			text := NextSeen(t, seen)
-			if HasField(text, "Expires") || HasField(text, "Content-Length") || strings.Contains(text, ": b\n") || HasField(text, "Sum") != strings.Contains(trailers, "Sum") {
+			text := servertest.NextSeen(t, seen)
+			if servertest.HasField(text, "Expires") || servertest.HasField(text, "Content-Length") || strings.Contains(text, ": b\n") || servertest.HasField(text, "Sum") != strings.Contains(trailers, "Sum") {
 				t.Errorf("%v, %q: %s", p, trailers, text)
 			}
 		}
@@ -103,16 +103,16 @@ func TestForbiddenTrailerInRequest(t *testing.T) {
 func TestTrailersOfAReplay(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan string, 1)
-		closing := RawBackend(t, func(_ int, c *Wire) { c.Head() })
+		closing := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head() })
 		if overStreams(p) {
-			closing = RawHTTP2Backend(t, func(_ int, c *RawHTTP2) {
+			closing = servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 				if id := c.NextHead(); id != 0 {
 					_ = c.WriteRSTStream(id, http2.ErrCodeRefusedStream)
 					_, _ = c.ReadFrame()
 				}
 			})
 		}
-		good, got := RecordingBackend(t, p)
+		good, got := servertest.RecordingBackend(t, p)
 		go func() {
 			for text := range got {
 				seen <- text
@@ -126,7 +126,7 @@ func TestTrailersOfAReplay(t *testing.T) {
 			if a := c.ReadAnswer("PUT"); a.StatusCode != 204 {
 				t.Fatalf("%v: %d", p, a.StatusCode)
 			}
-			if text := NextSeen(t, seen); strings.Count(text, "sum: 42\n") != 1 || HasField(text, "expires") {
+			if text := servertest.NextSeen(t, seen); strings.Count(text, "sum: 42\n") != 1 || servertest.HasField(text, "expires") {
 				t.Errorf("%v: %s", p, text)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -47,7 +48,7 @@ func listen6(t testing.TB) net.Listener {
 // first, cost no request, although nothing is tried a second time elsewhere; and no Pod is asked twice as
 // often for having two addresses.
 func TestPodsOfOneFamily(t *testing.T) {
-	silent := FullListener(t)
+	silent := servertest.FullListener(t)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		for _, how := range []string{"refused", "timeout"} {
 			t.Run(protocol.String()+" "+how, func(t *testing.T) {
@@ -72,12 +73,12 @@ func TestPodsOfOneFamily(t *testing.T) {
 					})}
 					go server.Serve(ln)
 					t.Cleanup(func() { server.Close() })
-					dead := Refusing(t)
+					dead := servertest.Refusing(t)
 					if how == "timeout" {
 						// The same dead address for all would be one Endpoint; another one of 127.0.0.0/8 each is not.
 						dead = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.MustParseAddrPort(silent).Port()).String()
 						if len(pods) > 0 {
-							dead = Refusing(t)
+							dead = servertest.Refusing(t)
 						}
 					}
 					pods = append(pods, [2]string{dead, address})
@@ -126,7 +127,7 @@ func TestPodThatIsGone(t *testing.T) {
 		t.Cleanup(func() { server.Close() })
 		gone := listen6(t)
 		b := &routing.Backend{Protocol: protocol}
-		b.Endpoints, b.Twins = twinEndpoints([][2]string{{Refusing(t), ln.Addr().String()}, {Refusing(t), gone.Addr().String()}})
+		b.Endpoints, b.Twins = twinEndpoints([][2]string{{servertest.Refusing(t), ln.Addr().String()}, {servertest.Refusing(t), gone.Addr().String()}})
 		gone.Close()
 		g.serveBackend(nil, b)
 		c := g.wire()
@@ -141,7 +142,7 @@ func TestPodThatIsGone(t *testing.T) {
 // TestPassthroughOfOneFamily is TestPodsOfOneFamily for connections that are passed on.
 func TestPassthroughOfOneFamily(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads, c.Upstream.Retries = 1, 0 }, Options{})
-	hello := ClientHello(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	var pods [][2]string
 	for range 3 {
 		ln := listen6(t)
@@ -159,7 +160,7 @@ func TestPassthroughOfOneFamily(t *testing.T) {
 				}()
 			}
 		}()
-		pods = append(pods, [2]string{Refusing(t), ln.Addr().String()})
+		pods = append(pods, [2]string{servertest.Refusing(t), ln.Addr().String()})
 	}
 	g.servePassthrough("")
 	s := *g.store.Load()

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"golang.org/x/sys/unix"
 )
 
 // poison is what an Endpoint sends that nobody has asked for.
@@ -16,7 +16,7 @@ const poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
 // arrive waits, on a loop, until a socket of that loop has bytes, of which no event was handled.
 func arrive(t testing.TB, s *loop.Source) {
-	for end := time.Now().Add(Timeout); ; runtime.Gosched() {
+	for end := time.Now().Add(servertest.Timeout); ; runtime.Gosched() {
 		if n, err := unix.IoctlGetInt(s.FD(), unix.TIOCINQ); err == nil && n > 0 {
 			return
 		}
@@ -39,19 +39,19 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			steps := make(chan string)
 			asked := make(chan struct{}, 1)
 			g := newGateway(t, oneLoop, Options{})
-			g.serve(nil, RawBackend(t, func(n int, c *Wire) {
+			g.serve(nil, servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 				for {
 					head := c.Head()
 					switch {
 					case head == "":
 						return
-					case Target(head) == "/first":
+					case servertest.Target(head) == "/first":
 						asked <- struct{}{}
 						for s := range steps {
 							c.Send(strings.ReplaceAll(s, "%", "%%"))
 						}
 					default:
-						c.Send(OKResponse(Target(head)))
+						c.Send(servertest.OKResponse(servertest.Target(head)))
 					}
 				}
 			}))
@@ -81,12 +81,12 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 				t.Fatal("the connections are not where they should be")
 			}
 			if !row.reaches {
-				steps <- OKResponse("/first")
+				steps <- servertest.OKResponse("/first")
 				first.ReadAnswer("GET")
 			}
 			onLoop(func() {
 				if row.reaches {
-					steps <- OKResponse("/first")
+					steps <- servertest.OKResponse("/first")
 					arrive(t, &u.src)
 					u.Ready(loop.Readable)
 					if u.x != nil {

@@ -7,48 +7,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// Evil is a response that nobody asked for. Whoever gets it was served another's bytes.
-const Evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"
-
-// FaultyBackend answers every target but /bad with "fine", on connections that stay open, and gives
-// /bad to bad. What bad returns is whether the connection goes on.
-func FaultyBackend(t testing.TB, bad func(c *Wire) bool) string {
-	return RawBackend(t, func(_ int, c *Wire) {
-		for {
-			head := c.Head()
-			switch {
-			case head == "":
-				return
-			case Target(head) != "/bad":
-				c.Send(OKResponse("fine"))
-			case !bad(c):
-				return
-			}
-		}
-	})
-}
-
-// wantFine checks that others are served as if nothing had happened: on the connection that met the
-// fault, where it is still open, and on two others.
-func (g *gateway) wantFine(t *testing.T, same *Wire, open bool) {
-	t.Helper()
-	if open {
-		if got := same.Get("/good"); got.Text != "fine" {
-			t.Errorf("the same client then got %d %q %v", got.StatusCode, got.Text, got.Cut)
-		}
-	}
-	for range 2 {
-		c := NewWire(t, g.dial())
-		for range 2 {
-			if got := c.Get("/good"); got.Text != "fine" {
-				t.Errorf("another client then got %d %q %v", got.StatusCode, got.Text, got.Cut)
-			}
-		}
-		c.Close()
-	}
-}
 
 // TestMalformedResponses sends every response of the corpus, in one piece and byte by byte, with
 // another response behind it: a fault in the head is 502, one in the body cuts the client off, and
@@ -58,10 +18,10 @@ func TestMalformedResponses(t *testing.T) {
 	for _, tt := range h1test.Responses {
 		for _, bytewise := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, bytewise %v", tt.Name, bytewise), func(t *testing.T) {
-				g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+				g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 					raw := tt.Raw
 					if !tt.Close {
-						raw += Evil
+						raw += servertest.Evil
 					}
 					if bytewise && len(raw) < 1000 {
 						for i := range raw {
@@ -76,7 +36,7 @@ func TestMalformedResponses(t *testing.T) {
 					}
 					return false
 				}))
-				c := NewWire(t, g.dial())
+				c := servertest.NewWire(t, g.dial())
 				got := c.Get("/bad")
 				switch {
 				case strings.Contains(got.Text, "EVIL"):
@@ -104,20 +64,20 @@ func TestBytesBehindAResponse(t *testing.T) {
 		}, Options{})
 		for _, size := range []int{0, 1, 4 << 10, 16 << 10, scratchSize - 100, scratchSize - 40, scratchSize, scratchSize + 1, 2 * scratchSize, 256 << 10, 1 << 20} {
 			t.Run(fmt.Sprintf("%d bytes, splice %v", size, splice), func(t *testing.T) {
-				body := string(Pattern(size))
+				body := string(servertest.Pattern(size))
 				head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
 				if size == scratchSize {
 					// The first read ends exactly with the body.
 					body = body[:size-len(head)]
 					head = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(body))
 				}
-				g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
-					c.Send(head + body + strings.Repeat(Evil, 3))
+				g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
+					c.Send(head + body + strings.Repeat(servertest.Evil, 3))
 					c.Rest()
 					return false
 				}))
 				for range 3 {
-					c := NewWire(t, g.dial())
+					c := servertest.NewWire(t, g.dial())
 					if got := c.Get("/bad"); got.Text != body || got.Cut != nil {
 						t.Errorf("got %d bytes, %v, want %d", len(got.Text), got.Cut, len(body))
 					}
@@ -139,8 +99,8 @@ func TestBodilessResponsesWithBodies(t *testing.T) {
 	} {
 		t.Run(tt.method+" "+tt.head[9:12], func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
-			g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
-				c.Send(tt.head + Evil)
+			g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
+				c.Send(tt.head + servertest.Evil)
 				c.Rest()
 				return false
 			}))
@@ -163,10 +123,10 @@ func TestBodilessResponsesWithBodies(t *testing.T) {
 func TestBodilessResponseThenBodyLate(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	closed := make(chan struct{})
-	g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
-		c.Send(OKResponse("first"))
+	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
+		c.Send(servertest.OKResponse("first"))
 		g.settle() // the client has it, the connection is idle
-		c.Send(Evil)
+		c.Send(servertest.Evil)
 		c.Rest()
 		close(closed)
 		return false
@@ -187,18 +147,18 @@ func TestInterimResponses(t *testing.T) {
 		interim   []string
 		status    int
 	}{
-		{"103 then 200", hints + OKResponse("fine"), []string{"103 Early Hints"}, 200},
-		{"two 100", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 2) + OKResponse("fine"), []string{"100 Continue", "100 Continue"}, 200},
-		{"100, 102, 103", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hints + OKResponse("fine"), []string{"100 Continue", "102 Processing", "103 Early Hints"}, 200},
-		{"fifty", strings.Repeat(hints, 50) + OKResponse("fine"), nil, 200},
-		{"without end", strings.Repeat(hints, 1000) + OKResponse("fine"), nil, 502},
-		{"103 with Content-Length", "HTTP/1.1 103 Early Hints\r\nContent-Length: 4\r\n\r\nEVIL" + OKResponse("fine"), []string{"103 Early Hints"}, 502},
+		{"103 then 200", hints + servertest.OKResponse("fine"), []string{"103 Early Hints"}, 200},
+		{"two 100", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 2) + servertest.OKResponse("fine"), []string{"100 Continue", "100 Continue"}, 200},
+		{"100, 102, 103", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hints + servertest.OKResponse("fine"), []string{"100 Continue", "102 Processing", "103 Early Hints"}, 200},
+		{"fifty", strings.Repeat(hints, 50) + servertest.OKResponse("fine"), nil, 200},
+		{"without end", strings.Repeat(hints, 1000) + servertest.OKResponse("fine"), nil, 502},
+		{"103 with Content-Length", "HTTP/1.1 103 Early Hints\r\nContent-Length: 4\r\n\r\nEVIL" + servertest.OKResponse("fine"), []string{"103 Early Hints"}, 502},
 		{"103 and no more", hints, []string{"103 Early Hints"}, 502},
-		{"101 unasked", "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + Evil, nil, 502},
+		{"101 unasked", "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + servertest.Evil, nil, 502},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
-			g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+			g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 				c.Send(tt.raw)
 				return tt.status == 200
 			}))
@@ -222,7 +182,7 @@ func TestInterimResponses(t *testing.T) {
 			old := g.wire()
 			old.Send("GET /bad HTTP/1.0\r\n\r\n")
 			text, _ := old.Rest()
-			if strings.Contains(text, " 10") || !strings.Contains(text, fmt.Sprint("HTTP/1.1 ", tt.status)) {
+			if strings.Contains(text, "HTTP/1.1 10") || !strings.Contains(text, fmt.Sprint("HTTP/1.1 ", tt.status)) {
 				t.Errorf("an HTTP/1.0 client got %q", text)
 			}
 		})
@@ -234,7 +194,7 @@ func TestInterimResponses(t *testing.T) {
 func TestResponseBeforeTheRequestIsWhole(t *testing.T) {
 	for _, body := range []string{"Content-Length: 100000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
 		g := newGateway(t, nil, Options{})
-		g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+		g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 			c.Send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
 			c.Rest()
 			return false
@@ -259,7 +219,7 @@ func TestEarlyAnswerAndReset(t *testing.T) {
 			c.Limits.BodyBytes = 0
 			c.HTTP.SpliceThreshold = threshold
 		}, Options{})
-		g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+		g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 			c.Send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
 			return false
 		}))
@@ -279,7 +239,7 @@ func TestEarlyAnswerAndReset(t *testing.T) {
 // TestTruncatedResponses cuts responses of every framing short, by FIN and by reset, at sizes that are
 // copied and that are spliced: none may look complete to the client.
 func TestTruncatedResponses(t *testing.T) {
-	half := string(Pattern(300_000))
+	half := string(servertest.Pattern(300_000))
 	g := newGateway(t, nil, Options{})
 	for _, tt := range []struct {
 		name, head string
@@ -296,7 +256,7 @@ func TestTruncatedResponses(t *testing.T) {
 		for _, version := range []string{"1.0", "1.1"} {
 			t.Run(tt.name+", client "+version, func(t *testing.T) {
 				begun := make(chan struct{})
-				g.serve(nil, FaultyBackend(t, func(c *Wire) bool {
+				g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
 					c.Send(tt.head + half)
 					<-begun // before that, an answer of the gateway's own would be right
 					if tt.reset {
@@ -309,7 +269,7 @@ func TestTruncatedResponses(t *testing.T) {
 				head := c.Head()
 				close(begun)
 				text, reset := c.Rest()
-				resp := NewAnswer(head+text, "GET")
+				resp := servertest.NewAnswer(head+text, "GET")
 				if resp.Cut == nil && !reset {
 					t.Errorf("%d bytes of body look complete", len(resp.Text))
 				}

@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"crypto"
@@ -11,14 +11,10 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"os"
-	"os/exec"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
 // Authority signs certificates.
@@ -36,7 +32,7 @@ var Serials atomic.Int64
 var RSAKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		panic(err)
+		panic("BUG: no key: " + err.Error())
 	}
 	return key
 })
@@ -110,36 +106,6 @@ func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()
 	p.AddCert(a.Leaf)
 	return p
-}
-
-// routed is a pair as a Snapshot has it.
-func routed(pair *tls.Certificate) *routing.Certificate {
-	return routing.NewCertificate(routing.ObjectName{Namespace: "default", Name: pair.Leaf.Subject.CommonName}, pair)
-}
-
-// wantNoLeaks checks at the end of the test, after everything that is registered later, that as many
-// descriptors and goroutines are left as there were.
-func wantNoLeaks(t *testing.T) {
-	// What is made once for all tests.
-	newGateway(t, nil, Options{})
-	files, goroutines := OpenFiles(t), -1
-	t.Cleanup(func() {
-		var nowFiles, nowGoroutines int
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for begun := time.Now(); time.Since(begun) < Timeout/2; {
-			nowFiles, nowGoroutines = OpenFiles(t), runtime.NumGoroutine()
-			if nowFiles <= files && nowGoroutines <= goroutines {
-				return
-			}
-			<-tick.C
-		}
-		stacks := make([]byte, 1<<20)
-		sockets, _ := exec.Command("ss", "-tnp").Output()
-		t.Errorf("%d descriptors and %d goroutines left, before there were %d and %d\n%s\n%s",
-			nowFiles, nowGoroutines, files, goroutines, sockets, stacks[:runtime.Stack(stacks, true)])
-	})
-	goroutines = runtime.NumGoroutine()
 }
 
 func OpenFiles(t testing.TB) int {

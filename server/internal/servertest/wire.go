@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"bufio"
@@ -8,10 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -32,8 +29,23 @@ func NewWire(t testing.TB, c net.Conn) *Wire {
 	return &Wire{TCPConn: c.(*net.TCPConn), t: t, R: bufio.NewReaderSize(c, 64<<10)}
 }
 
-// wire opens a raw client connection.
-func (g *gateway) wire() *Wire { return NewWire(g.t, g.dial()) }
+// Exactly is how a client that reads until n bytes, or the end, sees an answer.
+func (w *Wire) Exactly(want string) {
+	w.t.Helper()
+	if got := w.Take(len(want)); got != want {
+		w.t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func (w *Wire) Want101() {
+	w.t.Helper()
+	head := w.Head()
+	for _, line := range []string{"HTTP/1.1 101 Switching Protocols\r\n", "\r\nConnection: upgrade\r\n", "\r\nUpgrade: websocket\r\n", "\r\nSec-WebSocket-Accept: czNw\r\n"} {
+		if !strings.Contains(head, line) {
+			w.t.Fatalf("%q lacks %q", head, line)
+		}
+	}
+}
 
 // Send writes text. What the peer makes of it is for the caller to read: the write itself may fail
 // when the peer has closed already.
@@ -72,14 +84,6 @@ func (w *Wire) Rest() (text string, reset bool) {
 	return string(b), err != nil
 }
 
-// Answer is a response as a client sees it.
-type Answer struct {
-	*http.Response
-	Text string
-	// cut is why the body is not whole, nil when it is.
-	Cut error
-}
-
 // ReadAnswer reads one final response to a request with the given method, passing over interim ones; status
 // 0 when none came.
 func (w *Wire) ReadAnswer(method string) Answer {
@@ -112,84 +116,18 @@ func (w *Wire) WantClosed() {
 	}
 }
 
-// settle returns when the gateway has handled all bytes that were written to it before: every loop
-// has been through the events that were ready, and through those that these led to.
-func (g *gateway) settle() {
-	for range 3 {
-		var wg sync.WaitGroup
-		for _, w := range g.workers {
-			wg.Add(1)
-			w.loop.Post(wg.Done)
-		}
-		wg.Wait()
-	}
+// Answer is a response as a client sees it.
+type Answer struct {
+	*http.Response
+	Text string
+	// cut is why the body is not whole, nil when it is.
+	Cut error
 }
 
-// RawBackend accepts connections and gives each to handle, with its number from 0. A connection is
-// closed when handle returns, and at the end of the test.
-func RawBackend(t testing.TB, handle func(n int, c *Wire)) (addr string) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
-	wg.Go(func() {
-		for n := 0; ; n++ {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, c)
-			mu.Unlock()
-			wg.Go(func() {
-				defer c.Close()
-				handle(n, NewWire(t, c))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
-		mu.Lock()
-		for _, c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		wg.Wait()
-	})
-	return ln.Addr().String()
-}
-
-// Targets collects what a Backend was asked for.
-type Targets struct {
-	mu   sync.Mutex
-	seen []string
-}
-
-func (s *Targets) Add(target string) {
-	s.mu.Lock()
-	s.seen = append(s.seen, target)
-	s.mu.Unlock()
-}
-
-func (s *Targets) Has(target string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Contains(s.seen, target)
-}
-
-func (s *Targets) Count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.seen)
-}
-
-func (s *Targets) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return fmt.Sprintf("%q", s.seen)
+// NewAnswer parses a response that ended with its connection.
+func NewAnswer(text, method string) Answer {
+	w := &Wire{R: bufio.NewReader(strings.NewReader(text))}
+	return w.ReadAnswer(method)
 }
 
 // Target is the request target of a raw head.
@@ -214,26 +152,4 @@ func Pattern(n int) []byte {
 		b[i] = ' ' + byte(state>>26)
 	}
 	return b
-}
-
-// NewAnswer parses a response that ended with its connection.
-func NewAnswer(text, method string) Answer {
-	w := &Wire{R: bufio.NewReader(strings.NewReader(text))}
-	return w.ReadAnswer(method)
-}
-
-// EchoBackend returns each request's body, framed as the target says.
-func EchoBackend(t testing.TB) string {
-	return Backend(t, func(w http.ResponseWriter, r *http.Request) {
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		if r.URL.Path != "/chunked" {
-			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-		} else {
-			w.(http.Flusher).Flush()
-		}
-		w.Write(b)
-	})
 }

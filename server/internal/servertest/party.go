@@ -1,26 +1,24 @@
-package server
+package servertest
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-
-	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/loop"
-	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
+
+// Greeting is what each party has sent the other, who has not read it.
+const Greeting = "greeting"
 
 // Party is one of the two who speak through the gateway, a client or an Endpoint, on a connection or on a stream
 // of one. It reads when it is told to, so that it can be as slow as any, and ends in every way there is.
@@ -48,95 +46,60 @@ type Party struct {
 	answer bool // a head came
 }
 
-// Frames is an HTTP/2 connection whose frames go to the parties that have its streams.
-type Frames struct {
-	*http2.Framer
-	conn  net.Conn
-	mu    sync.Mutex // guards what is written too
-	moved *sync.Cond
-	block bytes.Buffer
-	enc   *hpack.Encoder
-	list  map[uint32]*Party
-	open  func(stream uint32) *Party // makes the party of a stream that the peer opens; nil of a client
-	last  string                     // how the connection ended
+// NewParty is one on a connection that speaks HTTP/1.1, or a protocol of the test's own.
+func NewParty(t testing.TB, name string, w *Wire) *Party {
+	return &Party{t: t, name: name, TCP: w.TCPConn, Conn: w.TCPConn, R: w.R}
 }
 
-func newFrames(conn net.Conn, r io.Reader, settings ...http2.Setting) *Frames {
-	f := &Frames{Framer: http2.NewFramer(conn, r), conn: conn, list: map[uint32]*Party{}}
-	f.moved = sync.NewCond(&f.mu)
-	f.enc = hpack.NewEncoder(&f.block)
-	_ = f.WriteSettings(settings...)
-	return f
+// Kind is how a client speaks to the gateway.
+type Kind struct {
+	Name            string
+	Secure, Streams bool
 }
 
-// run reads until the connection ends.
-func (f *Frames) run() {
-	for {
-		frame, err := f.ReadFrame()
-		f.mu.Lock()
-		if err != nil {
-			f.last = endOf(err)
-			for _, p := range f.list {
-				if p.end == "" {
-					p.end = f.last
-				}
-			}
-			f.moved.Broadcast()
-			f.mu.Unlock()
-			return
-		}
-		p := f.list[frame.Header().StreamID]
-		switch frame := frame.(type) {
-		case *http2.SettingsFrame:
-			if !frame.IsAck() {
-				_ = f.WriteSettingsAck()
-			}
-		case *http2.PingFrame:
-			if !frame.IsAck() {
-				_ = f.WritePing(true, frame.Data)
-			}
-		case *http2.HeadersFrame:
-			switch {
-			case p == nil && f.open != nil:
-				f.list[frame.StreamID] = f.open(frame.StreamID)
-				p = f.list[frame.StreamID]
-			case p != nil:
-				p.answer = true
-			}
-			if frame.StreamEnded() && p != nil {
-				p.end = "end"
-			}
-		case *http2.DataFrame:
-			if p == nil {
-				break
-			}
-			p.got = append(p.got, frame.Data()...)
-			p.untold += len(frame.Data())
-			if p.eager {
-				p.openWindow()
-			}
-			if frame.StreamEnded() {
-				p.end = "end"
-			}
-		case *http2.RSTStreamFrame:
-			if p != nil && p.end == "" {
-				p.end = "reset"
-			}
-		}
-		f.moved.Broadcast()
-		f.mu.Unlock()
+var Kinds = []Kind{{"h1", false, false}, {"h1+tls", true, false}, {"h2c", false, true}, {"h2+tls", true, true}}
+
+// DialParty opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
+func DialParty(t testing.TB, addr string, k Kind, receive int) *Party {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(Timeout))
+	p := &Party{t: t, name: "client " + k.Name, TCP: nc.(*net.TCPConn), Conn: nc}
+	if receive > 0 {
+		_ = p.TCP.SetReadBuffer(receive)
+	}
+	if k.Secure {
+		protocol := "http/1.1"
+		if k.Streams {
+			protocol = "h2"
+		}
+		c := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		p.Conn = c
+	}
+	p.R = bufio.NewReader(p.Conn)
+	if k.Streams {
+		_, _ = io.WriteString(p.Conn, http2.ClientPreface)
+		p.H2 = newFrames(p.Conn, p.R)
+		p.stream = 1
+		p.H2.list[1] = p
+		go p.H2.run()
+	}
+	return p
 }
 
-// endOf says what the end of a connection was.
-func endOf(err error) string {
-	switch {
-	case errors.Is(err, io.EOF):
-		return "end"
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "cut"
+// Greet sends what the other does not read.
+func (p *Party) Greet(other *Party) {
+	if !p.Silent {
+		p.Send([]byte(Greeting))
+		other.Owed = len(Greeting)
 	}
-	return "reset"
 }
 
 // openWindow opens the windows for what came. With h2.mu.
@@ -256,63 +219,6 @@ func (p *Party) Unread() {
 	})
 }
 
-// Kind is how a client speaks to the gateway.
-type Kind struct {
-	Name            string
-	Secure, Streams bool
-}
-
-var Kinds = []Kind{{"h1", false, false}, {"h1+tls", true, false}, {"h2c", false, true}, {"h2+tls", true, true}}
-
-// party opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
-func (g *gateway) party(t testing.TB, k Kind, receive int) *Party {
-	t.Helper()
-	if k.Secure {
-		return DialParty(t, g.secureAddr, k, receive)
-	}
-	return DialParty(t, g.addr, k, receive)
-}
-
-// NewParty is one on a connection that speaks HTTP/1.1, or a protocol of the test's own.
-func NewParty(t testing.TB, name string, w *Wire) *Party {
-	return &Party{t: t, name: name, TCP: w.TCPConn, Conn: w.TCPConn, R: w.R}
-}
-
-// DialParty opens a client's connection. receive is the size of its receive buffer, 0 = as it is.
-func DialParty(t testing.TB, addr string, k Kind, receive int) *Party {
-	t.Helper()
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(Timeout))
-	p := &Party{t: t, name: "client " + k.Name, TCP: nc.(*net.TCPConn), Conn: nc}
-	if receive > 0 {
-		_ = p.TCP.SetReadBuffer(receive)
-	}
-	if k.Secure {
-		protocol := "http/1.1"
-		if k.Streams {
-			protocol = "h2"
-		}
-		c := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
-		if err := c.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		p.Conn = c
-	}
-	p.R = bufio.NewReader(p.Conn)
-	if k.Streams {
-		_, _ = io.WriteString(p.Conn, http2.ClientPreface)
-		p.H2 = newFrames(p.Conn, p.R)
-		p.stream = 1
-		p.H2.list[1] = p
-		go p.H2.run()
-	}
-	return p
-}
-
 // Ask sends a request's head: of a WebSocket, of a POST with an open body, or of a GET.
 func (p *Party) Ask(method string, more ...string) {
 	host := p.Host
@@ -377,81 +283,25 @@ func (p *Party) Accept(tunnel bool, length int) {
 	}
 }
 
-// Endpoints is a listener whose connections, or streams, each are a party once their request's head is here.
-type Endpoints struct {
-	Addr string
-	came chan *Party
-	mu   sync.Mutex
-	open []*net.TCPConn
-}
-
-// NewEndpoints starts one for a protocol. With hello its connections are what is behind that ClientHello.
-func NewEndpoints(t testing.TB, protocol routing.Protocol, hello string) *Endpoints {
-	t.Helper()
-	pair, err := tlsconfig.SelfSigned()
-	if err != nil {
-		t.Fatal(err)
+// Flood sends more than anybody takes, and stays in that.
+func (p *Party) Flood() {
+	if p.H2 != nil {
+		p.Send(make([]byte, 60<<10)) // over HTTP/2, the window: of a client's it is the least there is
+		return
 	}
-	e := &Endpoints{came: make(chan *Party, 1000)}
-	gone := make(chan struct{})
-	e.Addr = RawBackend(t, func(_ int, w *Wire) {
-		e.mu.Lock()
-		e.open = append(e.open, w.TCPConn)
-		e.mu.Unlock()
-		p := &Party{t: t, name: "Endpoint " + protocol.String(), TCP: w.TCPConn, Conn: w.TCPConn}
-		if hello == "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
-			next := "http/1.1"
-			if speaksStreams(protocol) {
-				next = "h2"
-			}
-			p.Conn = tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}, NextProtos: []string{next}})
-		}
-		p.R = bufio.NewReader(p.Conn)
-		switch {
-		case hello != "":
-			if _, err := io.ReadFull(p.R, make([]byte, len(hello))); err != nil {
-				return
-			}
-			e.came <- p
-			<-gone
-		case speaksStreams(protocol):
-			if _, err := io.ReadFull(p.R, make([]byte, len(http2.ClientPreface))); err != nil {
-				return
-			}
-			f := newFrames(p.Conn, p.R, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
-			f.open = func(stream uint32) *Party {
-				s := *p
-				s.H2, s.stream = f, stream
-				e.came <- &s
-				return &s
-			}
-			f.run()
-		default:
-			if p.head = p.Heard(); strings.HasSuffix(p.head, "\r\n\r\n") {
-				e.came <- p
-				<-gone
-			}
-		}
-	})
-	t.Cleanup(func() { close(gone) })
-	return e
+	_ = p.TCP.SetDeadline(time.Time{})
+	go func() { _, _ = p.Conn.Write(make([]byte, 64<<20)) }()
 }
 
-// Next returns the party of the next request.
-func (e *Endpoints) Next(t testing.TB) *Party {
-	t.Helper()
-	select {
-	case p := <-e.came:
-		return p
-	case <-time.After(Timeout):
-		t.Fatal("no request reached the Endpoint")
-		return nil
+// endOf says what the end of a connection was.
+func endOf(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "end"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "cut"
 	}
-}
-
-// speaksStreams reports that a protocol of Backends is HTTP/2.
-func speaksStreams(p routing.Protocol) bool {
-	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
+	return "reset"
 }
 
 // readable reports whether a socket has bytes to read, or its end.

@@ -123,13 +123,16 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		s.workers = append(s.workers, newWorker(s, l, set))
 	}
 	s.templates = make([][]*listener, threads)
-	hlog.SetLevel(hlog.LevelError)
+	quietHertz()
 	s.engine = hertz.New(
 		hertz.WithTransport(func(*hertzconfig.Options) network.Transporter { return transporter{s} }),
 		hertz.WithDisablePrintRoute(true),
 	)
 	return s, nil
 }
+
+// quietHertz is for the whole process, and once: Hertz's logger is one variable without a lock.
+var quietHertz = sync.OnceFunc(func() { hlog.SetLevel(hlog.LevelError) })
 
 // acceptedTicketKeys is how many keys of session tickets are accepted: that in use and those before it.
 const acceptedTicketKeys = 3
@@ -344,6 +347,7 @@ func (s *Server) stop() {
 			w.loop.Post(w.cut)
 			w.loop.Close()
 		}
+		s.handshakes.Close()
 		s.mu.Lock()
 		if s.reserve >= 0 {
 			syscall.Close(s.reserve)

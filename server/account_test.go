@@ -30,6 +30,7 @@ func deafBackend(t testing.TB) string {
 // cut from the greediest on before more waits than may, and others are served meanwhile. With the clients gone
 // nothing is counted any more.
 func TestBufferedBytes(t *testing.T) {
+	t.Parallel()
 	const bound, clients = 2 << 20, 40
 	for _, row := range []struct {
 		name    string
@@ -102,6 +103,7 @@ func TestBufferedBytes(t *testing.T) {
 // TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no
 // request counted.
 func TestAccountsEndAtNothing(t *testing.T) {
+	t.Parallel()
 	for _, p := range servertest.Pairings {
 		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
@@ -122,7 +124,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				addr = g.secureAddr
 			}
 			client := p.Down(t)
-			for i := range 20 {
+			for i := range servertest.Times(20, 8) {
 				resp, err := client.Post(p.Scheme+"://"+addr+"/", "", io.LimitReader(zeros{}, int64(i)*20_000))
 				if err != nil {
 					continue // the Endpoint ended before it had all

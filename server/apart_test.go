@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	apartFor  = flag.Duration("apart.for", 0, "Repeat TestExchangesStayApart for this long, each time with other pauses; 0 is once, with a quarter of what there is.")
+	apartFor  = flag.Duration("apart.for", 0, "Repeat TestExchangesStayApart for this long, each time with other pauses; 0 is once, with a quarter of what there is, and a quarter of that with -short.")
 	apartSeed = flag.Uint64("apart.seed", 1, "Begin TestExchangesStayApart with this seed; each repetition has the next one.")
 )
 
@@ -238,7 +238,7 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	all := a.assaults(rng)
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	if *apartFor == 0 {
-		all = all[:len(all)/4]
+		all = all[:len(all)/servertest.Times(4, 16)]
 	}
 	for _, s := range all {
 		if a.errors.Load() > 0 {

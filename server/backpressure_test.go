@@ -26,6 +26,7 @@ const patience = servertest.Timeout / 2
 // TestSlowReader: a response whose client reads nothing stops at the buffers' bounds, is whole once the
 // client reads, and holds nobody up.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	const size = 96 << 20
 	for _, framing := range []string{"copied", "spliced", "chunked", "until close"} {
 		t.Run(framing, func(t *testing.T) {
@@ -92,6 +93,7 @@ func TestSlowReader(t *testing.T) {
 
 // TestSlowBackend is the same for an upload.
 func TestSlowBackend(t *testing.T) {
+	t.Parallel()
 	const size = 96 << 20
 	for _, framing := range []string{"copied", "spliced", "chunked"} {
 		t.Run(framing, func(t *testing.T) {
@@ -153,6 +155,7 @@ func TestSlowBackend(t *testing.T) {
 // TestPipelinerThatReadsNothing: answers of the gateway's own, and those of Backends, wait for a client
 // that sends request after request and reads nothing; it must not make the gateway hold them.
 func TestPipelinerThatReadsNothing(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse(string(servertest.Pattern(10_000))), false)
 	g.serve(nil, addr)
@@ -178,6 +181,7 @@ func TestPipelinerThatReadsNothing(t *testing.T) {
 // TestIdleConnectionsHoldNothing: after a request each, large ones among them, no connection keeps a
 // buffer.
 func TestIdleConnectionsHoldNothing(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, servertest.EchoBackend(t))
 	for i := range 100 {

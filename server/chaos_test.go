@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	chaosRounds = flag.Int("chaos.rounds", 6, "Play this many rounds of TestChaos, half of them with -short.")
+	chaosRounds = flag.Int("chaos.rounds", chaosDefault, "Play this many rounds of TestChaos, one with -short.")
 	chaosFor    = flag.Duration("chaos.for", 0, "Play rounds of TestChaos for this long, instead of a number of them.")
 	chaosSeed   = flag.Uint64("chaos.seed", 1, "Begin TestChaos with this seed; each round has the next one.")
 )
@@ -44,7 +44,7 @@ func TestChaos(t *testing.T) {
 	wantNoLeaks(t)
 	rounds := *chaosRounds
 	if testing.Short() {
-		rounds = (rounds + 1) / 2
+		rounds = min(rounds, 1)
 	}
 	for i, begun := 0, time.Now(); i < rounds && *chaosFor == 0 || time.Since(begun) < *chaosFor; i++ {
 		seed := *chaosSeed + uint64(i)

@@ -239,6 +239,7 @@ func TestMisdirected(t *testing.T) {
 // TestClaimedClient: without client certificates nobody but a trusted proxy can claim one either, and not by
 // a name that only folding makes the right one.
 func TestClaimedClient(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		trusted []string
 		want    string

@@ -39,6 +39,7 @@ func showing(c *tls.Certificate) *tls.Config {
 // TestPassedOnIsBounded: what a client shows adds no more to each request than an ordinary certificate does, and what
 // does not fit is not taken for good.
 func TestPassedOnIsBounded(t *testing.T) {
+	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")
 	names := func(n int) func(*x509.Certificate) {
 		return func(c *x509.Certificate) {
@@ -123,6 +124,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 
 // TestChainsAreBounded: more certificates than can make a chain are not verified, and many more not even parsed.
 func TestChainsAreBounded(t *testing.T) {
+	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
 	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
@@ -169,6 +171,7 @@ func TestChainsAreBounded(t *testing.T) {
 // TestVerifiedInTurn: a good certificate is a good one however many others are to be verified, and whatever else
 // works off the loops.
 func TestVerifiedInTurn(t *testing.T) {
+	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
 	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)})
@@ -189,6 +192,7 @@ func TestVerifiedInTurn(t *testing.T) {
 
 // TestExpiresOnLiveConnection: a certificate is good until it expires, and not until its connection ends.
 func TestExpiresOnLiveConnection(t *testing.T) {
+	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
 	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},

@@ -35,6 +35,7 @@ const prefaceCase = "HTTP/2 preface"
 // TestRefusedRequests sends every malformed request of the corpus, as it is and with another behind
 // it: one answer with the right status, the end of the connection, and nothing smuggled.
 func TestRefusedRequests(t *testing.T) {
+	t.Parallel()
 	g, seen := corpusGateway(t)
 	for _, tt := range h1test.Requests {
 		if tt.Name == prefaceCase {
@@ -69,6 +70,7 @@ func TestRefusedRequests(t *testing.T) {
 // TestRefusedRequestsBehindGoodOnes is the same on a connection that has served a request: the good
 // one is answered first, and in order.
 func TestRefusedRequestsBehindGoodOnes(t *testing.T) {
+	t.Parallel()
 	g, seen := corpusGateway(t)
 	for _, tt := range h1test.Requests {
 		c := servertest.NewWire(t, g.dial())
@@ -89,6 +91,7 @@ func TestRefusedRequestsBehindGoodOnes(t *testing.T) {
 // TestAcceptedRequests sends what is at the edge of the rules and allowed, with another request
 // behind it.
 func TestAcceptedRequests(t *testing.T) {
+	t.Parallel()
 	g, _ := corpusGateway(t)
 	for _, tt := range h1test.Accepted {
 		t.Run(tt.Name, func(t *testing.T) {
@@ -112,6 +115,7 @@ func TestAcceptedRequests(t *testing.T) {
 // TestSplitRequest sends a request with a chunked body and one behind it in two parts, split at every
 // byte, each part handled before the next is sent; and once byte by byte.
 func TestSplitRequest(t *testing.T) {
+	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -151,6 +155,7 @@ func TestSplitRequest(t *testing.T) {
 // TestPipelinedMixture pipelines bodies of both forms, HEAD, an answer of the gateway's own and one
 // without body, in one write, and gets the answers in order.
 func TestPipelinedMixture(t *testing.T) {
+	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		if r.Method == "DELETE" {

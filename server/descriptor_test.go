@@ -12,6 +12,7 @@ import (
 // TestDescriptorsOfStalledRequests: two sources that together could have all connections to Endpoints there
 // are, and take nothing of what comes over them, leave enough for others.
 func TestDescriptorsOfStalledRequests(t *testing.T) {
+	t.Parallel()
 	const most = 64
 	for _, row := range []struct {
 		name string
@@ -57,6 +58,7 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 
 // TestDescriptorsOfIdleConnections: idle connections to Endpoints are closed before a request is refused.
 func TestDescriptorsOfIdleConnections(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	app := servertest.EndlessBackend(t)
 	g.serve(nil, app)
@@ -87,6 +89,7 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 // connection may have, are reset after the grace; the others of the connection go on, and so does a stream that
 // moves.
 func TestStalledStreams(t *testing.T) {
+	t.Parallel()
 	const may, streams = 4, 12
 	g := newGateway(t, func(c *config.Config) { c.HTTP2.StalledStreams = may }, Options{})
 	g.serve(nil, servertest.EndlessBackend(t))

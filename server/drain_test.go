@@ -15,6 +15,7 @@ import (
 // TestDrainUnderLoad: clients that keep their connections busy, and give them up when told to, lose no
 // request.
 func TestDrainUnderLoad(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
@@ -67,7 +68,10 @@ func TestDrainUnderLoad(t *testing.T) {
 // TestDrainOfOpenConnections: a response under way is finished; requests that come on open
 // connections within the grace are answered, with Connection: close; and the idle ones are closed
 // after it.
-func TestDrainOfOpenConnections(t *testing.T) { servertest.Retry(t, drainOfOpenConnections) }
+func TestDrainOfOpenConnections(t *testing.T) {
+	t.Parallel()
+	servertest.Retry(t, drainOfOpenConnections)
+}
 
 func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
@@ -125,6 +129,7 @@ func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 // TestDrainOfALateIdleConnection: one that falls idle after the grace has a grace of its own, and does
 // not hold the drain up for its idle timeout.
 func TestDrainOfALateIdleConnection(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	started, release := make(chan struct{}), make(chan struct{})
 	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
@@ -150,6 +155,7 @@ func TestDrainOfALateIdleConnection(t *testing.T) {
 
 // TestDrainCutsAtItsDeadline what does not end.
 func TestDrainCutsAtItsDeadline(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	started := make(chan struct{})
 	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
@@ -175,6 +181,7 @@ func TestDrainCutsAtItsDeadline(t *testing.T) {
 // TestDrainServesWhatWaitsToBeAccepted: a connection that waits in the listener's queue when a drain begins is
 // served, also where it is the only one: that none is open counts once every loop has accepted what waits.
 func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)

@@ -19,6 +19,7 @@ import (
 
 // TestExchange is the example: requests of every body form go through, one connection serves many.
 func TestExchange(t *testing.T) {
+	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -88,6 +89,7 @@ func TestExchange(t *testing.T) {
 }
 
 func TestManyClients(t *testing.T) {
+	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("X-N", r.URL.Query().Get("n"))
@@ -120,6 +122,7 @@ func TestManyClients(t *testing.T) {
 }
 
 func TestPipelining(t *testing.T) {
+	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, app)
@@ -143,6 +146,7 @@ func TestPipelining(t *testing.T) {
 }
 
 func TestHalfClosedClientGetsItsResponse(t *testing.T) {
+	t.Parallel()
 	closed := make(chan struct{})
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		<-closed
@@ -162,6 +166,7 @@ func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 }
 
 func TestErrorAnswers(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	get := func() string {
 		return strings.SplitN(g.raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n", 2)[0]

@@ -58,6 +58,7 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 // TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and
 // those that other proxies write, in heads and in trailers, and sees which arrive.
 func TestClientsCannotSpeakForTheGateway(t *testing.T) {
+	t.Parallel()
 	const mark = "evil"
 	folded := []string{
 		"X_Forwarded_For", "X_Real_IP", "X_Forwarded_Proto", "X-Forwarded_Port", "X_Request_ID", "X_Scheme", "X_Forwarded-Host",
@@ -129,6 +130,7 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 
 // TestHeaderNamesAreLive: a reload changes which names are passed on.
 func TestHeaderNamesAreLive(t *testing.T) {
+	t.Parallel()
 	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)
@@ -153,6 +155,7 @@ func TestHeaderNamesAreLive(t *testing.T) {
 
 // TestNominatedTrailersStay: RFC 9110 section 7.6.1 has what Connection lists removed from trailers too.
 func TestNominatedTrailersStay(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
@@ -178,6 +181,7 @@ func TestNominatedTrailersStay(t *testing.T) {
 // TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, nobody else may speak of
 // them, under whichever name.
 func TestCertificateFieldsOfTrustedPeers(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"ssl-client-verify", "X-SSL-Client-Verify", "Client-Cert", "X-Forwarded-Client-Cert"} {
 		if claims([]byte(name)) != claimCertificate {
 			t.Errorf("%s is no claim about certificates", name)

@@ -68,6 +68,7 @@ func (f requestOnly) Request(x *Exchange) Verdict { return f(x) }
 
 // TestFilterOrder: requests inwards, responses and ends outwards, and each sees what it should.
 func TestFilterOrder(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	g := newGateway(t, nil, Options{Filters: []Filter{
 		&layer{name: "a", journal: j},
@@ -98,6 +99,7 @@ func TestFilterOrder(t *testing.T) {
 
 // TestFilterResponds: the inner filters and the Backend see nothing, the outer ones see the end.
 func TestFilterResponds(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	g := newGateway(t, nil, Options{Filters: []Filter{
 		&layer{name: "a", journal: j},
@@ -140,6 +142,7 @@ func TestFilterResponds(t *testing.T) {
 // TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and
 // the filters behind run after.
 func TestFilterParks(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	blocked := make(chan chan Verdict, 10)
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{
@@ -223,6 +226,7 @@ func TestFilterParks(t *testing.T) {
 
 // TestHertzMiddleware: it may add fields, answer, and panic.
 func TestHertzMiddleware(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{Middleware: []app.HandlerFunc{
 		func(_ context.Context, c *app.RequestContext) {
 			switch string(c.Path()) {

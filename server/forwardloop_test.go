@@ -22,6 +22,7 @@ func (f *countingFilter) Request(*Exchange) Verdict {
 // TestLoopsEnd: an ExternalName that leads back to the gateway makes one request a few, whoever is trusted and
 // whatever is spoken, and not as many as there can be.
 func TestLoopsEnd(t *testing.T) {
+	t.Parallel()
 	for _, trusted := range []bool{false, true} {
 		for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 			t.Run(fmt.Sprintf("trusted=%v,%v", trusted, p), func(t *testing.T) {
@@ -50,6 +51,7 @@ func TestLoopsEnd(t *testing.T) {
 // TestLoopMark: what goes to an ExternalName is marked, beside the marks that it has; what goes to Pods is not.
 // Only our own marks count, and the request is refused at the limit.
 func TestLoopMark(t *testing.T) {
+	t.Parallel()
 	eight := strings.TrimSuffix(strings.Repeat("sluice, ", loopLimit), ", ")
 	for _, row := range []struct {
 		external string

@@ -38,6 +38,7 @@ func hasty(t testing.TB) (addr string, seen *servertest.Targets) {
 // that there is none says nothing of it to the Endpoint (RFC 8441 section 4, RFC 9110 section 9.3.6). The request of
 // whoever comes next is not a part of it.
 func TestExtendedConnectHasNoLength(t *testing.T) {
+	t.Parallel()
 	addr, seen := hasty(t)
 	g := newGateway(t, oneLoop, Options{})
 	g.serveProtocol(routing.HTTP, addr)
@@ -64,6 +65,7 @@ func TestExtendedConnectHasNoLength(t *testing.T) {
 // TestRefusedUpgradeIsNotReused: what an Endpoint makes of a connection on which it was asked for another
 // protocol is its own affair, so that no other request goes over it.
 func TestRefusedUpgradeIsNotReused(t *testing.T) {
+	t.Parallel()
 	conns := make(chan int, 10)
 	g := newGateway(t, oneLoop, Options{})
 	g.serveProtocol(routing.HTTP, servertest.RawBackend(t, func(n int, c *servertest.Wire) {

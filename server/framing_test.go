@@ -12,6 +12,7 @@ import (
 
 // TestResponseFraming lists the bytes that a client gets for the bytes that a Backend sends.
 func TestResponseFraming(t *testing.T) {
+	t.Parallel()
 	const date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 	const okHead = "HTTP/1.1 200 OK\r\n" + date
 	for _, tt := range []struct {
@@ -85,6 +86,7 @@ func TestResponseFraming(t *testing.T) {
 
 // TestDate: a response without Date gets one (RFC 9110, 6.6.1).
 func TestDate(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
@@ -96,6 +98,7 @@ func TestDate(t *testing.T) {
 // TestRequestHead lists what a Backend sees of a request: order, case and duplicates of what is
 // end-to-end, nothing of what is hop-by-hop, and the gateway's own fields behind.
 func TestRequestHead(t *testing.T) {
+	t.Parallel()
 	const own = "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: HOST\r\nX-Forwarded-Port: PORT\r\nX-Request-ID: ID\r\n"
 	for _, tt := range []struct {
 		name, request, want string
@@ -173,6 +176,7 @@ func TestRequestHead(t *testing.T) {
 
 // TestRequestIDsDiffer: each request has one of its own.
 func TestRequestIDsDiffer(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
@@ -190,6 +194,7 @@ func TestRequestIDsDiffer(t *testing.T) {
 
 // TestExpect passes 100-continue through, both with the interim response and without.
 func TestExpect(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
@@ -229,6 +234,7 @@ func TestExpect(t *testing.T) {
 // TestLargeBodies moves bodies that are copied and that are spliced, with either framing, both ways
 // at once.
 func TestLargeBodies(t *testing.T) {
+	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {
 		g := newGateway(t, func(c *config.Config) {
 			c.HTTP.SpliceThreshold = threshold

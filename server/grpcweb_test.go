@@ -142,6 +142,7 @@ func (c *webClient) encode(p []byte) []byte {
 
 // TestGRPCWeb sends calls of every kind in both forms by both protocols to a Backend that knows gRPC only.
 func TestGRPCWeb(t *testing.T) {
+	t.Parallel()
 	next := make(chan bool)     // lets the Backend send one more message
 	canceled := make(chan bool) // a call was
 	big := grpcMessage(servertest.Pattern(1 << 20))
@@ -399,6 +400,7 @@ func TestGRPCWeb(t *testing.T) {
 
 // TestGRPCWebRefused: answers of the gateway's own, and text that is none.
 func TestGRPCWebRefused(t *testing.T) {
+	t.Parallel()
 	read := make(chan error, 8)
 	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
@@ -445,6 +447,7 @@ func TestGRPCWebRefused(t *testing.T) {
 
 // TestGRPCWebOtherBackend: a Backend that does not speak gRPC gets such a request as it is.
 func TestGRPCWebOtherBackend(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
@@ -463,6 +466,7 @@ func TestGRPCWebOtherBackend(t *testing.T) {
 // TestGRPCWebWire looks at the bytes of HTTP/1: pipelined requests, HTTP/1.0, and a client that leaves
 // half-way.
 func TestGRPCWebWire(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 1)
 	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -532,6 +536,7 @@ func TestGRPCWebWire(t *testing.T) {
 
 // TestGRPCWebPieces sends text in parts, chunks and writes of random sizes over one connection.
 func TestGRPCWebPieces(t *testing.T) {
+	t.Parallel()
 	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
@@ -579,6 +584,7 @@ func TestGRPCWebPieces(t *testing.T) {
 
 // TestGRPCWebSlowBackend: a Backend that reads nothing stops the client at the buffers' bounds.
 func TestGRPCWebSlowBackend(t *testing.T) {
+	t.Parallel()
 	const size = 32 << 20
 	release := make(chan bool)
 	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -625,6 +631,7 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 // TestGRPCWebSlowReader: a client that reads nothing stops the Backend at the buffers' bounds, and gets
 // all of it once it reads.
 func TestGRPCWebSlowReader(t *testing.T) {
+	t.Parallel()
 	const size, count = 1 << 20, 32
 	for _, text := range []bool{false, true} {
 		t.Run(fmt.Sprintf("text=%v", text), func(t *testing.T) {

@@ -13,9 +13,11 @@ import (
 // TestClientLeavesALongWait: a client that closes while no answer comes is given up, and so is its request at the
 // Endpoint: one that only ends what it sends after timeouts.half_closed, any other at once.
 func TestClientLeavesALongWait(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
 		for _, k := range servertest.Kinds {
 			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
+				t.Parallel()
 				for _, begun := range []bool{false, true} {
 					for _, leave := range leavings {
 						after := config.Duration(time.Millisecond)
@@ -57,6 +59,7 @@ func TestClientLeavesALongWait(t *testing.T) {
 // TestHalfClosedClientIsAnswered: a client that has ended what it sends gets the answers that come in time, of all
 // that it has asked for, and any that comes piece by piece.
 func TestHalfClosedClientIsAnswered(t *testing.T) {
+	t.Parallel()
 	e := servertest.NewEndpoints(t, routing.HTTP, "")
 	g := newGateway(t, func(c *config.Config) { c.Timeouts.HalfClosed = config.Duration(long) }, Options{})
 	g.serveProtocol(routing.HTTP, e.Addr)
@@ -86,6 +89,7 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 // TestHalfClosedIsNoFault: what a client that left waited for is no fault of its Endpoint's, and its silence before a
 // timeout of the Endpoint's own is.
 func TestHalfClosedIsNoFault(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name       string
 		read, half time.Duration

@@ -18,6 +18,7 @@ import (
 // TestPairings sends the same exchanges through every pairing of protocols, with net/http as client and
 // Backend.
 func TestPairings(t *testing.T) {
+	t.Parallel()
 	big := make([]byte, 3<<20)
 	_, _ = rand.Read(big)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,6 +55,7 @@ func TestPairings(t *testing.T) {
 	clear, secure := servertest.StartBackend(t, false, handler), servertest.StartBackend(t, true, handler)
 	for _, p := range servertest.Pairings {
 		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
 			g := newGateway(t, nil, Options{})
 			backend := clear
 			if p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS {
@@ -131,9 +133,9 @@ func TestPairings(t *testing.T) {
 			}
 			resp.Body.Close()
 			var all sync.WaitGroup
-			for range 50 {
+			for range servertest.Times(50, 8) {
 				all.Go(func() {
-					for range 4 {
+					for range servertest.Times(4, 2) {
 						resp, err := c.Post(base+"/echo", "", bytes.NewReader(big[:100<<10]))
 						if err != nil {
 							t.Error(err)
@@ -167,6 +169,7 @@ func TestPairings(t *testing.T) {
 // TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place
 // for them.
 func TestTrailersBehindLength(t *testing.T) {
+	t.Parallel()
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5")
 		w.Header().Set("Trailer", "Sum")

@@ -91,6 +91,7 @@ func informed(t *testing.T, g *gateway, version, path string) (interim int, stat
 // TestInterimResponsesAreBounded: those of an Endpoint that has something to say are relayed, however many they are,
 // and those of one that has gone mad are not, in every pairing.
 func TestInterimResponsesAreBounded(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		backend := informingBackend(t, p)
 		for _, version := range []string{"h1", "h2"} {
@@ -122,9 +123,11 @@ func TestInterimResponsesAreBounded(t *testing.T) {
 
 // TestBodyTimeoutBeginsWithTheInvitation: a client that waits for 100 owes no byte of its body before.
 func TestBodyTimeoutBeginsWithTheInvitation(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		for _, version := range []string{"h1", "h2"} {
 			t.Run(fmt.Sprintf("%s to %v", version, p), func(t *testing.T) {
+				t.Parallel()
 				servertest.Retry(t, func(s *servertest.Try, timeout time.Duration) { invitedLate(t, s, p, version, timeout) })
 			})
 		}
@@ -232,6 +235,7 @@ func invitedLate(t *testing.T, s *servertest.Try, p routing.Protocol, version st
 
 // TestNeverInvited: where neither side moves it is the Endpoint that takes its time.
 func TestNeverInvited(t *testing.T) {
+	t.Parallel()
 	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		c.Head()
 		c.Rest()
@@ -249,6 +253,7 @@ func TestNeverInvited(t *testing.T) {
 
 // TestResponseFieldCount: how many fields a response may have is configured, and live, for both protocols.
 func TestResponseFieldCount(t *testing.T) {
+	t.Parallel()
 	var lines strings.Builder
 	var fields []string
 	for i := range 300 {
@@ -282,6 +287,7 @@ func TestResponseFieldCount(t *testing.T) {
 
 // TestRequestFieldCountIsLive: that of requests is so over HTTP/2 as well.
 func TestRequestFieldCountIsLive(t *testing.T) {
+	t.Parallel()
 	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)

@@ -16,6 +16,7 @@ import (
 
 // TestHeadLimits: what is at the limit passes, one more does not.
 func TestHeadLimits(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.HeaderBytes, c.Limits.HeaderCount = 4096, 10 }, Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
@@ -53,6 +54,7 @@ func TestHeadLimits(t *testing.T) {
 
 // TestBodyLimit: data counts, framing does not; the default, a Route's own and none.
 func TestBodyLimit(t *testing.T) {
+	t.Parallel()
 	const limit = 100_000
 	g := newGateway(t, func(c *config.Config) { c.Limits.BodyBytes = limit }, Options{})
 	app := servertest.EchoBackend(t)
@@ -102,6 +104,7 @@ func TestBodyLimit(t *testing.T) {
 // TestBodyLimitReachesTheClient: a client that sends all of a body that is far too large gets to read
 // why it is refused.
 func TestBodyLimitReachesTheClient(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, servertest.EchoBackend(t))
 	for range 10 {
@@ -119,6 +122,7 @@ func TestBodyLimitReachesTheClient(t *testing.T) {
 // TestAbortedUploadLeavesNoTrace: an exchange that ends in the middle of a spliced body must not be
 // counted towards the limit of the next that its memory serves.
 func TestAbortedUploadLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) {
 		c.Threads = 1
 		c.Limits.BodyBytes = 10 << 20
@@ -143,6 +147,7 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 // TestConnectionLimit: where no connection over the limit can have the place of an idle one, it is closed; those
 // open are served, and one that ends makes room.
 func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.Connections = 8 }, Options{})
 	release := make(chan struct{})
 	g.serve(nil, servertest.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -177,6 +182,7 @@ func TestConnectionLimit(t *testing.T) {
 // TestFloodOfPipelinedRequests: a client that pipelines requests as fast as it can, each answered by
 // the gateway itself, does not keep the loop from others.
 func TestFloodOfPipelinedRequests(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)

@@ -137,6 +137,7 @@ var hostileTrailers = map[string]func(t *testing.T, g *gateway, head ...string) 
 // TestTrailersBehindAnEarlyAnswer: trailers that reach an Endpoint of net/http behind its answer, which has closed the
 // stream, harm no request but their own. With 502 before, for all that was under way on the session.
 func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.H2C, routing.GRPC} {
 		for name, begin := range hostileTrailers {
 			for _, head := range [][]string{nil, {"trailer", "sum"}, {"te", "trailers", "trailer", "Sum"}} {
@@ -177,6 +178,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 // TestTrailersToWhomThereAreNone: nor do they at one that ends the connection for any, as grpc-go does; those of a
 // client that announces none do not even harm itself. And the Endpoint stays in rotation.
 func TestTrailersToWhomThereAreNone(t *testing.T) {
+	t.Parallel()
 	var conns atomic.Int64
 	holds := make(chan func(), 10)
 	pod := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
@@ -263,6 +265,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 // TestLoneSessions: requests that announce trailers have a session each, one after the other the same one; no other
 // gets it, and where there is no place for one they go without their trailers.
 func TestLoneSessions(t *testing.T) {
+	t.Parallel()
 	seen := make(chan string, 10)
 	hold := make(chan struct{})
 	var conns sync.Map

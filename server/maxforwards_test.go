@@ -14,6 +14,7 @@ import (
 
 // TestMaxForwards: TRACE and OPTIONS go as far as they may (RFC 9110 section 7.6.2), whatever is spoken.
 func TestMaxForwards(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})

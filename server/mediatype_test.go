@@ -19,6 +19,7 @@ import (
 // calls itself, and to whatever it goes. Only a stream of messages between two sides of HTTP/2 may rest longer: as
 // long as a tunnel.
 func TestMediaTypeGivesNoTime(t *testing.T) {
+	t.Parallel()
 	mute := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	clear, secure := servertest.StartBackend(t, false, mute), servertest.StartBackend(t, true, mute)
 	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPC, routing.GRPCS} {
@@ -29,6 +30,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 		for _, media := range []string{"text/plain", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web-text"} {
 			for _, streams := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v, %s, client of HTTP/2 %v", p, media, streams), func(t *testing.T) {
+					t.Parallel()
 					servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 						rests := streams && overStreams(p) && (media == "application/grpc" || media == "application/grpc+proto")
 						g := newGateway(t, timeouts(func(o *config.Timeouts) {
@@ -65,6 +67,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 // TestStreamOfMessagesRests: between two sides of HTTP/2 a gRPC stream outlives timeouts.body, and what comes from
 // either side gives it time anew.
 func TestStreamOfMessagesRests(t *testing.T) {
+	t.Parallel()
 	addr := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")
 		w.(http.Flusher).Flush()
@@ -114,6 +117,7 @@ func TestStreamOfMessagesRests(t *testing.T) {
 // TestMediaTypeOpensNoTunnel: an extended CONNECT that calls itself gRPC is refused as what it is. An error of
 // gRPC's has the status 200, which would tell the client that it was accepted.
 func TestMediaTypeOpensNoTunnel(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, oneLoop, Options{})
 	g.serveProtocol(routing.HTTP, servertest.Refusing(t))
 	c := servertest.DialHTTP2(t, g.addr)

@@ -36,6 +36,7 @@ func certificateAt(t *testing.T, addr, name string) []byte {
 // TestPassthrough: the Host's clients see its Backend's own certificate and protocols, and the Backend their
 // bytes; all others end at the gateway, on the same port.
 func TestPassthrough(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")
 	g := newGateway(t, func(c *config.Config) { c.AccessLog.Path = file }, Options{})
 	report := func(who string) http.HandlerFunc {
@@ -122,6 +123,7 @@ func TestPassthrough(t *testing.T) {
 
 // TestPassthroughBytes: what is behind the ClientHello goes both ways, however it is cut and however large it is.
 func TestPassthroughBytes(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	g := newGateway(t, nil, Options{})
 	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
@@ -209,6 +211,7 @@ func TestPassthroughBytes(t *testing.T) {
 
 // TestPassthroughHalfClose: the end of one side is passed on, and the other direction goes on.
 func TestPassthroughHalfClose(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	t.Run("client first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
@@ -247,6 +250,7 @@ func TestPassthroughHalfClose(t *testing.T) {
 
 // TestPassthroughBreaks: a connection that breaks breaks the other, after what came of it before.
 func TestPassthroughBreaks(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	t.Run("Backend", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
@@ -290,6 +294,7 @@ func TestPassthroughBreaks(t *testing.T) {
 
 // TestPassthroughConnect: Endpoints that cannot be connected to, alone and beside one that can.
 func TestPassthroughConnect(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	alive := servertest.BehindHello(t, hello, servertest.Echo)
 	silent := servertest.FullListener(t)
@@ -340,6 +345,7 @@ func TestPassthroughConnect(t *testing.T) {
 
 // TestPassthroughSnapshots: a change, also one that takes the Endpoint away, leaves open connections alone.
 func TestPassthroughSnapshots(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	named := func(name string) string {
 		return servertest.BehindHello(t, hello, func(c *servertest.Wire) {
@@ -373,6 +379,7 @@ func TestPassthroughSnapshots(t *testing.T) {
 
 // TestPassthroughIdle: silence both ways ends it after timeouts.tunnel, and bytes either way put that off.
 func TestPassthroughIdle(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	app := servertest.BehindHello(t, hello, servertest.Echo)
 	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
@@ -397,6 +404,7 @@ func TestPassthroughIdle(t *testing.T) {
 
 // TestPassthroughDrain waits for open connections, and cuts them at its deadline.
 func TestPassthroughDrain(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	t.Run("waits", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
@@ -438,6 +446,7 @@ func TestPassthroughDrain(t *testing.T) {
 
 // TestPassthroughBehindProxyProtocol: the header is for the gateway, and the rest for the Backend.
 func TestPassthroughBehindProxyProtocol(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	g := newProxiedGateway(t, nil)
 	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
@@ -452,6 +461,7 @@ func TestPassthroughBehindProxyProtocol(t *testing.T) {
 
 // TestBadHello: what is no ClientHello gets an alert, or an answer in plain HTTP, and the end.
 func TestBadHello(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil)
 	for _, row := range []struct{ name, sent, want string }{

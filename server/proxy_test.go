@@ -44,6 +44,7 @@ var (
 
 // TestProxyProtocol: every form of header in front of every protocol, and what Backends are told then.
 func TestProxyProtocol(t *testing.T) {
+	t.Parallel()
 	g := newProxiedGateway(t, nil)
 	from6, to6 := netip.MustParseAddrPort("[2001:db8::1]:1000"), netip.MustParseAddrPort("[2001:db8::2]:444")
 	for _, row := range []struct {
@@ -86,6 +87,7 @@ func TestProxyProtocol(t *testing.T) {
 
 // TestProxyProtocolSplit: it does not matter how header and request are cut, nor how many there are at once.
 func TestProxyProtocolSplit(t *testing.T) {
+	t.Parallel()
 	g := newProxiedGateway(t, nil)
 	for _, header := range []string{headerV1, headerV2} {
 		c := g.wire()
@@ -149,6 +151,7 @@ func (d *dribble) Write(p []byte) (n int, err error) {
 
 // TestProxyProtocolRefuses: what is closed without an answer, and as what it is counted.
 func TestProxyProtocolRefuses(t *testing.T) {
+	t.Parallel()
 	untrusted := func(c *config.Config) { c.ProxyProtocol.TrustedCIDRs = []string{"192.0.2.0/24", "::1"} }
 	short := func(c *config.Config) { c.ProxyProtocol.Timeout = config.Duration(50 * time.Millisecond) }
 	for _, row := range []struct {
@@ -201,6 +204,7 @@ func TestProxyProtocolRefuses(t *testing.T) {
 // TestProxyProtocolTrust: whose forwarded fields are believed is a matter of the client's address, not of
 // the load balancer's, unless that speaks for itself.
 func TestProxyProtocolTrust(t *testing.T) {
+	t.Parallel()
 	const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Port: 1\r\n\r\n"
 	for _, row := range []struct{ name, trusted, header, want string }{
 		{"the load balancer is trusted", "127.0.0.0/8", headerV1, "for 192.0.2.1 real 192.0.2.1 proto http port 8443"},
@@ -219,6 +223,7 @@ func TestProxyProtocolTrust(t *testing.T) {
 // TestProxyProtocolManyConnections, of which some are handed over to another loop, each with a client of its
 // own, as the access log shows too.
 func TestProxyProtocolManyConnections(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")
 	g := newProxiedGateway(t, func(c *config.Config) { c.AccessLog.Path = file })
 	const clients = 100
@@ -262,6 +267,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 
 // TestProxyProtocolFromHAProxy has HAProxy announce clients, in both versions, in front of every protocol.
 func TestProxyProtocolFromHAProxy(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("haproxy")
 	if err != nil {
 		program, err = exec.LookPath("/usr/sbin/haproxy") // Debian's place

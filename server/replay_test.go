@@ -38,6 +38,7 @@ func breaking(t *testing.T, reset bool, partial string) (string, *servertest.Tar
 // TestStaleConnections: what is idempotent and wholly held is sent again when a reused connection
 // breaks before a byte of the response; what is not gets 502, and the Backend sees it once.
 func TestStaleConnections(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, request, partial string
 		reset                  bool
@@ -79,6 +80,7 @@ func TestStaleConnections(t *testing.T) {
 // TestClosedWhileIdle: a connection that the Backend closes between requests is noticed before it is
 // used, so even a POST does not meet it.
 func TestClosedWhileIdle(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head(); c.Send(servertest.OKResponse("ok")) }))
 	c := g.wire()
@@ -97,6 +99,7 @@ func TestClosedWhileIdle(t *testing.T) {
 
 // TestFreshConnectionsThatBreak are tried once more, and no more.
 func TestFreshConnectionsThatBreak(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	seen := &servertest.Targets{}
 	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { seen.Add(servertest.Target(c.Head())) }))
@@ -108,6 +111,7 @@ func TestFreshConnectionsThatBreak(t *testing.T) {
 // TestDeadEndpoint: requests whose Endpoint refuses connections go to another, whatever their method,
 // and the dead one is left alone after a few of them.
 func TestDeadEndpoint(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	refuses := servertest.RawBackend(t, func(int, *servertest.Wire) {})
 	visits := &servertest.Targets{}
@@ -135,6 +139,7 @@ func TestDeadEndpoint(t *testing.T) {
 // TestEndpointLeaves: an exchange in flight with an Endpoint that leaves its Backend finishes, new
 // requests go elsewhere, and its idle connections are closed.
 func TestEndpointLeaves(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	started, release, purged := make(chan struct{}), make(chan struct{}), make(chan struct{}, 8)
 	old := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {

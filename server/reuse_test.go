@@ -13,6 +13,7 @@ import (
 // TestReuse: which answers leave a connection that the next request may have. A server that announces a body where
 // there must be none may send it too, later than anybody can wait for it.
 func TestReuse(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name, method, answer string
 		reused               bool
@@ -75,6 +76,7 @@ func TestReuse(t *testing.T) {
 
 // TestLateLastChunk: the last chunk of a body that a 304 does not have, sent late, spoils no other request.
 func TestLateLastChunk(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"GET", "HEAD"} {
 		g := newGateway(t, oneLoop, Options{})
 		release := make(chan struct{})
@@ -107,6 +109,7 @@ func TestLateLastChunk(t *testing.T) {
 
 // TestUpgradeThatStreamsCannotCarry: what HTTP/2 has no form for is asked without it, as a request that ends.
 func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name, request string
 		carried       bool
@@ -168,6 +171,7 @@ func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 // TestExtendedConnectForH2C: a client of HTTP/2 is told that a protocol is not tunnelled. As a plain GET its request
 // would be another than it made.
 func TestExtendedConnectForH2C(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, oneLoop, Options{})
 	addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)

@@ -23,6 +23,7 @@ import (
 // TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
 // wherever the socket was full.
 func TestLastRecordLeaves(t *testing.T) {
+	t.Parallel()
 	body := servertest.Pattern(8 << 20)
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var n int
@@ -33,7 +34,7 @@ func TestLastRecordLeaves(t *testing.T) {
 	g.serveProtocol(routing.HTTP, backend)
 	var all sync.WaitGroup
 	slots := make(chan struct{}, 20)
-	for n := 64 << 10; n < 7<<20; n += 48 << 10 {
+	for n := 64 << 10; n < 7<<20; n += servertest.Times(48, 256) << 10 {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -75,6 +76,7 @@ func TestLastRecordLeaves(t *testing.T) {
 // TestCompleteResponseThenReset: an Endpoint that has ended its response may cancel the rest of the request, or
 // leave, while the client still reads: RFC 9113 section 8.1.
 func TestCompleteResponseThenReset(t *testing.T) {
+	t.Parallel()
 	for _, leave := range []bool{false, true} {
 		backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			for {
@@ -123,6 +125,7 @@ func TestCompleteResponseThenReset(t *testing.T) {
 // TestForbiddenTrailersStay: what must not stand in trailers does not reach an Endpoint from HTTP/2 either
 // (RFC 9110 section 6.5.1).
 func TestForbiddenTrailersStay(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan http.Header, 1)
 		backend := servertest.StartBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -149,6 +152,7 @@ func TestForbiddenTrailersStay(t *testing.T) {
 
 // TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, of which HTTP/1.1 says nothing.
 func TestTrailersLoseTheirSpace(t *testing.T) {
+	t.Parallel()
 	seen := make(chan http.Header, 1)
 	raw := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
@@ -179,6 +183,7 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 // TestWebSocketBytesBeforeItsAnswer: what a client sends behind its Upgrade, before that is accepted, is the new
 // protocol's, and is passed on at once.
 func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
+	t.Parallel()
 	asked, accept := make(chan uint32, 1), make(chan struct{})
 	got := make(chan string, 1)
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
@@ -219,6 +224,7 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 // TestBodyTimeoutBehindEarlyHead: a client that stops in the middle of its body is timed out also when the
 // Endpoint has begun to answer over HTTP/2.
 func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
+	t.Parallel()
 	for _, status := range []string{"103", "200"} {
 		backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			if st := c.NextHead(); st != 0 {
@@ -240,7 +246,10 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 }
 
 // TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
-func TestSessionBegunInADrain(t *testing.T) { servertest.Retry(t, sessionBegunInADrain) }
+func TestSessionBegunInADrain(t *testing.T) {
+	t.Parallel()
+	servertest.Retry(t, sessionBegunInADrain)
+}
 
 func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
@@ -274,6 +283,7 @@ func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 // TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
 // and not all that follow.
 func TestStuckSessionIsLeft(t *testing.T) {
+	t.Parallel()
 	good := servertest.StartBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	front := servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 		if n == 0 {
@@ -310,6 +320,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 
 // TestCongestedSessionIsReadAgain: frames that came while too much output waited are read when it has left.
 func TestCongestedSessionIsReadAgain(t *testing.T) {
+	t.Parallel()
 	fill := string(bytes.Repeat([]byte("x"), 15<<10))
 	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
@@ -372,6 +383,7 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 // TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
 // behind it.
 func TestResponseInFrontOfAReset(t *testing.T) {
+	t.Parallel()
 	body := servertest.Pattern(1 << 20)[:60000]
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		st := c.NextHead()
@@ -411,6 +423,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 
 // TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
 func TestVerifierPanics(t *testing.T) {
+	t.Parallel()
 	s := &shown{auth: &routing.ClientAuth{}}
 	s.check(tls.ConnectionState{PeerCertificates: []*x509.Certificate{nil}})
 	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
@@ -420,6 +433,7 @@ func TestVerifierPanics(t *testing.T) {
 
 // TestStopClosesSessions: the connections to Endpoints end with the gateway.
 func TestStopClosesSessions(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 1)
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		c.Fields(c.NextHead(), true, ":status", "204")
@@ -451,6 +465,7 @@ func TestStopClosesSessions(t *testing.T) {
 // TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so:
 // else it would wait for the end of the connection.
 func TestEmptyResponseHasLength(t *testing.T) {
+	t.Parallel()
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for st := c.NextHead(); st != 0; st = c.NextHead() {
 			c.Fields(st, true, ":status", "200")
@@ -476,6 +491,7 @@ func TestEmptyResponseHasLength(t *testing.T) {
 // TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
 // request is served, or its connection ends, without any further event.
 func TestMalformedResponseInAPipeline(t *testing.T) {
+	t.Parallel()
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for n := 0; ; n++ {
 			st := c.NextHead()
@@ -507,6 +523,7 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 // TestTunnelsTailArrives: what was sent into a tunnel that has ended reaches an Endpoint that is slow to read it,
 // also where the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
 func TestTunnelsTailArrives(t *testing.T) {
+	t.Parallel()
 	const n = 48 << 10
 	look, total := make(chan struct{}), make(chan int, 1)
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {

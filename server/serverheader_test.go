@@ -15,6 +15,7 @@ import (
 // TestServerField: responses say who answered where the Backend does not, as configured, in every pairing and in
 // the gateway's own answers; under takeover nobody says so.
 func TestServerField(t *testing.T) {
+	t.Parallel()
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/named":
@@ -95,6 +96,7 @@ func (named) Request(x *Exchange) Verdict {
 
 // TestServerFieldOfAFilter: what a Filter says stands.
 func TestServerFieldOfAFilter(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{Filters: []Filter{named{}}})
 	g.serve(nil)
 	if got := g.wire().Get("/").Header.Values("Server"); len(got) != 1 || got[0] != "mine" {

@@ -23,6 +23,7 @@ func dotted(t *testing.T, name string) string {
 // name "without a trailing dot", crypto/tls answers decode_error, and a name mended on the way would be
 // another handshake than the client's. What matters is that such a name reaches no other Host.
 func TestServerNameWithDot(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	hello := dotted(t, "pass.test")
 	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))

@@ -20,6 +20,7 @@ import (
 // TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and
 // nothing else.
 func TestSessionErrorWithOpenStreams(t *testing.T) {
+	t.Parallel()
 	held := make(chan struct{}, 10)
 	release := make(chan struct{})
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -64,6 +65,7 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 
 // TestSessionAnsweredAtOnce: requests that the gateway answers itself, while their bodies are still to come.
 func TestSessionAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil) // no Endpoint
 	c := servertest.DialHTTP2(t, g.addr)
@@ -83,6 +85,7 @@ func TestSessionAnsweredAtOnce(t *testing.T) {
 
 // TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
 func TestSessionConnectFails(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, servertest.Refusing(t))
 	for range 20 {
@@ -100,6 +103,7 @@ func TestSessionConnectFails(t *testing.T) {
 // TestWebSocketWaitsForSettings: an extended CONNECT is opened only when the Endpoint has said that it takes one,
 // and refused where it does not, without harm to the Endpoint.
 func TestWebSocketWaitsForSettings(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		settings []http2.Setting
@@ -179,6 +183,7 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 // TestSlowClientsShareASession: clients that do not read hold up nobody else, though their responses come
 // over one connection of the Endpoint's.
 func TestSlowClientsShareASession(t *testing.T) {
+	t.Parallel()
 	chunk := make([]byte, 64<<10)
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
@@ -216,6 +221,7 @@ func TestSlowClientsShareASession(t *testing.T) {
 // TestRapidReset: streams that a client opens and gives up in one breath cost no more than a few
 // connections to the Endpoint, and a stream behind them that it means is served.
 func TestRapidReset(t *testing.T) {
+	t.Parallel()
 	var accepted atomic.Int64
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

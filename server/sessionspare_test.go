@@ -13,6 +13,7 @@ import (
 // TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one
 // for each; and all requests are answered.
 func TestRefusedStreamsOpenFewSessions(t *testing.T) {
+	t.Parallel()
 	pod := newSharedPod(t)
 	var asked atomic.Int64
 	pod.request = func(c *servertest.RawHTTP2, st uint32, _ string) {

@@ -75,6 +75,7 @@ func newSharedPod(t *testing.T) *sharedPod {
 // TestClientsOfOneSession: whatever one client's requests make of a session with an Endpoint, another client's
 // response on it goes on.
 func TestClientsOfOneSession(t *testing.T) {
+	t.Parallel()
 	small := func(n, size int) []byte {
 		var b bytes.Buffer
 		fr := http2.NewFramer(&b, nil)
@@ -242,6 +243,7 @@ func TestClientsOfOneSession(t *testing.T) {
 // TestEarlyAnswerToManyMessages: a client that streams small messages and is answered before their end keeps its
 // other streams.
 func TestEarlyAnswerToManyMessages(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			hold := make(chan struct{})

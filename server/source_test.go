@@ -16,6 +16,7 @@ import (
 )
 
 func TestSourceKey(t *testing.T) {
+	t.Parallel()
 	for _, row := range [][2]string{
 		{"192.0.2.1", "192.0.2.1"},
 		{"::ffff:192.0.2.1", "192.0.2.1"},
@@ -34,6 +35,7 @@ func TestSourceKey(t *testing.T) {
 // TestPermits: however many loops begin and end requests of one source, no more are in flight than may be,
 // all that may be can be where one loop asks for them, and what is given back can be had again.
 func TestPermits(t *testing.T) {
+	t.Parallel()
 	for _, most := range []int64{1, 2, 10, 100, 1000} {
 		const loops = 4
 		all := newSources(loops)
@@ -85,6 +87,7 @@ func TestPermits(t *testing.T) {
 // TestFilledByOneSource: a source that fills limits.connections, with whatever it does on its connections,
 // keeps nobody else out.
 func TestFilledByOneSource(t *testing.T) {
+	t.Parallel()
 	const most = 50
 	for _, row := range []struct {
 		name string
@@ -148,6 +151,7 @@ func TestFilledByOneSource(t *testing.T) {
 // TestConnectionsPerSource: a source that has all that one may have gets another connection for an idle one
 // of its own, and none where it has no idle one; others are not concerned, nor is a trusted peer bounded.
 func TestConnectionsPerSource(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) {
 		c.Limits.Connections, c.Limits.ConnectionsPerSource = 100, 4
 		c.Forwarded.TrustedCIDRs = []string{"127.0.0.9"}
@@ -183,6 +187,7 @@ func TestConnectionsPerSource(t *testing.T) {
 
 // TestConnectionsPerNamedSource: behind the PROXY protocol the source is the client that is named.
 func TestConnectionsPerNamedSource(t *testing.T) {
+	t.Parallel()
 	g := newProxiedGateway(t, func(c *config.Config) { c.Limits.Connections, c.Limits.ConnectionsPerSource = 100, 4 })
 	g.serve(nil, servertest.EndlessBackend(t))
 	named := func(client string) *servertest.Wire {
@@ -209,6 +214,7 @@ func TestConnectionsPerNamedSource(t *testing.T) {
 // TestRequestsPerSource: a source with as many requests in flight as one may have gets 429, on connections of
 // either protocol, until one of them has ended; others are served.
 func TestRequestsPerSource(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.RequestsPerSource = 20 }, Options{})
 	g.serve(nil, servertest.EndlessBackend(t))
 	var held []*servertest.Wire
@@ -259,6 +265,7 @@ func TestRequestsPerSource(t *testing.T) {
 
 // TestSourcesAreForgotten: the table has those with connections, and no others.
 func TestSourcesAreForgotten(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, servertest.EndlessBackend(t))
 	var open []*servertest.Wire

@@ -17,6 +17,7 @@ import (
 // A source that pauses within a body is passed on as it comes: the client gets all that was sent
 // before the pause, while the pause lasts.
 func TestSpliceOfATrickle(t *testing.T) {
+	t.Parallel()
 	const total, pause = 3 << 20, 200_000
 	more := make(chan struct{})
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
@@ -81,6 +82,7 @@ func wantNotHeldBack(t *testing.T, took []time.Duration) {
 // What was asked of a connection for a large body must not hold back what follows on it: small answers
 // on the same connections, both for downloads and uploads.
 func TestSmallAfterSplice(t *testing.T) {
+	t.Parallel()
 	var peers []string
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		peers = append(peers, r.RemoteAddr)

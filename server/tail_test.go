@@ -24,10 +24,12 @@ const slowReceive = 16 << 10
 // TestTailOfATunnel: an Endpoint that closes with something unread, which resets its connection, has sent its
 // last bytes before: they reach a client that is slow to read, and only then the tunnel breaks.
 func TestTailOfATunnel(t *testing.T) {
+	t.Parallel()
 	tail := servertest.Pattern(tailSize)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
 		for _, k := range servertest.Kinds {
 			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
+				t.Parallel()
 				e := servertest.NewEndpoints(t, protocol, "")
 				g := newGateway(t, nil, Options{})
 				g.serveProtocol(protocol, e.Addr)
@@ -58,9 +60,11 @@ func TestTailOfATunnel(t *testing.T) {
 // TestEndBeforeAReset: over TLS an Endpoint tells the end itself. What becomes of its connection behind that takes
 // nothing from anybody: the client sees a proper end.
 func TestEndBeforeAReset(t *testing.T) {
+	t.Parallel()
 	tail := servertest.Pattern(tailSize)
 	for _, k := range servertest.Kinds {
 		t.Run(k.Name, func(t *testing.T) {
+			t.Parallel()
 			e := servertest.NewEndpoints(t, routing.HTTPS, "")
 			g := newGateway(t, nil, Options{})
 			g.serveProtocol(routing.HTTPS, e.Addr)
@@ -86,10 +90,12 @@ func TestEndBeforeAReset(t *testing.T) {
 
 // TestTailTowardsAnEndpoint is the same the other way: what a client sent before it broke off.
 func TestTailTowardsAnEndpoint(t *testing.T) {
+	t.Parallel()
 	tail := servertest.Pattern(tailSize)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
 		for _, k := range servertest.Kinds {
 			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
+				t.Parallel()
 				e := servertest.NewEndpoints(t, protocol, "")
 				g := newGateway(t, nil, Options{})
 				g.serveProtocol(protocol, e.Addr)
@@ -124,6 +130,7 @@ func TestTailTowardsAnEndpoint(t *testing.T) {
 
 // TestTailOfAPassthrough is TestTailOfATunnel for connections that are passed on, both ways.
 func TestTailOfAPassthrough(t *testing.T) {
+	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
 	tail := servertest.Pattern(tailSize)
 	for _, down := range []bool{true, false} {
@@ -162,12 +169,14 @@ func TestTailOfAPassthrough(t *testing.T) {
 // TestTailOfABody: all of a response that the gateway's kernel has acknowledged reaches a slow client, also where
 // the Endpoint resets its connection behind it.
 func TestTailOfABody(t *testing.T) {
+	t.Parallel()
 	const size = 6 << 20
 	body := servertest.Pattern(size)
 	for _, splice := range []config.Size{0, 64 << 10} {
 		for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS} {
 			for _, k := range servertest.Kinds[:2] {
 				t.Run(fmt.Sprintf("%s to %s, splice from %d", k.Name, protocol, splice), func(t *testing.T) {
+					t.Parallel()
 					e := servertest.NewEndpoints(t, protocol, "")
 					g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = splice }, Options{})
 					g.serveProtocol(protocol, e.Addr)

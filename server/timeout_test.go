@@ -14,6 +14,7 @@ import (
 // TestHeaderTimeout bounds the whole head: silence, a part, and a trickle of bytes end alike, on a new
 // connection and on one that has served.
 func TestHeaderTimeout(t *testing.T) {
+	t.Parallel()
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	for _, tt := range []struct {
 		name    string
@@ -61,6 +62,7 @@ func TestHeaderTimeout(t *testing.T) {
 }
 
 func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Idle = config.Duration(servertest.Short) }), Options{})
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
@@ -74,6 +76,7 @@ func TestIdleTimeout(t *testing.T) {
 // TestBodyTimeout bounds the wait for the next part of a body, whether or not the response has
 // begun; a slow body that does come goes through.
 func TestBodyTimeout(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Body = config.Duration(servertest.Short) }), Options{})
 	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		head := c.Head()
@@ -130,6 +133,7 @@ func TestBodyTimeout(t *testing.T) {
 // TestReadTimeout bounds the wait for the Endpoint: 504 before the head, a cut behind it. A Route's
 // Policy replaces the default.
 func TestReadTimeout(t *testing.T) {
+	t.Parallel()
 	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		switch servertest.Target(c.Head()) {
 		case "/part":
@@ -173,6 +177,7 @@ func TestReadTimeout(t *testing.T) {
 
 // TestReadTimeoutWhileTheRequestIsTaken: an Endpoint that reads nothing of a large body times out.
 func TestReadTimeoutWhileTheRequestIsTaken(t *testing.T) {
+	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {
 		set := timeouts(func(o *config.Timeouts) { o.Read = config.Duration(servertest.Short) })
 		g := newGateway(t, func(c *config.Config) { set(c); c.HTTP.SpliceThreshold = threshold }, Options{})
@@ -190,6 +195,7 @@ func TestReadTimeoutWhileTheRequestIsTaken(t *testing.T) {
 
 // TestRequestTimeout bounds the whole exchange, however much it moves.
 func TestRequestTimeout(t *testing.T) {
+	t.Parallel()
 	stop := make(chan struct{})
 	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		if servertest.Target(c.Head()) == "/trickle" {
@@ -218,6 +224,7 @@ func TestRequestTimeout(t *testing.T) {
 // TestSendTimeout ends a client that does not read, with a reset, so that nothing lingers in the
 // kernel for it, and frees the Endpoint.
 func TestSendTimeout(t *testing.T) {
+	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {
 		set := timeouts(func(o *config.Timeouts) { o.Send = config.Duration(servertest.Short) })
 		g := newGateway(t, func(c *config.Config) { set(c); c.HTTP.SpliceThreshold = threshold }, Options{})
@@ -241,6 +248,7 @@ func TestSendTimeout(t *testing.T) {
 
 // TestConnectTimeout uses a listener whose queue is full: its SYNs are dropped.
 func TestConnectTimeout(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Connect = config.Duration(servertest.Short) }), Options{})
 	full := servertest.FullListener(t)
 	g.serve(nil, full)

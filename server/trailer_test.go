@@ -15,6 +15,7 @@ import (
 // TestForbiddenTrailerCutsNothing: a response with a trailer that must not be one is as complete as any
 // other: the field stays behind, and the rest arrives (RFC 9110 section 6.5.1), in every pairing.
 func TestForbiddenTrailerCutsNothing(t *testing.T) {
+	t.Parallel()
 	const answers = 40
 	forbidden := []string{"expires", "0", "set-cookie", "a=b", "content-length", "7", "date", "never", "proxy", "x"}
 	lines := ""
@@ -81,6 +82,7 @@ func TestForbiddenTrailerCutsNothing(t *testing.T) {
 
 // TestForbiddenTrailerInRequest: nor does one in a request; what follows on the connection is answered too.
 func TestForbiddenTrailerInRequest(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
@@ -101,6 +103,7 @@ func TestForbiddenTrailerInRequest(t *testing.T) {
 
 // TestTrailersOfAReplay: a request that is sent again has its trailers again, once and filtered.
 func TestTrailersOfAReplay(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan string, 1)
 		closing := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head() })

@@ -14,6 +14,7 @@ import (
 // TestTunnel echoes through a tunnel: small and large pieces, bytes behind the request's head, and
 // each side's end, which is passed on without cutting the other direction.
 func TestTunnel(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, servertest.UpgradedBackend(t, servertest.Echo))
 	t.Run("pieces", func(t *testing.T) {
@@ -62,6 +63,7 @@ func TestTunnel(t *testing.T) {
 
 // TestTunnelHalfClose: one side's end becomes the other's, and the other direction goes on.
 func TestTunnelHalfClose(t *testing.T) {
+	t.Parallel()
 	t.Run("client first", func(t *testing.T) {
 		g := newGateway(t, nil, Options{})
 		g.serve(nil, servertest.UpgradedBackend(t, func(c *servertest.Wire) {
@@ -116,6 +118,7 @@ func TestTunnelHalfClose(t *testing.T) {
 
 // TestTunnelBackpressure: a side that does not read holds the other up, and nobody else.
 func TestTunnelBackpressure(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	release := make(chan struct{})
 	const size = 96 << 20
@@ -145,6 +148,7 @@ func TestTunnelBackpressure(t *testing.T) {
 
 // TestTunnelIdleTimeout ends a tunnel in which nothing moves, and only such a one.
 func TestTunnelIdleTimeout(t *testing.T) {
+	t.Parallel()
 	app := servertest.UpgradedBackend(t, servertest.Echo)
 	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 		g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Tunnel = config.Duration(timeout) }), Options{})
@@ -171,6 +175,7 @@ func TestTunnelIdleTimeout(t *testing.T) {
 // TestUpgradeRefused: an answer other than 101 has its ordinary meaning, on a connection that goes on
 // with what the client pipelined.
 func TestUpgradeRefused(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("plain"), false)
 	g.serve(nil, addr)
@@ -191,6 +196,7 @@ func TestUpgradeRefused(t *testing.T) {
 
 // TestTunnelSurvivesSnapshots: its Endpoint may leave, and all Routes; the tunnel stays.
 func TestTunnelSurvivesSnapshots(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, servertest.UpgradedBackend(t, servertest.Echo))
 	c := g.wire()

@@ -48,6 +48,7 @@ func listen6(t testing.TB) net.Listener {
 // first, cost no request, although nothing is tried a second time elsewhere; and no Pod is asked twice as
 // often for having two addresses.
 func TestPodsOfOneFamily(t *testing.T) {
+	t.Parallel()
 	silent := servertest.FullListener(t)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		for _, how := range []string{"refused", "timeout"} {
@@ -116,6 +117,7 @@ func TestPodsOfOneFamily(t *testing.T) {
 // TestPodThatIsGone: where neither address of a Pod can be connected to, the one other attempt goes to
 // another Pod, and not to the first one's other address.
 func TestPodThatIsGone(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g := newGateway(t, func(c *config.Config) { c.Threads, c.Upstream.Retries = 1, 1 }, Options{})
 		ln := listen6(t)
@@ -141,6 +143,7 @@ func TestPodThatIsGone(t *testing.T) {
 
 // TestPassthroughOfOneFamily is TestPodsOfOneFamily for connections that are passed on.
 func TestPassthroughOfOneFamily(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads, c.Upstream.Retries = 1, 0 }, Options{})
 	hello := servertest.ClientHello(t, "pass.test")
 	var pods [][2]string

@@ -31,6 +31,7 @@ func arrive(t testing.TB, s *loop.Source) {
 // the loop comes to that one before it hears of those bytes: because the connection was released in the same
 // batch of events, or because its event stands further back.
 func TestUnsolicitedBytesInABatch(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name    string
 		reaches bool // the connection becomes idle in the batch

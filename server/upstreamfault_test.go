@@ -14,6 +14,7 @@ import (
 // another response behind it: a fault in the head is 502, one in the body cuts the client off, and
 // what follows reaches nobody.
 func TestMalformedResponses(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	for _, tt := range h1test.Responses {
 		for _, bytewise := range []bool{false, true} {
@@ -55,6 +56,7 @@ func TestMalformedResponses(t *testing.T) {
 // TestBytesBehindAResponse has a Backend send more than it announced, at the sizes where the
 // gateway's reads and splices end: the client gets what was announced, and nobody the rest.
 func TestBytesBehindAResponse(t *testing.T) {
+	t.Parallel()
 	for _, splice := range []bool{false, true} {
 		g := newGateway(t, func(c *config.Config) {
 			c.Threads = 1
@@ -90,6 +92,7 @@ func TestBytesBehindAResponse(t *testing.T) {
 
 // TestBodilessResponsesWithBodies has a Backend send a body where none may be.
 func TestBodilessResponsesWithBodies(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ method, head string }{
 		{"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n"},
 		{"GET", "HTTP/1.1 204 No Content\r\nContent-Length: 42\r\n\r\n"},
@@ -121,6 +124,7 @@ func TestBodilessResponsesWithBodies(t *testing.T) {
 // TestBodilessResponseThenBodyLate is the same with the body in a later segment, when the connection
 // may be idle or in another's hands.
 func TestBodilessResponseThenBodyLate(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	closed := make(chan struct{})
 	g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
@@ -141,6 +145,7 @@ func TestBodilessResponseThenBodyLate(t *testing.T) {
 
 // TestInterimResponses relays 1xx heads in order, but to HTTP/1.0 clients, and bounds them.
 func TestInterimResponses(t *testing.T) {
+	t.Parallel()
 	const hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 	for _, tt := range []struct {
 		name, raw string
@@ -192,6 +197,7 @@ func TestInterimResponses(t *testing.T) {
 // TestResponseBeforeTheRequestIsWhole: the answer goes through, the client is told that the
 // connection ends, and the Endpoint's connection, on which a body is outstanding, serves nobody else.
 func TestResponseBeforeTheRequestIsWhole(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{"Content-Length: 100000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
 		g := newGateway(t, nil, Options{})
 		g.serve(nil, servertest.FaultyBackend(t, func(c *servertest.Wire) bool {
@@ -213,6 +219,7 @@ func TestResponseBeforeTheRequestIsWhole(t *testing.T) {
 // TestEarlyAnswerAndReset: a Backend that answers, and closes without reading the body, resets the
 // connection; its answer was there first and is the one that counts.
 func TestEarlyAnswerAndReset(t *testing.T) {
+	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {
 		g := newGateway(t, func(c *config.Config) {
 			c.Threads = 1
@@ -239,6 +246,7 @@ func TestEarlyAnswerAndReset(t *testing.T) {
 // TestTruncatedResponses cuts responses of every framing short, by FIN and by reset, at sizes that are
 // copied and that are spliced: none may look complete to the client.
 func TestTruncatedResponses(t *testing.T) {
+	t.Parallel()
 	half := string(servertest.Pattern(300_000))
 	g := newGateway(t, nil, Options{})
 	for _, tt := range []struct {

@@ -8,17 +8,24 @@ import (
 // Short is the timeout under test. The wheel adds up to two ticks of 67 ms.
 const Short = 150 * time.Millisecond
 
+// Times is how often a test repeats what differs by chance or by load only: all of it, or less with -short. What
+// differs by what it is, a test has whole in both.
+func Times(all, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return all
+}
+
 // Until waits for what a peer cannot see.
 func Until(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	tick, deadline := time.NewTicker(time.Millisecond), time.After(Timeout)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-deadline:
+	begun := time.Now()
+	for pause := 20 * time.Microsecond; !f(); pause = min(2*pause, time.Millisecond) {
+		if time.Since(begun) > Timeout {
 			t.Fatalf("waited in vain for %s", what)
 		}
+		<-time.After(pause)
 	}
 }
 

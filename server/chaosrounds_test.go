@@ -1,0 +1,7 @@
+//go:build !race
+
+package server
+
+// chaosDefault is how many rounds of TestChaos and TestChaosEndings there are. Most are played under the race detector,
+// which has more to say about them: see chaosrace_test.go.
+const chaosDefault = 3

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -35,7 +36,8 @@ var leavings = []leaving{
 }
 
 // TestEndingsGiveAllBack: in whatever order and way a client and an Endpoint end, what the gateway had open for them
-// is closed soon. A break of one of them closes the other's connection too, though that one does nothing.
+// is closed soon. A break of one of them closes the other's connection too, though that one does nothing. Each order is
+// played by all pairs at once, of which each has a gateway.
 func TestEndingsGiveAllBack(t *testing.T) {
 	hello := servertest.ClientHello(t, "pass.test")
 	type scenery struct {
@@ -80,30 +82,48 @@ func TestEndingsGiveAllBack(t *testing.T) {
 		c.Send([]byte(hello))
 		return c, e.Next(t)
 	}})
-	for number, s := range all {
-		t.Run(s.name, func(t *testing.T) {
-			passed := s.name == "passed on"
-			e := servertest.NewEndpoints(t, s.protocol, map[bool]string{true: hello}[passed])
-			g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 64 << 10 }, Options{})
-			if passed {
-				g.servePassthrough("", e.Addr)
-			} else {
-				g.serveProtocol(s.protocol, e.Addr)
-			}
-			for i, first := range leavings {
-				for j, second := range leavings {
-					for _, client := range []bool{true, false} {
-						if testing.Short() && (i+j+number)%len(leavings) != 0 {
-							continue
-						}
-						files := g.filesHeld(t)
-						c, p := s.open(t, g, e)
-						who := "the Endpoint"
+	gateways := make([]*gateway, len(all))
+	endpoints := make([]*servertest.Endpoints, len(all))
+	for i, s := range all {
+		passed := s.name == "passed on"
+		e := servertest.NewEndpoints(t, s.protocol, map[bool]string{true: hello}[passed])
+		g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 64 << 10 }, Options{})
+		if passed {
+			g.servePassthrough("", e.Addr)
+		} else {
+			g.serveProtocol(s.protocol, e.Addr)
+		}
+		gateways[i], endpoints[i] = g, e
+	}
+	// filesHeld is how many the process has open, less what waits for its next use.
+	filesHeld := func() int {
+		n := servertest.OpenFiles(t)
+		for _, g := range gateways {
+			n -= g.filesKept()
+		}
+		return n
+	}
+	for i, first := range leavings {
+		for j, second := range leavings {
+			for _, client := range []bool{true, false} {
+				who := "the Endpoint"
+				if client {
+					who = "the client"
+				}
+				order := fmt.Sprintf("%s %s, then the other %s", who, first.name, second.name)
+				files := filesHeld()
+				var ends sync.WaitGroup
+				for n, s := range all {
+					if testing.Short() && (i+j+n)%len(leavings) != 0 {
+						continue
+					}
+					ends.Go(func() {
+						g, what := gateways[n], s.name+": "+order
+						c, p := s.open(t, g, endpoints[n])
 						one, other := p, c
 						if client {
-							who, one, other = "the client", c, p
+							one, other = c, p
 						}
-						what := fmt.Sprintf("%s %s, then the other %s", who, first.name, second.name)
 						one.Greet(other)
 						other.Greet(one)
 						first.do(one)
@@ -120,13 +140,19 @@ func TestEndingsGiveAllBack(t *testing.T) {
 						g.wantGone(t, what, nil)
 						c.Leave()
 						p.Leave()
-						servertest.Until(t, what+": the descriptors to be given back", func() bool { return g.filesHeld(t) <= files })
-					}
+					})
 				}
+				ends.Wait()
+				if t.Failed() {
+					return
+				}
+				servertest.Until(t, order+": the descriptors to be given back", func() bool { return filesHeld() <= files })
 			}
-			if n := g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted - c.ExchangesEnded }); n != 0 {
-				t.Errorf("%d exchanges have not ended", n)
-			}
-		})
+		}
+	}
+	for n, g := range gateways {
+		if left := g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted - c.ExchangesEnded }); left != 0 {
+			t.Errorf("%s: %d exchanges have not ended", all[n].name, left)
+		}
 	}
 }

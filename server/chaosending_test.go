@@ -200,7 +200,11 @@ func (r *rudeWorker) open() (what string, c, p *servertest.Party) {
 // play has a pair send each other something, and end.
 func (r *rudeWorker) play() {
 	what, c, p := r.open()
-	defer func() { c.Leave(); p.Leave() }()
+	defer func() {
+		c.Leave()
+		p.Leave()
+		r.g.settle() // the next request must not be sent on a session that has just ended: a POST goes out once
+	}()
 	one, other := c, p
 	if r.rng.IntN(2) == 0 {
 		one, other = p, c

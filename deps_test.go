@@ -244,9 +244,9 @@ func goList(t *testing.T) []listed {
 	return packages
 }
 
-// TestMainIsShort keeps the way in readable at a glance. The command is one call, so that whoever builds a binary
-// of their own misses nothing of it, and the program that they copy is short, too. What needs more lines is a
-// function that a test can call.
+// TestMainIsShort keeps the way in readable at a glance. The command is one call, so that a program which makes the
+// same call lacks nothing of it; the example is to be copied, and short for that. What needs more lines is a function
+// that a test can call.
 func TestMainIsShort(t *testing.T) {
 	for path, limit := range map[string]int{"main.go": 60, "deploy/sluice/main.go": 10, "deploy/example/main.go": 30} {
 		if n := strings.Count(readFile(t, path), "\n"); n > limit {

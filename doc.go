@@ -10,15 +10,19 @@
 //
 // # What Main does to the process
 //
-// The import alone does nothing: it starts no goroutine, defines no flag, handles no signal. Main is made for a
-// process that is the gateway's alone. Every command reads os.Args, writes to os.Stdout and os.Stderr and ends in
-// os.Exit. check, explain and version change nothing else, echo handles SIGTERM and SIGINT, and serve
+// The import alone starts no goroutine, defines no flag and handles no signal. It does register profiles and
+// variables at http.DefaultServeMux, as net/http/pprof and expvar do wherever they are imported: an HTTP server of the
+// program's own should have a mux of its own.
+//
+// Main is made for a process that is the gateway's alone. Every command reads os.Args, writes to os.Stdout and
+// os.Stderr and ends in os.Exit. check, explain and version change nothing else, echo handles SIGTERM and SIGINT, and
+// serve
 //
 //   - handles SIGTERM, SIGINT (drain) and SIGHUP (reload), and ignores SIGPIPE;
 //   - sets GOMAXPROCS to the cgroup's CPU quota, and then above the number of loops, unless the environment has it;
 //   - sets the garbage collector's memory limit below that of the cgroup, unless the environment has GOMEMLIMIT;
 //   - points the output of log (so that of slog's default), klog, netpoll and Hertz at error_log;
-//   - writes pid_file and the admin plane's socket and token, and removes the first two.
+//   - makes pid_file and the admin plane's socket and removes them at its end, and makes the admin plane's token.
 //
 // # Inside
 //

@@ -48,8 +48,8 @@ func TestGeneratedReadmeTable(t *testing.T) {
 	}
 }
 
-// TestMainIsShownAsItIs: who reads how to build a binary of their own, here or in the package's documentation, reads
-// the call that the example makes, which its test runs.
+// TestMainIsShownAsItIs: the README and the package's documentation show the call of Main that deploy/example makes,
+// and that its test runs.
 func TestMainIsShownAsItIs(t *testing.T) {
 	_, call, ok := strings.Cut(readFile(t, "deploy/example/main.go"), "\nfunc main() {\n")
 	call, _, ok2 := strings.Cut(call, "\n}\n")

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		_ = flag.Set("test.parallel", "8")
+		_ = flag.Set("test.parallel", atOnce)
 	}
 	// Enough for each loop to have one: who shares it with the loop of a flooded gateway waits for its turn.
 	if err := loop.Pollers(64); err != nil {
@@ -69,6 +69,10 @@ func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
 	defer starting.Unlock()
 	c := config.Default()
 	c.Threads = 2
+	// A test that sends byte by byte takes its time.
+	for _, d := range []*config.Duration{&c.Timeouts.Header, &c.TLS.HandshakeTimeout, &c.ProxyProtocol.Timeout} {
+		*d = config.Duration(servertest.Timeout)
+	}
 	if change != nil {
 		change(c)
 	}

@@ -102,7 +102,7 @@ func TestManyClients(t *testing.T) {
 		wg.Go(func() {
 			tr := &http.Transport{}
 			defer tr.CloseIdleConnections()
-			for i := range 50 {
+			for i := range servertest.Times(50, 15) {
 				n := (client*7919 + i*104729) % 200_000
 				resp, err := (&http.Client{Transport: tr}).Get(fmt.Sprintf("http://%s/?n=%d", g.addr, n))
 				if err != nil {

@@ -180,7 +180,7 @@ func TestTailOfABody(t *testing.T) {
 					e := servertest.NewEndpoints(t, protocol, "")
 					g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = splice }, Options{})
 					g.serveProtocol(protocol, e.Addr)
-					for range 2 {
+					for range servertest.Times(2, 1) {
 						tailOfABody(t, g, e, k, body)
 					}
 				})

@@ -230,7 +230,7 @@ func TestEarlyAnswerAndReset(t *testing.T) {
 			c.Send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
 			return false
 		}))
-		for range 20 {
+		for range servertest.Times(20, 5) {
 			c := g.wire()
 			c.Send("POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
 			go c.Write(make([]byte, 50_000_000))

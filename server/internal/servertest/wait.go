@@ -8,8 +8,8 @@ import (
 // Short is the timeout under test. The wheel adds up to two ticks of 67 ms.
 const Short = 150 * time.Millisecond
 
-// Times is how often a test repeats what differs by chance or by load only: all of it, or less with -short. What
-// differs by what it is, a test has whole in both.
+// Times is how often a test repeats something: all of it, or less with -short. Rows of tables are not for it, but where
+// there are hundreds of a kind.
 func Times(all, short int) int {
 	if testing.Short() {
 		return short

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
+// Backend runs a handler by net/http, which speaks HTTP/1.1.
 func Backend(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
+// HTTP1Client is net/http's, which takes any certificate and speaks HTTP/1.1.
 func HTTP1Client(t *testing.T) *http.Client {
 	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
@@ -25,6 +26,7 @@ func HTTP2Client(t *testing.T) *http.Client {
 	return &http.Client{Transport: tr, Timeout: Timeout}
 }
 
+// Pairing is how a client speaks to the gateway, and the gateway to a Backend.
 type Pairing struct {
 	Name     string
 	Scheme   string

@@ -28,6 +28,7 @@ func NewRawHTTP2(conn net.Conn, r io.Reader) *RawHTTP2 {
 	return c
 }
 
+// DialHTTP2 opens a client's connection by prior knowledge.
 func DialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *RawHTTP2 {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)

@@ -57,6 +57,7 @@ type Kind struct {
 	Secure, Streams bool
 }
 
+// Kinds are all of them.
 var Kinds = []Kind{{"h1", false, false}, {"h1+tls", true, false}, {"h2c", false, true}, {"h2+tls", true, true}}
 
 // DialParty opens a client's connection. receive is the size of its receive buffer, 0 = as it is.

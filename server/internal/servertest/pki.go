@@ -26,6 +26,7 @@ type Authority struct {
 	above [][]byte
 }
 
+// Serials numbers the certificates of the process.
 var Serials atomic.Int64
 
 // RSAKey is made once: it takes long.
@@ -37,6 +38,7 @@ var RSAKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
+// ECKey makes a key.
 func ECKey(t testing.TB) *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -45,6 +47,7 @@ func ECKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
+// NewAuthority makes a root.
 func NewAuthority(t testing.TB, name string) *Authority {
 	a := &Authority{t: t, Key: ECKey(t)}
 	a.Leaf = a.Sign(a, a.Key, &x509.Certificate{
@@ -96,18 +99,22 @@ func (a *Authority) Issue(key crypto.Signer, name string, names ...string) *tls.
 	return &tls.Certificate{Certificate: append([][]byte{leaf.Raw}, a.above...), PrivateKey: key, Leaf: leaf}
 }
 
+// Client makes a client's key pair.
 func (a *Authority) Client(name string) *tls.Certificate { return a.Issue(ECKey(a.t), name) }
 
+// Server makes a key pair for names.
 func (a *Authority) Server(names ...string) *tls.Certificate {
 	return a.Issue(ECKey(a.t), names[0], names...)
 }
 
+// Pool trusts a alone.
 func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()
 	p.AddCert(a.Leaf)
 	return p
 }
 
+// OpenFiles counts the descriptors of the process.
 func OpenFiles(t testing.TB) int {
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -52,6 +52,7 @@ func Retry(t *testing.T, f func(s *Try, timeout time.Duration)) {
 	}
 }
 
+// Errorf and Error note a fault.
 func (s *Try) Errorf(format string, args ...any) {
 	s.mu.Lock()
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))

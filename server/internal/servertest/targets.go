@@ -12,6 +12,7 @@ type Targets struct {
 	seen []string
 }
 
+// Add is for the Backend's goroutines.
 func (s *Targets) Add(target string) {
 	s.mu.Lock()
 	s.seen = append(s.seen, target)

@@ -24,6 +24,7 @@ func UpgradedBackend(t testing.TB, f func(c *Wire)) string {
 	})
 }
 
+// Echo sends back what comes, up to its end.
 func Echo(c *Wire) {
 	io.Copy(c.TCPConn, c.R)
 	c.CloseWrite()

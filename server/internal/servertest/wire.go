@@ -24,6 +24,7 @@ type Wire struct {
 // does not come fails by itself. It is no measure of the gateway: a machine may be slow for long.
 const Timeout = time.Minute
 
+// NewWire takes over a connection of TCP.
 func NewWire(t testing.TB, c net.Conn) *Wire {
 	c.SetDeadline(time.Now().Add(Timeout))
 	return &Wire{TCPConn: c.(*net.TCPConn), t: t, R: bufio.NewReaderSize(c, 64<<10)}
@@ -37,6 +38,7 @@ func (w *Wire) Exactly(want string) {
 	}
 }
 
+// Want101 reads the head with which a tunnel through the gateway begins.
 func (w *Wire) Want101() {
 	w.t.Helper()
 	head := w.Head()

@@ -6,11 +6,12 @@ import (
 	"net/http"
 	"testing"
 
+	"golang.org/x/net/http2"
+
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
-	"golang.org/x/net/http2"
 )
 
 // deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body

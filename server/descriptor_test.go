@@ -3,10 +3,11 @@ package server
 import (
 	"testing"
 
+	"golang.org/x/net/http2"
+
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
-	"golang.org/x/net/http2"
 )
 
 // TestDescriptorsOfStalledRequests: two sources that together could have all connections to Endpoints there

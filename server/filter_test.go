@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cloudwego/hertz/pkg/app"
+
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )

@@ -4,10 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // TestReuse: which answers leave a connection that the next request may have. A server that announces a body where

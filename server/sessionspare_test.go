@@ -4,10 +4,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/net/http2"
+
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
-	"golang.org/x/net/http2"
 )
 
 // TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one

@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
-	"golang.org/x/sys/unix"
 )
 
 // poison is what an Endpoint sends that nobody has asked for.

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
-	"golang.org/x/net/http2"
 )
 
 // Endpoints is a listener whose connections, or streams, each are a party once their request's head is here.

@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
 // Greeting is what each party has sent the other, who has not read it.

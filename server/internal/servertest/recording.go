@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/routing"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/sluice-gateway/sluice/routing"
 )
 
 // RecordingBackend answers every request, and gives the field lines of its head and of its trailers, in

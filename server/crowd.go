@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // crowd is the shares of one loop in order of how many connections they have: a list for each number, so
@@ -203,7 +204,7 @@ func (w *worker) shed(c *downConn, why stats.Shed) {
 		c.reset()
 		c.x.cancel(failShed)
 	case c.passthrough != nil:
-		c.passthrough.end(stats.Overloaded, outcomeNone)
+		c.passthrough.end(stats.Overloaded, upstream.Canceled)
 		return
 	case c.session != nil && c.session.h2.Open() == 0:
 		// So that the client knows that a request that it sends now was not seen.

@@ -189,9 +189,9 @@ func (d *downStream) refuse(x *Exchange, f *failure) int {
 var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
 
 // switched implements downSide.
-func (d *downStream) switched(_ *Exchange, resp *message.Response, head, rest []byte) int {
+func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
 	d.rest()
-	d.h2.WriteHead(d.st, 101, h2.Outgoing{Head: &resp.Head, Bytes: head}, false)
+	d.h2.WriteHead(d.st, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.edits.respAdd}, false)
 	if len(rest) > 0 {
 		d.send(rest, false)
 	}

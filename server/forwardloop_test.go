@@ -13,6 +13,8 @@ import (
 // countingFilter counts the requests that come by.
 type countingFilter struct{ n atomic.Int64 }
 
+func (*countingFilter) Name() string { return "count" }
+
 func (f *countingFilter) Request(*Exchange) Verdict {
 	f.n.Add(1)
 	return Continue

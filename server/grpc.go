@@ -63,9 +63,9 @@ func grpcCode(status int) uint64 {
 	return grpcUnknown
 }
 
-// refuseGRPC answers with a status in the head alone (Trailers-Only), as HTTP 200.
-func (x *Exchange) refuseGRPC(f *failure) int {
-	fields := append([]byte(nil), "Content-Type: application/grpc\r\n"...)
+// appendGRPCRefusal appends the fields of an answer that has its status in the head alone (Trailers-Only), as HTTP 200.
+func appendGRPCRefusal(fields []byte, f *failure) []byte {
+	fields = append(fields, "Content-Type: application/grpc\r\n"...)
 	fields = h1.AppendUintField(fields, "Grpc-Status", grpcCode(f.status))
 	fields = append(fields, "Grpc-Message: "...)
 	for _, c := range []byte(f.text) { // percent-encoded: no text of ours needs it but for '%'
@@ -75,8 +75,7 @@ func (x *Exchange) refuseGRPC(f *failure) int {
 			fields = append(fields, c)
 		}
 	}
-	fields = append(fields, '\r', '\n')
-	return x.c.answer(x, 200, fields, nil)
+	return append(fields, '\r', '\n')
 }
 
 // grpcTimeout returns the nanoseconds of a grpc-timeout field, 0 where there is none, or none that can be

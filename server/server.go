@@ -36,6 +36,9 @@ type Options struct {
 	Filters []Filter
 	// Middleware are Hertz handlers, added behind Filters; see HertzFilter.
 	Middleware []app.HandlerFunc
+	// Makers make the Filters that the Policies of objects ask for, behind those of every Route: the onion from the
+	// outside in. A Policy that asks for a Kind that is not among them closes its Routes.
+	Makers []Maker
 }
 
 // Server is the data plane of one process. Make it with New, then Listen, then Run. Its methods are
@@ -79,7 +82,6 @@ const maxParked = 1024
 
 // New makes a Server that serves what store holds. Nothing is bound or started yet.
 func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*Server, error) {
-	set := newSettings(c)
 	threads := c.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -101,12 +103,12 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
 	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
-	filters := append([]Filter{forwarded{}}, o.Filters...)
+	filters := slices.Clone(o.Filters)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = attacher{registry: s.registry, standard: &policy{chain: compileChain(filters...)}}
-	set.plain = s.attacher.standard
+	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
+	set := newSettings(c, s.attacher.standard)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
@@ -120,7 +122,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		if err != nil {
 			return nil, fmt.Errorf("create loop %d: %w", id, err)
 		}
-		s.workers = append(s.workers, newWorker(s, l, set))
+		s.workers = append(s.workers, newWorker(s, l, id, set))
 	}
 	s.templates = make([][]*listener, threads)
 	hlog.SetLevel(hlog.LevelError)
@@ -254,8 +256,7 @@ func (s *Server) LogLinesLost() uint64 {
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
 func (s *Server) Reload(c *config.Config) {
-	set := newSettings(c)
-	set.plain = s.attacher.standard
+	set := newSettings(c, s.attacher.standard)
 	set.tls = s.serverTLS(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {

@@ -329,9 +329,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 			return
 		}
 		x.switchProtocols(resp, head, nil)
-		if x.c == c {
-			c.pump() // what came before has had its events
-		}
+		c.pump() // what came before has had its events
 		return
 	case resp.Code < 200:
 		x.interimHead(resp, head)

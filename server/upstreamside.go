@@ -63,7 +63,7 @@ func (u *upStream) begin(x *Exchange) bool {
 	o := x.kept
 	end := x.up.whole() && len(o.early) == 0 && !x.upgrade
 	st, ok := u.h2.OpenRequest(&o.req, h2.Outgoing{
-		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost,
+		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
 	}, end)
 	if !ok {
 		u.gone = true

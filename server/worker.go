@@ -28,6 +28,7 @@ type worker struct {
 	// Immutable after newWorker:
 	server    *Server
 	loop      *loop.Loop
+	id        int // of the loop, from 0
 	shard     *stats.Shard
 	upstreams *upstream.Set
 
@@ -43,6 +44,7 @@ type worker struct {
 	freeD     freeList[downStream]
 	freeS     freeList[upStream]
 	freeH     freeList[keptHead]
+	freeA     freeList[altered]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	toFlush   []flusher
@@ -72,16 +74,19 @@ type worker struct {
 	pathScratch []byte
 	dateLine    []byte
 	dateUntil   int64
+	response    Response // on its way past the Filters; zero outside of that
+	own         reply
 
 	// Atomic, read by other loops:
 	conns atomic.Int64
 	use   use
 }
 
-func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
+func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	w := &worker{
 		server:      s,
 		loop:        l,
+		id:          id,
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),
@@ -167,6 +172,10 @@ func (w *worker) freeExchange(x *Exchange) {
 	w.buffers.put(x.request)
 	if x.kept != nil {
 		w.freeKept(x.kept)
+	}
+	if x.altered != nil {
+		w.freeAltered(x.altered)
+		x.altered = nil
 	}
 	if w.freeX.full() {
 		w.loop.Unlink(&x.timer)

@@ -16,6 +16,9 @@ type Policy struct {
 	Filters []Filter
 	// Closed is why every Route of the object answers 503; "" where they do not.
 	Closed string
+	// Attachment belongs to the data plane: what it has compiled. Set by the goroutine that builds Snapshots before the
+	// first one with this Policy is published; opaque here, and no part of what is asked for.
+	Attachment any
 }
 
 // Filter is the configuration of one filter: an immutable plain value.

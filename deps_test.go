@@ -21,6 +21,8 @@ const module = "github.com/sluice-gateway/sluice"
 var forbidden = []edge{
 	{"routing/...", "!std", direct,
 		"routing is what every other package agrees on and what a reader learns first: it must build, fuzz and be read alone"},
+	{"routing/policy/...", "!std", direct,
+		"a policy is plain values: routing carries them, informer makes them, the data plane compiles them, and each can be read without the others"},
 	{"server/...", "informer/...", transitive,
 		"the data plane knows Snapshots, not where they come from; main wires the two"},
 	{"server/...", "k8s.io/...", transitive,

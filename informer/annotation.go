@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Prefixes of the annotations we read. The same key under ours wins over ingress-nginx's.
@@ -30,7 +31,7 @@ const (
 
 // settings is what the annotations of one Ingress say.
 type settings struct {
-	policy   routing.Policy
+	policy   policy.Policy
 	balance  routing.Balance
 	protocol routing.Protocol
 	// tls is for Backends whose protocol has TLS.
@@ -39,9 +40,7 @@ type settings struct {
 	protocolSet bool
 	// unspoken is a backend-protocol that no routing.Protocol stands for.
 	unspoken string
-	// closed is the reason why every Route of the object answers 503; "" = it does not.
-	closed string
-	// closedTLS is true when closed is about client certificates, which are asked for on the whole
+	// closedTLS is true when policy.Closed is about client certificates, which are asked for on the whole
 	// host.
 	closedTLS bool
 	// clientAuth is about client certificates too.
@@ -101,13 +100,13 @@ var annotations = []annotation{
 	{"proxy-body-size", scopeRoute, "bytes, with b, k, m or g", "the gateway's", false, setBodySize,
 		"Largest request body; larger ones are answered 413. 0 = unlimited. All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED."},
 	{"proxy-connect-timeout", scopeRoute, "seconds", "the gateway's", false,
-		setSeconds(func(p *routing.Policy) *int64 { return &p.ConnectTimeout }),
+		setSeconds(func(p *policy.Policy) *int64 { return &p.Limits.Connect }),
 		"Longest wait for a connection to an Endpoint."},
 	{"proxy-read-timeout", scopeRoute, "seconds", "the gateway's", false,
-		setSeconds(func(p *routing.Policy) *int64 { return &p.ReadTimeout }),
+		setSeconds(func(p *policy.Policy) *int64 { return &p.Limits.Read }),
 		"Longest wait between two reads from an Endpoint."},
 	{"proxy-send-timeout", scopeRoute, "seconds", "the gateway's", false,
-		setSeconds(func(p *routing.Policy) *int64 { return &p.SendTimeout }),
+		setSeconds(func(p *policy.Policy) *int64 { return &p.Limits.Send }),
 		"Longest wait between two writes to an Endpoint."},
 	{"proxy-ssl-ciphers", scopeBackend, "suites by OpenSSL's names, with colons between", "Go's", false, setTLSCiphers,
 		"Cipher suites offered to TLS Backends, for TLS 1.2 and below. Groups such as HIGH are not supported."},
@@ -194,9 +193,9 @@ func annotationField(name string) string {
 }
 
 func failClosed(s *settings, key, _ string) error {
-	s.closed = "access control by annotation is not supported yet; every path of the object answers 503 rather than being open"
+	s.policy.Closed = "access control by annotation is not supported yet; every path of the object answers 503 rather than being open"
 	s.closedTLS = s.closedTLS || strings.HasPrefix(key, "auth-tls-")
-	return errors.New(s.closed)
+	return errors.New(s.policy.Closed)
 }
 
 func setProtocol(s *settings, _, value string) error {
@@ -254,8 +253,8 @@ func setBodySize(s *settings, _, value string) error {
 	if err != nil {
 		return errors.New("want digits and optionally b, k, m or g; the gateway's default is used")
 	}
-	if s.policy.MaxBodyBytes = int64(n << shift); n == 0 {
-		s.policy.MaxBodyBytes = -1
+	if s.policy.Limits.BodyBytes = int64(n << shift); n == 0 {
+		s.policy.Limits.BodyBytes = -1
 	}
 	return nil
 }
@@ -263,7 +262,7 @@ func setBodySize(s *settings, _, value string) error {
 // maxTimeout keeps nanoseconds far from overflow, and timer wheels small.
 const maxTimeout = 366 * 24 * time.Hour
 
-func setSeconds(field func(*routing.Policy) *int64) func(*settings, string, string) error {
+func setSeconds(field func(*policy.Policy) *int64) func(*settings, string, string) error {
 	return func(s *settings, _, value string) error {
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 1 || n > int64(maxTimeout/time.Second) {
@@ -279,7 +278,7 @@ func setRequestTimeout(s *settings, _, value string) error {
 	if err != nil || d < time.Millisecond || d > maxTimeout {
 		return errors.New("want a duration of at least 1ms, such as 30s or 2m; no limit is set")
 	}
-	s.policy.RequestTimeout = int64(d)
+	s.policy.Limits.Request = int64(d)
 	return nil
 }
 

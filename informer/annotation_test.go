@@ -3,6 +3,7 @@ package informer
 import (
 	"crypto/tls"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -112,11 +113,11 @@ func TestAnnotationValues(t *testing.T) {
 		var got any
 		switch row.key {
 		case "proxy-body-size":
-			got = s.policy.MaxBodyBytes
+			got = s.policy.Limits.BodyBytes
 		case "proxy-read-timeout":
-			got = s.policy.ReadTimeout
+			got = s.policy.Limits.Read
 		case "request-timeout":
-			got = s.policy.RequestTimeout
+			got = s.policy.Limits.Request
 		case "upstream-vhost":
 			got = s.policy.UpstreamHost
 		case "load-balance":
@@ -127,7 +128,7 @@ func TestAnnotationValues(t *testing.T) {
 			got = s.tls
 		}
 		if rejected > 0 {
-			if s != (settings{}) {
+			if !reflect.DeepEqual(s, settings{}) {
 				t.Errorf("%s=%q is refused and sets %+v", row.key, row.value, s)
 			}
 			got = refused

@@ -108,8 +108,8 @@ func setOnOff(field func(*settings) *bool, otherwise string) func(*settings, str
 func setTLSSecret(s *settings, _, value string) error {
 	s.tls.secret = value
 	if value == "" {
-		s.closed = "want the name of a Secret, or namespace/name; every path of the object answers 503"
-		return errors.New(s.closed)
+		s.policy.Closed = "want the name of a Secret, or namespace/name; every path of the object answers 503"
+		return errors.New(s.policy.Closed)
 	}
 	return nil
 }

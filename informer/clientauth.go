@@ -34,7 +34,7 @@ func (c *compiler) clientAuth() {
 		return
 	}
 	refuse := func(fault string) {
-		c.settings.closed = "client certificates are asked for and cannot be verified"
+		c.settings.policy.Closed = "client certificates are asked for and cannot be verified"
 		c.entry.closesHosts = true
 		if c.entry.authWaits = fault == ""; fault != "" {
 			c.reject(c.annotationName("auth-tls-secret"), s.secret, fault+"; the hosts of the object answer 503")
@@ -142,8 +142,8 @@ func setAuthName(s *settings, key, value string) error {
 	}
 	if err != nil {
 		s.closedTLS = true
-		s.closed = "want CN= and a regular expression of RE2; the hosts of the object answer 503"
-		return fmt.Errorf("%w: %s", err, s.closed)
+		s.policy.Closed = "want CN= and a regular expression of RE2; the hosts of the object answer 503"
+		return fmt.Errorf("%w: %s", err, s.policy.Closed)
 	}
 	s.clientAuth.name = joined
 	return nil

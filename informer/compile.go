@@ -68,7 +68,7 @@ func (e *entry) same(o *entry) bool {
 	}
 	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
-		samePolicy(e.source.Policy, o.source.Policy) &&
+		e.source.Policy.Equal(o.source.Policy) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
 		slices.EqualFunc(e.hosts, o.hosts, func(a, b hostRoutes) bool {
@@ -76,19 +76,9 @@ func (e *entry) same(o *entry) bool {
 		})
 }
 
-func samePolicy(a, b *routing.Policy) bool {
-	return a == b || a != nil && b != nil && *a == *b
-}
-
 // compare sorts entries as conflicts are decided.
 func (e *entry) compare(o *entry) int {
-	if e.source.Created != o.source.Created {
-		if e.source.Created < o.source.Created {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(e.source.Ingress.String(), o.source.Ingress.String())
+	return e.source.Compare(o.source)
 }
 
 // compiler makes the entry of one Ingress.
@@ -124,13 +114,12 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
 	c.settings = parseAnnotations(ing.Annotations, c.reject)
-	if c.settings.policy != (routing.Policy{}) {
-		policy := c.settings.policy
-		c.entry.source.Policy = &policy
-	}
 	c.entry.closesHosts = c.settings.closedTLS
 	c.entry.passthrough, c.entry.ciphers = c.settings.passthrough, c.settings.ciphers
 	c.clientAuth()
+	if p := c.settings.policy; !p.Empty() {
+		c.entry.source.Policy = &p
+	}
 	if c.settings.canary {
 		return c.entry, c.rejections
 	}
@@ -264,7 +253,7 @@ const unresolved = -1
 
 // backend returns the index of a reference's Backend, or unresolved after a Rejection.
 func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
-	if c.settings.closed != "" {
+	if c.settings.policy.Closed != "" {
 		// The annotation itself is the Rejection.
 		return unresolved
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
@@ -121,7 +122,7 @@ func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// policy is a routing.Policy as the request path reads it (0 = as the settings say), with the compiled
+// policy is a Policy of an object as the request path reads it (0 = as the settings say), with the compiled
 // onion. Immutable, and shared by the Routes that have it.
 type policy struct {
 	chain                      *chain
@@ -146,7 +147,7 @@ type attacher struct {
 	registry *stats.Registry
 	standard *policy
 	// compiled is the policy made from source, the last one: the Routes of an object come together.
-	source   *routing.Policy
+	source   *asked.Policy
 	compiled *policy
 }
 
@@ -161,10 +162,10 @@ func (a *attacher) attach(r *routing.Route) any {
 	return &attached{a.compiled, series}
 }
 
-func compilePolicy(p *routing.Policy, c *chain) *policy {
+func compilePolicy(p *asked.Policy, c *chain) *policy {
 	compiled := &policy{
-		chain: c, bodyLimit: p.MaxBodyBytes,
-		connect: p.ConnectTimeout, read: p.ReadTimeout, send: p.SendTimeout, total: p.RequestTimeout,
+		chain: c, bodyLimit: p.Limits.BodyBytes,
+		connect: p.Limits.Connect, read: p.Limits.Read, send: p.Limits.Send, total: p.Limits.Request,
 	}
 	if p.UpstreamHost != "" {
 		compiled.upstreamHost = []byte(p.UpstreamHost)

@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Policy is the configuration of the request path that the Routes of one object share. The zero value asks for nothing.
@@ -14,7 +17,8 @@ type Policy struct {
 	UpstreamHost string
 	// Filters are sorted by Kind, with one of each at most.
 	Filters []Filter
-	// Closed is why every Route of the object answers 503; "" where they do not.
+	// Closed is why every Route of the object answers 503, in words of ours; "" where they do not. Such Routes have no
+	// Backend either, so that whoever overlooks it forwards nothing.
 	Closed string
 }
 
@@ -25,7 +29,7 @@ type Filter interface {
 	// Equal reports whether another Filter asks for the same. It is given Filters of its own Kind.
 	Equal(Filter) bool
 	// AppendText appends the configuration as one line, without its Kind, and nothing that a Secret holds. What comes
-	// from a manifest is quoted (see Word), so that it cannot forge another line.
+	// from a manifest is quoted (see Word), so that it cannot forge another line. Texts differ where Filters do.
 	AppendText([]byte) []byte
 }
 
@@ -75,15 +79,7 @@ func (p *Policy) Filter(k Kind) Filter {
 
 // Set puts f in its place, instead of one of the same Kind. Only before p is published.
 func (p *Policy) Set(f Filter) {
-	i, found := slices.BinarySearchFunc(p.Filters, f.Kind(), func(f Filter, k Kind) int {
-		switch {
-		case f.Kind() < k:
-			return -1
-		case f.Kind() > k:
-			return 1
-		}
-		return 0
-	})
+	i, found := slices.BinarySearchFunc(p.Filters, f.Kind(), func(f Filter, k Kind) int { return cmp.Compare(f.Kind(), k) })
 	if found {
 		p.Filters[i] = f
 		return
@@ -115,10 +111,13 @@ func (p *Policy) Lines() iter.Seq[string] {
 		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {
 			return
 		}
-		var line []byte
 		for _, f := range p.Filters {
-			line = f.AppendText(append(append(line[:0], f.Kind()...), ' '))
-			if !yield(string(line)) {
+			line := string(f.AppendText(append([]byte(f.Kind()), ' ')))
+			if strings.ContainsFunc(line, unicode.IsControl) {
+				// A Filter that does not quote forges no line all the same.
+				line = strconv.Quote(line)
+			}
+			if !yield(line) {
 				return
 			}
 		}

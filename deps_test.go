@@ -37,6 +37,8 @@ var forbidden = []edge{
 		"a build must not depend on how requests are served: manifests are checked without a data plane"},
 	{"informer/...", "upstream/...", transitive,
 		"health and balancing state belong to the loops and are not inputs of a build"},
+	{"informer/annotation/...", "k8s.io/client-go/...", transitive,
+		"what a value means depends on the value alone; objects are looked up by informer, which makes Routes of it"},
 	{"...", "bench/...", transitive,
 		"bench measures the binary from outside"},
 	{"...", "deploy/...", transitive,

@@ -1,0 +1,241 @@
+package annotation
+
+import (
+	"crypto/tls"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+func TestRows(t *testing.T) {
+	for i, r := range rows {
+		if r.Doc == "" || r.Set == nil || r.Get == nil || r.Scope == "" || r.Value == "" {
+			t.Errorf("%s: incomplete row", r.Key)
+		}
+		if strings.ContainsAny(r.Doc+r.Value+r.Default, "|\n") {
+			t.Errorf("%s: a bar or a line break ends the table of ANNOTATIONS.md", r.Key)
+		}
+		if i > 0 && rows[i-1].Key == r.Key {
+			t.Errorf("%s: two rows", r.Key)
+		}
+	}
+}
+
+// refused is what a value gives that leaves every default, and closing one that closes the object.
+const (
+	refused = "refused"
+	closing = "closing"
+)
+
+// values are what each annotation makes of a value: what the Get of its Row returns, or refused, or closing.
+var values = []struct {
+	key, value string
+	want       any
+}{
+	{"allowlist-source-range", "10.0.0.0/8", closing},
+	{"auth-url", "http://auth.test/", closing},
+	{"auth-tls-error-page", "https://a.test/b?c", "https://a.test/b?c"},
+	{"auth-tls-error-page", "/b", "/b"},
+	{"auth-tls-error-page", "b", refused},
+	{"auth-tls-error-page", "//a.test/b", refused},
+	{"auth-tls-error-page", "https://u:p@a.test/", refused},
+	{"auth-tls-error-page", "https://$host/", refused},
+	{"auth-tls-match-cn", "CN=a.*", "^(?:CN=a.*)"},
+	{"auth-tls-match-cn", "a.*", closing},
+	{"auth-tls-match-cn", "CN=(", closing},
+	{"auth-tls-match-cn", "CN=a)|(b", closing},
+	{"auth-tls-pass-certificate-to-upstream", "true", true},
+	{"auth-tls-pass-certificate-to-upstream", "yes", refused},
+	{"auth-tls-secret", "shop/ca", "shop/ca"},
+	{"auth-tls-verify-client", "optional", routing.ClientAuthOptional},
+	{"auth-tls-verify-client", "off", routing.ClientAuthOff},
+	{"auth-tls-verify-client", "yes", refused},
+	{"auth-tls-verify-depth", "3", 3},
+	{"auth-tls-verify-depth", "many", refused},
+	{"auth-tls-no-such-thing", "x", closing},
+	{"backend-protocol", "grpcs", "GRPCS"},
+	{"backend-protocol", "fcgi", "HTTPFCGI"}, // what nothing here speaks is told apart from what is not known
+	{"backend-protocol", "", refused},
+	{"backend-protocol", "SPDY", refused},
+	{"canary", "false", false},
+	{"canary", "perhaps", refused},
+	{"denylist-source-range", "10.0.0.0/8", closing},
+	{"load-balance", "ewma", routing.EWMA},
+	{"load-balance", "EWMA", refused},
+	{"proxy-body-size", "1000", int64(1000)},
+	{"proxy-body-size", "1b", int64(1)},
+	{"proxy-body-size", "8k", int64(8 << 10)},
+	{"proxy-body-size", "8M", int64(8 << 20)},
+	{"proxy-body-size", "2g", int64(2 << 30)},
+	{"proxy-body-size", "0", int64(-1)},
+	{"proxy-body-size", "0m", int64(-1)},
+	{"proxy-body-size", "8589934591g", int64(8589934591 << 30)}, // the largest that fits
+	{"proxy-body-size", "8589934592g", refused},
+	{"proxy-body-size", "", refused},
+	{"proxy-body-size", "m", refused},
+	{"proxy-body-size", "1mb", refused},
+	{"proxy-body-size", "1.5m", refused},
+	{"proxy-body-size", "-1", refused},
+	{"proxy-body-size", "+1", refused},
+	{"proxy-connect-timeout", "5", 5 * int64(time.Second)},
+	{"proxy-connect-timeout", "5s", refused},
+	{"proxy-read-timeout", "60", 60 * int64(time.Second)},
+	{"proxy-read-timeout", "31622400", 31622400 * int64(time.Second)},
+	{"proxy-read-timeout", "31622401", refused},
+	{"proxy-read-timeout", "0", refused},
+	{"proxy-read-timeout", "60s", refused},
+	{"proxy-send-timeout", "7", 7 * int64(time.Second)},
+	{"proxy-send-timeout", "-7", refused},
+	{"proxy-ssl-ciphers", "DEFAULT", Ciphers("")},
+	{"proxy-ssl-ciphers", "AES128-SHA", Ciphers("AES128-SHA")},
+	{"proxy-ssl-ciphers", "", refused},
+	{"proxy-ssl-name", "A.Test", "a.test"},
+	{"proxy-ssl-name", "$host", refused},
+	{"proxy-ssl-protocols", "TLSv1.3", [...]uint16{tls.VersionTLS13, tls.VersionTLS13}},
+	{"proxy-ssl-protocols", "TLSv1 TLSv1.1 TLSv1.2", [...]uint16{tls.VersionTLS10, tls.VersionTLS12}},
+	{"proxy-ssl-protocols", "", refused},
+	{"proxy-ssl-protocols", "SSLv3", refused},
+	{"proxy-ssl-protocols", "TLSv1.1 TLSv1.3", refused},
+	{"proxy-ssl-secret", "shop/pay-ca", "shop/pay-ca"},
+	{"proxy-ssl-secret", "", closing},
+	{"proxy-ssl-server-name", "on", true},
+	{"proxy-ssl-server-name", "true", refused},
+	{"proxy-ssl-verify", "on", true},
+	{"proxy-ssl-verify", "off", false},
+	{"proxy-ssl-verify", "true", refused},
+	{"proxy-ssl-verify-depth", "0", 0},
+	{"proxy-ssl-verify-depth", "20", 20},
+	{"proxy-ssl-verify-depth", "-1", refused},
+	{"proxy-ssl-verify-depth", "21", refused},
+	{"request-timeout", "1m30s", 90 * int64(time.Second)},
+	{"request-timeout", "1ms", int64(time.Millisecond)},
+	{"request-timeout", "1us", refused},
+	{"request-timeout", "30", refused}, // no unit
+	{"ssl-ciphers", "AES128-SHA", Ciphers("AES128-SHA")},
+	{"ssl-ciphers", "HIGH", refused},
+	{"ssl-passthrough", "true", true},
+	{"ssl-passthrough", "on", refused},
+	{"ssl-prefer-server-ciphers", "true", true},
+	{"ssl-prefer-server-ciphers", "false", refused},
+	{"upstream-vhost", "a.test", "a.test"},
+	{"upstream-vhost", "a.test:8080", "a.test:8080"},
+	{"upstream-vhost", "10.0.0.1:80", "10.0.0.1:80"},
+	{"upstream-vhost", "[fd00::1]:80", "[fd00::1]:80"},
+	{"upstream-vhost", "[fd00::1]", "[fd00::1]"},
+	{"upstream-vhost", "fd00::1", refused},
+	{"upstream-vhost", "a.test:0", refused},
+	{"upstream-vhost", "a.test:", refused},
+	{"upstream-vhost", "a.test\r\nX: y", refused},
+	{"upstream-vhost", "$host", refused},
+	{"upstream-vhost", "", refused},
+	{"whitelist-source-range", "10.0.0.0/8", closing},
+}
+
+// TestValues reads one annotation each. What is compared is what the Row itself says that it sets.
+func TestValues(t *testing.T) {
+	shown := make(map[string]map[bool]bool) // by the key of a Row: refused or not
+	for _, v := range values {
+		row := find(v.key, true)
+		if row == nil {
+			t.Errorf("%s: no row", v.key)
+			continue
+		}
+		rejected := 0
+		s := Parse(map[string]string{OwnPrefix + v.key: v.value}, func(_, _, _ string) { rejected++ })
+		got := row.Get(&s)
+		switch {
+		case rejected > 0 && s.Policy.Closed != "":
+			got = closing
+		case rejected > 0:
+			nothing := defaults()
+			nothing.ClientAuth.Asked = s.ClientAuth.Asked // whatever it is worth
+			if !reflect.DeepEqual(s, nothing) {
+				t.Errorf("%s=%q is refused and sets %+v", v.key, v.value, s)
+			}
+			got = refused
+		}
+		if got != v.want {
+			t.Errorf("%s=%q gives %v, want %v", v.key, v.value, got, v.want)
+		}
+		if shown[row.Key] == nil {
+			shown[row.Key] = make(map[bool]bool)
+		}
+		shown[row.Key][got == refused || got == closing] = true
+	}
+	for _, r := range rows {
+		takesAll := r.Key == "auth-tls-secret" // whether there is one is not known here
+		closesAlways := slices.ContainsFunc(closedRows, func(c Row) bool { return c.Key == r.Key })
+		if !shown[r.Key][true] && !takesAll || !shown[r.Key][false] && !closesAlways {
+			t.Errorf("%s: the table has no value that is taken, or none that is refused", r.Key)
+		}
+	}
+}
+
+func TestPrefixes(t *testing.T) {
+	rows := []struct {
+		name        string
+		annotations map[string]string
+		read        int64 // proxy-read-timeout, seconds
+		rejected    []string
+	}{
+		{"one of each prefix", map[string]string{OwnPrefix + "proxy-read-timeout": "5", NginxPrefix + "proxy-read-timeout": "6"}, 5, nil},
+		{"the one that counts is bad", map[string]string{OwnPrefix + "proxy-read-timeout": "x", NginxPrefix + "proxy-read-timeout": "6"}, 0, []string{OwnPrefix + "proxy-read-timeout"}},
+		{"ours alone", map[string]string{NginxPrefix + "request-timeout": "5s"}, 0, []string{NginxPrefix + "request-timeout"}},
+		{"none of ours", map[string]string{"example.com/proxy-read-timeout": "x", LegacyClass: "nginx"}, 0, nil},
+		{"no key", map[string]string{OwnPrefix: "x", NginxPrefix + "Proxy-Read-Timeout": "5"}, 0, []string{NginxPrefix + "Proxy-Read-Timeout", OwnPrefix}},
+	}
+	for _, row := range rows {
+		var rejected []string
+		s := Parse(row.annotations, func(name, value, reason string) {
+			if rejected = append(rejected, name); value != row.annotations[name] || reason == "" {
+				t.Errorf("%s: %s=%q: %q", row.name, name, value, reason)
+			}
+		})
+		slices.Sort(rejected)
+		if s.Policy.Limits.Read != row.read*int64(time.Second) || !slices.Equal(rejected, row.rejected) {
+			t.Errorf("%s: %d ns, rejected %q, want %d s and %q", row.name, s.Policy.Limits.Read, rejected, row.read, row.rejected)
+		}
+	}
+	var none Settings
+	if s := Parse(nil, nil); reflect.DeepEqual(s, none) || !reflect.DeepEqual(s, defaults()) {
+		t.Errorf("nothing gives %+v", s)
+	}
+}
+
+// TestClosing: what closes an object says so once for each annotation, and the first reason is the one that is shown; only
+// what is about client certificates closes Hosts.
+func TestClosing(t *testing.T) {
+	rows := []struct {
+		keys  []string
+		hosts bool
+	}{
+		{[]string{"auth-url"}, false},
+		{[]string{"auth-tlsx"}, false}, // the key of another annotation
+		{[]string{"auth-tls-x"}, true},
+		{[]string{"auth-tls-x", "auth-url", "proxy-ssl-secret"}, true},
+	}
+	for _, row := range rows {
+		all := make(map[string]string)
+		for _, key := range row.keys {
+			all[NginxPrefix+key] = ""
+		}
+		rejected := 0
+		s := Parse(all, func(_, _, _ string) { rejected++ })
+		if rejected != len(row.keys) || s.ClosesHosts != row.hosts || !strings.Contains(s.Policy.Closed, "access control") {
+			t.Errorf("%q: %d Rejections, closes hosts: %v, closed: %q", row.keys, rejected, s.ClosesHosts, s.Policy.Closed)
+		}
+	}
+}
+
+func TestReferenceHasAllRows(t *testing.T) {
+	text := Reference()
+	for _, r := range rows {
+		if !strings.Contains(text, "| `"+r.Key+"`") || !strings.Contains(text, r.Doc) {
+			t.Errorf("%s is not in it", r.Key)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package annotation
+
+import (
+	"slices"
+	"strings"
+)
+
+// Prefixes of the names that are read. A key under OwnPrefix wins over the same key under NginxPrefix.
+const (
+	OwnPrefix   = "sluice-gateway.io/"
+	NginxPrefix = "nginx.ingress.kubernetes.io/"
+)
+
+// LegacyClass is the annotation that named the class before spec.ingressClassName did. The API says that it has precedence
+// over the field. It says whose an object is, and is no Row.
+const LegacyClass = "kubernetes.io/ingress.class"
+
+// Scope says what a value applies to.
+type Scope string
+
+// The Scopes.
+const (
+	ScopeRoute   Scope = "route"   // the Routes of the object
+	ScopeBackend Scope = "backend" // the Backends of the object
+	ScopeHost    Scope = "host"    // the Hosts of the object, for all objects
+	ScopeObject  Scope = "object"  // whether and how the object is served at all
+)
+
+// Row is one annotation.
+type Row struct {
+	// Key follows a prefix; a trailing "*" stands for anything.
+	Key   string
+	Scope Scope
+	// Value says what values look like, and Default what is without one; "" where nothing is.
+	Value, Default string
+	// OwnOnly is true for keys that ingress-nginx does not have.
+	OwnOnly bool
+	// Set checks a value and puts it into s. An error is why it is refused, and what happens instead.
+	Set func(s *Settings, value string) error
+	// Get returns what Set sets, which is how tests know it.
+	Get func(s *Settings) any
+	// Doc says what the annotation does, in sentences.
+	Doc string
+}
+
+// rows are sorted by Key, one for each.
+var rows = sorted(
+	backendRows,
+	backendTLSRows,
+	canaryRows,
+	clientAuthRows,
+	closedRows,
+	forwardRows,
+	hostRows,
+	limitRows,
+)
+
+func sorted(concerns ...[]Row) []Row {
+	all := slices.Concat(concerns...)
+	slices.SortFunc(all, func(a, b Row) int { return strings.Compare(a.Key, b.Key) })
+	return all
+}
+
+// find returns the Row of a key without prefix: the one of exactly this key if there is one, else the one that begins like
+// it, the longest, or nil. own says that the prefix was OwnPrefix.
+func find(key string, own bool) (found *Row) {
+	for i := range rows {
+		r := &rows[i]
+		if r.OwnOnly && !own {
+			continue
+		}
+		if r.Key == key {
+			return r
+		}
+		// Sorted: a longer beginning comes later.
+		if stem, any := strings.CutSuffix(r.Key, "*"); any && strings.HasPrefix(key, stem) {
+			found = r
+		}
+	}
+	return found
+}

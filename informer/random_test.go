@@ -323,8 +323,9 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
-		ing.Annotations[one(u, annotation.OwnPrefix, annotation.NginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers")] =
-			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA")
+		ing.Annotations[one(u, annotation.OwnPrefix, annotation.NginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers",
+			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[annotation.LegacyClass] = one(u, "sluice", "nginx", "edge", "other")

@@ -31,12 +31,29 @@ const (
 	closing = "closing"
 )
 
+// partly is a value that is refused and has an effect.
+type partly struct{ value any }
+
+func refusedAs(value any) partly { return partly{value} }
+
 // values are what each annotation makes of a value: what the Get of its Row returns, or refused, or closing.
 var values = []struct {
 	key, value string
 	want       any
 }{
-	{"allowlist-source-range", "10.0.0.0/8", closing},
+	{"allowlist-source-range", "10.0.0.0/8", "[10.0.0.0/8]"},
+	{"allowlist-source-range", " 127.8.0.1 , 127.5.6.7/24 ", "[127.5.6.0/24 127.8.0.1/32]"},
+	{"allowlist-source-range", "fd00::/8,10.1.0.0/16,10.0.0.0/8,10.0.0.0/8,10.2.3.4", "[10.0.0.0/8 fd00::/8]"}, // each address once
+	{"allowlist-source-range", "::ffff:10.1.2.3,::ffff:10.2.0.0/112", "[10.1.2.3/32 10.2.0.0/16]"},
+	{"allowlist-source-range", "0.0.0.0/0,::/0", "[0.0.0.0/0 ::/0]"},
+	{"allowlist-source-range", "", closing},
+	{"allowlist-source-range", "10.0.0.0/33", closing},
+	{"allowlist-source-range", "10.0.0.0/8,", closing},
+	{"allowlist-source-range", "10.0.0.0/8 10.1.0.0/16", closing},
+	{"allowlist-source-range", "10.0.0.0/8,office", closing},
+	{"allowlist-source-range", "010.0.0.1", closing},
+	{"allowlist-source-range", "fe80::1%eth0", closing},
+	{"allowlist-source-range", "10.0.0.0/-1", closing},
 	{"auth-url", "http://auth.test/", closing},
 	{"auth-tls-error-page", "https://a.test/b?c", "https://a.test/b?c"},
 	{"auth-tls-error-page", "/b", "/b"},
@@ -63,7 +80,53 @@ var values = []struct {
 	{"backend-protocol", "SPDY", refused},
 	{"canary", "false", false},
 	{"canary", "perhaps", refused},
-	{"denylist-source-range", "10.0.0.0/8", closing},
+	{"cors-allow-credentials", "false", false},
+	{"cors-allow-credentials", "true", true},
+	{"cors-allow-credentials", "no", refusedAs(false)}, // and not the default, which is true
+	{"cors-allow-headers", "X-One,X_Two, X-Three", "X-One,X_Two, X-Three"},
+	{"cors-allow-headers", " *", "*"},
+	{"cors-allow-headers", "X-One,,", "X-One,,"},
+	{"cors-allow-headers", "X-One X-Two", refused},
+	{"cors-allow-headers", "X-One\r\nX-Two: y", refused},
+	{"cors-allow-headers", "X-One,\nX-Two", refused},
+	{"cors-allow-headers", "X.One", refused},
+	{"cors-allow-headers", ",", refused},
+	{"cors-allow-headers", "", refused},
+	{"cors-allow-methods", "PUT, GET", "PUT, GET"},
+	{"cors-allow-methods", "get", "get"},
+	{"cors-allow-methods", "*", refused},
+	{"cors-allow-methods", "GET\r\n", refused},
+	{"cors-allow-methods", "M-SEARCH", refused},
+	{"cors-allow-origin", "*", "*"},
+	{"cors-allow-origin", "https://b.example:8443, HTTPS://A.example,https://a.example", "https://a.example https://b.example:8443"},
+	{"cors-allow-origin", "https://*.a.example:3000", "https://*.a.example:3000"},
+	{"cors-allow-origin", "null,app://local", "app://local null"},
+	{"cors-allow-origin", "https://a.example,*", "*"},
+	{"cors-allow-origin", "bad.example,https://good.example", refusedAs("https://good.example")},
+	{"cors-allow-origin", "bad.example", refusedAs(nil)}, // no origin, and not all of them
+	{"cors-allow-origin", "", refusedAs(nil)},
+	{"cors-allow-origin", "https://", refusedAs(nil)},
+	{"cors-allow-origin", "https://*.", refusedAs(nil)},
+	{"cors-allow-origin", "https://a.*.example", refusedAs(nil)},
+	{"cors-allow-origin", "https://a.example/", refusedAs(nil)},
+	{"cors-allow-origin", "https://a.example:0", refusedAs(nil)},
+	{"cors-allow-origin", "https://a.example:443x", refusedAs(nil)},
+	{"cors-allow-origin", "https://a.example\r\nX: y", refusedAs(nil)},
+	{"cors-allow-origin", "://a.example", refusedAs(nil)},
+	{"cors-expose-headers", "X-Total, *", "X-Total, *"},
+	{"cors-expose-headers", "X.Total", refused},
+	{"cors-max-age", "600", 600},
+	{"cors-max-age", "0", 0},
+	{"cors-max-age", "-1", -1},
+	{"cors-max-age", "-2", refused},
+	{"cors-max-age", "10m", refused},
+	{"cors-max-age", "99999999999", refused},
+	{"denylist-source-range", "127.7.7.7,127.7.7.8", "[127.7.7.7/32 127.7.7.8/32]"},
+	{"denylist-source-range", "nobody", closing},
+	{"enable-cors", "true", true},
+	{"enable-cors", "1", true},
+	{"enable-cors", "false", false},
+	{"enable-cors", "on", refused},
 	{"load-balance", "ewma", routing.EWMA},
 	{"load-balance", "EWMA", refused},
 	{"proxy-body-size", "1000", int64(1000)},
@@ -115,6 +178,17 @@ var values = []struct {
 	{"request-timeout", "1ms", int64(time.Millisecond)},
 	{"request-timeout", "1us", refused},
 	{"request-timeout", "30", refused}, // no unit
+	{"rewrite-target", "/", "/"},
+	{"rewrite-target", "/a/b-._~:c", "/a/b-._~:c"},
+	{"rewrite-target", "/$1", refused},
+	{"rewrite-target", "/x?y=1", refused},
+	{"rewrite-target", "/x;y", refused},
+	{"rewrite-target", "/x y", refused},
+	{"rewrite-target", "/x\r\n", refused},
+	{"rewrite-target", "/é", refused},
+	{"rewrite-target", "x", refused},
+	{"rewrite-target", "https://a.test/", refused},
+	{"rewrite-target", "", refused},
 	{"ssl-ciphers", "AES128-SHA", Ciphers("AES128-SHA")},
 	{"ssl-ciphers", "HIGH", refused},
 	{"ssl-passthrough", "true", true},
@@ -132,7 +206,8 @@ var values = []struct {
 	{"upstream-vhost", "a.test\r\nX: y", refused},
 	{"upstream-vhost", "$host", refused},
 	{"upstream-vhost", "", refused},
-	{"whitelist-source-range", "10.0.0.0/8", closing},
+	{"whitelist-source-range", "127.5.0.0/16", "[127.5.0.0/16]"},
+	{"whitelist-source-range", "10.0.0.0/33", closing},
 }
 
 // TestValues reads one annotation each. What is compared is what the Row itself says that it sets.
@@ -145,13 +220,24 @@ func TestValues(t *testing.T) {
 			continue
 		}
 		rejected := 0
-		s := Parse(map[string]string{OwnPrefix + v.key: v.value}, func(_, _, _ string) { rejected++ })
+		with := map[string]string{OwnPrefix + v.key: v.value}
+		without := make(map[string]string)
+		if row.Needs != "" {
+			with[OwnPrefix+row.Needs], without[OwnPrefix+row.Needs] = "true", "true"
+		}
+		s := Parse(with, func(_, _, _ string) { rejected++ })
 		got := row.Get(&s)
+		want, partly := v.want.(partly)
 		switch {
+		case partly:
+			if rejected != 1 || got != want.value {
+				t.Errorf("%s=%q gives %v and %d Rejections, want %v and one", v.key, v.value, got, rejected, want.value)
+			}
+			got, v.want = refused, refused
 		case rejected > 0 && s.Policy.Closed != "":
 			got = closing
 		case rejected > 0:
-			nothing := defaults()
+			nothing := Parse(without, nil)
 			nothing.ClientAuth.Asked = s.ClientAuth.Asked // whatever it is worth
 			if !reflect.DeepEqual(s, nothing) {
 				t.Errorf("%s=%q is refused and sets %+v", v.key, v.value, s)
@@ -168,7 +254,7 @@ func TestValues(t *testing.T) {
 	}
 	for _, r := range rows {
 		takesAll := r.Key == "auth-tls-secret" // whether there is one is not known here
-		closesAlways := slices.ContainsFunc(closedRows, func(c Row) bool { return c.Key == r.Key })
+		closesAlways := slices.ContainsFunc(authRows, func(c Row) bool { return c.Key == r.Key })
 		if !shown[r.Key][true] && !takesAll || !shown[r.Key][false] && !closesAlways {
 			t.Errorf("%s: the table has no value that is taken, or none that is refused", r.Key)
 		}
@@ -227,6 +313,66 @@ func TestClosing(t *testing.T) {
 		s := Parse(all, func(_, _, _ string) { rejected++ })
 		if rejected != len(row.keys) || s.ClosesHosts != row.hosts || !strings.Contains(s.Policy.Closed, "access control") {
 			t.Errorf("%q: %d Rejections, closes hosts: %v, closed: %q", row.keys, rejected, s.ClosesHosts, s.Policy.Closed)
+		}
+	}
+}
+
+// TestDependence: an annotation that has no effect beside another one, or without it, is refused, under whichever prefix.
+func TestDependence(t *testing.T) {
+	cases := []struct {
+		name        string
+		annotations map[string]string
+		rejected    string
+		want        []string // of the Policy
+	}{
+		{"the new name counts", map[string]string{
+			NginxPrefix + "whitelist-source-range": "10.0.0.0/8", NginxPrefix + "allowlist-source-range": "10.1.0.0/16",
+		}, NginxPrefix + "whitelist-source-range", []string{"access allow 10.1.0.0/16"}},
+		{"under the other prefix too", map[string]string{
+			OwnPrefix + "whitelist-source-range": "10.0.0.0/8", NginxPrefix + "allowlist-source-range": "10.1.0.0/16",
+		}, OwnPrefix + "whitelist-source-range", []string{"access allow 10.1.0.0/16"}},
+		{"the one that counts is bad", map[string]string{
+			NginxPrefix + "denylist-source-range": "10.0.0.1", NginxPrefix + "allowlist-source-range": "x",
+		}, NginxPrefix + "allowlist-source-range", []string{"access deny 10.0.0.1/32", "closed: who may ask cannot be read; every path of the object answers 503 rather than being open"}},
+		{"both lists", map[string]string{
+			NginxPrefix + "denylist-source-range": "10.1.0.0/16", NginxPrefix + "allowlist-source-range": "10.0.0.0/8",
+		}, "", []string{"access deny 10.1.0.0/16 allow 10.0.0.0/8"}},
+		{"cors-* alone", map[string]string{NginxPrefix + "cors-max-age": "5"}, NginxPrefix + "cors-max-age", nil},
+		{"cors-* where it is off", map[string]string{NginxPrefix + "cors-max-age": "5", OwnPrefix + "enable-cors": "false"}, "", nil},
+		{"a bad cors-* where it is off", map[string]string{NginxPrefix + "cors-max-age": "x", OwnPrefix + "enable-cors": "false"}, NginxPrefix + "cors-max-age", nil},
+		{"no origin is left", map[string]string{NginxPrefix + "cors-max-age": "5", NginxPrefix + "cors-allow-origin": "x", NginxPrefix + "enable-cors": "true"},
+			NginxPrefix + "cors-allow-origin", nil},
+		{"defaults of CORS", map[string]string{NginxPrefix + "enable-cors": "true"}, "", []string{`cors origins * methods "GET, PUT, POST, DELETE, PATCH, OPTIONS" ` +
+			"headers DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization credentials max age 1728000"}},
+	}
+	for _, row := range cases {
+		var rejected []string
+		s := Parse(row.annotations, func(name, _, _ string) { rejected = append(rejected, name) })
+		if strings.Join(rejected, " ") != row.rejected {
+			t.Errorf("%s: rejected %q, want %q", row.name, rejected, row.rejected)
+		}
+		if got := slices.Collect(s.Policy.Lines()); !slices.Equal(got, row.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", row.name, strings.Join(got, "\n"), strings.Join(row.want, "\n"))
+		}
+	}
+	for _, r := range rows {
+		for _, key := range []string{r.Needs, r.Unless} {
+			if other := find(key, true); key != "" && (other == nil || other.Key != key || other.Needs != "") {
+				t.Errorf("%s depends on %s, which is no row that depends on none", r.Key, key)
+			}
+		}
+	}
+}
+
+// TestReasonsAreBounded: a reason repeats a part of a value, and never all of one that is long.
+func TestReasonsAreBounded(t *testing.T) {
+	for _, key := range []string{"allowlist-source-range", "cors-allow-headers", "cors-allow-origin", "ssl-ciphers"} {
+		for _, value := range []string{strings.Repeat("x!", 5000), strings.Repeat("x!,", 5000), strings.Repeat("\xff\n,", 5000), strings.Repeat("ü!", 500)} {
+			Parse(map[string]string{OwnPrefix + "enable-cors": "true", OwnPrefix + key: value}, func(_, _, reason string) {
+				if len(reason) > 800 || strings.ContainsAny(reason, "\n\xff") {
+					t.Errorf("%s=%.20q: %d bytes, %q", key, value, len(reason), reason)
+				}
+			})
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Ciphers is a list of cipher suites in OpenSSL's form, with colons between, that was checked when it was read. It is kept
@@ -31,11 +30,8 @@ func ciphers(field func(*Settings) *Ciphers) func(*Settings, string) error {
 	}
 }
 
-const (
-	// maxUnknown is how many suites a Rejection names, and maxSuite how much of each.
-	maxUnknown = 5
-	maxSuite   = 60
-)
+// maxUnknown is how many parts of a list a reason names.
+const maxUnknown = 5
 
 // parseCiphers reads a list in OpenSSL's form. nil stands for crypto/tls's default. The error names what is left out:
 // groups (HIGH, !aNULL), and suites that crypto/tls does not have.
@@ -54,10 +50,7 @@ func parseCiphers(value string) (suites []uint16, err error) {
 			continue
 		} else if !strings.HasPrefix(name, "TLS_") {
 			// Those of TLS 1.3 are always offered and not chosen from.
-			if len(name) > maxSuite {
-				name = strings.ToValidUTF8(name[:maxSuite], "") + "..."
-			}
-			unknown = append(unknown, policy.Word(name))
+			unknown = append(unknown, brief(name))
 		}
 	}
 	switch {

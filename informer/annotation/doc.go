@@ -12,7 +12,7 @@
 //
 //  1. Nothing passes silently: a key without a Row, a value that does not parse, and one that has no effect are refused.
 //  2. A value that is refused leaves the default, but for what is about security: that closes the object.
-//  3. No value becomes configuration text. What is kept of it has been checked, and is bounded.
+//  3. No value becomes configuration text. What is kept of it has been checked.
 //
 // What never happens here: no object is looked up, not even the Secret that a value names; no client of Kubernetes is
 // imported.

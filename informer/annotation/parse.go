@@ -18,18 +18,34 @@ func Parse(all map[string]string, reject func(name, value, reason string)) Setti
 			names[key] = Name(all, key)
 		}
 	}
+	var dependent []string
 	for _, key := range slices.Sorted(maps.Keys(names)) {
 		name := names[key]
 		row := find(key, strings.HasPrefix(name, OwnPrefix))
-		if row == nil {
+		switch {
+		case row == nil:
 			reject(name, all[name], "no such annotation is supported; it has no effect")
-			continue
-		}
-		if err := row.Set(&s, all[name]); err != nil {
-			reject(name, all[name], err.Error())
+		case names[row.Unless] != "":
+			reject(name, all[name], "it has no effect beside "+row.Unless)
+		case row.Needs == "":
+			row.read(&s, name, all[name], reject)
+		case names[row.Needs] == "":
+			reject(name, all[name], "it has no effect without "+row.Needs)
+		default:
+			dependent = append(dependent, key)
 		}
 	}
+	for _, key := range dependent {
+		name := names[key]
+		find(key, strings.HasPrefix(name, OwnPrefix)).read(&s, name, all[name], reject)
+	}
 	return s
+}
+
+func (r *Row) read(s *Settings, name, value string, reject func(name, value, reason string)) {
+	if err := r.Set(s, value); err != nil {
+		reject(name, value, err.Error())
+	}
 }
 
 // Name returns the full name of the annotation that counts for a key.

@@ -35,6 +35,9 @@ type Row struct {
 	Value, Default string
 	// OwnOnly is true for keys that ingress-nginx does not have.
 	OwnOnly bool
+	// Needs is the key without which this one has no effect, and Unless the one beside which it has none; "" for neither. To
+	// have no effect is a Rejection. What is needed is read first.
+	Needs, Unless string
 	// Set checks a value and puts it into s. An error is why it is refused, and what happens instead.
 	Set func(s *Settings, value string) error
 	// Get returns what Set sets, which is how tests know it.
@@ -45,14 +48,17 @@ type Row struct {
 
 // rows are sorted by Key, one for each.
 var rows = sorted(
+	accessRows,
+	authRows,
 	backendRows,
 	backendTLSRows,
 	canaryRows,
 	clientAuthRows,
-	closedRows,
+	corsRows,
 	forwardRows,
 	hostRows,
 	limitRows,
+	rewriteRows,
 )
 
 func sorted(concerns ...[]Row) []Row {

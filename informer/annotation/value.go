@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // onOff makes Set of a Row whose values are on and off, as nginx spells them.
@@ -32,6 +35,21 @@ func boolean(field func(*Settings) *bool) func(*Settings, string) error {
 		*field(s) = on
 		return nil
 	}
+}
+
+// maxBrief bounds what a reason repeats of a part of a value.
+const maxBrief = 60
+
+// brief is a part of a value for a reason.
+func brief(part string) string {
+	if len(part) > maxBrief {
+		part = strings.ToValidUTF8(part[:maxBrief], "") + "..."
+	}
+	return policy.Word(part)
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 // maxDepth bounds what a chain may cost to verify.

@@ -87,6 +87,11 @@ func (p *Policy) Set(f Filter) {
 	p.Filters = slices.Insert(p.Filters, i, f)
 }
 
+// Remove takes the Filter of a Kind away. Only before p is published.
+func (p *Policy) Remove(k Kind) {
+	p.Filters = slices.DeleteFunc(p.Filters, func(f Filter) bool { return f.Kind() == k })
+}
+
 // Lines is p for people, a line a thing: the only place that knows what there is to show. The text of /debug/routes, of
 // explain and of goldens comes from here.
 func (p *Policy) Lines() iter.Seq[string] {

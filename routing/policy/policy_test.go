@@ -132,8 +132,10 @@ func TestSet(t *testing.T) {
 	if r, ok := p.Filter(KindRewrite).(*Rewrite); !ok || r.Target != "/b" {
 		t.Errorf("the Rewrite is %v", r)
 	}
-	if p.Filter("other") != nil {
-		t.Error("a Kind that is not there")
+	p.Remove(KindCORS)
+	p.Remove("other")
+	if p.Filter("other") != nil || p.Filter(KindCORS) != nil || len(p.Filters) != 2 {
+		t.Errorf("left are %v", p.Filters)
 	}
 }
 
@@ -158,6 +160,26 @@ func TestEqualWithFilters(t *testing.T) {
 	} {
 		if a.Equal(o) || o.Equal(a) {
 			t.Errorf("%s is equal", name)
+		}
+	}
+}
+
+func TestDisjoint(t *testing.T) {
+	for _, row := range []struct{ list, want string }{
+		{"", ""},
+		{"10.1.2.3/8", "10.0.0.0/8"},
+		{"10.0.0.0/8 10.0.0.0/8", "10.0.0.0/8"},
+		{"10.1.0.0/16 10.0.0.0/8 10.2.3.4/32", "10.0.0.0/8"},
+		{"10.128.0.0/9 10.0.0.0/9", "10.0.0.0/9 10.128.0.0/9"},
+		{"fd00::/8 10.0.0.0/8 fd12::1/128 9.0.0.0/8", "9.0.0.0/8 10.0.0.0/8 fd00::/8"},
+		{"10.0.0.0/9 0.0.0.0/0 ::1/128 ::/0", "0.0.0.0/0 ::/0"},
+	} {
+		var got []string
+		for _, p := range Disjoint(prefixes(strings.Fields(row.list)...)) {
+			got = append(got, p.String())
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%q gives %q, want %q", row.list, got, row.want)
 		}
 	}
 }

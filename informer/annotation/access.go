@@ -13,9 +13,9 @@ const (
 	ranges    = "addresses and CIDRs, with commas between"
 )
 
-// accessRows are about the addresses that may ask.
-var accessRows = []Row{
-	{
+// What follows is about the addresses that may ask.
+var _ = add(
+	Row{
 		Key: allowlist, Scope: ScopeRoute, Value: ranges, Default: "everybody",
 		Set: sourceRange(func(a *policy.Access) *[]netip.Prefix { return &a.Allow }),
 		Get: func(s *Settings) any { return fmt.Sprint(accessOf(s).Allow) },
@@ -23,19 +23,19 @@ var accessRows = []Row{
 			"What counts is the address that connects, or that its PROXY protocol header gives, and nothing that X-Forwarded-For says. " +
 			"A list that is empty, or of which a part does not parse: the Routes of the object answer 503.",
 	},
-	{
+	Row{
 		Key: "denylist-source-range", Scope: ScopeRoute, Value: ranges, Default: "nobody",
 		Set: sourceRange(func(a *policy.Access) *[]netip.Prefix { return &a.Deny }),
 		Get: func(s *Settings) any { return fmt.Sprint(accessOf(s).Deny) },
 		Doc: "Clients that may not ask, and are answered 403, also those that " + allowlist + " has. What is said there of bad lists holds here.",
 	},
-	{
+	Row{
 		Key: "whitelist-source-range", Scope: ScopeRoute, Value: ranges, Default: "everybody", Unless: allowlist,
 		Set: sourceRange(func(a *policy.Access) *[]netip.Prefix { return &a.Allow }),
 		Get: func(s *Settings) any { return fmt.Sprint(accessOf(s).Allow) },
 		Doc: "The old name of " + allowlist + ", which counts where both are.",
 	},
-}
+)
 
 // accessOf returns the Access of the Policy, or one that is not in it yet.
 func accessOf(s *Settings) *policy.Access {

@@ -36,24 +36,14 @@ type partly struct{ value any }
 
 func refusedAs(value any) partly { return partly{value} }
 
-// values are what each annotation makes of a value: what the Get of its Row returns, or refused, or closing.
-var values = []struct {
+// example is what an annotation makes of a value: what the Get of its Row returns, or refused, or closing, or refusedAs.
+type example struct {
 	key, value string
 	want       any
-}{
-	{"allowlist-source-range", "10.0.0.0/8", "[10.0.0.0/8]"},
-	{"allowlist-source-range", " 127.8.0.1 , 127.5.6.7/24 ", "[127.5.6.0/24 127.8.0.1/32]"},
-	{"allowlist-source-range", "fd00::/8,10.1.0.0/16,10.0.0.0/8,10.0.0.0/8,10.2.3.4", "[10.0.0.0/8 fd00::/8]"}, // each address once
-	{"allowlist-source-range", "::ffff:10.1.2.3,::ffff:10.2.0.0/112", "[10.1.2.3/32 10.2.0.0/16]"},
-	{"allowlist-source-range", "0.0.0.0/0,::/0", "[0.0.0.0/0 ::/0]"},
-	{"allowlist-source-range", "", closing},
-	{"allowlist-source-range", "10.0.0.0/33", closing},
-	{"allowlist-source-range", "10.0.0.0/8,", closing},
-	{"allowlist-source-range", "10.0.0.0/8 10.1.0.0/16", closing},
-	{"allowlist-source-range", "10.0.0.0/8,office", closing},
-	{"allowlist-source-range", "010.0.0.1", closing},
-	{"allowlist-source-range", "fe80::1%eth0", closing},
-	{"allowlist-source-range", "10.0.0.0/-1", closing},
+}
+
+// examples are of all Rows. Those of a concern may stand in its own test, which adds them.
+var examples = []example{
 	{"auth-url", "http://auth.test/", closing},
 	{"auth-tls-error-page", "https://a.test/b?c", "https://a.test/b?c"},
 	{"auth-tls-error-page", "/b", "/b"},
@@ -80,53 +70,6 @@ var values = []struct {
 	{"backend-protocol", "SPDY", refused},
 	{"canary", "false", false},
 	{"canary", "perhaps", refused},
-	{"cors-allow-credentials", "false", false},
-	{"cors-allow-credentials", "true", true},
-	{"cors-allow-credentials", "no", refusedAs(false)}, // and not the default, which is true
-	{"cors-allow-headers", "X-One,X_Two, X-Three", "X-One,X_Two, X-Three"},
-	{"cors-allow-headers", " *", "*"},
-	{"cors-allow-headers", "X-One,,", "X-One,,"},
-	{"cors-allow-headers", "X-One X-Two", refused},
-	{"cors-allow-headers", "X-One\r\nX-Two: y", refused},
-	{"cors-allow-headers", "X-One,\nX-Two", refused},
-	{"cors-allow-headers", "X.One", refused},
-	{"cors-allow-headers", ",", refused},
-	{"cors-allow-headers", "", refused},
-	{"cors-allow-methods", "PUT, GET", "PUT, GET"},
-	{"cors-allow-methods", "get", "get"},
-	{"cors-allow-methods", "*", refused},
-	{"cors-allow-methods", "GET\r\n", refused},
-	{"cors-allow-methods", "M-SEARCH", refused},
-	{"cors-allow-origin", "*", "*"},
-	{"cors-allow-origin", "https://b.example:8443, HTTPS://A.example,https://a.example", "https://a.example https://b.example:8443"},
-	{"cors-allow-origin", "https://*.a.example:3000", "https://*.a.example:3000"},
-	{"cors-allow-origin", "null,app://local", "app://local null"},
-	{"cors-allow-origin", "https://a.example,*", "*"},
-	{"cors-allow-origin", "bad.example,https://good.example", refusedAs("https://good.example")},
-	{"cors-allow-origin", "bad.example", refusedAs(nil)}, // no origin, and not all of them
-	{"cors-allow-origin", "", refusedAs(nil)},
-	{"cors-allow-origin", "https://", refusedAs(nil)},
-	{"cors-allow-origin", "https://*.", refusedAs(nil)},
-	{"cors-allow-origin", "https://a.*.example", refusedAs(nil)},
-	{"cors-allow-origin", "https://a.example/", refusedAs(nil)},
-	{"cors-allow-origin", "https://a.example:0", refusedAs(nil)},
-	{"cors-allow-origin", "https://a.example:443x", refusedAs(nil)},
-	{"cors-allow-origin", "https://a.example\r\nX: y", refusedAs(nil)},
-	{"cors-allow-origin", "://a.example", refusedAs(nil)},
-	{"cors-expose-headers", "X-Total, *", "X-Total, *"},
-	{"cors-expose-headers", "X.Total", refused},
-	{"cors-max-age", "600", 600},
-	{"cors-max-age", "0", 0},
-	{"cors-max-age", "-1", -1},
-	{"cors-max-age", "-2", refused},
-	{"cors-max-age", "10m", refused},
-	{"cors-max-age", "99999999999", refused},
-	{"denylist-source-range", "127.7.7.7,127.7.7.8", "[127.7.7.7/32 127.7.7.8/32]"},
-	{"denylist-source-range", "nobody", closing},
-	{"enable-cors", "true", true},
-	{"enable-cors", "1", true},
-	{"enable-cors", "false", false},
-	{"enable-cors", "on", refused},
 	{"load-balance", "ewma", routing.EWMA},
 	{"load-balance", "EWMA", refused},
 	{"proxy-body-size", "1000", int64(1000)},
@@ -178,17 +121,6 @@ var values = []struct {
 	{"request-timeout", "1ms", int64(time.Millisecond)},
 	{"request-timeout", "1us", refused},
 	{"request-timeout", "30", refused}, // no unit
-	{"rewrite-target", "/", "/"},
-	{"rewrite-target", "/a/b-._~:c", "/a/b-._~:c"},
-	{"rewrite-target", "/$1", refused},
-	{"rewrite-target", "/x?y=1", refused},
-	{"rewrite-target", "/x;y", refused},
-	{"rewrite-target", "/x y", refused},
-	{"rewrite-target", "/x\r\n", refused},
-	{"rewrite-target", "/é", refused},
-	{"rewrite-target", "x", refused},
-	{"rewrite-target", "https://a.test/", refused},
-	{"rewrite-target", "", refused},
 	{"ssl-ciphers", "AES128-SHA", Ciphers("AES128-SHA")},
 	{"ssl-ciphers", "HIGH", refused},
 	{"ssl-passthrough", "true", true},
@@ -206,14 +138,12 @@ var values = []struct {
 	{"upstream-vhost", "a.test\r\nX: y", refused},
 	{"upstream-vhost", "$host", refused},
 	{"upstream-vhost", "", refused},
-	{"whitelist-source-range", "127.5.0.0/16", "[127.5.0.0/16]"},
-	{"whitelist-source-range", "10.0.0.0/33", closing},
 }
 
 // TestValues reads one annotation each. What is compared is what the Row itself says that it sets.
 func TestValues(t *testing.T) {
 	shown := make(map[string]map[bool]bool) // by the key of a Row: refused or not
-	for _, v := range values {
+	for _, v := range examples {
 		row := find(v.key, true)
 		if row == nil {
 			t.Errorf("%s: no row", v.key)
@@ -253,10 +183,10 @@ func TestValues(t *testing.T) {
 		shown[row.Key][got == refused || got == closing] = true
 	}
 	for _, r := range rows {
-		takesAll := r.Key == "auth-tls-secret" // whether there is one is not known here
-		closesAlways := slices.ContainsFunc(authRows, func(c Row) bool { return c.Key == r.Key })
+		takesAll := r.Key == "auth-tls-secret"        // whether there is one is not known here
+		closesAlways := strings.HasSuffix(r.Key, "*") // what nothing carries out
 		if !shown[r.Key][true] && !takesAll || !shown[r.Key][false] && !closesAlways {
-			t.Errorf("%s: the table has no value that is taken, or none that is refused", r.Key)
+			t.Errorf("%s: there is no example of a value that is taken, or none of one that is refused", r.Key)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-var backendRows = []Row{
-	{
+var _ = add(
+	Row{
 		Key: "backend-protocol", Scope: ScopeBackend, Value: "HTTP, HTTPS, H2C, GRPC or GRPCS", Default: "HTTP",
 		Set: setProtocol,
 		Get: func(s *Settings) any { return s.Protocol.String() + s.Unspoken },
@@ -16,13 +16,13 @@ var backendRows = []Row{
 			"which is not read for objects that are taken over from ingress-nginx. Backends of GRPC and GRPCS are also reached by gRPC-Web, binary and text. " +
 			"AUTO_HTTP and FCGI are not supported, and answer 503.",
 	},
-	{
+	Row{
 		Key: "load-balance", Scope: ScopeBackend, Value: "round_robin, ewma or least_conn", Default: "round_robin",
 		Set: setBalance,
 		Get: func(s *Settings) any { return s.Balance },
 		Doc: "How a Backend's Endpoint is picked.",
 	},
-}
+)
 
 func setProtocol(s *Settings, value string) error {
 	upper := strings.ToUpper(value)

@@ -10,15 +10,15 @@ import (
 	"github.com/sluice-gateway/sluice/routing/expression"
 )
 
-// clientAuthRows are about the certificates of clients.
-var clientAuthRows = []Row{
-	{
+// What follows is about the certificates of clients.
+var _ = add(
+	Row{
 		Key: "auth-tls-error-page", Scope: ScopeHost, Value: "URL, or path",
 		Set: asks(setAuthPage),
 		Get: func(s *Settings) any { return s.ClientAuth.ErrorPage },
 		Doc: "Where clients without a good certificate are redirected to; without it they are answered 400.",
 	},
-	{
+	Row{
 		Key: "auth-tls-match-cn", Scope: ScopeHost, Value: "CN= and a regular expression (RE2)", Default: "any",
 		Set: asks(setAuthName),
 		Get: func(s *Settings) any { return s.ClientAuth.Name.String() },
@@ -27,14 +27,14 @@ var clientAuthRows = []Row{
 			"At most 1024 bytes, and a program of 1000 instructions once repetitions are written out (a{1000} is 1000); " +
 			"names of more than 512 bytes do not match. What does not parse, or is larger: 503.",
 	},
-	{
+	Row{
 		Key: "auth-tls-pass-certificate-to-upstream", Scope: ScopeHost, Value: "true or false", Default: "false",
 		Set: asks(boolean(func(s *Settings) *bool { return &s.ClientAuth.Pass })),
 		Get: func(s *Settings) any { return s.ClientAuth.Pass },
 		Doc: "Whether the Backend is sent the client's certificate, as PEM, percent-encoded, in ssl-client-cert. " +
 			"One of more than 8 KiB, or with names of more than 2 KiB, is none that is good: it would go with every request.",
 	},
-	{
+	Row{
 		Key: "auth-tls-secret", Scope: ScopeHost, Value: "Secret, or namespace/Secret",
 		Set: asks(func(s *Settings, value string) error {
 			s.ClientAuth.Secret = value
@@ -49,7 +49,7 @@ var clientAuthRows = []Row{
 			"Backends are sent ssl-client-verify (SUCCESS, NONE or FAILED:reason), ssl-client-subject-dn and ssl-client-issuer-dn, " +
 			"and none of a client's own fields that begin with ssl-client-.",
 	},
-	{
+	Row{
 		Key: "auth-tls-verify-client", Scope: ScopeHost, Value: "on, off, optional or optional_no_ca", Default: "on",
 		Set: setAuthMode,
 		Get: func(s *Settings) any {
@@ -60,14 +60,14 @@ var clientAuthRows = []Row{
 		},
 		Doc: "Whether a certificate is wanted, and must be a good one. The other auth-tls-* without auth-tls-secret: 503.",
 	},
-	{
+	Row{
 		Key: "auth-tls-verify-depth", Scope: ScopeHost, Value: "number", Default: "1",
 		Set: asks(depth(func(s *Settings) *int { return &s.ClientAuth.Depth })),
 		Get: func(s *Settings) any { return s.ClientAuth.Depth },
 		Doc: "Most intermediate certificates between a client's and the authority's. " +
 			"A client that shows more than that, its own and one more has none that is good: they are not verified.",
 	},
-}
+)
 
 // asks has a Row say that certificates are asked for, whatever its value is worth: who writes it does not want to be served
 // without.

@@ -19,16 +19,16 @@ const (
 
 const enableCORS = "enable-cors"
 
-// corsRows are about the pages of other origins (Fetch standard, section 3.2).
-var corsRows = []Row{
-	{
+// What follows is about the pages of other origins (Fetch standard, section 3.2).
+var _ = add(
+	Row{
 		Key: enableCORS, Scope: ScopeRoute, Value: "true or false", Default: "false",
 		Set: setCORS,
 		Get: func(s *Settings) any { return s.Policy.Filter(policy.KindCORS) != nil },
 		Doc: "Answers preflights of origins that are allowed, which are requests of method OPTIONS, with 204, and tells browsers in every response to them what pages of other origins may do. " +
 			"What a Backend says of that is replaced. An origin that is not allowed is told nothing, and its preflight goes to the Backend.",
 	},
-	{
+	Row{
 		Key: "cors-allow-credentials", Scope: ScopeRoute, Value: "true or false", Default: "true", Needs: enableCORS,
 		Set: ofCORS(func(c *policy.CORS, value string) (err error) {
 			if c.Credentials, err = strconv.ParseBool(value); err != nil {
@@ -39,7 +39,7 @@ var corsRows = []Row{
 		Get: getCORS(func(c *policy.CORS) any { return c.Credentials }),
 		Doc: "Whether requests may carry cookies. What does not parse is false.",
 	},
-	{
+	Row{
 		Key: "cors-allow-headers", Scope: ScopeRoute, Value: "names, with commas between", Default: corsHeaders, Needs: enableCORS,
 		Set: ofCORS(func(c *policy.CORS, value string) error {
 			return setNames(&c.Headers, "Access-Control-Allow-Headers", value, isFieldName, "want names of fields, of letters, digits, - and _, with commas between; the default is used")
@@ -47,7 +47,7 @@ var corsRows = []Row{
 		Get: getCORS(func(c *policy.CORS) any { return c.Headers }),
 		Doc: "Access-Control-Allow-Headers: the fields that requests may have.",
 	},
-	{
+	Row{
 		Key: "cors-allow-methods", Scope: ScopeRoute, Value: "methods, with commas between", Default: corsMethods, Needs: enableCORS,
 		Set: ofCORS(func(c *policy.CORS, value string) error {
 			return setNames(&c.Methods, "Access-Control-Allow-Methods", value, isMethod, "want methods, of letters, with commas between; the default is used")
@@ -55,14 +55,14 @@ var corsRows = []Row{
 		Get: getCORS(func(c *policy.CORS) any { return c.Methods }),
 		Doc: "Access-Control-Allow-Methods: the methods that requests may have.",
 	},
-	{
+	Row{
 		Key: "cors-allow-origin", Scope: ScopeRoute, Value: "*, or origins, with commas between", Default: "*", Needs: enableCORS,
 		Set: setOrigins,
 		Get: getCORS(func(c *policy.CORS) any { return strings.Join(c.Origins, " ") }),
 		Doc: "The origins that are allowed: scheme://host, with a port where there is one, in any case; *. before the host stands for one label of letters, digits and hyphens, and null is the origin of no page. " +
 			"One that does not parse is left out; where none is left, enable-cors has no effect.",
 	},
-	{
+	Row{
 		Key: "cors-expose-headers", Scope: ScopeRoute, Value: "names, with commas between", Needs: enableCORS,
 		Set: ofCORS(func(c *policy.CORS, value string) error {
 			return setNames(&c.Expose, "Access-Control-Expose-Headers", value, isFieldName, "want names of fields, of letters, digits, - and _, with commas between; none is exposed")
@@ -70,7 +70,7 @@ var corsRows = []Row{
 		Get: getCORS(func(c *policy.CORS) any { return c.Expose }),
 		Doc: "Access-Control-Expose-Headers: the fields of responses that pages may read.",
 	},
-	{
+	Row{
 		Key: "cors-max-age", Scope: ScopeRoute, Value: "seconds", Default: strconv.Itoa(corsMaxAge), Needs: enableCORS,
 		Set: ofCORS(func(c *policy.CORS, value string) error {
 			n, err := strconv.ParseInt(value, 10, 32)
@@ -83,7 +83,7 @@ var corsRows = []Row{
 		Get: getCORS(func(c *policy.CORS) any { return c.MaxAge }),
 		Doc: "Access-Control-Max-Age: how long browsers may keep the answer to a preflight; -1 has them ask each time.",
 	},
-}
+)
 
 func setCORS(s *Settings, value string) error {
 	on, err := strconv.ParseBool(value)

@@ -3,7 +3,7 @@
 //
 // Each annotation is a Row: its key, what it applies to, what values look like, what it sets, and the text of
 // ANNOTATIONS.md. Rows that are about one thing share a file, named after it. To add one: a Row in the file of its concern, a
-// field of Settings or of policy.Policy, and lines in the table of TestValues, which fails for a Row that has none.
+// field of Settings or of policy.Policy, and examples for TestValues, which fails for a Row that has none.
 //
 // Package informer calls Parse, on the goroutine that builds, and makes Routes, Backends and Hosts of Settings. Whatever is
 // written in the same way elsewhere, as the filters of an HTTPRoute, can yield the same values.
@@ -17,5 +17,5 @@
 // What never happens here: no object is looked up, not even the Secret that a value names; no client of Kubernetes is
 // imported.
 //
-// Read first: Row, Settings, Parse; then the table of TestValues.
+// Read first: Row, Settings, Parse; then the examples of TestValues.
 package annotation

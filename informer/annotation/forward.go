@@ -9,15 +9,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// forwardRows are about the request that a Backend is sent.
-var forwardRows = []Row{
-	{
+// What follows is about the request that a Backend is sent.
+var _ = add(
+	Row{
 		Key: "upstream-vhost", Scope: ScopeRoute, Value: "host, or host:port", Default: "the client's",
 		Set: setUpstreamHost,
 		Get: func(s *Settings) any { return s.Policy.UpstreamHost },
 		Doc: "Replaces the Host header sent to the Backend. Variables are not supported.",
 	},
-}
+)
 
 func setUpstreamHost(s *Settings, value string) error {
 	if strings.Contains(value, "$") {

@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// hostRows are about the TLS connections of clients, but for their certificates.
-var hostRows = []Row{
-	{
+// What follows is about the TLS connections of clients, but for their certificates.
+var _ = add(
+	Row{
 		Key: "ssl-ciphers", Scope: ScopeHost, Value: "suites by OpenSSL's names, with colons between", Default: "the gateway's",
 		Set: ciphers(func(s *Settings) *Ciphers { return &s.Ciphers }),
 		Get: func(s *Settings) any { return s.Ciphers },
@@ -15,7 +15,7 @@ var hostRows = []Row{
 			"It has no effect without a host. Groups such as HIGH are not supported. " +
 			"A request on a connection that was opened under another name, with a suite that is not among these, gets 421.",
 	},
-	{
+	Row{
 		Key: "ssl-passthrough", Scope: ScopeHost, Value: "true or false", Default: "false",
 		Set: boolean(func(s *Settings) *bool { return &s.Passthrough }),
 		Get: func(s *Settings) any { return s.Passthrough },
@@ -25,7 +25,7 @@ var hostRows = []Row{
 			"Only the oldest object of a host can ask for it. No flag of the gateway is needed, and plain HTTP for the hosts is served by the Routes as ever. " +
 			"A request for them on a TLS connection that was opened under another name gets 421.",
 	},
-	{
+	Row{
 		Key: "ssl-prefer-server-ciphers", Scope: ScopeHost, Value: "true or false", Default: "true",
 		Set: func(_ *Settings, value string) error {
 			if on, err := strconv.ParseBool(value); err != nil || !on {
@@ -36,4 +36,4 @@ var hostRows = []Row{
 		Get: func(*Settings) any { return true },
 		Doc: "The order of cipher suites is always the gateway's; anything but true is refused.",
 	},
-}
+)

@@ -10,39 +10,39 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-var limitRows = []Row{
-	{
+var _ = add(
+	Row{
 		Key: "proxy-body-size", Scope: ScopeRoute, Value: "bytes, with b, k, m or g", Default: "the gateway's",
 		Set: setBodySize,
 		Get: func(s *Settings) any { return s.Policy.Limits.BodyBytes },
 		Doc: "Largest request body; larger ones are answered 413. 0 = unlimited. " +
 			"All that a gRPC client sends on one stream is one body, and beyond it RESOURCE_EXHAUSTED.",
 	},
-	{
+	Row{
 		Key: "proxy-connect-timeout", Scope: ScopeRoute, Value: "seconds", Default: "the gateway's",
 		Set: seconds(func(l *policy.Limits) *int64 { return &l.Connect }),
 		Get: func(s *Settings) any { return s.Policy.Limits.Connect },
 		Doc: "Longest wait for a connection to an Endpoint.",
 	},
-	{
+	Row{
 		Key: "proxy-read-timeout", Scope: ScopeRoute, Value: "seconds", Default: "the gateway's",
 		Set: seconds(func(l *policy.Limits) *int64 { return &l.Read }),
 		Get: func(s *Settings) any { return s.Policy.Limits.Read },
 		Doc: "Longest wait between two reads from an Endpoint.",
 	},
-	{
+	Row{
 		Key: "proxy-send-timeout", Scope: ScopeRoute, Value: "seconds", Default: "the gateway's",
 		Set: seconds(func(l *policy.Limits) *int64 { return &l.Send }),
 		Get: func(s *Settings) any { return s.Policy.Limits.Send },
 		Doc: "Longest wait between two writes to an Endpoint.",
 	},
-	{
+	Row{
 		Key: "request-timeout", Scope: ScopeRoute, Value: "duration, such as 30s", Default: "none", OwnOnly: true,
 		Set: setRequestTimeout,
 		Get: func(s *Settings) any { return s.Policy.Limits.Request },
 		Doc: "Longest time for a whole exchange.",
 	},
-}
+)
 
 func setBodySize(s *Settings, value string) error {
 	digits := strings.TrimRight(value, "bBkKmMgG")

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-var rewriteRows = []Row{
-	{
+var _ = add(
+	Row{
 		Key: "rewrite-target", Scope: ScopeRoute, Value: "path", Default: "the client's path",
 		Set: setRewrite,
 		Get: func(s *Settings) any {
@@ -21,7 +21,7 @@ var rewriteRows = []Row{
 			"Of letters, digits and -._~/: alone. Captured groups such as $1 need paths that are regular expressions, which are not supported yet: " +
 			"such a target is refused, and requests keep their paths. Unlike in ingress-nginx it changes nothing about how paths are compared.",
 	},
-}
+)
 
 func setRewrite(s *Settings, value string) error {
 	const kept = "; requests keep their paths"

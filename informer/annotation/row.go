@@ -46,25 +46,17 @@ type Row struct {
 	Doc string
 }
 
-// rows are sorted by Key, one for each.
-var rows = sorted(
-	accessRows,
-	authRows,
-	backendRows,
-	backendTLSRows,
-	canaryRows,
-	clientAuthRows,
-	corsRows,
-	forwardRows,
-	hostRows,
-	limitRows,
-	rewriteRows,
-)
+// rows are all of them, one for each Key, sorted once the package is initialised.
+var rows []Row
 
-func sorted(concerns ...[]Row) []Row {
-	all := slices.Concat(concerns...)
-	slices.SortFunc(all, func(a, b Row) int { return strings.Compare(a.Key, b.Key) })
-	return all
+// add is how the file of a concern adds its Rows, so that a new one changes no other.
+func add(list ...Row) struct{} {
+	rows = append(rows, list...)
+	return struct{}{}
+}
+
+func init() {
+	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Key, b.Key) })
 }
 
 // find returns the Row of a key without prefix: the one of exactly this key if there is one, else the one that begins like

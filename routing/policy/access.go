@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// KindAccess is that of Access.
+const KindAccess Kind = "access"
+
 // Access says by their address who may ask (nginx.ingress.kubernetes.io/allowlist-source-range and
 // denylist-source-range). Who is on Deny may not; who is left may where Allow is empty or holds the address.
 type Access struct {

@@ -5,6 +5,9 @@ import (
 	"strconv"
 )
 
+// KindCORS is that of CORS.
+const KindCORS Kind = "cors"
+
 // CORS says which pages of other origins may read responses (Fetch standard, section 3.2;
 // nginx.ingress.kubernetes.io/enable-cors and cors-*).
 type CORS struct {

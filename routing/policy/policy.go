@@ -33,7 +33,8 @@ type Filter interface {
 	AppendText([]byte) []byte
 }
 
-// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens.
+// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens. Those of the
+// filters that the gateway brings stand beside their configurations; others may have their own.
 type Kind string
 
 // Limits bound one exchange. Zero stands for the gateway's own limit. Times are nanoseconds.

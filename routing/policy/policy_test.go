@@ -2,7 +2,10 @@ package policy
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +50,30 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// filters has one of each that the package has. One may be added by the test of its own file.
+var filters = []Filter{&Access{}, &CORS{}, &Rewrite{}}
+
+// TestFiltersAreListed: what TestNothingIsForgotten looks at is all that there is.
+func TestFiltersAreListed(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	method := regexp.MustCompile(`(?m)^func \((?:\w+ )?\*?(\w+)\) AppendText\(`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range method.FindAllStringSubmatch(string(text), -1) {
+			name := m[1]
+			if !strings.HasSuffix(file, "_test.go") && !slices.ContainsFunc(filters, func(f Filter) bool { return reflect.TypeOf(f).Elem().Name() == name }) {
+				t.Errorf("%s of %s is not in filters", name, file)
+			}
+		}
+	}
+}
+
 // TestNothingIsForgotten: a field that is added to Policy, to Limits or to a Filter has to be compared, or a change of it
 // is not served, and to be shown, or nobody sees what the gateway does.
 func TestNothingIsForgotten(t *testing.T) {
@@ -76,7 +103,7 @@ func TestNothingIsForgotten(t *testing.T) {
 	for i := range reflect.TypeFor[Limits]().NumField() {
 		check("Limits."+reflect.TypeFor[Limits]().Field(i).Name, func(p *Policy) { fill(t, reflect.ValueOf(&p.Limits).Elem().Field(i)) })
 	}
-	for _, f := range []Filter{&Access{}, &CORS{}, &Rewrite{}} {
+	for _, f := range filters {
 		kind := reflect.TypeOf(f).Elem()
 		for i := range kind.NumField() {
 			name := kind.Name() + "." + kind.Field(i).Name

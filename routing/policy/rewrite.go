@@ -1,5 +1,8 @@
 package policy
 
+// KindRewrite is that of Rewrite.
+const KindRewrite Kind = "rewrite"
+
 // Rewrite replaces the path that the Backend is sent (nginx.ingress.kubernetes.io/rewrite-target). The query stays. A Route
 // whose own path is Target, as it is written (Route.Spelling), keeps the paths of its requests, as in ingress-nginx.
 type Rewrite struct {

@@ -21,6 +21,8 @@ const module = "github.com/sluice-gateway/sluice"
 var forbidden = []edge{
 	{"routing/...", "!std", direct,
 		"routing is what every other package agrees on and what a reader learns first: it must build, fuzz and be read alone"},
+	{"routing/policy/...", "!std", direct,
+		"a policy is plain values: routing carries them, informer makes them, the data plane compiles them, and each can be read without the others"},
 	{"server/...", "informer/...", transitive,
 		"the data plane knows Snapshots, not where they come from; the root wires the two"},
 	{"server/...", "k8s.io/...", transitive,
@@ -35,6 +37,8 @@ var forbidden = []edge{
 		"a build must not depend on how requests are served: manifests are checked without a data plane"},
 	{"informer/...", "upstream/...", transitive,
 		"health and balancing state belong to the loops and are not inputs of a build"},
+	{"informer/annotation/...", "k8s.io/client-go/...", transitive,
+		"what a value means depends on the value alone; objects are looked up by informer, which makes Routes of it"},
 	{"...", "bench/...", transitive,
 		"bench measures the binary from outside"},
 	{"bench/...", module, transitive,

@@ -120,9 +120,7 @@ func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejecti
 	if first < 0 || name == "" {
 		return nil, list
 	}
-	// What is wrong with it was said when it was read.
-	suites, _ = parseCiphers(entries[first].ciphers)
-	return suites, list
+	return entries[first].ciphers.IDs(), list
 }
 
 // rootBackend returns the Backend of path "/", which ingress-nginx passes connections to.

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -28,7 +29,7 @@ import (
 // is read.
 func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
 	objects := fleetObjects(2)
-	objects[0].(*networkingv1.Ingress).Annotations[ownPrefix+"auth-tls-secret"] = "ca"
+	objects[0].(*networkingv1.Ingress).Annotations[annotation.OwnPrefix+"auth-tls-secret"] = "ca"
 	ca := &corev1.Secret{Type: corev1.SecretTypeOpaque}
 	ca.Namespace, ca.Name = "default", "ca"
 	ca.Data = map[string][]byte{rootsKey: testPEM(t, "ca.crt")}

@@ -107,7 +107,7 @@ func (a *attacher) attach(r *routing.Route) any {
 	if r.Source == nil || r.Source.Policy == nil {
 		return series
 	}
-	p := temporaryPolicy(r.Source.Policy)
+	p := r.Source.Policy
 	hung, ok := p.Attachment.(*attachment)
 	if !ok || hung.by != a {
 		hung = &attachment{a, a.compile(p)}
@@ -201,8 +201,4 @@ func (x *Exchange) runDone(e *Event) {
 			f.filter.Done(x, e)
 		}
 	}
-}
-
-func temporaryPolicy(p *routing.Policy) *policy.Policy {
-	return &policy.Policy{Limits: policy.Limits{BodyBytes: p.MaxBodyBytes, Connect: p.ConnectTimeout, Read: p.ReadTimeout, Send: p.SendTimeout, Request: p.RequestTimeout}, UpstreamHost: p.UpstreamHost}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
@@ -191,7 +192,7 @@ func (r *round) publish(all bool) {
 		s.Backends = append(s.Backends, b)
 		routes = append(routes, routing.Route{
 			Path: fmt.Sprintf("/%d", p), Type: routing.Prefix, Backend: int32(i),
-			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &routing.Policy{MaxBodyBytes: -1}},
+			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &asked.Policy{Limits: asked.Limits{BodyBytes: -1}}},
 		})
 	}
 	builder := routing.Builder{Attach: g.Attach}

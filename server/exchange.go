@@ -408,7 +408,7 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 			break
 		}
 		u := c.Owner.(*upConn)
-		if !sameTLS(u.backend, x.backend.Source().TLS) {
+		if !u.backend.Equal(x.backend.Source().TLS) {
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
@@ -32,7 +33,7 @@ func TestLoopsEnd(t *testing.T) {
 						c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"}
 					}
 				}, Options{Filters: []Filter{count}})
-				g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: "loop.example"}, g.addr)
+				g.serveBackend(&asked.Policy{}, &routing.Backend{Protocol: p, ExternalName: "loop.example"}, g.addr)
 				for i := range 3 {
 					c := g.wire()
 					c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -74,7 +75,7 @@ func TestLoopMark(t *testing.T) {
 			what := fmt.Sprintf("to %v %q, %q", p, row.external, row.sent)
 			backend, seen := recordingBackend(t, p)
 			g := newGateway(t, nil, Options{})
-			g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
+			g.serveBackend(&asked.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
 			text := "GET / HTTP/1.1\r\nHost: a\r\n"
 			for _, v := range row.sent {
 				text += "CDN-Loop: " + v + "\r\n"

@@ -53,7 +53,7 @@ func (x *Exchange) acquireLone(ep *upstream.Endpoint, b *routing.BackendTLS) (s 
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
-		if !sameTLS(s.backend, b) || s.h2.MaxStreams() == 0 {
+		if !s.backend.Equal(b) || s.h2.MaxStreams() == 0 {
 			s.lone = loneOver
 			continue
 		}

@@ -70,6 +70,19 @@ func (x *Exchange) SetTarget(target []byte) {
 	a.target = append(a.target[:0], target...)
 }
 
+// SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. Request phase
+// only.
+func (x *Exchange) SetPath(path []byte) {
+	a, req := x.alter(), x.req
+	a.target = append(a.target[:0], path...)
+	switch {
+	case req.EmptyPath && !req.Query.Empty():
+		a.target = append(append(a.target, '?'), req.Query.Of(x.head)...)
+	case !req.EmptyPath:
+		a.target = append(a.target, x.head[req.Path.End:req.Target.End]...)
+	}
+}
+
 // SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
 func (x *Exchange) SetBackend(index int32) {
 	a := x.alter()

@@ -193,6 +193,14 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if x.policy.closed {
 		return failNoBackend
 	}
+	limit := x.policy.bodyLimit
+	if limit == 0 {
+		limit = w.set.bodyLimit
+	}
+	x.bodyLimit = limit
+	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
+		return failBodyTooLarge
+	}
 	return nil
 }
 
@@ -212,14 +220,6 @@ func (x *Exchange) bind(req *message.Request, head []byte) *failure {
 	}
 	if x.web != grpcweb.None {
 		x.translateWeb(b.Protocol, req, head)
-	}
-	limit := x.policy.bodyLimit
-	if limit == 0 {
-		limit = w.set.bodyLimit
-	}
-	x.bodyLimit = limit
-	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
-		return failBodyTooLarge
 	}
 	if b.ExternalName != "" {
 		x.edits.add = append(x.edits.add, loopMark...)
@@ -646,19 +646,13 @@ func (x *Exchange) fail(f *failure) {
 		return
 	}
 	if x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
-		o := &x.w.own
-		if x.grpc {
-			o.status, o.fields, o.body = 200, appendGRPCRefusal(o.fields[:0], f), o.body[:0]
-		} else {
-			o.status, o.fields = f.status, append(o.fields[:0], refusalFields...)
-			o.body = message.AppendRefusal(o.body[:0], f.status, f.text)
-		}
+		x.composeRefusal(f.status, f.text)
 		x.replies(x.depth, f.reason, outcomeOf(f))
 		return
 	}
 	x.status = uint16(f.status)
 	if x.grpc {
-		x.sentBytes += int64(x.c.answer(x, 200, appendGRPCRefusal(nil, f), nil))
+		x.sentBytes += int64(x.c.answer(x, 200, appendGRPCRefusal(nil, f.status, f.text), nil))
 	} else {
 		x.sentBytes += int64(x.c.refuse(x, f))
 	}

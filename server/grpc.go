@@ -64,11 +64,11 @@ func grpcCode(status int) uint64 {
 }
 
 // appendGRPCRefusal appends the fields of an answer that has its status in the head alone (Trailers-Only), as HTTP 200.
-func appendGRPCRefusal(fields []byte, f *failure) []byte {
+func appendGRPCRefusal(fields []byte, status int, text string) []byte {
 	fields = append(fields, "Content-Type: application/grpc\r\n"...)
-	fields = h1.AppendUintField(fields, "Grpc-Status", grpcCode(f.status))
+	fields = h1.AppendUintField(fields, "Grpc-Status", grpcCode(status))
 	fields = append(fields, "Grpc-Message: "...)
-	for _, c := range []byte(f.text) { // percent-encoded: no text of ours needs it but for '%'
+	for _, c := range []byte(text) { // percent-encoded: no text of ours needs it but for '%'
 		if c == '%' {
 			fields = append(fields, "%25"...)
 		} else {

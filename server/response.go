@@ -151,6 +151,27 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 	return Respond
 }
 
+// Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
+// error. text holds no control byte, and nothing that a client sent.
+func (x *Exchange) Refuse(status int, text string) Verdict {
+	x.composeRefusal(status, text)
+	if x.w.response.x == nil {
+		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
+	}
+	return Respond
+}
+
+// composeRefusal makes the loop's reply a refusal.
+func (x *Exchange) composeRefusal(status int, text string) {
+	o := &x.w.own
+	if x.grpc {
+		o.status, o.fields, o.body = 200, appendGRPCRefusal(o.fields[:0], status, text), o.body[:0]
+		return
+	}
+	o.status, o.fields = status, append(o.fields[:0], refusalFields...)
+	o.body = message.AppendRefusal(o.body[:0], status, text)
+}
+
 // reply is an answer of the gateway's own on its way out. There is one for each loop, because none outlives a call.
 type reply struct {
 	status       int

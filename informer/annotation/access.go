@@ -20,7 +20,7 @@ var _ = add(
 		Set: sourceRange(func(a *policy.Access) *[]netip.Prefix { return &a.Allow }),
 		Get: func(s *Settings) any { return fmt.Sprint(accessOf(s).Allow) },
 		Doc: "The clients that may ask; others are answered 403. " +
-			"What counts is the address that connects, or that its PROXY protocol header gives, and nothing that X-Forwarded-For says. " +
+			"What counts is the address that connects or that its PROXY protocol header gives, and, where that is one of forwarded.trusted_cidrs, the last in X-Forwarded-For that is none of them. " +
 			"A list that is empty, or of which a part does not parse: the Routes of the object answer 503.",
 	},
 	Row{

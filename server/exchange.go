@@ -193,6 +193,12 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if x.policy.closed {
 		return failNoBackend
 	}
+	if x.web != grpcweb.None {
+		// What the gateway refuses from here on, it refuses in the form that the client reads.
+		if b := s.Backend(x.route); b != nil {
+			x.translateWeb(b.Protocol, req, head)
+		}
+	}
 	limit := x.policy.bodyLimit
 	if limit == 0 {
 		limit = w.set.bodyLimit
@@ -213,13 +219,12 @@ func (x *Exchange) bind(req *message.Request, head []byte) *failure {
 	x.snapshot = nil
 	b := s.Backend(x.route)
 	if a := x.altered; a != nil && a.chosen {
-		b = s.BackendAt(a.backend)
+		if b = s.BackendAt(a.backend); b != nil {
+			x.retranslateWeb(b.Protocol, req, head)
+		}
 	}
 	if b == nil {
 		return failNoBackend
-	}
-	if x.web != grpcweb.None {
-		x.translateWeb(b.Protocol, req, head)
 	}
 	if b.ExternalName != "" {
 		x.edits.add = append(x.edits.add, loopMark...)

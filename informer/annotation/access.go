@@ -45,7 +45,7 @@ func accessOf(s *Settings) *policy.Access {
 	return &policy.Access{}
 }
 
-// sourceRange makes Set of a Row whose values are lists of addresses. Where a part of one is bad the object is closed: who
+// sourceRange makes the Set of a Row whose values are lists of addresses. Where a part of one is bad the object is closed: who
 // may ask is not known.
 func sourceRange(field func(*policy.Access) *[]netip.Prefix) func(*Settings, string) error {
 	return func(s *Settings, value string) error {

@@ -19,7 +19,7 @@ func (c Ciphers) IDs() []uint16 {
 	return ids
 }
 
-// ciphers makes Set of a Row whose values are such lists.
+// ciphers makes the Set of a Row whose values are such lists.
 func ciphers(field func(*Settings) *Ciphers) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		suites, err := parseCiphers(value)

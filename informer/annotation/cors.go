@@ -98,7 +98,7 @@ func setCORS(s *Settings, value string) error {
 	return nil
 }
 
-// ofCORS makes Set of a Row of one that changes the CORS of the Policy; where it is off values are checked all the same.
+// ofCORS makes the Set of a Row that changes the CORS of the Policy. Where CORS is off the value is checked all the same.
 func ofCORS(set func(*policy.CORS, string) error) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		c, ok := s.Policy.Filter(policy.KindCORS).(*policy.CORS)
@@ -147,8 +147,8 @@ func isMethod(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return !isAlphanumeric(r) || '0' <= r && r <= '9' })
 }
 
-// setOrigins leaves out what does not parse. Where nothing is left no origin is allowed, while ingress-nginx allows all of
-// them then.
+// setOrigins leaves out origins that do not parse. Where none is left no origin is allowed; ingress-nginx allows all of them
+// then.
 func setOrigins(s *Settings, value string) error {
 	var origins, bad []string
 	for part := range strings.SplitSeq(value, ",") {

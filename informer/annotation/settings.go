@@ -74,7 +74,7 @@ func defaults() Settings {
 	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
 }
 
-// close has every Route of the object answer 503, and returns the reason as an error. The first reason is kept.
+// close makes every Route of the object answer 503, and returns the reason as an error. Of several reasons Policy has the first.
 func (s *Settings) close(reason string) error {
 	s.Policy.Closed = cmp.Or(s.Policy.Closed, reason)
 	return errors.New(reason)

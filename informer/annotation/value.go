@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// onOff makes Set of a Row whose values are on and off, as nginx spells them.
+// onOff makes the Set of a Row whose values are on and off, as nginx spells them.
 func onOff(field func(*Settings) *bool) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		switch value {
@@ -24,7 +24,7 @@ func onOff(field func(*Settings) *bool) func(*Settings, string) error {
 	}
 }
 
-// boolean makes Set of a Row whose values are true and false, in any of strconv.ParseBool's spellings, as ingress-nginx
+// boolean makes the Set of a Row whose values are true and false, in any of strconv.ParseBool's spellings, as ingress-nginx
 // reads them.
 func boolean(field func(*Settings) *bool) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
@@ -55,7 +55,7 @@ func isAlphanumeric(r rune) bool {
 // maxDepth bounds what a chain may cost to verify.
 const maxDepth = 20
 
-// depth makes Set of a Row whose values are numbers of intermediate certificates.
+// depth makes the Set of a Row whose values are numbers of intermediate certificates.
 func depth(field func(*Settings) *int) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		n, err := strconv.Atoi(value)

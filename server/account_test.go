@@ -151,6 +151,23 @@ func TestAccountsEndAtNothing(t *testing.T) {
 	}
 }
 
+// TestBufferedBytesAfterReload: what waits when the bound is lowered is cut although no more of it comes.
+func TestBufferedBytesAfterReload(t *testing.T) {
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serve(nil, endlessBackend(t))
+	for range 40 {
+		c := g.http2From(2, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		for i := range 8 {
+			c.request(uint32(2*i+1), "GET", "/endless", true)
+		}
+	}
+	until(t, "something to wait", func() bool { return g.buffered() > 3<<19 })
+	changed := config.Default()
+	changed.Limits.BufferedBytes = 1 << 20
+	g.Reload(changed)
+	until(t, "some to be cut", func() bool { return g.buffered() <= 1<<20 && g.shedOf(stats.ShedBuffered) > 0 })
+}
+
 // pipes returns how many descriptors the pipes have that nobody uses.
 func (g *gateway) pipes() (n int64) {
 	for _, w := range g.workers {

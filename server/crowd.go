@@ -96,6 +96,15 @@ func (k *crowd) move(s *share, n int) {
 	}
 }
 
+// giveBack returns every permit that no request has.
+func (k *crowd) giveBack() {
+	for n := 1; n <= k.most; n++ {
+		for s := k.ranks[n]; s != nil; s = s.next {
+			s.giveBack(s.permits - s.requests)
+		}
+	}
+}
+
 // looks bounds how many connections are looked at to find one that gives way. Those that do not are put
 // last, so that the next search goes on behind them.
 const looks = 128

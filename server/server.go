@@ -259,11 +259,7 @@ func (s *Server) Reload(c *config.Config) {
 	set.tls = s.serverTLS(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {
-		w.loop.Post(func() {
-			w.set = set
-			w.h2.SetLimits(set.h2)
-			w.h2up.SetLimits(set.h2up)
-		})
+		w.loop.Post(func() { w.reload(set) })
 	}
 	if s.logs != nil {
 		s.logs.reopen(s.log)

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +113,27 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w.shard = s.registry.NewShard(l.Post, w.sample)
 	w.janitor.start(w)
 	return w
+}
+
+// reload has everything from here on go by set: new connections, and new requests on those that are open.
+func (w *worker) reload(set *settings) {
+	old := w.set
+	w.set = set
+	w.h2.SetLimits(set.h2)
+	w.h2up.SetLimits(set.h2up)
+	if !slices.Equal(old.trusted, set.trusted) {
+		// A proxy keeps its connections for days, and its fields are believed or not by what is said now. What
+		// its connections count for was settled as they were accepted.
+		for c := w.downs.next; c != &w.downs; c = c.next {
+			c.trusted = set.trusts(c.remote.Addr())
+		}
+	}
+	if set.capacity.requests < old.capacity.requests {
+		w.crowd.giveBack() // what was permitted under the old bound
+	}
+	if set.capacity.buffered < old.capacity.buffered {
+		w.relieve()
+	}
 }
 
 // sample fills the gauges at scrape time.

@@ -19,13 +19,11 @@ type announced struct {
 
 // beginProxy expects a header, unless the peer may not send one: then c is closed unread.
 func (c *downConn) beginProxy() {
-	set := c.w.set
-	if !contains(set.announcers, c.remote.Addr()) {
+	if !contains(c.w.set.announcers, c.remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
 	}
-	c.phase = phaseProxy
-	c.await(waitProxy, set.proxy)
+	c.become(phaseProxy)
 }
 
 // readProxy reads until the header is whole and the next phase has begun (true), or more bytes are needed

@@ -43,8 +43,7 @@ func (c *downConn) startSession(data []byte) {
 	s.streams.next, s.streams.prev = &s.streams, &s.streams
 	s.h2 = w.h2.NewServer(w.loop.Now(), s)
 	c.session = s
-	c.phase = phaseSession
-	c.progress()
+	c.become(phaseSession)
 	s.touch()
 	if len(data) > 0 {
 		n := copy(w.frames, data) // data may be in a buffer that the handler's work needs
@@ -192,7 +191,7 @@ func (s *downSession) flushOutput() {
 	case c.broken:
 		s.end()
 	case s.closing && !unsent:
-		c.unread = true // the client did not expect it
+		c.ends(endingUnread) // the client did not expect it
 		s.leave()
 	case s.goaway == goawaySaid && s.h2.Open() == 0 && !unsent:
 		if c.w.draining {

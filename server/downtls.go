@@ -56,7 +56,7 @@ func (c *downConn) helloDone() bool {
 		return false
 	}
 	w.buffers.release(&c.in)
-	c.phase = phaseShake
+	c.become(phaseShake)
 	return true
 }
 
@@ -81,8 +81,9 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 	} else {
 		c.write(clienthello.AppendAlert(w.out[:0], e.Alert()))
 	}
-	c.closeAfter, c.unread, c.why = true, true, stats.ClosedOnError
-	c.phase = phaseHead
+	c.ends(endingUnread)
+	c.why = stats.ClosedOnError
+	c.become(phaseHead)
 }
 
 // Progress implements tlsconn.Owner.
@@ -104,9 +105,7 @@ func (c *downConn) finishTLS() bool {
 			c.shown.began(c.w.loop.Now())
 		}
 	}
-	c.progress()
-	c.rest()
-	c.phase = phaseHead
+	c.become(phaseHead)
 	if c.tls.Protocol() == "h2" {
 		c.startSession(nil)
 	}

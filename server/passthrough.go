@@ -43,10 +43,7 @@ func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 	p.timer.OnExpire = p
 	p.Owner = p
 	c.passthrough = p
-	c.tunnel = true
-	c.phase = phasePassthrough
-	c.progress()
-	c.rest()
+	c.become(phasePassthrough)
 	if b == nil {
 		p.end(stats.NoEndpoint, upstream.Canceled)
 		return

@@ -21,18 +21,25 @@ type sock struct {
 	in  buffer // read, not yet consumed
 	out buffer // to be written
 
+	// Set by note, of what epoll reports, and cleared by the system call that finds otherwise:
 	readable   bool
 	writable   bool
-	peerClosed bool // FIN seen by epoll: read until 0
-	eof        bool // read returned 0
-	broken     bool // reset, or an error from a system call
-	shaking    bool // a TLS handshake is under way
-	strict     bool // an end without TLS's own is a failure
-	rawEOF     bool // the socket has ended; eof is the end of what it carries
-	told       bool // TLS told the end itself: nothing is missing, however the socket ends
-	mute       bool // close says no goodbye, so that the end does not look like one
-	shut       bool // nothing more is sent behind out: the peer is told the end once that has left
-	counted    bool // among the descriptors of the Endpoints' side
+	peerClosed bool // FIN seen: read until 0
+
+	// Set by reads and writes:
+	eof    bool // read returned 0
+	broken bool // reset, or an error from a system call
+	shut   bool // nothing more is sent behind out: the peer is told the end once that has left
+
+	// Set by TLS:
+	shaking bool // a handshake is under way
+	rawEOF  bool // the socket has ended; eof is the end of what it carries
+	told    bool // the peer told the end itself (close_notify): nothing is missing, however the socket ends
+
+	// Set by the owner:
+	strict  bool // an end without close_notify is a failure
+	mute    bool // close without close_notify, so that a cut response is not taken for a complete one
+	counted bool // among the descriptors of the Endpoints' side
 }
 
 // note takes over what epoll reported.

@@ -254,11 +254,10 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 
 // begins has c read its first bytes: of TLS, or of HTTP.
 func (c *downConn) begins() {
-	c.phase = phaseHead
 	if c.listener.secure {
-		c.phase = phaseHello
-		c.progress()
-		c.await(waitHandshake, c.w.set.handshake)
+		c.become(phaseHello)
+	} else {
+		c.become(phaseHead)
 	}
 }
 
@@ -291,10 +290,11 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
-// respondError sends an answer of the gateway's own, to x where there is one, and returns its length.
+// respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
+// alive, nothing more is read of it.
 func (w *worker) respondError(c *downConn, x *Exchange, status int, text string, keepAlive, head bool) int {
 	if !keepAlive {
-		c.unread = true
+		c.ends(endingUnread)
 	}
 	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
 	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)

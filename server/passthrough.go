@@ -1,8 +1,6 @@
 package server
 
 import (
-	"syscall"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -25,7 +23,6 @@ type passthrough struct {
 	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
 	attempts      int
 	fellBack      bool // the attempt goes on at the Pod's other address
-	connecting    bool
 	ways          ways
 	timer         loop.Timer // guards the connect, and then against silence
 
@@ -89,11 +86,9 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	}
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
-	connected := p.writable
-	p.connecting = true
 	w.loop.Set(&p.timer, now+w.set.connect)
-	if connected {
-		p.connected()
+	if !p.connecting {
+		p.established()
 	}
 }
 
@@ -142,20 +137,21 @@ func (p *passthrough) Ready(ev loop.Events) {
 		// The rest can still be read; writing cannot succeed.
 		p.readable, p.peerClosed = true, true
 	}
-	if p.connecting && (p.writable || p.broken || p.peerClosed) {
-		p.connected()
+	if p.connecting {
+		switch ended, ok := p.connectEnded(); {
+		case !ended:
+		case !ok:
+			p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
+		default:
+			p.established()
+		}
 	}
 	p.c.pump()
 }
 
-// connected ends the connect, either way.
-func (p *passthrough) connected() {
+// established begins to pass on.
+func (p *passthrough) established() {
 	w := p.w
-	p.connecting = false
-	if code, err := syscall.GetsockoptInt(p.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
-		p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
-		return
-	}
 	p.connectTime = max(w.loop.Now()-p.chosen, 1)
 	w.shard.Passthroughs++
 	w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)

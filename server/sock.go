@@ -31,6 +31,9 @@ type sock struct {
 	broken bool // reset, or an error from a system call
 	shut   bool // nothing more is sent behind out: the peer is told the end once that has left
 
+	// Set by open, and cleared by connectEnded:
+	connecting bool // to an Endpoint
+
 	// Set by TLS:
 	shaking bool // a handshake is under way
 	rawEOF  bool // the socket has ended; eof is the end of what it carries
@@ -311,8 +314,19 @@ func (s *sock) open(to *dialer, h loop.Handler, of *share) bool {
 		w.giveDescriptors(1)
 		return false
 	}
-	s.counted, s.writable = true, connected
+	s.counted, s.writable, s.connecting = true, connected, !connected
 	return true
+}
+
+// connectEnded reports whether the connect that open began has ended, and whether the connection is established. It is
+// asked once more at each event until it has.
+func (s *sock) connectEnded() (ended, ok bool) {
+	if !s.writable && !s.broken && !s.peerClosed {
+		return false, false
+	}
+	s.connecting = false
+	code, err := syscall.GetsockoptInt(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR)
+	return true, err == nil && code == 0
 }
 
 // reset makes close send a RST: for a response that has no other way to say that it is not whole.

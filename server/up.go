@@ -1,8 +1,6 @@
 package server
 
 import (
-	"syscall"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -13,10 +11,9 @@ import (
 type upConn struct {
 	sock
 	upstream.Conn
-	x          *Exchange // nil while idle
-	released   uint64    // the loop's batch in which it last became idle
-	connecting bool
-	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
+	x        *Exchange           // nil while idle
+	released uint64              // the loop's batch in which it last became idle
+	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
 
 // Ready implements loop.Handler.
@@ -39,7 +36,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		return
 	}
 	if u.tls != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
-		return // a ticket, or another word of TLS with itself
+		return // a session ticket or key update: no application data
 	}
 	if ev&(loop.Readable|loop.ReadClosed|loop.Closed|loop.Failed) != 0 {
 		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
@@ -51,19 +48,20 @@ func (u *upConn) Ready(ev loop.Events) {
 	}
 }
 
-// connected ends the connect, either way.
+// connected goes on once the connect has ended, either way.
 func (u *upConn) connected() {
-	if !u.writable && !u.broken && !u.peerClosed {
+	ended, ok := u.connectEnded()
+	if !ended {
 		return
 	}
-	u.connecting = false
 	x := u.x
 	c := x.c // x may have ended when this returns
-	if code, err := syscall.GetsockoptInt(u.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+	switch {
+	case !ok:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
-	} else if u.backend != nil {
+	case u.backend != nil:
 		u.startTLS()
-	} else {
+	default:
 		x.send()
 	}
 	c.pump()
@@ -163,7 +161,6 @@ func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 		w.freeUp(u)
 		return nil
 	}
-	u.connecting = !u.writable
 	u.strict = true
 	u.backend = x.backend.Source().TLS
 	u.x = x

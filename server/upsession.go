@@ -2,7 +2,6 @@ package server
 
 import (
 	"slices"
-	"syscall"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
@@ -17,22 +16,21 @@ type upSession struct {
 	sock
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
-	h2         *h2.Conn
-	dialer     *dialer
-	streams    []*upStream // those under way, and while connecting those that wait for it
-	small      []*upStream // with small pieces of this read, see gather; some may be gone
-	requests   uint64
-	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
-	connecting bool
-	dirty      bool
-	closed     bool
-	settled    bool // the Endpoint's SETTINGS came
-	flooded    bool // it takes no more requests, because the Endpoint sends what is worth nothing
-	lone       loneState
-	idleSince  int64
-	heard      int64 // when bytes last came
-	pinged     bool
-	held       int64 // bytes of the protocol's state that the account has
+	h2        *h2.Conn
+	dialer    *dialer
+	streams   []*upStream // those under way, and while connecting those that wait for it
+	small     []*upStream // with small pieces of this read, see gather; some may be gone
+	requests  uint64
+	backend   *routing.BackendTLS // how TLS is spoken; nil where it is not
+	dirty     bool
+	closed    bool
+	settled   bool // the Endpoint's SETTINGS came
+	flooded   bool // it takes no more requests, because the Endpoint sends what is worth nothing
+	lone      loneState
+	pinged    bool
+	idleSince int64
+	heard     int64 // when bytes last came
+	held      int64 // bytes of the protocol's state that the account has
 }
 
 // Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
@@ -50,7 +48,6 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *s
 	if !s.open(t, s, of) {
 		return nil
 	}
-	s.connecting = !s.writable
 	s.h2 = w.h2up.NewClient(w.loop.Now(), s, b != nil)
 	s.heard = w.loop.Now()
 	ep.Add(&s.Conn)
@@ -86,9 +83,6 @@ func (s *upSession) Ready(ev loop.Events) {
 		return
 	}
 	if s.connecting {
-		if !s.writable && !s.broken && !s.peerClosed {
-			return
-		}
 		s.connected()
 		return
 	}
@@ -115,17 +109,16 @@ func (s *upSession) secured() bool {
 	return !s.closed
 }
 
-// connected ends the connect, either way.
+// connected goes on once the connect has ended, either way.
 func (s *upSession) connected() {
-	s.connecting = false
-	if code, err := syscall.GetsockoptInt(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+	switch ended, ok := s.connectEnded(); {
+	case !ended:
+	case !ok:
 		s.broken = true
 		s.end(upstream.ConnectFailed)
-		return
-	}
-	if s.backend == nil {
+	case s.backend == nil:
 		s.established()
-	} else {
+	default:
 		s.startTLS()
 	}
 }

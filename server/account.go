@@ -146,7 +146,7 @@ func (c *downConn) holds() int64 {
 		n += c.passthrough.sock.holds()
 	}
 	if s := c.session; s != nil {
-		n += s.held
+		n += s.charged
 		for d := s.streams.next; d != &s.streams; d = d.next {
 			n += d.holds()
 		}

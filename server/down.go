@@ -130,6 +130,15 @@ const (
 	lingerTime  = int64(2e9)
 )
 
+// begins has c read its first bytes: of TLS, or of HTTP.
+func (c *downConn) begins() {
+	if c.listener.secure {
+		c.become(phaseHello)
+	} else {
+		c.become(phaseHead)
+	}
+}
+
 // Ready implements loop.Handler.
 func (c *downConn) Ready(ev loop.Events) {
 	c.note(ev)
@@ -382,7 +391,7 @@ func (c *downConn) refuseHead(e h1.Error) {
 	}
 	c.w.recordRefused(status, reason)
 	c.w.buffers.release(&c.in)
-	c.w.respondError(c, nil, status, e.Reason(), false, false)
+	c.respondError(nil, status, e.Reason(), false, false)
 	c.why = stats.ClosedOnError
 }
 
@@ -422,7 +431,7 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 	case waitHead:
 		if c.in.len() > 0 {
 			c.w.recordRefused(408, stats.HeaderTimeout)
-			c.w.respondError(c, nil, 408, "the request head did not arrive in time", false, false)
+			c.respondError(nil, 408, "the request head did not arrive in time", false, false)
 		}
 		c.shut()
 	case waitBody:

@@ -90,9 +90,22 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 	return len(w.out)
 }
 
+// respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
+// alive, nothing more is read of it.
+func (c *downConn) respondError(x *Exchange, status int, text string, keepAlive, head bool) int {
+	w := c.w
+	if !keepAlive {
+		c.ends(endingUnread)
+	}
+	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
+	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
+	c.write(w.out)
+	return len(w.out)
+}
+
 // refuse implements downSide.
 func (c *downConn) refuse(x *Exchange, f *failure) int {
-	return c.w.respondError(c, x, f.status, f.text, c.keeps(x), x.method == message.MethodHead)
+	return c.respondError(x, f.status, f.text, c.keeps(x), x.method == message.MethodHead)
 }
 
 // switched implements downSide.

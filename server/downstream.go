@@ -17,7 +17,7 @@ type downStream struct {
 	waitTimer
 	graced bool      // has waited for its client beyond the grace
 	waited bool      // and counts among the session's stalled
-	late   *keptHead // the request, where its Exchange is still to begin, see wary
+	late   *keptHead // the request, where its Exchange is still to begin, see deferAfter
 	next   *downStream
 	prev   *downStream
 }

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // A downConn on a secure listener collects the ClientHello, so that a client that sends none costs no
@@ -60,6 +62,23 @@ func (c *downConn) helloDone() bool {
 	return true
 }
 
+// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
+// where the Host's Backend could not be resolved.
+func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
+	w := c.w
+	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
+	p.timer.OnExpire = p
+	p.Owner = p
+	c.passthrough = p
+	c.become(phasePassthrough)
+	if b == nil {
+		p.end(stats.NoEndpoint, upstream.Canceled)
+		return
+	}
+	p.backend = w.upstreams.Backend(b)
+	p.attempt(nil)
+}
+
 // refuseHello answers what is no ClientHello, and closes: with an alert, or in plain HTTP what is probably
 // plain HTTP.
 func (c *downConn) refuseHello(e clienthello.Error) {
@@ -77,7 +96,7 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 	if e == clienthello.ErrNotTLS {
 		// What nginx says too, so that people know what they did.
 		w.recordRefused(400, stats.ClientMalformed)
-		w.respondError(c, nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
+		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
 		c.write(clienthello.AppendAlert(w.out[:0], e.Alert()))
 	}

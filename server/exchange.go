@@ -229,7 +229,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		x.trailed = req.Has(message.FieldTrailer) && x.up.from != frameNone && x.up.from != frameLength && x.web == grpcweb.None
 		x.kept = x.w.keepRequest(req, head, early)
 	} else {
-		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+		x.request = x.w.buffers.Get(len(head) + len(early) + headRoom + len(x.edits.add))
 		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -30,23 +29,6 @@ type passthrough struct {
 	started, chosen, connectTime int64
 
 	received, sent int64 // bytes from the client, and to it
-}
-
-// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
-// where the Host's Backend could not be resolved.
-func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
-	w := c.w
-	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
-	p.timer.OnExpire = p
-	p.Owner = p
-	c.passthrough = p
-	c.become(phasePassthrough)
-	if b == nil {
-		p.end(stats.NoEndpoint, upstream.Canceled)
-		return
-	}
-	p.backend = w.upstreams.Backend(b)
-	p.attempt(nil)
 }
 
 // attempt connects to an Endpoint other than avoid, the one that the attempt before failed on.

@@ -27,7 +27,6 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
-	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Options are what New takes beside the configuration. The zero value is usable.
@@ -315,24 +314,6 @@ func (s *Server) drain(ctx context.Context) error {
 	}
 }
 
-// startDrain runs on the loop.
-func (w *worker) startDrain() {
-	w.draining = true
-	for _, l := range w.listeners {
-		l.stopAccepting()
-	}
-	w.listeners = nil
-	for c := w.downs.next; c != &w.downs; c = c.next {
-		if c.phase == phaseSession {
-			c.session.drain()
-		}
-		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
-			c.progress()
-			c.await(waitIdle, int64(idleGrace))
-		}
-	}
-}
-
 // stop ends every loop, after cutting what is left.
 func (s *Server) stop() {
 	s.stopOnce.Do(func() {
@@ -347,37 +328,6 @@ func (s *Server) stop() {
 		}
 		s.mu.Unlock()
 	})
-}
-
-// cut runs on the loop: it ends everything.
-func (w *worker) cut() {
-	for _, l := range w.listeners {
-		w.loop.CloseSource(&l.src)
-	}
-	for c := w.downs.next; c != &w.downs; {
-		next := c.next
-		c.why = stats.ClosedDraining
-		if c.x != nil {
-			c.x.cancel(failDraining)
-		}
-		if c.passthrough != nil {
-			c.passthrough.end(stats.Draining, upstream.Canceled)
-		}
-		c.shut()
-		c = next
-	}
-	for len(w.sessions) > 0 {
-		w.sessions[0].end(upstream.Canceled)
-	}
-	w.upstreams.Sweep(nil)
-	for len(w.sessions) > 0 {
-		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
-	}
-	for _, p := range w.pipes {
-		w.closePipe(p)
-	}
-	w.pipes = nil
-	w.flushLog()
 }
 
 // connections returns how many clients' connections are open.

@@ -16,13 +16,12 @@ type upSession struct {
 	sock
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
-	h2        *h2.Conn
+	output
 	dialer    *dialer
 	streams   []*upStream // those under way, and while connecting those that wait for it
 	small     []*upStream // with small pieces of this read, see gather; some may be gone
 	requests  uint64
 	backend   *routing.BackendTLS // how TLS is spoken; nil where it is not
-	dirty     bool
 	closed    bool
 	settled   bool // the Endpoint's SETTINGS came
 	flooded   bool // it takes no more requests, because the Endpoint sends what is worth nothing
@@ -30,7 +29,6 @@ type upSession struct {
 	pinged    bool
 	idleSince int64
 	heard     int64 // when bytes last came
-	held      int64 // bytes of the protocol's state that the account has
 }
 
 // Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
@@ -191,34 +189,19 @@ func (s *upSession) passSmall() {
 
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
-	if !s.dirty && !s.connecting && !s.shaking && !s.closed {
-		s.dirty = true
-		s.w.flushLater(s)
+	if !s.connecting && !s.shaking && !s.closed {
+		s.later(s.w, s)
 	}
 }
 
 // flushOutput implements flusher.
 func (s *upSession) flushOutput() {
 	s.dirty = false
-	if !s.closed {
-		s.flush() // what was sealed, and not taken by the socket
+	if s.closed {
+		return
 	}
-	for !s.broken && !s.closed {
-		out := s.h2.Output()
-		if len(out) == 0 {
-			break
-		}
-		n := s.push(out)
-		if n == 0 {
-			break
-		}
-		s.h2.Wrote(n)
-	}
-	if !s.closed {
-		s.w.buffers.recount(&s.held, s.h2.Held())
-	}
+	s.writeTo(&s.sock)
 	switch {
-	case s.closed:
 	case s.broken && s.h2.Err() == nil:
 		s.pump()
 	case s.broken:
@@ -236,7 +219,7 @@ func (s *upSession) arrived() bool {
 }
 
 // unsent reports that output waits, as frames or sealed.
-func (s *upSession) unsent() bool { return len(s.h2.Output()) > 0 || s.out.len() > 0 }
+func (s *upSession) unsent() bool { return s.output.unsent(&s.sock) }
 
 // retire keeps new requests away.
 func (s *upSession) retire() {
@@ -273,9 +256,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 			c.pump()
 		}
 	}
-	s.h2.Close()
-	s.w.buffers.count(-s.held)
-	s.held = 0
+	s.release(s.w)
 	s.Endpoint.Remove(&s.Conn)
 	s.close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {

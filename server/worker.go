@@ -186,7 +186,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
 	x.timer.Stop()
-	w.buffers.put(x.request)
+	w.buffers.Put(x.request)
 	if x.kept != nil {
 		w.freeKept(x.kept)
 	}
@@ -252,15 +252,6 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	c.pump()
 }
 
-// begins has c read its first bytes: of TLS, or of HTTP.
-func (c *downConn) begins() {
-	if c.listener.secure {
-		c.become(phaseHello)
-	} else {
-		c.become(phaseHead)
-	}
-}
-
 // forget takes a closed connection out of the list. It is reused only after this batch, because
 // whoever called may still look at it.
 func (w *worker) forget(c *downConn) {
@@ -290,16 +281,53 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
-// respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
-// alive, nothing more is read of it.
-func (w *worker) respondError(c *downConn, x *Exchange, status int, text string, keepAlive, head bool) int {
-	if !keepAlive {
-		c.ends(endingUnread)
+// startDrain runs on the loop.
+func (w *worker) startDrain() {
+	w.draining = true
+	for _, l := range w.listeners {
+		l.stopAccepting()
 	}
-	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
-	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
-	c.write(w.out)
-	return len(w.out)
+	w.listeners = nil
+	for c := w.downs.next; c != &w.downs; c = c.next {
+		if c.phase == phaseSession {
+			c.session.drain()
+		}
+		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
+			c.progress()
+			c.await(waitIdle, int64(idleGrace))
+		}
+	}
+}
+
+// cut runs on the loop: it ends everything.
+func (w *worker) cut() {
+	for _, l := range w.listeners {
+		w.loop.CloseSource(&l.src)
+	}
+	for c := w.downs.next; c != &w.downs; {
+		next := c.next
+		c.why = stats.ClosedDraining
+		if c.x != nil {
+			c.x.cancel(failDraining)
+		}
+		if c.passthrough != nil {
+			c.passthrough.end(stats.Draining, upstream.Canceled)
+		}
+		c.shut()
+		c = next
+	}
+	for len(w.sessions) > 0 {
+		w.sessions[0].end(upstream.Canceled)
+	}
+	w.upstreams.Sweep(nil)
+	for len(w.sessions) > 0 {
+		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
+	}
+	for _, p := range w.pipes {
+		w.closePipe(p)
+	}
+	w.pipes = nil
+	w.flushLog()
 }
 
 // recordRefused counts a request whose head was refused before it became an Exchange.
@@ -333,50 +361,4 @@ func (w *worker) appendRequestID(dst []byte) []byte {
 		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
 	}
 	return hex.AppendEncode(dst, raw[:])
-}
-
-// janitor looks after idle upstream connections and hands over log lines. It rests when there are
-// neither, so that an idle gateway sleeps.
-type janitor struct {
-	w       *worker
-	timer   loop.Timer
-	resting bool
-}
-
-func (j *janitor) start(w *worker) {
-	j.w = w
-	j.timer.OnExpire = j
-	j.resting = true
-}
-
-// wake is called when there may be something to look after.
-func (j *janitor) wake() {
-	j.resting = false
-	j.w.loop.Set(&j.timer, j.w.loop.Now()+janitorPeriod)
-}
-
-// janitorPeriod is how often the janitor looks, and janitorWork how many idle connections it looks at
-// in one go.
-const (
-	janitorPeriod = int64(1e9)
-	janitorWork   = 256
-)
-
-// Expired implements loop.Expirer.
-func (j *janitor) Expired(_ *loop.Timer, now int64) {
-	j.w.flushLog()
-	next := j.w.upstreams.Expire(now, janitorWork)
-	for i := len(j.w.sessions) - 1; i >= 0; i-- {
-		if i < len(j.w.sessions) {
-			j.w.sessions[i].check(now, j.w.set.upstream.IdleTimeout)
-		}
-	}
-	if next == 0 && len(j.w.sessions) > 0 {
-		next = now + janitorPeriod
-	}
-	if next == 0 {
-		j.resting = true
-		return
-	}
-	j.w.loop.Set(&j.timer, min(next, now+janitorPeriod))
 }

@@ -57,7 +57,7 @@ func (a *account) tell() {
 	grown := a.used > a.told
 	a.told = a.used
 	w.use.buffered.Store(a.used)
-	if grown && w.server.buffered() > w.set.capacity.buffered {
+	if grown && w.peers.buffered() > w.set.capacity.buffered {
 		w.relieve()
 	}
 }
@@ -69,14 +69,6 @@ type use struct {
 	buffered    atomic.Int64
 	descriptors atomic.Int64
 	_           [48]byte
-}
-
-// buffered returns how many bytes wait in the process, to some hundred KiB for each loop.
-func (s *Server) buffered() (sum int64) {
-	for _, w := range s.workers {
-		sum += w.use.buffered.Load()
-	}
-	return sum
 }
 
 // relieve has the greediest connections cut at the end of this batch: whoever found that there is too much is
@@ -102,13 +94,13 @@ func (r *relief) Ready(loop.Events) {
 	w := (*worker)(r)
 	w.buffers.account.relieving = false
 	bound := w.set.capacity.buffered
-	total := w.server.buffered()
+	total := w.peers.buffered()
 	if total <= bound {
 		return
 	}
-	part := bound / int64(len(w.server.workers))
+	part := bound / int64(len(w.peers))
 	excess := total - bound + bound/8
-	for _, o := range w.server.workers {
+	for _, o := range w.peers {
 		if o != w && o.use.buffered.Load() > part {
 			o.loop.Post(o.relieve)
 		}

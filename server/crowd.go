@@ -39,7 +39,7 @@ func (w *worker) leave(c *downConn) {
 	if s.n == 0 {
 		s.giveBack(s.permits - s.requests)
 	}
-	w.server.sources.leave(s.source)
+	w.sources.leave(s.source)
 }
 
 // link makes c the last of s.
@@ -131,7 +131,7 @@ func (w *worker) makeRoom(mine int) bool {
 
 // makeRoomLater is makeRoom for another loop's newcomer, if there are still too many.
 func (w *worker) makeRoomLater() {
-	if w.server.connections() > w.set.capacity.connections {
+	if w.peers.connections() > w.set.capacity.connections {
 		w.makeRoom(0)
 	}
 }

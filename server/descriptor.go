@@ -22,7 +22,7 @@ const giveUpCode = h2.EnhanceYourCalm
 // for sources with few requests in flight. The counterpart is giveDescriptors.
 func (w *worker) takeDescriptor(s *share) bool {
 	bound := w.set.capacity.descriptors
-	used := w.server.descriptors() + 1
+	used := w.peers.descriptors() + 1
 	if used > bound-bound/4 {
 		w.spareDescriptors()
 	}
@@ -40,14 +40,6 @@ func (w *worker) takeDescriptor(s *share) bool {
 const fewRequests = 8
 
 func (w *worker) giveDescriptors(n int64) { w.use.descriptors.Add(-n) }
-
-// descriptors returns how many are in use on the Endpoints' side.
-func (s *Server) descriptors() (sum int64) {
-	for _, w := range s.workers {
-		sum += w.use.descriptors.Load()
-	}
-	return sum
-}
 
 // spareDescriptors has descriptors made free at the end of this batch.
 func (w *worker) spareDescriptors() {
@@ -68,12 +60,12 @@ func (r *sparing) Ready(loop.Events) {
 	w.sparing = false
 	bound := w.set.capacity.descriptors
 	target := bound * 5 / 8
-	excess := w.server.descriptors() - target
+	excess := w.peers.descriptors() - target
 	if excess <= bound/8 {
 		return
 	}
-	part := target / int64(len(w.server.workers))
-	for _, o := range w.server.workers {
+	part := target / int64(len(w.peers))
+	for _, o := range w.peers {
 		if o != w && o.use.descriptors.Load() > part {
 			o.loop.Post(o.spareDescriptors)
 		}

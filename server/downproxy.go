@@ -89,9 +89,9 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 		return true
 	}
 	w := c.w
-	src, n := w.server.sources.enter(c.remote.Addr())
+	src, n := w.sources.enter(c.remote.Addr())
 	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.loop.ID()]) {
-		w.server.sources.leave(src)
+		w.sources.leave(src)
 		return false
 	}
 	w.join(c, src)

@@ -44,7 +44,7 @@ func (c *downConn) helloDone() bool {
 	w := c.w
 	name := string(c.hello.ServerName())
 	c.hello = nil
-	if s := w.server.store.Load(); s != nil {
+	if s := w.store.Load(); s != nil {
 		if b, ok := s.PassthroughFor(name); ok {
 			c.beginPassthrough(b, name)
 			return true

@@ -98,7 +98,7 @@ type Exchange struct {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
-	if w.server.logs != nil {
+	if w.logs != nil {
 		x.logged.take(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
@@ -144,7 +144,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	case x.extended && !x.upgrade:
 		return failExtended
 	}
-	s := w.server.store.Load()
+	s := w.store.Load()
 	if s == nil {
 		return failNotReady
 	}
@@ -675,7 +675,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.share.end()
 		x.share = nil
 	}
-	if w.server.logs != nil {
+	if w.logs != nil {
 		w.logExchange(x, e)
 	}
 	if x.pipe != nil {

@@ -86,7 +86,7 @@ var liveKeys = []liveKey{
 		}
 		end := ""
 		until(l.t, "something to wait", func() bool {
-			much := l.g.buffered() > 3<<19
+			much := l.g.workers.buffered() > 3<<19
 			l.g.settle() // who is to be cut for that has been
 			switch {
 			case l.g.shedOf(stats.ShedBuffered) > 0:

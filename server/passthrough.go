@@ -221,7 +221,7 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		p.reset()
 		c.reset()
 	}
-	if w.server.logs != nil {
+	if w.logs != nil {
 		w.logPassthrough(p, reason)
 	}
 	if w.janitor.resting {

@@ -44,8 +44,7 @@ type Server struct {
 	store      *routing.Store
 	registry   *stats.Registry
 	log        *slog.Logger
-	workers    []*worker
-	templates  [][]*listener // per loop, for connections that are handed over
+	workers    peers
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
 	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
@@ -53,6 +52,7 @@ type Server struct {
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
 	sources    *sources
+	reserve    *reserve
 	parking    chan struct{}
 	ended      chan struct{}
 
@@ -61,7 +61,6 @@ type Server struct {
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	reserve  int // a spare descriptor, to accept and close with when there is no other
 	bound    []bound
 	stopOnce sync.Once
 }
@@ -92,7 +91,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
-		reserve:    -1,
+		reserve:    newReserve(),
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
@@ -121,7 +120,9 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		}
 		s.workers = append(s.workers, newWorker(s, l, set))
 	}
-	s.templates = make([][]*listener, threads)
+	for _, w := range s.workers {
+		w.peers = s.workers
+	}
 	hlog.SetLevel(hlog.LevelError)
 	s.engine = hertz.New(
 		hertz.WithTransport(func(*hertzconfig.Options) network.Transporter { return transporter{s} }),
@@ -185,9 +186,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 			}
 		}
 	}
-	if s.reserve < 0 {
-		s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	}
+	s.reserve.open()
 	return nil
 }
 
@@ -217,7 +216,7 @@ func (s *Server) Run() error {
 	for _, b := range s.bound {
 		w := s.workers[b.loop]
 		l := newListener(w, &b)
-		s.templates[b.loop] = append(s.templates[b.loop], l)
+		w.templates = append(w.templates, l)
 		fd := b.fd
 		w.loop.Post(func() {
 			if err := w.loop.RegisterListener(&l.src, fd, l); err != nil {
@@ -299,10 +298,7 @@ func (s *Server) drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := int64(0)
-		for _, w := range s.workers {
-			open += w.conns.Load()
-		}
+		open := s.workers.connections()
 		if open == 0 {
 			return nil
 		}
@@ -321,55 +317,8 @@ func (s *Server) stop() {
 			w.loop.Post(w.cut)
 			w.loop.Close()
 		}
-		s.mu.Lock()
-		if s.reserve >= 0 {
-			syscall.Close(s.reserve)
-			s.reserve = -1
-		}
-		s.mu.Unlock()
+		s.reserve.close()
 	})
-}
-
-// connections returns how many clients' connections are open.
-func (s *Server) connections() (open int64) {
-	for _, w := range s.workers {
-		open += w.conns.Load()
-	}
-	return open
-}
-
-// lighter returns the worker that should take a new connection of w's instead of w, or nil. The
-// kernel spreads connections by hash, unevenly when they are few; one that is clearly behind gets
-// them handed over.
-func (s *Server) lighter(w *worker) *worker {
-	if len(s.workers) == 1 {
-		return nil
-	}
-	least := w
-	for _, o := range s.workers {
-		if o.conns.Load() < least.conns.Load() {
-			least = o
-		}
-	}
-	if mine := w.conns.Load(); mine > least.conns.Load()+1+mine/16 {
-		return least
-	}
-	return nil
-}
-
-// shedAccept takes a connection with the spare descriptor and closes it, when no other descriptor is
-// left: it would wait in the queue otherwise, and its event come again and again.
-func (s *Server) shedAccept(listenFD int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reserve < 0 {
-		return
-	}
-	syscall.Close(s.reserve)
-	if fd, _, errno := accept(listenFD); errno == 0 {
-		syscall.Close(fd)
-	}
-	s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 }
 
 // withPort replaces port 0 by the one that the first loop was given, for the others to share.

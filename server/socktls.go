@@ -17,7 +17,7 @@ const sealRoom = 1 << 10
 
 // beginTLS begins a handshake in the client's role.
 func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
-	return s.begunTLS(s.w.server.handshakes.Client(tlsconn.Params{
+	return s.begunTLS(s.w.handshakes.Client(tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: &s.w.buffers,
 	}))
 }
@@ -32,7 +32,7 @@ func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlscon
 		p.MaxBytes += auth.auth.MaxShown() * maxClientCertificate
 		p.Check = auth.check
 	}
-	return s.begunTLS(s.w.server.handshakes.Server(p))
+	return s.begunTLS(s.w.handshakes.Server(p))
 }
 
 // shakeBytes is what a client may send in a handshake, its certificates aside: a ClientHello is 16 KiB at most, and

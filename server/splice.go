@@ -225,7 +225,7 @@ func (w *worker) getPipe() *pipe {
 		w.pipes = w.pipes[:n-1]
 		return p
 	}
-	if w.server.descriptors()+2 > w.set.capacity.descriptors*7/8 {
+	if w.peers.descriptors()+2 > w.set.capacity.descriptors*7/8 {
 		return nil
 	}
 	var fds [2]int

@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -26,11 +27,20 @@ const chunkRoom = 64
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections.
 type worker struct {
-	// Immutable after newWorker:
-	server    *Server
+	// Immutable once the loop runs:
 	loop      *loop.Loop
 	shard     *stats.Shard
 	upstreams *upstream.Set
+	templates []*listener // of every address, for connections that other loops hand over
+
+	// The same, and shared by all loops:
+	peers      peers // all loops, this one among them
+	store      *routing.Store
+	logs       *accessLog // nil when off
+	handshakes *tlsconn.Handshakes
+	sources    *sources
+	reserve    *reserve
+	parking    chan struct{}
 
 	// Owned by the loop:
 	set       *settings // replaced as a whole by a reload
@@ -79,10 +89,16 @@ type worker struct {
 	use   use
 }
 
+// newWorker makes the data plane of l, a loop of s. Its peers are to be set before it runs.
 func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w := &worker{
-		server:      s,
 		loop:        l,
+		store:       s.store,
+		logs:        s.logs,
+		handshakes:  s.handshakes,
+		sources:     s.sources,
+		reserve:     s.reserve,
+		parking:     s.parking,
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),

@@ -17,7 +17,7 @@ import (
 //
 // Only the loop counts, in plain memory; published is what the others see.
 type account struct {
-	w         *worker // nil: nobody is told
+	w         *worker // nil: the sum is not published
 	used      int64
 	told      int64
 	relieving bool
@@ -71,7 +71,7 @@ type use struct {
 	_           [48]byte
 }
 
-// relieve has the greediest connections cut at the end of this batch: whoever found that there is too much is
+// relieve has the greediest connections cut at the end of this batch: the caller is
 // in the middle of one of them.
 func (w *worker) relieve() {
 	if !w.buffers.account.relieving {

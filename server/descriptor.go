@@ -15,7 +15,7 @@ import (
 // first: a client that takes nothing may hold a connection to an Endpoint only for as long as nobody
 // else needs one.
 
-// giveUpCode is what a stream is reset with that was given up for others: its client did not keep up.
+// giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
 // takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
@@ -51,7 +51,7 @@ func (w *worker) spareDescriptors() {
 
 type sparing worker
 
-// keepFew is how many requests in flight nobody loses so.
+// keepFew is how many requests in flight each source keeps.
 const keepFew = 4
 
 // Ready implements loop.Handler. Each loop brings down its own number, to an equal part at most.

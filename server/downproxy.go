@@ -7,8 +7,8 @@ import (
 )
 
 // A downConn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and
-// before HTTP, which says who the client is. Without one, or from a peer that may not send one, it is
-// closed without an answer: every guess would let somebody claim an address.
+// before HTTP, which names the client. Without one, or from a peer that may not send one, it is
+// closed without an answer: with any guess a client could claim an address.
 
 // announced is what a PROXY protocol header says beside the client's address. The zero value is that of
 // a connection without one, or whose sender speaks for itself.
@@ -35,7 +35,7 @@ func (c *downConn) readProxy() bool {
 		if n == 0 {
 			switch {
 			case c.in.len() == 0 && (c.eof || c.broken):
-				c.shut() // somebody looked whether the port is open
+				c.shut() // a check that the port is open
 			case c.eof || c.broken:
 				c.refuseProxy(stats.ProxyMalformed)
 			}

@@ -13,7 +13,7 @@ type downSession struct {
 	c *downConn
 	output
 	streams downStream    // head of the list of those that are open
-	resets  int           // streams that the client gave up, less those that were served
+	resets  int           // streams that the client reset, less those that were served
 	late    []*downStream // of those that came in this read, see deferAfter; some may be gone
 	small   []*downStream // with small pieces of this read, see gather; some may be gone
 	stalled int           // streams that are beyond their grace, see downStream.stalls
@@ -49,7 +49,7 @@ func (c *downConn) startSession(data []byte) {
 	}
 	w.buffers.release(&c.in)
 	if w.draining {
-		s.drain() // which began while nobody knew what c would be
+		s.drain() // the drain began before c was known to be HTTP/2
 	}
 }
 
@@ -109,7 +109,7 @@ func (s *downSession) feed(p []byte) {
 	s.touch()
 }
 
-// fail takes note that the connection is over, whoever is to blame.
+// fail notes that the connection is over by an error of either end.
 func (s *downSession) fail(err error) {
 	if s.closing {
 		return
@@ -222,7 +222,7 @@ func (s *downSession) leave() {
 	s.c.linger()
 }
 
-// over ends every Exchange, because nobody is there to answer, and gives the protocol's state back.
+// over ends every Exchange, because no client is left to answer, and gives the protocol's state back.
 func (s *downSession) over() {
 	s.closing = true
 	why := s.blame
@@ -363,6 +363,6 @@ func (s *downSession) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings and GoAway implement h2.Handler; a client's say nothing that matters here.
+// Settings and GoAway implement h2.Handler; a client's have no effect here.
 func (s *downSession) Settings()              {}
 func (s *downSession) GoAway(uint32, h2.Code) {}

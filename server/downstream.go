@@ -142,7 +142,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 		w.out = append(w.out, x.serverLine()...)
 	}
 	if resp.Has(message.FieldContentLength) {
-		// Else a length of 0 says what the end of the stream does.
+		// A length of 0 is left out otherwise: the end of the stream says the same.
 		w.out = x.down.appendFraming(w.out)
 	}
 	end := last && len(body) == 0

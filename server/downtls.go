@@ -49,7 +49,7 @@ func (c *downConn) helloDone() bool {
 			c.beginPassthrough(b, name)
 			return true
 		}
-		c.shown = newShown(s.ClientAuthFor(name))
+		c.shown = newClientCert(s.ClientAuthFor(name))
 	}
 	if err := c.acceptTLS(w.set.tls.Config(), c.remote, c, c.in.bytes(), c.shown); err != nil {
 		c.why = stats.ClosedOnError
@@ -94,7 +94,7 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 		w.shard.Refusals[stats.RefusedBadHello]++
 	}
 	if e == clienthello.ErrNotTLS {
-		// What nginx says too, so that people know what they did.
+		// The same mistake has the same text in nginx, which people know.
 		w.recordRefused(400, stats.ClientMalformed)
 		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {

@@ -168,8 +168,8 @@ func (p *passthrough) pump() {
 	}
 }
 
-// over says what has ended the connection. An Endpoint that closes once it has said everything breaks its
-// connection when its client says goodbye after that: this is no failure.
+// over finds out what has ended the connection. That of an Endpoint which closed with its last byte breaks when the client's
+// close_notify arrives after that: this is no failure.
 func (p *passthrough) over() {
 	t := &p.ways
 	switch {
@@ -200,7 +200,7 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 }
 
 // end closes both connections and counts. After a failure each peer that is still there gets a reset, so
-// that nobody takes the end for the other's.
+// that neither takes the end for the other's.
 func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w := p.c, p.w
 	endpoint := p.endpoint

@@ -144,7 +144,7 @@ func (s *Server) Threads() int { return len(s.workers) }
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
 func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
 
-// OnPublish is to be called after each Publish: every loop gives up the connections to Endpoints that
+// OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
 // left, without cutting an exchange.
 func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {

@@ -329,7 +329,7 @@ func (s *sock) connectEnded() (ended, ok bool) {
 	return true, err == nil && code == 0
 }
 
-// reset makes close send a RST: for a response that has no other way to say that it is not whole.
+// reset makes close send a RST, so that the peer does not take a response that was cut for a complete one.
 func (s *sock) reset() {
 	s.mute = true
 	if s.src.Open() {

@@ -24,7 +24,7 @@ func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn
 
 // acceptTLS begins a handshake in the server's role. hello holds the ClientHello; auth, which may be nil, says which
 // certificate is asked for.
-func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, auth *shown) error {
+func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, auth *clientCert) error {
 	p := tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: &s.w.buffers, Early: hello, MaxBytes: shakeBytes,
 	}

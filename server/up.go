@@ -116,7 +116,7 @@ func (u *upConn) release(now int64) {
 // untouched reports that nothing has come on u, which was just taken from its pool, while it was idle; else u is
 // gone. What has come is found by its event, but that may stand further back in this batch, or be one of the next
 // where u became idle in this one. Then u is looked at, which costs a system call that other requests do not make.
-// What comes from here on cannot be told from an answer, by nobody.
+// What comes from here on cannot be told from an answer.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) untouched() bool {

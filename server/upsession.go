@@ -31,8 +31,8 @@ type upSession struct {
 	heard     int64 // when bytes last came
 }
 
-// Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
-// given up when none comes within as long again.
+// pingAfter bounds the silence of a Session with streams: it is sent a PING after that, and closed when nothing comes for as
+// long again.
 const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when

@@ -269,7 +269,7 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 }
 
 // forget takes a closed connection out of the list. It is reused only after this batch, because
-// whoever called may still look at it.
+// the caller may still look at it.
 func (w *worker) forget(c *downConn) {
 	c.next.prev, c.prev.next = c.prev, c.next
 	c.next, c.prev = nil, nil

@@ -10,7 +10,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /sluice .
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/sluice-gateway/sluice.version=${VERSION}" -o /sluice ./deploy/sluice
 # A process that is not root may bind 80 and 443 only with this capability in its effective set.
 # Kubernetes puts `capabilities.add` into the permitted and the bounding set of the container, not
 # into the ambient one, so execve of an ordinary file by uid 65532 ends with an empty effective set.

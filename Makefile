@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # -buildvcs=false: the version comes from VERSION, and a build from a tarball, or from a checkout that
 # git calls unsafe, must not fail over it.
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+LDFLAGS  := -s -w -X github.com/sluice-gateway/sluice.version=$(VERSION)
 
 # The modules of this repository.
 MODULES := $(shell find . -name go.mod)
@@ -35,7 +35,7 @@ help: ## List these targets
 build: bin/sluice ## Build bin/sluice, static
 
 bin/sluice: FORCE
-	$(BUILD) -ldflags "$(LDFLAGS)" -o $@ .
+	$(BUILD) -ldflags "$(LDFLAGS)" -o $@ ./deploy/sluice
 
 # A cold build of these takes several minutes on two cores: they are the API server, etcd and kubectl.
 # They are files, not phony, so that nothing runs where nothing changed.

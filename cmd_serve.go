@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"errors"
@@ -15,38 +15,42 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-var serveCommand = command{
-	name:     "serve",
-	synopsis: "[-c|--config FILE] [--manifests DIR | --kubeconfig FILE] [--set key.path=value ...]",
-	about: "Run the gateway until SIGTERM or SIGINT.\n" +
-		"It serves the Ingresses of a cluster, by default the one it runs in, or of a directory of manifests that is watched.\n" +
-		"SIGTERM and SIGINT drain: readiness ends at once, no connection is accepted any more, what is in flight finishes\n" +
-		"within shutdown.drain_seconds; a second one cuts it. SIGHUP reads the configuration again and reopens the logs.",
-	register: func(set *flag.FlagSet, _, log io.Writer) func([]string) error {
-		var o serveOptions
-		o.flags(set)
-		return func(args []string) error {
-			if len(args) > 0 {
-				return usagef("serve takes no arguments, only flags")
+// serveCommand runs a gateway with what the program adds.
+func serveCommand(added Options) command {
+	return command{
+		name:     "serve",
+		synopsis: "[-c|--config FILE] [--manifests DIR | --kubeconfig FILE] [--set key.path=value ...]",
+		about: "Run the gateway until SIGTERM or SIGINT.\n" +
+			"It serves the Ingresses of a cluster, by default the one it runs in, or of a directory of manifests that is watched.\n" +
+			"SIGTERM and SIGINT drain: readiness ends at once, no connection is accepted any more, what is in flight finishes\n" +
+			"within shutdown.drain_seconds; a second one cuts it. SIGHUP reads the configuration again and reopens the logs.",
+		register: func(set *flag.FlagSet, _, log io.Writer) func([]string) error {
+			o := serveOptions{added: added}
+			o.flags(set)
+			return func(args []string) error {
+				if len(args) > 0 {
+					return usagef("serve takes no arguments, only flags")
+				}
+				if err := o.validate(); err != nil {
+					return err
+				}
+				err := o.serve(log)
+				if err == nil || errors.Is(err, errUsage) {
+					return err
+				}
+				lastWords(log, "sluice serve: "+err.Error())
+				return errRefused
 			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			err := o.serve(log)
-			if err == nil || errors.Is(err, errUsage) {
-				return err
-			}
-			lastWords(log, "sluice serve: "+err.Error())
-			return errRefused
-		}
-	},
+		},
+	}
 }
 
-// serveOptions are the flags of serve.
+// serveOptions are the flags of serve, and what the program adds.
 type serveOptions struct {
 	source
-	file string
-	sets list
+	file  string
+	sets  list
+	added Options
 }
 
 func (o *serveOptions) flags(set *flag.FlagSet) {

@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"flag"
@@ -16,7 +16,7 @@ var versionCommand = command{
 			if len(args) > 0 {
 				return usagef("version takes no arguments")
 			}
-			_, err := fmt.Fprintf(out, "sluice %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(out, "sluice %s %s %s/%s\n", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		}
 	},

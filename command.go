@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"errors"
@@ -14,6 +14,18 @@ var (
 	// errRefused is a command that worked and whose answer is no: exit code 1 and no message.
 	errRefused = errors.New("refused")
 )
+
+// command is one word after "sluice". register adds its flags to set and returns what runs it with
+// the arguments left over; an errUsage from that prints the command's help.
+type command struct {
+	name, synopsis, about string
+	register              func(set *flag.FlagSet, out, log io.Writer) func(args []string) error
+}
+
+// commands are sorted by name.
+func (o Options) commands() []command {
+	return []command{checkCommand, echoCommand, explainCommand, serveCommand(o), versionCommand}
+}
 
 func usagef(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
@@ -72,7 +84,7 @@ func (c command) help(set *flag.FlagSet) string {
 }
 
 // overview is the text of `sluice help`.
-func overview() string {
+func overview(commands []command) string {
 	var b strings.Builder
 	b.WriteString("Sluice is a Kubernetes ingress gateway.\n\nUsage: sluice COMMAND [FLAGS]\n\nCommands:\n")
 	for _, c := range commands {

@@ -1,4 +1,4 @@
-package main_test
+package sluice_test
 
 import (
 	"encoding/json"
@@ -22,13 +22,13 @@ var forbidden = []edge{
 	{"routing/...", "!std", direct,
 		"routing is what every other package agrees on and what a reader learns first: it must build, fuzz and be read alone"},
 	{"server/...", "informer/...", transitive,
-		"the data plane knows Snapshots, not where they come from; main wires the two"},
+		"the data plane knows Snapshots, not where they come from; the root wires the two"},
 	{"server/...", "k8s.io/...", transitive,
 		"the request path must never reach an API object; a Snapshot holds all that a request may read"},
 	{"upstream/...", "k8s.io/...", transitive,
 		"a pool outlives Snapshots and knows Endpoints, not Pods"},
 	{"upstream/...", "informer/...", transitive,
-		"upstream is told of a Snapshot by a callback that main wires"},
+		"upstream is told of a Snapshot by a callback that the root wires"},
 	{"upstream/...", "server/...", transitive,
 		"server uses upstream; the loop hands itself in as an interface that upstream declares"},
 	{"informer/...", "server/...", transitive,
@@ -37,8 +37,10 @@ var forbidden = []edge{
 		"health and balancing state belong to the loops and are not inputs of a build"},
 	{"...", "bench/...", transitive,
 		"bench measures the binary from outside"},
+	{"bench/...", module, transitive,
+		"as above"},
 	{"...", "deploy/...", transitive,
-		"deploy holds manifests, the tests of these, and a control plane with its own go.mod"},
+		"deploy holds manifests, the tests of these, programs of a few lines, and a control plane with its own go.mod"},
 	{"server/internal/outcome/...", "...", direct,
 		"it is what every parser of hostile bytes answers with"},
 	{"server/internal/message/...", "!std", direct,
@@ -158,6 +160,8 @@ func TestForbids(t *testing.T) {
 		{"server/... -> informer/...", module + "/server", module + "/informers", false}, // whole segments
 		{"... -> bench/...", module, module + "/bench", true},
 		{"... -> bench/...", module + "/bench", module + "/bench/internal/x", false}, // itself
+		{"bench/... -> " + module, module + "/bench", module, true},
+		{"bench/... -> " + module, module + "/bench", module + "/server", false}, // the root alone
 		{"server/internal/h1/... -> net", module + "/server/internal/h1", "net", true},
 		{"server/internal/h1/... -> net", module + "/server/internal/h1", "net/netip", false},
 		{"server/internal/h1/... -> net", module + "/server", "net", false},
@@ -240,11 +244,13 @@ func goList(t *testing.T) []listed {
 	return packages
 }
 
-// TestMainIsShort keeps main a composition root: parse, validate, wire, run, drain. What needs more
-// lines is a function that a test can call.
+// TestMainIsShort keeps the way in readable at a glance. The command is one call, so that a program which makes the
+// same call lacks nothing of it; the example is to be copied, and short for that. What needs more lines is a function
+// that a test can call.
 func TestMainIsShort(t *testing.T) {
-	const limit = 60
-	if n := strings.Count(readFile(t, "main.go"), "\n"); n > limit {
-		t.Errorf("main.go has %d lines; the limit is %d", n, limit)
+	for path, limit := range map[string]int{"main.go": 60, "deploy/sluice/main.go": 10, "deploy/example/main.go": 30} {
+		if n := strings.Count(readFile(t, path), "\n"); n > limit {
+			t.Errorf("%s has %d lines; the limit is %d", path, n, limit)
+		}
 	}
 }

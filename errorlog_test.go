@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"bytes"
@@ -80,7 +80,7 @@ func TestStalledLogs(t *testing.T) {
 // nobody reads it.
 func TestStalledStderr(t *testing.T) {
 	if os.Getenv("SLUICE_TEST_STDERR") != "" {
-		os.Exit(run([]string{"serve", "--manifests", os.Getenv("SLUICE_TEST_STDERR"),
+		os.Exit(Options{}.run([]string{"serve", "--manifests", os.Getenv("SLUICE_TEST_STDERR"),
 			"--set", "listen.http=[127.0.0.1:0]", "--set", "listen.https=[]", "--set", "listen.metrics=127.0.0.1:0", "--set", "listen.admin=",
 			"--set", "pid_file=" + os.Getenv("SLUICE_TEST_STDERR") + "/pid"}, os.Stdout, os.Stderr))
 	}

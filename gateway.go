@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
 	g.config.Store(c)
 	var err error
-	if g.plane, err = server.New(c, g.store, log, server.Options{}); err != nil {
+	if g.plane, err = server.New(c, g.store, log, o.added.Server); err != nil {
 		return nil, fmt.Errorf("make data plane: %w", err)
 	}
 	g.resolver = upstream.NewResolver(upstream.ResolverOptions{Failed: unresolved(log)})
@@ -129,7 +129,7 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { informerEnded <- g.informer.Run(ctx) }()
 	g.bound.Store(true)
-	g.log.Info("serving", "version", version, "http", c.Listen.HTTP, "https", c.Listen.HTTPS, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin, "admin_socket", c.Listen.AdminSocket)
+	g.log.Info("serving", "version", versionName(), "http", c.Listen.HTTP, "https", c.Listen.HTTPS, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin, "admin_socket", c.Listen.AdminSocket)
 
 	var failed error
 	for failed == nil {
@@ -245,7 +245,7 @@ func (g *gateway) vitals() admin.Vitals {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return admin.Vitals{
-		Version:           version,
+		Version:           versionName(),
 		Events:            s.Events,
 		Builds:            s.Builds,
 		Publishes:         s.Publishes,

@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"context"
@@ -234,14 +234,14 @@ func TestServe(t *testing.T) {
 		}
 	}
 	var out, log strings.Builder
-	if code := run([]string{"explain", "--admin", r.admin, "--token", r.token, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
+	if code := (Options{}).run([]string{"explain", "--admin", r.admin, "--token", r.token, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
 		t.Errorf("explain: %d %s %s", code, &out, &log)
 	}
 	out.Reset()
-	if code := run([]string{"explain", "--admin", r.socket, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
+	if code := (Options{}).run([]string{"explain", "--admin", r.socket, "http://test.com/api/v1/x"}, &out, &log); code != 0 || !strings.Contains(out.String(), "ingress  default/echo") {
 		t.Errorf("explain over the socket: %d %s %s", code, &out, &log)
 	}
-	if code := run([]string{"explain", "--admin", r.admin, "--token", os.DevNull, "http://test.com/api/v1/x"}, &out, &log); code != 1 || !strings.Contains(log.String(), "show the token in "+r.token) {
+	if code := (Options{}).run([]string{"explain", "--admin", r.admin, "--token", os.DevNull, "http://test.com/api/v1/x"}, &out, &log); code != 1 || !strings.Contains(log.String(), "show the token in "+r.token) {
 		t.Errorf("explain without the token: %d %s", code, &log)
 	}
 

@@ -1,4 +1,4 @@
-package main_test
+package sluice_test
 
 import (
 	"fmt"
@@ -25,7 +25,9 @@ var bans = []ban{
 }
 
 // exceptions are the places that break a rule knowingly: "ban: path" -> reason.
-var exceptions = map[string]string{}
+var exceptions = map[string]string{
+	"exit: main.go": "Main is the main function of a program; returned, the exit code of a failed check would be lost wherever a caller forgets it",
+}
 
 // ban is one house rule. find returns the places that break it.
 type ban struct {

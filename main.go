@@ -1,35 +1,33 @@
-package main
+package sluice
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/sluice-gateway/sluice/server"
 )
 
-// version is set by the linker.
-var version = "dev"
-
-// command is one word after "sluice". register adds its flags to set and returns what runs it with
-// the arguments left over; an errUsage from that prints the command's help.
-type command struct {
-	name, synopsis, about string
-	register              func(set *flag.FlagSet, out, log io.Writer) func(args []string) error
+// Options are what a program adds to Sluice. The zero value adds nothing: it is the command sluice.
+type Options struct {
+	// Server goes to the data plane of serve as it stands; its Filters are the program's own.
+	Server server.Options
 }
 
-// commands are sorted by name.
-var commands = []command{checkCommand, echoCommand, explainCommand, serveCommand, versionCommand}
+// Main is the whole of a program's main function: it executes the command line in os.Args, one of Sluice's commands
+// with its flags, and ends the process. It does not return, so the caller's defers do not run. Exit codes: 0 done,
+// 1 failed or refused, 2 misused. What it does to the process is in the package's documentation.
+func Main(o Options) { os.Exit(o.run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
-
-// run executes one command line and returns the exit code: 0 done, 1 failed or refused, 2 misused.
-func run(args []string, out, log io.Writer) int {
+// run executes one command line and returns the exit code.
+func (o Options) run(args []string, out, log io.Writer) int {
+	commands := o.commands()
 	if len(args) == 0 {
-		fmt.Fprint(log, overview())
+		fmt.Fprint(log, overview(commands))
 		return 2
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-		fmt.Fprint(out, overview())
+		fmt.Fprint(out, overview(commands))
 		return 0
 	}
 	for _, c := range commands {
@@ -37,6 +35,6 @@ func run(args []string, out, log io.Writer) int {
 			return c.run(args[1:], out, log)
 		}
 	}
-	fmt.Fprintf(log, "sluice: unknown command %q\n\n%s", args[0], overview())
+	fmt.Fprintf(log, "sluice: unknown command %q\n\n%s", args[0], overview(commands))
 	return 2
 }

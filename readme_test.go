@@ -1,4 +1,4 @@
-package main_test
+package sluice_test
 
 import (
 	"errors"
@@ -45,6 +45,21 @@ func TestGeneratedReadmeTable(t *testing.T) {
 	}
 	if err := os.WriteFile("README.md", []byte(before+benchBegin+want+benchEnd+after), 0o644); err != nil {
 		t.Fatalf("write README: %v", err)
+	}
+}
+
+// TestMainIsShownAsItIs: the README and the package's documentation show the call of Main that deploy/example makes,
+// and that its test runs.
+func TestMainIsShownAsItIs(t *testing.T) {
+	_, call, ok := strings.Cut(readFile(t, "deploy/example/main.go"), "\nfunc main() {\n")
+	call, _, ok2 := strings.Cut(call, "\n}\n")
+	if call = strings.TrimSpace(call); !ok || !ok2 || !strings.HasPrefix(call, "sluice.Main(") {
+		t.Fatalf("the main function of deploy/example is not one call: %q", call)
+	}
+	for _, name := range []string{"README.md", "doc.go"} {
+		if !strings.Contains(readFile(t, name), call) {
+			t.Errorf("%s does not show %s", name, call)
+		}
 	}
 }
 

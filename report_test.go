@@ -1,4 +1,4 @@
-package main
+package sluice
 
 import (
 	"encoding/json"
@@ -50,7 +50,7 @@ spec: {ports: [{port: 80}]}
 // sluice runs a command line and returns its exit code and output.
 func sluice(args ...string) (code int, out string) {
 	var text, log strings.Builder
-	code = run(args, &text, &log)
+	code = Options{}.run(args, &text, &log)
 	return code, text.String() + log.String()
 }
 

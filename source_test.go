@@ -1,4 +1,4 @@
-package main_test
+package sluice_test
 
 import (
 	"go/ast"

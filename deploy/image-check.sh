@@ -19,8 +19,9 @@ if [ -z "$build" ] || [ -z "$setcap" ]; then
 	echo "image-check: the Dockerfile has no go build or no setcap line" >&2
 	exit 1
 fi
-VERSION=$version bash -c "${build//\/sluice/$out/sluice}"
-bash -c "${setcap//\/sluice/$out/sluice}"
+# "/sluice" is in the names of packages, too: only the file is put elsewhere.
+VERSION=$version bash -c "${build/-o \/sluice /-o $out/sluice }"
+bash -c "${setcap/ \/sluice/ $out/sluice}"
 chmod 755 "$out/sluice"
 
 if ldd "$out/sluice" >/dev/null 2>&1; then
@@ -33,7 +34,8 @@ if ((size > limit)); then
 	echo "image-check: the binary has $size bytes, over $limit" >&2
 	exit 1
 fi
-"$out/sluice" version
+# The linker says nothing where the variable that it shall set does not exist.
+"$out/sluice" version | grep -F "sluice $version "
 
 # What a container runtime does for the DaemonSet: uid 65532, NET_BIND_SERVICE in the permitted and the
 # bounding set, nothing ambient or inheritable, no_new_privs. In a network namespace of its own, where

@@ -222,7 +222,7 @@ func TestInterimResponses(t *testing.T) {
 			old := g.wire()
 			old.send("GET /bad HTTP/1.0\r\n\r\n")
 			text, _ := old.rest()
-			if strings.Contains(text, " 10") || !strings.Contains(text, fmt.Sprint("HTTP/1.1 ", tt.status)) {
+			if strings.Contains(text, "HTTP/1.1 10") || !strings.Contains(text, fmt.Sprint("HTTP/1.1 ", tt.status)) {
 				t.Errorf("an HTTP/1.0 client got %q", text)
 			}
 		})

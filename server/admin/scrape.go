@@ -121,6 +121,7 @@ func (s *Server) scrape(c *app.RequestContext, g *guard) {
 
 // writeScrape has write fill a buffer that goes to, compressed where asked.
 func writeScrape(to io.Writer, compressed bool, write func(io.Writer) error) error {
+	to = pieces{to}
 	var squeeze *gzip.Writer
 	if compressed {
 		// The fastest level halves the time of the best and gives text of this kind in a tenth of its length.
@@ -138,6 +139,18 @@ func writeScrape(to io.Writer, compressed bool, write func(io.Writer) error) err
 		return squeeze.Close()
 	}
 	return nil
+}
+
+// pieces passes on what is written, but for writes of nothing, as compress/flate makes now and then: at the other end of a
+// pipe they are reads of nothing, which Hertz takes for a fault, and it ends the connection.
+type pieces struct{ to io.Writer }
+
+// Write implements io.Writer.
+func (p pieces) Write(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	return p.to.Write(b)
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110, 12.5.3): gzip or *, unless its weight is 0.

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -167,6 +168,38 @@ func TestScrapeCompressed(t *testing.T) {
 		}
 		if !bytes.HasSuffix(body, []byte("\nthe_last 1\n")) || !bytes.HasPrefix(body, []byte("# HELP ")) {
 			t.Errorf("Accept-Encoding %q: %d bytes from %.20q", accepts, len(body), body)
+		}
+	}
+}
+
+// noNothing fails a write of nothing, as a pipe to Hertz in effect does.
+type noNothing struct{}
+
+func (noNothing) Write(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, errors.New("nothing was written")
+	}
+	return len(b), nil
+}
+
+// TestScrapeWritesNoNothing: some text in a thousand makes compress/flate write nothing, this sequence of them one of 1,739
+// bytes.
+func TestScrapeWritesNoNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789 {}=\"\n"
+	for i := range 100 {
+		text := make([]byte, 37*i)
+		for j := range text {
+			text[j] = letters[r.IntN(len(letters)-1)]
+		}
+		for _, compressed := range []bool{false, true} {
+			err := writeScrape(noNothing{}, compressed, func(w io.Writer) error {
+				_, err := w.Write(text)
+				return err
+			})
+			if err != nil {
+				t.Errorf("%d bytes, compressed %v: %v", len(text), compressed, err)
+			}
 		}
 	}
 }

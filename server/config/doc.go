@@ -1,8 +1,8 @@
 // Package config is the gateway's own configuration: one Config struct, its defaults, its file, and
 // what a reload may change while requests flow.
 //
-// Nothing here runs per request. Main loads a Config before the data plane starts; a reload
-// (SIGHUP) loads a second one on main's goroutine, compares the two with Diff and hands the
+// Nothing here runs per request. The gateway loads a Config before the data plane starts; a reload
+// (SIGHUP) loads a second one on the goroutine that takes signals, compares the two with Diff and hands the
 // data plane the result of Config.WithLive. A Config is a plain value that nobody edits after Load.
 //
 // Invariants:

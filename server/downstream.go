@@ -10,6 +10,10 @@ import (
 
 // downStream is one stream of a client's HTTP/2 connection: the downSide of its Exchange. Made and pooled
 // by its worker; owned by the loop.
+//
+//	opened ──┬────────────► its Exchange ──► the rest of the answer ──► free
+//	         └──► late ──┘       │                     │                 ▲
+//	       (see deferAfter)      └─────── reset, by either end ──────────┘
 type downStream struct {
 	streamSide
 	session *downSession

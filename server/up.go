@@ -8,6 +8,10 @@ import (
 
 // upConn is a connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or
 // its Endpoint's pool.
+//
+//	dial ──► connecting ──► shaking ──► an Exchange's ◄──► its pool's
+//	              │       (where TLS is)      │               │
+//	              └─────────────┴─────────────┴───────────────┴──► closed
 type upConn struct {
 	sock
 	upstream.Conn

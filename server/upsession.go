@@ -12,6 +12,13 @@ import (
 
 // upSession is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by
 // its loop; in its dialer's list until it takes no more requests, and alive until its last stream ends.
+//
+//	openSession ──► connecting ──► shaking ──► established ──► retired ──► closed
+//	                             (where TLS is)
+//
+// Each may end in closed at once. Streams wait for it until it is established, and those of an Upgrade until the Endpoint's
+// SETTINGS came. What retires it is the Endpoint's GOAWAY, a flood, or a connect that took too long. One that requests do not
+// share has states of its own: see loneState.
 type upSession struct {
 	sock
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open

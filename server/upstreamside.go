@@ -8,6 +8,8 @@ import (
 
 // upStream is one request on an HTTP/2 connection to an Endpoint: the upSide of its Exchange. Made and
 // pooled by its worker; owned by the loop.
+//
+//	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type upStream struct {
 	streamSide
 	s       *upSession

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
 	"slices"
@@ -367,14 +368,17 @@ func (w *worker) date() []byte {
 	return w.dateLine
 }
 
-// appendRequestID appends 32 hexadecimal digits from a generator that clients cannot predict.
+// appendRequestID appends 32 hexadecimal digits that clients cannot predict.
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) appendRequestID(dst []byte) []byte {
-	var raw [16]byte
-	a, b := w.random.Uint64(), w.random.Uint64()
-	for i := range 8 {
-		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
-	}
+	raw := w.draw()
 	return hex.AppendEncode(dst, raw[:])
+}
+
+// draw returns random bytes that clients cannot predict.
+func (w *worker) draw() (raw [16]byte) {
+	binary.LittleEndian.PutUint64(raw[:8], w.random.Uint64())
+	binary.LittleEndian.PutUint64(raw[8:], w.random.Uint64())
+	return raw
 }

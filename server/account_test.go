@@ -89,7 +89,7 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 			until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
+			until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound })
 			g.wantServed(4, 10)
 			if got := small.get("/quick"); got.StatusCode != 200 {
 				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
@@ -146,9 +146,26 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				}
 			}
 			g.wantNothingLeft()
-			until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
+			until(t, "descriptors to be back", func() bool { return g.workers.descriptors() == g.pipes() })
 		})
 	}
+}
+
+// TestBufferedBytesAfterReload: what waits when the bound is lowered is cut although no more of it comes.
+func TestBufferedBytesAfterReload(t *testing.T) {
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serve(nil, endlessBackend(t))
+	for range 40 {
+		c := g.http2From(2, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		for i := range 8 {
+			c.request(uint32(2*i+1), "GET", "/endless", true)
+		}
+	}
+	until(t, "something to wait", func() bool { return g.workers.buffered() > 3<<19 })
+	changed := config.Default()
+	changed.Limits.BufferedBytes = 1 << 20
+	g.Reload(changed)
+	until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20 && g.shedOf(stats.ShedBuffered) > 0 })
 }
 
 // pipes returns how many descriptors the pipes have that nobody uses.

@@ -283,7 +283,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	}
 	to := c.form(x, from)
 	if from == frameLength && x.u.chunked() == frameStream {
-		from = frameStream // whose end is known to fit the length, and may have trailers behind it
+		from = frameStream // h2 has checked the length already; trailers may follow
 	}
 	x.down.begin(from, to, resp.ContentLength)
 	if from == frameChunked {

@@ -236,7 +236,7 @@ func (r *round) audit(w *worker) {
 	if n := w.use.descriptors.Load() - 2*int64(len(w.pipes)); n != 0 {
 		r.errorf("%d descriptors are counted as in use", n)
 	}
-	if w.crowd.most != 0 || w.server.sources.count() != 0 {
+	if w.crowd.most != 0 || w.sources.count() != 0 {
 		r.errorf("%d connections of a source are counted", w.crowd.most)
 	}
 	if w.downs.next != &w.downs {

@@ -10,7 +10,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// dialer is what a loop knows of an Endpoint beside its pool: upstream.Endpoint.Attachment.
+// dialer holds, per loop and Endpoint, the Endpoint's sockaddr, its TLS configuration and its open Sessions. It hangs on
+// upstream.Endpoint.Attachment.
 type dialer struct {
 	sockaddr
 	sessions []*upSession // that take requests

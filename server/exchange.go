@@ -104,7 +104,7 @@ type edits struct {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
-	if w.server.logs != nil {
+	if w.logs != nil {
 		x.logged.take(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
@@ -152,7 +152,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	case x.extended && !x.upgrade:
 		return failExtended
 	}
-	s := w.server.store.Load()
+	s := w.store.Load()
 	if s == nil {
 		return failNotReady
 	}
@@ -269,7 +269,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 			x.kept.early = append(x.kept.early[:0], early...) // it was parked
 		}
 	} else {
-		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+		x.request = x.w.buffers.Get(len(head) + len(early) + headRoom + len(x.edits.add))
 		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
@@ -729,7 +729,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.share.end()
 		x.share = nil
 	}
-	if w.server.logs != nil {
+	if w.logs != nil {
 		w.logExchange(x, e)
 	}
 	if x.pipe != nil {

@@ -14,7 +14,7 @@ const parkLimit = int64(60e9)
 func (x *Exchange) Park(block func() func(*Exchange) Verdict) Verdict {
 	w := x.w
 	select {
-	case w.server.parking <- struct{}{}:
+	case w.parking <- struct{}{}:
 	default:
 		x.fail(failOverloaded)
 		return Respond
@@ -24,7 +24,7 @@ func (x *Exchange) Park(block func() func(*Exchange) Verdict) Verdict {
 	serial := x.serial
 	go func() {
 		next := guarded(block)
-		<-w.server.parking
+		<-w.parking
 		w.loop.Post(func() {
 			if x.serial != serial || !x.parked {
 				return

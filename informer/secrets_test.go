@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -187,13 +188,22 @@ func secretsCost(t *testing.T, n int, enough time.Duration) (all, one time.Durat
 func best(enough time.Duration, f func()) time.Duration {
 	shortest := time.Duration(math.MaxInt64)
 	for range 5 {
-		begun := time.Now()
+		begun := cpuTime()
 		f()
-		if shortest = min(shortest, time.Since(begun)); shortest <= enough {
+		if shortest = min(shortest, cpuTime()-begun); shortest <= enough {
 			break
 		}
 	}
 	return shortest
+}
+
+// cpuTime is what the process has used: on a busy machine a clock on the wall says nothing.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // TestSecretsAreParsedInPortions: what a step's budget leaves over is done by later ones, and nothing is

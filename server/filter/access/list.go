@@ -2,7 +2,6 @@ package access
 
 import (
 	"net/netip"
-	"sort"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
@@ -39,6 +38,13 @@ type prefixes []netip.Prefix
 // hot: runs per request; no alloc, no lock.
 func (p prefixes) contain(a netip.Addr) bool {
 	// The last that begins at the address or before is the only one that can have it. IPv4 comes before IPv6.
-	i := sort.Search(len(p), func(i int) bool { return a.Less(p[i].Addr()) })
-	return i > 0 && p[i-1].Contains(a)
+	from, to := 0, len(p)
+	for from < to {
+		if i := int(uint(from+to) / 2); a.Less(p[i].Addr()) {
+			to = i
+		} else {
+			from = i + 1
+		}
+	}
+	return from > 0 && p[from-1].Contains(a)
 }

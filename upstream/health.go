@@ -40,7 +40,7 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 		if e.health == probing || e.health == healthy && limit > 0 && int(e.failures) >= limit {
 			e.eject(now)
 		}
-	case e.health == ejected && (!e.tried || outcome != OK):
+	case e.health == healthy, e.health == ejected && (!e.tried || outcome != OK):
 	case outcome == OK:
 		e.failures, e.ejection, e.health = 0, 0, healthy
 		e.backend.partition()

@@ -225,6 +225,15 @@ func TestLiveKeys(t *testing.T) {
 	}
 }
 
+var liveStart sync.Mutex
+
+// startLive starts one gateway at a time: New writes what all of the process share.
+func startLive(t *testing.T, c *config.Config) *gateway {
+	liveStart.Lock()
+	defer liveStart.Unlock()
+	return newGateway(t, func(o *config.Config) { *o = *c.Clone() }, Options{})
+}
+
 // play shows one key to clients of one protocol, on new connections or on those that were open.
 func (k *liveKey) play(t *testing.T, streams, open bool) {
 	c := liveBase()
@@ -242,7 +251,7 @@ func (k *liveKey) play(t *testing.T, streams, open bool) {
 			c.ProxyProtocol.TrustedCIDRs = []string{"127.0.0.0/8"}
 		}
 	}
-	g := newGateway(t, func(o *config.Config) { *o = *c.Clone() }, Options{})
+	g := startLive(t, c)
 	endpoint, protocol := k.endpoint, routing.HTTP
 	if endpoint == nil {
 		endpoint = liveEndpoint

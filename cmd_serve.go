@@ -104,7 +104,7 @@ func (o *serveOptions) serve(stderr io.Writer) error {
 // with work waits for its turn. There is room for the handshakes that run at a time, half as many as
 // loops, and for one that builds, scrapes or collects garbage. While 10,000 Secrets were loaded on two
 // cores, twice as many requests took longer than 10 ms as on an idle gateway beside it; with this, as
-// many. An explicit GOMAXPROCS has the word.
+// many. An explicit GOMAXPROCS wins.
 //
 // On a single core there is nothing to share out, and every change of thread is one that a loop pays: a TLS
 // handshake cost 300 us so, and costs 215 where the loop just lets it run (loop.Await).

@@ -56,7 +56,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
 	g.config.Store(c)
 	var err error
-	if g.plane, err = server.New(c, g.store, log, o.added.Server); err != nil {
+	if g.plane, err = server.New(c, g.store, log, o.added.withFilters()); err != nil {
 		return nil, fmt.Errorf("make data plane: %w", err)
 	}
 	g.resolver = upstream.NewResolver(upstream.ResolverOptions{Failed: unresolved(log)})

@@ -348,6 +348,26 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestReloadedDrain: a drain takes no longer than what the last reload allows.
+func TestReloadedDrain(t *testing.T) {
+	pod := blockingPod{make(chan struct{}, 1), make(chan struct{})}
+	r := startGateway(t, pod, "shutdown: {drain_seconds: 3600}\n")
+	answer := make(chan int, 1)
+	go func() {
+		status, _ := r.get(t, "/api/v1/slow")
+		answer <- status
+	}()
+	<-pod.entered
+	r.configure(t, "shutdown: {drain_seconds: 1}\n")
+	r.signals <- syscall.SIGHUP
+	eventually(t, "reload", func() bool { return r.config.Load().Shutdown.DrainSeconds == 1 })
+	r.stop(t)
+	if status := <-answer; status == 200 {
+		t.Error("the request was not cut")
+	}
+	close(pod.release)
+}
+
 // TestSecondSignal cuts what a drain waits for.
 func TestSecondSignal(t *testing.T) {
 	pod := blockingPod{make(chan struct{}, 1), make(chan struct{})}

@@ -6,12 +6,20 @@ import (
 	"os"
 
 	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/filter"
 )
 
 // Options are what a program adds to Sluice. The zero value adds nothing: it is the command sluice.
 type Options struct {
 	// Server goes to the data plane of serve as it stands; its Filters are the program's own.
 	Server server.Options
+}
+
+// withFilters is what goes to the data plane: the gateway's own filters, and those of the program inside them.
+func (o Options) withFilters() server.Options {
+	s := o.Server
+	s.Makers = append(filter.Makers(), s.Makers...)
+	return s
 }
 
 // Main is the whole of a program's main function: it executes the command line in os.Args, one of Sluice's commands

@@ -11,7 +11,7 @@ import (
 
 // limitMemory tells the garbage collector the memory limit of the cgroup, less a tenth for what it
 // does not manage (sockets' buffers count too), so that it works harder before the kernel kills. It
-// returns the limit set, 0 = none. GOMEMLIMIT, where set, has the word; GOGC stays as it is, because the
+// returns the limit set, 0 = none. GOMEMLIMIT, where set, wins; GOGC stays as it is, because the
 // request path allocates nothing, and what builds and scrapes leave behind is collected soon enough.
 func limitMemory(root string) int64 {
 	if os.Getenv("GOMEMLIMIT") != "" {

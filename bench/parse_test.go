@@ -75,6 +75,7 @@ func TestLoadCommands(t *testing.T) {
 		{"h2c", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 http://bench.test/"},
 		{"h2tls", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 https://bench.test/"},
 		{"grpc", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 -H content-type: application/grpc -H te: trailers -d message http://bench.test/bench.Bench/Unary"},
+		{"grpcdeadline", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 -H content-type: application/grpc -H te: trailers -H grpc-timeout: 9998346u -d message http://bench.test/bench.Bench/Unary"},
 		{"grpcstream", "stream -addr 127.0.0.1:1 -host bench.test -conns 8 -streams 16 -duration 1.5s"},
 		{"resumed", "handshake -addr 127.0.0.1:1 -cert tls.crt -path / -conns 32 -resume=true -duration 1.5s"},
 	}

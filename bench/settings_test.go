@@ -85,17 +85,17 @@ func TestCaseSettings(t *testing.T) {
 		in         string // cases
 	}{
 		{"peers/nginx.conf.tmpl", " ssl http2;", "tls64 h2tls h2h2 handshake resumed idletls"},
-		{"peers/nginx.conf.tmpl", "4096 http2;", "h2c grpc grpcstream"},
-		{"peers/nginx.conf.tmpl", "grpc_pass grpc://backend;", "h2h2 grpc grpcstream"},
+		{"peers/nginx.conf.tmpl", "4096 http2;", "h2c grpc grpcdeadline grpcstream"},
+		{"peers/nginx.conf.tmpl", "grpc_pass grpc://backend;", "h2h2 grpc grpcdeadline grpcstream"},
 		{"peers/nginx.conf.tmpl", "Ciphersuites TLS_AES_128_GCM_SHA256;", "tls64 h2tls h2h2 handshake resumed idletls"},
 		{"peers/haproxy.cfg.tmpl", " ssl crt /run/bench/tls.pem alpn h2,http/1.1\n", "tls64 h2tls h2h2 handshake resumed idletls"},
-		{"peers/haproxy.cfg.tmpl", "backlog 4096 proto h2\n", "h2c grpc grpcstream"},
-		{"peers/haproxy.cfg.tmpl", "pool-purge-delay 1h proto h2\n", "h2h2 grpc grpcstream"},
+		{"peers/haproxy.cfg.tmpl", "backlog 4096 proto h2\n", "h2c grpc grpcdeadline grpcstream"},
+		{"peers/haproxy.cfg.tmpl", "pool-purge-delay 1h proto h2\n", "h2h2 grpc grpcdeadline grpcstream"},
 		{"peers/haproxy.cfg.tmpl", "X-Forwarded-Proto https\n", "tls64 h2tls h2h2 handshake resumed idletls"},
 		{"peers/sluice.yaml.tmpl", `https: ["127.0.0.1:18001"]`, "tls64 h2tls h2h2 handshake resumed idletls"},
 		{"peers/sluice-manifests.yaml.tmpl", "secretName: bench-tls", "tls64 h2tls h2h2 handshake resumed idletls"},
 		{"peers/sluice-manifests.yaml.tmpl", "tls.crt: Y2VydGlmaWNhdGU=\n", "tls64 h2tls h2h2 handshake resumed idletls"},
-		{"peers/sluice-manifests.yaml.tmpl", "backend-protocol: GRPC}", "grpc grpcstream"},
+		{"peers/sluice-manifests.yaml.tmpl", "backend-protocol: GRPC}", "grpc grpcdeadline grpcstream"},
 		{"peers/sluice-manifests.yaml.tmpl", "appProtocol: kubernetes.io/h2c", "h2h2"},
 	}
 	for _, tt := range tests {

@@ -94,16 +94,12 @@ func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.
 		sl.target = t
 		s.stale[sl] = struct{}{}
 	}
-	if !sameTLS(sl.tls, tls) {
+	if !sl.tls.Equal(tls) {
 		sl.tls = tls
 		s.stale[sl] = struct{}{}
 	}
 	sl.refs++
 	return sl
-}
-
-func sameTLS(a, b *routing.BackendTLS) bool {
-	return a == b || a != nil && b != nil && a.Identity == b.Identity
 }
 
 // release gives a reference back.
@@ -183,7 +179,7 @@ func (s *backendSet) refresh(c *cache) {
 			s.screened[sl.target.service] = struct{}{}
 		}
 		if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
-			sameTLS(next.TLS, sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
+			next.TLS.Equal(sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
 			continue
 		}
 		sl.backend = &next

@@ -70,17 +70,16 @@ type secretPair struct {
 
 // claim is one name of a tls section. A plain value: it outlives the entry that it comes from.
 type claim struct {
-	created int64
-	ingress routing.ObjectName
-	secret  routing.ObjectName
+	// source has the name and the age of the object alone.
+	source routing.Source
+	secret routing.ObjectName
 	// section is the position in spec.tls, and listed tells that the section lists the name.
 	section int
 	listed  bool
 }
 
 func (c claim) compare(o claim) int {
-	return cmp.Or(cmp.Compare(c.created, o.created), strings.Compare(c.ingress.String(), o.ingress.String()),
-		cmp.Compare(c.section, o.section))
+	return cmp.Or(c.source.Compare(&o.source), cmp.Compare(c.section, o.section))
 }
 
 // secretNamespace says what is known of the Secrets in a namespace.
@@ -201,7 +200,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 		s.staleSecrets[section.secret] = struct{}{}
 	}
 	for _, section := range was {
-		for name, c := range section.claims(ingress, wasCreated) {
+		for name, c := range section.claims(routing.Source{Ingress: ingress, Created: wasCreated}) {
 			list := s.claims[name]
 			if i, ok := slices.BinarySearchFunc(list, c, claim.compare); ok {
 				list = slices.Delete(list, i, i+1)
@@ -214,7 +213,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 		}
 	}
 	for _, section := range is {
-		for name, c := range section.claims(ingress, isCreated) {
+		for name, c := range section.claims(routing.Source{Ingress: ingress, Created: isCreated}) {
 			list := s.claims[name]
 			i, _ := slices.BinarySearchFunc(list, c, claim.compare)
 			s.claims[name] = slices.Insert(list, i, c)
@@ -468,7 +467,7 @@ const (
 func (e *entry) namesOf(secret routing.ObjectName, names map[string]struct{}) {
 	for _, section := range e.tls {
 		if section.secret == secret {
-			for name := range section.claims(e.source.Ingress, 0) {
+			for name := range section.claims(*e.source) {
 				names[name] = struct{}{}
 			}
 		}

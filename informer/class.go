@@ -4,11 +4,9 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
-)
 
-// legacyClass is the annotation that named the class before spec.ingressClassName did. The API says
-// that it has precedence over the field.
-const legacyClass = "kubernetes.io/ingress.class"
+	"github.com/sluice-gateway/sluice/informer/annotation"
+)
 
 // nginxClass is what ingress-nginx accepts in the legacy annotation without an IngressClass.
 const nginxClass = "nginx"
@@ -17,7 +15,7 @@ const nginxClass = "nginx"
 // ours. Otherwise the controller is "", and reason, which is empty for what belongs to somebody
 // else, says what to mend.
 func (b *builder) controllerOf(ing *networkingv1.Ingress) (controller, reason string) {
-	if name := ing.Annotations[legacyClass]; name != "" {
+	if name := ing.Annotations[annotation.LegacyClass]; name != "" {
 		if class := b.cache.classes[name]; class != nil {
 			return b.ours(class), ""
 		}

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -392,7 +393,7 @@ func TestRejectionsBecomeEvents(t *testing.T) {
 	objects := fleetObjects(1)
 	ing := objects[0].(*networkingv1.Ingress)
 	ing.UID = "uid-1"
-	ing.Annotations[ownPrefix+"no-such-thing"] = "x"
+	ing.Annotations[annotation.OwnPrefix+"no-such-thing"] = "x"
 	client := fake.NewClientset(objects...)
 	created := make(chan string, 10)
 	client.PrependReactor("create", "events", func(a clienttesting.Action) (bool, runtime.Object, error) {
@@ -417,7 +418,7 @@ func TestRejectionsBecomeEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	change = change.DeepCopy()
-	change.Annotations[ownPrefix+"another"] = "y"
+	change.Annotations[annotation.OwnPrefix+"another"] = "y"
 	if _, err := client.NetworkingV1().Ingresses("default").Update(t.Context(), change, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -32,8 +33,8 @@ type entry struct {
 	closesHosts, authWaits bool
 	// passthrough is true when the object wants TLS connections passed on.
 	passthrough bool
-	// ciphers are the suites that the object wants for its hosts, as settings has them.
-	ciphers string
+	// ciphers are the suites that the object wants for its hosts.
+	ciphers annotation.Ciphers
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -68,7 +69,7 @@ func (e *entry) same(o *entry) bool {
 	}
 	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
-		samePolicy(e.source.Policy, o.source.Policy) &&
+		e.source.Policy.Equal(o.source.Policy) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
 		slices.EqualFunc(e.hosts, o.hosts, func(a, b hostRoutes) bool {
@@ -76,19 +77,9 @@ func (e *entry) same(o *entry) bool {
 		})
 }
 
-func samePolicy(a, b *routing.Policy) bool {
-	return a == b || a != nil && b != nil && *a == *b
-}
-
 // compare sorts entries as conflicts are decided.
 func (e *entry) compare(o *entry) int {
-	if e.source.Created != o.source.Created {
-		if e.source.Created < o.source.Created {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(e.source.Ingress.String(), o.source.Ingress.String())
+	return e.source.Compare(o.source)
 }
 
 // compiler makes the entry of one Ingress.
@@ -104,7 +95,7 @@ func (e *entry) compare(o *entry) int {
 type compiler struct {
 	b        *builder
 	ing      *networkingv1.Ingress
-	settings settings
+	settings annotation.Settings
 	entry    *entry
 	position map[string]int // of a name in entry.hosts, until they are sorted
 	// tlsReported is true once the Secret of TLS Backends has its Rejection.
@@ -123,15 +114,16 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 	if !ing.CreationTimestamp.IsZero() {
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
-	c.settings = parseAnnotations(ing.Annotations, c.reject)
-	if c.settings.policy != (routing.Policy{}) {
-		policy := c.settings.policy
-		c.entry.source.Policy = &policy
-	}
-	c.entry.closesHosts = c.settings.closedTLS
-	c.entry.passthrough, c.entry.ciphers = c.settings.passthrough, c.settings.ciphers
+	c.settings = annotation.Parse(ing.Annotations, func(name, value, reason string) {
+		c.reject(annotationField(name), value, reason)
+	})
+	c.entry.closesHosts = c.settings.ClosesHosts
+	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
-	if c.settings.canary {
+	if p := c.settings.Policy; !p.Empty() {
+		c.entry.source.Policy = &p
+	}
+	if c.settings.Canary {
 		return c.entry, c.rejections
 	}
 	for i := range ing.Spec.Rules {
@@ -264,7 +256,7 @@ const unresolved = -1
 
 // backend returns the index of a reference's Backend, or unresolved after a Rejection.
 func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
-	if c.settings.closed != "" {
+	if c.settings.Policy.Closed != "" {
 		// The annotation itself is the Rejection.
 		return unresolved
 	}
@@ -309,24 +301,24 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	}
 	key := routing.BackendKey{
 		Namespace: name.Namespace, Service: name.Name,
-		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.balance, c.settings.tls),
+		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
 	}
 	if t.external.name != "" && int32(t.external.port) != port.Port {
 		// An object of our own class may use the same port of the Service, and goes elsewhere.
 		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(t.external.port)), ",")
 	}
-	sl := c.b.backends.acquire(key, t, protocol, c.settings.balance, tls)
+	sl := c.b.backends.acquire(key, t, protocol, c.settings.Balance, tls)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
 }
 
 // variant tells apart the Backends of one Service port; "" for the defaults.
-func variant(protocol routing.Protocol, balance routing.Balance, tls backendTLS) string {
+func variant(protocol routing.Protocol, balance routing.Balance, tls annotation.BackendTLS) string {
 	var parts []string
 	if protocol != routing.HTTP {
 		parts = append(parts, protocol.String())
 	}
-	if v := tls.variant(); v != "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
+	if v := tlsVariant(tls); v != "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
 		parts = append(parts, v)
 	}
 	if balance != routing.RoundRobin {
@@ -372,13 +364,13 @@ func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.
 // ingress-nginx does not read.
 func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
 	switch {
-	case c.settings.unspoken != "":
-		c.reject(field, c.settings.unspoken, "Backends that speak this protocol are not supported; the path answers 503")
+	case c.settings.Unspoken != "":
+		c.reject(field, c.settings.Unspoken, "Backends that speak this protocol are not supported; the path answers 503")
 		return routing.HTTP, false
-	case !c.settings.protocolSet && c.entry.controller != NginxController:
+	case !c.settings.ProtocolSet && c.entry.controller != NginxController:
 		return protocolOf(appProtocol(port)), true
 	}
-	return c.settings.protocol, true
+	return c.settings.Protocol, true
 }
 
 func appProtocol(p corev1.ServicePort) string { return stringOr(p.AppProtocol) }
@@ -445,22 +437,4 @@ func hostName(host string) (string, bool) {
 		return "", false
 	}
 	return name, len(validation.IsDNS1123Subdomain(name)) == 0
-}
-
-// validAuthority accepts host, host:port and [v6]:port.
-func validAuthority(s string) bool {
-	host := s
-	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
-		port, err := strconv.ParseUint(s[i+1:], 10, 16)
-		if err != nil || port == 0 {
-			return false
-		}
-		host = s[:i]
-	}
-	if v6, ok := strings.CutPrefix(host, "["); ok {
-		v6, ok = strings.CutSuffix(v6, "]")
-		addr, err := netip.ParseAddr(v6)
-		return ok && err == nil && addr.Is6() && addr.Zone() == ""
-	}
-	return len(validation.IsDNS1123Subdomain(strings.ToLower(host))) == 0
 }

@@ -35,5 +35,7 @@
 // A folder of manifests is found by readFolder, each file split by documents, compared with its types by
 // shape, and kept by manifests; only the last knows what was before.
 //
+// What annotations say is read by package annotation; what follows from it is decided here.
+//
 // Read first: Controller, builder, compiler; then testdata/*.txtar, one behaviour each.
 package informer

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -154,13 +155,13 @@ func TestNoteSharesTheQueue(t *testing.T) {
 	events := fleet(2 * maxEvents)
 	for _, e := range events {
 		if ing, ok := e.object.(*networkingv1.Ingress); ok {
-			ing.Annotations = map[string]string{ownPrefix + "no-such-thing": "x"}
+			ing.Annotations = map[string]string{annotation.OwnPrefix + "no-such-thing": "x"}
 		}
 	}
 	world.step(events...)
 	w.note(world.b)
 	late := fleet(1)[0].object.(*networkingv1.Ingress).DeepCopy()
-	late.Namespace, late.Annotations = "late", map[string]string{ownPrefix + "no-such-thing": "x"}
+	late.Namespace, late.Annotations = "late", map[string]string{annotation.OwnPrefix + "no-such-thing": "x"}
 	world.step(event{objectKey{kindIngress, routing.ObjectName{Namespace: "late", Name: late.Name}}, late})
 	w.note(world.b)
 	if w.queue.count != maxEvents || w.queue.byNamespace["late"] == nil {

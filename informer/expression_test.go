@@ -10,6 +10,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -35,8 +36,8 @@ func TestExpressionsHoldNothingUp(t *testing.T) {
 			ing := &networkingv1.Ingress{}
 			ing.Namespace, ing.Name = authority.Namespace, fmt.Sprint("hostile-", i)
 			ing.Annotations = map[string]string{
-				nginxPrefix + "auth-tls-secret":   "ca",
-				nginxPrefix + "auth-tls-match-cn": hostile[i%len(hostile)] + fmt.Sprint(round),
+				annotation.NginxPrefix + "auth-tls-secret":   "ca",
+				annotation.NginxPrefix + "auth-tls-match-cn": hostile[i%len(hostile)] + fmt.Sprint(round),
 			}
 			ing.Spec.Rules = []networkingv1.IngressRule{{Host: fmt.Sprintf("hostile-%d.test", i)}}
 			events = append(events, event{objectKey{kindIngress, routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name}}, ing})

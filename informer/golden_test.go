@@ -41,7 +41,7 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	clock YEAR                  the date is the first of January of that year
 //	later                       so much time passes that a class which was deleted counts no more
 //	unchanged                   the last build had nothing to publish
-//	show FILE                   the Snapshot, policies and Rejections are those of the file
+//	show FILE                   the Snapshot and the Rejections are those of the file
 //
 // A value "@NAME" in a Secret stands for the file testdata/tls/NAME, "@NAME,NAME" for two in a row.
 //
@@ -370,35 +370,11 @@ func (w *world) good() (events []event) {
 	return events
 }
 
-// show gives the Dump, the policies, whose answers are anonymous, and the Rejections.
+// show gives the Dump and the Rejections.
 func (w *world) show() string {
 	var out bytes.Buffer
 	if err := w.snapshot.Dump(&out); err != nil {
 		panic("BUG: " + err.Error())
-	}
-	policies := make(map[string]routing.Policy)
-	anonymous := make(map[string]bool)
-	if w.snapshot != nil {
-		note := func(r *routing.Route) {
-			if r != nil && r.Anonymous {
-				anonymous[r.Source.Ingress.String()] = true
-			}
-			if r != nil && r.Source.Policy != nil {
-				policies[r.Source.Ingress.String()] = *r.Source.Policy
-			}
-		}
-		note(w.snapshot.Table.Default())
-		for h := range w.snapshot.Table.Hosts() {
-			for r := range h.Routes() {
-				note(r)
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(policies)) {
-		fmt.Fprintf(&out, "policy %s %+v\n", name, policies[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(anonymous)) {
-		fmt.Fprintf(&out, "anonymous %s\n", name)
 	}
 	for _, r := range w.b.rejected.all() {
 		fmt.Fprintf(&out, "reject %s\n", r)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // joinHost gathers the Routes of all entries that name a host, sorted by age, and what TLS connections
@@ -81,15 +82,20 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 			list = append(list, rejectIngress(e.source, "spec.rules", name, reason))
 		}
 		to, found := rootBackend(e.routesOf(name))
+		guarded := e.source.Policy.Filter(policy.KindAccess) != nil
 		switch {
 		case i == 0 && !e.passthrough:
 		case i == 0 && name == "":
 			refuse("ssl-passthrough needs a host, because connections are told apart by it" + stays)
 		case i == 0 && !found:
 			refuse("ssl-passthrough needs a path / on this host" + stays)
+		case i == 0 && guarded:
+			// To nowhere: nothing looks at who connects.
+			passed = true
+			refuse("the object says which addresses may ask, which is not looked at where connections are passed on; its TLS connections are closed")
 		case i == 0:
 			backend, passed = to, true
-		case passed && (!e.passthrough || to != backend):
+		case passed && (!e.passthrough || to != backend || guarded):
 			refuse(rivalOf(first.source, e.source) + " passes the TLS connections of this host on, and wins because " +
 				causeOf(first.source, e.source) + "; over TLS this object is not reached there")
 		case e.passthrough && !passed:
@@ -120,9 +126,7 @@ func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejecti
 	if first < 0 || name == "" {
 		return nil, list
 	}
-	// What is wrong with it was said when it was read.
-	suites, _ = parseCiphers(entries[first].ciphers)
-	return suites, list
+	return entries[first].ciphers.IDs(), list
 }
 
 // rootBackend returns the Backend of path "/", which ingress-nginx passes connections to.

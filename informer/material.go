@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -140,10 +141,12 @@ func secretName(reference, namespace string) (routing.ObjectName, error) {
 	return routing.ObjectName{Namespace: space, Name: name}, nil
 }
 
-// annotationName returns the full name of the annotation that gave the object a setting.
+// annotationName returns the field of the annotation that gave the object a setting.
 func (c *compiler) annotationName(key string) string {
-	if _, own := c.ing.Annotations[ownPrefix+key]; own {
-		return annotationField(ownPrefix + key)
-	}
-	return annotationField(nginxPrefix + key)
+	return annotationField(annotation.Name(c.ing.Annotations, key))
+}
+
+// In manifests a key may be any text.
+func annotationField(name string) string {
+	return "metadata.annotations[" + printable(name, '?') + "]"
 }

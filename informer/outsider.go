@@ -9,6 +9,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -54,7 +55,7 @@ func (s *outsiderSet) replace(name routing.ObjectName, ing *networkingv1.Ingress
 		s.byName = make(map[routing.ObjectName]outsider)
 		s.byHost = make(map[string]map[routing.ObjectName]struct{})
 	}
-	next := outsider{class: cmp.Or(ing.Annotations[legacyClass], stringOr(ing.Spec.IngressClassName))}
+	next := outsider{class: cmp.Or(ing.Annotations[annotation.LegacyClass], stringOr(ing.Spec.IngressClassName))}
 	for i := range ing.Spec.Rules {
 		// One without a host has all of them, which says nothing about any.
 		if host, ok := hostName(ing.Spec.Rules[i].Host); ok && host != "" && !slices.Contains(next.hosts, host) {

@@ -150,7 +150,7 @@ func causeOf(winner, loser *routing.Source) string {
 	if winner != nil && winner.Ingress.Namespace != loser.Ingress.Namespace && winner.Created != loser.Created {
 		return "it is older"
 	}
-	return routing.Conflict{Winner: winner, Loser: loser}.Reason()
+	return winner.WinsOver(loser)
 }
 
 // conflictRejections gives each conflict to the object that lost.

@@ -15,6 +15,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -322,11 +323,12 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Namespace, ing.Name, ing.CreationTimestamp = name.Namespace, name.Name, u.created()
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
-		ing.Annotations[one(u, ownPrefix, nginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers")] =
-			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA")
+		ing.Annotations[one(u, annotation.OwnPrefix, annotation.NginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers",
+			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x")
 	}
 	if u.IntN(6) == 0 {
-		ing.Annotations[legacyClass] = one(u, "sluice", "nginx", "edge", "other")
+		ing.Annotations[annotation.LegacyClass] = one(u, "sluice", "nginx", "edge", "other")
 	}
 	if u.IntN(2) == 0 {
 		class := one(u, "sluice", "nginx", "edge", "other")
@@ -441,7 +443,7 @@ func fleet(n int) (events []event) {
 		}}
 		ing := &networkingv1.Ingress{}
 		ing.Namespace, ing.Name = name.Namespace, name.Name
-		ing.Annotations = map[string]string{nginxPrefix + "proxy-read-timeout": "30"}
+		ing.Annotations = map[string]string{annotation.NginxPrefix + "proxy-read-timeout": "30"}
 		ing.Spec.Rules = []networkingv1.IngressRule{{
 			Host: fleetHost(i),
 			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -28,7 +30,7 @@ import (
 // is read.
 func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
 	objects := fleetObjects(2)
-	objects[0].(*networkingv1.Ingress).Annotations[ownPrefix+"auth-tls-secret"] = "ca"
+	objects[0].(*networkingv1.Ingress).Annotations[annotation.OwnPrefix+"auth-tls-secret"] = "ca"
 	ca := &corev1.Secret{Type: corev1.SecretTypeOpaque}
 	ca.Namespace, ca.Name = "default", "ca"
 	ca.Data = map[string][]byte{rootsKey: testPEM(t, "ca.crt")}
@@ -186,13 +188,22 @@ func secretsCost(t *testing.T, n int, enough time.Duration) (all, one time.Durat
 func best(enough time.Duration, f func()) time.Duration {
 	shortest := time.Duration(math.MaxInt64)
 	for range 5 {
-		begun := time.Now()
+		begun := cpuTime()
 		f()
-		if shortest = min(shortest, time.Since(begun)); shortest <= enough {
+		if shortest = min(shortest, cpuTime()-begun); shortest <= enough {
 			break
 		}
 	}
 	return shortest
+}
+
+// cpuTime is what the process has used: on a busy machine a clock on the wall says nothing.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // TestSecretsAreParsedInPortions: what a step's budget leaves over is done by later ones, and nothing is

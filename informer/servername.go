@@ -70,25 +70,25 @@ func (b *builder) decideName(name string) (list []*routing.Certificate) {
 	claims := s.claims[name]
 	owner, owned := b.nameOwner(name)
 	if !owned && len(claims) > 0 {
-		owner, owned = claims[0].ingress.Namespace, true
+		owner, owned = claims[0].source.Ingress.Namespace, true
 	}
 	var rejections []Rejection
 	list, rejections = s.pick(name, claims, owner)
-	foreign := slices.DeleteFunc(slices.Clone(claims), func(c claim) bool { return c.ingress.Namespace == owner || !s.good(c, name) })
+	foreign := slices.DeleteFunc(slices.Clone(claims), func(c claim) bool { return c.source.Ingress.Namespace == owner || !s.good(c, name) })
 	found := len(list) > 0
 	if owned && !found {
 		list, found = b.ownWildcard(name, owner)
 	}
 	if !found && len(foreign) > 0 && !b.exclusive() && !s.defaultCovers(name) {
 		var lost []Rejection
-		list, lost = s.pick(name, foreign, foreign[0].ingress.Namespace)
+		list, lost = s.pick(name, foreign, foreign[0].source.Ingress.Namespace)
 		rejections = append(rejections, lost...)
-		winner := foreign[0].ingress.Namespace
-		foreign = slices.DeleteFunc(foreign, func(c claim) bool { return c.ingress.Namespace == winner })
+		winner := foreign[0].source.Ingress.Namespace
+		foreign = slices.DeleteFunc(foreign, func(c claim) bool { return c.source.Ingress.Namespace == winner })
 	}
 	for _, c := range foreign {
 		if c.listed {
-			rejections = append(rejections, rejectIngress(&routing.Source{Ingress: c.ingress}, sectionField(c.section), c.secret.Name,
+			rejections = append(rejections, rejectIngress(&c.source, sectionField(c.section), c.secret.Name,
 				"the certificate is not served for "+name+": the name belongs to another namespace, which decides"))
 		}
 	}
@@ -107,7 +107,7 @@ func (s *certificateSet) good(c claim, name string) bool {
 func (s *certificateSet) pick(name string, claims []claim, namespace string) (list []*routing.Certificate, lost []Rejection) {
 	var winners []claim
 	for _, c := range claims {
-		if c.ingress.Namespace != namespace || !s.good(c, name) {
+		if c.source.Ingress.Namespace != namespace || !s.good(c, name) {
 			continue
 		}
 		live := s.pairs[c.secret].live
@@ -151,12 +151,7 @@ func (s *certificateSet) defaultCovers(name string) bool {
 // lost is the Rejection of a claim whose Certificate is not served for a name, that of another claim
 // of the same namespace being of the same algorithm.
 func (c claim) lost(name string, live *routing.Certificate, to claim) Rejection {
-	loser := &routing.Source{Ingress: c.ingress, Created: c.created}
-	winner := loser
-	if to.ingress != c.ingress {
-		winner = &routing.Source{Ingress: to.ingress, Created: to.created}
-	}
-	return rejectIngress(loser, sectionField(c.section), c.secret.Name,
-		live.Algorithm().String()+" certificate is not served for "+name+": that of Secret "+to.secret.String()+" in Ingress "+to.ingress.String()+
-			" wins because "+routing.Conflict{Winner: winner, Loser: loser}.Reason()+"; keep only one of each algorithm")
+	return rejectIngress(&c.source, sectionField(c.section), c.secret.Name,
+		live.Algorithm().String()+" certificate is not served for "+name+": that of Secret "+to.secret.String()+" in Ingress "+to.source.Ingress.String()+
+			" wins because "+to.source.WinsOver(&c.source)+"; keep only one of each algorithm")
 }

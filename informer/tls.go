@@ -67,10 +67,10 @@ func (s tlsSection) same(o tlsSection) bool {
 	return s.position == o.position && s.secret == o.secret && slices.Equal(s.hosts, o.hosts) && slices.Equal(s.implied, o.implied)
 }
 
-// claims yields the names that the section claims.
-func (s tlsSection) claims(ingress routing.ObjectName, created int64) iter.Seq2[string, claim] {
+// claims yields the names that the section claims for its object, of which by has the name and the age.
+func (s tlsSection) claims(by routing.Source) iter.Seq2[string, claim] {
 	return func(yield func(string, claim) bool) {
-		c := claim{created: created, ingress: ingress, secret: s.secret, section: s.position, listed: true}
+		c := claim{source: by, secret: s.secret, section: s.position, listed: true}
 		for _, name := range s.hosts {
 			if !yield(name, c) {
 				return

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // BackendTLS says how TLS is spoken to the Endpoints of a Backend of protocol HTTPS or GRPCS
@@ -97,24 +99,29 @@ func withinDepth(chains [][]*x509.Certificate, depth int) bool {
 	return false
 }
 
+// Equal reports whether connections made by t can serve requests for o; nil is no TLS.
+func (t *BackendTLS) Equal(o *BackendTLS) bool {
+	return t == o || t != nil && o != nil && t.Identity == o.Identity
+}
+
 // String is the line of Dump, without its Backend.
 func (t BackendTLS) String() string {
 	var b strings.Builder
 	if t.Verify {
-		fmt.Fprintf(&b, "verify %s depth %d roots ", plain(t.Name), t.Depth)
+		fmt.Fprintf(&b, "verify %s depth %d roots ", policy.Word(t.Name), t.Depth)
 		if t.Roots == nil {
 			b.WriteString("system")
 		} else {
-			b.WriteString(plain(t.Secret.String()))
+			b.WriteString(policy.Word(t.Secret.String()))
 		}
 	} else {
 		b.WriteString("no verification")
 	}
 	if t.SendName {
-		b.WriteString(" SNI " + plain(t.Name))
+		b.WriteString(" SNI " + policy.Word(t.Name))
 	}
 	if t.Certificate != nil {
-		fmt.Fprintf(&b, " certificate %s", plain(t.Secret.String()))
+		fmt.Fprintf(&b, " certificate %s", policy.Word(t.Secret.String()))
 	}
 	if t.MinVersion != 0 || t.MaxVersion != 0 {
 		fmt.Fprintf(&b, " versions %s-%s", versionName(t.MinVersion), versionName(t.MaxVersion))

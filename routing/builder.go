@@ -140,21 +140,5 @@ func (a candidate) compare(b candidate) int {
 		}
 		return 1
 	}
-	return cmp.Or(a.route.Source.compareAge(b.route.Source), cmp.Compare(len(b.route.Path), len(a.route.Path)))
-}
-
-// compareAge is negative when s wins a conflict with o: the older object does, then the smaller
-// namespace/name, and an object wins over none.
-func (s *Source) compareAge(o *Source) int {
-	switch {
-	case s == o:
-		return 0
-	case s == nil:
-		return 1
-	case o == nil:
-		return -1
-	}
-	return cmp.Or(
-		cmp.Compare(s.Created, o.Created),
-		strings.Compare(s.Ingress.String(), o.Ingress.String()))
+	return cmp.Or(a.route.Source.Compare(b.route.Source), cmp.Compare(len(b.route.Path), len(a.route.Path)))
 }

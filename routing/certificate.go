@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Certificate is a key pair from a Secret. Immutable once published, safe for concurrent use, and
@@ -62,7 +64,7 @@ func (c *Certificate) KeyType() string {
 
 // String is the line of Dump: the Secret, the type of the key and the end of its life.
 func (c Certificate) String() string {
-	return fmt.Sprintf("%s %s until %s", plain(c.Secret.String()), c.KeyType(), c.NotAfter.Format(time.RFC3339))
+	return fmt.Sprintf("%s %s until %s", policy.Word(c.Secret.String()), c.KeyType(), c.NotAfter.Format(time.RFC3339))
 }
 
 // GoString keeps %#v from printing the key.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing/expression"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // ClientAuth says what certificate the clients of a Host must show (annotations auth-tls-*). Immutable
@@ -132,7 +133,7 @@ func (a *ClientAuth) Equal(o *ClientAuth) bool {
 // String is the line of Dump, without its Host.
 func (a ClientAuth) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s roots %s depth %d", a.Mode, plain(a.Secret.String()), a.Depth)
+	fmt.Fprintf(&b, "%s roots %s depth %d", a.Mode, policy.Word(a.Secret.String()), a.Depth)
 	if len(a.Revoked) > 0 {
 		b.WriteString(" revocations")
 	}
@@ -140,10 +141,10 @@ func (a ClientAuth) String() string {
 		b.WriteString(" passed on")
 	}
 	if a.ErrorPage != "" {
-		b.WriteString(" error page " + plain(a.ErrorPage))
+		b.WriteString(" error page " + policy.Word(a.ErrorPage))
 	}
 	if a.MatchName != (expression.Expression{}) {
-		b.WriteString(" name " + plain(a.MatchName.String()))
+		b.WriteString(" name " + policy.Word(a.MatchName.String()))
 	}
 	return b.String() + " id " + hex.EncodeToString(a.Identity[:4])
 }

@@ -1,9 +1,6 @@
 package routing
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Conflict says that two Routes asked for the same Host, path and type, which of them is served and
 // why. The older object wins, so that nobody takes over a path by adding an object later; among
@@ -40,17 +37,10 @@ func newConflict(host string, winner, loser *Route) (Conflict, bool) {
 
 // Reason says in a clause why the winner won.
 func (c Conflict) Reason() string {
-	switch {
-	case c.Winner == c.Loser && len(c.WinnerPath) > len(c.Path):
+	if c.Winner == c.Loser && len(c.WinnerPath) > len(c.Path) {
 		return "it is the longer one of the same object"
-	case c.Winner == c.Loser:
-		return "it is listed first in the same object"
-	case c.Loser == nil:
-		return "the other comes from no object"
-	case c.Winner.Created != c.Loser.Created:
-		return fmt.Sprintf("it is older (%s, against %s)", seconds(c.Winner.Created), seconds(c.Loser.Created))
 	}
-	return "both are equally old and its name sorts first"
+	return c.Winner.WinsOver(c.Loser)
 }
 
 // Error says what is not served, what is instead, why, and what to do. Conflict is an error so that
@@ -70,12 +60,3 @@ func (c Conflict) Error() string {
 
 // String returns Error.
 func (c Conflict) String() string { return c.Error() }
-
-func (s *Source) name() string {
-	if s == nil {
-		return "no object"
-	}
-	return "Ingress " + s.Ingress.String()
-}
-
-func seconds(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }

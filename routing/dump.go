@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Dump writes what s serves as text: one line a thing, its parts indented below it, everything
@@ -19,6 +19,8 @@ import (
 //	host shop.example
 //	  client certificates on roots shop/ca depth 1 id 5f3ac01b
 //	  Exact /cart -> shop/cart:80 ingress shop/web
+//	ingress shop/web
+//	  request body at most 8388608 bytes
 //	backend shop/cart:80 HTTP round_robin
 //	  endpoint 10.0.0.7:8080 zone a node n1
 //	backend shop/pay:443#HTTPS HTTPS round_robin
@@ -52,12 +54,15 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 			line("  ", r)
 		}
 	}
+	for _, text := range s.objects() {
+		out.WriteString(text)
+	}
 	backends := slices.DeleteFunc(slices.Clone(s.Backends), func(b *Backend) bool { return b == nil })
 	slices.SortFunc(backends, func(a, b *Backend) int { return strings.Compare(a.Key.String(), b.Key.String()) })
 	for _, b := range backends {
-		fmt.Fprintf(out, "backend %s %s %s", plain(b.Key.String()), b.Protocol, b.Balance)
+		fmt.Fprintf(out, "backend %s %s %s", policy.Word(b.Key.String()), b.Protocol, b.Balance)
 		if b.ExternalName != "" {
-			fmt.Fprintf(out, " external %s:%d", plain(b.ExternalName), b.ExternalPort)
+			fmt.Fprintf(out, " external %s:%d", policy.Word(b.ExternalName), b.ExternalPort)
 		}
 		out.WriteByte('\n')
 		if b.TLS != nil {
@@ -69,10 +74,10 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 				fmt.Fprintf(out, " twin %s", b.Endpoints[b.Twins[i]].Addr.Addr())
 			}
 			if e.Zone != "" {
-				fmt.Fprintf(out, " zone %s", plain(e.Zone))
+				fmt.Fprintf(out, " zone %s", policy.Word(e.Zone))
 			}
 			if e.Node != "" {
-				fmt.Fprintf(out, " node %s", plain(e.Node))
+				fmt.Fprintf(out, " node %s", policy.Word(e.Node))
 			}
 			out.WriteByte('\n')
 		}
@@ -94,6 +99,44 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 	}
 }
 
+// objects says, sorted, what the objects ask of requests that ask for anything: once for each of them, however many
+// Routes it has.
+func (s *Snapshot) objects() (texts []string) {
+	type object struct {
+		name      ObjectName
+		policy    *policy.Policy
+		anonymous bool
+	}
+	seen := make(map[object]struct{})
+	note := func(r *Route) {
+		if r == nil || r.Source == nil || r.Source.Policy.Empty() && !r.Anonymous {
+			return
+		}
+		o := object{r.Source.Ingress, r.Source.Policy, r.Anonymous}
+		if _, known := seen[o]; known {
+			return
+		}
+		seen[o] = struct{}{}
+		var b strings.Builder
+		fmt.Fprintf(&b, "ingress %s\n", policy.Word(o.name.String()))
+		if o.anonymous {
+			b.WriteString("  responses do not say what made them\n")
+		}
+		for line := range o.policy.Lines() {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+		texts = append(texts, b.String())
+	}
+	note(s.Table.Default())
+	for h := range s.Table.Hosts() {
+		for r := range h.Routes() {
+			note(r)
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
 func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
 	if t.Passthrough {
 		fmt.Fprintf(out, "  passthrough -> %s\n", s.backendName(&Route{Backend: t.Backend}))
@@ -112,7 +155,7 @@ func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
 // backendName names the Backend of r, or says that there is none and requests get 503.
 func (s *Snapshot) backendName(r *Route) string {
 	if b := s.Backend(r); b != nil {
-		return plain(b.Key.String())
+		return policy.Word(b.Key.String())
 	}
 	return "none (503)"
 }
@@ -122,7 +165,7 @@ func (r *Route) describe() string {
 	if r.Default {
 		return "default"
 	}
-	return r.Type.String() + " " + plain(r.Spelling())
+	return r.Type.String() + " " + policy.Word(r.Spelling())
 }
 
 // origin is " ingress namespace/name", or nothing where the Route has no object.
@@ -130,7 +173,7 @@ func (r *Route) origin() string {
 	if r.Source == nil {
 		return ""
 	}
-	return " ingress " + plain(r.Source.Ingress.String())
+	return " ingress " + policy.Word(r.Source.Ingress.String())
 }
 
 // displayHost is the name of a Host for people: the catch-all, whose name is empty, is "*".
@@ -138,14 +181,5 @@ func displayHost(name string) string {
 	if name == "" {
 		return "*"
 	}
-	return plain(name)
-}
-
-// plain returns s where it is one visible word, and quotes it otherwise: names and paths come from
-// manifests and requests, and must not be able to forge a line.
-func plain(s string) string {
-	if s != "" && utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r == '"' || r == ' ' || !strconv.IsPrint(r) }) < 0 {
-		return s
-	}
-	return strconv.Quote(s)
+	return policy.Word(name)
 }

@@ -3,6 +3,8 @@ package routing
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Explanation says how a Table came to its answer. It is made by Explain, for people; the answer
@@ -118,7 +120,7 @@ func sharesSegment(r *Route, path []byte) bool {
 // String is the explanation in lines.
 func (e Explanation) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "request  host %s path %s\n", plain(e.RequestHost), plain(e.RequestPath))
+	fmt.Fprintf(&b, "request  host %s path %s\n", policy.Word(e.RequestHost), policy.Word(e.RequestPath))
 	if e.Host == nil {
 		fmt.Fprintf(&b, "host     none: %s\n", e.HostReason)
 	} else {

@@ -30,26 +30,6 @@ func (t PathType) String() string {
 	return fmt.Sprintf("PathType(%d)", uint8(t))
 }
 
-// ObjectName names a namespaced Kubernetes object.
-type ObjectName struct{ Namespace, Name string }
-
-// String returns "namespace/name".
-func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
-
-// Source is the object that a Route comes from. One Source is shared by all Routes of an Ingress, but
-// for those of Hosts with a ClientAuth, where all of one Host share one. Immutable once published.
-type Source struct {
-	Ingress ObjectName
-	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
-	// conflict, then the lexically smaller namespace/name.
-	Created int64
-	// Policy is what the object's annotations say, compiled; nil means every default.
-	Policy *Policy
-	// TLS is that of the Host, whichever object asks for it; nil for none. It is here, and not in Route,
-	// because a Route fills a cache line.
-	TLS *HostTLS
-}
-
 // Route is one compiled (Host, path, PathType) with its Backend. Immutable once published, and
 // safe for concurrent use. It lives in a slab of its Host: keep the pointer no longer than the
 // Snapshot that gave it.
@@ -76,18 +56,4 @@ type Route struct {
 	// Attachment belongs to the data plane: the compiled filter chain and the counters of this
 	// Route. Set by the Attach hook before the Route is published, opaque here.
 	Attachment any
-}
-
-// Policy is the per-object configuration of the request path, typed. The zero value of every
-// field means "the gateway's default". Immutable once published.
-type Policy struct {
-	// MaxBodyBytes bounds a request body; 0 = gateway default, negative = unlimited.
-	MaxBodyBytes int64
-	// ConnectTimeout, ReadTimeout and SendTimeout are in nanoseconds; the last two count between two
-	// operations, not in total. 0 = gateway default.
-	ConnectTimeout, ReadTimeout, SendTimeout int64
-	// RequestTimeout bounds the whole exchange in nanoseconds; 0 = gateway default.
-	RequestTimeout int64
-	// UpstreamHost replaces the Host header sent to the Backend; "" keeps the client's.
-	UpstreamHost string
 }

@@ -31,8 +31,13 @@ type Snapshot struct {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Snapshot) Backend(r *Route) *Backend {
-	if uint(r.Backend) < uint(len(s.Backends)) {
-		return s.Backends[r.Backend]
+	return s.BackendAt(r.Backend)
+}
+
+// BackendAt returns the Backend with that index, nil where there is none.
+func (s *Snapshot) BackendAt(index int32) *Backend {
+	if uint(index) < uint(len(s.Backends)) {
+		return s.Backends[index]
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ type logBuffer struct{ b []byte }
 
 // flushLog hands the loop's lines over, or drops them when the writer is behind.
 func (w *worker) flushLog() {
-	a := w.server.logs
+	a := w.logs
 	if a == nil || len(w.log.b) == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 //
 // Only the loop counts, in plain memory; published is what the others see.
 type account struct {
-	w         *worker // nil: nobody is told
+	w         *worker // nil: the sum is not published
 	used      int64
 	told      int64
 	relieving bool
@@ -57,7 +57,7 @@ func (a *account) tell() {
 	grown := a.used > a.told
 	a.told = a.used
 	w.use.buffered.Store(a.used)
-	if grown && w.server.buffered() > w.set.capacity.buffered {
+	if grown && w.peers.buffered() > w.set.capacity.buffered {
 		w.relieve()
 	}
 }
@@ -71,15 +71,7 @@ type use struct {
 	_           [48]byte
 }
 
-// buffered returns how many bytes wait in the process, to some hundred KiB for each loop.
-func (s *Server) buffered() (sum int64) {
-	for _, w := range s.workers {
-		sum += w.use.buffered.Load()
-	}
-	return sum
-}
-
-// relieve has the greediest connections cut at the end of this batch: whoever found that there is too much is
+// relieve has the greediest connections cut at the end of this batch: the caller is
 // in the middle of one of them.
 func (w *worker) relieve() {
 	if !w.buffers.account.relieving {
@@ -102,13 +94,13 @@ func (r *relief) Ready(loop.Events) {
 	w := (*worker)(r)
 	w.buffers.account.relieving = false
 	bound := w.set.capacity.buffered
-	total := w.server.buffered()
+	total := w.peers.buffered()
 	if total <= bound {
 		return
 	}
-	part := bound / int64(len(w.server.workers))
+	part := bound / int64(len(w.peers))
 	excess := total - bound + bound/8
-	for _, o := range w.server.workers {
+	for _, o := range w.peers {
 		if o != w && o.use.buffered.Load() > part {
 			o.loop.Post(o.relieve)
 		}
@@ -146,7 +138,7 @@ func (c *downConn) holds() int64 {
 		n += c.passthrough.sock.holds()
 	}
 	if s := c.session; s != nil {
-		n += s.held
+		n += s.charged
 		for d := s.streams.next; d != &s.streams; d = d.next {
 			n += d.holds()
 		}

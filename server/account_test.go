@@ -91,7 +91,7 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 			servertest.Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			servertest.Until(t, "the rest to fit", func() bool { return g.buffered() <= bound })
+			servertest.Until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound })
 			g.wantServed(4, 10)
 			if got := small.Get("/quick"); got.StatusCode != 200 {
 				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
@@ -149,9 +149,26 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				}
 			}
 			g.wantNothingLeft()
-			servertest.Until(t, "descriptors to be back", func() bool { return g.descriptors() == g.pipes() })
+			servertest.Until(t, "descriptors to be back", func() bool { return g.workers.descriptors() == g.pipes() })
 		})
 	}
+}
+
+// TestBufferedBytesAfterReload: what waits when the bound is lowered is cut although no more of it comes.
+func TestBufferedBytesAfterReload(t *testing.T) {
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	g.serve(nil, servertest.EndlessBackend(t))
+	for range 40 {
+		c := g.http2From(2, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		for i := range 8 {
+			c.Request(uint32(2*i+1), "GET", "/endless", true)
+		}
+	}
+	servertest.Until(t, "something to wait", func() bool { return g.workers.buffered() > 3<<19 })
+	changed := config.Default()
+	changed.Limits.BufferedBytes = 1 << 20
+	g.Reload(changed)
+	servertest.Until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20 && g.shedOf(stats.ShedBuffered) > 0 })
 }
 
 type zeros struct{}

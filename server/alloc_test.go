@@ -11,15 +11,13 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// TestNoAllocations sends requests over one connection, with a client and a Backend that allocate
-// nothing themselves, and counts what the process allocated: nothing per request, whatever the body's
-// framing.
-func TestNoAllocations(t *testing.T) {
+// thriftyBackend answers without an allocation.
+func thriftyBackend(t *testing.T) (addr string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
 	plain := []byte("HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
 	chunked := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 	go func() {
@@ -45,8 +43,15 @@ func TestNoAllocations(t *testing.T) {
 			}()
 		}
 	}()
+	return ln.Addr().String()
+}
+
+// TestNoAllocations sends requests over one connection, with a client and a Backend that allocate
+// nothing themselves, and counts what the process allocated: nothing per request, whatever the body's
+// framing.
+func TestNoAllocations(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	g.serve(nil, ln.Addr().String())
+	g.serve(nil, thriftyBackend(t))
 	for name, tt := range map[string]struct {
 		request []byte
 		end     []byte
@@ -60,39 +65,45 @@ func TestNoAllocations(t *testing.T) {
 		"own connection": {[]byte("GET / HTTP/1.1\r\nHost: app.test\r\nConnection: keep-alive\r\n\r\n"), []byte("hello")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := g.dial()
-			var b [4096]byte
-			do := func() {
-				if _, err := c.Write(tt.request); err != nil {
-					t.Fatal(err)
-				}
-				for n := 0; !bytes.HasSuffix(b[:n], tt.end); {
-					k, err := c.Read(b[n:])
-					if err != nil {
-						t.Fatalf("after %q: %v", b[:n], err)
-					}
-					n += k
-				}
-			}
-			for range 200 {
-				do()
-			}
-			const requests = 5000
-			least := uint64(requests)
-			var before, after runtime.MemStats
-			// The runtime, netpoll and the clock's own goroutines allocate a little now and then: the more, the
-			// longer it takes.
-			for round := 0; round < 5 && least > requests/50; round++ {
-				runtime.ReadMemStats(&before)
-				for range requests {
-					do()
-				}
-				runtime.ReadMemStats(&after)
-				least = min(least, after.Mallocs-before.Mallocs)
-			}
-			if least > requests/50 {
-				t.Errorf("%d allocations in %d requests, want none", least, requests)
-			}
+			wantNoAllocations(t, g, tt.request, tt.end)
 		})
+	}
+}
+
+// wantNoAllocations sends request again and again, whose answer ends with end.
+func wantNoAllocations(t *testing.T, g *gateway, request, end []byte) {
+	t.Helper()
+	c := g.dial()
+	var b [4096]byte
+	do := func() {
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(b[:n], end); {
+			k, err := c.Read(b[n:])
+			if err != nil {
+				t.Fatalf("after %q: %v", b[:n], err)
+			}
+			n += k
+		}
+	}
+	for range 200 {
+		do()
+	}
+	const requests = 5000
+	least := uint64(requests)
+	var before, after runtime.MemStats
+	// The runtime, netpoll and the clock's own goroutines allocate a little now and then: the more, the
+	// longer it takes.
+	for round := 0; round < 5 && least > requests/50; round++ {
+		runtime.ReadMemStats(&before)
+		for range requests {
+			do()
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, after.Mallocs-before.Mallocs)
+	}
+	if least > requests/50 {
+		t.Errorf("%d allocations in %d requests, want none", least, requests)
 	}
 }

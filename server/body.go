@@ -258,6 +258,10 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	}
 	x.headTime = w.loop.Now()
 	x.status = resp.Code
+	x.hideServer(resp)
+	if !x.runResponse(resp, data) {
+		return len(rest)
+	}
 	from, length := frameNone, int64(-1)
 	switch resp.BodyKind(x.method) {
 	case message.BodyNone:
@@ -279,7 +283,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	}
 	to := c.form(x, from)
 	if from == frameLength && x.u.chunked() == frameStream {
-		from = frameStream // whose end is known to fit the length, and may have trailers behind it
+		from = frameStream // h2 has checked the length already; trailers may follow
 	}
 	x.down.begin(from, to, resp.ContentLength)
 	if from == frameChunked {
@@ -293,8 +297,6 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}
 	}
-	x.hideServer(resp)
-	x.runResponse()
 	body, n, ok := x.takeResponseBody(rest, last)
 	x.headDone = true
 	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.down.whole()))

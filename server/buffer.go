@@ -35,14 +35,14 @@ var bufferSizes = [...]struct{ size, keep int }{
 }
 
 // bufferPool keeps free buffers of one loop. What it keeps is bounded, so that a burst gives its
-// memory back.
+// memory back. It lends to tlsconn.Conns too, as their Buffers.
 type bufferPool struct {
 	free    [len(bufferSizes)][][]byte
 	account account // of what is lent
 }
 
-// get returns an empty buffer with room for n bytes.
-func (p *bufferPool) get(n int) []byte {
+// Get returns an empty buffer with room for n bytes.
+func (p *bufferPool) Get(n int) []byte {
 	for i := range bufferSizes {
 		size := bufferSizes[i].size
 		if n > size {
@@ -62,8 +62,8 @@ func (p *bufferPool) get(n int) []byte {
 	return make([]byte, 0, n)
 }
 
-// put takes back a buffer that get returned.
-func (p *bufferPool) put(b []byte) {
+// Put takes back a buffer that Get returned.
+func (p *bufferPool) Put(b []byte) {
 	p.count(-int64(cap(b)))
 	for i := range bufferSizes {
 		if cap(b) == bufferSizes[i].size && len(p.free[i]) < bufferSizes[i].keep {
@@ -82,8 +82,8 @@ func (p *bufferPool) append(b *buffer, data []byte) {
 		b.b, b.off = b.b[:n], 0
 	}
 	if len(b.b)+len(data) > cap(b.b) {
-		grown := append(p.get(len(b.b)+len(data)), b.b...)
-		p.put(b.b)
+		grown := append(p.Get(len(b.b)+len(data)), b.b...)
+		p.Put(b.b)
 		b.b = grown
 	}
 	b.b = append(b.b, data...)
@@ -99,7 +99,7 @@ func (p *bufferPool) consume(b *buffer, n int) {
 
 func (p *bufferPool) release(b *buffer) {
 	if b.b != nil {
-		p.put(b.b)
+		p.Put(b.b)
 		*b = buffer{}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -192,7 +193,7 @@ func (r *round) publish(all bool) {
 		s.Backends = append(s.Backends, b)
 		routes = append(routes, routing.Route{
 			Path: fmt.Sprintf("/%d", p), Type: routing.Prefix, Backend: int32(i),
-			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &routing.Policy{MaxBodyBytes: -1}},
+			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &asked.Policy{Limits: asked.Limits{BodyBytes: -1}}},
 		})
 	}
 	builder := routing.Builder{Attach: g.Attach}
@@ -236,7 +237,7 @@ func (r *round) audit(w *worker) {
 	if n := w.use.descriptors.Load() - 2*int64(len(w.pipes)); n != 0 {
 		r.errorf("%d descriptors are counted as in use", n)
 	}
-	if w.crowd.most != 0 || w.server.sources.count() != 0 {
+	if w.crowd.most != 0 || w.sources.count() != 0 {
 		r.errorf("%d connections of a source are counted", w.crowd.most)
 	}
 	if w.downs.next != &w.downs {

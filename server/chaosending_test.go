@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
@@ -117,7 +118,7 @@ func (g *gateway) serveEndings(fine string, rude []*rudeWorker) {
 		if protocol == routing.HTTPS || protocol == routing.GRPCS {
 			b.TLS = &routing.BackendTLS{Name: "app"}
 		}
-		source := &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &routing.Policy{MaxBodyBytes: -1}}
+		source := &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &asked.Policy{Limits: asked.Limits{BodyBytes: -1}}}
 		h, _ := builder.BuildHost(name, []routing.Route{{Path: "/", Type: routing.Prefix, Backend: b.Index, Source: source}})
 		if passed {
 			h = h.WithTLS(&routing.HostTLS{Passthrough: true, Backend: b.Index})

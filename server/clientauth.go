@@ -30,9 +30,9 @@ const (
 	maxVerdict = 256
 )
 
-// shown is what a client showed to the Host whose name it asked for. Owned by the handshake's goroutine until
-// that has ended, by the loop from then on.
-type shown struct {
+// clientCert is the certificate of a connection, and the verdict on it by the rules of the Host that the connection was opened
+// for. Owned by the handshake's goroutine until the handshake has ended, by the loop from then on.
+type clientCert struct {
 	auth    *routing.ClientAuth
 	leaf    *x509.Certificate // nil: none
 	err     error             // what is wrong with it
@@ -50,19 +50,19 @@ var (
 	errExpired           = errors.New("the certificate has expired since it was shown")
 )
 
-// newShown returns what is to be filled in by a handshake with a client that must show what auth says, nil where
+// newClientCert returns what is to be filled in by a handshake with a client that must show what auth says, nil where
 // that is nothing.
-func newShown(auth *routing.ClientAuth) *shown {
+func newClientCert(auth *routing.ClientAuth) *clientCert {
 	if auth == nil || auth.Mode == routing.ClientAuthOff {
 		return nil
 	}
-	return &shown{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
+	return &clientCert{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
 }
 
 // check fills in what is to be known of the certificates that a client showed: as a part of the handshake, because
 // signatures are no work for a loop, and those who wait for theirs are served in turn. That they make the verifier
 // panic says that they are no good, and must not end the process.
-func (s *shown) check(state tls.ConnectionState) {
+func (s *clientCert) check(state tls.ConnectionState) {
 	defer func() {
 		if recover() != nil {
 			s.leaf, s.err, s.allowed = nil, errCertificatePanics, false
@@ -82,7 +82,7 @@ func (s *shown) check(state tls.ConnectionState) {
 }
 
 // began takes note that the handshake has ended.
-func (s *shown) began(now int64) {
+func (s *clientCert) began(now int64) {
 	s.until = math.MaxInt64
 	if left := int64(time.Until(s.expiry)); s.err == nil && left < math.MaxInt64-now {
 		s.until = now + left
@@ -92,19 +92,19 @@ func (s *shown) began(now int64) {
 // age looks whether a certificate that was good when it was shown still is.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *shown) age(now int64) {
+func (s *clientCert) age(now int64) {
 	if now >= s.until {
 		s.expire()
 	}
 }
 
-func (s *shown) expire() {
+func (s *clientCert) expire() {
 	s.until, s.err = math.MaxInt64, errExpired
 	s.describe()
 }
 
 // describe makes the lines that ingress-nginx sends to Backends.
-func (s *shown) describe() {
+func (s *clientCert) describe() {
 	var subject, issuer []byte
 	named := s.leaf != nil && len(s.leaf.Raw) <= maxClientCertificate
 	if named {

@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // crowd is the shares of one loop in order of how many connections they have: a list for each number, so
@@ -39,7 +40,7 @@ func (w *worker) leave(c *downConn) {
 	if s.n == 0 {
 		s.giveBack(s.permits - s.requests)
 	}
-	w.server.sources.leave(s.source)
+	w.sources.leave(s.source)
 }
 
 // link makes c the last of s.
@@ -96,6 +97,15 @@ func (k *crowd) move(s *share, n int) {
 	}
 }
 
+// giveBack returns every permit that no request has.
+func (k *crowd) giveBack() {
+	for n := 1; n <= k.most; n++ {
+		for s := k.ranks[n]; s != nil; s = s.next {
+			s.giveBack(s.permits - s.requests)
+		}
+	}
+}
+
 // looks bounds how many connections are looked at to find one that gives way. Those that do not are put
 // last, so that the next search goes on behind them.
 const looks = 128
@@ -122,7 +132,7 @@ func (w *worker) makeRoom(mine int) bool {
 
 // makeRoomLater is makeRoom for another loop's newcomer, if there are still too many.
 func (w *worker) makeRoomLater() {
-	if w.server.connections() > w.set.capacity.connections {
+	if w.peers.connections() > w.set.capacity.connections {
 		w.makeRoom(0)
 	}
 }
@@ -203,7 +213,7 @@ func (w *worker) shed(c *downConn, why stats.Shed) {
 		c.reset()
 		c.x.cancel(failShed)
 	case c.passthrough != nil:
-		c.passthrough.end(stats.Overloaded, outcomeNone)
+		c.passthrough.end(stats.Overloaded, upstream.Canceled)
 		return
 	case c.session != nil && c.session.h2.Open() == 0:
 		// So that the client knows that a request that it sends now was not seen.

@@ -15,14 +15,14 @@ import (
 // first: a client that takes nothing may hold a connection to an Endpoint only for as long as nobody
 // else needs one.
 
-// giveUpCode is what a stream is reset with that was given up for others: its client did not keep up.
+// giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
 // takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
 // for sources with few requests in flight. The counterpart is giveDescriptors.
 func (w *worker) takeDescriptor(s *share) bool {
 	bound := w.set.capacity.descriptors
-	used := w.server.descriptors() + 1
+	used := w.peers.descriptors() + 1
 	if used > bound-bound/4 {
 		w.spareDescriptors()
 	}
@@ -41,14 +41,6 @@ const fewRequests = 8
 
 func (w *worker) giveDescriptors(n int64) { w.use.descriptors.Add(-n) }
 
-// descriptors returns how many are in use on the Endpoints' side.
-func (s *Server) descriptors() (sum int64) {
-	for _, w := range s.workers {
-		sum += w.use.descriptors.Load()
-	}
-	return sum
-}
-
 // spareDescriptors has descriptors made free at the end of this batch.
 func (w *worker) spareDescriptors() {
 	if !w.sparing {
@@ -59,7 +51,7 @@ func (w *worker) spareDescriptors() {
 
 type sparing worker
 
-// keepFew is how many requests in flight nobody loses so.
+// keepFew is how many requests in flight each source keeps.
 const keepFew = 4
 
 // Ready implements loop.Handler. Each loop brings down its own number, to an equal part at most.
@@ -68,12 +60,12 @@ func (r *sparing) Ready(loop.Events) {
 	w.sparing = false
 	bound := w.set.capacity.descriptors
 	target := bound * 5 / 8
-	excess := w.server.descriptors() - target
+	excess := w.peers.descriptors() - target
 	if excess <= bound/8 {
 		return
 	}
-	part := target / int64(len(w.server.workers))
-	for _, o := range w.server.workers {
+	part := target / int64(len(w.peers))
+	for _, o := range w.peers {
 		if o != w && o.use.descriptors.Load() > part {
 			o.loop.Post(o.spareDescriptors)
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// dialer is what a loop knows of an Endpoint beside its pool: upstream.Endpoint.Attachment.
+// dialer holds, per loop and Endpoint, the Endpoint's sockaddr, its TLS configuration and its open Sessions. It hangs on
+// upstream.Endpoint.Attachment.
 type dialer struct {
 	sockaddr
 	sessions []*upSession // that take requests
@@ -26,17 +27,12 @@ const sessionCache = 16
 
 // config returns the configuration of handshakes with the Endpoint.
 func (d *dialer) config(b *routing.BackendTLS, protocol string) *tls.Config {
-	if d.tls == nil || !sameTLS(d.backend, b) || d.protocol != protocol {
+	if d.tls == nil || !d.backend.Equal(b) || d.protocol != protocol {
 		d.backend, d.protocol = b, protocol
 		d.tls = b.Config(protocol)
 		d.tls.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCache)
 	}
 	return d.tls
-}
-
-// sameTLS reports whether connections made by a can serve requests for b.
-func sameTLS(a, b *routing.BackendTLS) bool {
-	return a == b || a != nil && b != nil && a.Identity == b.Identity
 }
 
 // dialerOf returns the dialer of ep, made at first use.
@@ -61,7 +57,7 @@ func (t *dialer) session(fresh bool, b *routing.BackendTLS) *upSession {
 	var newest *upSession
 	spare := 0
 	for _, s := range t.sessions {
-		if !sameTLS(s.backend, b) || len(s.streams) >= min(s.h2.MaxStreams(), sessionStreams) {
+		if !s.backend.Equal(b) || len(s.streams) >= min(s.h2.MaxStreams(), sessionStreams) {
 			continue
 		}
 		if !fresh || s.connecting || s.shaking {

@@ -10,45 +10,35 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// phase is what a downConn does.
-type phase uint8
-
-const (
-	phaseHead        phase = iota // waits for, or reads, a request head
-	phaseServe                    // an Exchange is under way
-	phaseProxy                    // waits for, or reads, a PROXY protocol header
-	phaseHello                    // waits for, or reads, a ClientHello
-	phaseShake                    // a TLS handshake, and what has to be known before the first request
-	phaseSession                  // HTTP/2: see downSession
-	phasePassthrough              // TLS for an Endpoint: see passthrough
-	phaseLinger                   // answered for the last time: discards input until the client closes
-	phaseClosed
-)
-
 // downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
 // holds no buffer.
 type downConn struct {
 	sock
 	client
-	x       *Exchange    // nil unless phaseServe
-	session *downSession // nil unless phaseSession
 	waitTimer
-	requests uint32
-	phase    phase
-	why      stats.Close // what ends the connection, once something does
-	// closeAfter: no request is read after the present one.
-	closeAfter  bool
-	tunnel      bool
-	doomed      bool // the response was cut: nothing may follow it
-	watched     bool // the loop reports events
-	partial     bool // in holds the start of a head that was parsed and is not complete
-	unread      bool // the client may still be sending what nobody will read
-	lingered    int
-	hello       *clienthello.Hello // nil unless phaseHello
-	passthrough *passthrough       // nil unless phasePassthrough
-	next, prev  *downConn          // the worker's list of all its connections
+
+	next, prev *downConn // the worker's list of all its connections
 	// older and younger are its source's: see share.
 	older, younger *downConn
+
+	// What it does, and what belongs to that. Set by become, and by who begins the phase:
+	hello       *clienthello.Hello // phaseHello, once a byte came
+	x           *Exchange          // phaseServe
+	session     *downSession       // phaseSession
+	passthrough *passthrough       // phasePassthrough
+	phase       phase
+
+	// How it ends. Set by whatever brings that about:
+	ending endKind
+	why    stats.Close // what it is counted as
+
+	// Set by who reads:
+	partial  bool // in holds the start of a head that was parsed and is not complete
+	requests uint32
+	lingered int32 // bytes that were discarded
+
+	// Set by watch:
+	watched bool // the loop reports events
 }
 
 // headRead is how much one read takes while a head is expected. It bounds what a client can make an
@@ -69,10 +59,19 @@ const (
 	lingerTime  = int64(2e9)
 )
 
+// begins has c read its first bytes: of TLS, or of HTTP.
+func (c *downConn) begins() {
+	if c.listener.secure {
+		c.become(phaseHello)
+	} else {
+		c.become(phaseHead)
+	}
+}
+
 // Ready implements loop.Handler.
 func (c *downConn) Ready(ev loop.Events) {
 	c.note(ev)
-	if ev&loop.Closed != 0 && !c.tunnel && c.phase != phaseShake {
+	if ev&loop.Closed != 0 && !c.tunnels() && c.phase != phaseShake {
 		// Both directions are shut: nothing we send can arrive.
 		c.broken = true
 	}
@@ -90,23 +89,23 @@ func (c *downConn) pump() {
 	if c.watched || c.phase == phaseClosed {
 		return
 	}
-	if c.brief() {
+	if c.oneShot() {
 		c.await(waitWatch, watchDelay)
 		return
 	}
 	c.watch()
 }
 
-// watchDelay is how long a brief connection goes without events: until then, a client that leaves is
-// not noticed.
+// watchDelay is how long a connection of one request goes without events, see oneShot: until then the client's leaving is not
+// noticed.
 const watchDelay = int64(50e6)
 
-// brief reports that the client's one request is here, and that after the answer the connection ends:
-// with luck it never has to wait for the client, and asking for events would cost more than it gives.
-// It is one system call and one event less of about twenty microseconds.
+// oneShot reports that the whole request is here and that the connection ends behind the answer. Such a connection seldom has
+// to wait for its client, so that no events are asked for at first: one system call and one event less, of about twenty
+// microseconds.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *downConn) brief() bool {
+func (c *downConn) oneShot() bool {
 	x := c.x
 	return c.phase == phaseServe && !x.keepAlive && x.up.done && !x.headDone && !x.upgrade && !x.parked && c.out.len() == 0
 }
@@ -124,70 +123,81 @@ func (c *downConn) watch() {
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) drive() {
-	for heads := 0; ; {
-		switch c.phase {
-		case phaseSession:
-			c.session.pump()
-			return
-		case phasePassthrough:
-			c.passthrough.pump()
-			return
-		case phaseProxy:
-			if !c.readProxy() {
-				return
-			}
-			continue
-		case phaseHello:
-			if !c.readHello() {
-				return
-			}
-			continue
-		case phaseShake:
-			if !c.finishTLS() {
-				return
-			}
-			continue
-		}
-		if c.broken && c.phase != phaseClosed && (c.x == nil || !c.tunnel) {
-			c.why = stats.ClosedReset
-			if c.x != nil {
-				c.x.cancel(failAborted)
-			}
-			c.shut()
-		}
-		switch c.phase {
-		case phaseHead:
-			if before := c.out.len(); !c.flush() {
-				if c.out.len() < before {
-					c.progress()
-				}
-				c.await(waitSend, c.w.set.send)
-				return
-			}
-			if c.closeAfter {
-				c.linger()
-				continue
-			}
-			if heads++; heads > headRounds {
-				c.w.loop.Again(c)
-				return
-			}
-			if !c.readHead() {
-				return
-			}
-		case phaseServe:
-			x := c.x
-			x.pump()
-			if c.x == x || c.phase == phaseServe {
-				return
-			}
-		case phaseLinger:
-			c.discard()
-			return
-		case phaseClosed:
-			return
+	for heads := 0; c.step(heads); {
+		if c.phase == phaseHead {
+			heads++
 		}
 	}
+}
+
+// step does what there is to do in c's phase, and reports whether to go on at once: most often another phase has begun.
+// heads is how many times in a row a head may have begun.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) step(heads int) bool {
+	switch c.phase {
+	case phaseProxy:
+		return c.readProxy()
+	case phaseHello:
+		return c.readHello()
+	case phaseShake:
+		return c.finishTLS()
+	case phaseHead:
+		return !c.breaks() && c.nextHead(heads)
+	case phaseServe:
+		if c.breaks() {
+			return false
+		}
+		x := c.x
+		x.pump()
+		return c.x != x && c.phase != phaseServe
+	case phaseSession:
+		c.session.pump()
+	case phasePassthrough:
+		c.passthrough.pump()
+	case phaseLinger:
+		if !c.breaks() {
+			c.discard()
+		}
+	}
+	return false
+}
+
+// breaks closes a connection that has broken, and reports whether it has. A tunnel sees to that itself.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) breaks() bool {
+	if !c.broken || c.tunnels() {
+		return false
+	}
+	c.why = stats.ClosedReset
+	if c.x != nil {
+		c.x.cancel(failAborted)
+	}
+	c.shut()
+	return true
+}
+
+// nextHead sends the rest of an answer, and then reads a head, or ends the connection where none is to be read.
+//
+// hot: runs per request; no alloc, no lock.
+func (c *downConn) nextHead(heads int) bool {
+	if before := c.out.len(); !c.flush() {
+		if c.out.len() < before {
+			c.progress()
+		}
+		c.await(waitSend, c.w.set.send)
+		return false
+	}
+	if c.ending != endingNot {
+		c.linger()
+		return true
+	}
+	if heads >= headRounds {
+		c.w.loop.Again(c)
+		return false
+	}
+	return c.readHead()
 }
 
 // readHead reads and parses until a request has begun (true) or more bytes are needed (false).
@@ -273,13 +283,11 @@ func (c *downConn) begin(data []byte) bool {
 	}
 	x := w.newExchange(c, &w.req.Request, from)
 	c.x = x
-	c.phase = phaseServe
+	c.become(phaseServe)
 	if c.peerClosed {
 		x.clientEnds()
 	}
 	c.requests++
-	c.timer.Stop()
-	c.wait = waitNothing
 
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
@@ -312,10 +320,8 @@ func (c *downConn) refuseHead(e h1.Error) {
 	}
 	c.w.recordRefused(status, reason)
 	c.w.buffers.release(&c.in)
-	c.w.respondError(c, nil, status, e.Reason(), false, false)
-	c.closeAfter = true
+	c.respondError(nil, status, e.Reason(), false, false)
 	c.why = stats.ClosedOnError
-	c.phase = phaseHead
 }
 
 // served implements downSide: the response is handed over. In a drain the connection goes on unless
@@ -323,14 +329,14 @@ func (c *downConn) refuseHead(e h1.Error) {
 // request is not complete, the client is not going to be read from again.
 func (c *downConn) served(x *Exchange) {
 	c.x = nil
-	c.phase = phaseHead
+	c.become(phaseHead)
 	if !x.up.done {
-		c.closeAfter, c.unread = true, true
+		c.ends(endingUnread)
 	}
-	if c.tunnel {
+	if x.tunnel {
 		c.why = stats.ClosedTunnel
 		c.shut()
-	} else if c.doomed {
+	} else if c.ending == endingCut {
 		if c.why == stats.ClosedByClient {
 			c.why = stats.ClosedOnError
 		}
@@ -354,7 +360,7 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 	case waitHead:
 		if c.in.len() > 0 {
 			c.w.recordRefused(408, stats.HeaderTimeout)
-			c.w.respondError(c, nil, 408, "the request head did not arrive in time", false, false)
+			c.respondError(nil, 408, "the request head did not arrive in time", false, false)
 		}
 		c.shut()
 	case waitBody:
@@ -389,23 +395,21 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 	}
 }
 
-// linger says goodbye: the write side is shut, and input is discarded for a short while unless there
-// is none.
+// linger shuts the write side, and has input discarded for a short while unless there is none.
 func (c *downConn) linger() {
-	c.phase = phaseLinger
 	if c.why == stats.ClosedByClient {
 		c.why = stats.ClosedAfterResponse
 	}
 	c.w.buffers.release(&c.in)
-	if c.eof || (!c.readable && !c.unread) {
+	if c.eof || !c.readable && c.ending < endingUnread {
 		c.shut()
 		return
 	}
 	c.shutWrite()
-	c.await(waitLinger, lingerTime)
+	c.become(phaseLinger)
 }
 
-// discard reads what nobody wants, TLS as it is: to decrypt that would be a flood's work.
+// discard drains the socket before close. It does not decrypt TLS, or a flood could buy CPU.
 func (c *downConn) discard() {
 	c.flush() // TLS's end, where that had to wait
 	for range rounds {
@@ -416,7 +420,7 @@ func (c *downConn) discard() {
 			}
 			return
 		}
-		if c.lingered += n; c.lingered > lingerBytes {
+		if c.lingered += int32(n); c.lingered > lingerBytes {
 			c.shut()
 			return
 		}
@@ -432,7 +436,7 @@ func (c *downConn) shut() {
 	if s := c.session; s != nil {
 		s.over()
 	}
-	c.phase = phaseClosed
+	c.become(phaseClosed)
 	c.close()
 	c.w.loop.Unlink(&c.timer)
 	c.w.forget(c)

@@ -18,7 +18,7 @@ func (c *downConn) form(x *Exchange, from framing) form {
 	case from == frameNone || from == frameLength:
 		return formBare
 	case x.oldClient:
-		c.closeAfter = true
+		c.ends(endingAfterResponse)
 		return formBare
 	case from == frameChunked:
 		return formSame
@@ -40,9 +40,9 @@ func (c *downConn) sendInterim(resp *message.Response, head []byte) int {
 func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []byte, _ bool) int {
 	w := c.w
 	if !x.up.done || !x.keepAlive || w.draining {
-		c.closeAfter = true
+		c.ends(endingAfterResponse)
 	}
-	w.out = appendResponseHead(w.out[:0], x, resp, head, c.closeAfter)
+	w.out = appendResponseHead(w.out[:0], x, resp, head, c.ending != endingNot)
 	n := len(w.out) + len(body)
 	if len(body) > joinLimit {
 		c.write2(w.out, body)
@@ -55,16 +55,19 @@ func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []by
 
 // keeps reports whether the connection goes on behind an answer of our own.
 func (c *downConn) keeps(x *Exchange) bool {
-	return x.keepAlive && x.up.done && !c.closeAfter && !c.w.draining
+	return x.keepAlive && x.up.done && c.ending == endingNot && !c.w.draining
 }
 
 // answer implements downSide.
 func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 	w := c.w
 	keep := c.keeps(x)
-	if !keep {
-		c.closeAfter = true
-		c.unread = !x.up.done
+	switch {
+	case keep:
+	case x.up.done:
+		c.ends(endingAfterResponse)
+	default:
+		c.ends(endingUnread)
 	}
 	w.out = message.AppendStatusLine(w.out[:0], status)
 	w.out = w.appendOwn(w.out, x, fields)
@@ -87,19 +90,28 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 	return len(w.out)
 }
 
+// respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
+// alive, nothing more is read of it.
+func (c *downConn) respondError(x *Exchange, status int, text string, keepAlive, head bool) int {
+	w := c.w
+	if !keepAlive {
+		c.ends(endingUnread)
+	}
+	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
+	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
+	c.write(w.out)
+	return len(w.out)
+}
+
 // refuse implements downSide.
 func (c *downConn) refuse(x *Exchange, f *failure) int {
-	keep := c.keeps(x)
-	if !keep {
-		c.closeAfter = true
-	}
-	return c.w.respondError(c, x, f.status, f.text, keep, x.method == message.MethodHead)
+	return c.respondError(x, f.status, f.text, c.keeps(x), x.method == message.MethodHead)
 }
 
 // switched implements downSide.
 func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
 	w := c.w
-	c.tunnel, c.closeAfter = true, true
+	c.ends(endingAfterResponse)
 	c.timer.Stop()
 	c.progress()
 	w.out = appendSwitchHead(w.out[:0], x, resp, head)
@@ -111,7 +123,7 @@ func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []by
 // cut implements downSide. Where the end of the connection would look like the end of the body, only a
 // reset tells the client that it is not.
 func (c *downConn) cut(x *Exchange) {
-	c.doomed = true
+	c.ends(endingCut)
 	if c.broken {
 		return
 	}

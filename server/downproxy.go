@@ -7,8 +7,8 @@ import (
 )
 
 // A downConn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and
-// before HTTP, which says who the client is. Without one, or from a peer that may not send one, it is
-// closed without an answer: every guess would let somebody claim an address.
+// before HTTP, which names the client. Without one, or from a peer that may not send one, it is
+// closed without an answer: with any guess a client could claim an address.
 
 // announced is what a PROXY protocol header says beside the client's address. The zero value is that of
 // a connection without one, or whose sender speaks for itself.
@@ -19,13 +19,11 @@ type announced struct {
 
 // beginProxy expects a header, unless the peer may not send one: then c is closed unread.
 func (c *downConn) beginProxy() {
-	set := c.w.set
-	if !contains(set.announcers, c.remote.Addr()) {
+	if !contains(c.w.set.announcers, c.remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
 	}
-	c.phase = phaseProxy
-	c.await(waitProxy, set.proxy)
+	c.become(phaseProxy)
 }
 
 // readProxy reads until the header is whole and the next phase has begun (true), or more bytes are needed
@@ -37,7 +35,7 @@ func (c *downConn) readProxy() bool {
 		if n == 0 {
 			switch {
 			case c.in.len() == 0 && (c.eof || c.broken):
-				c.shut() // somebody looked whether the port is open
+				c.shut() // a check that the port is open
 			case c.eof || c.broken:
 				c.refuseProxy(stats.ProxyMalformed)
 			}
@@ -91,9 +89,9 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 		return true
 	}
 	w := c.w
-	src, n := w.server.sources.enter(c.remote.Addr())
+	src, n := w.sources.enter(c.remote.Addr())
 	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.loop.ID()]) {
-		w.server.sources.leave(src)
+		w.sources.leave(src)
 		return false
 	}
 	w.join(c, src)

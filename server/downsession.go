@@ -10,25 +10,23 @@ import (
 // state, which announces streams, and writes what that has gathered, once per batch of events. Owned by
 // its loop.
 type downSession struct {
-	c       *downConn
-	h2      *h2.Conn
+	c *downConn
+	output
 	streams downStream    // head of the list of those that are open
-	dirty   bool          // waits in the worker's list of sessions to flush
-	goaway  uint8         // how far a drain has come
-	resets  int           // streams that the client gave up, less those that were served
-	late    []*downStream // of those that came in this read, see wary; some may be gone
+	resets  int           // streams that the client reset, less those that were served
+	late    []*downStream // of those that came in this read, see deferAfter; some may be gone
 	small   []*downStream // with small pieces of this read, see gather; some may be gone
-	closing bool          // the connection is over: what is in the output is the last
-	held    int64         // bytes of the protocol's state that the account has
 	stalled int           // streams that are beyond their grace, see downStream.stalls
 	moved   int64         // when the client last took something of a stream that waited
 	blame   *failure      // what its end does to streams; nil: the client left
+	goaway  uint8         // how far a drain has come
+	closing bool          // the connection is over: what is in the output is the last
 }
 
-// A client that gives up stream after stream (CVE-2023-44487) has the next ones start at the end of what
-// was read: those that it has given up by then have cost no connection to an Endpoint. The codec cuts it off
-// when it goes on.
-const wary = 2
+// deferAfter: once this many unanswered streams of a client were reset (rapid reset, CVE-2023-44487), new ones start only
+// after the whole read is parsed, so that those reset in it never reach an Endpoint. The codec closes the connection of a
+// client that goes on.
+const deferAfter = 2
 
 // Steps of a drain: RFC 9113 section 6.8.
 const (
@@ -43,8 +41,7 @@ func (c *downConn) startSession(data []byte) {
 	s.streams.next, s.streams.prev = &s.streams, &s.streams
 	s.h2 = w.h2.NewServer(w.loop.Now(), s)
 	c.session = s
-	c.phase = phaseSession
-	c.progress()
+	c.become(phaseSession)
 	s.touch()
 	if len(data) > 0 {
 		n := copy(w.frames, data) // data may be in a buffer that the handler's work needs
@@ -52,7 +49,7 @@ func (c *downConn) startSession(data []byte) {
 	}
 	w.buffers.release(&c.in)
 	if w.draining {
-		s.drain() // which began while nobody knew what c would be
+		s.drain() // the drain began before c was known to be HTTP/2
 	}
 }
 
@@ -112,7 +109,7 @@ func (s *downSession) feed(p []byte) {
 	s.touch()
 }
 
-// fail takes note that the connection is over, whoever is to blame.
+// fail notes that the connection is over by an error of either end.
 func (s *downSession) fail(err error) {
 	if s.closing {
 		return
@@ -126,7 +123,7 @@ func (s *downSession) fail(err error) {
 }
 
 // unsent reports that output waits, as frames or sealed.
-func (s *downSession) unsent() bool { return len(s.h2.Output()) > 0 || s.c.out.len() > 0 }
+func (s *downSession) unsent() bool { return s.output.unsent(&s.c.sock) }
 
 // waits arms the connection's timer.
 func (s *downSession) waits() {
@@ -148,12 +145,7 @@ func (s *downSession) waits() {
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() {
-	if !s.dirty {
-		s.dirty = true
-		s.c.w.flushLater(s)
-	}
-}
+func (s *downSession) touch() { s.later(s.c.w, s) }
 
 // flushOutput implements flusher.
 func (s *downSession) flushOutput() {
@@ -163,24 +155,9 @@ func (s *downSession) flushOutput() {
 		return
 	}
 	congested := s.h2.Congested()
-	if waiting := c.out.len(); waiting > 0 { // sealed, and not taken by the socket
-		if c.flush(); c.out.len() < waiting {
-			c.progress()
-		}
-	}
-	for !c.broken {
-		out := s.h2.Output()
-		if len(out) == 0 {
-			break
-		}
-		n := c.push(out)
-		if n == 0 {
-			break
-		}
+	if s.writeTo(&c.sock) {
 		c.progress()
-		s.h2.Wrote(n)
 	}
-	s.c.w.buffers.recount(&s.held, s.h2.Held())
 	if congested && !s.h2.Congested() {
 		c.w.loop.Again(c) // what was left unread meanwhile has had its event
 	}
@@ -192,7 +169,7 @@ func (s *downSession) flushOutput() {
 	case c.broken:
 		s.end()
 	case s.closing && !unsent:
-		c.unread = true // the client did not expect it
+		c.ends(endingUnread) // the client did not expect it
 		s.leave()
 	case s.goaway == goawaySaid && s.h2.Open() == 0 && !unsent:
 		if c.w.draining {
@@ -245,7 +222,7 @@ func (s *downSession) leave() {
 	s.c.linger()
 }
 
-// over ends every Exchange, because nobody is there to answer, and gives the protocol's state back.
+// over ends every Exchange, because no client is left to answer, and gives the protocol's state back.
 func (s *downSession) over() {
 	s.closing = true
 	why := s.blame
@@ -260,10 +237,8 @@ func (s *downSession) over() {
 			d.free()
 		}
 	}
-	s.h2.Close()
+	s.release(s.c.w)
 	s.h2, s.c.session = nil, nil
-	s.c.w.buffers.count(-s.held)
-	s.held = 0
 }
 
 // Request implements h2.ServerHandler.
@@ -274,7 +249,7 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 	d.recvEnd = end
 	s.c.requests++
 	s.c.rest()
-	if s.resets >= wary {
+	if s.resets >= deferAfter {
 		d.late = s.c.w.keepRequest(req, head, nil)
 		d.late.whole = end
 		s.late = append(s.late, d)
@@ -388,6 +363,6 @@ func (s *downSession) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings and GoAway implement h2.Handler; a client's say nothing that matters here.
+// Settings and GoAway implement h2.Handler; a client's have no effect here.
 func (s *downSession) Settings()              {}
 func (s *downSession) GoAway(uint32, h2.Code) {}

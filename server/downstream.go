@@ -10,6 +10,10 @@ import (
 
 // downStream is one stream of a client's HTTP/2 connection: the downSide of its Exchange. Made and pooled
 // by its worker; owned by the loop.
+//
+//	opened ──┬────────────► its Exchange ──► the rest of the answer ──► free
+//	         └──► late ──┘       │                     │                 ▲
+//	       (see deferAfter)      └─────── reset, by either end ──────────┘
 type downStream struct {
 	streamSide
 	session *downSession
@@ -17,7 +21,7 @@ type downStream struct {
 	waitTimer
 	graced bool      // has waited for its client beyond the grace
 	waited bool      // and counts among the session's stalled
-	late   *keptHead // the request, where its Exchange is still to begin, see wary
+	late   *keptHead // the request, where its Exchange is still to begin, see deferAfter
 	next   *downStream
 	prev   *downStream
 }
@@ -142,7 +146,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 		w.out = append(w.out, x.serverLine()...)
 	}
 	if resp.Has(message.FieldContentLength) {
-		// Else a length of 0 says what the end of the stream does.
+		// A length of 0 is left out otherwise: the end of the stream says the same.
 		w.out = x.down.appendFraming(w.out)
 	}
 	end := last && len(body) == 0
@@ -189,9 +193,9 @@ func (d *downStream) refuse(x *Exchange, f *failure) int {
 var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
 
 // switched implements downSide.
-func (d *downStream) switched(_ *Exchange, resp *message.Response, head, rest []byte) int {
+func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
 	d.rest()
-	d.h2.WriteHead(d.st, 101, h2.Outgoing{Head: &resp.Head, Bytes: head}, false)
+	d.h2.WriteHead(d.st, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.edits.respAdd}, false)
 	if len(rest) > 0 {
 		d.send(rest, false)
 	}

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // A downConn on a secure listener collects the ClientHello, so that a client that sends none costs no
@@ -42,12 +44,12 @@ func (c *downConn) helloDone() bool {
 	w := c.w
 	name := string(c.hello.ServerName())
 	c.hello = nil
-	if s := w.server.store.Load(); s != nil {
+	if s := w.store.Load(); s != nil {
 		if b, ok := s.PassthroughFor(name); ok {
 			c.beginPassthrough(b, name)
 			return true
 		}
-		c.shown = newShown(s.ClientAuthFor(name))
+		c.shown = newClientCert(s.ClientAuthFor(name))
 	}
 	if err := c.acceptTLS(w.set.tls.Config(), c.remote, c, c.in.bytes(), c.shown); err != nil {
 		c.why = stats.ClosedOnError
@@ -56,8 +58,25 @@ func (c *downConn) helloDone() bool {
 		return false
 	}
 	w.buffers.release(&c.in)
-	c.phase = phaseShake
+	c.become(phaseShake)
 	return true
+}
+
+// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
+// where the Host's Backend could not be resolved.
+func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
+	w := c.w
+	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
+	p.timer.OnExpire = p
+	p.Owner = p
+	c.passthrough = p
+	c.become(phasePassthrough)
+	if b == nil {
+		p.end(stats.NoEndpoint, upstream.Canceled)
+		return
+	}
+	p.backend = w.upstreams.Backend(b)
+	p.attempt(nil)
 }
 
 // refuseHello answers what is no ClientHello, and closes: with an alert, or in plain HTTP what is probably
@@ -75,14 +94,15 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 		w.shard.Refusals[stats.RefusedBadHello]++
 	}
 	if e == clienthello.ErrNotTLS {
-		// What nginx says too, so that people know what they did.
+		// The same mistake has the same text in nginx, which people know.
 		w.recordRefused(400, stats.ClientMalformed)
-		w.respondError(c, nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
+		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
 		c.write(clienthello.AppendAlert(w.out[:0], e.Alert()))
 	}
-	c.closeAfter, c.unread, c.why = true, true, stats.ClosedOnError
-	c.phase = phaseHead
+	c.ends(endingUnread)
+	c.why = stats.ClosedOnError
+	c.become(phaseHead)
 }
 
 // Progress implements tlsconn.Owner.
@@ -104,9 +124,7 @@ func (c *downConn) finishTLS() bool {
 			c.shown.began(c.w.loop.Now())
 		}
 	}
-	c.progress()
-	c.rest()
-	c.phase = phaseHead
+	c.become(phaseHead)
 	if c.tls.Protocol() == "h2" {
 		c.startSession(nil)
 	}

@@ -27,9 +27,9 @@ type Exchange struct {
 	c downSide // nil while nobody uses this Exchange
 	u upSide   // nil before the first attempt and between attempts
 
-	snapshot *routing.Snapshot
+	snapshot *routing.Snapshot // until the Backend is looked up
 	route    *routing.Route
-	policy   *policy
+	policy   *compiled
 	series   *stats.Series // nil: the request has no Route
 	share    *share        // where it is in flight; nil: not counted
 	backend  *upstream.Backend
@@ -78,18 +78,24 @@ type Exchange struct {
 	tunnel  bool
 	ways    ways // of a tunnel
 	parked  bool
-	ran     int // filters whose request phase began
+	passed  uint8 // request phases that began
+	depth   uint8 // places of the chain that the request has come to
 	edits   edits
-	serial  uint64 // counts the requests that this Exchange served
+	altered *altered // nil for most
+	serial  uint64   // counts the requests that this Exchange served
 	logged  logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
 	req   *message.Request
 	head  []byte
 	early []byte
+}
 
-	// Values is for Filters to keep what belongs to this request; nil until one sets it.
-	Values map[string]any
+// edits is what Filters add. Field lines in it are complete, with CR LF.
+type edits struct {
+	add      []byte // to the request
+	respAdd  []byte // to the response
+	deadline int64  // of the whole Exchange on the loop's clock; 0 = none
 }
 
 // start routes the request and runs its filters. head and early alias a buffer that is valid until
@@ -98,7 +104,7 @@ type Exchange struct {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
-	if w.server.logs != nil {
+	if w.logs != nil {
 		x.logged.take(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
@@ -128,10 +134,12 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		return
 	}
 	x.req, x.head, x.early = req, head, early
-	x.runFilters()
+	if x.tellForwarded() {
+		x.runFilters()
+	}
 }
 
-// match finds Route and Backend.
+// match finds the Route, and what its object and its Host want of every request.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) match(req *message.Request, head []byte) *failure {
@@ -144,7 +152,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	case x.extended && !x.upgrade:
 		return failExtended
 	}
-	s := w.server.store.Load()
+	s := w.store.Load()
 	if s == nil {
 		return failNotReady
 	}
@@ -177,16 +185,18 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	case *attached:
 		x.policy, x.series = hung.policy, hung.series
 	}
-	b := s.Backend(x.route)
-	if b == nil {
-		return failNoBackend
-	}
-	if x.web != grpcweb.None {
-		x.translateWeb(b.Protocol, req, head)
-	}
 	if t := x.route.TLS(); t != nil {
 		if fail := x.checkTLS(t); fail != nil {
 			return fail
+		}
+	}
+	if x.policy.closed {
+		return failNoBackend
+	}
+	if x.web != grpcweb.None {
+		// What the gateway refuses from here on, it refuses in the form that the client reads.
+		if b := s.Backend(x.route); b != nil {
+			x.translateWeb(b.Protocol, req, head)
 		}
 	}
 	limit := x.policy.bodyLimit
@@ -196,6 +206,28 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	x.bodyLimit = limit
 	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
 		return failBodyTooLarge
+	}
+	return nil
+}
+
+// bind finds the Backend, once the Filters have had their say about it.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) bind(req *message.Request, head []byte) *failure {
+	w := x.w
+	s := x.snapshot
+	x.snapshot = nil
+	b := s.Backend(x.route)
+	if a := x.altered; a != nil && a.chosen {
+		if b = s.BackendAt(a.backend); b != nil {
+			x.retranslateWeb(b.Protocol, req, head)
+		}
+	}
+	if b == nil {
+		return failNoBackend
+	}
+	if b.ExternalName != "" {
+		x.edits.add = append(x.edits.add, loopMark...)
 	}
 	x.backend = w.upstreams.Backend(b)
 	x.protocol = b.Protocol
@@ -208,6 +240,10 @@ var slash = []byte("/")
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) forward(req *message.Request, head, early []byte) {
+	if fail := x.bind(req, head); fail != nil {
+		x.fail(fail)
+		return
+	}
 	streams := overStreams(x.protocol)
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
@@ -227,9 +263,13 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	x.edits.add = x.up.appendFraming(x.edits.add)
 	if streams {
 		x.trailed = req.Has(message.FieldTrailer) && x.up.from != frameNone && x.up.from != frameLength && x.web == grpcweb.None
-		x.kept = x.w.keepRequest(req, head, early)
+		if x.kept == nil {
+			x.kept = x.w.keepRequest(req, head, early)
+		} else {
+			x.kept.early = append(x.kept.early[:0], early...) // it was parked
+		}
 	} else {
-		x.request = x.w.buffers.get(len(head) + len(early) + headRoom + len(x.edits.add))
+		x.request = x.w.buffers.Get(len(head) + len(early) + headRoom + len(x.edits.add))
 		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
@@ -246,6 +286,10 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 			x.edits.deadline = x.started + timeout
 		}
 	}
+	if !streams && x.kept != nil {
+		x.w.freeKept(x.kept)
+		x.kept = nil
+	}
 	x.attempt()
 }
 
@@ -256,7 +300,12 @@ func (x *Exchange) attempt() {
 	w := x.w
 	now := w.loop.Now()
 	x.wrote = false
-	ep := x.backend.Pick(now, x.avoid)
+	var ep *upstream.Endpoint
+	if a := x.altered; a != nil && a.wish.IsValid() {
+		ep = x.backend.Prefer(a.wish, now, x.avoid)
+	} else {
+		ep = x.backend.Pick(now, x.avoid)
+	}
 	if ep == nil {
 		x.fail(failNoEndpoint)
 		return
@@ -364,7 +413,7 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 			break
 		}
 		u := c.Owner.(*upConn)
-		if !sameTLS(u.backend, x.backend.Source().TLS) {
+		if !u.backend.Equal(x.backend.Source().TLS) {
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
@@ -601,9 +650,14 @@ func (x *Exchange) fail(f *failure) {
 		x.cancel(f)
 		return
 	}
+	if x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
+		x.composeRefusal(f.status, f.text)
+		x.replies(x.depth, f.reason, outcomeOf(f))
+		return
+	}
 	x.status = uint16(f.status)
 	if x.grpc {
-		x.sentBytes += int64(x.refuseGRPC(f))
+		x.sentBytes += int64(x.c.answer(x, 200, appendGRPCRefusal(nil, f.status, f.text), nil))
 	} else {
 		x.sentBytes += int64(x.c.refuse(x, f))
 	}
@@ -656,9 +710,6 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 			u.abandon()
 		}
 	}
-	if x.ran > 0 {
-		x.runDone()
-	}
 	e := &w.event
 	*e = stats.Event{
 		Method: uint8(x.method), Reason: reason, Status: x.status,
@@ -671,11 +722,14 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		}
 	}
 	w.shard.Record(x.series, e)
+	if x.depth > 0 {
+		x.runDone(e)
+	}
 	if x.share != nil {
 		x.share.end()
 		x.share = nil
 	}
-	if w.server.logs != nil {
+	if w.logs != nil {
 		w.logExchange(x, e)
 	}
 	if x.pipe != nil {
@@ -697,9 +751,3 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 func (x *Exchange) settled() bool {
 	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.held == 0)
 }
-
-// What the end of an Exchange that a Filter answered is counted as.
-const (
-	reasonFiltered = stats.Filtered
-	outcomeNone    = upstream.Canceled
-)

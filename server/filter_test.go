@@ -43,6 +43,8 @@ type layer struct {
 	request func(x *Exchange) Verdict // nil continues
 }
 
+func (l *layer) Name() string { return l.name }
+
 func (l *layer) Request(x *Exchange) Verdict {
 	l.journal.note("%s.request", l.name)
 	x.AddRequestField("X-Layer", l.name)
@@ -52,18 +54,21 @@ func (l *layer) Request(x *Exchange) Verdict {
 	return Continue
 }
 
-func (l *layer) Response(x *Exchange) {
-	l.journal.note("%s.response(%d)", l.name, x.Status())
-	x.AddResponseField("X-Layer", l.name)
+func (l *layer) Response(_ *Exchange, r *Response) Verdict {
+	l.journal.note("%s.response(%d)", l.name, r.Status())
+	r.Add("X-Layer", l.name)
+	return Continue
 }
 
-func (l *layer) Done(x *Exchange) {
-	l.journal.note("%s.done(%d)", l.name, x.Status())
+func (l *layer) Done(_ *Exchange, e *Event) {
+	l.journal.note("%s.done(%d)", l.name, e.Status)
 	l.journal.done <- struct{}{}
 }
 
 // requestOnly is a Filter without the other phases.
 type requestOnly func(x *Exchange) Verdict
+
+func (requestOnly) Name() string { return "request" }
 
 func (f requestOnly) Request(x *Exchange) Verdict { return f(x) }
 
@@ -125,7 +130,7 @@ func TestFilterResponds(t *testing.T) {
 		}
 		<-j.done
 		<-j.done
-		if text := j.take(); text != "a.request b.request b.done(403) a.done(403)" {
+		if text := j.take(); text != "a.request b.request a.response(403) b.done(403) a.done(403)" {
 			t.Errorf("called: %s", text)
 		}
 	}

@@ -5,17 +5,6 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// forwarded is the first Filter of every chain: it tells the Backend who asked. What a client says of
-// itself in these fields is dropped, unless its connection comes from a trusted range; then
-// X-Forwarded-For is extended, and the others are kept where they are present. Behind a PROXY protocol
-// header all of that is about the client that it names; X-Forwarded-Port is the port which that connected
-// to, and X-Forwarded-Proto is https also where it spoke TLS with the sender.
-//
-// RFC 7239's Forwarded, and what other proxies say about clients (see claims), is dropped from clients that are
-// not trusted, and never made. Names that Backends fold into others are dropped from everybody, as far as
-// http.header_names says so.
-type forwarded struct{}
-
 const (
 	hasFor = 1 << iota
 	hasProto
@@ -25,10 +14,18 @@ const (
 	hasRequestID
 )
 
-// Request implements Filter.
+// tellForwarded comes before every Filter: it tells the Backend who asked, and returns false where x has ended. What a client says of
+// itself in these fields is dropped, unless its connection comes from a trusted range; then
+// X-Forwarded-For is extended, and the others are kept where they are present. Behind a PROXY protocol
+// header all of that is about the client that it names; X-Forwarded-Port is the port which that connected
+// to, and X-Forwarded-Proto is https also where it spoke TLS with the sender.
+//
+// RFC 7239's Forwarded, and what other proxies say about clients (see claims), is dropped from clients that are
+// not trusted, and never made. Names that Backends fold into others are dropped from everybody, as far as
+// http.header_names says so.
 //
 // hot: runs per request; no alloc, no lock.
-func (forwarded) Request(x *Exchange) Verdict {
+func (x *Exchange) tellForwarded() bool {
 	c, req, head := x.c.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
@@ -97,7 +94,7 @@ func (forwarded) Request(x *Exchange) Verdict {
 	}
 	if looped >= loopLimit {
 		x.fail(failLoop)
-		return Respond
+		return false
 	}
 	dst := x.edits.add[:0]
 	dst = append(dst, "X-Forwarded-For: "...)
@@ -134,9 +131,6 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
 	}
-	if x.leadsOut() {
-		dst = append(dst, loopMark...)
-	}
 	if hops < noForwards {
 		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))
 	}
@@ -144,5 +138,5 @@ func (forwarded) Request(x *Exchange) Verdict {
 		dst = append(dst, c.shown.fields...)
 	}
 	x.edits.add = dst
-	return Continue
+	return true
 }

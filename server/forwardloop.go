@@ -41,11 +41,3 @@ func loops(f *message.Field, head []byte) (n int) {
 	}
 	return n
 }
-
-// leadsOut reports whether the request goes to an ExternalName.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) leadsOut() bool {
-	b := x.snapshot.Backend(x.route)
-	return b != nil && b.ExternalName != ""
-}

@@ -7,12 +7,15 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // countingFilter counts the requests that come by.
 type countingFilter struct{ n atomic.Int64 }
+
+func (*countingFilter) Name() string { return "count" }
 
 func (f *countingFilter) Request(*Exchange) Verdict {
 	f.n.Add(1)
@@ -32,7 +35,7 @@ func TestLoopsEnd(t *testing.T) {
 						c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"}
 					}
 				}, Options{Filters: []Filter{count}})
-				g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: "loop.example"}, g.addr)
+				g.serveBackend(&asked.Policy{}, &routing.Backend{Protocol: p, ExternalName: "loop.example"}, g.addr)
 				for i := range 3 {
 					c := g.wire()
 					c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -75,7 +78,7 @@ func TestLoopMark(t *testing.T) {
 			what := fmt.Sprintf("to %v %q, %q", p, row.external, row.sent)
 			backend, seen := servertest.RecordingBackend(t, p)
 			g := newGateway(t, nil, Options{})
-			g.serveBackend(&routing.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
+			g.serveBackend(&asked.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
 			text := "GET / HTTP/1.1\r\nHost: a\r\n"
 			for _, v := range row.sent {
 				text += "CDN-Loop: " + v + "\r\n"

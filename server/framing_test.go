@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
@@ -103,7 +103,7 @@ func TestRequestHead(t *testing.T) {
 	for _, tt := range []struct {
 		name, request, want string
 		host                string // X-Forwarded-Host where it is not "a"; "-" for none
-		policy              *routing.Policy
+		policy              *asked.Policy
 		trusted             string
 	}{
 		{name: "as it is", request: "GET /a%2Fb/../c?d=%20&e HTTP/1.1\r\nHost: a\r\nx-B: 1\r\nAccept:  q \r\nX-b: 2\r\n\r\n",
@@ -123,7 +123,7 @@ func TestRequestHead(t *testing.T) {
 			want: "GET /?c HTTP/1.1\r\nHost: a\r\n" + own},
 		{name: "HTTP/1.0 without Host", request: "GET / HTTP/1.0\r\n\r\n", host: "-",
 			want: "GET / HTTP/1.1\r\nHost: \r\n" + strings.Replace(own, "X-Forwarded-Host: HOST\r\n", "", 1)},
-		{name: "upstream-vhost", request: "GET / HTTP/1.1\r\nX: y\r\nHost: a\r\n\r\n", policy: &routing.Policy{UpstreamHost: "inner:8080"},
+		{name: "upstream-vhost", request: "GET / HTTP/1.1\r\nX: y\r\nHost: a\r\n\r\n", policy: &asked.Policy{UpstreamHost: "inner:8080"},
 			want: "GET / HTTP/1.1\r\nHost: inner:8080\r\nX: y\r\n" + own},
 		{name: "upgrade to h2c", request: "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n",
 			want: "GET / HTTP/1.1\r\nHost: a\r\n" + own},

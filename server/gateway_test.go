@@ -24,6 +24,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
@@ -171,7 +172,7 @@ func wantNoLeaks(t *testing.T) {
 }
 
 // serve publishes one Route, "/" of the catch-all Host, to the given Endpoints.
-func (g *gateway) serve(policy *routing.Policy, endpoints ...string) {
+func (g *gateway) serve(policy *asked.Policy, endpoints ...string) {
 	g.t.Helper()
 	g.serveBackend(policy, &routing.Backend{}, endpoints...)
 }
@@ -183,10 +184,10 @@ func (g *gateway) serveProtocol(p routing.Protocol, endpoints ...string) {
 	if p == routing.HTTPS || p == routing.GRPCS {
 		b.TLS = &routing.BackendTLS{Name: "app"}
 	}
-	g.serveBackend(&routing.Policy{MaxBodyBytes: -1}, b, endpoints...)
+	g.serveBackend(&asked.Policy{Limits: asked.Limits{BodyBytes: -1}}, b, endpoints...)
 }
 
-func (g *gateway) serveBackend(policy *routing.Policy, b *routing.Backend, endpoints ...string) {
+func (g *gateway) serveBackend(policy *asked.Policy, b *routing.Backend, endpoints ...string) {
 	g.t.Helper()
 	b.Key = routing.BackendKey{Namespace: "default", Service: "app", Port: "80", Variant: b.Protocol.String()}
 	for _, e := range endpoints {

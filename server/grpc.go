@@ -63,41 +63,66 @@ func grpcCode(status int) uint64 {
 	return grpcUnknown
 }
 
-// refuseGRPC answers with a status in the head alone (Trailers-Only), as HTTP 200.
-func (x *Exchange) refuseGRPC(f *failure) int {
-	fields := append([]byte(nil), "Content-Type: application/grpc\r\n"...)
-	fields = h1.AppendUintField(fields, "Grpc-Status", grpcCode(f.status))
+// appendGRPCRefusal appends the fields of an answer that has its status in the head alone (Trailers-Only), as HTTP 200.
+func appendGRPCRefusal(fields []byte, status int, text string) []byte {
+	fields = append(fields, "Content-Type: application/grpc\r\n"...)
+	fields = h1.AppendUintField(fields, "Grpc-Status", grpcCode(status))
 	fields = append(fields, "Grpc-Message: "...)
-	for _, c := range []byte(f.text) { // percent-encoded: no text of ours needs it but for '%'
+	for _, c := range []byte(text) { // percent-encoded: no text of ours needs it but for '%'
 		if c == '%' {
 			fields = append(fields, "%25"...)
 		} else {
 			fields = append(fields, c)
 		}
 	}
-	fields = append(fields, '\r', '\n')
-	return x.c.answer(x, 200, fields, nil)
+	return append(fields, '\r', '\n')
 }
 
-// grpcTimeout returns the nanoseconds of a grpc-timeout field, 0 where there is none, or none that can be
-// read: at most eight digits and a unit.
+// grpcTimeout returns the nanoseconds of a request's grpc-timeout field, 0 where there is none, or none that can be
+// read.
+//
+// hot: runs per gRPC request; no alloc, no lock.
 func grpcTimeout(req *message.Request, head []byte) int64 {
 	i := req.FindName(head, "grpc-timeout", 0)
 	if i < 0 {
 		return 0
 	}
-	v := bytes.TrimSpace(req.Fields[i].Value.Of(head))
+	return parseGRPCTimeout(bytes.TrimSpace(req.Fields[i].Value.Of(head)))
+}
+
+// longestDeadline bounds a client's deadline, so that sums with it stay in range: 1000 hours.
+const longestDeadline = int64(1000 * 3600e9)
+
+// parseGRPCTimeout returns the nanoseconds of at most eight digits and a unit, 0 where v is anything else.
+//
+// hot: runs per gRPC request; no alloc, no lock.
+func parseGRPCTimeout(v []byte) int64 {
 	if len(v) < 2 || len(v) > 9 {
+		return 0
+	}
+	var unit int64
+	switch v[len(v)-1] {
+	case 'H':
+		unit = 3600e9
+	case 'M':
+		unit = 60e9
+	case 'S':
+		unit = 1e9
+	case 'm':
+		unit = 1e6
+	case 'u':
+		unit = 1e3
+	case 'n':
+		unit = 1
+	default:
 		return 0
 	}
 	n, ok := message.ParseLength(v[:len(v)-1])
 	if !ok {
 		return 0
 	}
-	unit := map[byte]int64{'H': 3600e9, 'M': 60e9, 'S': 1e9, 'm': 1e6, 'u': 1e3, 'n': 1}[v[len(v)-1]]
-	const longest = int64(1000 * 3600e9) // beyond it nobody waits, and products stay in range
-	if unit > 0 && n > longest/unit {
-		return longest
+	if n > longestDeadline/unit {
+		return longestDeadline
 	}
 	return n * unit
 }

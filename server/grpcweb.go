@@ -51,6 +51,19 @@ func (x *Exchange) translateWeb(p routing.Protocol, req *message.Request, head [
 	}
 }
 
+// retranslateWeb does the same anew for another Backend than that of the Route.
+func (x *Exchange) retranslateWeb(p routing.Protocol, req *message.Request, head []byte) {
+	if x.method != message.MethodPost {
+		return
+	}
+	if s, ok := x.c.(*grpcWebSide); ok {
+		x.c = s.downSide
+	}
+	if x.grpc, x.web = isGRPC(req, head); x.web != grpcweb.None {
+		x.translateWeb(p, req, head)
+	}
+}
+
 // acceptedWeb returns the form of the response: the first that the client accepts, or that of its request.
 func acceptedWeb(req *message.Request, head []byte, asked grpcweb.Form) grpcweb.Form {
 	if !req.Has(message.FieldAccept) {

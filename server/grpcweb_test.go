@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
@@ -426,7 +427,7 @@ func TestGRPCWebRefused(t *testing.T) {
 				refused("nobody listens", c.post(t, "/", grpcMessage([]byte("x"))), "grpc-status: 14\r\ngrpc-message: cannot connect")
 				g.serveProtocol(routing.GRPC)
 				refused("no endpoint", c.post(t, "/", nil), "grpc-status: 14\r\n")
-				g.serveBackend(&routing.Policy{MaxBodyBytes: 10}, &routing.Backend{Protocol: routing.GRPC}, app)
+				g.serveBackend(&asked.Policy{Limits: asked.Limits{BodyBytes: 10}}, &routing.Backend{Protocol: routing.GRPC}, app)
 				refused("too large", c.post(t, "/", make([]byte, 100)), "grpc-status: 8\r\n")
 				if text {
 					g.serveProtocol(routing.GRPC, app)

@@ -17,7 +17,9 @@ const headRoom = 192
 func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byte) []byte {
 	dst = append(dst, req.MethodSpan.Of(head)...)
 	dst = append(dst, ' ')
-	switch {
+	switch target := x.target(); {
+	case target != nil:
+		dst = append(dst, target...)
 	case req.Form == message.OriginForm:
 		dst = append(dst, req.Target.Of(head)...)
 	case req.EmptyPath:

@@ -18,6 +18,9 @@ func HertzFilter(h app.HandlerFunc) Filter { return hertzFilter{h} }
 
 type hertzFilter struct{ handler app.HandlerFunc }
 
+// Name implements Filter.
+func (hertzFilter) Name() string { return "hertz" }
+
 // Request implements Filter.
 func (f hertzFilter) Request(x *Exchange) Verdict {
 	req, head := x.Head()

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -71,7 +71,7 @@ func TestBodyLimit(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name   string
-		policy *routing.Policy
+		policy *asked.Policy
 		raw    string
 		status int
 	}{
@@ -83,10 +83,10 @@ func TestBodyLimit(t *testing.T) {
 		{"chunked over it", nil, chunked(limit+1, 50_000), 413},
 		{"chunked over it, in one chunk", nil, chunked(limit+1, limit+1), 413},
 		{"chunked far over it", nil, chunked(20*limit, 50_000), 413},
-		{"small and over", &routing.Policy{MaxBodyBytes: 10}, chunked(11, 5), 413},
-		{"a Route that takes more", &routing.Policy{MaxBodyBytes: 5 * limit}, length(5 * limit), 200},
-		{"a Route that takes less", &routing.Policy{MaxBodyBytes: 10}, length(11), 413},
-		{"a Route that takes all", &routing.Policy{MaxBodyBytes: -1}, chunked(20*limit, 50_000), 200},
+		{"small and over", &asked.Policy{Limits: asked.Limits{BodyBytes: 10}}, chunked(11, 5), 413},
+		{"a Route that takes more", &asked.Policy{Limits: asked.Limits{BodyBytes: 5 * limit}}, length(5 * limit), 200},
+		{"a Route that takes less", &asked.Policy{Limits: asked.Limits{BodyBytes: 10}}, length(11), 413},
+		{"a Route that takes all", &asked.Policy{Limits: asked.Limits{BodyBytes: -1}}, chunked(20*limit, 50_000), 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g.serve(tt.policy, app)

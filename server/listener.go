@@ -118,7 +118,7 @@ func (l *listener) accept(most int) (taken int) {
 			if w.makeRoom(0) {
 				continue
 			}
-			w.server.shedAccept(l.src.FD())
+			w.reserve.shed(l.src.FD())
 			w.shard.ConnectionsRefused++
 			taken++
 			continue
@@ -132,7 +132,7 @@ func (l *listener) accept(most int) (taken int) {
 			loop.CloseFD(fd)
 			continue
 		}
-		if to := w.server.lighter(w); to != nil {
+		if to := w.peers.lighter(w); to != nil {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
@@ -154,21 +154,21 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	mine := 0
 	if !l.proxied && !set.trusts(remote.Addr()) {
 		var n int
-		src, n = w.server.sources.enter(remote.Addr())
+		src, n = w.sources.enter(remote.Addr())
 		s := &src.shares[w.loop.ID()]
 		if int64(n) > set.capacity.perSource && !w.makeShare(s) {
-			w.server.sources.leave(src)
+			w.sources.leave(src)
 			return nil, false
 		}
 		mine = s.n
 	}
-	open := w.server.connections()
+	open := w.peers.connections()
 	if open < set.capacity.connections || w.makeRoom(mine) {
 		return src, true
 	}
 	if open < set.capacity.connections+set.capacity.slack() {
 		// What can be closed may be on another loop.
-		for _, o := range w.server.workers {
+		for _, o := range w.peers {
 			if o != w {
 				o.loop.Post(o.makeRoomLater)
 			}
@@ -176,13 +176,13 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 		return src, true
 	}
 	if src != nil {
-		w.server.sources.leave(src)
+		w.sources.leave(src)
 	}
 	return nil, false
 }
 
 func (w *worker) listenerFor(other *listener) *listener {
-	for _, l := range w.server.templates[w.loop.ID()] {
+	for _, l := range w.templates {
 		if l.addr == other.addr && l.secure == other.secure {
 			return l
 		}

@@ -12,18 +12,18 @@ import (
 //
 //   - net/http, which has answered early and closed the stream, takes HEADERS on it for a stream that is opened out of
 //     turn, and ends the connection with PROTOCOL_ERROR. RFC 9113 section 5.1 has what was on its way ignored, but
-//     whoever errs, it is others who pay. Its answer may always be on its way while the trailers are written, so that
-//     no look at the stream's state prevents it.
+//     whichever end errs, requests of others are lost. Its answer may always be on its way while the trailers are
+//     written, so that no look at the stream's state prevents it.
 //   - grpc-go, to which requests with trailers are none (gRPC has them in responses only), does the same for trailers on
 //     a stream that is open.
 //
-// DATA, WINDOW_UPDATE and RST_STREAM on a stream that they have closed cost nobody anything at either.
+// DATA, WINDOW_UPDATE and RST_STREAM on a stream that they have closed do no harm at either.
 //
 // So a session that requests share carries no trailers. A request that announces some, with a Trailer field as RFC 9110
 // section 6.6.2 says it should, goes on a session that has no other stream meanwhile: a lone one. Trailers that were
-// not announced are left out, which whoever takes the chunks off may do (RFC 9112 section 7.1.2), and the request ends
-// without them. What is announced and what is not is known from the head, so that a request's trailers do not depend on
-// who else is there.
+// not announced are left out, which a recipient that removes the chunked coding may do (RFC 9112 section 7.1.2), and the
+// request ends without them. What is announced and what is not is known from the head, so that a request's trailers do
+// not depend on the other requests that are under way.
 //
 // A lone session is a connection like those of HTTP/1.1, and as many can be there: one for each such request under way,
 // of which limits.requests_per_source bounds a client's, and the descriptors of one source are bounded too. Of
@@ -53,7 +53,7 @@ func (x *Exchange) acquireLone(ep *upstream.Endpoint, b *routing.BackendTLS) (s 
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
-		if !sameTLS(s.backend, b) || s.h2.MaxStreams() == 0 {
+		if !s.backend.Equal(b) || s.h2.MaxStreams() == 0 {
 			s.lone = loneOver
 			continue
 		}
@@ -72,7 +72,7 @@ func (s *upSession) askLone() {
 	case s.closed:
 		return
 	case s.connecting, s.shaking:
-		s.end(upstream.Canceled) // nobody else waits for it
+		s.end(upstream.Canceled) // no other request waits for it
 		return
 	}
 	s.lone = loneAsked

@@ -425,7 +425,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 // TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
 func TestVerifierPanics(t *testing.T) {
 	t.Parallel()
-	s := &shown{auth: &routing.ClientAuth{}}
+	s := &clientCert{auth: &routing.ClientAuth{}}
 	s.check(tls.ConnectionState{PeerCertificates: []*x509.Certificate{nil}})
 	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
 		t.Errorf("verdict %v, %q", s.err, s.fields)

@@ -1,9 +1,6 @@
 package server
 
 import (
-	"syscall"
-
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -25,7 +22,6 @@ type passthrough struct {
 	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
 	attempts      int
 	fellBack      bool // the attempt goes on at the Pod's other address
-	connecting    bool
 	ways          ways
 	timer         loop.Timer // guards the connect, and then against silence
 
@@ -33,26 +29,6 @@ type passthrough struct {
 	started, chosen, connectTime int64
 
 	received, sent int64 // bytes from the client, and to it
-}
-
-// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
-// where the Host's Backend could not be resolved.
-func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
-	w := c.w
-	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
-	p.timer.OnExpire = p
-	p.Owner = p
-	c.passthrough = p
-	c.tunnel = true
-	c.phase = phasePassthrough
-	c.progress()
-	c.rest()
-	if b == nil {
-		p.end(stats.NoEndpoint, upstream.Canceled)
-		return
-	}
-	p.backend = w.upstreams.Backend(b)
-	p.attempt(nil)
 }
 
 // attempt connects to an Endpoint other than avoid, the one that the attempt before failed on.
@@ -92,11 +68,9 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	}
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
-	connected := p.writable
-	p.connecting = true
 	w.loop.Set(&p.timer, now+w.set.connect)
-	if connected {
-		p.connected()
+	if !p.connecting {
+		p.established()
 	}
 }
 
@@ -145,20 +119,21 @@ func (p *passthrough) Ready(ev loop.Events) {
 		// The rest can still be read; writing cannot succeed.
 		p.readable, p.peerClosed = true, true
 	}
-	if p.connecting && (p.writable || p.broken || p.peerClosed) {
-		p.connected()
+	if p.connecting {
+		switch ended, ok := p.connectEnded(); {
+		case !ended:
+		case !ok:
+			p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
+		default:
+			p.established()
+		}
 	}
 	p.c.pump()
 }
 
-// connected ends the connect, either way.
-func (p *passthrough) connected() {
+// established begins to pass on.
+func (p *passthrough) established() {
 	w := p.w
-	p.connecting = false
-	if code, err := syscall.GetsockoptInt(p.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
-		p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
-		return
-	}
 	p.connectTime = max(w.loop.Now()-p.chosen, 1)
 	w.shard.Passthroughs++
 	w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
@@ -193,8 +168,8 @@ func (p *passthrough) pump() {
 	}
 }
 
-// over says what has ended the connection. An Endpoint that closes once it has said everything breaks its
-// connection when its client says goodbye after that: this is no failure.
+// over finds out what has ended the connection. That of an Endpoint which closed with its last byte breaks when the client's
+// close_notify arrives after that: this is no failure.
 func (p *passthrough) over() {
 	t := &p.ways
 	switch {
@@ -225,7 +200,7 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 }
 
 // end closes both connections and counts. After a failure each peer that is still there gets a reset, so
-// that nobody takes the end for the other's.
+// that neither takes the end for the other's.
 func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w := p.c, p.w
 	endpoint := p.endpoint
@@ -246,7 +221,7 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		p.reset()
 		c.reset()
 	}
-	if w.server.logs != nil {
+	if w.logs != nil {
 		w.logPassthrough(p, reason)
 	}
 	if w.janitor.resting {

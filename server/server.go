@@ -27,7 +27,6 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
-	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Options are what New takes beside the configuration. The zero value is usable.
@@ -36,6 +35,9 @@ type Options struct {
 	Filters []Filter
 	// Middleware are Hertz handlers, added behind Filters; see HertzFilter.
 	Middleware []app.HandlerFunc
+	// Makers make the Filters that the Policies of objects ask for, behind those of every Route: the onion from the
+	// outside in. A Policy that asks for a Kind that is not among them closes its Routes.
+	Makers []Maker
 }
 
 // Server is the data plane of one process. Make it with New, then Listen, then Run. Its methods are
@@ -45,8 +47,7 @@ type Server struct {
 	store      *routing.Store
 	registry   *stats.Registry
 	log        *slog.Logger
-	workers    []*worker
-	templates  [][]*listener // per loop, for connections that are handed over
+	workers    peers
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
 	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
@@ -54,6 +55,7 @@ type Server struct {
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
 	sources    *sources
+	reserve    *reserve
 	parking    chan struct{}
 	ended      chan struct{}
 
@@ -62,7 +64,6 @@ type Server struct {
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	reserve  int // a spare descriptor, to accept and close with when there is no other
 	bound    []bound
 	stopOnce sync.Once
 }
@@ -79,7 +80,6 @@ const maxParked = 1024
 
 // New makes a Server that serves what store holds. Nothing is bound or started yet.
 func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*Server, error) {
-	set := newSettings(c)
 	threads := c.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -93,7 +93,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
-		reserve:    -1,
+		reserve:    newReserve(),
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
@@ -101,12 +101,12 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
 	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
-	filters := append([]Filter{forwarded{}}, o.Filters...)
+	filters := slices.Clone(o.Filters)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = attacher{registry: s.registry, standard: &policy{chain: compileChain(filters...)}}
-	set.plain = s.attacher.standard
+	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
+	set := newSettings(c, s.attacher.standard)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
@@ -120,9 +120,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		if err != nil {
 			return nil, fmt.Errorf("create loop %d: %w", id, err)
 		}
-		s.workers = append(s.workers, newWorker(s, l, set))
+		s.workers = append(s.workers, newWorker(s, l, id, set))
 	}
-	s.templates = make([][]*listener, threads)
+	for _, w := range s.workers {
+		w.peers = s.workers
+	}
 	quietHertz()
 	s.engine = hertz.New(
 		hertz.WithTransport(func(*hertzconfig.Options) network.Transporter { return transporter{s} }),
@@ -147,7 +149,7 @@ func (s *Server) Threads() int { return len(s.workers) }
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
 func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
 
-// OnPublish is to be called after each Publish: every loop gives up the connections to Endpoints that
+// OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
 // left, without cutting an exchange.
 func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {
@@ -189,9 +191,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 			}
 		}
 	}
-	if s.reserve < 0 {
-		s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	}
+	s.reserve.open()
 	return nil
 }
 
@@ -221,7 +221,7 @@ func (s *Server) Run() error {
 	for _, b := range s.bound {
 		w := s.workers[b.loop]
 		l := newListener(w, &b)
-		s.templates[b.loop] = append(s.templates[b.loop], l)
+		w.templates = append(w.templates, l)
 		fd := b.fd
 		w.loop.Post(func() {
 			if err := w.loop.RegisterListener(&l.src, fd, l); err != nil {
@@ -257,16 +257,11 @@ func (s *Server) LogLinesLost() uint64 {
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
 func (s *Server) Reload(c *config.Config) {
-	set := newSettings(c)
-	set.plain = s.attacher.standard
+	set := newSettings(c, s.attacher.standard)
 	set.tls = s.serverTLS(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {
-		w.loop.Post(func() {
-			w.set = set
-			w.h2.SetLimits(set.h2)
-			w.h2up.SetLimits(set.h2up)
-		})
+		w.loop.Post(func() { w.reload(set) })
 	}
 	if s.logs != nil {
 		s.logs.reopen(s.log)
@@ -307,10 +302,7 @@ func (s *Server) drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := int64(0)
-		for _, w := range s.workers {
-			open += w.conns.Load()
-		}
+		open := s.workers.connections()
 		if open == 0 {
 			return nil
 		}
@@ -318,24 +310,6 @@ func (s *Server) drain(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("cut %d connections", open), ctx.Err())
 		case <-tick.C:
-		}
-	}
-}
-
-// startDrain runs on the loop.
-func (w *worker) startDrain() {
-	w.draining = true
-	for _, l := range w.listeners {
-		l.stopAccepting()
-	}
-	w.listeners = nil
-	for c := w.downs.next; c != &w.downs; c = c.next {
-		if c.phase == phaseSession {
-			c.session.drain()
-		}
-		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
-			c.progress()
-			c.await(waitIdle, int64(idleGrace))
 		}
 	}
 }
@@ -348,86 +322,8 @@ func (s *Server) stop() {
 			w.loop.Close()
 		}
 		s.handshakes.Close()
-		s.mu.Lock()
-		if s.reserve >= 0 {
-			syscall.Close(s.reserve)
-			s.reserve = -1
-		}
-		s.mu.Unlock()
+		s.reserve.close()
 	})
-}
-
-// cut runs on the loop: it ends everything.
-func (w *worker) cut() {
-	for _, l := range w.listeners {
-		w.loop.CloseSource(&l.src)
-	}
-	for c := w.downs.next; c != &w.downs; {
-		next := c.next
-		c.why = stats.ClosedDraining
-		if c.x != nil {
-			c.x.cancel(failDraining)
-		}
-		if c.passthrough != nil {
-			c.passthrough.end(stats.Draining, upstream.Canceled)
-		}
-		c.shut()
-		c = next
-	}
-	for len(w.sessions) > 0 {
-		w.sessions[0].end(upstream.Canceled)
-	}
-	w.upstreams.Sweep(nil)
-	for len(w.sessions) > 0 {
-		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
-	}
-	for _, p := range w.pipes {
-		w.closePipe(p)
-	}
-	w.pipes = nil
-	w.flushLog()
-}
-
-// connections returns how many clients' connections are open.
-func (s *Server) connections() (open int64) {
-	for _, w := range s.workers {
-		open += w.conns.Load()
-	}
-	return open
-}
-
-// lighter returns the worker that should take a new connection of w's instead of w, or nil. The
-// kernel spreads connections by hash, unevenly when they are few; one that is clearly behind gets
-// them handed over.
-func (s *Server) lighter(w *worker) *worker {
-	if len(s.workers) == 1 {
-		return nil
-	}
-	least := w
-	for _, o := range s.workers {
-		if o.conns.Load() < least.conns.Load() {
-			least = o
-		}
-	}
-	if mine := w.conns.Load(); mine > least.conns.Load()+1+mine/16 {
-		return least
-	}
-	return nil
-}
-
-// shedAccept takes a connection with the spare descriptor and closes it, when no other descriptor is
-// left: it would wait in the queue otherwise, and its event come again and again.
-func (s *Server) shedAccept(listenFD int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reserve < 0 {
-		return
-	}
-	syscall.Close(s.reserve)
-	if fd, _, errno := accept(listenFD); errno == 0 {
-		syscall.Close(fd)
-	}
-	s.reserve, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 }
 
 // withPort replaces port 0 by the one that the first loop was given, for the others to share.

@@ -90,6 +90,8 @@ func TestServerField(t *testing.T) {
 // named is a Filter that answers with a Server field of its own.
 type named struct{}
 
+func (named) Name() string { return "named" }
+
 func (named) Request(x *Exchange) Verdict {
 	return x.Respond(200, []byte("X-Line: Server: x\r\nsErver: mine\r\n"), nil)
 }

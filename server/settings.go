@@ -4,11 +4,9 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
-	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -36,7 +34,7 @@ type settings struct {
 	http2      bool
 	handshake  int64
 	tls        *tlsconfig.Server
-	plain      *policy // of a Route whose object has none
+	plain      *compiled // of a Route whose object has no Policy
 }
 
 // The windows of a Session to an Endpoint, which many clients share: the connection's has room for every
@@ -54,8 +52,9 @@ const responseHeadLimit = 64 << 10
 // ingressNginx is the controller that an IngressClass of ingress-nginx names.
 const ingressNginx = "k8s.io/ingress-nginx"
 
-func newSettings(c *config.Config) *settings {
+func newSettings(c *config.Config, plain *compiled) *settings {
 	s := &settings{
+		plain:          plain,
 		requestLimits:  h1.Limits{MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes)},
 		responseLimits: h1.Limits{MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount},
 		header:         int64(c.Timeouts.Header),
@@ -89,7 +88,6 @@ func newSettings(c *config.Config) *settings {
 		h2up: h2.Config{
 			MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
 		},
-		plain: &policy{chain: standardChain},
 	}
 	if v := c.HTTP.ServerHeader; v != "" {
 		s.server = h1.AppendField(nil, "Server", v)
@@ -119,55 +117,4 @@ func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// policy is a routing.Policy as the request path reads it (0 = as the settings say), with the compiled
-// onion. Immutable, and shared by the Routes that have it.
-type policy struct {
-	chain                      *chain
-	bodyLimit                  int64
-	connect, read, send, total int64
-	upstreamHost               []byte
-}
-
-// standardChain is what every Route has, one for all of them.
-var standardChain = compileChain(forwarded{})
-
-// attached is what the data plane hangs on a Route of an object with a Policy, before it is published.
-// On all others it hangs the Series alone: requests spread over 100,000 Routes find none of this in a
-// cache, and a Series is not looked at before Shard.Record has gathered a batch of them.
-type attached struct {
-	policy *policy
-	series *stats.Series
-}
-
-// attacher makes what hangs on Routes. Used by the goroutine that builds Snapshots.
-type attacher struct {
-	registry *stats.Registry
-	standard *policy
-	// compiled is the policy made from source, the last one: the Routes of an object come together.
-	source   *routing.Policy
-	compiled *policy
-}
-
-func (a *attacher) attach(r *routing.Route) any {
-	series := a.registry.Attach(r)
-	if r.Source == nil || r.Source.Policy == nil {
-		return series
-	}
-	if a.source != r.Source.Policy {
-		a.source, a.compiled = r.Source.Policy, compilePolicy(r.Source.Policy, a.standard.chain)
-	}
-	return &attached{a.compiled, series}
-}
-
-func compilePolicy(p *routing.Policy, c *chain) *policy {
-	compiled := &policy{
-		chain: c, bodyLimit: p.MaxBodyBytes,
-		connect: p.ConnectTimeout, read: p.ReadTimeout, send: p.SendTimeout, total: p.RequestTimeout,
-	}
-	if p.UpstreamHost != "" {
-		compiled.upstreamHost = []byte(p.UpstreamHost)
-	}
-	return compiled
 }

@@ -113,10 +113,10 @@ type client struct {
 	remote   netip.AddrPort
 	listener *listener
 	announced
-	share   *share // what its loop has of its source; nil: not bounded by source
-	trusted bool   // its forwarded headers are believed
-	shown   *shown // where the name that it asked for wants a certificate
-	suite   uint16 // of TLS 1.2 and below
+	share   *share      // what its loop has of its source; nil: not bounded by source
+	trusted bool        // its forwarded headers are believed
+	shown   *clientCert // nil: the Host that its connection was opened for asks for no certificate
+	suite   uint16      // of TLS 1.2 and below
 }
 
 func (c *client) peer() *client { return c }

@@ -21,18 +21,28 @@ type sock struct {
 	in  buffer // read, not yet consumed
 	out buffer // to be written
 
+	// Set by note, of what epoll reports, and cleared by the system call that finds otherwise:
 	readable   bool
 	writable   bool
-	peerClosed bool // FIN seen by epoll: read until 0
-	eof        bool // read returned 0
-	broken     bool // reset, or an error from a system call
-	shaking    bool // a TLS handshake is under way
-	strict     bool // an end without TLS's own is a failure
-	rawEOF     bool // the socket has ended; eof is the end of what it carries
-	told       bool // TLS told the end itself: nothing is missing, however the socket ends
-	mute       bool // close says no goodbye, so that the end does not look like one
-	shut       bool // nothing more is sent behind out: the peer is told the end once that has left
-	counted    bool // among the descriptors of the Endpoints' side
+	peerClosed bool // FIN seen: read until 0
+
+	// Set by reads and writes:
+	eof    bool // read returned 0
+	broken bool // reset, or an error from a system call
+	shut   bool // nothing more is sent behind out: the peer is told the end once that has left
+
+	// Set by open, and cleared by connectEnded:
+	connecting bool // to an Endpoint
+
+	// Set by TLS:
+	shaking bool // a handshake is under way
+	rawEOF  bool // the socket has ended; eof is the end of what it carries
+	told    bool // the peer told the end itself (close_notify): nothing is missing, however the socket ends
+
+	// Set by the owner:
+	strict  bool // an end without close_notify is a failure
+	mute    bool // close without close_notify, so that a cut response is not taken for a complete one
+	counted bool // among the descriptors of the Endpoints' side
 }
 
 // note takes over what epoll reported.
@@ -304,11 +314,22 @@ func (s *sock) open(to *dialer, h loop.Handler, of *share) bool {
 		w.giveDescriptors(1)
 		return false
 	}
-	s.counted, s.writable = true, connected
+	s.counted, s.writable, s.connecting = true, connected, !connected
 	return true
 }
 
-// reset makes close send a RST: for a response that has no other way to say that it is not whole.
+// connectEnded reports whether the connect that open began has ended, and whether the connection is established. It is
+// asked once more at each event until it has.
+func (s *sock) connectEnded() (ended, ok bool) {
+	if !s.writable && !s.broken && !s.peerClosed {
+		return false, false
+	}
+	s.connecting = false
+	code, err := syscall.GetsockoptInt(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR)
+	return true, err == nil && code == 0
+}
+
+// reset makes close send a RST, so that the peer does not take a response that was cut for a complete one.
 func (s *sock) reset() {
 	s.mute = true
 	if s.src.Open() {

@@ -15,30 +15,24 @@ import (
 // sealRoom is what the records of one write, at most two times scratchSize, take beyond the bytes.
 const sealRoom = 1 << 10
 
-// lender lends the loop's buffers to its tlsconn.Conns.
-type lender worker
-
-func (l *lender) Get(n int) []byte { return (*worker)(l).buffers.get(n) }
-func (l *lender) Put(b []byte)     { (*worker)(l).buffers.put(b) }
-
 // beginTLS begins a handshake in the client's role.
 func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
-	return s.begunTLS(s.w.server.handshakes.Client(tlsconn.Params{
-		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: (*lender)(s.w),
+	return s.begunTLS(s.w.handshakes.Client(tlsconn.Params{
+		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: &s.w.buffers,
 	}))
 }
 
 // acceptTLS begins a handshake in the server's role. hello holds the ClientHello; auth, which may be nil, says which
 // certificate is asked for.
-func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, auth *shown) error {
+func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, auth *clientCert) error {
 	p := tlsconn.Params{
-		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: (*lender)(s.w), Early: hello, MaxBytes: shakeBytes,
+		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: &s.w.buffers, Early: hello, MaxBytes: shakeBytes,
 	}
 	if auth != nil {
 		p.MaxBytes += auth.auth.MaxShown() * maxClientCertificate
 		p.Check = auth.check
 	}
-	return s.begunTLS(s.w.server.handshakes.Server(p))
+	return s.begunTLS(s.w.handshakes.Server(p))
 }
 
 // shakeBytes is what a client may send in a handshake, its certificates aside: a ClientHello is 16 KiB at most, and

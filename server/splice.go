@@ -43,9 +43,8 @@ type pipe struct {
 // 325. Reported at 1 MiB, or at the end of the body, it is 290 us; at 256 KiB 307.
 const lowWater = 1 << 20
 
-// lowDelay is how long that may take, plus up to two ticks of the wheel. A source that is slower delays
-// its client once by that much, and is reported as its bytes come from then on. The end of a body is
-// never delayed.
+// lowDelay is how long a source may take to collect lowWater bytes, plus up to two ticks of the wheel. A slower source
+// delays its client once by that much, and is reported as its bytes come from then on. The end of a body is never delayed.
 const lowDelay = int64(20e6)
 
 // coarsen asks the kernel to report p.from only once it holds a good part of the left bytes.
@@ -121,7 +120,7 @@ func (x *Exchange) spliceResponse() bool {
 func (x *Exchange) spliceRequest() bool {
 	x.streamed = true
 	if !x.moveSplice(x.c.plain(), x.u.plain(), &x.up.left, &x.reqBytes) {
-		return false // x may have ended, and then belongs to nobody
+		return false // x may have ended, and may serve another request
 	}
 	x.up.done = x.up.left == 0
 	return true
@@ -225,7 +224,7 @@ func (w *worker) getPipe() *pipe {
 		w.pipes = w.pipes[:n-1]
 		return p
 	}
-	if w.server.descriptors()+2 > w.set.capacity.descriptors*7/8 {
+	if w.peers.descriptors()+2 > w.set.capacity.descriptors*7/8 {
 		return nil
 	}
 	var fds [2]int

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
@@ -97,7 +97,7 @@ func TestSmallAfterSplice(t *testing.T) {
 		}
 	})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	g.serve(&routing.Policy{MaxBodyBytes: -1}, app)
+	g.serve(&asked.Policy{Limits: asked.Limits{BodyBytes: -1}}, app)
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
 	var took []time.Duration

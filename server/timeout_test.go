@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
@@ -145,14 +145,14 @@ func TestReadTimeout(t *testing.T) {
 	})
 	for _, byPolicy := range []bool{false, true} {
 		servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
-			var policy *routing.Policy
+			var policy *asked.Policy
 			g := newGateway(t, timeouts(func(o *config.Timeouts) {
 				if !byPolicy {
 					o.Read = config.Duration(timeout)
 				}
 			}), Options{})
 			if byPolicy {
-				policy = &routing.Policy{ReadTimeout: int64(timeout)}
+				policy = &asked.Policy{Limits: asked.Limits{Read: int64(timeout)}}
 			}
 			g.serve(policy, app)
 			for _, path := range []string{"/nothing", "/half"} {
@@ -207,7 +207,7 @@ func TestRequestTimeout(t *testing.T) {
 	defer close(stop)
 	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 		g := newGateway(t, timeouts(func(*config.Timeouts) {}), Options{})
-		g.serve(&routing.Policy{RequestTimeout: int64(timeout)}, app)
+		g.serve(&asked.Policy{Limits: asked.Limits{Request: int64(timeout)}}, app)
 		begun := time.Now()
 		if got := g.wire().Get("/"); got.StatusCode != 504 {
 			t.Errorf("status %d, want 504", got.StatusCode)

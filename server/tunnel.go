@@ -9,6 +9,10 @@ import (
 // the head that resp indexes; rest is what came behind it, and is the new protocol's.
 func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	c, u, w := x.c, x.u, x.w
+	x.hideServer(resp)
+	if !x.runResponse(resp, data) {
+		return
+	}
 	x.headTime = w.loop.Now()
 	x.status = 101
 	x.headDone, x.upClose = true, true
@@ -16,7 +20,6 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.tunnel = true
 	x.leaveAt = 0
 	w.shard.Tunnels++
-	x.hideServer(resp)
 	x.acceptWebSocket()
 	x.sentBytes += int64(c.switched(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"syscall"
-
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -10,13 +8,16 @@ import (
 
 // upConn is a connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or
 // its Endpoint's pool.
+//
+//	dial ──► connecting ──► shaking ──► an Exchange's ◄──► its pool's
+//	              │       (where TLS is)      │               │
+//	              └─────────────┴─────────────┴───────────────┴──► closed
 type upConn struct {
 	sock
 	upstream.Conn
-	x          *Exchange // nil while idle
-	released   uint64    // the loop's batch in which it last became idle
-	connecting bool
-	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
+	x        *Exchange           // nil while idle
+	released uint64              // the loop's batch in which it last became idle
+	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
 
 // Ready implements loop.Handler.
@@ -39,7 +40,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		return
 	}
 	if u.tls != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
-		return // a ticket, or another word of TLS with itself
+		return // a session ticket or key update: no application data
 	}
 	if ev&(loop.Readable|loop.ReadClosed|loop.Closed|loop.Failed) != 0 {
 		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
@@ -51,19 +52,20 @@ func (u *upConn) Ready(ev loop.Events) {
 	}
 }
 
-// connected ends the connect, either way.
+// connected goes on once the connect has ended, either way.
 func (u *upConn) connected() {
-	if !u.writable && !u.broken && !u.peerClosed {
+	ended, ok := u.connectEnded()
+	if !ended {
 		return
 	}
-	u.connecting = false
 	x := u.x
 	c := x.c // x may have ended when this returns
-	if code, err := syscall.GetsockoptInt(u.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+	switch {
+	case !ok:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
-	} else if u.backend != nil {
+	case u.backend != nil:
 		u.startTLS()
-	} else {
+	default:
 		x.send()
 	}
 	c.pump()
@@ -118,7 +120,7 @@ func (u *upConn) release(now int64) {
 // untouched reports that nothing has come on u, which was just taken from its pool, while it was idle; else u is
 // gone. What has come is found by its event, but that may stand further back in this batch, or be one of the next
 // where u became idle in this one. Then u is looked at, which costs a system call that other requests do not make.
-// What comes from here on cannot be told from an answer, by nobody.
+// What comes from here on cannot be told from an answer.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) untouched() bool {
@@ -163,7 +165,6 @@ func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 		w.freeUp(u)
 		return nil
 	}
-	u.connecting = !u.writable
 	u.strict = true
 	u.backend = x.backend.Source().TLS
 	u.x = x

@@ -71,8 +71,10 @@ func (u *upConn) readHead(x *Exchange) bool {
 				x.malformed()
 				return false
 			}
+			kept := u.in
+			u.in = buffer{}
 			x.switchProtocols(head, data, rest)
-			w.buffers.release(&u.in)
+			w.buffers.release(&kept)
 			return false
 		}
 		if head.Code >= 200 {

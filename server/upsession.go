@@ -2,7 +2,6 @@ package server
 
 import (
 	"slices"
-	"syscall"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
@@ -13,30 +12,34 @@ import (
 
 // upSession is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by
 // its loop; in its dialer's list until it takes no more requests, and alive until its last stream ends.
+//
+//	openSession ──► connecting ──► shaking ──► established ──► retired ──► closed
+//	                             (where TLS is)
+//
+// Each may end in closed at once. Streams wait for it until it is established, and those of an Upgrade until the Endpoint's
+// SETTINGS came. What retires it is the Endpoint's GOAWAY, a flood, or a connect that took too long. One that requests do not
+// share has states of its own: see loneState.
 type upSession struct {
 	sock
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
-	h2         *h2.Conn
-	dialer     *dialer
-	streams    []*upStream // those under way, and while connecting those that wait for it
-	small      []*upStream // with small pieces of this read, see gather; some may be gone
-	requests   uint64
-	backend    *routing.BackendTLS // how TLS is spoken; nil where it is not
-	connecting bool
-	dirty      bool
-	closed     bool
-	settled    bool // the Endpoint's SETTINGS came
-	flooded    bool // it takes no more requests, because the Endpoint sends what is worth nothing
-	lone       loneState
-	idleSince  int64
-	heard      int64 // when bytes last came
-	pinged     bool
-	held       int64 // bytes of the protocol's state that the account has
+	output
+	dialer    *dialer
+	streams   []*upStream // those under way, and while connecting those that wait for it
+	small     []*upStream // with small pieces of this read, see gather; some may be gone
+	requests  uint64
+	backend   *routing.BackendTLS // how TLS is spoken; nil where it is not
+	closed    bool
+	settled   bool // the Endpoint's SETTINGS came
+	flooded   bool // it takes no more requests, because the Endpoint sends what is worth nothing
+	lone      loneState
+	pinged    bool
+	idleSince int64
+	heard     int64 // when bytes last came
 }
 
-// Health of a session: one with streams that is silent for pingAfter is asked for a sign of life, and
-// given up when none comes within as long again.
+// pingAfter bounds the silence of a Session with streams: it is sent a PING after that, and closed when nothing comes for as
+// long again.
 const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
@@ -50,7 +53,6 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *s
 	if !s.open(t, s, of) {
 		return nil
 	}
-	s.connecting = !s.writable
 	s.h2 = w.h2up.NewClient(w.loop.Now(), s, b != nil)
 	s.heard = w.loop.Now()
 	ep.Add(&s.Conn)
@@ -86,9 +88,6 @@ func (s *upSession) Ready(ev loop.Events) {
 		return
 	}
 	if s.connecting {
-		if !s.writable && !s.broken && !s.peerClosed {
-			return
-		}
 		s.connected()
 		return
 	}
@@ -115,17 +114,16 @@ func (s *upSession) secured() bool {
 	return !s.closed
 }
 
-// connected ends the connect, either way.
+// connected goes on once the connect has ended, either way.
 func (s *upSession) connected() {
-	s.connecting = false
-	if code, err := syscall.GetsockoptInt(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_ERROR); err != nil || code != 0 {
+	switch ended, ok := s.connectEnded(); {
+	case !ended:
+	case !ok:
 		s.broken = true
 		s.end(upstream.ConnectFailed)
-		return
-	}
-	if s.backend == nil {
+	case s.backend == nil:
 		s.established()
-	} else {
+	default:
 		s.startTLS()
 	}
 }
@@ -198,34 +196,19 @@ func (s *upSession) passSmall() {
 
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
-	if !s.dirty && !s.connecting && !s.shaking && !s.closed {
-		s.dirty = true
-		s.w.flushLater(s)
+	if !s.connecting && !s.shaking && !s.closed {
+		s.later(s.w, s)
 	}
 }
 
 // flushOutput implements flusher.
 func (s *upSession) flushOutput() {
 	s.dirty = false
-	if !s.closed {
-		s.flush() // what was sealed, and not taken by the socket
+	if s.closed {
+		return
 	}
-	for !s.broken && !s.closed {
-		out := s.h2.Output()
-		if len(out) == 0 {
-			break
-		}
-		n := s.push(out)
-		if n == 0 {
-			break
-		}
-		s.h2.Wrote(n)
-	}
-	if !s.closed {
-		s.w.buffers.recount(&s.held, s.h2.Held())
-	}
+	s.writeTo(&s.sock)
 	switch {
-	case s.closed:
 	case s.broken && s.h2.Err() == nil:
 		s.pump()
 	case s.broken:
@@ -243,7 +226,7 @@ func (s *upSession) arrived() bool {
 }
 
 // unsent reports that output waits, as frames or sealed.
-func (s *upSession) unsent() bool { return len(s.h2.Output()) > 0 || s.out.len() > 0 }
+func (s *upSession) unsent() bool { return s.output.unsent(&s.sock) }
 
 // retire keeps new requests away.
 func (s *upSession) retire() {
@@ -280,9 +263,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 			c.pump()
 		}
 	}
-	s.h2.Close()
-	s.w.buffers.count(-s.held)
-	s.held = 0
+	s.release(s.w)
 	s.Endpoint.Remove(&s.Conn)
 	s.close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {
@@ -329,9 +310,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 			return
 		}
 		x.switchProtocols(resp, head, nil)
-		if x.c == c {
-			c.pump() // what came before has had its events
-		}
+		c.pump() // what came before has had its events
 		return
 	case resp.Code < 200:
 		x.interimHead(resp, head)

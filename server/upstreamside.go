@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/server/internal/h2"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // upStream is one request on an HTTP/2 connection to an Endpoint: the upSide of its Exchange. Made and
 // pooled by its worker; owned by the loop.
+//
+//	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type upStream struct {
 	streamSide
 	s       *upSession
@@ -63,7 +64,7 @@ func (u *upStream) begin(x *Exchange) bool {
 	o := x.kept
 	end := x.up.whole() && len(o.early) == 0 && !x.upgrade
 	st, ok := u.h2.OpenRequest(&o.req, h2.Outgoing{
-		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost,
+		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
 	}, end)
 	if !ok {
 		u.gone = true
@@ -155,42 +156,5 @@ func (u *upStream) free(now int64) {
 	w.freeS.put(u)
 	if w.janitor.resting {
 		w.janitor.wake()
-	}
-}
-
-// keptHead is a request's head and the body bytes that came with it, for as long as it may have to be
-// sent, again. Pooled by its worker.
-type keptHead struct {
-	req   message.Request
-	head  []byte
-	early []byte
-	whole bool // the request ends with its head; for a downStream that begins late
-	held  int64
-}
-
-// keepRequest copies a request.
-//
-// hot: runs per request; no alloc, no lock.
-func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead {
-	k := w.freeH.take()
-	if k == nil {
-		k = &keptHead{}
-	}
-	fields := append(k.req.Fields[:0], req.Fields...)
-	k.req = *req
-	k.req.Fields = fields
-	k.head = append(k.head[:0], head...)
-	k.early = append(k.early[:0], early...)
-	w.buffers.recount(&k.held, int64(cap(k.head)+cap(k.early)))
-	return k
-}
-
-// smallFields is how many fields a pooled head keeps room for.
-const smallFields = 256
-
-func (w *worker) freeKept(k *keptHead) {
-	w.buffers.recount(&k.held, 0)
-	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer && cap(k.req.Fields) <= smallFields {
-		w.freeH.put(k)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	waitSend              // client to read what waits in out
 	waitLinger            // client to close
 	waitHandshake         // TLS to be ready
-	waitWatch             // answer to a brief connection, see brief
+	waitWatch             // answer to a connection of one request, see oneShot
 	waitProxy             // PROXY protocol header
 )
 

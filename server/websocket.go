@@ -18,11 +18,7 @@ const (
 
 // appendWebSocketKey appends the field of a challenge.
 func (w *worker) appendWebSocketKey(dst []byte) []byte {
-	var raw [16]byte
-	a, b := w.random.Uint64(), w.random.Uint64()
-	for i := range 8 {
-		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
-	}
+	raw := w.draw()
 	dst = append(dst, webSocketKey+": "...)
 	dst = base64.StdEncoding.AppendEncode(dst, raw[:])
 	return append(dst, '\r', '\n')

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -25,11 +28,21 @@ const chunkRoom = 64
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections.
 type worker struct {
-	// Immutable after newWorker:
-	server    *Server
+	// Immutable once the loop runs:
 	loop      *loop.Loop
+	id        int // of the loop, from 0
 	shard     *stats.Shard
 	upstreams *upstream.Set
+	templates []*listener // of every address, for connections that other loops hand over
+
+	// The same, and shared by all loops:
+	peers      peers // all loops, this one among them
+	store      *routing.Store
+	logs       *accessLog // nil when off
+	handshakes *tlsconn.Handshakes
+	sources    *sources
+	reserve    *reserve
+	parking    chan struct{}
 
 	// Owned by the loop:
 	set       *settings // replaced as a whole by a reload
@@ -43,6 +56,7 @@ type worker struct {
 	freeD     freeList[downStream]
 	freeS     freeList[upStream]
 	freeH     freeList[keptHead]
+	freeA     freeList[altered]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	toFlush   []flusher
@@ -72,16 +86,25 @@ type worker struct {
 	pathScratch []byte
 	dateLine    []byte
 	dateUntil   int64
+	response    Response // on its way past the Filters; zero outside of that
+	own         reply
 
 	// Atomic, read by other loops:
 	conns atomic.Int64
 	use   use
 }
 
-func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
+// newWorker makes the data plane of l, the loop of s with that number. Its peers are to be set before it runs.
+func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	w := &worker{
-		server:      s,
 		loop:        l,
+		id:          id,
+		store:       s.store,
+		logs:        s.logs,
+		handshakes:  s.handshakes,
+		sources:     s.sources,
+		reserve:     s.reserve,
+		parking:     s.parking,
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),
@@ -112,6 +135,27 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w.shard = s.registry.NewShard(l.Post, w.sample)
 	w.janitor.start(w)
 	return w
+}
+
+// reload has everything from here on go by set: new connections, and new requests on those that are open.
+func (w *worker) reload(set *settings) {
+	old := w.set
+	w.set = set
+	w.h2.SetLimits(set.h2)
+	w.h2up.SetLimits(set.h2up)
+	if !slices.Equal(old.trusted, set.trusted) {
+		// A proxy keeps its connections for days, and its fields are believed or not by what is said now. What
+		// its connections count for was settled as they were accepted.
+		for c := w.downs.next; c != &w.downs; c = c.next {
+			c.trusted = set.trusts(c.remote.Addr())
+		}
+	}
+	if set.capacity.requests < old.capacity.requests {
+		w.crowd.giveBack() // what was permitted under the old bound
+	}
+	if set.capacity.buffered < old.capacity.buffered {
+		w.relieve()
+	}
 }
 
 // sample fills the gauges at scrape time.
@@ -164,9 +208,13 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
 	x.timer.Stop()
-	w.buffers.put(x.request)
+	w.buffers.Put(x.request)
 	if x.kept != nil {
 		w.freeKept(x.kept)
+	}
+	if x.altered != nil {
+		w.freeAltered(x.altered)
+		x.altered = nil
 	}
 	if w.freeX.full() {
 		w.loop.Unlink(&x.timer)
@@ -230,18 +278,8 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	c.pump()
 }
 
-// begins has c read its first bytes: of TLS, or of HTTP.
-func (c *downConn) begins() {
-	c.phase = phaseHead
-	if c.listener.secure {
-		c.phase = phaseHello
-		c.progress()
-		c.await(waitHandshake, c.w.set.handshake)
-	}
-}
-
 // forget takes a closed connection out of the list. It is reused only after this batch, because
-// whoever called may still look at it.
+// the caller may still look at it.
 func (w *worker) forget(c *downConn) {
 	c.next.prev, c.prev.next = c.prev, c.next
 	c.next, c.prev = nil, nil
@@ -269,15 +307,53 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
-// respondError sends an answer of the gateway's own, to x where there is one, and returns its length.
-func (w *worker) respondError(c *downConn, x *Exchange, status int, text string, keepAlive, head bool) int {
-	if !keepAlive {
-		c.unread = true
+// startDrain runs on the loop.
+func (w *worker) startDrain() {
+	w.draining = true
+	for _, l := range w.listeners {
+		l.stopAccepting()
 	}
-	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
-	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
-	c.write(w.out)
-	return len(w.out)
+	w.listeners = nil
+	for c := w.downs.next; c != &w.downs; c = c.next {
+		if c.phase == phaseSession {
+			c.session.drain()
+		}
+		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
+			c.progress()
+			c.await(waitIdle, int64(idleGrace))
+		}
+	}
+}
+
+// cut runs on the loop: it ends everything.
+func (w *worker) cut() {
+	for _, l := range w.listeners {
+		w.loop.CloseSource(&l.src)
+	}
+	for c := w.downs.next; c != &w.downs; {
+		next := c.next
+		c.why = stats.ClosedDraining
+		if c.x != nil {
+			c.x.cancel(failDraining)
+		}
+		if c.passthrough != nil {
+			c.passthrough.end(stats.Draining, upstream.Canceled)
+		}
+		c.shut()
+		c = next
+	}
+	for len(w.sessions) > 0 {
+		w.sessions[0].end(upstream.Canceled)
+	}
+	w.upstreams.Sweep(nil)
+	for len(w.sessions) > 0 {
+		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
+	}
+	for _, p := range w.pipes {
+		w.closePipe(p)
+	}
+	w.pipes = nil
+	w.flushLog()
 }
 
 // recordRefused counts a request whose head was refused before it became an Exchange.
@@ -301,60 +377,17 @@ func (w *worker) date() []byte {
 	return w.dateLine
 }
 
-// appendRequestID appends 32 hexadecimal digits from a generator that clients cannot predict.
+// appendRequestID appends 32 hexadecimal digits that clients cannot predict.
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) appendRequestID(dst []byte) []byte {
-	var raw [16]byte
-	a, b := w.random.Uint64(), w.random.Uint64()
-	for i := range 8 {
-		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
-	}
+	raw := w.draw()
 	return hex.AppendEncode(dst, raw[:])
 }
 
-// janitor looks after idle upstream connections and hands over log lines. It rests when there are
-// neither, so that an idle gateway sleeps.
-type janitor struct {
-	w       *worker
-	timer   loop.Timer
-	resting bool
-}
-
-func (j *janitor) start(w *worker) {
-	j.w = w
-	j.timer.OnExpire = j
-	j.resting = true
-}
-
-// wake is called when there may be something to look after.
-func (j *janitor) wake() {
-	j.resting = false
-	j.w.loop.Set(&j.timer, j.w.loop.Now()+janitorPeriod)
-}
-
-// janitorPeriod is how often the janitor looks, and janitorWork how many idle connections it looks at
-// in one go.
-const (
-	janitorPeriod = int64(1e9)
-	janitorWork   = 256
-)
-
-// Expired implements loop.Expirer.
-func (j *janitor) Expired(_ *loop.Timer, now int64) {
-	j.w.flushLog()
-	next := j.w.upstreams.Expire(now, janitorWork)
-	for i := len(j.w.sessions) - 1; i >= 0; i-- {
-		if i < len(j.w.sessions) {
-			j.w.sessions[i].check(now, j.w.set.upstream.IdleTimeout)
-		}
-	}
-	if next == 0 && len(j.w.sessions) > 0 {
-		next = now + janitorPeriod
-	}
-	if next == 0 {
-		j.resting = true
-		return
-	}
-	j.w.loop.Set(&j.timer, min(next, now+janitorPeriod))
+// draw returns random bytes that clients cannot predict.
+func (w *worker) draw() (raw [16]byte) {
+	binary.LittleEndian.PutUint64(raw[:8], w.random.Uint64())
+	binary.LittleEndian.PutUint64(raw[8:], w.random.Uint64())
+	return raw
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"math"
+	"net/netip"
 
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -73,6 +74,17 @@ func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
 		e = b.roundRobin()
 	}
 	return e
+}
+
+// Prefer returns the Endpoint with that address where it is one of those that Pick chooses from, and what Pick returns
+// where it is not, or is avoid.
+func (b *Backend) Prefer(addr netip.AddrPort, now int64, avoid *Endpoint) *Endpoint {
+	for _, e := range b.usable {
+		if e.Addr == addr && (avoid == nil || e != avoid.face()) {
+			return e
+		}
+	}
+	return b.Pick(now, avoid)
 }
 
 // only is Pick when at most one Endpoint is usable: an ejected one is better than avoid.

@@ -1,4 +1,4 @@
-// Command example is Sluice with a filter of its own: responses of Backends carry a greeting.
+// Command example is Sluice with a filter of its own: responses carry a greeting.
 package main
 
 import (
@@ -9,11 +9,14 @@ import (
 // greeting is the value of the field X-Greeting. It runs on the loops: it must not block.
 type greeting string
 
-// Request lets every request pass.
-func (greeting) Request(*server.Exchange) server.Verdict { return server.Continue }
+// Name is what logs call the filter.
+func (greeting) Name() string { return "greeting" }
 
-// Response adds the field to the head of a response, before the client gets it.
-func (g greeting) Response(x *server.Exchange) { x.AddResponseField("X-Greeting", string(g)) }
+// Response puts the field into the head of a response, before the client gets it.
+func (g greeting) Response(_ *server.Exchange, r *server.Response) server.Verdict {
+	r.Set("X-Greeting", string(g))
+	return server.Continue
+}
 
 func main() {
 	sluice.Main(sluice.Options{Server: server.Options{Filters: []server.Filter{greeting("hello")}}})

@@ -5,11 +5,31 @@ import (
 	"slices"
 )
 
+// KindAccess is that of Access.
+const KindAccess Kind = "access"
+
 // Access says by their address who may ask (nginx.ingress.kubernetes.io/allowlist-source-range and
 // denylist-source-range). Who is on Deny may not; who is left may where Allow is empty or holds the address.
 type Access struct {
-	// Allow and Deny are masked, sorted and without repetitions.
+	// Allow and Deny are as Disjoint makes them.
 	Allow, Deny []netip.Prefix
+}
+
+// Disjoint returns the prefixes masked and sorted, without those that another one covers: an address is in one of them at
+// most. The list is changed.
+func Disjoint(list []netip.Prefix) []netip.Prefix {
+	for i, p := range list {
+		list[i] = p.Masked()
+	}
+	// A prefix comes before what it covers.
+	slices.SortFunc(list, netip.Prefix.Compare)
+	kept := list[:0]
+	for _, p := range list {
+		if n := len(kept); n == 0 || !kept[n-1].Overlaps(p) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // Kind implements Filter.

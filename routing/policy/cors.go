@@ -5,18 +5,22 @@ import (
 	"strconv"
 )
 
+// KindCORS is that of CORS.
+const KindCORS Kind = "cors"
+
 // CORS says which pages of other origins may read responses (Fetch standard, section 3.2;
 // nginx.ingress.kubernetes.io/enable-cors and cors-*).
 type CORS struct {
-	// Origins are those that may: "*" for every one, or scheme://host[:port] where the host may begin with "*." for
-	// all names below it, as they are compared: lower case.
+	// Origins are those that may: "*" alone for every one, or "null" and scheme://host[:port], where a host that begins with
+	// "*." stands for names with one label of letters, digits and hyphens in its place. As they are compared, in lower
+	// case, and sorted. Never empty.
 	Origins []string
 	// Methods, Headers and Expose are the values of Access-Control-Allow-Methods, -Allow-Headers and -Expose-Headers;
 	// "" leaves the field out.
 	Methods, Headers, Expose string
 	// Credentials allows requests with cookies.
 	Credentials bool
-	// MaxAge is how long browsers may keep the answer to a preflight, seconds.
+	// MaxAge is how long browsers may keep the answer to a preflight, seconds; -1 for not at all.
 	MaxAge int
 }
 

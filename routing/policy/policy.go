@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Policy is the configuration of the request path that the Routes of one object share. The zero value asks for nothing.
@@ -14,8 +17,12 @@ type Policy struct {
 	UpstreamHost string
 	// Filters are sorted by Kind, with one of each at most.
 	Filters []Filter
-	// Closed is why every Route of the object answers 503; "" where they do not.
+	// Closed is why every Route of the object answers 503, in words of ours; "" where they do not. Such Routes have no
+	// Backend either, so that whoever overlooks it forwards nothing.
 	Closed string
+	// Attachment belongs to the data plane: what it has compiled. Set by the goroutine that builds Snapshots before the
+	// first one with this Policy is published; opaque here, and no part of what is asked for.
+	Attachment any
 }
 
 // Filter is the configuration of one filter: an immutable plain value.
@@ -25,11 +32,12 @@ type Filter interface {
 	// Equal reports whether another Filter asks for the same. It is given Filters of its own Kind.
 	Equal(Filter) bool
 	// AppendText appends the configuration as one line, without its Kind, and nothing that a Secret holds. What comes
-	// from a manifest is quoted (see Word), so that it cannot forge another line.
+	// from a manifest is quoted (see Word), so that it cannot forge another line. Texts differ where Filters do.
 	AppendText([]byte) []byte
 }
 
-// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens.
+// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens. Those of the
+// filters that the gateway brings stand beside their configurations; others may have their own.
 type Kind string
 
 // Limits bound one exchange. Zero stands for the gateway's own limit. Times are nanoseconds.
@@ -75,20 +83,17 @@ func (p *Policy) Filter(k Kind) Filter {
 
 // Set puts f in its place, instead of one of the same Kind. Only before p is published.
 func (p *Policy) Set(f Filter) {
-	i, found := slices.BinarySearchFunc(p.Filters, f.Kind(), func(f Filter, k Kind) int {
-		switch {
-		case f.Kind() < k:
-			return -1
-		case f.Kind() > k:
-			return 1
-		}
-		return 0
-	})
+	i, found := slices.BinarySearchFunc(p.Filters, f.Kind(), func(f Filter, k Kind) int { return cmp.Compare(f.Kind(), k) })
 	if found {
 		p.Filters[i] = f
 		return
 	}
 	p.Filters = slices.Insert(p.Filters, i, f)
+}
+
+// Remove takes the Filter of a Kind away. Only before p is published.
+func (p *Policy) Remove(k Kind) {
+	p.Filters = slices.DeleteFunc(p.Filters, func(f Filter) bool { return f.Kind() == k })
 }
 
 // Lines is p for people, a line a thing: the only place that knows what there is to show. The text of /debug/routes, of
@@ -115,10 +120,13 @@ func (p *Policy) Lines() iter.Seq[string] {
 		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {
 			return
 		}
-		var line []byte
 		for _, f := range p.Filters {
-			line = f.AppendText(append(append(line[:0], f.Kind()...), ' '))
-			if !yield(string(line)) {
+			line := string(f.AppendText(append([]byte(f.Kind()), ' ')))
+			if strings.ContainsFunc(line, unicode.IsControl) {
+				// A Filter that does not quote forges no line all the same.
+				line = strconv.Quote(line)
+			}
+			if !yield(line) {
 				return
 			}
 		}

@@ -159,7 +159,7 @@ func (s *Server) start(listener net.Listener, routes func(*server.Hertz, *guard)
 		server.WithDisablePrintRoute(true),
 	)
 	h.Name = "sluice"
-	h.Use(s.recoverPanic, policy)
+	h.Use(s.recoverPanic, standingFields)
 	routes(h, g)
 	p := &plane{guard: g, hertz: h, ended: make(chan struct{})}
 	s.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,13 +20,14 @@ import (
 	stdjson "encoding/json"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
 // testSnapshot has a Host with two Routes, a Backend with and one without Endpoints.
 func testSnapshot() *routing.Snapshot {
 	var b routing.Builder
-	source := &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Created: 1700000000, Policy: &routing.Policy{MaxBodyBytes: 8 << 20, ReadTimeout: 3e9}}
+	source := &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Created: 1700000000, Policy: &policy.Policy{Limits: policy.Limits{BodyBytes: 8 << 20, Read: 3e9}}}
 	h, _ := b.BuildHost("shop.example", []routing.Route{
 		{Path: "/cart", Type: routing.Prefix, Backend: 0, Source: source},
 		{Path: "/<script>alert(1)</script>", Type: routing.Exact, Backend: 1, Source: source},
@@ -412,6 +414,29 @@ func TestExplain(t *testing.T) {
 		case a.Status != test.status || !strings.Contains(a.Text, test.want):
 			t.Errorf("%+v: %d, want %d and %q:\n%s", test.q, a.Status, test.status, test.want, a.Text)
 		}
+	}
+}
+
+// TestPolicyIsShown: what an object asks for is in the text of explain and in JSON, by the lines that the Policy itself has.
+func TestPolicyIsShown(t *testing.T) {
+	p := &policy.Policy{Limits: policy.Limits{Send: 2e9}, Closed: "for a reason"}
+	p.Set(&policy.Rewrite{Target: "/b"})
+	var b routing.Builder
+	h, _ := b.BuildHost("shop.example", []routing.Route{{Path: "/", Type: routing.Prefix, Backend: -1,
+		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Policy: p}}})
+	s := &routing.Snapshot{Table: (*routing.Table)(nil).With(map[string]*routing.Host{"shop.example": h}, nil)}
+	a, err := Explain(s, Question{URL: "shop.example/"})
+	if err != nil || a.Status != 503 || !strings.Contains(a.Text, "answer   503, every path of the object is closed\n") {
+		t.Errorf("%v: %+v", err, a)
+	}
+	want := []string{"send timeout 2s", "rewrite to /b", "closed: for a reason"}
+	for _, line := range want {
+		if !strings.Contains(a.Text, "policy   "+line+"\n") {
+			t.Errorf("no line %q in\n%s", line, a.Text)
+		}
+	}
+	if a.Route == nil || !slices.Equal(a.Route.Policy, want) {
+		t.Errorf("JSON has %+v", a.Route)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Question is a request whose way through the gateway is to be explained.
@@ -65,7 +66,7 @@ func Explain(s *routing.Snapshot, q Question) (*Answer, error) {
 	}
 	a := &Answer{Generation: s.Generation}
 	var b strings.Builder
-	fmt.Fprintf(&b, "method   %s\n", word(q.Method))
+	fmt.Fprintf(&b, "method   %s\n", policy.Word(q.Method))
 	secure, name := u.Scheme == "https", u.Hostname()
 	if !secure || a.describeHandshake(&b, s, name, q) {
 		e := s.Table.Explain(host, path)
@@ -98,10 +99,15 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 		if r.Source.Created > 0 { // manifests rarely say
 			created = ", created " + time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(b, "ingress  %s%s\n", r.Source.Ingress, created)
-		for _, line := range policyLines(r.Source.Policy) {
+		fmt.Fprintf(b, "ingress  %s%s\n", policy.Word(r.Source.Ingress.String()), created)
+		for line := range r.Source.Policy.Lines() {
 			b.WriteString("policy   " + line + "\n")
 		}
+	}
+	if r.Source != nil && r.Source.Policy != nil && r.Source.Policy.Closed != "" {
+		a.Status = 503
+		b.WriteString("answer   503, every path of the object is closed\n")
+		return
 	}
 	backend := s.Backend(r)
 	if backend == nil {
@@ -111,13 +117,13 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	}
 	shown := viewBackend(backend)
 	a.Backend = &shown
-	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", backend.Key, backend.Protocol, backend.Balance)
+	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", policy.Word(backend.Key.String()), backend.Protocol, backend.Balance)
 	a.describeEndpoints(b, backend, q)
 }
 
 func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend, q Question) {
 	if backend.ExternalName != "" && len(backend.Endpoints) == 0 {
-		fmt.Fprintf(b, "external name %s port %d\n", word(backend.ExternalName), backend.ExternalPort)
+		fmt.Fprintf(b, "external name %s port %d\n", policy.Word(backend.ExternalName), backend.ExternalPort)
 		if !q.Live {
 			return
 		}
@@ -138,46 +144,10 @@ func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend,
 	}
 }
 
-// policyLines says what an Ingress sets differently from the gateway's defaults.
-func policyLines(p *routing.Policy) (lines []string) {
-	if p == nil {
-		return nil
-	}
-	switch {
-	case p.MaxBodyBytes > 0:
-		lines = append(lines, fmt.Sprintf("request body at most %d bytes", p.MaxBodyBytes))
-	case p.MaxBodyBytes < 0:
-		lines = append(lines, "request body unlimited")
-	}
-	for _, t := range []struct {
-		name  string
-		value int64
-	}{{"connect", p.ConnectTimeout}, {"read", p.ReadTimeout}, {"send", p.SendTimeout}, {"request", p.RequestTimeout}} {
-		if t.value != 0 {
-			lines = append(lines, fmt.Sprintf("%s timeout %s", t.name, time.Duration(t.value)))
-		}
-	}
-	if p.UpstreamHost != "" {
-		lines = append(lines, "Host sent to the backend "+word(p.UpstreamHost))
-	}
-	return lines
-}
-
 // labelled is label and value, or nothing without a value.
 func labelled(label, value string) string {
 	if value == "" {
 		return ""
 	}
-	return label + word(value)
-}
-
-// word returns s where it is one visible word, and quotes it otherwise, so that nothing in a
-// manifest or a request can forge a line.
-func word(s string) string {
-	for _, r := range s {
-		if r <= ' ' || r == '"' || r == 0x7f || r == 0xFFFD {
-			return fmt.Sprintf("%q", s)
-		}
-	}
-	return s
+	return label + policy.Word(value)
 }

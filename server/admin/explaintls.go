@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // describeHandshake adds what a TLS client that asks for name is given before its request. It returns
 // false where the connection is passed on, and there is no request to follow.
 func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name string, q Question) bool {
-	fmt.Fprintf(b, "tls      server name %s\n", word(name))
+	fmt.Fprintf(b, "tls      server name %s\n", policy.Word(name))
 	if to, ok := s.PassthroughFor(name); ok {
 		if to == nil {
 			a.Status = 503
@@ -20,7 +21,7 @@ func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name
 		}
 		shown := viewBackend(to)
 		a.Backend = &shown
-		fmt.Fprintf(b, "tls      passed on as it is, whatever the path; the client sees the certificate of the backend\nbackend  %s, balanced %s\n", to.Key, to.Balance)
+		fmt.Fprintf(b, "tls      passed on as it is, whatever the path; the client sees the certificate of the backend\nbackend  %s, balanced %s\n", policy.Word(to.Key.String()), to.Balance)
 		a.describeEndpoints(b, to, q)
 		return false
 	}
@@ -56,7 +57,7 @@ func (a *Answer) describeRefusal(b *strings.Builder, s *routing.Snapshot, r *rou
 	case t == nil:
 	case secure && t.Passthrough, secure && asks(t.ClientAuth) && !t.ClientAuth.Equal(s.ClientAuthFor(name)):
 		a.Status = 421
-		fmt.Fprintf(b, "answer   421, the host of the request has other rules for TLS than the server name %s\n", word(name))
+		fmt.Fprintf(b, "answer   421, the host of the request has other rules for TLS than the server name %s\n", policy.Word(name))
 	case !secure && asks(t.ClientAuth):
 		a.Status = 400
 		b.WriteString("answer   400, the host asks for client certificates, and clear text has none\n")

@@ -11,8 +11,8 @@ import (
 // else served here is text or JSON and needs none of it.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// policy sets the headers that every answer has.
-func policy(ctx context.Context, c *app.RequestContext) {
+// standingFields sets the headers that every answer has.
+func standingFields(ctx context.Context, c *app.RequestContext) {
 	h := &c.Response.Header
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"slices"
+
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -106,7 +108,7 @@ func viewRoute(s *routing.Snapshot, r *routing.Route) RouteView {
 	v := RouteView{Host: r.Host, Path: r.Spelling(), Type: r.Type.String(), Default: r.Default}
 	if r.Source != nil {
 		v.Ingress = r.Source.Ingress.String()
-		v.Policy = policyLines(r.Source.Policy)
+		v.Policy = slices.Collect(r.Source.Policy.Lines())
 	}
 	if b := s.Backend(r); b != nil {
 		v.Backend = b.Key.String()

@@ -26,6 +26,17 @@ func Diff(old, next *Config) Changes {
 	return changes
 }
 
+// LiveKeys returns the keys that take effect on a reload, in the order of CONFIG.md.
+func LiveKeys() []string {
+	var live []string
+	for _, k := range keys {
+		if k.Live {
+			live = append(live, k.Path)
+		}
+	}
+	return live
+}
+
 // WithLive returns a copy of c that has the live keys of next: what runs after a reload.
 func (c *Config) WithLive(next *Config) *Config {
 	merged, source := c.Clone(), next.Clone()

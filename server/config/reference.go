@@ -105,7 +105,9 @@ Generated from the table in reference.go; change it there, then run ` + "`go tes
 
 ` + "`sluice serve -c FILE`" + ` reads YAML; ` + "`--set key.path=value`" + ` overrides single keys. Unknown keys are errors. Every key has a default,
 and a key without a value keeps it. Sizes are bytes or have a unit: ` + "`64k`, `8m`, `1g`" + `. Durations are seconds or have a unit: ` + "`10s`, `1m30s`, `250ms`" + `.
-A reload (SIGHUP) applies the keys marked live and logs those that need a restart.
+A reload (SIGHUP) applies the keys marked live and logs those that need a restart. They count for new requests on connections that
+are open, too, but for what is settled as a connection begins: its TLS, its PROXY protocol header, and which source it is of. A
+time that is running already goes on.
 
 | Key | Type | Default | Live | Meaning |
 |---|---|---|---|---|

@@ -17,8 +17,8 @@ type Outgoing struct {
 	Bytes []byte
 	// Lines are further field lines, "Name: value" CR LF each. White space around a value stays behind.
 	Lines []byte
-	// Authority replaces that of a request where it is not nil.
-	Authority []byte
+	// Authority and Target replace those of a request where they are not nil.
+	Authority, Target []byte
 }
 
 // OpenRequest opens a stream with a request, and reports whether it could: not when the peer's
@@ -60,7 +60,11 @@ func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, b
 		} else {
 			e.pseudo(hpack.NameScheme, schemeHTTP)
 		}
-		e.pseudo(hpack.NamePath, c.path(r, head))
+		if o.Target != nil {
+			e.pseudo(hpack.NamePath, o.Target)
+		} else {
+			e.pseudo(hpack.NamePath, c.path(r, head))
+		}
 	}
 	if len(authority) > 0 {
 		e.pseudo(hpack.NameAuthority, authority)

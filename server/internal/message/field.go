@@ -174,8 +174,8 @@ const (
 	HopFields FieldSet = 1<<FieldConnection | 1<<FieldKeepAlive | 1<<FieldProxyConnection | 1<<FieldTE |
 		1<<FieldTransferEncoding | 1<<FieldUpgrade | 1<<FieldProxy
 
-	// forwardedFields are what proxies record about the client: the gateway vouches for them.
-	forwardedFields FieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
+	// ForwardedFields are what proxies record about the client: the gateway vouches for them.
+	ForwardedFields FieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
 		1<<FieldXForwardedPort | 1<<FieldXForwardedScheme | 1<<FieldXForwardedPrefix | 1<<FieldXRealIP |
 		1<<FieldXScheme | 1<<FieldForwarded
 
@@ -191,7 +191,7 @@ const (
 	// nominate what is meant for all recipients; obeying it all the same would let a client strip
 	// the Host, the length, its own address as an outer proxy recorded it, or its identity, before
 	// the upstream sees them.
-	ProtectedFields = forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldXRequestID |
+	ProtectedFields = ForwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldXRequestID |
 		1<<FieldVia | 1<<FieldMaxForwards | 1<<FieldExpect | 1<<FieldCacheControl | 1<<FieldRange | 1<<FieldDate
 
 	// FramedFields steer how the head itself is read; parsing stops to look at them.
@@ -201,7 +201,7 @@ const (
 	// NotTrailers must not come in a trailer section: RFC 9110 section 6.5.1 (framing, routing,
 	// request modifiers, authentication, response control, content format), and what the gateway
 	// vouches for.
-	NotTrailers = HopFields | forwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldExpect |
+	NotTrailers = HopFields | ForwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldExpect |
 		1<<FieldDate | 1<<FieldCacheControl | 1<<FieldIfNoneMatch | 1<<FieldIfModifiedSince | 1<<FieldIfMatch |
 		1<<FieldIfUnmodifiedSince | 1<<FieldIfRange | 1<<FieldRange | 1<<FieldLocation | 1<<FieldVary |
 		1<<FieldAge | 1<<FieldExpires | 1<<FieldPragma | 1<<FieldMaxForwards

@@ -17,7 +17,7 @@ type RawHTTP2 struct {
 	*http2.Framer
 	Block bytes.Buffer
 	Enc   *hpack.Encoder
-	dec   *hpack.Decoder // made at first use
+	Dec   *hpack.Decoder // made at first use
 }
 
 // NewRawHTTP2 is for a connection on which nothing was said yet; what it reads comes from r.
@@ -130,10 +130,10 @@ func (c *RawHTTP2) NextMeta() uint32 {
 // Status returns :status of a response's head, which the gateway sends first.
 func (c *RawHTTP2) Status(t testing.TB, f *http2.HeadersFrame) (status string) {
 	t.Helper()
-	if c.dec == nil {
-		c.dec = hpack.NewDecoder(4096, nil)
+	if c.Dec == nil {
+		c.Dec = hpack.NewDecoder(4096, nil)
 	}
-	fields, err := c.dec.DecodeFull(f.HeaderBlockFragment())
+	fields, err := c.Dec.DecodeFull(f.HeaderBlockFragment())
 	if err != nil {
 		t.Fatal(err)
 	}

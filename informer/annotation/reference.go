@@ -1,18 +1,18 @@
-package informer
+package annotation
 
 import (
 	"fmt"
 	"strings"
 )
 
-// annotationDoc is the text of ANNOTATIONS.md, made from the table that the parser reads.
-func annotationDoc() string {
+// Reference is the text of ANNOTATIONS.md, made of the Rows that Parse reads.
+func Reference() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Annotations of an Ingress
 
-Generated from the table in annotation.go; change it there, then run `+"`make generate`"+`.
+Generated from the rows in informer/annotation; change them there, then run `+"`make generate`"+`.
 
-A key is written under %[1]s%[3]s%[1]s or %[1]s%[4]s%[1]s; where both are, the first counts.
+A key is written under %[1]s%[2]s%[1]s or %[1]s%[3]s%[1]s; where both are, the first counts.
 A key that is not in the table, and a value that does not parse, is a Rejection that names object, key, value
 and reason; the object is served without it, except where the table says that it is closed.
 
@@ -22,16 +22,16 @@ object a path there belongs to, an *object* annotation decides whether and how t
 
 | Key | Scope | Value | Default | Meaning |
 |---|---|---|---|---|
-`, "`", "", ownPrefix, nginxPrefix)
-	for _, a := range annotations {
-		key := "`" + a.key + "`"
-		if a.ownOnly {
-			key += " (only under `" + ownPrefix + "`)"
+`, "`", OwnPrefix, NginxPrefix)
+	for _, r := range rows {
+		key := "`" + r.Key + "`"
+		if r.OwnOnly {
+			key += " (only under `" + OwnPrefix + "`)"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", key, a.scope, a.typ, a.def, a.doc)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", key, r.Scope, r.Value, r.Default, r.Doc)
 	}
 	b.WriteString(`
-Besides these, ` + "`" + legacyClass + "`" + ` names the class of an object in the old way; it has precedence over
+Besides these, ` + "`" + LegacyClass + "`" + ` names the class of an object in the old way; it has precedence over
 ` + "`spec.ingressClassName`" + `, as the Ingress API says.
 `)
 	return b.String()

@@ -1,0 +1,51 @@
+package annotation
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+var _ = add(
+	Row{
+		Key: "backend-protocol", Scope: ScopeBackend, Value: "HTTP, HTTPS, H2C, GRPC or GRPCS", Default: "HTTP",
+		Set: setProtocol,
+		Get: func(s *Settings) any { return s.Protocol.String() + s.Unspoken },
+		Doc: "What the Backends speak; in any case. Wins over the Service's appProtocol: https, kubernetes.io/wss, h2c, kubernetes.io/h2c, grpc or grpcs, " +
+			"which is not read for objects that are taken over from ingress-nginx. Backends of GRPC and GRPCS are also reached by gRPC-Web, binary and text. " +
+			"AUTO_HTTP and FCGI are not supported, and answer 503.",
+	},
+	Row{
+		Key: "load-balance", Scope: ScopeBackend, Value: "round_robin, ewma or least_conn", Default: "round_robin",
+		Set: setBalance,
+		Get: func(s *Settings) any { return s.Balance },
+		Doc: "How a Backend's Endpoint is picked.",
+	},
+)
+
+func setProtocol(s *Settings, value string) error {
+	upper := strings.ToUpper(value)
+	for p := routing.HTTP; p <= routing.GRPCS; p++ {
+		if upper == p.String() {
+			s.Protocol, s.ProtocolSet = p, true
+			return nil
+		}
+	}
+	if upper == "FCGI" || upper == "AUTO_HTTP" {
+		// The Rejection is that of each backend.
+		s.Unspoken = upper
+		return nil
+	}
+	return errors.New("want HTTP, HTTPS, H2C, GRPC or GRPCS; HTTP is assumed")
+}
+
+func setBalance(s *Settings, value string) error {
+	for b := routing.RoundRobin; b <= routing.LeastConnections; b++ {
+		if value == b.String() {
+			s.Balance = b
+			return nil
+		}
+	}
+	return errors.New("want round_robin, ewma or least_conn; round_robin is assumed")
+}

@@ -1,0 +1,69 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
+)
+
+// ObjectName names a namespaced Kubernetes object.
+type ObjectName struct{ Namespace, Name string }
+
+// String returns "namespace/name".
+func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
+
+// Source is the object that a Route comes from. One Source is shared by all Routes of an Ingress, but
+// for those of Hosts with a ClientAuth, where all of one Host share one. Immutable once published.
+type Source struct {
+	Ingress ObjectName
+	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
+	// conflict, then the lexically smaller namespace/name.
+	Created int64
+	// Policy is what the object asks of requests; nil where it asks for nothing.
+	Policy *policy.Policy
+	// TLS is that of the Host, whichever object asks for it; nil for none. It is here, and not in Route,
+	// because a Route fills a cache line.
+	TLS *HostTLS
+}
+
+// Compare is negative when s wins a conflict with o: the older object does, then the one whose namespace/name sorts
+// first, and an object wins over none (nil).
+func (s *Source) Compare(o *Source) int {
+	switch {
+	case s == o:
+		return 0
+	case s == nil:
+		return 1
+	case o == nil:
+		return -1
+	}
+	return cmp.Or(
+		cmp.Compare(s.Created, o.Created),
+		strings.Compare(s.Ingress.String(), o.Ingress.String()))
+}
+
+// WinsOver says in a clause why s wins a conflict with o, for sentences that end with "wins because". Where both are one
+// object it is the order within that which decides.
+func (s *Source) WinsOver(o *Source) string {
+	switch {
+	case s == o, s != nil && o != nil && s.Ingress == o.Ingress:
+		return "it is listed first in the same object"
+	case o == nil:
+		return "the other comes from no object"
+	case s.Created != o.Created:
+		return fmt.Sprintf("it is older (%s, against %s)", seconds(s.Created), seconds(o.Created))
+	}
+	return "both are equally old and its name sorts first"
+}
+
+func (s *Source) name() string {
+	if s == nil {
+		return "no object"
+	}
+	return "Ingress " + s.Ingress.String()
+}
+
+func seconds(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }

@@ -1,0 +1,102 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// altered is what Filters have changed of a request beside its fields, and what they keep. Only an Exchange whose
+// Filters use it has one; pooled by its worker.
+type altered struct {
+	slots   []Slot
+	target  []byte         // in the place of the client's
+	backend int32          // an index into Snapshot.Backends
+	chosen  bool           // backend says where it goes
+	wish    netip.AddrPort // the Endpoint to go to, if it can be
+}
+
+// Slot is what one Filter keeps of one request. It is zero when the request begins, but that the memory of Bytes is kept:
+// append to Bytes[:0].
+type Slot struct {
+	Ref   any
+	Bytes []byte
+	N     int64
+}
+
+// alter returns what holds the changes of this Exchange.
+func (x *Exchange) alter() *altered {
+	if x.altered == nil {
+		if x.altered = x.w.freeA.take(); x.altered == nil {
+			x.altered = &altered{}
+		}
+	}
+	return x.altered
+}
+
+// freeAltered takes a back.
+func (w *worker) freeAltered(a *altered) {
+	for i := range a.slots {
+		a.slots[i] = Slot{Bytes: small(a.slots[i].Bytes)}
+	}
+	*a = altered{slots: a.slots[:0], target: small(a.target)}
+	w.freeA.put(a)
+}
+
+// Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during
+// one call of the Filter.
+func (x *Exchange) Slot(i int) *Slot {
+	a := x.alter()
+	if n := int(x.policy.chain.size); len(a.slots) < n {
+		a.slots = slices.Grow(a.slots, n-len(a.slots))[:n]
+	}
+	return &a.slots[i]
+}
+
+// State returns what the LoopFilter in that place of the chain keeps on this loop, which is made at the first call.
+// It lives as long as the Policy of the Route, and belongs to the loop: no other reads or writes it.
+func (x *Exchange) State(i int) any {
+	c := x.policy.chain
+	s := &c.state[x.w.id][i]
+	if *s == nil {
+		*s = c.loops[i].NewState()
+	}
+	return *s
+}
+
+// SetTarget replaces the request target that the Backend is sent, which has the form of RFC 9112 section 3.2.1: a path
+// that begins with "/", and a query if there is one. It is copied. Request phase only.
+func (x *Exchange) SetTarget(target []byte) {
+	a := x.alter()
+	a.target = append(a.target[:0], target...)
+}
+
+// SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. Request phase
+// only.
+func (x *Exchange) SetPath(path []byte) {
+	a, req := x.alter(), x.req
+	a.target = append(a.target[:0], path...)
+	switch {
+	case req.EmptyPath && !req.Query.Empty():
+		a.target = append(append(a.target, '?'), req.Query.Of(x.head)...)
+	case !req.EmptyPath:
+		a.target = append(a.target, x.head[req.Path.End:req.Target.End]...)
+	}
+}
+
+// SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
+func (x *Exchange) SetBackend(index int32) {
+	a := x.alter()
+	a.backend, a.chosen = index, true
+}
+
+// Prefer has the request go to the Endpoint with that address, as long as its Backend has it and it is not left out.
+// Request phase only.
+func (x *Exchange) Prefer(addr netip.AddrPort) { x.alter().wish = addr }
+
+// target returns what replaces the client's target, nil for nothing.
+func (x *Exchange) target() []byte {
+	if x.altered == nil || len(x.altered.target) == 0 {
+		return nil
+	}
+	return x.altered.target
+}

@@ -1,0 +1,9 @@
+// Package filter is the onion of Filters that the gateway brings: their order, and the makers that package server compiles
+// Routes with. The Filters themselves are in packages by concern, which know nothing of each other:
+//
+//   - access: who may ask
+//   - rewrite: what a Backend is asked for
+//
+// To add one: its configuration as a value in routing/policy, its annotations in informer/annotation, a type with the phases
+// that it needs in the package of its concern, and a row of order.
+package filter

@@ -1,0 +1,32 @@
+package filter
+
+import (
+	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/filter/access"
+	"github.com/sluice-gateway/sluice/server/filter/rewrite"
+)
+
+// order is the onion from the outside in. It is a statement of policy, each row with its reason: migrated manifests rely on the
+// order of nginx' phases, in which rewriting comes before access, and what edits responses sees those of all others.
+var order = []struct {
+	kind policy.Kind
+	make func(policy.Filter, server.Env) (server.Filter, error)
+	why  string
+}{
+	{policy.KindCORS, access.NewCORS,
+		"browsers send preflights without credentials and from anywhere, and read no error that lacks its fields"},
+	{policy.KindRewrite, rewrite.NewTarget,
+		"it changes what the Backend is asked for, and nothing further inside depends on that"},
+	{policy.KindAccess, access.NewList,
+		"the last word before the Backend: what is refused here was not answered further outside"},
+}
+
+// Makers returns the makers of all Filters that the gateway brings, for server.Options.
+func Makers() []server.Maker {
+	makers := make([]server.Maker, 0, len(order))
+	for _, row := range order {
+		makers = append(makers, server.Maker{Kind: row.kind, Make: row.make})
+	}
+	return makers
+}

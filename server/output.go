@@ -1,0 +1,80 @@
+package server
+
+import (
+	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+)
+
+// output is how a Session, of a client or with an Endpoint, gets what its streams have written to its socket: once per
+// batch of events. Owned by the Session's loop.
+type output struct {
+	h2      *h2.Conn
+	dirty   bool  // in the loop's list of those to flush
+	charged int64 // bytes of the protocol's state that the account has
+}
+
+// later has f, whose output this is, flushed at the end of the batch.
+func (o *output) later(w *worker, f flusher) {
+	if !o.dirty {
+		o.dirty = true
+		w.flushLater(f)
+	}
+}
+
+// unsent reports that output is still to be written to to: as frames, or sealed.
+func (o *output) unsent(to *sock) bool { return len(o.h2.Output()) > 0 || to.out.len() > 0 }
+
+// writeTo writes what to takes: first what was sealed and not taken before. It reports whether the socket took anything.
+//
+// hot: runs per batch of events; no alloc, no lock.
+func (o *output) writeTo(to *sock) (moved bool) {
+	if waiting := to.out.len(); waiting > 0 {
+		to.flush()
+		moved = to.out.len() < waiting
+	}
+	for !to.broken {
+		out := o.h2.Output()
+		if len(out) == 0 {
+			break
+		}
+		n := to.push(out)
+		if n == 0 {
+			break
+		}
+		moved = true
+		o.h2.Wrote(n)
+	}
+	to.w.buffers.recount(&o.charged, o.h2.Held())
+	return moved
+}
+
+// release gives the protocol's state back.
+func (o *output) release(w *worker) {
+	o.h2.Close()
+	w.buffers.count(-o.charged)
+	o.charged = 0
+}
+
+// A flusher is a connection whose output many streams share. It is written once, when all that was ready
+// in a batch of events has been handled.
+type flusher interface{ flushOutput() }
+
+// flushLater has f flushed at the end of the batch.
+func (w *worker) flushLater(f flusher) {
+	w.toFlush = append(w.toFlush, f)
+	if len(w.toFlush) == 1 {
+		w.loop.Again((*flushing)(w))
+	}
+}
+
+type flushing worker
+
+// Ready implements loop.Handler. What a flush makes others write is flushed too.
+func (q *flushing) Ready(loop.Events) {
+	w := (*worker)(q)
+	for i := 0; i < len(w.toFlush); i++ {
+		w.toFlush[i].flushOutput()
+	}
+	clear(w.toFlush)
+	w.toFlush = w.toFlush[:0]
+}

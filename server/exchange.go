@@ -248,11 +248,26 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
 	}
-	if to := requestForm(x.up.from, streams); to != x.up.form || x.up.trailing {
+	from := x.up.from
+	if len(x.policy.chain.body) > 0 && from != frameNone {
+		if x.up.by = x.transformRequest(); x.up.by != nil {
+			from = frameStream // its length is not known any more
+		}
+	}
+	if to := requestForm(from, streams); to != x.up.form || x.up.trailing || x.up.by != nil {
 		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)
+		if x.up.by != nil {
+			x.up.length = -1
+			var ok bool
+			if early, ok = x.up.through(early, x.w.chunk); !ok {
+				x.upClose = true
+				x.fail(failBody)
+				return
+			}
+		}
 	}
 	if x.web != grpcweb.None {
 		var ok bool

@@ -26,6 +26,7 @@ var (
 	failExtended          = &failure{501, stats.ClientMalformed, "this protocol is not tunnelled"}
 	failNoUpgrade         = &failure{502, stats.UpstreamMalformed, "the endpoint takes no WebSockets over HTTP/2"}
 	failMalformed         = &failure{502, stats.UpstreamMalformed, "the response of the endpoint is malformed"}
+	failBody              = &failure{400, stats.ClientMalformed, "the body of the request makes no sense"}
 	failHost              = &failure{400, stats.ClientMalformed, "malformed host"}
 	failPath              = &failure{400, stats.ClientMalformed, "malformed path"}
 	failBodyTooLarge      = &failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}

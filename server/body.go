@@ -303,14 +303,23 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		from = frameClose
 	}
 	outward := from
+	var by *transforms
 	if len(x.policy.chain.body) > 0 {
-		if by := x.changeResponse(resp, data); by != nil {
-			length = -1 // it is not known any more
-			if from == frameNone {
-				w.freeTransforms(by)
-			} else {
-				x.down.by, outward = by, frameStream
-			}
+		by = x.changeResponse(resp, data)
+	}
+	var status []byte
+	if x.translated() {
+		var ok bool
+		if status, ok = x.webResponse(resp, data, last && len(rest) == 0); ok {
+			by = w.addTransform(by, &webEncoder{x.altered.web.answered})
+		}
+	}
+	if by != nil {
+		length = -1 // it is not known any more
+		if from == frameNone {
+			w.freeTransforms(by)
+		} else {
+			x.down.by, outward = by, frameStream
 		}
 	}
 	to := c.form(x, outward)
@@ -322,6 +331,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.down.rule.nominate(&resp.Head, data)
 	}
 	x.down.length = length
+	x.down.trailers = append(x.down.trailers, status...)
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {

@@ -249,7 +249,10 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
 	}
 	from := x.up.from
-	if len(x.policy.chain.body) > 0 && from != frameNone {
+	if x.translated() {
+		x.webRequest(req)
+	}
+	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != frameNone {
 		if x.up.by = x.transformRequest(); x.up.by != nil {
 			from = frameStream // its length is not known any more
 		}
@@ -267,12 +270,6 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 				x.fail(failBody)
 				return
 			}
-		}
-	}
-	if x.web != grpcweb.None {
-		var ok bool
-		if early, ok = x.c.(*grpcWebSide).translate(req, head, early); !ok {
-			return
 		}
 	}
 	x.edits.add = x.up.appendFraming(x.edits.add)
@@ -573,7 +570,7 @@ func (x *Exchange) waits() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) bodyTimeout() int64 {
-	if x.grpc && overStreams(x.protocol) {
+	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) {
 		if _, ok := x.c.(*downStream); ok {
 			return x.timeout(x.policy.read, x.w.set.tunnel)
 		}
@@ -665,7 +662,7 @@ func (x *Exchange) fail(f *failure) {
 		x.cancel(f)
 		return
 	}
-	if x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
+	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.status, f.text)
 		x.replies(x.depth, f.reason, outcomeOf(f))
 		return

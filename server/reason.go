@@ -32,7 +32,6 @@ var (
 	failBodyTooLarge      = &failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}
 	failBodyTimeout       = &failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
 	failChunk             = &failure{400, stats.ClientMalformed, "malformed chunked body"}
-	failText              = &failure{400, stats.ClientMalformed, "the text of the request body is not base64"}
 	failTrailer           = &failure{431, stats.HeaderTooLarge, "trailer too large"}
 	failClientCertificate = &failure{400, stats.ClientMalformed, "this host wants a good client certificate"}
 	failClientName        = &failure{403, stats.ClientMalformed, "the client certificate is for another name"}

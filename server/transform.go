@@ -117,8 +117,8 @@ func (f *flow) frame(dst, p []byte) []byte {
 // transformRequest asks the Filters for what changes the request's body, and returns nil where nothing does.
 func (x *Exchange) transformRequest() *transforms {
 	var t *transforms
-	if x.web != grpcweb.None {
-		return nil // translated by its Side, with frames of its own
+	if x.web == grpcweb.Text {
+		t = x.w.addTransform(t, &webDecoder{})
 	}
 	for _, f := range x.policy.chain.body {
 		if by := f.filter.RequestBody(x); by != nil {
@@ -131,9 +131,6 @@ func (x *Exchange) transformRequest() *transforms {
 // transformResponse is transformRequest for the response.
 func (x *Exchange) transformResponse(r *Response) *transforms {
 	var t *transforms
-	if x.web != grpcweb.None {
-		return nil
-	}
 	c := x.policy.chain
 	for i := len(c.body) - 1; i >= 0; i-- {
 		if by := c.body[i].filter.ResponseBody(x, r); by != nil {

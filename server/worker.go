@@ -177,6 +177,7 @@ func (w *worker) sample(c *stats.Counters) {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
+	w.loop.Check()
 	x := w.freeX.take()
 	if x == nil {
 		x = &Exchange{w: w}
@@ -208,6 +209,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
+	w.loop.Check()
 	x.timer.Stop()
 	w.buffers.Put(x.request)
 	if x.kept != nil {

@@ -61,6 +61,8 @@ const batch = 256
 // Loop is one event loop. Make it with New; everything but Post, Close and ID belongs to its
 // goroutine. Must not be copied.
 type Loop struct {
+	owner owner // of its goroutine; nothing without the build tag invariants
+
 	// Immutable after New:
 	id      int
 	epfd    int
@@ -227,6 +229,7 @@ func (l *Loop) Register(s *Source, fd int, h Handler) error {
 // Assign gives fd to s without asking for events yet: a connection that was just accepted is often
 // served, or closed, before it has to wait.
 func (l *Loop) Assign(s *Source, fd int, h Handler) {
+	l.owner.check()
 	var i uint32
 	if n := len(l.free); n > 0 {
 		i = l.free[n-1]
@@ -277,6 +280,7 @@ func (l *Loop) Detach(s *Source) (fd int) {
 }
 
 func (l *Loop) forget(s *Source) (fd int) {
+	l.owner.check()
 	fd = s.FD()
 	p := &l.slots[s.slot]
 	p.handler = nil
@@ -289,7 +293,13 @@ func (l *Loop) forget(s *Source) (fd int) {
 
 // Again calls h.Ready(0) once the other ready descriptors had their turn: a handler with much to move
 // yields this way. h must still be valid then.
-func (l *Loop) Again(h Handler) { l.again = append(l.again, h) }
+func (l *Loop) Again(h Handler) {
+	l.owner.check()
+	l.again = append(l.again, h)
+}
+
+// Check panics where the caller is not on the loop's goroutine, under the build tag invariants.
+func (l *Loop) Check() { l.owner.check() }
 
 // Await adds to the number of results that this loop waits for and that goroutines of the process compute.
 // While there are any, the loop lets them run before it waits for events: it would have the runtime take
@@ -310,6 +320,7 @@ func (l *Loop) wait() (n int, errno syscall.Errno) {
 
 // run handles ready events until there are none. It is what netpoll's poller calls.
 func (l *Loop) run() {
+	l.owner.enter()
 	for wait := false; ; wait = true {
 		var n int
 		var errno syscall.Errno

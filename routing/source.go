@@ -15,8 +15,8 @@ type ObjectName struct{ Namespace, Name string }
 // String returns "namespace/name".
 func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
 
-// Source is the object that a Route comes from. All Routes of an Ingress share one Source; those of a
-// Host with a HostTLS share one for that Host. Immutable once published.
+// Source is the object that a Route comes from. All Routes of an Ingress share one Source; those on a
+// Host with a HostTLS share one of their own for it. Immutable once published.
 type Source struct {
 	Ingress ObjectName
 	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a

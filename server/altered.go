@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"net/netip"
 	"slices"
 )
@@ -14,6 +16,8 @@ type altered struct {
 	chosen  bool           // backend says where it goes
 	wish    netip.AddrPort // the Endpoint to go to, if it can be
 	web     translation
+	unpark  context.CancelFunc // of what runs while the Exchange is parked
+	parks   uint32             // how often it was
 }
 
 // Slot is what one Filter keeps of one request. It is zero when the request begins, but that the memory of Bytes is kept:
@@ -65,16 +69,46 @@ func (x *Exchange) State(i int) any {
 }
 
 // SetTarget replaces the request target that the Backend is sent, which has the form of RFC 9112 section 3.2.1: a path
-// that begins with "/", and a query if there is one. It is copied. Request phase only.
+// that begins with "/", and a query if there is one. It is copied. What is no target fails the request with 500. Request
+// phase only.
 func (x *Exchange) SetTarget(target []byte) {
+	if !validTarget(target) {
+		x.faulty = true
+		return
+	}
 	a := x.alter()
 	a.target = append(a.target[:0], target...)
 }
 
-// SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. Request phase
-// only.
+// validTarget reports whether b begins with a slash and has no byte that could end a target, or a line.
+func validTarget(b []byte) bool {
+	if len(b) == 0 || b[0] != '/' {
+		return false
+	}
+	for _, c := range b {
+		if c <= ' ' || c == '#' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. What is no path
+// fails the request with 500. Request phase only.
 func (x *Exchange) SetPath(path []byte) {
 	a, req := x.alter(), x.req
+	if !validTarget(path) || bytes.IndexByte(path, '?') >= 0 {
+		x.faulty = true
+		return
+	}
+	if len(a.target) > 0 {
+		query := a.target[len(a.target):]
+		if i := bytes.IndexByte(a.target, '?'); i >= 0 {
+			query = bytes.Clone(a.target[i:])
+		}
+		a.target = append(append(a.target[:0], path...), query...)
+		return
+	}
 	a.target = append(a.target[:0], path...)
 	switch {
 	case req.EmptyPath && !req.Query.Empty():

@@ -278,11 +278,11 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.upClose = true
 	}
 	x.headTime = w.loop.Now()
-	x.status = resp.Code
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {
 		return len(rest)
 	}
+	x.status = resp.Code
 	from, length := frameNone, int64(-1)
 	switch resp.BodyKind(x.method) {
 	case message.BodyNone:

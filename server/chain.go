@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -25,6 +26,9 @@ type placed[F Filter] struct {
 	filter F
 	at     uint8
 }
+
+// looksBack reports that the request may be asked for behind its request phase.
+func (c *chain) looksBack() bool { return len(c.response)+len(c.body)+len(c.done) > 0 }
 
 // maxFilters bounds a chain.
 const maxFilters = 255
@@ -146,63 +150,88 @@ func (a *attacher) compile(p *policy.Policy) *compiled {
 // make returns the Filters of a Policy behind those of every Route.
 func (a *attacher) make(p *policy.Policy) ([]Filter, error) {
 	filters := a.filters[:len(a.filters):len(a.filters)]
-	made := 0
+	made := map[policy.Kind]bool{}
 	for _, m := range a.makers {
 		config := p.Filter(m.Kind)
 		if config == nil {
 			continue
 		}
-		f, err := m.Make(config, Env{Slot: len(filters)})
+		if made[m.Kind] {
+			return nil, fmt.Errorf("filter %s has two makers", m.Kind)
+		}
+		f, err := m.safely(config, Env{Slot: len(filters)})
 		if err != nil {
 			return nil, fmt.Errorf("make filter %s: %w", m.Kind, err)
 		}
 		filters = append(filters, f)
-		made++
+		made[m.Kind] = true
 	}
-	switch {
-	case len(filters) > maxFilters:
+	if len(filters) > maxFilters {
 		return nil, fmt.Errorf("%d filters, at most %d can be", len(filters), maxFilters)
-	case made == len(p.Filters):
-		return filters, nil
 	}
-	for _, f := range p.Filters {
-		known := false
-		for _, m := range a.makers {
-			known = known || m.Kind == f.Kind()
-		}
-		if !known {
+	for i, f := range p.Filters {
+		switch {
+		case !made[f.Kind()]:
 			return nil, fmt.Errorf("no filter of kind %s is registered", f.Kind())
+		case p.Filter(f.Kind()) != p.Filters[i]:
+			return nil, fmt.Errorf("filter %s occurs twice", f.Kind())
 		}
 	}
-	return nil, fmt.Errorf("a filter occurs twice")
+	return filters, nil
+}
+
+// safely makes a Filter: one that panics is not made, and neither is one that would do nothing.
+func (m *Maker) safely(config policy.Filter, e Env) (f Filter, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			f, err = nil, fmt.Errorf("panic: %v", reason)
+		}
+	}()
+	if f, err = m.Make(config, e); err != nil {
+		return nil, err
+	}
+	switch f.(type) {
+	case RequestFilter, ResponseFilter, BodyFilter, DoneFilter:
+		return f, nil
+	}
+	return nil, errors.New("it has no phase")
 }
 
 // runFilters takes the Filters from where the request has come to, and then forwards it.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) runFilters() {
-	c := x.policy.chain
+	c, serial := x.policy.chain, x.serial
 	for _, f := range c.request[x.passed:] {
 		x.passed++
 		x.depth = f.at + 1
-		switch f.filter.Request(x) {
-		case Respond:
+		verdict := x.askRequest(f.filter)
+		switch {
+		case x.serial != serial: // it has answered
 			return
-		case Park:
+		case x.parked:
 			x.keepHead()
+			return
+		case x.faulty || verdict != Continue:
+			x.w.faults.misused(f.filter, "request phase")
+			x.fail(failInternal)
 			return
 		}
 	}
 	x.depth = c.size
 	x.forward(x.req, x.head, x.early)
-	x.req, x.head, x.early = nil, nil, nil
+	if x.serial != serial || x.kept == nil {
+		x.req, x.head, x.early = nil, nil, nil
+		return
+	}
+	x.req, x.head, x.early = &x.kept.req, x.kept.head, nil
 }
 
 // runDone tells the Filters that have seen the request.
 func (x *Exchange) runDone(e *Event) {
 	for _, f := range x.policy.chain.done {
 		if f.at < x.depth {
-			f.filter.Done(x, e)
+			x.tellDone(f.filter, e)
 		}
 	}
 }

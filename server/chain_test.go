@@ -51,7 +51,7 @@ func TestCompile(t *testing.T) {
 		{wants("a", "z"), 3, false, ""},
 		{wants("a", "unknown", "z"), 0, true, "no filter of kind unknown is registered"},
 		{wants("broken"), 0, true, "make filter broken: cannot be done"},
-		{&policy.Policy{Filters: []policy.Filter{&wanted{"a"}, &wanted{"a"}}}, 0, true, "a filter occurs twice"},
+		{&policy.Policy{Filters: []policy.Filter{&wanted{"a"}, &wanted{"a"}}}, 0, true, "filter a occurs twice"},
 	} {
 		log.Reset()
 		made = 0

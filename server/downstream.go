@@ -139,10 +139,10 @@ func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
 func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int {
 	w := d.w
 	w.out = append(w.out[:0], x.edits.respAdd...)
-	if !resp.Has(message.FieldDate) {
+	if !resp.Has(message.FieldDate) && !x.adds("Date") {
 		w.out = append(w.out, w.date()...)
 	}
-	if !resp.Has(message.FieldServer) {
+	if !resp.Has(message.FieldServer) && !x.adds("Server") {
 		w.out = append(w.out, x.serverLine()...)
 	}
 	if resp.Has(message.FieldContentLength) {

@@ -78,6 +78,8 @@ type Exchange struct {
 	tunnel  bool
 	ways    ways // of a tunnel
 	parked  bool
+	over    bool  // its end is being told
+	faulty  bool  // a Filter has done what cannot be
 	passed  uint8 // request phases that began
 	depth   uint8 // places of the chain that the request has come to
 	edits   edits
@@ -207,6 +209,17 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
 		return failBodyTooLarge
 	}
+	if total := x.policy.total; total > 0 || w.set.total > 0 {
+		if total == 0 {
+			total = w.set.total
+		}
+		x.edits.deadline = x.started + total
+	}
+	if x.grpc {
+		if timeout := grpcTimeout(req, head); timeout > 0 && (x.edits.deadline == 0 || x.started+timeout < x.edits.deadline) {
+			x.edits.deadline = x.started + timeout
+		}
+	}
 	return nil
 }
 
@@ -285,20 +298,12 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
+		if x.kept == nil && x.policy.chain.looksBack() {
+			x.kept = x.w.keepRequest(req, head, nil)
+		}
 		x.w.buffers.recount(&lent, int64(cap(x.request)))
 	}
-	if total := x.policy.total; total > 0 || x.w.set.total > 0 {
-		if total == 0 {
-			total = x.w.set.total
-		}
-		x.edits.deadline = x.started + total
-	}
-	if x.grpc {
-		if timeout := grpcTimeout(req, head); timeout > 0 && (x.edits.deadline == 0 || x.started+timeout < x.edits.deadline) {
-			x.edits.deadline = x.started + timeout
-		}
-	}
-	if !streams && x.kept != nil {
+	if !streams && x.kept != nil && !x.policy.chain.looksBack() {
 		x.w.freeKept(x.kept)
 		x.kept = nil
 	}
@@ -704,6 +709,10 @@ func outcomeOf(f *failure) upstream.Outcome {
 func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w, u := x.c, x.w, x.u
 	now := w.loop.Now()
+	x.over = true
+	if x.parked {
+		x.unpark()
+	}
 	if outcome.Failed() && provoked(u) {
 		outcome = upstream.Canceled
 	}

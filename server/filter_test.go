@@ -156,7 +156,7 @@ func TestFilterParks(t *testing.T) {
 			if req, head := x.Head(); string(req.Path.Of(head)) != "/park" {
 				return Continue
 			}
-			return x.Park(func() func(*Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict {
 				answer := make(chan Verdict)
 				blocked <- answer
 				v := <-answer

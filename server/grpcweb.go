@@ -97,18 +97,38 @@ func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (
 		case message.FieldContentType, message.FieldTrailer:
 			f.Hop = true
 		case message.FieldOther:
-			if name := f.Name.Of(head); only && isGRPCStatus(name) {
+			if name := f.Name.Of(head); only && !f.Hop && isGRPCStatus(name) {
 				f.Hop = true
 				status = h1.AppendField(status, name, f.Value.Of(head))
 			}
 		}
 	}
+	if only {
+		status = x.addedStatus(status)
+	}
 	if len(suffix) == 0 {
 		suffix = t.suffix
 	}
+	x.edits.respAdd = dropLines(x.edits.respAdd, "Content-Type")
 	x.edits.respAdd = t.answered.AppendType(append(x.edits.respAdd, "Content-Type: "...), suffix)
 	x.edits.respAdd = append(x.edits.respAdd, '\r', '\n')
 	return status, true
+}
+
+// addedStatus moves the status that Filters have added behind the lines of one.
+func (x *Exchange) addedStatus(status []byte) []byte {
+	kept := x.edits.respAdd[:0]
+	for rest := x.edits.respAdd; len(rest) > 0; {
+		var line []byte
+		line, rest = cutLine(rest)
+		if name, value, _ := bytes.Cut(line, []byte(":")); isGRPCStatus(name) {
+			status = h1.AppendField(status, name, bytes.TrimSpace(value))
+		} else {
+			kept = append(append(kept, line...), '\r', '\n')
+		}
+	}
+	x.edits.respAdd = kept
+	return status
 }
 
 // isGRPCStatus reports whether a field is part of the status that ends a call.

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"bytes"
-
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -104,11 +102,11 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = message.AppendStatusLine(dst, int(resp.Code))
 	}
 	dst = appendFields(dst, &resp.Head, head, false)
-	if !resp.Has(message.FieldDate) {
+	if !resp.Has(message.FieldDate) && !x.adds("Date") {
 		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
 		dst = append(dst, x.w.date()...)
 	}
-	if !resp.Has(message.FieldServer) {
+	if !resp.Has(message.FieldServer) && !x.adds("Server") {
 		dst = append(dst, x.serverLine()...)
 	}
 	dst = append(dst, x.edits.respAdd...)
@@ -120,6 +118,13 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, '\r', '\n')
+}
+
+// adds reports whether Filters have added a field of that name to the response.
+//
+// hot: runs per response; no alloc, no lock.
+func (x *Exchange) adds(name string) bool {
+	return len(x.edits.respAdd) > 0 && findLine(x.edits.respAdd, name) != nil
 }
 
 // serverLine returns the line that says who answered, where nobody else has.
@@ -152,17 +157,16 @@ func (x *Exchange) hideServer(resp *message.Response) {
 // appendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
 // it is for none.
 func (w *worker) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
-	dst = append(dst, w.date()...)
 	server := w.set.unrouted
 	if x != nil {
 		server = x.serverLine()
 	}
-	for rest := fields; len(rest) > 0; {
-		var line []byte
-		line, rest, _ = bytes.Cut(rest, []byte("\n"))
-		if name, _, _ := bytes.Cut(line, []byte(":")); message.LookupField(name) == message.FieldServer {
-			server = nil // a Filter's
-		}
+	// A Filter's own stand.
+	if findLine(fields, "Server") != nil {
+		server = nil
+	}
+	if findLine(fields, "Date") == nil {
+		dst = append(dst, w.date()...)
 	}
 	return append(append(dst, server...), fields...)
 }

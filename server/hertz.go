@@ -1,19 +1,21 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/protocol"
 
-	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // HertzFilter makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the
-// request's head but without its body, while the Exchange is parked, and may block. Where it writes a
-// response or aborts, that is the answer; otherwise request fields that it set go upstream, and
-// response fields that it set go to the client.
+// request's head but without its body, while the Exchange is parked, and may block: its context ends when the client has
+// left. Where it writes a
+// response or aborts, that is the answer; otherwise request fields that it set go upstream, those that it deleted do not, and
+// response fields that it set go to the client. Names of fields are in Hertz's spelling, whatever the client's.
 func HertzFilter(h app.HandlerFunc) Filter { return hertzFilter{h} }
 
 type hertzFilter struct{ handler app.HandlerFunc }
@@ -21,74 +23,97 @@ type hertzFilter struct{ handler app.HandlerFunc }
 // Name implements Filter.
 func (hertzFilter) Name() string { return "hertz" }
 
-// Request implements Filter.
+// Request implements RequestFilter.
 func (f hertzFilter) Request(x *Exchange) Verdict {
 	req, head := x.Head()
 	rc := app.NewContext(0)
 	r := &rc.Request
-	r.Header.DisableNormalizing()
-	rc.Response.Header.DisableNormalizing()
 	rc.Response.Header.SetNoDefaultContentType(true)
 	r.Header.SetMethodBytes(req.MethodSpan.Of(head))
 	r.SetRequestURI(string(req.Target.Of(head)))
 	r.SetHost(string(req.Authority.Of(head)))
-	for i := range req.Fields {
-		field := &req.Fields[i]
-		if field.ID == message.FieldHost || field.ID == message.FieldContentLength || field.Hop {
-			continue
+	add := func(name, value []byte) {
+		if id := message.LookupField(name); id != message.FieldHost && id != message.FieldContentLength {
+			r.Header.Add(string(name), string(value))
 		}
-		r.Header.Add(string(field.Name.Of(head)), string(field.Value.Of(head)))
+	}
+	for i := range req.Fields {
+		if field := &req.Fields[i]; !field.Hop {
+			add(field.Name.Of(head), field.Value.Of(head))
+		}
+	}
+	for rest := x.edits.add; len(rest) > 0; { // what the gateway and the Filters further outside say
+		var line []byte
+		line, rest = cutLine(rest)
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		add(name, bytes.TrimSpace(value))
 	}
 	rc.SetClientIPFunc(func(remote string) app.ClientIP {
 		return func(*app.RequestContext) string { return remote }
-	}(x.Remote().Addr().String()))
+	}(x.Client().String()))
 	before := fieldsOf(&r.Header)
-	return x.Park(func() func(*Exchange) Verdict {
-		f.run(rc)
-		return func(x *Exchange) Verdict {
-			body := rc.Response.Body()
-			if rc.IsAborted() || len(body) > 0 || rc.Response.StatusCode() != 200 {
-				var fields []byte
-				rc.Response.Header.VisitAll(func(k, v []byte) {
-					switch message.LookupField(k) {
-					case message.FieldContentLength, message.FieldTransferEncoding, message.FieldConnection, message.FieldDate:
-					default:
-						fields = h1.AppendField(fields, k, v)
-					}
-				})
-				return x.Respond(rc.Response.StatusCode(), fields, body)
-			}
-			for name, value := range fieldsOf(&r.Header) {
-				if before[name] != value {
-					x.DropRequestField(name)
-					x.AddRequestField(name, value)
-				}
-			}
-			rc.Response.Header.VisitAll(func(k, v []byte) {
-				switch message.LookupField(k) {
-				case message.FieldContentLength, message.FieldTransferEncoding, message.FieldConnection, message.FieldDate, message.FieldContentType, message.FieldServer:
-				default:
-					x.AddResponseField(string(k), string(v))
-				}
-			})
-			return Continue
-		}
+	return x.Park(func(ctx context.Context) func(*Exchange) Verdict {
+		f.run(ctx, rc)
+		return func(x *Exchange) Verdict { return f.apply(x, rc, before) }
 	})
 }
 
-func (f hertzFilter) run(rc *app.RequestContext) {
-	rc.SetHandlers(app.HandlersChain{f.handler})
-	rc.SetIndex(-1)
-	rc.Next(context.Background())
+// apply carries over what the middleware has done.
+func (f hertzFilter) apply(x *Exchange, rc *app.RequestContext, before map[string][]string) Verdict {
+	body := rc.Response.Body()
+	if rc.IsAborted() || len(body) > 0 || rc.Response.StatusCode() != 200 {
+		var fields []byte
+		valid := true
+		rc.Response.Header.VisitAll(func(k, v []byte) {
+			if message.LookupField(k) != message.FieldDate {
+				var ok bool
+				fields, ok = appendLine(fields, k, v)
+				valid = valid && ok
+			}
+		})
+		if !valid {
+			x.faulty = true
+			return Respond
+		}
+		return x.Respond(rc.Response.StatusCode(), fields, body)
+	}
+	after := fieldsOf(&rc.Request.Header)
+	for name := range before {
+		if !slices.Equal(before[name], after[name]) {
+			x.DropRequestField(name)
+		}
+	}
+	for name, values := range after {
+		if slices.Equal(before[name], values) {
+			continue
+		}
+		for _, value := range values {
+			x.AddRequestField(name, value)
+		}
+	}
+	rc.Response.Header.VisitAll(func(k, v []byte) {
+		switch message.LookupField(k) {
+		case message.FieldDate, message.FieldContentType, message.FieldServer:
+		default:
+			x.AddResponseField(string(k), string(v))
+		}
+	})
+	return Continue
 }
 
-func fieldsOf(h *protocol.RequestHeader) map[string]string {
-	fields := map[string]string{}
+func (f hertzFilter) run(ctx context.Context, rc *app.RequestContext) {
+	rc.SetHandlers(app.HandlersChain{f.handler})
+	rc.SetIndex(-1)
+	rc.Next(ctx)
+}
+
+func fieldsOf(h *protocol.RequestHeader) map[string][]string {
+	fields := map[string][]string{}
 	h.VisitAll(func(k, v []byte) {
 		switch message.LookupField(k) {
 		case message.FieldHost, message.FieldContentLength, message.FieldUserAgent:
 		default:
-			fields[string(k)] = string(v)
+			fields[string(k)] = append(fields[string(k)], string(v))
 		}
 	})
 	return fields

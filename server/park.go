@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
@@ -9,52 +11,117 @@ const parkLimit = int64(60e9)
 
 // Park runs block on a goroutine of its own and then, on the loop, the function that block returned,
 // whose Verdict says how the Exchange goes on. block must not touch x: the client may leave, and x
-// serve another request, while it runs. In that case the returned function is not called. Too many
-// parked Exchanges at once, or one parked for over a minute, fail with 503 and 500. Request phase only.
-func (x *Exchange) Park(block func() func(*Exchange) Verdict) Verdict {
+// serve another request, while it runs. In that case its context ends, and the returned function is not called. Too many
+// parked Exchanges at once, or one parked for over a minute or beyond the time that the whole request may take, fail with
+// 503, 500 and 504. Request phase only.
+func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	w := x.w
+	switch {
+	case x.c == nil || x.over || x.headDone:
+		return Respond
+	case w.response.x != nil:
+		x.faulty = true
+		return Park
+	case x.parked:
+		return Park // by the first
+	}
 	select {
 	case w.parking <- struct{}{}:
 	default:
-		x.fail(failOverloaded)
+		x.fail(failParking)
 		return Respond
 	}
 	x.parked = true
-	w.loop.Set(&x.timer, w.loop.Now()+parkLimit)
-	serial := x.serial
+	deadline := w.loop.Now() + parkLimit
+	if x.edits.deadline != 0 {
+		deadline = min(deadline, x.edits.deadline)
+	}
+	w.loop.Set(&x.timer, deadline)
+	a := x.alter()
+	ctx, cancel := context.WithCancel(context.Background())
+	a.unpark = cancel
+	a.parks++
+	serial, parks := x.serial, a.parks
 	go func() {
-		next := guarded(block)
-		<-w.parking
-		w.loop.Post(func() {
-			if x.serial != serial || !x.parked {
-				return
-			}
-			x.parked = false
-			x.timer.Stop()
-			c := x.c
-			if next(x) == Continue {
-				x.runFilters()
-			}
-			c.pump()
-		})
+		next := failPark
+		defer func() {
+			cancel()
+			<-w.parking
+			w.loop.Post(func() {
+				if x.serial == serial && x.parked && x.altered.parks == parks {
+					x.resume(next)
+				}
+			})
+		}()
+		next = w.guarded(ctx, block)
 	}()
 	return Park
 }
 
-// guarded runs block; where it panics, the Exchange fails and the process lives.
-func guarded(block func() func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
-	defer func() {
-		if recover() != nil {
-			next = func(x *Exchange) Verdict {
-				x.fail(failInternal)
-				return Respond
-			}
-		}
-	}()
-	return block()
+// resume goes on with a parked Exchange as next says.
+func (x *Exchange) resume(next func(*Exchange) Verdict) {
+	x.parked = false
+	x.altered.unpark = nil
+	x.timer.Stop()
+	c, serial := x.c, x.serial
+	switch verdict := x.askNext(next); {
+	case x.serial != serial: // it has answered
+	case x.parked: // again
+	case x.faulty || verdict != Continue:
+		x.fail(failInternal)
+	default:
+		x.runFilters()
+	}
+	c.pump()
 }
 
-// keepHead copies the request out of the scratch buffer, for as long as the Exchange is parked.
+// askNext calls what a parked Filter has left to do.
+func (x *Exchange) askNext(next func(*Exchange) Verdict) (v Verdict) {
+	serial := x.serial
+	defer func() {
+		if reason := recover(); reason != nil {
+			x.caught(parked{}, serial, reason)
+		}
+	}()
+	return next(x)
+}
+
+// parked is the name of a Filter that was parked, in the log.
+type parked struct{}
+
+// Name implements Filter.
+func (parked) Name() string { return "parked" }
+
+// failPark is how an Exchange goes on where block brought nothing.
+func failPark(x *Exchange) Verdict {
+	x.fail(failInternal)
+	return Respond
+}
+
+// guarded runs block; where it panics, the Exchange fails and the process lives.
+func (w *worker) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			w.faults.panicked(parked{}, reason)
+			next = failPark
+		}
+	}()
+	if next = block(ctx); next == nil {
+		w.faults.misused(parked{}, "what it ran while parked")
+		return failPark
+	}
+	return next
+}
+
+// unpark tells what runs for a parked Exchange that it is not waited for.
+func (x *Exchange) unpark() {
+	if x.parked && x.altered.unpark != nil {
+		x.altered.unpark()
+		x.altered.unpark = nil
+	}
+}
+
+// keepHead copies the request out of the scratch buffer, for as long as the Exchange is parked or Filters may ask for it.
 func (x *Exchange) keepHead() {
 	if x.kept != nil && x.req == &x.kept.req {
 		return // parked before
@@ -63,6 +130,6 @@ func (x *Exchange) keepHead() {
 	x.req, x.head, x.early = &x.kept.req, x.kept.head, x.kept.early
 }
 
-// Head returns the request's index and the bytes it points into, in the request phase only. They are
-// valid until Request returns; copy to keep.
+// Head returns the request's index and the bytes it points into. In the request phase they are valid until Request
+// returns; copy to keep. Behind it they are there for Routes whose Filters have other phases, and else nil.
 func (x *Exchange) Head() (*message.Request, []byte) { return x.req, x.head }

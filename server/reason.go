@@ -44,5 +44,6 @@ var (
 	failSource            = &failure{429, stats.SourceLimit, "this client has as many requests under way as one may have"}
 	failLoop              = &failure{508, stats.LoopDetected, "the request comes back to the gateway again and again"}
 	failShed              = &failure{503, stats.Overloaded, "given up for other clients, because it waited for its own"}
+	failParking           = &failure{503, stats.Overloaded, "too many requests wait for a decision about them"}
 	failInternal          = &failure{500, stats.Internal, "a filter failed"}
 )

@@ -4,11 +4,11 @@ import (
 	"net/netip"
 
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// What Filters see of a request and may change of it, in the request phase. Bytes are valid until the Filter returns.
+// What Filters see of a request and may change of it. Changes are for the request phase. The request can be read in the
+// other phases as well. Bytes are valid until the Filter returns.
 
 // Route returns the Route that the request matched.
 func (x *Exchange) Route() *routing.Route { return x.route }
@@ -26,7 +26,7 @@ func (x *Exchange) Trusted() bool { return x.c.peer().trusted }
 // that is none. What stands before that anybody may have written.
 func (x *Exchange) Client() netip.Addr {
 	addr := x.Remote().Addr().Unmap()
-	if !x.Trusted() {
+	if !x.Trusted() || x.req == nil {
 		return addr
 	}
 	for i := len(x.req.Fields) - 1; i >= 0; i-- {
@@ -82,44 +82,82 @@ func parseForwarded(b []byte) (netip.Addr, error) {
 }
 
 // Method returns the request method as it was sent.
-func (x *Exchange) Method() []byte { return x.req.MethodSpan.Of(x.head) }
+func (x *Exchange) Method() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.MethodSpan.Of(x.head)
+}
 
 // Host returns the host that the request is for, without a port, as it was sent.
-func (x *Exchange) Host() []byte { return x.req.Host.Of(x.head) }
+func (x *Exchange) Host() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Host.Of(x.head)
+}
 
 // Path returns the path as it was sent, neither decoded nor normalised; "" for that of "http://host".
-func (x *Exchange) Path() []byte { return x.req.Path.Of(x.head) }
+func (x *Exchange) Path() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Path.Of(x.head)
+}
 
 // Query returns what follows the first "?" of the target, without it.
-func (x *Exchange) Query() []byte { return x.req.Query.Of(x.head) }
-
-// RequestField returns the value of the first field of that name, in any case, nil where there is none.
-func (x *Exchange) RequestField(name string) []byte {
-	if i := x.req.FindName(x.head, name, 0); i >= 0 {
-		return x.req.Fields[i].Value.Of(x.head)
+func (x *Exchange) Query() []byte {
+	if x.req == nil {
+		return nil
 	}
-	return nil
+	return x.req.Query.Of(x.head)
 }
 
-// AddRequestField adds a field line to what goes upstream. name and value must be valid; both are
-// copied.
+// RequestField returns the value of the first field of that name, in any case, nil where there is none: of the fields
+// that go upstream. What a client says of itself that is not believed, such as X-Real-IP, is none of them, and what the gateway and
+// Filters say is.
+func (x *Exchange) RequestField(name string) []byte {
+	if x.req == nil {
+		return nil
+	}
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; !f.Hop && f.Name.Len() == len(name) && message.EqualFold(f.Name.Of(x.head), name) {
+			return f.Value.Of(x.head)
+		}
+	}
+	return findLine(x.edits.add, name)
+}
+
+// AddRequestField adds a field to what goes upstream. Both are copied. What cannot stand in a head fails the request with
+// 500; fields of framing are left out.
 func (x *Exchange) AddRequestField(name, value string) {
-	x.edits.add = h1.AppendField(x.edits.add, name, value)
+	var ok bool
+	if x.edits.add, ok = appendLine(x.edits.add, name, value); !ok {
+		x.faulty = true
+	}
 }
 
-// DropRequestField keeps every field of that name from going upstream.
+// DropRequestField keeps every field of that name from going upstream, whoever has added it. Host and Expect stay, and so do
+// trailers behind a body.
 func (x *Exchange) DropRequestField(name string) {
+	if id := message.LookupField([]byte(name)); id == message.FieldHost || id == message.FieldExpect || x.req == nil {
+		return
+	}
 	for i := range x.req.Fields {
 		if f := &x.req.Fields[i]; message.EqualFold(f.Name.Of(x.head), name) {
 			f.Hop = true
 		}
 	}
+	x.edits.add = dropLines(x.edits.add, name)
 }
 
-// AddResponseField adds a field line to the final response head, whoever makes it. name and value must be valid; both are
-// copied. See Response for more than that.
+// AddResponseField adds a field to the final response head, whoever makes it. Both are copied. What cannot stand in a head
+// fails the request with 500; fields of framing are left out. See Response for more than that.
 func (x *Exchange) AddResponseField(name, value string) {
-	x.edits.respAdd = h1.AppendField(x.edits.respAdd, name, value)
+	var ok bool
+	if x.edits.respAdd, ok = appendLine(x.edits.respAdd, name, value); !ok {
+		x.faulty = true
+	}
 }
 
 // Status returns the status sent to the client, 0 before.

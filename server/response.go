@@ -1,9 +1,6 @@
 package server
 
 import (
-	"bytes"
-
-	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -11,7 +8,8 @@ import (
 
 // Response is a final head on its way to the client, as ResponseFilters see and change it. It is valid during the call that
 // it is given to. Framing, and what belongs to one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length,
-// Upgrade), is the Exchange's own: it is not added, and dropping it changes nothing.
+// Upgrade), is the Exchange's own: it is not added, and dropping it changes nothing. Trailers behind a body are not
+// seen here.
 type Response struct {
 	x *Exchange
 	// A Backend's, with the bytes that it indexes; or nil, and lines are the fields of an answer of the gateway's own.
@@ -21,6 +19,8 @@ type Response struct {
 
 	status int
 	reason stats.Reason
+	before int  // what had been added when the response phase began, bytes
+	made   bool // a Filter has called Respond or Refuse
 }
 
 // Status returns the status code; 101 for the head that opens a tunnel.
@@ -46,16 +46,10 @@ func (r *Response) Field(name string) []byte {
 			}
 		}
 	}
-	for _, lines := range [...][]byte{r.lines, r.x.edits.respAdd} {
-		for rest := lines; len(rest) > 0; {
-			var line []byte
-			line, rest = cutLine(rest)
-			if value, ok := valueOf(line, name); ok {
-				return value
-			}
-		}
+	if value := findLine(r.lines, name); value != nil {
+		return value
 	}
-	return nil
+	return findLine(r.x.edits.respAdd, name)
 }
 
 // Drop leaves out every field of that name, in any case, whoever has added it.
@@ -68,52 +62,29 @@ func (r *Response) Drop(name string) {
 		}
 	}
 	r.lines = dropLines(r.lines, name)
-	r.x.edits.respAdd = dropLines(r.x.edits.respAdd, name)
+	e := &r.x.edits
+	added := e.respAdd[r.before:]
+	e.respAdd = dropLines(e.respAdd[:r.before], name)
+	r.before = len(e.respAdd)
+	e.respAdd = append(e.respAdd, dropLines(added, name)...)
 }
 
-// Add adds a field. name and value must be valid (see policy.ValidField); both are copied.
-func (r *Response) Add(name, value string) {
-	r.x.edits.respAdd = h1.AppendField(r.x.edits.respAdd, name, value)
-}
+// Add adds a field. Both are copied. What cannot stand in a head fails the request with 500.
+func (r *Response) Add(name, value string) { r.x.AddResponseField(name, value) }
 
-// AddLines adds complete field lines, each with CR LF, which are copied.
-func (r *Response) AddLines(lines []byte) { r.x.edits.respAdd = append(r.x.edits.respAdd, lines...) }
+// AddLines adds complete field lines, each with CR LF. They are copied. What cannot stand in a head fails the request with
+// 500.
+func (r *Response) AddLines(lines []byte) {
+	var ok bool
+	if r.x.edits.respAdd, ok = appendLines(r.x.edits.respAdd, lines); !ok {
+		r.x.faulty = true
+	}
+}
 
 // Set replaces every field of that name by one.
 func (r *Response) Set(name, value string) {
 	r.Drop(name)
 	r.Add(name, value)
-}
-
-// cutLine returns the first of some field lines, without its CR LF, and the others.
-func cutLine(lines []byte) (line, rest []byte) {
-	i := bytes.IndexByte(lines, '\n')
-	if i < 1 {
-		return lines, nil
-	}
-	return lines[:i-1], lines[i+1:]
-}
-
-// valueOf returns the value of a field line, and whether its name is name in any case.
-func valueOf(line []byte, name string) ([]byte, bool) {
-	if len(line) <= len(name) || line[len(name)] != ':' || !message.EqualFold(line[:len(name)], name) {
-		return nil, false
-	}
-	return bytes.TrimSpace(line[len(name)+1:]), true
-}
-
-// dropLines removes the lines of a name, in place.
-func dropLines(lines []byte, name string) []byte {
-	kept := lines[:0]
-	for rest := lines; len(rest) > 0; {
-		before := rest
-		var line []byte
-		line, rest = cutLine(rest)
-		if _, ok := valueOf(line, name); !ok {
-			kept = append(kept, before[:len(before)-len(rest)]...)
-		}
-	}
-	return kept
 }
 
 // runResponse shows a Backend's head to the Filters. It returns false where one of them has answered instead: x has ended.
@@ -124,12 +95,14 @@ func (x *Exchange) runResponse(head *message.Response, data []byte) bool {
 		return true
 	}
 	r := &x.w.response
-	*r = Response{x: x, head: head, bytes: data, status: int(head.Code)}
+	*r = Response{x: x, head: head, bytes: data, status: int(head.Code), before: len(x.edits.respAdd)}
 	for _, f := range x.policy.chain.response {
-		if f.at >= x.depth || f.filter.Response(x, r) != Respond {
+		if f.at >= x.depth || !x.answers(f.filter, r) {
 			continue
 		}
-		// What the Endpoint has to say is not wanted any more. The Filters further outside see the answer in its place.
+		// What the Endpoint has to say is not wanted any more, nor what was added to it. The Filters further outside see the
+		// answer in its place.
+		x.edits.respAdd = x.edits.respAdd[:r.before]
 		x.upClose = true
 		x.headTime = x.w.loop.Now()
 		x.replies(f.at, stats.Filtered, upstream.OK)
@@ -139,23 +112,60 @@ func (x *Exchange) runResponse(head *message.Response, data []byte) bool {
 	return true
 }
 
-// Respond answers the client in the Backend's place. fields are complete field lines, each with CR
-// LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
-// when Respond returns.
-func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
-	o := &x.w.own
-	o.status, o.fields, o.body = status, append(o.fields[:0], fields...), append(o.body[:0], body...)
-	if x.w.response.x == nil {
-		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
+// answers shows r to a Filter, and reports whether it has answered in its place: the loop's reply is made then.
+func (x *Exchange) answers(f ResponseFilter, r *Response) bool {
+	verdict := x.askResponse(f, r)
+	if x.faulty || verdict != Continue && !r.made {
+		x.faulty = false
+		x.w.faults.misused(f, "response phase")
+		r.made = true
+		x.composeRefusal(failInternal.status, failInternal.text)
 	}
-	return Respond
+	return r.made
+}
+
+// Respond answers the client in the Backend's place, with a status from 200 on. fields are complete field lines, each with CR
+// LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
+// when Respond returns. What cannot stand in a head fails the request with 500.
+func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
+	if !x.mayAnswer() {
+		return Respond
+	}
+	// They may be parts of what the loop's reply holds.
+	n := &x.w.next
+	var ok bool
+	n.fields, ok = appendLines(n.fields[:0], fields)
+	n.status, n.body = status, append(n.body[:0], body...)
+	x.w.own, x.w.next = x.w.next, x.w.own
+	if !ok || status < 200 || status > 999 || x.extended && status < 300 {
+		// The last one would open the WebSocket: RFC 8441 section 5.
+		x.w.faults.invalid("an answer with status %d and fields %q", status, fields)
+		x.composeRefusal(failInternal.status, failInternal.text)
+	}
+	return x.answered()
 }
 
 // Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
 // error. text holds no control byte, and nothing that a client sent.
 func (x *Exchange) Refuse(status int, text string) Verdict {
-	x.composeRefusal(status, text)
-	if x.w.response.x == nil {
+	if x.mayAnswer() {
+		x.composeRefusal(status, text)
+		return x.answered()
+	}
+	return Respond
+}
+
+// mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
+func (x *Exchange) mayAnswer() bool {
+	r := &x.w.response
+	return x.c != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+}
+
+// answered takes note that the loop's reply is made.
+func (x *Exchange) answered() Verdict {
+	if r := &x.w.response; r.x != nil {
+		r.made = true // and is sent behind the call
+	} else {
 		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	}
 	return Respond
@@ -172,7 +182,8 @@ func (x *Exchange) composeRefusal(status int, text string) {
 	o.body = message.AppendRefusal(o.body[:0], status, text)
 }
 
-// reply is an answer of the gateway's own on its way out. There is one for each loop, because none outlives a call.
+// reply is an answer of the gateway's own on its way out. There is one for each loop, because none outlives a call, and
+// another to make the next one in.
 type reply struct {
 	status       int
 	fields, body []byte
@@ -181,21 +192,23 @@ type reply struct {
 // replies sends the loop's reply past the Filters in front of one of the chain's places, and ends x.
 func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Outcome) {
 	w := x.w
-	o, r := &w.own, &w.response
+	r := &w.response
 	if x.policy != nil {
 		for _, f := range x.policy.chain.response {
 			if f.at >= place {
 				continue
 			}
-			*r = Response{x: x, lines: o.fields, status: o.status, reason: reason}
-			if f.filter.Response(x, r) == Respond {
+			*r = Response{x: x, lines: w.own.fields, status: w.own.status, reason: reason, before: len(x.edits.respAdd)}
+			if x.answers(f.filter, r) {
+				x.edits.respAdd = x.edits.respAdd[:r.before]
 				reason = stats.Filtered
 			} else {
-				o.fields = r.lines
+				w.own.fields = r.lines
 			}
 		}
 	}
 	*r = Response{}
+	o := &w.own
 	x.status = uint16(o.status)
 	x.headDone = true
 	o.fields = append(o.fields, x.edits.respAdd...)

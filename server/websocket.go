@@ -27,7 +27,7 @@ func (w *worker) appendWebSocketKey(dst []byte) []byte {
 // acceptWebSocket answers the challenge of a client whose Endpoint was not given it.
 func (x *Exchange) acceptWebSocket() {
 	k := x.kept
-	if k == nil || k.req.Extended {
+	if k == nil || k.req.Extended || !overStreams(x.protocol) {
 		return
 	}
 	i := k.req.FindName(k.head, webSocketKey, 0)

@@ -43,6 +43,7 @@ type worker struct {
 	sources    *sources
 	reserve    *reserve
 	parking    chan struct{}
+	faults     *faults
 
 	// Owned by the loop:
 	set       *settings // replaced as a whole by a reload
@@ -88,7 +89,7 @@ type worker struct {
 	dateLine    []byte
 	dateUntil   int64
 	response    Response // on its way past the Filters; zero outside of that
-	own         reply
+	own, next   reply
 
 	// Atomic, read by other loops:
 	conns atomic.Int64
@@ -106,6 +107,7 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 		sources:     s.sources,
 		reserve:     s.reserve,
 		parking:     s.parking,
+		faults:      &faults{s.log},
 		set:         set,
 		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),

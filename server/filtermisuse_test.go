@@ -1,0 +1,517 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	asked "github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
+)
+
+func filtered(t *testing.T, app http.HandlerFunc, filters ...Filter) (*gateway, *servertest.Wire) {
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"} }, Options{Filters: filters})
+	if app == nil {
+		app = func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "fine") }
+	}
+	g.serve(nil, servertest.Backend(t, app))
+	return g, g.wire()
+}
+
+func onRequest(f func(x *Exchange) Verdict) *plug { return &plug{name: "p", request: f} }
+
+func onResponse(f func(x *Exchange, r *Response) Verdict) *plug {
+	return &plug{name: "p", response: f}
+}
+
+var misuses = map[string]func(t *testing.T){
+	"ResponsePath": func(t *testing.T) { // natural: a response filter that looks at the path
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-P", string(x.Path())); return Continue }))
+		if got := c.Get("/p"); got.Header.Get("X-P") != "/p" {
+			t.Errorf("got %v", got.Header)
+		}
+	},
+	"ResponseRequestField": func(t *testing.T) {
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { x.RequestField("Origin"); return Continue }))
+		if got := c.Get("/p"); got.StatusCode != 200 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"ResponseClientTrusted": func(t *testing.T) { // works without trusted proxies, dies behind one
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-C", x.Client().String()); return Continue }))
+		if got := c.Get("/p"); got.StatusCode != 200 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"DoneMethod": func(t *testing.T) {
+		_, c := filtered(t, nil, &plug{name: "d", done: func(x *Exchange, e *Event) { x.Method() }})
+		if got := c.Get("/p"); got.StatusCode != 200 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"RespondTwice": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { x.Respond(403, nil, nil); return x.Respond(404, nil, nil) }))
+		if got := c.Get("/p"); got.StatusCode != 403 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"RespondThenContinue": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { x.Respond(403, nil, nil); return Continue }))
+		if got := c.Get("/p"); got.StatusCode != 403 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"ParkThenContinue": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
+			x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+			return Continue
+		}))
+		if got := c.Get("/p"); got.StatusCode == 0 {
+			t.Errorf("no answer")
+		}
+		c.Get("/p")
+	},
+	"ParkInResponse": func(t *testing.T) {
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+		}))
+		c.Get("/p")
+		if got := c.Get("/p"); got.StatusCode == 0 {
+			t.Errorf("no answer")
+		}
+	},
+	"ParkNil": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { return x.Park(func(context.Context) func(*Exchange) Verdict { return nil }) }))
+		if got := c.Get("/p"); got.StatusCode != 500 {
+			t.Errorf("got %v", got.StatusCode)
+		}
+	},
+	"ParkPanicsOnLoop": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { panic("boom") } })
+		}))
+		if got := c.Get("/p"); got.StatusCode != 500 {
+			t.Errorf("got %v", got.StatusCode)
+		}
+	},
+	"HertzRacyFinish": func(t *testing.T) { // block's Goexit leaves the slot taken and the request without an answer
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { runtime.Goexit(); return nil })
+		}))
+		if got := c.Get("/p"); got.StatusCode != 500 {
+			t.Errorf("got %v %v", got.StatusCode, got.Cut)
+		}
+	},
+	"ParkOverloadThenPark": func(t *testing.T) { // literally what the doc of the Verdict Park says
+		g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
+			x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+			return Park
+		}))
+		for range cap(g.parking) {
+			g.parking <- struct{}{}
+		}
+		if got := c.Get("/p"); got.StatusCode != 503 {
+			t.Errorf("got %v", got.StatusCode)
+		}
+	},
+	"PanicRequest": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { panic("boom") }))
+		if got := c.Get("/p"); got.StatusCode != 500 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"PanicResponse": func(t *testing.T) {
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { panic("boom") }))
+		if got := c.Get("/p"); got.StatusCode != 500 {
+			t.Errorf("got %v", got)
+		}
+	},
+	"PanicDone": func(t *testing.T) {
+		_, c := filtered(t, nil, &plug{name: "d", done: func(*Exchange, *Event) { panic("boom") }})
+		c.Get("/p")
+		c.Get("/p")
+	},
+	"RespondInDone": func(t *testing.T) {
+		_, c := filtered(t, nil, &plug{name: "d", done: func(x *Exchange, e *Event) { x.Respond(500, nil, nil) }})
+		c.Get("/p")
+	},
+	"SlotOutOfRange": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { x.Slot(7).N++; return Continue }))
+		c.Get("/p")
+	},
+	"StateOfNone": func(t *testing.T) {
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { x.State(0); return Continue }))
+		c.Get("/p")
+	},
+	"RespondVerdictAlone": func(t *testing.T) { // nothing ever ends it: no timer runs
+		g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { return Respond }))
+		if got := c.Get("/p"); got.StatusCode == 0 {
+			t.Errorf("no answer: %v; %d open", got.Cut, g.openExchanges())
+		}
+	},
+	"ParkVerdictAlone": func(t *testing.T) {
+		g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { return Park }))
+		if got := c.Get("/p"); got.StatusCode == 0 {
+			t.Errorf("no answer: %v; %d open", got.Cut, g.openExchanges())
+		}
+	},
+	"KeepX": func(t *testing.T) { // a filter that keeps x and answers later
+		var kept *Exchange
+		g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { kept = x; return Continue }))
+		c.Get("/p")
+		g.workers[0].loop.Post(func() { kept.Respond(403, nil, nil) })
+		g.settle()
+	},
+}
+
+// TestMisuses plays each of them, and then asks for something else on the same loop.
+func TestMisuses(t *testing.T) {
+	for name, play := range misuses {
+		t.Run(name, play)
+	}
+}
+
+// TestForgottenCalls: an answer that a Filter made and did not announce goes to the request that it was made for, and one that
+// was announced and not made to nobody.
+func TestForgottenCalls(t *testing.T) {
+	g, a := filtered(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-P", r.URL.Path) }, onResponse(func(x *Exchange, r *Response) Verdict {
+		if string(r.Field("X-P")) == "/a" {
+			x.Respond(200, []byte("Set-Cookie: session=alice\r\n"), []byte("alice's")) // the Verdict is forgotten
+			return Continue
+		}
+		return Respond // the call is forgotten
+	}))
+	if got := a.Get("/a"); got.Text != "alice's" {
+		t.Errorf("alice got %d %q", got.StatusCode, got.Text)
+	}
+	if got := g.wire().Get("/b"); got.StatusCode != 500 || got.Header.Get("Set-Cookie") != "" {
+		t.Errorf("bob got %d %q %v", got.StatusCode, got.Text, got.Header)
+	}
+}
+
+func TestFilterStaleStatus(t *testing.T) {
+	_, c := filtered(t, nil, &plug{name: "p", request: func(x *Exchange) Verdict {
+		if string(x.Path()) == "/teapot" {
+			return x.Respond(418, []byte("X-Secret: of another\r\n"), []byte("of another"))
+		}
+		return Continue
+	}, response: func(x *Exchange, r *Response) Verdict {
+		if r.Own() {
+			return Continue
+		}
+		return Respond
+	}})
+	a := c.Get("/a")
+	c.Get("/teapot")
+	b := c.Get("/a")
+	if a.StatusCode < 200 || a.StatusCode != b.StatusCode {
+		t.Errorf("got %d %v, and once another request was answered %d %q %v", a.StatusCode, a.Cut, b.StatusCode, b.Text, b.Header)
+	}
+}
+
+func TestFilterRespondAliases(t *testing.T) {
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+		return x.Respond(403, []byte("Content-Type: text/plain; charset=utf-8\r\nX-B: 1234567890\r\n"), r.Field("X-Why"))
+	}), onRequest(func(x *Exchange) Verdict { return x.Respond(200, []byte("X-Why: because of it\r\n"), nil) }))
+	c.Get("/") // which gives the loop's reply its memory
+	if got := c.Get("/"); got.Text != "because of it" {
+		t.Errorf("got %q", got.Text)
+	}
+}
+
+func TestFilterSetServerAndDate(t *testing.T) {
+	set := onResponse(func(x *Exchange, r *Response) Verdict {
+		r.Set("Server", "mine")
+		r.Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")
+		return Continue
+	})
+	through(t, Options{Filters: []Filter{set}}, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+	}, func(t *testing.T, g *gateway, c *http.Client, base string) {
+		for range 2 {
+			resp, _ := ask(t, c, "GET", base+"/", nil)
+			if s, d := resp.Header["Server"], resp.Header["Date"]; len(s) != 1 || s[0] != "mine" || len(d) != 1 {
+				t.Errorf("Server %q, Date %q", s, d)
+			}
+		}
+	})
+}
+
+func TestFilterSetServerAndDateOfOwn(t *testing.T) {
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+		r.Set("Server", "mine")
+		r.Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")
+		return Continue
+	}), onRequest(func(x *Exchange) Verdict { return x.Refuse(403, "no") }))
+	got := c.Get("/")
+	if s, d := got.Header["Server"], got.Header["Date"]; len(s) != 1 || len(d) != 1 {
+		t.Errorf("Server %q, Date %q", s, d)
+	}
+}
+
+func TestFilterAddedFieldsOfTheReplaced(t *testing.T) {
+	_, c := filtered(t, nil,
+		onResponse(func(x *Exchange, r *Response) Verdict {
+			return x.Respond(403, []byte("Content-Type: text/plain\r\n"), []byte("no"))
+		}),
+		onResponse(func(x *Exchange, r *Response) Verdict {
+			r.Set("Content-Type", "application/wasm")
+			r.Set("Content-Encoding", "br")
+			r.Set("ETag", `"1"`)
+			return Continue
+		}))
+	got := c.Get("/")
+	if h := got.Header; len(h["Content-Type"]) != 1 || h["Content-Encoding"] != nil {
+		t.Errorf("got %v", h)
+	}
+}
+
+func TestFilterFramingIsNotAdded(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+			r.Drop("Content-Length")
+			r.Set("Content-Length", "2")
+			r.Add("Connection", "close, x")
+			return Continue
+		}), onRequest(func(x *Exchange) Verdict {
+			if own {
+				return x.Respond(200, nil, []byte("fine"))
+			}
+			return Continue
+		}))
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if head := c.Head(); strings.Count(head, "Content-Length") != 1 || strings.Contains(head, "close, x") {
+			t.Errorf("own %v: %q", own, head)
+		}
+	}
+}
+
+func TestFilterTransferEncodingAdded(t *testing.T) {
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+		r.Set("Transfer-Encoding", "chunked")
+		return Continue
+	}))
+	c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if head := c.Head(); strings.Contains(head, "Transfer-Encoding") {
+		t.Errorf("%q", head)
+	}
+}
+
+func TestFilterDropRequestField(t *testing.T) {
+	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header["X-User"], r.Header["X-Request-Id"])
+	},
+		onRequest(func(x *Exchange) Verdict { x.AddRequestField("X-User", "outer"); return Continue }),
+		onRequest(func(x *Exchange) Verdict {
+			x.DropRequestField("X-User")
+			x.AddRequestField("X-User", "inner")
+			x.DropRequestField("X-Request-Id")
+			x.AddRequestField("X-Request-Id", "mine")
+			return Continue
+		}))
+	c.Send("GET / HTTP/1.1\r\nHost: a\r\nX-User: client\r\n\r\n")
+	if got := c.ReadAnswer("GET"); got.Text != `["inner"] ["mine"]` {
+		t.Errorf("the Backend got %s", got.Text)
+	}
+}
+
+type madeKind string
+
+func (k madeKind) Kind() asked.Kind { return asked.Kind(k) }
+
+func (k madeKind) Equal(f asked.Filter) bool { return k == f }
+
+func (k madeKind) AppendText(b []byte) []byte { return append(b, k...) }
+
+type deny struct{}
+
+func (misspelt) Name() string { return "misspelt" }
+
+func (misspelt) Request(x *Exchange) {}
+
+type misspelt struct{}
+
+func TestFilterMakers(t *testing.T) {
+	maker := func(kind string, f Filter) Maker {
+		return Maker{Kind: asked.Kind(kind), Make: func(asked.Filter, Env) (Filter, error) { return f, nil }}
+	}
+	for _, row := range []struct {
+		name   string
+		makers []Maker
+		asks   []string
+		want   []int
+	}{
+		{"nil", []Maker{maker("a", nil)}, []string{"a"}, []int{503}},
+		{"no phase", []Maker{maker("a", misspelt{})}, []string{"a"}, []int{503}},
+		{"one twice, the other not", []Maker{maker("a", &plug{name: "a"}), maker("a", &plug{name: "a"})}, []string{"a", "b"}, []int{503}},
+		{"panic", []Maker{{Kind: "a", Make: func(f asked.Filter, _ Env) (Filter, error) { return f.(Filter), nil }}}, []string{"a"}, []int{503}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			defer func() {
+				if r := recover(); r != nil {
+					t.Errorf("the goroutine that builds Snapshots dies: %v", r)
+				}
+			}()
+			g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Makers: row.makers})
+			p := &asked.Policy{}
+			for _, a := range row.asks {
+				p.Set(madeKind(a))
+			}
+			g.serve(p, servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {}))
+			if got := g.wire().Get("/"); got.StatusCode != row.want[0] {
+				t.Errorf("got %d, want %v", got.StatusCode, row.want)
+			}
+		})
+	}
+}
+
+var (
+	wellFormed = regexp.MustCompile(`^(HTTP/1\.1 [2-5]\d\d [A-Za-z ]+\r\n([A-Za-z-]+: [^\r\n]*\r\n)*Content-Length: \d+\r\n(Connection: close\r\n)?\r\n(x|body|5.*\n)){1,2}$`)
+	asksWell   = regexp.MustCompile(`^GET /[^ #\r\n]* HTTP/1\.1\r\nHost: a\r\n`)
+)
+
+func TestFilterUnchecked(t *testing.T) {
+	for name, f := range map[string]func(x *Exchange) Verdict{
+		"AddResponseField": func(x *Exchange) Verdict { x.AddResponseField("X-A", "a\r\nX-Evil: 1"); return Continue },
+		"AddRequestField":  func(x *Exchange) Verdict { x.AddRequestField("X-A", "a\r\nX-Evil: 1"); return Continue },
+		"RequestLength":    func(x *Exchange) Verdict { x.AddRequestField("Content-Length", "5"); return Continue },
+		"RespondNoCRLF":    func(x *Exchange) Verdict { return x.Respond(200, []byte("X-A: b"), []byte("body")) },
+		"RespondBlank":     func(x *Exchange) Verdict { return x.Respond(200, []byte("X-A: b\r\n\r\n"), []byte("body")) },
+		"Respond0":         func(x *Exchange) Verdict { return x.Respond(0, nil, []byte("body")) },
+		"Respond101":       func(x *Exchange) Verdict { return x.Respond(101, nil, []byte("body")) },
+		"Respond1000":      func(x *Exchange) Verdict { return x.Respond(1000, nil, []byte("body")) },
+		"RespondNegative":  func(x *Exchange) Verdict { return x.Respond(-1, nil, []byte("body")) },
+		"TargetSpace":      func(x *Exchange) Verdict { x.SetTarget([]byte("/a b")); return Continue },
+		"TargetNoSlash":    func(x *Exchange) Verdict { x.SetTarget([]byte("a")); return Continue },
+		"TargetSmuggle": func(x *Exchange) Verdict {
+			x.SetTarget([]byte("/a HTTP/1.1\r\nHost: b\r\n\r\nGET /b"))
+			return Continue
+		},
+		"TargetEmpty":    func(x *Exchange) Verdict { x.SetTarget(nil); return Continue },
+		"PathEmptyQuery": func(x *Exchange) Verdict { x.SetPath(nil); return Continue },
+		"PathQuestion":   func(x *Exchange) Verdict { x.SetPath([]byte("/a?b#c")); return Continue },
+		"DropHost":       func(x *Exchange) Verdict { x.DropRequestField("Host"); return Continue },
+	} {
+		t.Run(name, func(t *testing.T) {
+			heads := make(chan string, 10)
+			g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{onRequest(f)}})
+			g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
+				for {
+					h := c.Head()
+					if h == "" {
+						return
+					}
+					heads <- h
+					c.Send(servertest.OKResponse("x"))
+				}
+			}))
+			c := g.wire()
+			c.Send("GET /p?q HTTP/1.1\r\nHost: a\r\n\r\nGET /p2?q HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+			all, _ := io.ReadAll(c.R)
+			g.settle()
+			if text := string(all); !wellFormed.MatchString(text) || strings.Contains(text, "X-Evil") {
+				t.Errorf("the client got %q", all)
+			}
+			for len(heads) > 0 {
+				if h := <-heads; !asksWell.MatchString(h) || strings.Contains(h, "X-Evil") || strings.Contains(h, "Content-Length") {
+					t.Errorf("the Backend got %.200q", h)
+				}
+			}
+		})
+	}
+}
+
+func TestFilterDropExpect(t *testing.T) {
+	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) { b, _ := io.ReadAll(r.Body); w.Write(b) },
+		onRequest(func(x *Exchange) Verdict { x.DropRequestField("Expect"); return Continue }))
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+	c.SetDeadline(time.Now().Add(2 * time.Second))
+	if head := c.Head(); !strings.HasPrefix(head, "HTTP/1.1 100") {
+		t.Errorf("got %q", head)
+	}
+}
+
+func TestFilterStatusInResponse(t *testing.T) {
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-S", fmt.Sprint(x.Status())); return Continue }))
+	if got := c.Get("/"); got.Header.Get("X-S") != "0" {
+		t.Errorf("got %q", got.Header.Get("X-S"))
+	}
+}
+
+func TestFilterSetTargetThenPath(t *testing.T) {
+	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.RequestURI) },
+		onRequest(func(x *Exchange) Verdict { x.SetTarget([]byte("/a?token=1")); return Continue }),
+		onRequest(func(x *Exchange) Verdict { x.SetPath([]byte("/b")); return Continue }))
+	if got := c.Get("/p?q=2"); got.Text != "/b?token=1" {
+		t.Errorf("got %q", got.Text)
+	}
+}
+
+func TestFilterAddOverH2(t *testing.T) {
+	// A connection field over HTTP/2 is an error of the stream for the client (RFC 9113 section 8.2.2).
+	g, _ := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+		r.Set("Connection", "close")
+		r.Set("X-A b", "c")
+		return Continue
+	}))
+	resp, err := servertest.HTTP2Client(t).Get("http://" + g.addr + "/")
+	if err != nil {
+		t.Errorf("%v", err)
+		return
+	}
+	resp.Body.Close()
+	if resp.Header["Connection"] != nil {
+		t.Errorf("got %v", resp.Header)
+	}
+}
+
+func TestFilterRequestFieldSeesDropped(t *testing.T) {
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{ // no proxy is trusted
+		onRequest(func(x *Exchange) Verdict {
+			x.DropRequestField("X-User")
+			x.AddRequestField("X-Added", "1")
+			return Continue
+		}),
+		onRequest(func(x *Exchange) Verdict {
+			return x.Respond(200, nil, fmt.Appendf(nil, "user %q, ip %q, verified %q, added %q", x.RequestField("X-User"), x.RequestField("X-Real-IP"), x.RequestField("ssl-client-verify"), x.RequestField("X-Added")))
+		}),
+	}})
+	g.serve(nil, "127.0.0.1:1")
+	c := g.wire()
+	c.Send("GET / HTTP/1.1\r\nHost: a\r\nX-User: admin\r\nX-Real-IP: 6.6.6.6\r\nssl-client-verify: SUCCESS\r\n\r\n")
+	if got := c.ReadAnswer("GET"); got.Text != `user "", ip "127.0.0.1", verified "", added "1"` {
+		t.Errorf("a filter reads %s; nothing that the client says of itself goes upstream", got.Text)
+	}
+}
+
+func TestFilterRespondWithRequestBytes(t *testing.T) {
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-L", string(r.Field("X-E"))); return Continue }),
+		onRequest(func(x *Exchange) Verdict {
+			return x.Respond(200, append(append([]byte("X-E: "), x.Path()...), "\r\n"...), x.RequestField("X-Body"))
+		}))
+	for i := range 3 {
+		c.Send("GET /%s HTTP/1.1\r\nHost: a\r\nX-Body: b%d\r\n\r\n", strings.Repeat("x", 3-i), i)
+		if got := c.ReadAnswer("GET"); got.Text != fmt.Sprint("b", i) || got.Header.Get("X-L") != "/"+strings.Repeat("x", 3-i) {
+			t.Errorf("got %q %v", got.Text, got.Header)
+		}
+	}
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}

@@ -120,7 +120,7 @@ func (w *worker) logPassthrough(p *passthrough, reason stats.Reason) {
 	b = appendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
 	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
-	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.loop.Now()-p.started)/1000))
+	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.Now()-p.started)/1000))
 	if p.endpoint != nil {
 		b = append(b, `,"endpoint":"`...)
 		b = p.endpoint.Addr.AppendTo(b)

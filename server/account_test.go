@@ -138,7 +138,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 			})
 			if streams {
 				for _, w := range g.workers {
-					w.loop.Post(func() {
+					w.Post(func() {
 						for _, s := range append([]*upSession(nil), w.sessions...) {
 							s.end(0)
 						}
@@ -172,7 +172,7 @@ func TestBufferedBytesAfterReload(t *testing.T) {
 func (g *gateway) pipes() (n int64) {
 	for _, w := range g.workers {
 		one := make(chan int64)
-		w.loop.Post(func() { one <- 2 * int64(len(w.pipes)) })
+		w.Post(func() { one <- 2 * int64(len(w.pipes)) })
 		n += <-one
 	}
 	return n

@@ -265,7 +265,7 @@ func (g *gateway) wantAtRest() {
 		var left int64
 		for _, w := range g.workers {
 			done := make(chan struct{})
-			w.loop.Post(func() {
+			w.Post(func() {
 				left += int64(w.shard.Counters.ExchangesStarted) - int64(w.shard.Counters.ExchangesEnded)
 				w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
 				close(done)

@@ -22,7 +22,7 @@ const (
 func (g *gateway) held() (bytes int) {
 	for _, w := range g.workers {
 		total := make(chan int)
-		w.loop.Post(func() {
+		w.Post(func() {
 			n := 0
 			for c := w.downs.next; c != &w.downs; c = c.next {
 				n += cap(c.in.b) + cap(c.out.b)

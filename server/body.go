@@ -8,9 +8,6 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// rounds bounds how many reads one Exchange gets before the others have their turn.
-const rounds = 8
-
 // takeRequestBody consumes the body bytes at the start of data, n of them, and returns what goes out for
 // them.
 //
@@ -39,7 +36,7 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 func (x *Exchange) pumpRequest() {
 	c, u, w := x.c, x.u, x.w
 	for round := 0; !x.up.done; round++ {
-		if x.pipe != nil && x.pipe.up {
+		if x.pipe != nil && x.pipeUp {
 			if !x.spliceRequest() {
 				return
 			}
@@ -49,7 +46,7 @@ func (x *Exchange) pumpRequest() {
 			return
 		}
 		if round == rounds {
-			w.loop.Again(c)
+			w.Again(c)
 			return
 		}
 		data := c.held()
@@ -80,7 +77,7 @@ func (x *Exchange) pumpRequest() {
 			x.fail(fail)
 			return
 		}
-		c.progress()
+		c.restart()
 		x.streamed = true
 		if last && n == len(c.held()) && x.up.endless() {
 			out = x.up.finish(out, nil)
@@ -110,11 +107,11 @@ func (x *Exchange) pumpResponse() {
 		}
 		if before := c.pending(); before > 0 && !c.flush() {
 			if c.pending() < before {
-				c.progress()
+				c.restart()
 			}
 			return
 		}
-		if x.pipe != nil && !x.pipe.up {
+		if x.pipe != nil && !x.pipeUp {
 			if !x.spliceResponse() {
 				return
 			}
@@ -125,7 +122,7 @@ func (x *Exchange) pumpResponse() {
 			return
 		}
 		if round == rounds {
-			w.loop.Again(c)
+			w.Again(c)
 			return
 		}
 		if !x.headDone {
@@ -150,7 +147,7 @@ func (x *Exchange) pumpResponse() {
 			data = w.scratch[:n]
 		}
 		data = data[:min(len(data), scratchSize)]
-		c.progress()
+		c.restart()
 		x.await(x.timeout(x.policy.read, w.set.read))
 		n := x.relay(data, held && len(data) == len(u.held()) && u.lastHeld())
 		if x.c != c {
@@ -211,7 +208,7 @@ const (
 // interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
 // ended.
 func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
-	now := x.w.loop.Now()
+	now := x.w.Now()
 	if x.informed > 0 {
 		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
 	}
@@ -256,7 +253,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		// Whether the Endpoint has left HTTP/1 all the same, or is about to, nobody can see.
 		x.upClose = true
 	}
-	x.headTime = w.loop.Now()
+	x.headTime = w.Now()
 	x.status = resp.Code
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {

@@ -154,7 +154,7 @@ func playRound(t *testing.T, seed uint64) {
 func (r *round) eachLoop(f func(w *worker)) {
 	for _, w := range r.g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() { f(w); close(done) })
+		w.Post(func() { f(w); close(done) })
 		<-done
 	}
 }
@@ -230,7 +230,7 @@ func (r *round) audit(w *worker) {
 	if n := w.conns.Load(); n != 0 {
 		r.errorf("%d connections are counted as open", n)
 	}
-	if n := w.buffers.account.used; n != 0 {
+	if n := w.buffers.used; n != 0 {
 		r.errorf("%d bytes are counted as waiting", n)
 	}
 	if n := w.use.descriptors.Load() - 2*int64(len(w.pipes)); n != 0 {

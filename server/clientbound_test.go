@@ -98,7 +98,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 				left := 0
 				for _, w := range g.workers {
 					done := make(chan struct{})
-					w.loop.Post(func() {
+					w.Post(func() {
 						defer close(done)
 						left += int(w.conns.Load()) + len(w.dead)
 						for _, x := range w.freeX.free {

@@ -22,7 +22,7 @@ type crowd struct {
 
 // join adds c to its share.
 func (w *worker) join(c *downConn, src *source) {
-	s := &src.shares[w.loop.ID()]
+	s := &src.shares[w.ID()]
 	c.share = s
 	c.link(s)
 	w.crowd.move(s, s.n+1)

@@ -19,7 +19,7 @@ import (
 const giveUpCode = h2.EnhanceYourCalm
 
 // takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
-// for sources with few requests in flight. The counterpart is giveDescriptors.
+// for sources with few requests in flight. The counterpart is wire.Loop.GiveDescriptors.
 func (w *worker) takeDescriptor(s *share) bool {
 	bound := w.set.capacity.descriptors
 	used := w.peers.descriptors() + 1
@@ -36,16 +36,24 @@ func (w *worker) takeDescriptor(s *share) bool {
 	return true
 }
 
+// connect has s connect to an Endpoint, within the descriptors of the Endpoints' side, and reports whether it could begin
+// to, for a client of a source. Its events go to h.
+func (w *worker) connect(s *sock, to *dialer, h loop.Handler, of *share) bool {
+	if !w.takeDescriptor(of) {
+		w.short = true
+		return false
+	}
+	return s.connect(&to.addr, h)
+}
+
 // fewRequests is what a source has in flight on a loop that has few.
 const fewRequests = 8
-
-func (w *worker) giveDescriptors(n int64) { w.use.descriptors.Add(-n) }
 
 // spareDescriptors has descriptors made free at the end of this batch.
 func (w *worker) spareDescriptors() {
 	if !w.sparing {
 		w.sparing = true
-		w.loop.Again((*sparing)(w))
+		w.Again((*sparing)(w))
 	}
 }
 
@@ -67,13 +75,10 @@ func (r *sparing) Ready(loop.Events) {
 	part := target / int64(len(w.peers))
 	for _, o := range w.peers {
 		if o != w && o.use.descriptors.Load() > part {
-			o.loop.Post(o.spareDescriptors)
+			o.Post(o.spareDescriptors)
 		}
 	}
-	for ; excess > 0 && len(w.pipes) > 0; excess -= 2 {
-		w.closePipe(w.pipes[len(w.pipes)-1])
-		w.pipes = w.pipes[:len(w.pipes)-1]
-	}
+	excess -= 2 * int64(w.closePipes(int(excess+1)/2))
 	excess -= int64(w.upstreams.Shed(int(max(excess, 0))))
 	excess = min(excess, w.use.descriptors.Load()-part)
 	if excess <= 0 {

@@ -12,7 +12,7 @@ import (
 // narrow gives the gateway less capacity than the machine has.
 func (g *gateway) narrow(change func(*capacity)) {
 	for _, w := range g.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			set := *w.set
 			change(&set.capacity)
 			w.set = &set

@@ -14,6 +14,7 @@ import (
 // holds no buffer.
 type downConn struct {
 	sock
+	w *worker
 	client
 	waitTimer
 
@@ -113,7 +114,7 @@ func (c *downConn) oneShot() bool {
 // watch asks for events.
 func (c *downConn) watch() {
 	c.watched = true
-	if err := c.w.loop.Watch(&c.src); err != nil {
+	if err := c.w.Watch(&c.src); err != nil {
 		c.broken = true
 		c.drive()
 	}
@@ -184,7 +185,7 @@ func (c *downConn) breaks() bool {
 func (c *downConn) nextHead(heads int) bool {
 	if before := c.out.len(); !c.flush() {
 		if c.out.len() < before {
-			c.progress()
+			c.restart()
 		}
 		c.await(waitSend, c.w.set.send)
 		return false
@@ -194,7 +195,7 @@ func (c *downConn) nextHead(heads int) bool {
 		return true
 	}
 	if heads >= headRounds {
-		c.w.loop.Again(c)
+		c.w.Again(c)
 		return false
 	}
 	return c.readHead()
@@ -345,7 +346,7 @@ func (c *downConn) served(x *Exchange) {
 }
 
 // await implements downSide.
-func (c *downConn) await(what waiting, timeout int64) { c.guard(c.w.loop, what, timeout) }
+func (c *downConn) await(what waiting, timeout int64) { c.guard(&c.w.wireLoop, what, timeout) }
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {
@@ -425,7 +426,7 @@ func (c *downConn) discard() {
 			return
 		}
 	}
-	c.w.loop.Again(c)
+	c.w.Again(c)
 }
 
 // shut closes the connection for good. The worker frees it when the batch is over.
@@ -438,6 +439,6 @@ func (c *downConn) shut() {
 	}
 	c.become(phaseClosed)
 	c.close()
-	c.w.loop.Unlink(&c.timer)
+	c.w.Unlink(&c.timer)
 	c.w.forget(c)
 }

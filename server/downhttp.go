@@ -113,7 +113,7 @@ func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []by
 	w := c.w
 	c.ends(endingAfterResponse)
 	c.timer.Stop()
-	c.progress()
+	c.restart()
 	w.out = appendSwitchHead(w.out[:0], x, resp, head)
 	n := len(w.out) + len(rest)
 	c.write2(w.out, rest)

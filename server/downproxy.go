@@ -90,7 +90,7 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 	}
 	w := c.w
 	src, n := w.sources.enter(c.remote.Addr())
-	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.loop.ID()]) {
+	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.ID()]) {
 		w.sources.leave(src)
 		return false
 	}

@@ -39,7 +39,7 @@ func (c *downConn) startSession(data []byte) {
 	w := c.w
 	s := &downSession{c: c}
 	s.streams.next, s.streams.prev = &s.streams, &s.streams
-	s.h2 = w.h2.NewServer(w.loop.Now(), s)
+	s.h2 = w.h2.NewServer(w.Now(), s)
 	c.session = s
 	c.become(phaseSession)
 	s.touch()
@@ -66,7 +66,7 @@ func (s *downSession) pump() {
 			break
 		}
 		if round == rounds {
-			w.loop.Again(c)
+			w.Again(c)
 			break
 		}
 		n := c.read(w.frames)
@@ -85,7 +85,7 @@ func (s *downSession) pump() {
 }
 
 func (s *downSession) feed(p []byte) {
-	if err := s.h2.Feed(s.c.w.loop.Now(), p); err != nil {
+	if err := s.h2.Feed(s.c.w.Now(), p); err != nil {
 		s.fail(err)
 	}
 	for i := 0; i < len(s.late); i++ {
@@ -145,7 +145,7 @@ func (s *downSession) waits() {
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() { s.later(s.c.w, s) }
+func (s *downSession) touch() { s.later(&s.c.w.wireLoop, s) }
 
 // flushOutput implements flusher.
 func (s *downSession) flushOutput() {
@@ -156,10 +156,10 @@ func (s *downSession) flushOutput() {
 	}
 	congested := s.h2.Congested()
 	if s.writeTo(&c.sock) {
-		c.progress()
+		c.restart()
 	}
 	if congested && !s.h2.Congested() {
-		c.w.loop.Again(c) // what was left unread meanwhile has had its event
+		c.w.Again(c) // what was left unread meanwhile has had its event
 	}
 	if err := s.h2.Err(); err != nil {
 		s.fail(err)
@@ -237,7 +237,7 @@ func (s *downSession) over() {
 			d.free()
 		}
 	}
-	s.release(s.c.w)
+	s.release(&s.c.w.wireLoop)
 	s.h2, s.c.session = nil, nil
 }
 

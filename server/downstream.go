@@ -16,6 +16,7 @@ import (
 //	       (see deferAfter)      └─────── reset, by either end ──────────┘
 type downStream struct {
 	streamSide
+	w       *worker
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
 	waitTimer
@@ -33,7 +34,8 @@ func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
 		d = &downStream{}
 		d.timer.OnExpire = d
 	}
-	d.streamSide.init(w, s.h2, st)
+	d.streamSide.init(&w.wireLoop, s.h2, st)
+	d.w = w
 	st.Owner = d
 	d.session = s
 	d.next, d.prev = s.streams.next, &s.streams
@@ -52,9 +54,9 @@ func (d *downStream) free() {
 	}
 	d.streamSide.free()
 	d.timer.Stop()
-	*d = downStream{waitTimer: waitTimer{timer: d.timer}, streamSide: d.streamSide}
+	*d = downStream{w: w, waitTimer: waitTimer{timer: d.timer}, streamSide: d.streamSide}
 	if w.freeD.full() {
-		w.loop.Unlink(&d.timer)
+		w.Unlink(&d.timer)
 	}
 	w.freeD.put(d)
 }
@@ -226,7 +228,7 @@ func (d *downStream) served(*Exchange) {
 		d.free()
 		return
 	}
-	d.progress()
+	d.restart()
 	d.await(waitSend, d.w.set.send)
 }
 
@@ -235,14 +237,14 @@ func (d *downStream) await(what waiting, timeout int64) {
 	if what == waitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}
-	d.guard(d.w.loop, what, timeout)
+	d.guard(&d.w.wireLoop, what, timeout)
 }
 
-// progress and rest implement downSide.
-func (d *downStream) progress() {
+// restart and rest implement downSide.
+func (d *downStream) restart() {
 	d.unstall()
-	d.session.moved = d.w.loop.Now()
-	d.waitTimer.progress()
+	d.session.moved = d.w.Now()
+	d.waitTimer.restart()
 }
 
 func (d *downStream) rest() {
@@ -269,8 +271,8 @@ func (d *downStream) stalls() bool {
 	}
 	d.graced = true
 	d.wait = waitSend
-	w.loop.Set(&d.timer, w.loop.Now()+send-stallGrace)
-	turn := !d.st.Starved() && w.loop.Now()-s.moved < stallGrace
+	w.Set(&d.timer, w.Now()+send-stallGrace)
+	turn := !d.st.Starved() && w.Now()-s.moved < stallGrace
 	if turn || s.c.trusted || !d.holdsConn() {
 		return true
 	}

@@ -51,7 +51,8 @@ func (c *downConn) helloDone() bool {
 		}
 		c.shown = newClientCert(s.ClientAuthFor(name))
 	}
-	if err := c.acceptTLS(w.set.tls.Config(), c.remote, c, c.in.bytes(), c.shown); err != nil {
+	room, check := c.shown.asked()
+	if err := c.acceptTLS(w.set.tls.Config(), c.remote, c, c.in.bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
 		c.mute = true
 		c.shut()
@@ -66,7 +67,7 @@ func (c *downConn) helloDone() bool {
 // where the Host's Backend could not be resolved.
 func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 	w := c.w
-	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
+	p := &passthrough{sock: newSock(&w.wireLoop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
 	p.Owner = p
 	c.passthrough = p
@@ -121,7 +122,7 @@ func (c *downConn) finishTLS() bool {
 		}
 		c.suite = c.tls.Suite()
 		if c.shown != nil {
-			c.shown.began(c.w.loop.Now())
+			c.shown.began(c.w.Now())
 		}
 	}
 	c.become(phaseHead)

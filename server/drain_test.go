@@ -25,7 +25,7 @@ func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	}()
 	for _, w := range g.workers {
 		for draining := make(chan bool, 1); ; {
-			w.loop.Post(func() { draining <- w.draining })
+			w.Post(func() { draining <- w.draining })
 			select {
 			case stopped := <-draining:
 				if !stopped {
@@ -206,7 +206,7 @@ func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
 	addr, _ := scripted(t, okResponse("ok"), false)
 	g.serve(nil, addr)
 	busy, release := make(chan struct{}), make(chan struct{})
-	g.workers[0].loop.Post(func() { close(busy); <-release })
+	g.workers[0].Post(func() { close(busy); <-release })
 	<-busy
 	c := g.wire()
 	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -52,7 +52,7 @@ type holding struct{ downs, exchanges, ups, streams int }
 func (g *gateway) holding() (h holding) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() {
+		w.Post(func() {
 			defer close(done)
 			h.downs += int(w.conns.Load())
 			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
@@ -72,7 +72,7 @@ func (g *gateway) filesHeld(t testing.TB) int {
 	n := openFiles(t)
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() { n -= 2*len(w.pipes) + 2*len(w.sessions); close(done) })
+		w.Post(func() { n -= 2*len(w.pipes) + 2*len(w.sessions); close(done) })
 		<-done
 	}
 	return n

@@ -75,6 +75,7 @@ type Exchange struct {
 	leaveAt int64
 	pipe    *pipe // while a body moves by splice
 	noPipe  bool  // none was to be had: copy
+	pipeUp  bool  // the body is the request's
 	tunnel  bool
 	ways    ways // of a tunnel
 	parked  bool
@@ -298,7 +299,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) attempt() {
 	w := x.w
-	now := w.loop.Now()
+	now := w.Now()
 	x.wrote = false
 	var ep *upstream.Endpoint
 	if a := x.altered; a != nil && a.wish.IsValid() {
@@ -437,7 +438,7 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) send() {
-	now := x.w.loop.Now()
+	now := x.w.Now()
 	if x.attempts > 0 && !x.u.reused() {
 		x.connectTime = now - x.chosen
 	}
@@ -454,7 +455,7 @@ func (x *Exchange) send() {
 // is safe.
 func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	w := x.w
-	now := w.loop.Now()
+	now := w.Now()
 	reused, unprocessed := false, false
 	if u := x.u; u != nil {
 		if outcome.Failed() && provoked(u) {
@@ -543,7 +544,7 @@ func (x *Exchange) pump() {
 func (x *Exchange) waits() {
 	c, w := x.c, x.w
 	switch {
-	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
+	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipeUp):
 		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
 	case x.awaitsBody():
 		c.await(waitBody, x.bodyTimeout())
@@ -576,7 +577,7 @@ func (x *Exchange) awaitsBody() bool {
 
 // awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
 func (x *Exchange) awaitsClient() bool {
-	return x.awaitsBody() || x.c.pending() > 0 || x.pipe != nil && !x.pipe.up && x.pipe.held > 0
+	return x.awaitsBody() || x.c.pending() > 0 || x.pipe != nil && !x.pipeUp && x.pipe.held > 0
 }
 
 // clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
@@ -585,9 +586,9 @@ func (x *Exchange) clientEnds() {
 	if w.set.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
 		return
 	}
-	x.leaveAt = w.loop.Now() + w.set.halfClosed
+	x.leaveAt = w.Now() + w.set.halfClosed
 	if x.leaveAt < x.timer.Deadline() {
-		w.loop.Set(&x.timer, x.leaveAt)
+		w.Set(&x.timer, x.leaveAt)
 	}
 }
 
@@ -595,15 +596,15 @@ func (x *Exchange) clientEnds() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) await(timeout int64) {
-	deadline := x.w.loop.Now() + timeout
+	deadline := x.w.Now() + timeout
 	if x.leaveAt != 0 {
-		x.leaveAt = x.w.loop.Now() + x.w.set.halfClosed
+		x.leaveAt = x.w.Now() + x.w.set.halfClosed
 		deadline = min(deadline, x.leaveAt)
 	}
 	if x.edits.deadline != 0 {
 		deadline = min(deadline, x.edits.deadline)
 	}
-	x.w.loop.Set(&x.timer, deadline)
+	x.w.Set(&x.timer, deadline)
 }
 
 func (x *Exchange) timeout(own, standard int64) int64 {
@@ -691,7 +692,7 @@ func outcomeOf(f *failure) upstream.Outcome {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w, u := x.c, x.w, x.u
-	now := w.loop.Now()
+	now := w.Now()
 	if outcome.Failed() && provoked(u) {
 		outcome = upstream.Canceled
 	}
@@ -733,12 +734,9 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		w.logExchange(x, e)
 	}
 	if x.pipe != nil {
-		x.pipe.refine()
 		w.putPipe(x.pipe)
 	}
-	if w.janitor.resting {
-		w.janitor.wake()
-	}
+	w.janitor.wake()
 	c.served(x)
 	w.freeExchange(x)
 }

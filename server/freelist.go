@@ -17,6 +17,9 @@ func (l *freeList[T]) take() *T {
 	return p
 }
 
+// len returns how many are kept.
+func (l *freeList[T]) len() int { return len(l.free) }
+
 // full reports that put keeps nothing.
 func (l *freeList[T]) full() bool { return len(l.free) >= keepFree }
 

@@ -165,7 +165,7 @@ func (s *grpcWebSide) read(p []byte) int {
 	w := s.x.w
 	for round := 0; !s.inEnd && !s.faulty; round++ {
 		if round == rounds {
-			w.loop.Again(s)
+			w.Again(s)
 			return 0
 		}
 		raw := s.downSide.held()

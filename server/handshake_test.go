@@ -21,7 +21,7 @@ import (
 func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 	for _, w := range g.workers {
 		n := make(chan [stats.Refusals]uint64)
-		w.loop.Post(func() { n <- w.shard.Refusals })
+		w.Post(func() { n <- w.shard.Refusals })
 		for i, c := range <-n {
 			sum[i] += c
 		}
@@ -33,7 +33,7 @@ func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 func (g *gateway) connections() (accepted uint64, open int64) {
 	for _, w := range g.workers {
 		n := make(chan uint64)
-		w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
+		w.Post(func() { n <- w.shard.ConnectionsAccepted })
 		accepted += <-n
 		open += w.conns.Load()
 	}

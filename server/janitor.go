@@ -2,48 +2,46 @@ package server
 
 import "github.com/sluice-gateway/sluice/server/internal/loop"
 
-// janitor looks after idle upstream connections and hands over log lines. It rests when there are
-// neither, so that an idle gateway sleeps.
+// janitor calls the owner of a loop about once a second for as long as there is something to look after. It rests when
+// there is not, so that an idle gateway sleeps. Owned by the loop; made ready by start.
 type janitor struct {
-	w       *worker
+	loop    *wireLoop
 	timer   loop.Timer
 	resting bool
+	look    func(now int64) (next int64)
 }
 
-func (j *janitor) start(w *worker) {
-	j.w = w
+// janitorPeriod is how often the janitor looks.
+const janitorPeriod = int64(1e9)
+
+// start makes a janitor that rests. look returns when there is something to look after next, on the loop's clock: a
+// janitor looks after a period at the latest, and rests on 0.
+func (j *janitor) start(l *wireLoop, look func(now int64) (next int64)) {
+	j.loop, j.look = l, look
 	j.timer.OnExpire = j
 	j.resting = true
 }
 
 // wake is called when there may be something to look after.
+//
+// hot: runs per request; no alloc, no lock.
 func (j *janitor) wake() {
-	j.resting = false
-	j.w.loop.Set(&j.timer, j.w.loop.Now()+janitorPeriod)
+	if j.resting {
+		j.rouse()
+	}
 }
 
-// janitorPeriod is how often the janitor looks, and janitorWork how many idle connections it looks at
-// in one go.
-const (
-	janitorPeriod = int64(1e9)
-	janitorWork   = 256
-)
+func (j *janitor) rouse() {
+	j.resting = false
+	j.loop.Set(&j.timer, j.loop.Now()+janitorPeriod)
+}
 
 // Expired implements loop.Expirer.
 func (j *janitor) Expired(_ *loop.Timer, now int64) {
-	j.w.flushLog()
-	next := j.w.upstreams.Expire(now, janitorWork)
-	for i := len(j.w.sessions) - 1; i >= 0; i-- {
-		if i < len(j.w.sessions) {
-			j.w.sessions[i].check(now, j.w.set.upstream.IdleTimeout)
-		}
-	}
-	if next == 0 && len(j.w.sessions) > 0 {
-		next = now + janitorPeriod
-	}
+	next := j.look(now)
 	if next == 0 {
 		j.resting = true
 		return
 	}
-	j.w.loop.Set(&j.timer, min(next, now+janitorPeriod))
+	j.loop.Set(&j.timer, min(next, now+janitorPeriod))
 }

@@ -136,7 +136,7 @@ func (l *listener) accept(most int) (taken int) {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
-			to.loop.Post(func() { to.open(fd, remote, peer, src) })
+			to.Post(func() { to.open(fd, remote, peer, src) })
 			continue
 		}
 		w.conns.Add(1)
@@ -155,7 +155,7 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	if !l.proxied && !set.trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
-		s := &src.shares[w.loop.ID()]
+		s := &src.shares[w.ID()]
 		if int64(n) > set.capacity.perSource && !w.makeShare(s) {
 			w.sources.leave(src)
 			return nil, false
@@ -170,7 +170,7 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 		// What can be closed may be on another loop.
 		for _, o := range w.peers {
 			if o != w {
-				o.loop.Post(o.makeRoomLater)
+				o.Post(o.makeRoomLater)
 			}
 		}
 		return src, true
@@ -198,5 +198,5 @@ func (l *listener) stopAccepting() {
 	}
 	const most = 1 << 16
 	l.accept(most)
-	l.w.loop.CloseSource(&l.src)
+	l.w.CloseSource(&l.src)
 }

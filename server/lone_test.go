@@ -265,7 +265,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 func (g *gateway) ended() (sum uint64) {
 	for _, w := range g.workers {
 		n := make(chan uint64, 1)
-		w.loop.Post(func() { n <- w.shard.Counters.ExchangesEnded })
+		w.Post(func() { n <- w.shard.Counters.ExchangesEnded })
 		sum += <-n
 	}
 	return sum
@@ -275,7 +275,7 @@ func (g *gateway) ended() (sum uint64) {
 func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() {
+		w.Post(func() {
 			for _, s := range w.sessions {
 				if s.lone != loneNot {
 					open++
@@ -377,7 +377,7 @@ func TestLoneSessions(t *testing.T) {
 func (g *gateway) ejected() (sum uint64) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() {
+		w.Post(func() {
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
 			close(done)
 		})

@@ -14,10 +14,10 @@ type output struct {
 }
 
 // later has f, whose output this is, flushed at the end of the batch.
-func (o *output) later(w *worker, f flusher) {
+func (o *output) later(l *wireLoop, f flusher) {
 	if !o.dirty {
 		o.dirty = true
-		w.flushLater(f)
+		l.flushLater(f)
 	}
 }
 
@@ -44,14 +44,14 @@ func (o *output) writeTo(to *sock) (moved bool) {
 		moved = true
 		o.h2.Wrote(n)
 	}
-	to.w.buffers.recount(&o.charged, o.h2.Held())
+	to.loop.buffers.recount(&o.charged, o.h2.Held())
 	return moved
 }
 
 // release gives the protocol's state back.
-func (o *output) release(w *worker) {
+func (o *output) release(l *wireLoop) {
 	o.h2.Close()
-	w.buffers.count(-o.charged)
+	l.buffers.count(-o.charged)
 	o.charged = 0
 }
 
@@ -60,21 +60,21 @@ func (o *output) release(w *worker) {
 type flusher interface{ flushOutput() }
 
 // flushLater has f flushed at the end of the batch.
-func (w *worker) flushLater(f flusher) {
-	w.toFlush = append(w.toFlush, f)
-	if len(w.toFlush) == 1 {
-		w.loop.Again((*flushing)(w))
+func (l *wireLoop) flushLater(f flusher) {
+	l.toFlush = append(l.toFlush, f)
+	if len(l.toFlush) == 1 {
+		l.Again((*flushing)(l))
 	}
 }
 
-type flushing worker
+type flushing wireLoop
 
 // Ready implements loop.Handler. What a flush makes others write is flushed too.
 func (q *flushing) Ready(loop.Events) {
-	w := (*worker)(q)
-	for i := 0; i < len(w.toFlush); i++ {
-		w.toFlush[i].flushOutput()
+	l := (*wireLoop)(q)
+	for i := 0; i < len(l.toFlush); i++ {
+		l.toFlush[i].flushOutput()
 	}
-	clear(w.toFlush)
-	w.toFlush = w.toFlush[:0]
+	clear(l.toFlush)
+	l.toFlush = l.toFlush[:0]
 }

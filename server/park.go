@@ -20,12 +20,12 @@ func (x *Exchange) Park(block func() func(*Exchange) Verdict) Verdict {
 		return Respond
 	}
 	x.parked = true
-	w.loop.Set(&x.timer, w.loop.Now()+parkLimit)
+	w.Set(&x.timer, w.Now()+parkLimit)
 	serial := x.serial
 	go func() {
 		next := guarded(block)
 		<-w.parking
-		w.loop.Post(func() {
+		w.Post(func() {
 			if x.serial != serial || !x.parked {
 				return
 			}

@@ -33,8 +33,8 @@ type passthrough struct {
 
 // attempt connects to an Endpoint other than avoid, the one that the attempt before failed on.
 func (p *passthrough) attempt(avoid *upstream.Endpoint) {
-	w := p.w
-	now := w.loop.Now()
+	w := p.c.w
+	now := w.Now()
 	ep := p.backend.Pick(now, avoid)
 	if ep != nil && ep.Full() {
 		ep = p.backend.Pick(now, ep)
@@ -54,11 +54,11 @@ func (p *passthrough) attempt(avoid *upstream.Endpoint) {
 
 // connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
 func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
-	w := p.w
+	w := p.c.w
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	w.short = false
-	if !p.open(dialerOf(ep), p, p.c.share) {
+	if !w.connect(&p.sock, dialerOf(ep), p, p.c.share) {
 		if w.short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return
@@ -68,7 +68,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	}
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
-	w.loop.Set(&p.timer, now+w.set.connect)
+	w.Set(&p.timer, now+w.set.connect)
 	if !p.connecting {
 		p.established()
 	}
@@ -76,7 +76,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 
 // attemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
 func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
-	w := p.w
+	w := p.c.w
 	goesOn := !p.fellBack && p.endpoint.HasTwin()
 	if p.attempts >= w.set.attempts && !goesOn {
 		p.end(reason, outcome)
@@ -84,10 +84,10 @@ func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcom
 	}
 	avoid := p.endpoint
 	p.leave(outcome)
-	p.sock = sock{w: w}
+	p.sock = newSock(&w.wireLoop)
 	if goesOn {
 		p.fellBack = true
-		p.connect(avoid.Fallback(), w.loop.Now())
+		p.connect(avoid.Fallback(), w.Now())
 		return
 	}
 	w.shard.Retries++
@@ -100,7 +100,7 @@ func (p *passthrough) leave(outcome upstream.Outcome) {
 	if ep == nil {
 		return
 	}
-	now := p.w.loop.Now()
+	now := p.c.w.Now()
 	latency := p.connectTime
 	if latency == 0 {
 		latency = now - p.chosen
@@ -133,15 +133,15 @@ func (p *passthrough) Ready(ev loop.Events) {
 
 // established begins to pass on.
 func (p *passthrough) established() {
-	w := p.w
-	p.connectTime = max(w.loop.Now()-p.chosen, 1)
+	w := p.c.w
+	p.connectTime = max(w.Now()-p.chosen, 1)
 	w.shard.Passthroughs++
-	w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+	w.Set(&p.timer, w.Now()+w.set.tunnel)
 }
 
 // pump copies both ways, until both have ended or one side has broken: see ways.
 func (p *passthrough) pump() {
-	c, w := p.c, p.w
+	c, w := p.c, p.c.w
 	if p.connecting {
 		if c.broken {
 			p.end(stats.ClientAbort, upstream.Canceled)
@@ -149,22 +149,22 @@ func (p *passthrough) pump() {
 		return
 	}
 	t := &p.ways
-	in, out, moved, more := t.relay(w, &c.sock, &p.sock)
+	in, out, moved, more := t.relay(&w.wireLoop, &c.sock, &p.sock)
 	p.received += in
 	w.shard.PassthroughIn += uint64(in)
 	p.sent += out
 	w.shard.PassthroughOut += uint64(out)
 	switch {
-	case t.over(w.loop.Now(), w.set.send, more, &c.sock, &p.sock):
+	case t.over(w.Now(), w.set.send, more, &c.sock, &p.sock):
 		p.over()
 		return
 	case t.parting:
-		w.loop.Set(&p.timer, w.loop.Now()+t.look)
+		w.Set(&p.timer, w.Now()+t.look)
 	case moved:
-		w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+		w.Set(&p.timer, w.Now()+w.set.tunnel)
 	}
 	if more {
-		w.loop.Again(c)
+		w.Again(c)
 	}
 }
 
@@ -202,7 +202,7 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 // end closes both connections and counts. After a failure each peer that is still there gets a reset, so
 // that neither takes the end for the other's.
 func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
-	c, w := p.c, p.w
+	c, w := p.c, p.c.w
 	endpoint := p.endpoint
 	if reason != stats.NoFailure {
 		w.shard.PassthroughFailures[reason]++
@@ -224,13 +224,11 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	if w.logs != nil {
 		w.logPassthrough(p, reason)
 	}
-	if w.janitor.resting {
-		w.janitor.wake()
-	}
+	w.janitor.wake()
 	if endpoint != nil {
 		p.leave(outcome)
 	}
-	w.loop.Unlink(&p.timer)
+	w.Unlink(&p.timer)
 	c.passthrough = nil
 	c.shut()
 }

@@ -169,7 +169,7 @@ func TestPassthrough(t *testing.T) {
 	var served, refused int
 	for wait := time.Now().Add(wireTimeout); served+refused < 5 && time.Now().Before(wait); {
 		for _, w := range g.workers {
-			w.loop.Post(w.flushLog)
+			w.Post(w.flushLog)
 		}
 		g.settle()
 		served, refused = 0, 0
@@ -263,7 +263,7 @@ func TestPassthroughBytes(t *testing.T) {
 			held = 0
 			for _, w := range h.workers {
 				done := make(chan struct{})
-				w.loop.Post(func() {
+				w.Post(func() {
 					for d := w.downs.next; d != &w.downs; d = d.next {
 						held += d.out.len()
 					}

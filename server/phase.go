@@ -42,21 +42,21 @@ func (c *downConn) become(p phase) {
 	case phaseProxy:
 		c.await(waitProxy, c.w.set.proxy)
 	case phaseHello:
-		c.progress()
+		c.restart()
 		c.await(waitHandshake, c.w.set.handshake)
 	case phaseShake: // in the time that phaseHello began
 	case phaseHead:
 		// Behind an answer, the rest of that has its time already; nextHead begins that of the head.
 		if before == phaseShake {
-			c.progress()
+			c.restart()
 			c.rest()
 		}
 	case phaseServe:
 		c.rest()
 	case phaseSession: // the session arms the timer by what it waits for
-		c.progress()
+		c.restart()
 	case phasePassthrough: // which has a timer of its own
-		c.progress()
+		c.restart()
 		c.rest()
 	case phaseLinger:
 		c.await(waitLinger, lingerTime)

@@ -44,7 +44,7 @@ func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
 func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 	for _, w := range g.workers {
 		one := make(chan uint64)
-		w.loop.Post(func() { one <- f(&w.shard.Counters) })
+		w.Post(func() { one <- f(&w.shard.Counters) })
 		sum += <-one
 	}
 	return sum
@@ -283,7 +283,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 	}
 	all.Wait()
 	for _, w := range g.workers {
-		w.loop.Post(w.flushLog)
+		w.Post(w.flushLog)
 	}
 	seen := map[string]int{}
 	until(t, "the access log to be written", func() bool {

@@ -5,7 +5,7 @@ package server
 // waited. The end of one side's bytes becomes the end of the other's, which is told once: ended notes that.
 // What came of a side before it broke is moved like anything else. more says that it stopped only to let
 // others have their turn, and is to be called again.
-func (w *worker) relay(from, to side, ended *bool) (n int64, moved, more bool) {
+func (l *wireLoop) relay(from, to side, ended *bool) (n int64, moved, more bool) {
 	for round := 0; ; round++ {
 		waiting := to.pending()
 		flushed := to.flush()
@@ -24,14 +24,14 @@ func (w *worker) relay(from, to side, ended *bool) (n int64, moved, more bool) {
 			if round == rounds {
 				return n, moved, true
 			}
-			m := from.read(w.scratch)
+			m := from.read(l.scratch)
 			if m == 0 {
 				if from.endedWell() {
 					continue
 				}
 				return n, moved, false
 			}
-			data = w.scratch[:m]
+			data = l.scratch[:m]
 		}
 		moved = true
 		n += int64(len(data))
@@ -60,19 +60,19 @@ const (
 	lastLook  = int64(2e9)
 )
 
-// relay moves what can move between c and u, and counts it. more is as that of worker.relay.
-func (t *ways) relay(w *worker, c, u side) (up, down int64, moved, more bool) {
+// relay moves what can move between c and u, and counts it. more is as that of wireLoop.relay.
+func (t *ways) relay(l *wireLoop, c, u side) (up, down int64, moved, more bool) {
 	for again := true; again; {
 		whole := !c.deaf() && !u.deaf()
-		n, some, moreUp := w.relay(c, u, &t.upEnded)
+		n, some, moreUp := l.relay(c, u, &t.upEnded)
 		up, moved = up+n, moved || some
-		n, some, moreDown := w.relay(u, c, &t.downEnded)
+		n, some, moreDown := l.relay(u, c, &t.downEnded)
 		down, moved, more = down+n, moved || some, moreUp || moreDown
 		// A write that fails may be what tells of a break: what came before it has had no event yet.
 		again = whole && (c.deaf() || u.deaf())
 	}
 	if moved {
-		t.since = w.loop.Now()
+		t.since = l.Now()
 	}
 	return up, down, moved, more
 }

@@ -101,7 +101,7 @@ func (g *gateway) upstreamConns() int32 {
 	total := make(chan int32)
 	var sum int32
 	for _, w := range g.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			n := int32(0)
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
 			total <- n

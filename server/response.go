@@ -131,7 +131,7 @@ func (x *Exchange) runResponse(head *message.Response, data []byte) bool {
 		}
 		// What the Endpoint has to say is not wanted any more. The Filters further outside see the answer in its place.
 		x.upClose = true
-		x.headTime = x.w.loop.Now()
+		x.headTime = x.w.Now()
 		x.replies(f.at, stats.Filtered, upstream.OK)
 		return false
 	}

@@ -77,10 +77,10 @@ type downSide interface {
 	// served tells that the Exchange ended.
 	served(x *Exchange)
 
-	// await arms the timer of this side, unless it already guards the same wait; progress makes the
+	// await arms the timer of this side, unless it already guards the same wait; restart makes the
 	// next await start afresh; rest stops it.
 	await(what waiting, timeout int64)
-	progress()
+	restart()
 	rest()
 }
 

@@ -14,9 +14,9 @@ import (
 // (epoll(7)), which saves the read that would return EAGAIN; once the peer's FIN is known, reading
 // goes on until it is seen.
 type sock struct {
-	src loop.Source
-	w   *worker
-	tls *tlsconn.Conn // nil on a plain connection
+	src  loop.Source
+	loop *wireLoop
+	tls  *tlsconn.Conn // nil on a plain connection
 
 	in  buffer // read, not yet consumed
 	out buffer // to be written
@@ -31,7 +31,7 @@ type sock struct {
 	broken bool // reset, or an error from a system call
 	shut   bool // nothing more is sent behind out: the peer is told the end once that has left
 
-	// Set by open, and cleared by connectEnded:
+	// Set by connect, and cleared by connectEnded:
 	connecting bool // to an Endpoint
 
 	// Set by TLS:
@@ -44,6 +44,9 @@ type sock struct {
 	mute    bool // close without close_notify, so that a cut response is not taken for a complete one
 	counted bool // among the descriptors of the Endpoints' side
 }
+
+// newSock returns a socket of l that is not open yet.
+func newSock(l *wireLoop) sock { return sock{loop: l} }
 
 // note takes over what epoll reported.
 func (s *sock) note(ev loop.Events) {
@@ -113,7 +116,7 @@ func (s *sock) readSocket(p []byte) (n int, end bool) {
 // hot: runs per request; no alloc, no lock.
 func (s *sock) write(p []byte) {
 	if s.tls != nil {
-		p = s.seal(s.w.sealed[:0], p)
+		p = s.seal(s.loop.sealed[:0], p)
 	}
 	s.writeSocket(p)
 }
@@ -132,7 +135,7 @@ func (s *sock) writeSocket(p []byte) {
 		}
 		p = p[n:]
 	}
-	s.w.buffers.append(&s.out, p)
+	s.loop.buffers.append(&s.out, p)
 }
 
 // write2 sends a and b as one.
@@ -143,7 +146,7 @@ func (s *sock) write2(a, b []byte) {
 		return
 	}
 	if s.tls != nil {
-		s.writeSocket(s.seal(s.seal(s.w.sealed[:0], a), b))
+		s.writeSocket(s.seal(s.seal(s.loop.sealed[:0], a), b))
 		return
 	}
 	if s.out.len() == 0 && s.writable {
@@ -163,13 +166,13 @@ func (s *sock) write2(a, b []byte) {
 		}
 		s.writable = false
 		if n >= len(a) {
-			s.w.buffers.append(&s.out, b[n-len(a):])
+			s.loop.buffers.append(&s.out, b[n-len(a):])
 			return
 		}
 		a = a[n:]
 	}
-	s.w.buffers.append(&s.out, a)
-	s.w.buffers.append(&s.out, b)
+	s.loop.buffers.append(&s.out, a)
+	s.loop.buffers.append(&s.out, b)
 }
 
 func (s *sock) writeOnce(p []byte) int {
@@ -219,7 +222,7 @@ func (s *sock) flush() bool {
 	}
 	if s.writable && !s.broken {
 		if n := s.writeOnce(s.out.bytes()); n > 0 {
-			s.w.buffers.consume(&s.out, n)
+			s.loop.buffers.consume(&s.out, n)
 		}
 	}
 	if s.out.len() > 0 {
@@ -234,8 +237,8 @@ func (s *sock) flush() bool {
 // What follows makes sock the byte part of a side.
 
 func (s *sock) held() []byte          { return s.in.bytes() }
-func (s *sock) drop(n int)            { s.w.buffers.consume(&s.in, n) }
-func (s *sock) keep(p []byte)         { s.w.buffers.append(&s.in, p) }
+func (s *sock) drop(n int)            { s.loop.buffers.consume(&s.in, n) }
+func (s *sock) keep(p []byte)         { s.loop.buffers.append(&s.in, p) }
 func (s *sock) ended() bool           { return s.eof }
 func (s *sock) lost() bool            { return s.broken }
 func (s *sock) endedWell() bool       { return s.eof && (!s.broken || s.told) }
@@ -272,7 +275,7 @@ func (s *sock) shutWrite() {
 		return
 	}
 	if s.tls != nil {
-		s.writeSocket(s.tls.AppendClose(s.w.sealed[:0]))
+		s.writeSocket(s.tls.AppendClose(s.loop.sealed[:0]))
 	}
 	s.shut = true
 	if s.out.len() == 0 {
@@ -286,39 +289,34 @@ func (s *sock) endWrite() { _ = syscall.Shutdown(s.src.FD(), syscall.SHUT_WR) }
 func (s *sock) close() {
 	if s.tls != nil {
 		if !s.shaking && !s.broken && !s.mute && s.out.len() == 0 && s.src.Open() {
-			s.writeSocket(s.tls.AppendClose(s.w.sealed[:0]))
+			s.writeSocket(s.tls.AppendClose(s.loop.sealed[:0]))
 		}
 		s.tls.Close(nil)
 		s.shaken()
 	}
-	s.w.loop.CloseSource(&s.src)
+	s.loop.CloseSource(&s.src)
 	if s.counted {
 		s.counted = false
-		s.w.giveDescriptors(1)
+		s.loop.giveDescriptors(1)
 	}
-	s.w.buffers.release(&s.in)
-	s.w.buffers.release(&s.out)
+	s.loop.buffers.release(&s.in)
+	s.loop.buffers.release(&s.out)
 	s.broken = true
 }
 
-// open connects to an Endpoint's address, within the descriptors of the Endpoints' side, and reports whether
-// it could begin to, for a client of a source. Its events go to h.
-func (s *sock) open(to *dialer, h loop.Handler, of *share) bool {
-	w := s.w
-	if !w.takeDescriptor(of) {
-		w.short = true
-		return false
-	}
+// connect begins to connect to to, for which the caller has counted a descriptor, and reports whether it could: if not, the
+// descriptor was given back. The socket's events go to h.
+func (s *sock) connect(to *sockaddr, h loop.Handler) bool {
 	fd, connected := to.connect()
-	if fd < 0 || w.loop.Register(&s.src, fd, h) != nil {
-		w.giveDescriptors(1)
+	if fd < 0 || s.loop.Register(&s.src, fd, h) != nil {
+		s.loop.giveDescriptors(1)
 		return false
 	}
 	s.counted, s.writable, s.connecting = true, connected, !connected
 	return true
 }
 
-// connectEnded reports whether the connect that open began has ended, and whether the connection is established. It is
+// connectEnded reports whether the connect that connect began has ended, and whether the connection is established. It is
 // asked once more at each event until it has.
 func (s *sock) connectEnded() (ended, ok bool) {
 	if !s.writable && !s.broken && !s.peerClosed {
@@ -335,4 +333,13 @@ func (s *sock) reset() {
 	if s.src.Open() {
 		_ = syscall.SetsockoptLinger(s.src.FD(), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 	}
+}
+
+// holds returns how many bytes of memory wait on s.
+func (s *sock) holds() int64 {
+	n := int64(cap(s.in.b) + cap(s.out.b))
+	if s.tls != nil && !s.shaking {
+		n += int64(s.tls.Held())
+	}
+	return n
 }

@@ -17,22 +17,18 @@ const sealRoom = 1 << 10
 
 // beginTLS begins a handshake in the client's role.
 func (s *sock) beginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
-	return s.begunTLS(s.w.handshakes.Client(tlsconn.Params{
-		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: &s.w.buffers,
+	return s.begunTLS(s.loop.handshakes.Client(tlsconn.Params{
+		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.buffers,
 	}))
 }
 
-// acceptTLS begins a handshake in the server's role. hello holds the ClientHello; auth, which may be nil, says which
-// certificate is asked for.
-func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, auth *clientCert) error {
-	p := tlsconn.Params{
-		Config: config, Remote: remote, Loop: s.w.loop, Owner: owner, Buffers: &s.w.buffers, Early: hello, MaxBytes: shakeBytes,
-	}
-	if auth != nil {
-		p.MaxBytes += auth.auth.MaxShown() * maxClientCertificate
-		p.Check = auth.check
-	}
-	return s.begunTLS(s.w.handshakes.Server(p))
+// acceptTLS begins a handshake in the server's role. hello holds the ClientHello. check, which may be nil, sees what the
+// client shows: see tlsconn.Params. room is how much the client may send of that.
+func (s *sock) acceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, room int, check func(tls.ConnectionState)) error {
+	return s.begunTLS(s.loop.handshakes.Server(tlsconn.Params{
+		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.buffers, Early: hello,
+		MaxBytes: shakeBytes + room, Check: check,
+	}))
 }
 
 // shakeBytes is what a client may send in a handshake, its certificates aside: a ClientHello is 16 KiB at most, and
@@ -43,7 +39,7 @@ func (s *sock) begunTLS(c *tlsconn.Conn, err error) error {
 	if err == nil {
 		s.tls = c
 		s.shaking = true
-		s.w.loop.Await(1)
+		s.loop.Await(1)
 	}
 	return err
 }
@@ -54,10 +50,10 @@ var errPeerLeft = fmt.Errorf("the peer left during its TLS handshake: %w", io.Er
 // shake moves the bytes of a handshake both ways, until it has ended or waits: for the peer, or for its
 // goroutine, which calls the owner.
 func (s *sock) shake() (done bool, err error) {
-	w := s.w
+	l := s.loop
 	for {
 		var out []byte
-		out, done, err = s.tls.Advance(w.sealed[:0])
+		out, done, err = s.tls.Advance(l.sealed[:0])
 		s.writeSocket(out)
 		if done || err != nil {
 			if err == nil {
@@ -68,16 +64,16 @@ func (s *sock) shake() (done bool, err error) {
 		if s.broken {
 			return false, errPeerLeft
 		}
-		room := min(s.tls.Room(), len(w.cipher))
+		room := min(s.tls.Room(), len(l.cipher))
 		if room == 0 || s.rawEOF {
 			return false, nil
 		}
 		n := 0
-		n, s.rawEOF = s.readSocket(w.cipher[:room])
+		n, s.rawEOF = s.readSocket(l.cipher[:room])
 		if n == 0 && !s.rawEOF {
 			return false, nil
 		}
-		s.tls.Feed(w.cipher[:n], s.rawEOF)
+		s.tls.Feed(l.cipher[:n], s.rawEOF)
 	}
 }
 
@@ -85,7 +81,7 @@ func (s *sock) shake() (done bool, err error) {
 func (s *sock) shaken() {
 	if s.shaking {
 		s.shaking = false
-		s.w.loop.Await(-1)
+		s.loop.Await(-1)
 	}
 }
 
@@ -97,20 +93,20 @@ func (s *sock) readTLS(p []byte) int {
 	if s.shaking {
 		return 0
 	}
-	w := s.w
+	l := s.loop
 	for {
 		var raw []byte
 		buffered := s.tls.Buffered()
 		if !buffered {
 			m := 0
 			if !s.rawEOF {
-				m, s.rawEOF = s.readSocket(w.cipher[:min(len(p), len(w.cipher))])
+				m, s.rawEOF = s.readSocket(l.cipher[:min(len(p), len(l.cipher))])
 			}
-			raw = w.cipher[:m]
+			raw = l.cipher[:m]
 		}
 		n, err := s.tls.Read(p, raw, s.rawEOF)
 		if s.tls.HasReply() && s.out.len() == 0 {
-			s.writeSocket(s.tls.AppendReply(w.sealed[:0]))
+			s.writeSocket(s.tls.AppendReply(l.sealed[:0]))
 		}
 		switch {
 		case err == io.EOF:

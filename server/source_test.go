@@ -68,10 +68,10 @@ func (g *gateway) wantNothingLeft() {
 		left := int64(g.sources.count())
 		for _, w := range g.workers {
 			one := make(chan int64)
-			w.loop.Post(func() {
+			w.Post(func() {
 				n := int64(w.crowd.most)
 				if len(w.sessions) == 0 { // those of Endpoints stay a while
-					n += max(w.buffers.account.used, -w.buffers.account.used)
+					n += max(w.buffers.used, -w.buffers.used)
 				}
 				one <- n
 			})

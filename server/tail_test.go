@@ -185,7 +185,7 @@ func tailOfABody(t *testing.T, g *gateway, e *endpoints, k partyKind, body []byt
 	c.ask("GET")
 	p := e.next(t)
 	for _, w := range g.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			for d := w.downs.next; d != &w.downs; d = d.next {
 				setInt(d.src.FD(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4*slowReceive) // so that what waits does so before it
 			}

@@ -13,7 +13,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	if !x.runResponse(resp, data) {
 		return
 	}
-	x.headTime = w.loop.Now()
+	x.headTime = w.Now()
 	x.status = 101
 	x.headDone, x.upClose = true, true
 	x.up.done, x.down.done = true, true
@@ -34,11 +34,11 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 // pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
 func (x *Exchange) pumpTunnel() {
 	c, u, w := x.c, x.u, x.w
-	up, down, moved, more := x.ways.relay(w, c, u)
+	up, down, moved, more := x.ways.relay(&w.wireLoop, c, u)
 	x.reqBytes += up
 	x.sentBytes += down
 	switch {
-	case x.ways.over(w.loop.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
+	case x.ways.over(w.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
 		x.endTunnel()
 		return
 	case x.ways.parting:
@@ -47,7 +47,7 @@ func (x *Exchange) pumpTunnel() {
 		x.await(x.timeout(x.policy.read, w.set.tunnel))
 	}
 	if more {
-		w.loop.Again(c)
+		w.Again(c)
 	}
 }
 

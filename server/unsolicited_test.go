@@ -58,7 +58,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			w := g.workers[0]
 			onLoop := func(f func()) {
 				done := make(chan struct{})
-				w.loop.Post(func() { defer close(done); f() })
+				w.Post(func() { defer close(done); f() })
 				<-done
 			}
 			victim, first := g.wire(), g.wire()

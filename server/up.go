@@ -14,6 +14,7 @@ import (
 //	              └─────────────┴─────────────┴───────────────┴──► closed
 type upConn struct {
 	sock
+	w *worker
 	upstream.Conn
 	x        *Exchange           // nil while idle
 	released uint64              // the loop's batch in which it last became idle
@@ -46,7 +47,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
 		// the next one.
 		if ev&(loop.ReadClosed|loop.Closed) != 0 {
-			u.Endpoint.PeerClosed(&u.Conn, u.w.loop.Now())
+			u.Endpoint.PeerClosed(&u.Conn, u.w.Now())
 		}
 		u.discard()
 	}
@@ -111,7 +112,7 @@ func (u *upConn) dry() bool {
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) release(now int64) {
 	u.x = nil
-	u.released, _ = u.w.loop.Batch()
+	u.released, _ = u.w.Batch()
 	if u.broken || u.peerClosed || u.eof || u.in.len() > 0 || u.out.len() > 0 || !u.dry() || !u.Endpoint.Release(&u.Conn, now) {
 		u.discard()
 	}
@@ -124,7 +125,7 @@ func (u *upConn) release(now int64) {
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) untouched() bool {
-	l := u.w.loop
+	l := u.w
 	if due := l.Due(&u.src); due != 0 {
 		if u.Ready(due); !u.src.Open() {
 			return false
@@ -161,7 +162,7 @@ func (u *upConn) discard() {
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
 func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 	u := w.newUp()
-	if !u.open(dialerOf(ep), u, x.share) {
+	if !w.connect(&u.sock, dialerOf(ep), u, x.share) {
 		w.freeUp(u)
 		return nil
 	}

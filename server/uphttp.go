@@ -41,7 +41,7 @@ func (u *upConn) readHead(x *Exchange) bool {
 		}
 		return false
 	}
-	x.c.progress()
+	x.c.restart()
 	x.await(x.timeout(x.policy.read, w.set.read))
 	data := into[:n]
 	if u.in.len() > 0 {

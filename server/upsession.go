@@ -21,6 +21,7 @@ import (
 // share has states of its own: see loneState.
 type upSession struct {
 	sock
+	w             *worker
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
 	output
@@ -46,15 +47,14 @@ const pingAfter = int64(15e9)
 // the kernel refuses at once.
 func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share, alone bool) *upSession {
 	t := dialerOf(ep)
-	s := &upSession{dialer: t, backend: b}
+	s := &upSession{sock: newSock(&w.wireLoop), w: w, dialer: t, backend: b}
 	s.strict = true
-	s.w = w
 	s.Owner = s
-	if !s.open(t, s, of) {
+	if !w.connect(&s.sock, t, s, of) {
 		return nil
 	}
-	s.h2 = w.h2up.NewClient(w.loop.Now(), s, b != nil)
-	s.heard = w.loop.Now()
+	s.h2 = w.h2up.NewClient(w.Now(), s, b != nil)
+	s.heard = w.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
 	if alone {
@@ -153,7 +153,7 @@ func (s *upSession) pump() {
 			return
 		}
 		if round == rounds {
-			w.loop.Again(s)
+			w.Again(s)
 			break
 		}
 		n := s.read(w.upFrames) // also behind a reset: what came before it may be responses
@@ -164,8 +164,8 @@ func (s *upSession) pump() {
 			}
 			break
 		}
-		s.heard, s.pinged = w.loop.Now(), false
-		err := s.h2.Feed(w.loop.Now(), w.upFrames[:n])
+		s.heard, s.pinged = w.Now(), false
+		err := s.h2.Feed(w.Now(), w.upFrames[:n])
 		s.passSmall()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
@@ -178,7 +178,7 @@ func (s *upSession) pump() {
 		}
 		s.touch()
 	}
-	if s.writable && s.unsent() {
+	if s.sock.writable && s.unsent() {
 		s.touch()
 	}
 }
@@ -197,7 +197,7 @@ func (s *upSession) passSmall() {
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
 	if !s.connecting && !s.shaking && !s.closed {
-		s.later(s.w, s)
+		s.later(&s.w.wireLoop, s)
 	}
 }
 
@@ -263,7 +263,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 			c.pump()
 		}
 	}
-	s.release(s.w)
+	s.release(&s.w.wireLoop)
 	s.Endpoint.Remove(&s.Conn)
 	s.close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {
@@ -300,7 +300,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 	x := u.x
 	c := x.c
 	u.recvEnd = end
-	c.progress()
+	c.restart()
 	x.await(x.timeout(x.policy.read, s.w.set.read))
 	switch {
 	case resp.Code == 101:
@@ -321,7 +321,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 	case end || x.c != c: // if x has ended, c goes on with what comes next
 		c.pump()
 	default:
-		x.waits() // progress has disarmed the client's timer
+		x.waits() // restart has disarmed the client's timer
 	}
 }
 

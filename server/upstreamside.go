@@ -12,6 +12,7 @@ import (
 //	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type upStream struct {
 	streamSide
+	w       *worker
 	s       *upSession
 	x       *Exchange
 	listed  bool // in the session's list
@@ -29,7 +30,8 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	if u == nil {
 		u = &upStream{}
 	}
-	u.streamSide.init(w, s.h2, nil)
+	u.streamSide.init(&w.wireLoop, s.h2, nil)
+	u.w = w
 	u.s, u.x = s, x
 	u.first = s.requests == 0
 	u.listed = true
@@ -128,7 +130,7 @@ func (u *upStream) endedWell() bool { return u.ended() && !u.lost() }
 
 // release, abandon and stale implement upSide: what is not complete is reset, and the session goes on.
 func (u *upStream) release(now int64) { u.free(now) }
-func (u *upStream) abandon()          { u.free(u.w.loop.Now()) }
+func (u *upStream) abandon()          { u.free(u.w.Now()) }
 func (u *upStream) stale(now int64)   { u.free(now) }
 
 // free gives the stream back.
@@ -152,9 +154,7 @@ func (u *upStream) free(now int64) {
 	if s.lone == loneBusy {
 		s.askLone()
 	}
-	*u = upStream{streamSide: u.streamSide}
+	*u = upStream{w: w, streamSide: u.streamSide}
 	w.freeS.put(u)
-	if w.janitor.resting {
-		w.janitor.wake()
-	}
+	w.janitor.wake()
 }

@@ -27,7 +27,7 @@ type waitTimer struct {
 // guard arms the timer, unless it already guards the same wait. A timeout of 0 is none.
 //
 // hot: runs per request; no alloc, no lock.
-func (t *waitTimer) guard(l *loop.Loop, what waiting, timeout int64) {
+func (t *waitTimer) guard(l *wireLoop, what waiting, timeout int64) {
 	if t.wait == what {
 		return
 	}
@@ -39,8 +39,8 @@ func (t *waitTimer) guard(l *loop.Loop, what waiting, timeout int64) {
 	l.Set(&t.timer, l.Now()+timeout)
 }
 
-// progress has the next guard start afresh.
-func (t *waitTimer) progress() { t.wait = waitNothing }
+// restart has the next guard start afresh.
+func (t *waitTimer) restart() { t.wait = waitNothing }
 
 // rest stops the timer, except of a connection that is not watched yet.
 func (t *waitTimer) rest() {

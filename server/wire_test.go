@@ -119,7 +119,7 @@ func (g *gateway) settle() {
 		var wg sync.WaitGroup
 		for _, w := range g.workers {
 			wg.Add(1)
-			w.loop.Post(wg.Done)
+			w.Post(wg.Done)
 		}
 		wg.Wait()
 	}

@@ -14,13 +14,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
-	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 	"github.com/sluice-gateway/sluice/upstream"
 )
-
-// scratchSize is the largest single read, the size of the largest segment on loopback, and bounds what
-// waits for a slow peer.
-const scratchSize = 64 << 10
 
 // chunkRoom is for the framing of one chunk and the end of the body.
 const chunkRoom = 64
@@ -28,28 +23,26 @@ const chunkRoom = 64
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections.
 type worker struct {
+	wireLoop
+
 	// Immutable once the loop runs:
-	loop      *loop.Loop
 	id        int // of the loop, from 0
 	shard     *stats.Shard
 	upstreams *upstream.Set
 	templates []*listener // of every address, for connections that other loops hand over
 
 	// The same, and shared by all loops:
-	peers      peers // all loops, this one among them
-	store      *routing.Store
-	logs       *accessLog // nil when off
-	handshakes *tlsconn.Handshakes
-	sources    *sources
-	reserve    *reserve
-	parking    chan struct{}
+	peers   peers // all loops, this one among them
+	store   *routing.Store
+	logs    *accessLog // nil when off
+	sources *sources
+	reserve *reserve
+	parking chan struct{}
 
 	// Owned by the loop:
 	set       *settings // replaced as a whole by a reload
 	listeners []*listener
 	downs     downConn // head of the list of all connections
-	buffers   bufferPool
-	pipes     []*pipe
 	freeX     freeList[Exchange]
 	freeC     freeList[downConn]
 	freeU     freeList[upConn]
@@ -59,11 +52,11 @@ type worker struct {
 	freeA     freeList[altered]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
-	toFlush   []flusher
 	dead      []*downConn // closed in this batch, to be reused in the next
 	random    *rand.ChaCha8
 	draining  bool
 	janitor   janitor
+	relieving bool // see relieve
 	crowd     crowd
 	sparing   bool // see spareDescriptors
 	short     bool // an attempt to connect found no descriptor
@@ -73,11 +66,8 @@ type worker struct {
 	// Scratch, valid for one call:
 	req         h1.Request
 	resp        h1.Response
-	scratch     []byte
 	out         []byte
 	refusal     []byte
-	cipher      []byte // what a socket had of TLS records
-	sealed      []byte // records to be written
 	frames      []byte // what a client's HTTP/2 connection read
 	upFrames    []byte // what an Endpoint's did
 	chunk       []byte
@@ -91,25 +81,19 @@ type worker struct {
 
 	// Atomic, read by other loops:
 	conns atomic.Int64
-	use   use
 }
 
 // newWorker makes the data plane of l, the loop of s with that number. Its peers are to be set before it runs.
 func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	w := &worker{
-		loop:        l,
 		id:          id,
 		store:       s.store,
 		logs:        s.logs,
-		handshakes:  s.handshakes,
 		sources:     s.sources,
 		reserve:     s.reserve,
 		parking:     s.parking,
 		set:         set,
-		scratch:     make([]byte, scratchSize),
 		out:         make([]byte, 0, scratchSize),
-		cipher:      make([]byte, scratchSize),
-		sealed:      make([]byte, 0, 2*scratchSize+sealRoom),
 		frames:      make([]byte, scratchSize),
 		upFrames:    make([]byte, scratchSize),
 		chunk:       make([]byte, 0, scratchSize+chunkRoom),
@@ -121,7 +105,8 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	}
 	w.random = rand.NewChaCha8(seed)
 	w.downs.next, w.downs.prev = &w.downs, &w.downs
-	w.buffers.account.w = w
+	w.wireLoop.init(l, s.handshakes)
+	w.buffers.onGrowth = w.grown
 	o := set.upstream
 	o.Seed = rand.Uint64()
 	o.Live = s.store.Load
@@ -133,7 +118,7 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	}
 	w.h2, w.h2up = h2.NewShared(set.h2), h2.NewShared(set.h2up)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
-	w.janitor.start(w)
+	w.janitor.start(&w.wireLoop, w.look)
 	return w
 }
 
@@ -158,11 +143,29 @@ func (w *worker) reload(set *settings) {
 	}
 }
 
+// janitorWork is how many idle connections to Endpoints the janitor looks at in one go.
+const janitorWork = 256
+
+// look is what the janitor does: it hands over log lines, and closes idle connections to Endpoints.
+func (w *worker) look(now int64) (next int64) {
+	w.flushLog()
+	next = w.upstreams.Expire(now, janitorWork)
+	for i := len(w.sessions) - 1; i >= 0; i-- {
+		if i < len(w.sessions) {
+			w.sessions[i].check(now, w.set.upstream.IdleTimeout)
+		}
+	}
+	if next == 0 && len(w.sessions) > 0 {
+		next = now + janitorPeriod
+	}
+	return next
+}
+
 // sample fills the gauges at scrape time.
 func (w *worker) sample(c *stats.Counters) {
-	c.LoopBatches, c.LoopEvents = w.loop.Batches()
-	c.Timers = uint64(w.loop.Timers())
-	c.Buffered = uint64(max(w.buffers.account.used, 0))
+	c.LoopBatches, c.LoopEvents = w.Batches()
+	c.Timers = uint64(w.Timers())
+	c.Buffered = uint64(max(w.buffers.used, 0))
 	var idle, active, ejections uint64
 	w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
@@ -188,7 +191,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
 	x.uninvited = req.ExpectContinue && from != frameNone
-	x.started = w.loop.Now()
+	x.started = w.Now()
 	x.reqBytes = int64(req.HeadLen)
 	same := formBare
 	if from == frameChunked {
@@ -217,7 +220,7 @@ func (w *worker) freeExchange(x *Exchange) {
 		x.altered = nil
 	}
 	if w.freeX.full() {
-		w.loop.Unlink(&x.timer)
+		w.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
 		x.c = nil
@@ -238,7 +241,7 @@ func (w *worker) newUp() *upConn {
 	if u == nil {
 		u = &upConn{}
 	}
-	u.w = w
+	u.sock, u.w = newSock(&w.wireLoop), w
 	u.Owner = u
 	return u
 }
@@ -257,9 +260,9 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	if c == nil {
 		c = &downConn{}
 	}
-	*c = downConn{sock: sock{w: w}, client: client{remote: remote, listener: ln}}
+	*c = downConn{sock: newSock(&w.wireLoop), w: w, client: client{remote: remote, listener: ln}}
 	c.timer.OnExpire = c
-	w.loop.Assign(&c.src, fd, c)
+	w.Assign(&c.src, fd, c)
 	c.trusted = w.set.trusts(remote.Addr())
 	c.next, c.prev = w.downs.next, &w.downs
 	c.next.prev, w.downs.next = c, c
@@ -286,10 +289,10 @@ func (w *worker) forget(c *downConn) {
 	w.leave(c)
 	w.conns.Add(-1)
 	w.shard.ConnectionsClosed[c.why]++
-	if len(w.freeC.free)+len(w.dead) < keepFree {
+	if w.freeC.len()+len(w.dead) < keepFree {
 		w.dead = append(w.dead, c)
 		if len(w.dead) == 1 {
-			w.loop.Again((*reaper)(w))
+			w.Again((*reaper)(w))
 		}
 	}
 }
@@ -319,7 +322,7 @@ func (w *worker) startDrain() {
 			c.session.drain()
 		}
 		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
-			c.progress()
+			c.restart()
 			c.await(waitIdle, int64(idleGrace))
 		}
 	}
@@ -328,7 +331,7 @@ func (w *worker) startDrain() {
 // cut runs on the loop: it ends everything.
 func (w *worker) cut() {
 	for _, l := range w.listeners {
-		w.loop.CloseSource(&l.src)
+		w.CloseSource(&l.src)
 	}
 	for c := w.downs.next; c != &w.downs; {
 		next := c.next
@@ -349,10 +352,7 @@ func (w *worker) cut() {
 	for len(w.sessions) > 0 {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
-	for _, p := range w.pipes {
-		w.closePipe(p)
-	}
-	w.pipes = nil
+	w.closePipes(len(w.pipes))
 	w.flushLog()
 }
 
@@ -367,7 +367,7 @@ func (w *worker) recordRefused(status int, reason stats.Reason) {
 //
 // hot: runs per response without Date; no alloc, no lock.
 func (w *worker) date() []byte {
-	if now := w.loop.Now(); now >= w.dateUntil {
+	if now := w.Now(); now >= w.dateUntil {
 		t := time.Now()
 		w.dateLine = append(w.dateLine[:0], "Date: "...)
 		w.dateLine = t.UTC().AppendFormat(w.dateLine, "Mon, 02 Jan 2006 15:04:05 GMT")

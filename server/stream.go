@@ -12,9 +12,9 @@ import (
 // take them at once. How much that can be is bounded by the stream's window, which is opened again
 // for what was taken.
 type streamSide struct {
-	w  *worker
-	h2 *h2.Conn
-	st *h2.Stream // nil: free
+	loop *wireLoop
+	h2   *h2.Conn
+	st   *h2.Stream // nil: free
 
 	direct      []byte // being delivered, aliases the read
 	in          buffer // delivered, and not taken
@@ -28,19 +28,19 @@ type streamSide struct {
 	outEnd      bool // our direction ends behind out
 }
 
-func (s *streamSide) init(w *worker, c *h2.Conn, st *h2.Stream) {
-	*s = streamSide{w: w, h2: c, st: st, gotTrailers: s.gotTrailers[:0], outTrailers: s.outTrailers[:0]}
+func (s *streamSide) init(l *wireLoop, c *h2.Conn, st *h2.Stream) {
+	*s = streamSide{loop: l, h2: c, st: st, gotTrailers: s.gotTrailers[:0], outTrailers: s.outTrailers[:0]}
 }
 
 // free ends the use of the stream.
 func (s *streamSide) free() {
-	w := s.w
+	l := s.loop
 	if s.st != nil {
 		s.h2.Release(s.st)
 	}
-	w.buffers.release(&s.in)
-	w.buffers.release(&s.out)
-	*s = streamSide{w: w, gotTrailers: small(s.gotTrailers), outTrailers: small(s.outTrailers)}
+	l.buffers.release(&s.in)
+	l.buffers.release(&s.out)
+	*s = streamSide{loop: l, gotTrailers: small(s.gotTrailers), outTrailers: small(s.outTrailers)}
 }
 
 // smallPiece is the length below which DATA is stored until all that was read has been handled. A body in frames of ten
@@ -51,7 +51,7 @@ const smallPiece = 1 << 10
 //
 // hot: runs per small piece of a body; no alloc, no lock.
 func (s *streamSide) gather(p []byte) (list bool) {
-	s.w.buffers.append(&s.in, p)
+	s.loop.buffers.append(&s.in, p)
 	list = !s.gathering
 	s.gathering = true
 	return list
@@ -60,7 +60,7 @@ func (s *streamSide) gather(p []byte) (list bool) {
 // offer makes p what is held, behind what is stored; store keeps what was not taken of it.
 func (s *streamSide) offer(p []byte) {
 	if s.in.len() > 0 {
-		s.w.buffers.append(&s.in, p)
+		s.loop.buffers.append(&s.in, p)
 		return
 	}
 	s.direct = p
@@ -68,7 +68,7 @@ func (s *streamSide) offer(p []byte) {
 
 func (s *streamSide) store() {
 	if len(s.direct) > 0 {
-		s.w.buffers.append(&s.in, s.direct)
+		s.loop.buffers.append(&s.in, s.direct)
 	}
 	s.direct = nil
 }
@@ -84,7 +84,7 @@ func (s *streamSide) drop(n int) {
 	if s.direct != nil {
 		s.direct = s.direct[n:]
 	} else {
-		s.w.buffers.consume(&s.in, n)
+		s.loop.buffers.consume(&s.in, n)
 	}
 	if s.st != nil && !s.gone {
 		s.h2.Consumed(s.st, n)
@@ -119,13 +119,13 @@ func (s *streamSide) send(p []byte, last bool) {
 		return
 	}
 	if s.out.len() > 0 {
-		s.w.buffers.append(&s.out, p)
+		s.loop.buffers.append(&s.out, p)
 		s.outEnd = s.outEnd || last
 		return
 	}
 	n := s.h2.WriteData(s.st, p, last)
 	if n < len(p) {
-		s.w.buffers.append(&s.out, p[n:])
+		s.loop.buffers.append(&s.out, p[n:])
 		s.outEnd = last
 	}
 }
@@ -136,7 +136,7 @@ func (s *streamSide) flush() bool {
 		return true
 	}
 	n := s.h2.WriteData(s.st, s.out.bytes(), s.outEnd)
-	s.w.buffers.consume(&s.out, n)
+	s.loop.buffers.consume(&s.out, n)
 	if s.out.len() > 0 {
 		return false
 	}
@@ -157,3 +157,6 @@ func (s *streamSide) sendTrailers(lines []byte) {
 }
 
 func (s *streamSide) shutWrite() { s.send(nil, true) }
+
+// holds returns how many bytes of memory wait on s.
+func (s *streamSide) holds() int64 { return int64(cap(s.in.b) + cap(s.out.b)) }

@@ -6,26 +6,7 @@ import (
 	"unsafe"
 )
 
-// socket opens a non-blocking TCP socket with Nagle's algorithm off: what the gateway writes is
-// already as large as it gets.
-func (s *sockaddr) socket() (fd int, errno syscall.Errno) {
-	r, _, e := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(s.family), syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
-	if e != 0 {
-		return -1, e
-	}
-	setInt(int(r), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	return int(r), 0
-}
-
-func (s *sockaddr) begin(fd int) syscall.Errno {
-	for {
-		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
-		if e != syscall.EINTR {
-			return e
-		}
-	}
-}
-
+// setInt sets a socket option whose value is an int. That an option is unknown to an old kernel is no failure.
 func setInt(fd, level, name, value int) {
 	v := int32(value)
 	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(&v)), 4, 0)

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"net/netip"
+	"syscall"
+	"unsafe"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+)
+
+// sockaddr is an Endpoint's address as the kernel wants it, made once per Endpoint and loop.
+type sockaddr struct {
+	raw    [28]byte
+	length uintptr
+	family int
+}
+
+// newSockaddr translates an address.
+func newSockaddr(a netip.AddrPort) (s sockaddr) {
+	port := a.Port()
+	s.raw[2], s.raw[3] = byte(port>>8), byte(port)
+	if ip := a.Addr().Unmap(); ip.Is4() {
+		s.family, s.length = syscall.AF_INET, syscall.SizeofSockaddrInet4
+		b := ip.As4()
+		copy(s.raw[4:], b[:])
+	} else {
+		s.family, s.length = syscall.AF_INET6, syscall.SizeofSockaddrInet6
+		b := ip.As16()
+		copy(s.raw[8:], b[:])
+	}
+	// sa_family is in the machine's order; all that Linux Go runs this on are little-endian here.
+	s.raw[0], s.raw[1] = byte(s.family), 0
+	return s
+}
+
+// connect opens a socket and begins to connect it. fd is negative when the kernel refuses at once.
+func (s *sockaddr) connect() (fd int, connected bool) {
+	fd, errno := s.socket()
+	if errno != 0 {
+		return -1, false
+	}
+	errno = s.begin(fd)
+	if errno != 0 && errno != syscall.EINPROGRESS {
+		loop.CloseFD(fd)
+		return -1, false
+	}
+	return fd, errno == 0
+}
+
+// socket opens a non-blocking TCP socket with Nagle's algorithm off: what the gateway writes is
+// already as large as it gets.
+func (s *sockaddr) socket() (fd int, errno syscall.Errno) {
+	r, _, e := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(s.family), syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
+	if e != 0 {
+		return -1, e
+	}
+	setInt(int(r), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	return int(r), 0
+}
+
+func (s *sockaddr) begin(fd int) syscall.Errno {
+	for {
+		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
+		if e != syscall.EINTR {
+			return e
+		}
+	}
+}

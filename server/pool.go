@@ -1,0 +1,121 @@
+package server
+
+import "sync/atomic"
+
+// bufferSizes says how many free ones of each size are kept: 1 to 2.5 MiB.
+var bufferSizes = [...]struct{ size, keep int }{
+	{smallBuffer, 256}, {mediumBuffer, 64}, {largeBuffer, 32}, {halfWindow, 4}, {wholeWindow, 4},
+}
+
+// bufferPool lends the memory of one loop's buffers, to tlsconn.Conns too, as their Buffers. What it keeps free is
+// bounded, so that a burst gives its memory back. Owned by the loop; the zero value is ready.
+//
+// It counts what it lends for bytes that wait: for the rest of a head, for a peer that does not read, for a window to open;
+// both ways, as they came, as frames and sealed. Only the loop counts, in plain memory. Each time the sum has changed by a
+// good part of a mebibyte it is told, see tell.
+type bufferPool struct {
+	free       [len(bufferSizes)][][]byte
+	used, told int64
+	published  *atomic.Int64 // what other loops see of used; nil: nothing
+	onGrowth   func()        // called, where it is set, when a larger sum was told
+}
+
+// Get returns an empty buffer with room for n bytes.
+func (p *bufferPool) Get(n int) []byte {
+	for i := range bufferSizes {
+		size := bufferSizes[i].size
+		if n > size {
+			continue
+		}
+		free := &p.free[i]
+		if last := len(*free) - 1; last >= 0 {
+			b := (*free)[last]
+			*free = (*free)[:last]
+			p.count(int64(size))
+			return b[:0]
+		}
+		p.count(int64(size))
+		return make([]byte, 0, size)
+	}
+	p.count(int64(n))
+	return make([]byte, 0, n)
+}
+
+// Put takes back a buffer that Get returned.
+func (p *bufferPool) Put(b []byte) {
+	p.count(-int64(cap(b)))
+	for i := range bufferSizes {
+		if cap(b) == bufferSizes[i].size && len(p.free[i]) < bufferSizes[i].keep {
+			p.free[i] = append(p.free[i], b)
+		}
+	}
+}
+
+// append copies data behind what b holds.
+func (p *bufferPool) append(b *buffer, data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	if b.off > 0 && len(b.b)+len(data) > cap(b.b) {
+		n := copy(b.b, b.b[b.off:])
+		b.b, b.off = b.b[:n], 0
+	}
+	if len(b.b)+len(data) > cap(b.b) {
+		grown := append(p.Get(len(b.b)+len(data)), b.b...)
+		p.Put(b.b)
+		b.b = grown
+	}
+	b.b = append(b.b, data...)
+}
+
+// consume drops the first n bytes of b, and its memory when none are left.
+func (p *bufferPool) consume(b *buffer, n int) {
+	b.off += n
+	if b.off >= len(b.b) {
+		p.release(b)
+	}
+}
+
+// release empties b.
+func (p *bufferPool) release(b *buffer) {
+	if b.b != nil {
+		p.Put(b.b)
+		*b = buffer{}
+	}
+}
+
+// tellStep is by how much the sum changes before it is told.
+const tellStep = 256 << 10
+
+// count adds n bytes, which may be negative.
+//
+// hot: runs per buffer; no alloc, no lock.
+func (p *bufferPool) count(n int64) {
+	p.used += n
+	if d := p.used - p.told; d >= tellStep || d <= -tellStep {
+		p.tell()
+	}
+}
+
+// recount replaces what *held says was counted by now.
+//
+// hot: runs per batch of events; no alloc, no lock.
+func (p *bufferPool) recount(held *int64, now int64) {
+	if now != *held {
+		p.count(now - *held)
+		*held = now
+	}
+}
+
+// tell publishes the sum.
+func (p *bufferPool) tell() {
+	grown := p.used > p.told
+	p.told = p.used
+	if p.published == nil {
+		return
+	}
+	p.published.Store(p.used)
+	if grown && p.onGrowth != nil {
+		p.onGrowth()
+	}
+}

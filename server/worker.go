@@ -50,6 +50,7 @@ type worker struct {
 	freeS     freeList[upStream]
 	freeH     freeList[keptHead]
 	freeA     freeList[altered]
+	freeT     freeList[transforms]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	dead      []*downConn // closed in this batch, to be reused in the next
@@ -218,6 +219,14 @@ func (w *worker) freeExchange(x *Exchange) {
 	if x.altered != nil {
 		w.freeAltered(x.altered)
 		x.altered = nil
+	}
+	if x.up.by != nil {
+		w.freeTransforms(x.up.by)
+		x.up.by = nil
+	}
+	if x.down.by != nil {
+		w.freeTransforms(x.down.by)
+		x.down.by = nil
 	}
 	if w.freeX.full() {
 		w.Unlink(&x.timer)

@@ -83,9 +83,10 @@ type Loop struct {
 	full bool // this batch may not be all that there was
 
 	// Guarded by mu:
-	mu     sync.Mutex
-	posted []func()
-	spare  []func()
+	mu       sync.Mutex
+	posted   []func()
+	released bool // the descriptors are closed
+	spare    []func()
 
 	closed atomic.Bool
 	done   chan struct{}
@@ -143,6 +144,9 @@ func New(id int) (*Loop, error) {
 }
 
 func (l *Loop) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released, l.posted = true, nil
 	syscall.Close(l.epfd)
 	syscall.Close(l.eventfd)
 	syscall.Close(l.timerfd)
@@ -202,10 +206,12 @@ func (l *Loop) Close() {
 // than another Post. f is dropped when the Loop is closed.
 func (l *Loop) Post(f func()) {
 	l.mu.Lock()
-	first := len(l.posted) == 0
+	defer l.mu.Unlock()
+	if l.released {
+		return // the number of eventfd may be another file's by now
+	}
 	l.posted = append(l.posted, f)
-	l.mu.Unlock()
-	if first {
+	if len(l.posted) == 1 {
 		one := [8]byte{1}
 		_, _ = syscall.Write(l.eventfd, one[:])
 	}

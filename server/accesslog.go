@@ -81,7 +81,7 @@ func (l *logFields) take(req *message.Request, head []byte) {
 }
 
 func (l *logFields) reset() logFields {
-	return logFields{small(l.method), small(l.target), small(l.host), small(l.agent), small(l.referer)}
+	return logFields{reuse(l.method), reuse(l.target), reuse(l.host), reuse(l.agent), reuse(l.referer)}
 }
 
 // logExchange writes one line.

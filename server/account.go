@@ -53,7 +53,7 @@ func (r *relief) Ready(loop.Events) {
 			o.Post(o.relieve)
 		}
 	}
-	excess = min(excess, w.buffers.used-part+part/8)
+	excess = min(excess, w.buffers.lent()-part+part/8)
 	if excess <= 0 {
 		return
 	}
@@ -68,10 +68,10 @@ func (r *relief) Ready(loop.Events) {
 		if excess <= 0 {
 			break
 		}
-		before := w.buffers.used
+		before := w.buffers.lent()
 		h.c.giveUp()
 		// What it takes along that is not its own, such as room in an Endpoint's session, counts too.
-		excess -= max(before-w.buffers.used, h.held)
+		excess -= max(before-w.buffers.lent(), h.held)
 	}
 	w.buffers.tell()
 }
@@ -86,7 +86,7 @@ func (c *downConn) holds() int64 {
 		n += c.passthrough.sock.holds()
 	}
 	if s := c.session; s != nil {
-		n += s.charged
+		n += s.holds()
 		for d := s.streams.next; d != &s.streams; d = d.next {
 			n += d.holds()
 		}

@@ -37,9 +37,9 @@ func (x *Exchange) alter() *altered {
 // freeAltered takes a back.
 func (w *worker) freeAltered(a *altered) {
 	for i := range a.slots {
-		a.slots[i] = Slot{Bytes: small(a.slots[i].Bytes)}
+		a.slots[i] = Slot{Bytes: reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: small(a.target), web: translation{suffix: small(a.web.suffix)}}
+	*a = altered{slots: a.slots[:0], target: reuse(a.target), web: translation{suffix: reuse(a.web.suffix)}}
 	w.freeA.put(a)
 }
 

@@ -10,6 +10,9 @@ type buffer struct {
 func (b *buffer) len() int      { return len(b.b) - b.off }
 func (b *buffer) bytes() []byte { return b.b[b.off:] }
 
+// cap returns how much memory it has borrowed.
+func (b *buffer) cap() int { return cap(b.b) }
+
 // Sizes of buffers: for a head, a head read, a body read, and two for what a stream's window lets a peer
 // send while the other side takes nothing. Most are the first.
 const (
@@ -20,9 +23,9 @@ const (
 	wholeWindow  = 288 << 10
 )
 
-// small empties what a pooled struct keeps for its next user, and lets go of what few need so much of: a thousand
+// reuse empties what a pooled struct keeps for its next user, and lets go of what few need so much of: a thousand
 // structs would each keep the most that anybody ever made of them.
-func small(b []byte) []byte {
+func reuse(b []byte) []byte {
 	if cap(b) > smallBuffer {
 		return nil
 	}

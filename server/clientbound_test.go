@@ -103,12 +103,12 @@ func TestPassedOnIsBounded(t *testing.T) {
 					w.Post(func() {
 						defer close(done)
 						left += int(w.conns.Load()) + len(w.dead)
-						for _, x := range w.freeX.free {
+						for x := range w.freeX.all() {
 							if cap(x.edits.add) > smallBuffer {
 								t.Errorf("a pooled Exchange keeps %d bytes", cap(x.edits.add))
 							}
 						}
-						for _, c := range w.freeC.free {
+						for c := range w.freeC.all() {
 							if c.tls != nil || c.shown != nil {
 								t.Error("a pooled connection keeps what a client has shown")
 							}

@@ -145,7 +145,7 @@ func (s *downSession) waits() {
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() { s.later(&s.c.w.wireLoop, s) }
+func (s *downSession) touch() { s.flushLater(&s.c.w.wireLoop, s) }
 
 // flushOutput implements flusher.
 func (s *downSession) flushOutput() {
@@ -155,7 +155,7 @@ func (s *downSession) flushOutput() {
 		return
 	}
 	congested := s.h2.Congested()
-	if s.writeTo(&c.sock) {
+	if s.flushTo(&c.sock) {
 		c.restart()
 	}
 	if congested && !s.h2.Congested() {

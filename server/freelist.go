@@ -1,5 +1,10 @@
 package server
 
+import (
+	"iter"
+	"slices"
+)
+
 // keepFree bounds each list of free structs.
 const keepFree = 1024
 
@@ -19,6 +24,9 @@ func (l *freeList[T]) take() *T {
 
 // len returns how many are kept.
 func (l *freeList[T]) len() int { return len(l.free) }
+
+// all yields the structs that are kept.
+func (l *freeList[T]) all() iter.Seq[*T] { return slices.Values(l.free) }
 
 // full reports that put keeps nothing.
 func (l *freeList[T]) full() bool { return len(l.free) >= keepFree }

@@ -13,21 +13,21 @@ type output struct {
 	charged int64 // bytes of the protocol's state that the account has
 }
 
-// later has f, whose output this is, flushed at the end of the batch.
-func (o *output) later(l *wireLoop, f flusher) {
+// flushLater has f, whose output this is, flushed at the end of the batch.
+func (o *output) flushLater(l *wireLoop, f flusher) {
 	if !o.dirty {
 		o.dirty = true
-		l.flushLater(f)
+		l.add(f)
 	}
 }
 
 // unsent reports that output is still to be written to to: as frames, or sealed.
 func (o *output) unsent(to *sock) bool { return len(o.h2.Output()) > 0 || to.out.len() > 0 }
 
-// writeTo writes what to takes: first what was sealed and not taken before. It reports whether the socket took anything.
+// flushTo writes what to takes: first what was sealed and not taken before. It reports whether the socket took anything.
 //
 // hot: runs per batch of events; no alloc, no lock.
-func (o *output) writeTo(to *sock) (moved bool) {
+func (o *output) flushTo(to *sock) (moved bool) {
 	if waiting := to.out.len(); waiting > 0 {
 		to.flush()
 		moved = to.out.len() < waiting
@@ -48,6 +48,9 @@ func (o *output) writeTo(to *sock) (moved bool) {
 	return moved
 }
 
+// holds returns how many bytes of memory the protocol's state takes.
+func (o *output) holds() int64 { return o.charged }
+
 // release gives the protocol's state back.
 func (o *output) release(l *wireLoop) {
 	o.h2.Close()
@@ -59,8 +62,8 @@ func (o *output) release(l *wireLoop) {
 // in a batch of events has been handled.
 type flusher interface{ flushOutput() }
 
-// flushLater has f flushed at the end of the batch.
-func (l *wireLoop) flushLater(f flusher) {
+// add has f flushed at the end of the batch.
+func (l *wireLoop) add(f flusher) {
 	l.toFlush = append(l.toFlush, f)
 	if len(l.toFlush) == 1 {
 		l.Again((*flushing)(l))

@@ -138,8 +138,11 @@ func (p *pipe) Expired(*loop.Timer, int64) {
 	p.user.Ready(0)
 }
 
-// idlePipe returns one of the pipes that are kept, or nil.
-func (l *wireLoop) idlePipe() *pipe {
+// idlePipes returns how many pipes are kept for their next use.
+func (l *wireLoop) idlePipes() int { return len(l.pipes) }
+
+// takePipe returns one of the pipes that are kept, or nil.
+func (l *wireLoop) takePipe() *pipe {
 	n := len(l.pipes)
 	if n == 0 {
 		return nil
@@ -149,8 +152,8 @@ func (l *wireLoop) idlePipe() *pipe {
 	return p
 }
 
-// newPipe opens a pipe, or returns nil where the system has none that is large enough. It counts its descriptors.
-func (l *wireLoop) newPipe() *pipe {
+// openPipe opens a pipe, or returns nil where the system has none that is large enough. It counts its descriptors.
+func (l *wireLoop) openPipe() *pipe {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
 		return nil

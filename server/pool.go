@@ -107,6 +107,9 @@ func (p *bufferPool) recount(held *int64, now int64) {
 	}
 }
 
+// lent returns how many bytes are counted.
+func (p *bufferPool) lent() int64 { return p.used }
+
 // tell publishes the sum.
 func (p *bufferPool) tell() {
 	grown := p.used > p.told

@@ -203,6 +203,6 @@ func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Ou
 		x.webAnswer(o)
 	}
 	x.sentBytes += int64(x.c.answer(x, o.status, o.fields, o.body))
-	o.fields, o.body = small(o.fields), small(o.body)
+	o.fields, o.body = reuse(o.fields), reuse(o.body)
 	x.end(reason, outcome)
 }

@@ -337,7 +337,7 @@ func (s *sock) reset() {
 
 // holds returns how many bytes of memory wait on s.
 func (s *sock) holds() int64 {
-	n := int64(cap(s.in.b) + cap(s.out.b))
+	n := int64(s.in.cap() + s.out.cap())
 	if s.tls != nil && !s.shaking {
 		n += int64(s.tls.Held())
 	}

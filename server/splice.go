@@ -99,11 +99,11 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 // getPipe returns a pipe, or nil where none is to be had: those of the Endpoints' side's descriptors that are left are for
 // connections.
 func (w *worker) getPipe() *pipe {
-	if p := w.idlePipe(); p != nil {
+	if p := w.takePipe(); p != nil {
 		return p
 	}
 	if w.peers.descriptors()+2 > w.set.capacity.descriptors*7/8 {
 		return nil
 	}
-	return w.newPipe()
+	return w.openPipe()
 }

@@ -40,7 +40,7 @@ func (s *streamSide) free() {
 	}
 	l.buffers.release(&s.in)
 	l.buffers.release(&s.out)
-	*s = streamSide{loop: l, gotTrailers: small(s.gotTrailers), outTrailers: small(s.outTrailers)}
+	*s = streamSide{loop: l, gotTrailers: reuse(s.gotTrailers), outTrailers: reuse(s.outTrailers)}
 }
 
 // smallPiece is the length below which DATA is stored until all that was read has been handled. A body in frames of ten
@@ -159,4 +159,4 @@ func (s *streamSide) sendTrailers(lines []byte) {
 func (s *streamSide) shutWrite() { s.send(nil, true) }
 
 // holds returns how many bytes of memory wait on s.
-func (s *streamSide) holds() int64 { return int64(cap(s.in.b) + cap(s.out.b)) }
+func (s *streamSide) holds() int64 { return int64(s.in.cap() + s.out.cap()) }

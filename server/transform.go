@@ -165,6 +165,6 @@ func (w *worker) freeTransforms(t *transforms) {
 		by.Close()
 	}
 	clear(t.list)
-	*t = transforms{list: t.list[:0], a: small(t.a), b: small(t.b)}
+	*t = transforms{list: t.list[:0], a: reuse(t.a), b: reuse(t.b)}
 	w.freeT.put(t)
 }

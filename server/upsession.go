@@ -197,7 +197,7 @@ func (s *upSession) passSmall() {
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
 	if !s.connecting && !s.shaking && !s.closed {
-		s.later(&s.w.wireLoop, s)
+		s.flushLater(&s.w.wireLoop, s)
 	}
 }
 
@@ -207,7 +207,7 @@ func (s *upSession) flushOutput() {
 	if s.closed {
 		return
 	}
-	s.writeTo(&s.sock)
+	s.flushTo(&s.sock)
 	switch {
 	case s.broken && s.h2.Err() == nil:
 		s.pump()

@@ -166,7 +166,7 @@ func (w *worker) look(now int64) (next int64) {
 func (w *worker) sample(c *stats.Counters) {
 	c.LoopBatches, c.LoopEvents = w.Batches()
 	c.Timers = uint64(w.Timers())
-	c.Buffered = uint64(max(w.buffers.used, 0))
+	c.Buffered = uint64(max(w.buffers.lent(), 0))
 	var idle, active, ejections uint64
 	w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
@@ -239,7 +239,7 @@ func (w *worker) freeExchange(x *Exchange) {
 		w:      w,
 		timer:  x.timer,
 		serial: x.serial + 1,
-		edits:  edits{add: small(x.edits.add), respAdd: small(x.edits.respAdd)},
+		edits:  edits{add: reuse(x.edits.add), respAdd: reuse(x.edits.respAdd)},
 		logged: x.logged.reset(),
 	}
 	w.freeX.put(x)
@@ -361,7 +361,7 @@ func (w *worker) cut() {
 	for len(w.sessions) > 0 {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
-	w.closePipes(len(w.pipes))
+	w.closePipes(w.idlePipes())
 	w.flushLog()
 }
 

@@ -31,6 +31,9 @@ func (j *janitor) wake() {
 	}
 }
 
+// rouse is no part of wake, which is inlined.
+//
+//go:noinline
 func (j *janitor) rouse() {
 	j.resting = false
 	j.loop.Set(&j.timer, j.loop.Now()+janitorPeriod)

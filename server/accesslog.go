@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/server/sink"
 )
 
@@ -81,7 +82,7 @@ func (l *logFields) take(req *message.Request, head []byte) {
 }
 
 func (l *logFields) reset() logFields {
-	return logFields{reuse(l.method), reuse(l.target), reuse(l.host), reuse(l.agent), reuse(l.referer)}
+	return logFields{wire.Reuse(l.method), wire.Reuse(l.target), wire.Reuse(l.host), wire.Reuse(l.agent), wire.Reuse(l.referer)}
 }
 
 // logExchange writes one line.

@@ -49,11 +49,11 @@ func (r *relief) Ready(loop.Events) {
 	part := bound / int64(len(w.peers))
 	excess := total - bound + bound/8
 	for _, o := range w.peers {
-		if o != w && o.use.buffered.Load() > part {
+		if o != w && o.Use.Buffered.Load() > part {
 			o.Post(o.relieve)
 		}
 	}
-	excess = min(excess, w.buffers.lent()-part+part/8)
+	excess = min(excess, w.Buffers.Lent()-part+part/8)
 	if excess <= 0 {
 		return
 	}
@@ -68,25 +68,25 @@ func (r *relief) Ready(loop.Events) {
 		if excess <= 0 {
 			break
 		}
-		before := w.buffers.lent()
+		before := w.Buffers.Lent()
 		h.c.giveUp()
 		// What it takes along that is not its own, such as room in an Endpoint's session, counts too.
-		excess -= max(before-w.buffers.lent(), h.held)
+		excess -= max(before-w.Buffers.Lent(), h.held)
 	}
-	w.buffers.tell()
+	w.Buffers.Tell()
 }
 
 // holds returns how many bytes of memory wait on c, with those of its exchanges on the Endpoints' side.
 func (c *downConn) holds() int64 {
-	n := c.sock.holds()
+	n := c.Sock.Holds()
 	if c.x != nil {
 		n += c.x.holds()
 	}
 	if c.passthrough != nil {
-		n += c.passthrough.sock.holds()
+		n += c.passthrough.Sock.Holds()
 	}
 	if s := c.session; s != nil {
-		n += s.holds()
+		n += s.Holds()
 		for d := s.streams.next; d != &s.streams; d = d.next {
 			n += d.holds()
 		}
@@ -95,7 +95,7 @@ func (c *downConn) holds() int64 {
 }
 
 func (d *downStream) holds() int64 {
-	n := d.streamSide.holds()
+	n := d.Stream.Holds()
 	if d.late != nil {
 		n += d.late.held
 	}
@@ -112,9 +112,9 @@ func (x *Exchange) holds() int64 {
 	}
 	switch u := x.u.(type) {
 	case *upConn:
-		n += u.sock.holds()
+		n += u.Sock.Holds()
 	case *upStream:
-		n += u.streamSide.holds()
+		n += u.Stream.Holds()
 	}
 	return n
 }
@@ -144,8 +144,8 @@ func (c *downConn) giveUp() {
 
 // giveUp resets the stream because others need what it holds.
 func (d *downStream) giveUp() {
-	d.gone = true
-	d.h2.Reset(d.st, giveUpCode)
+	d.Gone = true
+	d.H2.Reset(d.H2Stream, giveUpCode)
 	d.session.touch()
 	if d.x != nil {
 		d.x.cancel(failShed)

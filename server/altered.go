@@ -3,6 +3,8 @@ package server
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // altered is what Filters have changed of a request beside its fields, and what they keep. Only an Exchange whose
@@ -27,7 +29,7 @@ type Slot struct {
 // alter returns what holds the changes of this Exchange.
 func (x *Exchange) alter() *altered {
 	if x.altered == nil {
-		if x.altered = x.w.freeA.take(); x.altered == nil {
+		if x.altered = x.w.freeA.Take(); x.altered == nil {
 			x.altered = &altered{}
 		}
 	}
@@ -37,10 +39,10 @@ func (x *Exchange) alter() *altered {
 // freeAltered takes a back.
 func (w *worker) freeAltered(a *altered) {
 	for i := range a.slots {
-		a.slots[i] = Slot{Bytes: reuse(a.slots[i].Bytes)}
+		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: reuse(a.target), web: translation{suffix: reuse(a.web.suffix)}}
-	w.freeA.put(a)
+	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
+	w.freeA.Put(a)
 }
 
 // Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during

@@ -212,13 +212,13 @@ func (r *round) plan(rng *rand.Rand) *plan {
 
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
-	twice(r, "Exchange", w.freeX.all())
-	twice(r, "downConn", w.freeC.all())
-	twice(r, "upConn", w.freeU.all())
-	twice(r, "downStream", w.freeD.all())
-	twice(r, "upStream", w.freeS.all())
-	twice(r, "keptHead", w.freeH.all())
-	for _, fault := range w.audit() {
+	twice(r, "Exchange", w.freeX.All())
+	twice(r, "downConn", w.freeC.All())
+	twice(r, "upConn", w.freeU.All())
+	twice(r, "downStream", w.freeD.All())
+	twice(r, "upStream", w.freeS.All())
+	twice(r, "keptHead", w.freeH.All())
+	for _, fault := range w.Audit() {
 		r.errorf("%s", fault)
 	}
 	if n := w.conns.Load(); n != 0 {

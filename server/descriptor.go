@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // The Endpoints' side has a part of the process's descriptors (capacity.descriptors), for connections and for
@@ -32,18 +33,18 @@ func (w *worker) takeDescriptor(s *share) bool {
 	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
 		return false
 	}
-	w.use.descriptors.Add(1)
+	w.Use.Descriptors.Add(1)
 	return true
 }
 
 // connect has s connect to an Endpoint, within the descriptors of the Endpoints' side, and reports whether it could begin
 // to, for a client of a source. Its events go to h.
-func (w *worker) connect(s *sock, to *dialer, h loop.Handler, of *share) bool {
+func (w *worker) connect(s *wire.Sock, to *dialer, h loop.Handler, of *share) bool {
 	if !w.takeDescriptor(of) {
 		w.short = true
 		return false
 	}
-	return s.connect(&to.addr, h)
+	return s.Connect(&to.addr, h)
 }
 
 // fewRequests is what a source has in flight on a loop that has few.
@@ -74,13 +75,13 @@ func (r *sparing) Ready(loop.Events) {
 	}
 	part := target / int64(len(w.peers))
 	for _, o := range w.peers {
-		if o != w && o.use.descriptors.Load() > part {
+		if o != w && o.Use.Descriptors.Load() > part {
 			o.Post(o.spareDescriptors)
 		}
 	}
-	excess -= 2 * int64(w.closePipes(int(excess+1)/2))
+	excess -= 2 * int64(w.ClosePipes(int(excess+1)/2))
 	excess -= int64(w.upstreams.Shed(int(max(excess, 0))))
-	excess = min(excess, w.use.descriptors.Load()-part)
+	excess = min(excess, w.Use.Descriptors.Load()-part)
 	if excess <= 0 {
 		return
 	}
@@ -123,7 +124,7 @@ func (s *share) cutStalled(n int64) (freed int64) {
 func (s *downSession) cutStalled(n int64, why stats.Shed) (cut int64) {
 	for d := s.streams.next; d != &s.streams && cut < n; {
 		after := d.next
-		if d.holdsConn() && (d.wait == waitSend || d.wait == waitBody) {
+		if d.holdsConn() && (d.Wait == wire.WaitSend || d.Wait == wire.WaitBody) {
 			cut++
 			s.c.w.shard.Shed[why]++
 			d.giveUp()

@@ -4,13 +4,14 @@ import (
 	"crypto/tls"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// dialer holds, per loop and Endpoint, the Endpoint's sockaddr, its TLS configuration and its open Sessions. It hangs on
+// dialer holds, per loop and Endpoint, the Endpoint's wire.Addr, its TLS configuration and its open Sessions. It hangs on
 // upstream.Endpoint.Attachment.
 type dialer struct {
-	addr     sockaddr
+	addr     wire.Addr
 	sessions []*upSession // that take requests
 	lone     []*upSession // of requests with trailers, those that are free: see lone.go
 	// tls is for the last BackendTLS and protocol that were asked for: an Endpoint has one of each.
@@ -36,7 +37,7 @@ func (d *dialer) config(b *routing.BackendTLS, protocol string) *tls.Config {
 func dialerOf(ep *upstream.Endpoint) *dialer {
 	t, ok := ep.Attachment.(*dialer)
 	if !ok {
-		t = &dialer{addr: newSockaddr(ep.Addr)}
+		t = &dialer{addr: wire.NewAddr(ep.Addr)}
 		ep.Attachment = t
 	}
 	return t
@@ -54,10 +55,10 @@ func (t *dialer) session(fresh bool, b *routing.BackendTLS) *upSession {
 	var newest *upSession
 	spare := 0
 	for _, s := range t.sessions {
-		if !s.backend.Equal(b) || len(s.streams) >= min(s.h2.MaxStreams(), sessionStreams) {
+		if !s.backend.Equal(b) || len(s.streams) >= min(s.H2.MaxStreams(), sessionStreams) {
 			continue
 		}
-		if !fresh || s.connecting || s.shaking {
+		if !fresh || s.Connecting || s.Shaking {
 			return s
 		}
 		newest = s

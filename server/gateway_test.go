@@ -601,7 +601,7 @@ func (g *gateway) lone() (open, free int) {
 func (g *gateway) pipes() (n int64) {
 	for _, w := range g.workers {
 		one := make(chan int64)
-		w.Post(func() { one <- 2 * int64(w.idlePipes()) })
+		w.Post(func() { one <- 2 * int64(w.IdlePipes()) })
 		n += <-one
 	}
 	return n
@@ -614,11 +614,11 @@ func (g *gateway) held() (bytes int) {
 		w.Post(func() {
 			n := 0
 			for c := w.downs.next; c != &w.downs; c = c.next {
-				n += c.in.cap() + c.out.cap()
+				n += c.In.Cap() + c.Out.Cap()
 				if x := c.x; x != nil {
 					n += cap(x.request)
 					if u, ok := x.u.(*upConn); ok {
-						n += u.in.cap() + u.out.cap()
+						n += u.In.Cap() + u.Out.Cap()
 					}
 				}
 			}
@@ -669,7 +669,7 @@ func (g *gateway) holding() (h holding) {
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.Post(func() { n += 2*w.idlePipes() + 2*len(w.sessions); close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*len(w.sessions); close(done) })
 		<-done
 	}
 	return n
@@ -750,7 +750,7 @@ func (g *gateway) wantNothingLeft() {
 			w.Post(func() {
 				n := int64(w.crowd.most)
 				if len(w.sessions) == 0 { // those of Endpoints stay a while
-					n += max(w.buffers.lent(), -w.buffers.lent())
+					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n
 			})

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -14,7 +15,7 @@ import (
 // another Endpoint can be tried. Afterwards there is no second try: TLS 1.3 lets a client send a request
 // along with its ClientHello.
 type passthrough struct {
-	sock          // to the Endpoint
+	wire.Sock     // to the Endpoint
 	upstream.Conn // counts as one busy connection of the Endpoint
 	c             *downConn
 	name          string // the server name
@@ -22,7 +23,7 @@ type passthrough struct {
 	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
 	attempts      int
 	fellBack      bool // the attempt goes on at the Pod's other address
-	ways          ways
+	ways          wire.Ways
 	timer         loop.Timer // guards the connect, and then against silence
 
 	// Times on the loop's clock, nanoseconds.
@@ -58,7 +59,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	w.short = false
-	if !w.connect(&p.sock, dialerOf(ep), p, p.c.share) {
+	if !w.connect(&p.Sock, dialerOf(ep), p, p.c.share) {
 		if w.short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return
@@ -69,7 +70,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
 	w.Set(&p.timer, now+w.set.connect)
-	if !p.connecting {
+	if !p.Connecting {
 		p.established()
 	}
 }
@@ -84,7 +85,7 @@ func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcom
 	}
 	avoid := p.endpoint
 	p.leave(outcome)
-	p.sock = newSock(&w.wireLoop)
+	p.Sock = wire.NewSock(&w.Loop)
 	if goesOn {
 		p.fellBack = true
 		p.connect(avoid.Fallback(), w.Now())
@@ -108,19 +109,19 @@ func (p *passthrough) leave(outcome upstream.Outcome) {
 	ep.Remove(&p.Conn)
 	ep.Finished(now, latency, outcome)
 	p.endpoint = nil
-	p.connecting = false
-	p.close()
+	p.Connecting = false
+	p.Close()
 }
 
 // Ready implements loop.Handler: events of the Endpoint's connection.
 func (p *passthrough) Ready(ev loop.Events) {
-	p.note(ev)
+	p.Note(ev)
 	if ev&loop.Closed != 0 {
 		// The rest can still be read; writing cannot succeed.
-		p.readable, p.peerClosed = true, true
+		p.Readable, p.PeerClosed = true, true
 	}
-	if p.connecting {
-		switch ended, ok := p.connectEnded(); {
+	if p.Connecting {
+		switch ended, ok := p.Connected(); {
 		case !ended:
 		case !ok:
 			p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
@@ -142,24 +143,24 @@ func (p *passthrough) established() {
 // pump copies both ways, until both have ended or one side has broken: see ways.
 func (p *passthrough) pump() {
 	c, w := p.c, p.c.w
-	if p.connecting {
-		if c.broken {
+	if p.Connecting {
+		if c.Broken {
 			p.end(stats.ClientAbort, upstream.Canceled)
 		}
 		return
 	}
 	t := &p.ways
-	in, out, moved, more := t.relay(&w.wireLoop, &c.sock, &p.sock)
+	in, out, moved, more := t.Relay(&w.Loop, &c.Sock, &p.Sock)
 	p.received += in
 	w.shard.PassthroughIn += uint64(in)
 	p.sent += out
 	w.shard.PassthroughOut += uint64(out)
 	switch {
-	case t.over(w.Now(), w.set.send, more, &c.sock, &p.sock):
+	case t.Over(w.Now(), w.set.send, more, &c.Sock, &p.Sock):
 		p.over()
 		return
-	case t.parting:
-		w.Set(&p.timer, w.Now()+t.look)
+	case t.Parting:
+		w.Set(&p.timer, w.Now()+t.Look)
 	case moved:
 		w.Set(&p.timer, w.Now()+w.set.tunnel)
 	}
@@ -173,11 +174,11 @@ func (p *passthrough) pump() {
 func (p *passthrough) over() {
 	t := &p.ways
 	switch {
-	case t.upEnded && t.downEnded:
+	case t.UpEnded && t.DownEnded:
 		p.end(stats.NoFailure, upstream.OK)
-	case p.c.broken:
+	case p.c.Broken:
 		p.end(stats.ClientAbort, upstream.Canceled)
-	case t.downEnded && !t.resets(&p.sock, &p.c.sock, true):
+	case t.DownEnded && !t.Resets(&p.Sock, &p.c.Sock, true):
 		p.end(stats.NoFailure, upstream.OK)
 	case p.sent == 0:
 		p.end(stats.UpstreamReset, upstream.Reset)
@@ -189,10 +190,10 @@ func (p *passthrough) over() {
 // Expired implements loop.Expirer.
 func (p *passthrough) Expired(*loop.Timer, int64) {
 	switch {
-	case p.connecting:
+	case p.Connecting:
 		p.attemptFailed(stats.ConnectTimeout, upstream.ConnectTimeout)
 		p.c.pump()
-	case p.ways.parting:
+	case p.ways.Parting:
 		p.c.pump()
 	default:
 		p.end(stats.UpstreamTimeout, upstream.Canceled)
@@ -218,13 +219,13 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		c.why = stats.ClosedOnError
 	}
 	if reason != stats.NoFailure && p.connectTime != 0 {
-		p.reset()
-		c.reset()
+		p.Reset()
+		c.Reset()
 	}
 	if w.logs != nil {
 		w.logPassthrough(p, reason)
 	}
-	w.janitor.wake()
+	w.janitor.Wake()
 	if endpoint != nil {
 		p.leave(outcome)
 	}

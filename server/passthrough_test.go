@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // certificateAt returns the certificate that is presented at addr to a client that asks for name.
@@ -195,7 +196,7 @@ func TestPassthroughBytes(t *testing.T) {
 				done := make(chan struct{})
 				w.Post(func() {
 					for d := w.downs.next; d != &w.downs; d = d.next {
-						held += d.out.len()
+						held += d.Out.Len()
 					}
 					close(done)
 				})
@@ -203,7 +204,7 @@ func TestPassthroughBytes(t *testing.T) {
 			}
 			return held > 0
 		})
-		if held > scratchSize {
+		if held > wire.ScratchSize {
 			t.Errorf("the gateway holds %d bytes for it", held)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -203,6 +204,6 @@ func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Ou
 		x.webAnswer(o)
 	}
 	x.sentBytes += int64(x.c.answer(x, o.status, o.fields, o.body))
-	o.fields, o.body = reuse(o.fields), reuse(o.body)
+	o.fields, o.body = wire.Reuse(o.fields), wire.Reuse(o.body)
 	x.end(reason, outcome)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // An Exchange stands between two sides and knows neither's protocol. Heads go through it as the indexes
@@ -14,7 +15,7 @@ import (
 
 // downSide is the client's side.
 type downSide interface {
-	side
+	wire.Bytes
 	loop.Handler // Ready(0) is pump
 	// peer says who the client is.
 	peer() *client
@@ -39,16 +40,16 @@ type downSide interface {
 	// served tells that the Exchange ended.
 	served(x *Exchange)
 
-	// await arms the timer of this side, unless it already guards the same wait; restart makes the
-	// next await start afresh; rest stops it.
-	await(what waiting, timeout int64)
-	restart()
-	rest()
+	// await arms the timer of this side, unless it already guards the same wait; Restart makes the
+	// next await start afresh; Rest stops it.
+	await(what wire.Wait, timeout int64)
+	Restart()
+	Rest()
 }
 
 // upSide is the Endpoint's side.
 type upSide interface {
-	side
+	wire.Bytes
 	// ready reports that the connection is established.
 	ready() bool
 	// begin sends what the Exchange holds of the request, and reports whether any of it left.

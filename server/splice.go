@@ -1,5 +1,7 @@
 package server
 
+import "github.com/sluice-gateway/sluice/server/internal/wire"
+
 // A body of known length, or one that lasts until the close, between two plain TCP sockets moves
 // through a pipe by splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
 
@@ -9,7 +11,7 @@ func (x *Exchange) spliceable(f *flow) bool {
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
 	}
-	return f.from == frameLength && f.by == nil && f.left >= threshold && x.c.plain() != nil && x.u.plain() != nil
+	return f.from == frameLength && f.by == nil && f.left >= threshold && x.c.Plain() != nil && x.u.Plain() != nil
 }
 
 // startSplice gets a pipe; without one (descriptors are short) the body is copied.
@@ -19,11 +21,11 @@ func (x *Exchange) startSplice(up bool) bool {
 		x.noPipe = true
 		return false
 	}
-	from := x.u.plain()
+	from := x.u.Plain()
 	if up {
-		from = x.c.plain()
+		from = x.c.Plain()
 	}
-	p.begin(from, x.c)
+	p.Begin(from, x.c)
 	x.pipe, x.pipeUp = p, up
 	return true
 }
@@ -31,7 +33,7 @@ func (x *Exchange) startSplice(up bool) bool {
 // spliceResponse moves what can move, and reports whether the caller should go on: the body is
 // through, or a reason to copy came up.
 func (x *Exchange) spliceResponse() bool {
-	if !x.moveSplice(x.u.plain(), x.c.plain(), &x.down.left, &x.sentBytes) {
+	if !x.moveSplice(x.u.Plain(), x.c.Plain(), &x.down.left, &x.sentBytes) {
 		return false
 	}
 	x.down.done = x.down.left == 0
@@ -41,7 +43,7 @@ func (x *Exchange) spliceResponse() bool {
 // spliceRequest is spliceResponse for the request body.
 func (x *Exchange) spliceRequest() bool {
 	x.streamed = true
-	if !x.moveSplice(x.c.plain(), x.u.plain(), &x.up.left, &x.reqBytes) {
+	if !x.moveSplice(x.c.Plain(), x.u.Plain(), &x.up.left, &x.reqBytes) {
 		return false // x may have ended, and may serve another request
 	}
 	x.up.done = x.up.left == 0
@@ -51,32 +53,32 @@ func (x *Exchange) spliceRequest() bool {
 // moveSplice fills the pipe from one socket and empties it into the other. left counts down what is
 // still to be taken from the first; moved counts what the second took. It returns true when the pipe
 // is given back: everything moved, or the source ended and the caller's read will find that.
-func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
+func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	w, p := x.w, x.pipe
-	if to.out.len() > 0 && !to.flush() {
+	if to.Out.Len() > 0 && !to.Flush() {
 		return false
 	}
 	for round := 0; ; round++ {
-		in, drained := p.fill(*left)
+		in, drained := p.Fill(*left)
 		*left -= in
-		out := p.drain(to, *left > 0 && !drained)
+		out := p.Drain(to, *left > 0 && !drained)
 		*moved += out
 		w.shard.SplicedBytes += uint64(out)
 		progress := in > 0 || out > 0
 		if progress {
-			p.moved()
-			x.c.restart()
+			p.Moved()
+			x.c.Restart()
 			x.await(x.timeout(x.policy.read, w.set.read))
 		}
 		switch {
-		case to.broken:
+		case to.Broken:
 			if !x.pipeUp {
 				x.cancel(failAborted)
 			}
 			return false
-		case p.held == 0 && (*left == 0 || from.eof || from.broken && !from.readable):
+		case p.Held == 0 && (*left == 0 || from.EOF || from.Broken && !from.Readable):
 			x.pipe = nil
-			w.putPipe(p)
+			w.PutPipe(p)
 			if *left > 0 && !x.pipeUp {
 				x.upstreamEnds()
 				return false
@@ -87,9 +89,9 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 			}
 			return true
 		case !progress:
-			p.coarsen(*left)
+			p.Coarsen(*left)
 			return false
-		case round == rounds:
+		case round == wire.Rounds:
 			w.Again(x.c)
 			return false
 		}
@@ -98,12 +100,12 @@ func (x *Exchange) moveSplice(from, to *sock, left, moved *int64) bool {
 
 // getPipe returns a pipe, or nil where none is to be had: those of the Endpoints' side's descriptors that are left are for
 // connections.
-func (w *worker) getPipe() *pipe {
-	if p := w.takePipe(); p != nil {
+func (w *worker) getPipe() *wire.Pipe {
+	if p := w.TakePipe(); p != nil {
 		return p
 	}
 	if w.peers.descriptors()+2 > w.set.capacity.descriptors*7/8 {
 		return nil
 	}
-	return w.openPipe()
+	return w.OpenPipe()
 }

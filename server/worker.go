@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -23,7 +24,7 @@ const chunkRoom = 64
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections.
 type worker struct {
-	wireLoop
+	wire.Loop
 
 	// Immutable once the loop runs:
 	id        int // of the loop, from 0
@@ -43,20 +44,20 @@ type worker struct {
 	set       *settings // replaced as a whole by a reload
 	listeners []*listener
 	downs     downConn // head of the list of all connections
-	freeX     freeList[Exchange]
-	freeC     freeList[downConn]
-	freeU     freeList[upConn]
-	freeD     freeList[downStream]
-	freeS     freeList[upStream]
-	freeH     freeList[keptHead]
-	freeA     freeList[altered]
-	freeT     freeList[transforms]
+	freeX     wire.FreeList[Exchange]
+	freeC     wire.FreeList[downConn]
+	freeU     wire.FreeList[upConn]
+	freeD     wire.FreeList[downStream]
+	freeS     wire.FreeList[upStream]
+	freeH     wire.FreeList[keptHead]
+	freeA     wire.FreeList[altered]
+	freeT     wire.FreeList[transforms]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	dead      []*downConn // closed in this batch, to be reused in the next
 	random    *rand.ChaCha8
 	draining  bool
-	janitor   janitor
+	janitor   wire.Janitor
 	relieving bool // see relieve
 	crowd     crowd
 	sparing   bool // see spareDescriptors
@@ -94,10 +95,10 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 		reserve:     s.reserve,
 		parking:     s.parking,
 		set:         set,
-		out:         make([]byte, 0, scratchSize),
-		frames:      make([]byte, scratchSize),
-		upFrames:    make([]byte, scratchSize),
-		chunk:       make([]byte, 0, scratchSize+chunkRoom),
+		out:         make([]byte, 0, wire.ScratchSize),
+		frames:      make([]byte, wire.ScratchSize),
+		upFrames:    make([]byte, wire.ScratchSize),
+		chunk:       make([]byte, 0, wire.ScratchSize+chunkRoom),
 		pathScratch: make([]byte, 0, h1.DefaultMaxTarget),
 	}
 	var seed [32]byte
@@ -106,20 +107,20 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	}
 	w.random = rand.NewChaCha8(seed)
 	w.downs.next, w.downs.prev = &w.downs, &w.downs
-	w.wireLoop.init(l, s.handshakes)
-	w.buffers.onGrowth = w.grown
+	w.Loop.Init(l, s.handshakes)
+	w.Buffers.OnGrowth = w.grown
 	o := set.upstream
 	o.Seed = rand.Uint64()
 	o.Live = s.store.Load
 	w.upstreams = upstream.NewSet(o)
 	w.upstreams.Discard = func(c *upstream.Conn) {
 		u := c.Owner.(*upConn)
-		u.close()
+		u.Close()
 		w.freeUp(u)
 	}
 	w.h2, w.h2up = h2.NewShared(set.h2), h2.NewShared(set.h2up)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
-	w.janitor.start(&w.wireLoop, w.look)
+	w.janitor.Start(&w.Loop, w.look)
 	return w
 }
 
@@ -157,7 +158,7 @@ func (w *worker) look(now int64) (next int64) {
 		}
 	}
 	if next == 0 && len(w.sessions) > 0 {
-		next = now + janitorPeriod
+		next = now + wire.JanitorPeriod
 	}
 	return next
 }
@@ -166,7 +167,7 @@ func (w *worker) look(now int64) (next int64) {
 func (w *worker) sample(c *stats.Counters) {
 	c.LoopBatches, c.LoopEvents = w.Batches()
 	c.Timers = uint64(w.Timers())
-	c.Buffered = uint64(max(w.buffers.lent(), 0))
+	c.Buffered = uint64(max(w.Buffers.Lent(), 0))
 	var idle, active, ejections uint64
 	w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
@@ -180,7 +181,7 @@ func (w *worker) sample(c *stats.Counters) {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
-	x := w.freeX.take()
+	x := w.freeX.Take()
 	if x == nil {
 		x = &Exchange{w: w}
 		x.timer.OnExpire = x
@@ -212,7 +213,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
 	x.timer.Stop()
-	w.buffers.Put(x.request)
+	w.Buffers.Put(x.request)
 	if x.kept != nil {
 		w.freeKept(x.kept)
 	}
@@ -228,7 +229,7 @@ func (w *worker) freeExchange(x *Exchange) {
 		w.freeTransforms(x.down.by)
 		x.down.by = nil
 	}
-	if w.freeX.full() {
+	if w.freeX.Full() {
 		w.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
@@ -239,39 +240,39 @@ func (w *worker) freeExchange(x *Exchange) {
 		w:      w,
 		timer:  x.timer,
 		serial: x.serial + 1,
-		edits:  edits{add: reuse(x.edits.add), respAdd: reuse(x.edits.respAdd)},
+		edits:  edits{add: wire.Reuse(x.edits.add), respAdd: wire.Reuse(x.edits.respAdd)},
 		logged: x.logged.reset(),
 	}
-	w.freeX.put(x)
+	w.freeX.Put(x)
 }
 
 func (w *worker) newUp() *upConn {
-	u := w.freeU.take()
+	u := w.freeU.Take()
 	if u == nil {
 		u = &upConn{}
 	}
-	u.sock, u.w = newSock(&w.wireLoop), w
+	u.Sock, u.w = wire.NewSock(&w.Loop), w
 	u.Owner = u
 	return u
 }
 
 // freeUp takes u back. Its events of this batch are void, because its Source is closed.
 func (w *worker) freeUp(u *upConn) {
-	if !w.freeU.full() {
+	if !w.freeU.Full() {
 		*u = upConn{}
-		w.freeU.put(u)
+		w.freeU.Put(u)
 	}
 }
 
 // open takes over an accepted descriptor. src is its source, nil where that is not bounded, or not known yet.
 func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
-	c := w.freeC.take()
+	c := w.freeC.Take()
 	if c == nil {
 		c = &downConn{}
 	}
-	*c = downConn{sock: newSock(&w.wireLoop), w: w, client: client{remote: remote, listener: ln}}
-	c.timer.OnExpire = c
-	w.Assign(&c.src, fd, c)
+	*c = downConn{Sock: wire.NewSock(&w.Loop), w: w, client: client{remote: remote, listener: ln}}
+	c.Timer.OnExpire = c
+	w.Assign(&c.Src, fd, c)
 	c.trusted = w.set.trusts(remote.Addr())
 	c.next, c.prev = w.downs.next, &w.downs
 	c.next.prev, w.downs.next = c, c
@@ -281,7 +282,7 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	w.shard.ConnectionsAccepted++
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
-	c.readable, c.writable = true, true
+	c.Readable, c.Writable = true, true
 	if ln.proxied {
 		c.beginProxy()
 	} else {
@@ -298,7 +299,7 @@ func (w *worker) forget(c *downConn) {
 	w.leave(c)
 	w.conns.Add(-1)
 	w.shard.ConnectionsClosed[c.why]++
-	if w.freeC.len()+len(w.dead) < keepFree {
+	if w.freeC.Len()+len(w.dead) < wire.KeepFree {
 		w.dead = append(w.dead, c)
 		if len(w.dead) == 1 {
 			w.Again((*reaper)(w))
@@ -312,8 +313,8 @@ type reaper worker
 func (r *reaper) Ready(loop.Events) {
 	w := (*worker)(r)
 	for _, c := range w.dead {
-		c.tls, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
-		w.freeC.put(c)
+		c.TLS, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
+		w.freeC.Put(c)
 	}
 	clear(w.dead)
 	w.dead = w.dead[:0]
@@ -330,9 +331,9 @@ func (w *worker) startDrain() {
 		if c.phase == phaseSession {
 			c.session.drain()
 		}
-		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
-			c.restart()
-			c.await(waitIdle, int64(idleGrace))
+		if c.phase == phaseHead && c.In.Len() == 0 && c.Out.Len() == 0 {
+			c.Restart()
+			c.await(wire.WaitIdle, int64(idleGrace))
 		}
 	}
 }
@@ -361,7 +362,7 @@ func (w *worker) cut() {
 	for len(w.sessions) > 0 {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
-	w.closePipes(w.idlePipes())
+	w.ClosePipes(w.IdlePipes())
 	w.flushLog()
 }
 

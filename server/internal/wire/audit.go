@@ -1,11 +1,11 @@
-package server
+package wire
 
 import "fmt"
 
-// audit returns what is wrong with what l keeps, at a time when nothing is under way on it: it is how tests find a buffer
+// Audit returns what is wrong with what l keeps, at a time when nothing is under way on it: it is how tests find a buffer
 // that was given back twice, or bytes and descriptors that are counted and used by nobody.
-func (l *wireLoop) audit() (faults []string) {
-	pipes := map[*pipe]bool{}
+func (l *Loop) Audit() (faults []string) {
+	pipes := map[*Pipe]bool{}
 	for _, p := range l.pipes {
 		if pipes[p] {
 			faults = append(faults, "a pipe is free twice")
@@ -13,7 +13,7 @@ func (l *wireLoop) audit() (faults []string) {
 		pipes[p] = true
 	}
 	buffers := map[*byte]bool{}
-	for _, free := range l.buffers.free {
+	for _, free := range l.Buffers.free {
 		for _, b := range free {
 			p := &b[:1][0]
 			if buffers[p] {
@@ -22,10 +22,10 @@ func (l *wireLoop) audit() (faults []string) {
 			buffers[p] = true
 		}
 	}
-	if n := l.buffers.used; n != 0 {
+	if n := l.Buffers.used; n != 0 {
 		faults = append(faults, fmt.Sprintf("%d bytes are counted as waiting", n))
 	}
-	if n := l.use.descriptors.Load() - 2*int64(len(l.pipes)); n != 0 {
+	if n := l.Use.Descriptors.Load() - 2*int64(len(l.pipes)); n != 0 {
 		faults = append(faults, fmt.Sprintf("%d descriptors are counted as in use", n))
 	}
 	return faults

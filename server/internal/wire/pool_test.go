@@ -1,20 +1,20 @@
 //go:build !race
 
-package server
+package wire
 
 import "testing"
 
 // TestBufferNoAllocations: what waits on a stream is kept in buffers that are used again, up to its window.
-func TestBufferNoAllocations(t *testing.T) {
-	var pool bufferPool
+func TestPoolNoAllocations(t *testing.T) {
+	var pool Pool
 	piece := make([]byte, 16<<10)
 	fill := func() {
-		var b buffer
+		var b Buffer
 		for range 256 << 10 / len(piece) {
-			pool.append(&b, piece)
+			pool.Append(&b, piece)
 		}
-		for b.len() > 0 {
-			pool.consume(&b, min(b.len(), 10000))
+		for b.Len() > 0 {
+			pool.Consume(&b, min(b.Len(), 10000))
 		}
 	}
 	fill()

@@ -1,4 +1,4 @@
-package server
+package wire
 
 import (
 	"syscall"
@@ -19,50 +19,50 @@ const (
 // keepPipes bounds the idle pipes of a loop.
 const keepPipes = 64
 
-// pipe moves bytes of known number from one plain socket to another by splice(2): their pages are handed over inside
-// the kernel, and this process never maps them. Owned by whoever got it from its loop, until it is put back, empty
-// or not; its descriptors are counted among those of the Endpoints' side.
-type pipe struct {
-	loop *wireLoop
+// Pipe moves bytes of known number from one plain socket to another by splice(2): their pages are handed over inside
+// the kernel, and this process never maps them. It belongs to who took it from its Loop until that puts it back, empty or
+// not. Its descriptors are counted in Loop.Use.
+type Pipe struct {
+	loop *Loop
 	r, w int // descriptors of its ends
-	held int
-	from *sock
+	Held int // bytes in it
+	from *Sock
 	user loop.Handler // nil: idle
 
-	// The source is asked to report only what is worth a splice, see coarsen.
+	// The source is asked to report only what is worth a splice, see Coarsen.
 	lowat   int // SO_RCVLOWAT of from; 0 = untouched
 	trickle bool
 	timer   loop.Timer
 }
 
-// begin has the pipe move what comes of from. user is told, by Ready(0), to go on with a source that turned out to be slow.
-func (p *pipe) begin(from *sock, user loop.Handler) { p.from, p.user = from, user }
+// Begin has the pipe move what comes of from. user is told, by Ready(0), to go on with a source that turned out to be slow.
+func (p *Pipe) Begin(from *Sock, user loop.Handler) { p.from, p.user = from, user }
 
-// fill takes what the source has, up to left bytes, and returns how many that were. drained says that it has no more for
+// Fill takes what the source has, up to left bytes, and returns how many that were. drained says that it has no more for
 // now, or that the pipe has no slot for it. What came before a reset is taken like anything else.
-func (p *pipe) fill(left int64) (n int64, drained bool) {
+func (p *Pipe) Fill(left int64) (n int64, drained bool) {
 	from := p.from
-	drained = !from.readable
-	for left > n && from.readable && !from.eof && p.held < pipeSize {
-		want := int(min(left-n, int64(pipeSize-p.held)))
-		m, errno := loop.Splice(from.src.FD(), p.w, want, false)
+	drained = !from.Readable
+	for left > n && from.Readable && !from.EOF && p.Held < pipeSize {
+		want := int(min(left-n, int64(pipeSize-p.Held)))
+		m, errno := loop.Splice(from.Src.FD(), p.w, want, false)
 		if errno == syscall.EAGAIN {
 			// Either the socket is empty or the pipe has no slot: with bytes in the pipe it may be
 			// the latter, so the socket stays readable until an empty pipe says the same.
-			if p.held == 0 {
-				from.readable = false
+			if p.Held == 0 {
+				from.Readable = false
 			}
 			return n, true
 		}
 		if errno != 0 {
-			from.broken, from.readable = true, false
+			from.Broken, from.Readable = true, false
 			return n, drained
 		}
 		if m == 0 {
-			from.eof = true
+			from.EOF = true
 			return n, drained
 		}
-		p.held += m
+		p.Held += m
 		n += int64(m)
 		if m < want {
 			return n, true // empty, or no slot: what is held goes out first, and the next round tells
@@ -71,20 +71,20 @@ func (p *pipe) fill(left int64) (n int64, drained bool) {
 	return n, drained
 }
 
-// drain gives to what it takes of what is held, and returns how many bytes that were. more says that as many are
+// Drain gives to what it takes of what is held, and returns how many bytes that were. more says that as many are
 // certainly at hand behind them that the kernel may hold a part of a segment back for them: it would wait 200 ms.
-func (p *pipe) drain(to *sock, more bool) (n int64) {
-	for p.held > 0 && to.writable && !to.broken {
-		m, errno := loop.Splice(p.r, to.src.FD(), p.held, more)
+func (p *Pipe) Drain(to *Sock, more bool) (n int64) {
+	for p.Held > 0 && to.Writable && !to.Broken {
+		m, errno := loop.Splice(p.r, to.Src.FD(), p.Held, more)
 		if errno == syscall.EAGAIN {
-			to.writable = false
+			to.Writable = false
 			break
 		}
 		if errno != 0 {
-			to.broken, to.readable = true, true
+			to.Broken, to.Readable = true, true
 			break
 		}
-		p.held -= m
+		p.Held -= m
 		n += int64(m)
 	}
 	return n
@@ -99,10 +99,10 @@ const lowWater = 1 << 20
 // delays its client once by that much, and is reported as its bytes come from then on. The end of a body is never delayed.
 const lowDelay = int64(20e6)
 
-// coarsen asks the kernel to report the source only once it holds a good part of the left bytes, unless it was slow before
+// Coarsen asks the kernel to report the source only once it holds a good part of the left bytes, unless it was slow before
 // or the pipe is not empty.
-func (p *pipe) coarsen(left int64) {
-	if p.held > 0 || p.trickle {
+func (p *Pipe) Coarsen(left int64) {
+	if p.Held > 0 || p.trickle {
 		return
 	}
 	if want := int(min(left, lowWater)); p.lowat != want {
@@ -111,38 +111,38 @@ func (p *pipe) coarsen(left int64) {
 	p.loop.Set(&p.timer, p.loop.Now()+lowDelay)
 }
 
-func (p *pipe) setLowat(n int) {
+func (p *Pipe) setLowat(n int) {
 	p.lowat = n
-	setInt(p.from.src.FD(), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
+	SetInt(p.from.Src.FD(), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
 }
 
-// moved takes note that the source was not slow.
-func (p *pipe) moved() { p.timer.Stop() }
+// Moved takes note that the source was not slow.
+func (p *Pipe) Moved() { p.timer.Stop() }
 
-// refine undoes coarsen. A connection must not return to its pool, or to reading heads, without it.
-func (p *pipe) refine() {
+// refine undoes Coarsen. A connection must not return to its pool, or to reading heads, without it.
+func (p *Pipe) refine() {
 	p.timer.Stop()
-	if p.lowat > 1 && p.from.src.Open() {
+	if p.lowat > 1 && p.from.Src.Open() {
 		p.setLowat(1)
 	}
 }
 
 // Expired implements loop.Expirer: the source is slow, so that what it has is moved as it comes.
-func (p *pipe) Expired(*loop.Timer, int64) {
+func (p *Pipe) Expired(*loop.Timer, int64) {
 	if p.user == nil {
 		return
 	}
 	p.trickle = true
 	p.refine()
-	p.from.readable = true
+	p.from.Readable = true
 	p.user.Ready(0)
 }
 
-// idlePipes returns how many pipes are kept for their next use.
-func (l *wireLoop) idlePipes() int { return len(l.pipes) }
+// IdlePipes returns how many pipes are kept for their next use.
+func (l *Loop) IdlePipes() int { return len(l.pipes) }
 
-// takePipe returns one of the pipes that are kept, or nil.
-func (l *wireLoop) takePipe() *pipe {
+// TakePipe returns one of the pipes that are kept, or nil.
+func (l *Loop) TakePipe() *Pipe {
 	n := len(l.pipes)
 	if n == 0 {
 		return nil
@@ -152,8 +152,8 @@ func (l *wireLoop) takePipe() *pipe {
 	return p
 }
 
-// openPipe opens a pipe, or returns nil where the system has none that is large enough. It counts its descriptors.
-func (l *wireLoop) openPipe() *pipe {
+// OpenPipe opens a pipe, or returns nil where the system has none that is large enough. It counts its descriptors.
+func (l *Loop) OpenPipe() *Pipe {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
 		return nil
@@ -168,24 +168,24 @@ func (l *wireLoop) openPipe() *pipe {
 		loop.CloseFD(fds[1])
 		return nil
 	}
-	l.use.descriptors.Add(2)
-	p := &pipe{loop: l, r: fds[0], w: fds[1]}
+	l.Use.Descriptors.Add(2)
+	p := &Pipe{loop: l, r: fds[0], w: fds[1]}
 	p.timer.OnExpire = p
 	return p
 }
 
-// putPipe takes a pipe back. One that holds another client's bytes is closed, never reused.
-func (l *wireLoop) putPipe(p *pipe) {
+// PutPipe takes a pipe back. One that holds another client's bytes is closed, never reused.
+func (l *Loop) PutPipe(p *Pipe) {
 	p.refine()
-	if p.held > 0 || len(l.pipes) >= keepPipes {
+	if p.Held > 0 || len(l.pipes) >= keepPipes {
 		l.closePipe(p)
 		return
 	}
-	*p = pipe{loop: l, r: p.r, w: p.w, timer: p.timer}
+	*p = Pipe{loop: l, r: p.r, w: p.w, timer: p.timer}
 	l.pipes = append(l.pipes, p)
 }
 
-func (l *wireLoop) closePipe(p *pipe) {
+func (l *Loop) closePipe(p *Pipe) {
 	p.user = nil
 	loop.CloseFD(p.r)
 	loop.CloseFD(p.w)
@@ -193,8 +193,8 @@ func (l *wireLoop) closePipe(p *pipe) {
 	l.giveDescriptors(2)
 }
 
-// closePipes closes up to n idle pipes, and returns how many there were.
-func (l *wireLoop) closePipes(n int) (closed int) {
+// ClosePipes closes up to n idle pipes, and returns how many there were.
+func (l *Loop) ClosePipes(n int) (closed int) {
 	for ; closed < n && len(l.pipes) > 0; closed++ {
 		last := len(l.pipes) - 1
 		l.closePipe(l.pipes[last])

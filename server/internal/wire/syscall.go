@@ -1,4 +1,4 @@
-package server
+package wire
 
 import (
 	"net/netip"
@@ -6,14 +6,14 @@ import (
 	"unsafe"
 )
 
-// setInt sets a socket option whose value is an int. That an option is unknown to an old kernel is no failure.
-func setInt(fd, level, name, value int) {
+// SetInt sets a socket option whose value is an int. That an option is unknown to an old kernel is no failure.
+func SetInt(fd, level, name, value int) {
 	v := int32(value)
 	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(&v)), 4, 0)
 }
 
-// accept takes one connection off a listening socket, non-blocking.
-func accept(fd int) (conn int, remote netip.AddrPort, errno syscall.Errno) {
+// Accept takes one connection off a listening socket, non-blocking.
+func Accept(fd int) (conn int, remote netip.AddrPort, errno syscall.Errno) {
 	var raw [28]byte
 	length := uint32(len(raw))
 	r, _, e := syscall.RawSyscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&length)), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)

@@ -1,27 +1,27 @@
-package server
+package wire
 
 import "sync/atomic"
 
 // bufferSizes says how many free ones of each size are kept: 1 to 2.5 MiB.
 var bufferSizes = [...]struct{ size, keep int }{
-	{smallBuffer, 256}, {mediumBuffer, 64}, {largeBuffer, 32}, {halfWindow, 4}, {wholeWindow, 4},
+	{SmallBuffer, 256}, {mediumBuffer, 64}, {largeBuffer, 32}, {halfWindow, 4}, {wholeWindow, 4},
 }
 
-// bufferPool lends the memory of one loop's buffers, to tlsconn.Conns too, as their Buffers. What it keeps free is
+// Pool lends the memory of one loop's buffers, to tlsconn.Conns too, as their Buffers. What it keeps free is
 // bounded, so that a burst gives its memory back. Owned by the loop; the zero value is ready.
 //
 // It counts what it lends for bytes that wait: for the rest of a head, for a peer that does not read, for a window to open;
 // both ways, as they came, as frames and sealed. Only the loop counts, in plain memory. Each time the sum has changed by a
-// good part of a mebibyte it is told, see tell.
-type bufferPool struct {
+// good part of a mebibyte it is told, see Tell.
+type Pool struct {
 	free       [len(bufferSizes)][][]byte
 	used, told int64
-	published  *atomic.Int64 // what other loops see of used; nil: nothing
-	onGrowth   func()        // called, where it is set, when a larger sum was told
+	published  *atomic.Int64 // what other loops see of used; nil: there are none
+	OnGrowth   func()        // called, where it is set, when a larger sum was told
 }
 
 // Get returns an empty buffer with room for n bytes.
-func (p *bufferPool) Get(n int) []byte {
+func (p *Pool) Get(n int) []byte {
 	for i := range bufferSizes {
 		size := bufferSizes[i].size
 		if n > size {
@@ -41,8 +41,8 @@ func (p *bufferPool) Get(n int) []byte {
 	return make([]byte, 0, n)
 }
 
-// Put takes back a buffer that Get returned.
-func (p *bufferPool) Put(b []byte) {
+// Put takes back a buffer that Get returned: who gave it must not use it any more.
+func (p *Pool) Put(b []byte) {
 	p.count(-int64(cap(b)))
 	for i := range bufferSizes {
 		if cap(b) == bufferSizes[i].size && len(p.free[i]) < bufferSizes[i].keep {
@@ -51,8 +51,10 @@ func (p *bufferPool) Put(b []byte) {
 	}
 }
 
-// append copies data behind what b holds.
-func (p *bufferPool) append(b *buffer, data []byte) {
+// Append copies data behind what b holds.
+//
+// hot: runs per read that waits; no alloc but where the pool is empty, no lock.
+func (p *Pool) Append(b *Buffer, data []byte) {
 	if len(data) == 0 {
 		return
 	}
@@ -68,19 +70,19 @@ func (p *bufferPool) append(b *buffer, data []byte) {
 	b.b = append(b.b, data...)
 }
 
-// consume drops the first n bytes of b, and its memory when none are left.
-func (p *bufferPool) consume(b *buffer, n int) {
+// Consume drops the first n bytes of b, and its memory when none are left.
+func (p *Pool) Consume(b *Buffer, n int) {
 	b.off += n
 	if b.off >= len(b.b) {
-		p.release(b)
+		p.Release(b)
 	}
 }
 
-// release empties b.
-func (p *bufferPool) release(b *buffer) {
+// Release empties b.
+func (p *Pool) Release(b *Buffer) {
 	if b.b != nil {
 		p.Put(b.b)
-		*b = buffer{}
+		*b = Buffer{}
 	}
 }
 
@@ -90,35 +92,35 @@ const tellStep = 256 << 10
 // count adds n bytes, which may be negative.
 //
 // hot: runs per buffer; no alloc, no lock.
-func (p *bufferPool) count(n int64) {
+func (p *Pool) count(n int64) {
 	p.used += n
 	if d := p.used - p.told; d >= tellStep || d <= -tellStep {
-		p.tell()
+		p.Tell()
 	}
 }
 
-// recount replaces what *held says was counted by now.
+// Recount replaces what *held says was counted by now.
 //
 // hot: runs per batch of events; no alloc, no lock.
-func (p *bufferPool) recount(held *int64, now int64) {
+func (p *Pool) Recount(held *int64, now int64) {
 	if now != *held {
 		p.count(now - *held)
 		*held = now
 	}
 }
 
-// lent returns how many bytes are counted.
-func (p *bufferPool) lent() int64 { return p.used }
+// Lent returns how many bytes are counted.
+func (p *Pool) Lent() int64 { return p.used }
 
-// tell publishes the sum.
-func (p *bufferPool) tell() {
+// Tell publishes the sum.
+func (p *Pool) Tell() {
 	grown := p.used > p.told
 	p.told = p.used
 	if p.published == nil {
 		return
 	}
 	p.published.Store(p.used)
-	if grown && p.onGrowth != nil {
-		p.onGrowth()
+	if grown && p.OnGrowth != nil {
+		p.OnGrowth()
 	}
 }

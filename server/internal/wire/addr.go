@@ -1,4 +1,4 @@
-package server
+package wire
 
 import (
 	"net/netip"
@@ -8,15 +8,15 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
-// sockaddr is an Endpoint's address as the kernel wants it, made once per Endpoint and loop.
-type sockaddr struct {
+// Addr is an Endpoint's address as the kernel wants it, made once per Endpoint and loop.
+type Addr struct {
 	raw    [28]byte
 	length uintptr
 	family int
 }
 
-// newSockaddr translates an address.
-func newSockaddr(a netip.AddrPort) (s sockaddr) {
+// NewAddr translates an address.
+func NewAddr(a netip.AddrPort) (s Addr) {
 	port := a.Port()
 	s.raw[2], s.raw[3] = byte(port>>8), byte(port)
 	if ip := a.Addr().Unmap(); ip.Is4() {
@@ -34,7 +34,7 @@ func newSockaddr(a netip.AddrPort) (s sockaddr) {
 }
 
 // connect opens a socket and begins to connect it. fd is negative when the kernel refuses at once.
-func (s *sockaddr) connect() (fd int, connected bool) {
+func (s *Addr) connect() (fd int, connected bool) {
 	fd, errno := s.socket()
 	if errno != 0 {
 		return -1, false
@@ -49,16 +49,16 @@ func (s *sockaddr) connect() (fd int, connected bool) {
 
 // socket opens a non-blocking TCP socket with Nagle's algorithm off: what the gateway writes is
 // already as large as it gets.
-func (s *sockaddr) socket() (fd int, errno syscall.Errno) {
+func (s *Addr) socket() (fd int, errno syscall.Errno) {
 	r, _, e := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(s.family), syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
 	if e != 0 {
 		return -1, e
 	}
-	setInt(int(r), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	SetInt(int(r), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	return int(r), 0
 }
 
-func (s *sockaddr) begin(fd int) syscall.Errno {
+func (s *Addr) begin(fd int) syscall.Errno {
 	for {
 		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
 		if e != syscall.EINTR {

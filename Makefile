@@ -67,9 +67,9 @@ unit: ## Run all tests that need no cluster
 	$(GO) test -p $(P) -timeout $(TIMEOUT) $(UNIT)
 
 # Those of server without -short: most rounds of TestChaos are played here.
-race: ## Run the packages with goroutines under the race detector
-	CGO_ENABLED=1 $(GO) test -race -short -p $(P) -timeout $(TIMEOUT) $(RACE)
-	CGO_ENABLED=1 $(GO) test -race -p $(P) -timeout $(TIMEOUT) ./server/...
+race: ## Run the packages with goroutines under the race detector, with the checks of the tag invariants
+	CGO_ENABLED=1 $(GO) test -race -tags invariants -short -p $(P) -timeout $(TIMEOUT) $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -tags invariants -p $(P) -timeout $(TIMEOUT) ./server/...
 
 # -v, because it measures: propagation, catching up after a restart. E2E_CHURN=60s make e2e lets the
 # test of continuous change run for as long.

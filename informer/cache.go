@@ -78,7 +78,7 @@ func serviceOf(s *discoveryv1.EndpointSlice) (routing.ObjectName, bool) {
 	return routing.ObjectName{Namespace: s.Namespace, Name: name}, name != ""
 }
 
-// The next functions say whether a change can matter to a Snapshot. Most updates do not: status,
+// The next functions report whether a change can matter to a Snapshot. Most updates do not: status,
 // labels of other tools, resourceVersion.
 
 func sameIngress(a, b *networkingv1.Ingress) bool {
@@ -106,7 +106,7 @@ func sameService(a, b *corev1.Service) bool {
 		})
 }
 
-// secretKeys are those of a Secret's data that are read.
+// secretKeys are the keys of a Secret's data that are read.
 var secretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, revocationKey}
 
 // revocationKey is where ingress-nginx has the list of revoked client certificates.

@@ -31,12 +31,12 @@ type cluster struct {
 	log    *slog.Logger
 	stats  *stats
 	client kubernetes.Interface
-	// statuses is the client that statuses are written with. It has a limit of its own (see statusQPS): that of
-	// client is for lists and watches, which must not wait behind thousands of writes.
+	// statuses is the client for writing statuses. It has a limit of its own (see statusQPS): client is for
+	// lists and watches, which must not wait behind thousands of writes.
 	statuses kubernetes.Interface
 }
 
-// lastApplied holds a whole copy of the object, which nobody here reads.
+// lastApplied holds a whole copy of the object, which the gateway never reads.
 const lastApplied = corev1.LastAppliedConfigAnnotation
 
 func newCluster(cfg *Config, log *slog.Logger, stats *stats) (*cluster, error) {
@@ -52,9 +52,9 @@ func newCluster(cfg *Config, log *slog.Logger, stats *stats) (*cluster, error) {
 		return nil, fmt.Errorf("read cluster configuration: %w", err)
 	}
 	config.UserAgent = "sluice"
-	// Watches are few, and Events limit themselves. This is for the burst of both at a start.
+	// Watches are few, and Events limit themselves. This limit is for the burst of both at a start.
 	config.QPS, config.Burst = 100, 200
-	// Protobuf costs the server and us a fraction of what JSON does.
+	// Protobuf costs the server and the gateway a fraction of what JSON does.
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &witness{next, c.reached} })
@@ -107,7 +107,7 @@ func (c *cluster) run(ctx context.Context, q *queue) error {
 		if err != nil {
 			return err
 		}
-		// The registration's, not the informer's: it is true once our handler has seen all.
+		// The registration's HasSynced, not the informer's: it is true once our handler has seen all.
 		synced[i] = registration.HasSynced
 	}
 	var stopped sync.WaitGroup
@@ -140,7 +140,7 @@ func prepare(informer clientcache.SharedIndexInformer, failed clientcache.WatchE
 	return registration, nil
 }
 
-// watchFailed logs what an informer could not do. A 410, an end of the stream and the like are
+// watchFailed logs the failures of an informer. A 410, an end of the stream and the like are
 // ordinary; the informer tries again.
 func (c *cluster) watchFailed(ctx context.Context, r *clientcache.Reflector, err error) {
 	if ctx.Err() == nil {
@@ -174,7 +174,7 @@ func (h handler) push(named, next any) {
 	h.queue(event{objectKey{h.kind, routing.ObjectName{Namespace: meta.GetNamespace(), Name: meta.GetName()}}, next})
 }
 
-// trim drops what is never read before an object enters the informers' memory.
+// trim drops the parts that are never read before an object enters the informers' memory.
 func trim(object any) (any, error) {
 	meta, ok := object.(metav1.Object)
 	if !ok {

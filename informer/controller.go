@@ -19,12 +19,12 @@ type source interface {
 	run(ctx context.Context, q *queue) error
 }
 
-// secretsPatience bounds how long the first publish waits for Secrets, which are only asked for once
+// secretsPatience bounds how long the first publish waits for Secrets, which are only requested once
 // the Ingresses are known: a gateway that serves some hosts is better than none.
 const secretsPatience = 2 * time.Second
 
-// parseBudget bounds how long a step parses Secrets: 10,000 of them take seconds, and an Endpoint that
-// comes or goes meanwhile should not wait for that.
+// parseBudget bounds how long a step parses Secrets: 10,000 of them take seconds, and a change of
+// Endpoints should not wait for them.
 const parseBudget = 20 * time.Millisecond
 
 // lookAgain bounds the wait for a Certificate to expire, in case the clock jumps.
@@ -143,7 +143,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// close ends what follow and expect have started.
+// close ends the watches and the timer.
 func (c *Controller) close() {
 	c.names.close()
 	if c.secrets != nil {
@@ -154,7 +154,7 @@ func (c *Controller) close() {
 	}
 }
 
-// join waits for the source to end, so that nothing of it outlives Run.
+// join waits for the source to end, so that it does not outlive Run.
 func (c *Controller) join(failed <-chan error) error {
 	if err := <-failed; err != nil {
 		return fmt.Errorf("run source: %w", err)
@@ -162,7 +162,7 @@ func (c *Controller) join(failed <-chan error) error {
 	return nil
 }
 
-// step builds what is queued and publishes it.
+// step builds and publishes the queued changes.
 func (c *Controller) step() {
 	pending, seen := c.queue.take()
 	start := time.Now()
@@ -170,7 +170,7 @@ func (c *Controller) step() {
 		c.builder.apply(key, object)
 	}
 	if c.synced.Load() {
-		// Until then nobody waits for anything but the whole.
+		// Until the first publish there is no budget: everything waits for the whole Snapshot.
 		c.builder.certificates.budget = parseBudget
 	}
 	snapshot := c.builder.build()
@@ -204,7 +204,7 @@ func (c *Controller) step() {
 }
 
 // hold keeps the first Snapshot back while Secrets that it needs may be about to arrive. Otherwise it
-// returns what to publish.
+// returns the Snapshot to publish.
 func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.Snapshot, time.Time) {
 	if c.synced.Load() {
 		return snapshot, seen

@@ -16,21 +16,21 @@ const (
 	kindService
 	kindSlice
 	kindSecret
-	// kindSecrets is what a watch of Secrets is about, named by its secretWatchKey; its object is a
-	// string that says why they cannot be read, or "" once all have been.
+	// kindSecrets is the report of a watch of Secrets, named by its secretWatchKey; its object is a
+	// string with the reason why they cannot be read, or "" once all have been.
 	kindSecrets
 	// kindFile is a manifest file; its object is the []Rejection of that file.
 	kindFile
 	// kindAddresses is a resolved name; its object is a []netip.AddrPort. It also names a Service as the
-	// owner of what is wrong with the addresses of its name.
+	// owner of Rejections of the addresses of its name.
 	kindAddresses
 	// kindNode is the machine; its object is a []netip.Addr of its own addresses.
 	kindNode
 	// kindHost names the owner of conflicts between objects; there are no events of it.
 	kindHost
-	// kindTLS names an Ingress as the owner of what is wrong with its Secrets; there are no events of it.
+	// kindTLS names an Ingress as the owner of its Secrets' faults; there are no events of it.
 	kindTLS
-	// kindPorts names a Service as the owner of what its slices lack; there are no events of it.
+	// kindPorts names a Service as the owner of Rejections of its slices' ports; there are no events of it.
 	kindPorts
 	// kindServerName names the owner of conflicts between certificates; there are no events of it.
 	kindServerName
@@ -98,8 +98,8 @@ func (q *queue) push(events ...event) {
 	}
 }
 
-// sync says that the source has delivered its first full list. It wakes the builder even when
-// the list was empty, because an empty Snapshot is one too.
+// sync notes that the source has delivered its first full list. It wakes the builder even when the
+// list was empty, because an empty Snapshot is one too.
 func (q *queue) sync() {
 	q.mu.Lock()
 	q.unsynced = 0

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// lookAtNode is how often the addresses of the interfaces are read again: one may come while the gateway
-// runs, such as that of a load balancer.
+// lookAtNode is how often the addresses of the interfaces are read again: one may be added while the
+// gateway runs, such as a load balancer's.
 const lookAtNode = 10 * time.Second
 
-// watchNode tells the builder of the node's own addresses until ctx ends.
+// watchNode sends the node's own addresses to the builder until ctx ends.
 func (c *Controller) watchNode(ctx context.Context) {
 	ticker := time.NewTicker(lookAtNode)
 	defer ticker.Stop()
@@ -34,11 +34,11 @@ func (c *Controller) watchNode(ctx context.Context) {
 	}
 }
 
-// servicesInterface is what kube-proxy in its IPVS mode gives the addresses of all Services to: they are
-// local to the node, and lead to Pods.
+// servicesInterface is the interface to which kube-proxy in its IPVS mode adds the addresses of all
+// Services: they are local to the node, and lead to Pods.
 const servicesInterface = "kube-ipvs0"
 
-// ownAddresses returns those of the interfaces, sorted.
+// ownAddresses returns the addresses of the interfaces, sorted.
 func ownAddresses() ([]netip.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {

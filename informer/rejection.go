@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Object names what a Rejection is about: a Kubernetes object, or a manifest file (Kind "File",
-// Name its path). Namespace is empty for what has none. A plain value.
+// Object names the subject of a Rejection: a Kubernetes object, or a manifest file (Kind "File",
+// Name its path). Namespace is empty for objects that have none. A plain value.
 type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
@@ -25,14 +25,14 @@ func (o Object) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// Rejection says why an object, or a part of it, is not served as written. A plain value.
+// Rejection is why an object, or a part of it, is not served as written. A plain value.
 type Rejection struct {
 	Object Object `json:"object"`
 	// Field is the path of the part, as kubectl explain spells it; "" for the whole object.
 	Field string `json:"field,omitempty"`
-	// Value is what the field says, shortened; "" where the reason is that it says nothing.
+	// Value is the field's content, shortened; "" where the reason is that the field is empty.
 	Value string `json:"value,omitempty"`
-	// Reason says what is wrong, what happens instead, and how to mend it.
+	// Reason names the fault, what happens instead, and the remedy.
 	Reason string `json:"reason"`
 }
 
@@ -77,7 +77,8 @@ func shorten(value string) string {
 	return value[:cut] + "..."
 }
 
-// printable replaces what could end a line, move a terminal's cursor or turn the direction of text.
+// printable replaces characters that could end a line, move a terminal's cursor or turn the
+// direction of text.
 func printable(text string, instead rune) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
@@ -96,7 +97,7 @@ type rejectionSet struct {
 
 	// Owned by the goroutine that calls replace:
 
-	// collect is set where somebody takes added, the Rejections that are new.
+	// collect is set where added, the new Rejections, will be taken.
 	collect bool
 	added   []Rejection
 }

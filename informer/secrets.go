@@ -16,17 +16,17 @@ import (
 
 // secretWatches reads the Secrets that served Ingresses refer to: one list and watch of
 // type=kubernetes.io/tls in each namespace whose tls sections have such a reference, from the first to
-// the last of them, and one of metadata.name for each Secret that an annotation or the configuration
-// names (see maxNamed), and for each of a namespace in which the gateway may not list those of the type:
-// a Role with resourceNames allows just that. Owned by one goroutine; what is read comes back as events.
+// the last of them; one of metadata.name for each Secret that an annotation or the configuration names
+// (see maxNamed); and the same for each Secret of a namespace in which the gateway may not list the
+// type: a Role with resourceNames allows just that. Owned by one goroutine; results come back as events.
 //
-// One watch for each Secret would see nothing but what it must, and suit a Role with resourceNames.
-// But it does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a
-// connection, here and in the API server, and that many lists at a start take minutes at any polite
-// rate. One watch of the whole cluster would be cheap, and would need every Secret of it. A watch of
-// the namespace is between: the type keeps tokens and passwords in the API server, the right can be
-// given namespace by namespace, and its number is that of the namespaces. Whoever may write an
-// Ingress with the name of a Secret has it used anyway, and can do so for each of its namespace.
+// One watch for each Secret would see only what it must, and suit a Role with resourceNames. But it
+// does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a connection,
+// here and in the API server, and that many lists at a start take minutes at any polite rate. One
+// watch of the whole cluster would be cheap, and would need every Secret of it. A watch of the
+// namespace is between: the type keeps tokens and passwords in the API server, the right can be
+// given namespace by namespace, and the number of watches is that of the namespaces. The right to
+// write an Ingress is the right to use any Secret of the namespace by naming it anyway.
 type secretWatches struct {
 	// Immutable after newSecretWatches:
 	cluster *cluster
@@ -40,8 +40,8 @@ func newSecretWatches(c *cluster, q *queue) *secretWatches {
 	return &secretWatches{cluster: c, queue: q, watches: make(map[secretWatchKey]*secretWatch)}
 }
 
-// follow starts the watches that are missing and stops those that nobody needs. A watch that is
-// stopped adds nothing to the queue after follow has returned.
+// follow starts the missing watches and stops the unused ones. A watch that is stopped adds nothing
+// to the queue after follow has returned.
 func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
 	for key, w := range s.watches {
 		if _, still := wanted[key]; !still {
@@ -67,7 +67,7 @@ func (s *secretWatches) close() {
 	s.running.Wait()
 }
 
-// secretWatch reads what its key names.
+// secretWatch reads the Secrets that its key names.
 type secretWatch struct {
 	// Immutable:
 	key     secretWatchKey
@@ -121,7 +121,7 @@ func (w *secretWatch) run(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// selector keeps in the API server what is not asked for.
+// selector restricts the watch to the Secrets of its key.
 func (k secretWatchKey) selector() fields.Selector {
 	switch k.Name {
 	case certificateSecrets:
@@ -132,13 +132,13 @@ func (k secretWatchKey) selector() fields.Selector {
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, k.Name)
 }
 
-// read says that all Secrets have been pushed, or why they cannot be.
+// read reports that all Secrets have been pushed, or why they cannot be.
 func (w *secretWatch) read(reason string) {
 	w.push(event{objectKey{kindSecrets, routing.ObjectName(w.key)}, reason})
 }
 
-// failed reports a right that is missing: nothing else would tell why there is no certificate. What
-// has been read once stays, as with every other failure.
+// failed reports a missing right: no other sign would explain the missing certificate. Secrets read
+// once stay, as with every other failure.
 func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err error) {
 	w.cluster.watchFailed(ctx, r, err)
 	w.mu.Lock()
@@ -149,7 +149,7 @@ func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err 
 	}
 }
 
-// missingRight says what cannot be read, and how whoever rules the namespace lets the gateway.
+// missingRight names what cannot be read, and the right that the namespace's administrators can grant.
 func (k secretWatchKey) missingRight() string {
 	what := "the Secrets of namespace " + k.Namespace
 	if k.Name != certificateSecrets && k.Name != allSecrets {

@@ -181,6 +181,7 @@ func (w *worker) sample(c *stats.Counters) {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
+	w.Check()
 	x := w.freeX.Take()
 	if x == nil {
 		x = &Exchange{w: w}
@@ -212,6 +213,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
+	w.Check()
 	x.timer.Stop()
 	w.Buffers.Put(x.request)
 	if x.kept != nil {

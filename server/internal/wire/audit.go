@@ -2,8 +2,8 @@ package wire
 
 import "fmt"
 
-// Audit returns what is wrong with what l keeps, at a time when nothing is under way on it: it is how tests find a buffer
-// that was given back twice, or bytes and descriptors that are counted and used by nobody.
+// Audit returns the faults in the books of l, at a time when nothing is under way on it. Tests find with it a buffer that
+// was given back twice, and bytes or descriptors that are counted and not in use.
 func (l *Loop) Audit() (faults []string) {
 	pipes := map[*Pipe]bool{}
 	for _, p := range l.pipes {

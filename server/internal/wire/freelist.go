@@ -8,11 +8,10 @@ import (
 // KeepFree bounds each list of free structs.
 const KeepFree = 1024
 
-// FreeList keeps structs of one kind for reuse by one loop. Who puts one in has reset it. The zero value
-// is empty.
+// FreeList keeps structs of one kind for reuse by one loop. The caller of Put has reset them. The zero value is empty.
 type FreeList[T any] struct{ free []*T }
 
-// Take returns a struct, or nil where none is kept.
+// Take returns a struct, or nil if none is kept.
 func (l *FreeList[T]) Take() *T {
 	n := len(l.free) - 1
 	if n < 0 {

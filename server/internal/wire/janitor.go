@@ -2,8 +2,8 @@ package wire
 
 import "github.com/sluice-gateway/sluice/server/internal/loop"
 
-// Janitor calls the owner of a loop about once a second for as long as there is something to look after. It rests when
-// there is not, so that an idle gateway sleeps. Owned by the loop; made ready by Start.
+// Janitor calls a function of the loop's owner about once a second while there are resources to expire. Otherwise it rests, so
+// that an idle gateway sleeps. Owned by the loop; made ready by Start.
 type Janitor struct {
 	loop    *Loop
 	timer   loop.Timer
@@ -14,15 +14,15 @@ type Janitor struct {
 // JanitorPeriod is how often the janitor looks.
 const JanitorPeriod = int64(1e9)
 
-// Start makes a janitor that rests. look returns when there is something to look after next, on the loop's clock: a
-// janitor looks after a period at the latest, and rests on 0.
+// Start makes j ready, at rest. look expires resources and returns when it is to be called next, on the loop's clock: it is
+// called after a period at the latest, and not at all on 0 until Wake.
 func (j *Janitor) Start(l *Loop, look func(now int64) (next int64)) {
 	j.loop, j.look = l, look
 	j.timer.OnExpire = j
 	j.resting = true
 }
 
-// Wake is called when there may be something to look after.
+// Wake ends a rest: there may be something to expire.
 //
 // hot: runs per request; no alloc, no lock.
 func (j *Janitor) Wake() {

@@ -14,15 +14,15 @@ const ScratchSize = 64 << 10
 // Rounds bounds how many reads in a row one connection gets before the others have their turn.
 const Rounds = 8
 
-// Loop is what the connections of one event loop share: the loop itself, which reports what their sockets are ready
-// for, and the memory, pipes and scratch that they borrow. All of it belongs to the loop's goroutine, but for Use. Made
-// ready by Init; must not be copied.
+// Loop holds everything that the connections of one event loop share: the loop itself, which reports the readiness of
+// their sockets, and the buffers, pipes and scratch memory that they borrow. It belongs to the loop's goroutine, except
+// Use. Made ready by Init; must not be copied.
 type Loop struct {
 	*loop.Loop
 
 	Buffers Pool
-	// Scratch is for one read. What is in it is valid until somebody reads again, so that whoever keeps bytes copies
-	// them before he calls on.
+	// Scratch is for one read. Its bytes are valid until the next read on the loop: a caller that needs them longer
+	// copies them.
 	Scratch []byte
 
 	cipher     []byte // for one read of TLS records
@@ -34,7 +34,7 @@ type Loop struct {
 	Use Use
 }
 
-// Init makes the zero value ready for connections of on, whose TLS handshakes run by the rules of handshakes.
+// Init makes the zero value ready for connections of on, with the TLS handshakes of handshakes.
 func (l *Loop) Init(on *loop.Loop, handshakes *tlsconn.Handshakes) {
 	l.Loop, l.handshakes = on, handshakes
 	l.Buffers.published = &l.Use.Buffered
@@ -43,15 +43,15 @@ func (l *Loop) Init(on *loop.Loop, handshakes *tlsconn.Handshakes) {
 	l.sealed = make([]byte, 0, 2*ScratchSize+sealRoom)
 }
 
-// Use is what a loop has in use of what all share. It has a cache line of its own: others read it, when theirs
-// has changed.
+// Use counts a loop's part of resources that the process bounds as a whole. It has a cache line of its own, because
+// other loops read it whenever their own part has grown.
 type Use struct {
 	_           [64]byte
-	Buffered    atomic.Int64 // bytes that the pool lends, as of its last Tell
-	Descriptors atomic.Int64 // those to Endpoints, and of pipes
+	Buffered    atomic.Int64 // bytes that the Pool lends, as of its last Tell
+	Descriptors atomic.Int64 // of connections to Endpoints, and of pipes
 	_           [48]byte
 }
 
-// giveDescriptors counts n descriptors as no longer in use. Who opens one to an Endpoint counts it before, by what all
-// loops may have.
+// giveDescriptors counts n descriptors as closed. Those of connections are counted by the caller of Sock.Connect, which
+// knows the bound of all loops.
 func (l *Loop) giveDescriptors(n int64) { l.Use.Descriptors.Add(-n) }

@@ -5,8 +5,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
-// Output is how a Session, of a client or with an Endpoint, gets what its streams have written to its socket: once per
-// batch of events. Owned by the Session's loop, and embedded in the Session, which sets H2.
+// Output writes the frames of an HTTP/2 connection to its socket, once per batch of events: many streams share one write.
+// Owned by the connection's loop, and embedded in the connection's type, which sets H2.
 type Output struct {
 	H2      *h2.Conn
 	Dirty   bool  // in the loop's list of those to flush: FlushOutput clears it
@@ -21,10 +21,10 @@ func (o *Output) FlushLater(l *Loop, f Flusher) {
 	}
 }
 
-// Unsent reports that output is still to be written to to: as frames, or sealed.
+// Unsent reports that there is output that to has not taken: frames, or TLS records.
 func (o *Output) Unsent(to *Sock) bool { return len(o.H2.Output()) > 0 || to.Out.Len() > 0 }
 
-// FlushTo writes what to takes: first what was sealed and not taken before. It reports whether the socket took anything.
+// FlushTo writes as much as to takes, pending records first. It reports whether the socket took anything.
 //
 // hot: runs per batch of events; no alloc, no lock.
 func (o *Output) FlushTo(to *Sock) (moved bool) {
@@ -58,8 +58,8 @@ func (o *Output) Release(l *Loop) {
 	o.charged = 0
 }
 
-// A Flusher is a connection whose output many streams share. It is written once, when all that was ready
-// in a batch of events has been handled.
+// A Flusher is a connection whose output many streams share. FlushOutput is called once, after a batch of events has been
+// handled.
 type Flusher interface{ FlushOutput() }
 
 // add has f flushed at the end of the batch.
@@ -72,7 +72,7 @@ func (l *Loop) add(f Flusher) {
 
 type flushing Loop
 
-// Ready implements loop.Handler. What a flush makes others write is flushed too.
+// Ready implements loop.Handler. Output that a flush causes elsewhere is flushed too.
 func (q *flushing) Ready(loop.Events) {
 	l := (*Loop)(q)
 	for i := 0; i < len(l.toFlush); i++ {

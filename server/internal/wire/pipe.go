@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
-// pipeSize bounds what one pipe holds, and so what a peer that does not read can pin; it is the most
-// that an unprivileged process may ask for. 1 MiB bodies cost 335 us through 256 KiB, 310 through 1 MiB.
+// pipeSize bounds the bytes in one pipe, and so the memory that a peer which does not read can pin; an unprivileged
+// process may ask for no more. 1 MiB bodies cost 335 us through 256 KiB, 310 through 1 MiB.
 //
 // A user without CAP_SYS_RESOURCE gets 64 such pipes (fs.pipe-user-pages-soft). Beyond that a smaller
 // one must do, and below smallPipe copying is cheaper than many small splices.
@@ -20,8 +20,8 @@ const (
 const keepPipes = 64
 
 // Pipe moves bytes of known number from one plain socket to another by splice(2): their pages are handed over inside
-// the kernel, and this process never maps them. It belongs to who took it from its Loop until that puts it back, empty or
-// not. Its descriptors are counted in Loop.Use.
+// the kernel, and this process never maps them. It belongs to the caller that took it from its Loop until that puts it
+// back, empty or not. Its descriptors are counted in Loop.Use.
 type Pipe struct {
 	loop *Loop
 	r, w int // descriptors of its ends
@@ -29,17 +29,17 @@ type Pipe struct {
 	from *Sock
 	user loop.Handler // nil: idle
 
-	// The source is asked to report only what is worth a splice, see Coarsen.
+	// The source is asked to report readiness only when a splice pays, see Coarsen.
 	lowat   int // SO_RCVLOWAT of from; 0 = untouched
 	trickle bool
 	timer   loop.Timer
 }
 
-// Begin has the pipe move what comes of from. user is told, by Ready(0), to go on with a source that turned out to be slow.
+// Begin makes from the source. If it turns out to be slow, user is called with Ready(0), to go on with fewer bytes.
 func (p *Pipe) Begin(from *Sock, user loop.Handler) { p.from, p.user = from, user }
 
-// Fill takes what the source has, up to left bytes, and returns how many that were. drained says that it has no more for
-// now, or that the pipe has no slot for it. What came before a reset is taken like anything else.
+// Fill moves up to left bytes from the source into the pipe, and returns their number. drained means that the source has no
+// more for now, or that the pipe has no slot. Bytes that arrived before a reset are moved too.
 func (p *Pipe) Fill(left int64) (n int64, drained bool) {
 	from := p.from
 	drained = !from.Readable
@@ -65,14 +65,14 @@ func (p *Pipe) Fill(left int64) (n int64, drained bool) {
 		p.Held += m
 		n += int64(m)
 		if m < want {
-			return n, true // empty, or no slot: what is held goes out first, and the next round tells
+			return n, true // empty, or no slot: once the pipe was drained, the next call finds out which
 		}
 	}
 	return n, drained
 }
 
-// Drain gives to what it takes of what is held, and returns how many bytes that were. more says that as many are
-// certainly at hand behind them that the kernel may hold a part of a segment back for them: it would wait 200 ms.
+// Drain moves bytes from the pipe into to, as many as it takes, and returns their number. more means that further bytes are
+// certainly at hand: only then may the kernel hold a partial segment back for them, because it would wait 200 ms.
 func (p *Pipe) Drain(to *Sock, more bool) (n int64) {
 	for p.Held > 0 && to.Writable && !to.Broken {
 		m, errno := loop.Splice(p.r, to.Src.FD(), p.Held, more)
@@ -116,7 +116,7 @@ func (p *Pipe) setLowat(n int) {
 	SetInt(p.from.Src.FD(), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
 }
 
-// Moved takes note that the source was not slow.
+// Moved stops the timer of Coarsen: bytes moved in time.
 func (p *Pipe) Moved() { p.timer.Stop() }
 
 // refine undoes Coarsen. A connection must not return to its pool, or to reading heads, without it.
@@ -127,7 +127,7 @@ func (p *Pipe) refine() {
 	}
 }
 
-// Expired implements loop.Expirer: the source is slow, so that what it has is moved as it comes.
+// Expired implements loop.Expirer: the source is slow, and its bytes are moved as they come from here on.
 func (p *Pipe) Expired(*loop.Timer, int64) {
 	if p.user == nil {
 		return
@@ -152,7 +152,7 @@ func (l *Loop) TakePipe() *Pipe {
 	return p
 }
 
-// OpenPipe opens a pipe, or returns nil where the system has none that is large enough. It counts its descriptors.
+// OpenPipe opens a pipe and counts its descriptors, or returns nil if the system has none that is large enough.
 func (l *Loop) OpenPipe() *Pipe {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {

@@ -2,22 +2,22 @@ package wire
 
 import "sync/atomic"
 
-// bufferSizes says how many free ones of each size are kept: 1 to 2.5 MiB.
+// bufferSizes are the sizes of buffers, each with the number of free ones to keep: 1 to 2.5 MiB.
 var bufferSizes = [...]struct{ size, keep int }{
 	{SmallBuffer, 256}, {mediumBuffer, 64}, {largeBuffer, 32}, {halfWindow, 4}, {wholeWindow, 4},
 }
 
-// Pool lends the memory of one loop's buffers, to tlsconn.Conns too, as their Buffers. What it keeps free is
-// bounded, so that a burst gives its memory back. Owned by the loop; the zero value is ready.
+// Pool lends memory to the Buffers of one loop, and to its tlsconn.Conns. The free memory that it keeps is bounded, so that
+// it returns the memory of a burst. Owned by the loop; the zero value is ready.
 //
-// It counts what it lends for bytes that wait: for the rest of a head, for a peer that does not read, for a window to open;
-// both ways, as they came, as frames and sealed. Only the loop counts, in plain memory. Each time the sum has changed by a
-// good part of a mebibyte it is told, see Tell.
+// A Pool counts the bytes that it lends: for the rest of a head, for a peer that does not read, for a window that is closed;
+// in both directions, in clear, as frames and as TLS records. Only the loop counts, in plain memory, and publishes the sum
+// whenever it has changed by tellStep.
 type Pool struct {
 	free       [len(bufferSizes)][][]byte
 	used, told int64
-	published  *atomic.Int64 // what other loops see of used; nil: there are none
-	OnGrowth   func()        // called, where it is set, when a larger sum was told
+	published  *atomic.Int64 // used as other loops see it; nil: there are none
+	OnGrowth   func()        // called, if set, when a larger sum was published
 }
 
 // Get returns an empty buffer with room for n bytes.
@@ -41,7 +41,7 @@ func (p *Pool) Get(n int) []byte {
 	return make([]byte, 0, n)
 }
 
-// Put takes back a buffer that Get returned: who gave it must not use it any more.
+// Put takes back a buffer that Get returned. The caller must not use it any more.
 func (p *Pool) Put(b []byte) {
 	p.count(-int64(cap(b)))
 	for i := range bufferSizes {
@@ -51,7 +51,7 @@ func (p *Pool) Put(b []byte) {
 	}
 }
 
-// Append copies data behind what b holds.
+// Append appends a copy of data to b.
 //
 // hot: runs per read that waits; no alloc but where the pool is empty, no lock.
 func (p *Pool) Append(b *Buffer, data []byte) {
@@ -70,7 +70,7 @@ func (p *Pool) Append(b *Buffer, data []byte) {
 	b.b = append(b.b, data...)
 }
 
-// Consume drops the first n bytes of b, and its memory when none are left.
+// Consume drops the first n bytes of b, and returns its memory when none are left.
 func (p *Pool) Consume(b *Buffer, n int) {
 	b.off += n
 	if b.off >= len(b.b) {
@@ -78,7 +78,7 @@ func (p *Pool) Consume(b *Buffer, n int) {
 	}
 }
 
-// Release empties b.
+// Release empties b and returns its memory.
 func (p *Pool) Release(b *Buffer) {
 	if b.b != nil {
 		p.Put(b.b)
@@ -86,7 +86,7 @@ func (p *Pool) Release(b *Buffer) {
 	}
 }
 
-// tellStep is by how much the sum changes before it is told.
+// tellStep is by how much the sum changes before it is published.
 const tellStep = 256 << 10
 
 // count adds n bytes, which may be negative.
@@ -99,7 +99,7 @@ func (p *Pool) count(n int64) {
 	}
 }
 
-// Recount replaces what *held says was counted by now.
+// Recount counts now bytes in place of *held, for memory that a connection has from elsewhere, and stores now there.
 //
 // hot: runs per batch of events; no alloc, no lock.
 func (p *Pool) Recount(held *int64, now int64) {
@@ -109,7 +109,7 @@ func (p *Pool) Recount(held *int64, now int64) {
 	}
 }
 
-// Lent returns how many bytes are counted.
+// Lent returns the sum of counted bytes.
 func (p *Pool) Lent() int64 { return p.used }
 
 // Tell publishes the sum.

@@ -1,10 +1,9 @@
 package wire
 
 // relay moves bytes from one side to the other until something has to be waited for: for bytes, or for
-// the other side to take them. n is how many were taken, and moved also says whether any left that had
-// waited. The end of one side's bytes becomes the end of the other's, which is told once: ended notes that.
-// What came of a side before it broke is moved like anything else. more says that it stopped only to let
-// others have their turn, and is to be called again.
+// the other side to take them. n is how many were read from from; moved also covers bytes that were pending at to.
+// The end of from becomes the end of to, once: ended records that. Bytes that arrived before a side broke are moved too.
+// more means that relay stopped only to let other connections have their turn, and is to be called again.
 func (l *Loop) relay(from, to Bytes, ended *bool) (n int64, moved, more bool) {
 	for round := 0; ; round++ {
 		waiting := to.Pending()
@@ -42,14 +41,13 @@ func (l *Loop) relay(from, to Bytes, ended *bool) (n int64, moved, more bool) {
 	}
 }
 
-// Ways are the two directions between two sides that pass each other's bytes on. Each ends by itself. When
-// one side breaks, nothing can be sent to it any more, but what came of it before is still on its way to the
-// other: a peer that closes without having read all that it was sent breaks its connection, and most do. Owned by the loop of
-// the two; the zero value is ready.
+// Ways are the two directions of a relay between two sides. Each ends by itself. When one side breaks, nothing can be sent
+// to it any more, but bytes that it sent before are still on their way to the other: a peer that closes without having read
+// everything breaks its connection, and most do. Owned by the loop of the two; the zero value is ready.
 type Ways struct {
-	UpEnded, DownEnded bool // the end of what came was passed on
+	UpEnded, DownEnded bool // the end of that direction was passed on
 	Parting            bool // one side has broken
-	left               int  // what the other had not acknowledged at the last look
+	left               int  // bytes that the other had not acknowledged at the last look
 	since              int64
 	Look               int64 // when to look again, from the last look on
 }
@@ -61,7 +59,8 @@ const (
 	lastLook  = int64(2e9)
 )
 
-// Relay moves what can move between c and u, and counts it. more is as that of Loop.relay.
+// Relay moves bytes both ways between c and u until both directions have to wait, and counts them; more is as in
+// Loop.relay.
 func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 	for again := true; again; {
 		whole := !c.Deaf() && !u.Deaf()
@@ -69,7 +68,7 @@ func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 		up, moved = up+n, moved || some
 		n, some, moreDown := l.relay(u, c, &t.DownEnded)
 		down, moved, more = down+n, moved || some, moreUp || moreDown
-		// A write that fails may be what tells of a break: what came before it has had no event yet.
+		// A failed write may be the first sign of a break: bytes that arrived before it have had no event yet.
 		again = whole && (c.Deaf() || u.Deaf())
 	}
 	if moved {
@@ -78,9 +77,9 @@ func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 	return up, down, moved, more
 }
 
-// Over reports, behind Relay, that nothing is left to do but to close both. After a break the side that is left
-// gets what came before, and its kernel acknowledges that: a reset would take from a slow one what it has not
-// got yet. It may rest in that for as long as patience.
+// Over reports, after Relay, that nothing is left to do but to close both sides. After a break the remaining side still gets
+// the bytes that came before, until its kernel has acknowledged them: closing earlier would take them from a slow peer. It
+// may go without progress for as long as patience.
 func (t *Ways) Over(now, patience int64, more bool, c, u Bytes) bool {
 	to := c
 	switch {

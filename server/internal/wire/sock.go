@@ -7,7 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// Sock is a non-blocking stream socket with what waits on it. Owned by its Loop, and embedded in what knows its protocol.
+// Sock is a non-blocking stream socket with its unread and unsent bytes, with or without TLS. Owned by its Loop, and embedded
+// in the type that knows its protocol.
 //
 // Readiness is edge-triggered, so it is remembered here: Readable and Writable stay true until a
 // system call says otherwise. A read that fills less than it was given has emptied the socket
@@ -21,7 +22,7 @@ type Sock struct {
 	In  Buffer // read, not yet consumed
 	Out Buffer // to be written
 
-	// Set by Note, of what epoll reports, and cleared by the system call that finds otherwise:
+	// Set by Note from epoll's events, and cleared by the system call that finds otherwise:
 	Readable   bool
 	Writable   bool
 	PeerClosed bool // FIN seen: read until 0
@@ -29,15 +30,15 @@ type Sock struct {
 	// Set by reads and writes:
 	EOF    bool // read returned 0
 	Broken bool // reset, or an error from a system call
-	shut   bool // nothing more is sent behind Out: the peer is told the end once that has left
+	shut   bool // nothing is sent after Out: FIN follows once that has left
 
 	// Set by Connect, and cleared by Connected:
 	Connecting bool // to an Endpoint
 
 	// Set by TLS:
 	Shaking bool // a handshake is under way
-	rawEOF  bool // the socket has ended; EOF is the end of what it carries
-	told    bool // the peer told the end itself (close_notify): nothing is missing, however the socket ends
+	rawEOF  bool // the socket has ended; EOF is the end of the plaintext
+	told    bool // the peer sent close_notify: nothing is missing, however the socket ends
 
 	// Set by the owner:
 	Strict  bool // an end without close_notify is a failure
@@ -48,7 +49,7 @@ type Sock struct {
 // NewSock returns a socket of l that is not open yet.
 func NewSock(l *Loop) Sock { return Sock{loop: l} }
 
-// Note takes over what epoll reported.
+// Note stores the events that epoll reported.
 func (s *Sock) Note(ev loop.Events) {
 	if ev&loop.Writable != 0 {
 		s.Writable = true
@@ -66,8 +67,8 @@ func (s *Sock) Note(ev loop.Events) {
 }
 
 // Read reads once into p. It returns 0 when there is nothing now, at the end (EOF) and on failure
-// (Broken). What had arrived before a reset, or before a write failed, can still be read: it may be the
-// answer that says why.
+// (Broken). Bytes that arrived before a reset, or before a write failed, can still be read: they may be
+// the answer that says why.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) Read(p []byte) int {
@@ -111,7 +112,7 @@ func (s *Sock) ReadSocket(p []byte) (n int, end bool) {
 	}
 }
 
-// Write sends p, and keeps what the kernel does not take now: the caller owns p again afterwards.
+// Write sends p, and keeps a copy of the part that the kernel does not take now.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) Write(p []byte) {
@@ -121,7 +122,7 @@ func (s *Sock) Write(p []byte) {
 	s.writeSocket(p)
 }
 
-// writeSocket is Write for bytes as the socket takes them.
+// writeSocket is Write without TLS.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) writeSocket(p []byte) {
@@ -195,7 +196,7 @@ func (s *Sock) writeOnce(p []byte) int {
 	}
 }
 
-// Push writes what it can of p, and returns how much that was: for an owner that keeps the rest.
+// Push writes as much of p as the socket takes, and returns how many bytes: for an owner that keeps the rest.
 //
 // hot: runs per batch of events; no alloc, no lock.
 func (s *Sock) Push(p []byte) int {
@@ -213,7 +214,7 @@ func (s *Sock) Push(p []byte) int {
 	return s.writeOnce(p)
 }
 
-// Flush writes what waits, and reports whether nothing is left.
+// Flush writes pending bytes, and reports whether none are left.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) Flush() bool {
@@ -234,7 +235,7 @@ func (s *Sock) Flush() bool {
 	return true
 }
 
-// What follows makes Sock Bytes.
+// The rest of Bytes.
 
 func (s *Sock) Held() []byte          { return s.In.Bytes() }
 func (s *Sock) Drop(n int)            { s.loop.Buffers.Consume(&s.In, n) }
@@ -268,8 +269,8 @@ func (s *Sock) Unacknowledged() int {
 	return s.Out.Len() + loop.Unacknowledged(s.Src.FD())
 }
 
-// ShutWrite implements Bytes. TLS has an end of its own, behind which the socket's is only told when that
-// has left. Shutting a socket twice reports it as writable twice, and who shuts it for that does so for ever.
+// ShutWrite implements Bytes. The FIN follows TLS's close_notify once that has left. A socket is shut only
+// once: each shutdown reports it as writable, and an owner that shuts it on that event would never stop.
 func (s *Sock) ShutWrite() {
 	if s.shut || s.Broken {
 		return
@@ -304,8 +305,8 @@ func (s *Sock) Close() {
 	s.Broken = true
 }
 
-// Connect begins to connect to to, for which the caller has counted a descriptor, and reports whether it could: if not, the
-// descriptor was given back. The socket's events go to h.
+// Connect begins to connect to to, and reports whether it could. The socket's events go to h. The caller has counted its
+// descriptor in Loop.Use; Close counts it as closed, and so does Connect if it returns false.
 func (s *Sock) Connect(to *Addr, h loop.Handler) bool {
 	fd, connected := to.connect()
 	if fd < 0 || s.loop.Register(&s.Src, fd, h) != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// The TLS part of Sock: see package tlsconn. Only the loop touches the socket; what a handshake computes
-// on its goroutine goes in and out through here.
+// The TLS part of Sock: see package tlsconn. Only the loop touches the socket; the bytes of a handshake, which runs on a
+// goroutine of its own, pass through here.
 
-// sealRoom is what the records of one write, at most two times ScratchSize, take beyond the bytes.
+// sealRoom is the overhead of the records of one write, which is at most two times ScratchSize.
 const sealRoom = 1 << 10
 
 // BeginTLS begins a handshake in the client's role.
@@ -22,8 +22,8 @@ func (s *Sock) BeginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn
 	}))
 }
 
-// AcceptTLS begins a handshake in the server's role. hello holds the ClientHello. check, which may be nil, sees what the
-// client shows: see tlsconn.Params. room is how much the client may send of that.
+// AcceptTLS begins a handshake in the server's role. hello holds the ClientHello. check, which may be nil, verifies the
+// client's certificates: see tlsconn.Params. The client may send room bytes of these beside the rest of its handshake.
 func (s *Sock) AcceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, room int, check func(tls.ConnectionState)) error {
 	return s.begunTLS(s.loop.handshakes.Server(tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.Buffers, Early: hello,
@@ -31,8 +31,8 @@ func (s *Sock) AcceptTLS(config *tls.Config, remote netip.AddrPort, owner tlscon
 	}))
 }
 
-// shakeBytes is what a client may send in a handshake, its certificates aside: a ClientHello is 16 KiB at most, and
-// what follows it a hundred bytes.
+// shakeBytes bounds the bytes that a client sends in a handshake, its certificates aside: a ClientHello has 16 KiB at
+// most, and the rest a hundred bytes.
 const shakeBytes = 32 << 10
 
 func (s *Sock) begunTLS(c *tlsconn.Conn, err error) error {
@@ -85,8 +85,8 @@ func (s *Sock) shaken() {
 	}
 }
 
-// readTLS is Read for what the socket has in records. An end without close_notify is a failure of a
-// connection to an Endpoint, where it may be a truncation, and of a client's just its way of leaving.
+// readTLS is Read for a socket that carries TLS records. An end without close_notify is a failure if the owner is Strict,
+// as for a connection to an Endpoint, where it may be a truncation; a client just leaves that way.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) readTLS(p []byte) int {

@@ -6,12 +6,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 )
 
-// Stream is the byte half of one stream of an HTTP/2 connection, in either role: it is Bytes, and embedded in what knows
-// the request. Owned by its Loop; used again for other streams, from Begin to Free.
+// Stream is the byte half of one stream of an HTTP/2 connection, in either role. It implements Bytes, and is embedded in
+// the type that knows the request. Owned by its Loop; used for one stream after the other, from Begin to Free.
 //
-// Bytes that arrive are offered while the codec delivers them, and stored only when the other side does not
-// take them at once. How much that can be is bounded by the stream's window, which is opened again
-// for what was taken.
+// Received bytes are offered while the codec delivers them, and stored only if the other side does not take them at once.
+// The stream's window bounds their number; it is opened again for taken bytes.
 type Stream struct {
 	loop     *Loop
 	H2       *h2.Conn
@@ -20,7 +19,7 @@ type Stream struct {
 	direct      []byte // being delivered, aliases the read
 	in          Buffer // delivered, and not taken
 	GotTrailers []byte // field lines with CR LF
-	Complete    bool   // no more will come behind what is held
+	Complete    bool   // nothing follows the held bytes
 	Gathering   bool   // in the session's list of those whose small pieces were stored, see Gather
 	Gone        bool   // reset, by either end
 
@@ -46,7 +45,7 @@ func (s *Stream) Free() {
 }
 
 // SmallPiece is the length below which DATA is stored until all that was read has been handled. A body in frames of ten
-// bytes would be ten writes for each hundred bytes that were read, and as many reads of whoever it is for.
+// bytes would otherwise take ten writes for each hundred bytes read, and as many reads of the receiver.
 const SmallPiece = 1 << 10
 
 // Gather stores p, a small piece that does not end the body, and reports whether the session has to list the stream.
@@ -59,7 +58,8 @@ func (s *Stream) Gather(p []byte) (list bool) {
 	return list
 }
 
-// Offer makes p what is held, behind what is stored; Store keeps what was not taken of it.
+// Offer holds p, which is valid during the caller's call alone, or stores it where older bytes are stored; Store keeps the
+// part of p that was not taken.
 func (s *Stream) Offer(p []byte) {
 	if s.in.Len() > 0 {
 		s.loop.Buffers.Append(&s.in, p)
@@ -68,7 +68,7 @@ func (s *Stream) Offer(p []byte) {
 	s.direct = p
 }
 
-// Store keeps what was offered and not taken.
+// Store keeps the bytes that were offered and not taken.
 func (s *Stream) Store() {
 	if len(s.direct) > 0 {
 		s.loop.Buffers.Append(&s.in, s.direct)
@@ -84,7 +84,7 @@ func (s *Stream) Held() []byte {
 	return s.in.Bytes()
 }
 
-// Drop implements Bytes: the window is opened for what was taken.
+// Drop implements Bytes, and opens the window for the taken bytes.
 func (s *Stream) Drop(n int) {
 	if s.direct != nil {
 		s.direct = s.direct[n:]
@@ -96,7 +96,7 @@ func (s *Stream) Drop(n int) {
 	}
 }
 
-// What follows is the rest of Bytes that reads: nothing comes but by Offer.
+// The rest of the reading half of Bytes: bytes come by Offer alone.
 
 func (s *Stream) Keep([]byte)      {}
 func (s *Stream) Read([]byte) int  { return 0 }
@@ -110,7 +110,7 @@ func (s *Stream) Plain() *Sock     { return nil }
 
 func (s *Stream) Pending() int { return s.out.Len() }
 
-// Unacknowledged implements Bytes. What the codec has taken goes out before a reset of the stream.
+// Unacknowledged implements Bytes. Bytes that the codec has taken go out before a reset of the stream.
 func (s *Stream) Unacknowledged() int {
 	if s.Gone {
 		return 0

@@ -2,8 +2,7 @@ package wire
 
 import "github.com/sluice-gateway/sluice/server/internal/loop"
 
-// Wait says what a client is waited for, so that a deadline moves only when the reason changes or
-// bytes did.
+// Wait is the reason why a side waits for its client. A deadline moves only when the reason changes or bytes moved.
 type Wait uint8
 
 const (
@@ -18,7 +17,8 @@ const (
 	WaitProxy          // PROXY protocol header
 )
 
-// WaitTimer is the timer of a client's side. Its owner sets OnExpire.
+// WaitTimer is the timer of a client's side, and the reason for which it is armed. Owned by its loop; its owner sets
+// Timer.OnExpire.
 type WaitTimer struct {
 	Timer loop.Timer
 	Wait  Wait
@@ -42,7 +42,7 @@ func (t *WaitTimer) Guard(l *Loop, what Wait, timeout int64) {
 // Restart has the next Guard start afresh.
 func (t *WaitTimer) Restart() { t.Wait = WaitNothing }
 
-// Rest stops the timer, except of a connection that is not watched yet.
+// Rest stops the timer, except on WaitWatch: such a connection has no events yet.
 func (t *WaitTimer) Rest() {
 	if t.Wait != WaitWatch {
 		t.Timer.Stop()

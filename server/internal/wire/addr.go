@@ -8,14 +8,15 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
-// Addr is an Endpoint's address as the kernel wants it, made once per Endpoint and loop.
+// Addr is an address to connect to, in the form that connect(2) takes: made once, used for every connection.
+// Immutable.
 type Addr struct {
 	raw    [28]byte
 	length uintptr
 	family int
 }
 
-// NewAddr translates an address.
+// NewAddr returns a as an Addr.
 func NewAddr(a netip.AddrPort) (s Addr) {
 	port := a.Port()
 	s.raw[2], s.raw[3] = byte(port>>8), byte(port)

@@ -1,6 +1,6 @@
 // Package wire moves the bytes of connections: sockets with and without TLS, the byte half of an HTTP/2 stream, buffers for
 // unread and unsent bytes, and the relay from one side to the other. It knows no protocol but the frames of package h2, no
-// request, no client and no Endpoint.
+// request and no Endpoint; of clients it knows the reasons to wait for one, for the timers of their sides.
 //
 // A Loop is an event loop and the resources that its connections share: a Pool of buffers, a scratch buffer for one read,
 // pipes for splice(2), the list of connections to flush at the end of a batch. A Sock is one connection, a Stream one stream

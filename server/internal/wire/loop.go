@@ -48,7 +48,7 @@ func (l *Loop) Init(on *loop.Loop, handshakes *tlsconn.Handshakes) {
 type Use struct {
 	_           [64]byte
 	Buffered    atomic.Int64 // bytes that the Pool lends, as of its last Tell
-	Descriptors atomic.Int64 // of connections to Endpoints, and of pipes
+	Descriptors atomic.Int64 // of sockets that Connect opened, and of pipes
 	_           [48]byte
 }
 

@@ -96,7 +96,7 @@ func (p *Pipe) Drain(to *Sock, more bool) (n int64) {
 const lowWater = 1 << 20
 
 // lowDelay is how long a source may take to collect lowWater bytes, plus up to two ticks of the wheel. A slower source
-// delays its client once by that much, and is reported as its bytes come from then on. The end of a body is never delayed.
+// delays its bytes once by that much, and is reported as they come from then on. The end of a body is never delayed.
 const lowDelay = int64(20e6)
 
 // Coarsen asks the kernel to report the source only once it holds a good part of the left bytes, unless it was slow before
@@ -174,7 +174,7 @@ func (l *Loop) OpenPipe() *Pipe {
 	return p
 }
 
-// PutPipe takes a pipe back. One that holds another client's bytes is closed, never reused.
+// PutPipe takes a pipe back. One that still holds bytes is closed, never reused.
 func (l *Loop) PutPipe(p *Pipe) {
 	p.refine()
 	if p.Held > 0 || len(l.pipes) >= keepPipes {

@@ -33,7 +33,7 @@ type Sock struct {
 	shut   bool // nothing is sent after Out: FIN follows once that has left
 
 	// Set by Connect, and cleared by Connected:
-	Connecting bool // to an Endpoint
+	Connecting bool // connect(2) is under way
 
 	// Set by TLS:
 	Shaking bool // a handshake is under way
@@ -41,9 +41,11 @@ type Sock struct {
 	told    bool // the peer sent close_notify: nothing is missing, however the socket ends
 
 	// Set by the owner:
-	Strict  bool // an end without close_notify is a failure
-	Mute    bool // close without close_notify, so that a cut response is not taken for a complete one
-	counted bool // among the descriptors of the Endpoints' side
+	Strict bool // an end without close_notify is a failure
+	Mute   bool // close without close_notify, so that a cut response is not taken for a complete one
+
+	// Set by Connect, and cleared by Close:
+	counted bool // in Loop.Use.Descriptors
 }
 
 // NewSock returns a socket of l that is not open yet.

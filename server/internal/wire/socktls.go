@@ -85,8 +85,8 @@ func (s *Sock) shaken() {
 	}
 }
 
-// readTLS is Read for a socket that carries TLS records. An end without close_notify is a failure if the owner is Strict,
-// as for a connection to an Endpoint, where it may be a truncation; a client just leaves that way.
+// readTLS is Read for a socket that carries TLS records. An end without close_notify is a failure on a Strict socket, where
+// it may be a truncation, and an end on others: many clients just leave that way.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) readTLS(p []byte) int {

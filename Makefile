@@ -18,7 +18,7 @@ STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 UNIT = $(shell $(GO) list ./... | grep -v '/deploy/e2e')
 # Packages with more than one goroutine. The race detector needs cgo and a C compiler, and turns the
 # allocation tests off, so these run a second time without it in `unit`.
-RACE = ./routing/... ./upstream/... ./server/... ./informer/...
+RACE = ./routing/... ./upstream/... ./informer/...
 # Two linkers of client-go at once take the memory and the time of a small machine.
 P       ?= 2
 TIMEOUT ?= 10m
@@ -26,7 +26,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck tidy house bench microbench cluster \
+.PHONY: help build run test quick unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck tidy house bench microbench cluster \
 	generate check-generate image image-check clean FORCE
 
 help: ## List these targets
@@ -54,13 +54,22 @@ bin/kubectl: $(CLUSTER_SRC)
 run: build ## Run the demo: one gateway, one backend, no cluster
 	@deploy/demo/run.sh bin/sluice
 
-test: unit race interop-short e2e ## Run all tests but acceptance and the long ones of interop
+# What takes least comes first.
+test: ## Run all tests but acceptance and the long ones of interop, with a time for each part
+	@MAKE="$(MAKE)" .ci/parts interop-short unit race e2e
+
+# PKG=./server make quick runs those of a package.
+PKG ?= ./...
+quick: ## Run the tests of packages (PKG=./...) with -short, to run while you work
+	$(GO) test -short $(PKG)
 
 unit: ## Run all tests that need no cluster
 	$(GO) test -p $(P) -timeout $(TIMEOUT) $(UNIT)
 
-race: ## Run the packages with goroutines under the race detector
-	CGO_ENABLED=1 $(GO) test -race -short -p $(P) -timeout $(TIMEOUT) $(RACE)
+# Those of server without -short: most rounds of TestChaos are played here.
+race: ## Run the packages with goroutines under the race detector, with the checks of the tag invariants
+	CGO_ENABLED=1 $(GO) test -race -tags invariants -short -p $(P) -timeout $(TIMEOUT) $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -tags invariants -p $(P) -timeout $(TIMEOUT) ./server/...
 
 # -v, because it measures: propagation, catching up after a restart. E2E_CHURN=60s make e2e lets the
 # test of continuous change run for as long.

@@ -10,13 +10,14 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body
 // although its windows are open.
 func deafBackend(t testing.TB) string {
-	return startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			_, _ = io.WriteString(w, "ok")
 			return
@@ -30,6 +31,7 @@ func deafBackend(t testing.TB) string {
 // cut from the greediest on before more waits than may, and others are served meanwhile. With the clients gone
 // nothing is counted any more.
 func TestBufferedBytes(t *testing.T) {
+	t.Parallel()
 	const bound, clients = 2 << 20, 40
 	for _, row := range []struct {
 		name    string
@@ -37,24 +39,24 @@ func TestBufferedBytes(t *testing.T) {
 		http2   bool // Endpoint
 		greed   func(t *testing.T, g *gateway, n byte)
 	}{
-		{"HTTP/2 streams without a window", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"HTTP/2 streams without a window", servertest.EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			for i := range 8 {
-				c.request(uint32(2*i+1), "GET", "/endless", true)
+				c.Request(uint32(2*i+1), "GET", "/endless", true)
 			}
 		}},
-		{"HTTP/2 that does not read its socket", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"HTTP/2 that does not read its socket", servertest.EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 			_ = c.WriteWindowUpdate(0, 1<<30)
 			for i := range 8 {
-				c.request(uint32(2*i+1), "GET", "/endless", true)
+				c.Request(uint32(2*i+1), "GET", "/endless", true)
 			}
 		}},
 		{"bodies for an Endpoint that takes nothing", deafBackend, true, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n)
 			piece := make([]byte, 16<<10)
 			for i := range 4 {
-				c.request(uint32(2*i+1), "POST", "/deaf", false)
+				c.Request(uint32(2*i+1), "POST", "/deaf", false)
 				for range 15 {
 					if c.WriteData(uint32(2*i+1), false, piece) != nil {
 						return
@@ -62,10 +64,10 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 		}},
-		{"heads for an Endpoint that is slow", endlessBackend, false, func(t *testing.T, g *gateway, n byte) {
+		{"heads for an Endpoint that is slow", servertest.EndlessBackend, false, func(t *testing.T, g *gateway, n byte) {
 			c := g.http2From(n)
 			for i := range 60 {
-				c.request(uint32(2*i+1), "GET", "/wait", true, "x", fmt.Sprintf("%012000d", i))
+				c.Request(uint32(2*i+1), "GET", "/wait", true, "x", fmt.Sprintf("%012000d", i))
 			}
 		}},
 	} {
@@ -79,20 +81,20 @@ func TestBufferedBytes(t *testing.T) {
 			}
 			g.serveBackend(nil, b, row.backend(t))
 			small := g.wireFrom(3)
-			small.get("/quick")
+			small.Get("/quick")
 			for n := range clients {
 				row.greed(t, g, byte(10+n))
 				if n%8 == 7 {
-					if got := small.get("/quick"); got.StatusCode != 200 {
-						t.Fatalf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
+					if got := small.Get("/quick"); got.StatusCode != 200 {
+						t.Fatalf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
 					}
 				}
 			}
-			until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound })
+			servertest.Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
+			servertest.Until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound })
 			g.wantServed(4, 10)
-			if got := small.get("/quick"); got.StatusCode != 200 {
-				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.cut)
+			if got := small.Get("/quick"); got.StatusCode != 200 {
+				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
 			}
 			small.Close()
 		})
@@ -102,11 +104,12 @@ func TestBufferedBytes(t *testing.T) {
 // TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no
 // request counted.
 func TestAccountsEndAtNothing(t *testing.T) {
-	for _, p := range pairings {
-		t.Run(p.name, func(t *testing.T) {
+	t.Parallel()
+	for _, p := range servertest.Pairings {
+		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
-			streams := overStreams(p.protocol)
-			secure := p.protocol == routing.HTTPS || p.protocol == routing.GRPCS
+			streams := overStreams(p.Protocol)
+			secure := p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(w, io.LimitReader(r.Body, 100))
 				piece := make([]byte, 32<<10)
@@ -116,14 +119,14 @@ func TestAccountsEndAtNothing(t *testing.T) {
 					}
 				}
 			})
-			g.serveProtocol(p.protocol, startBackend(t, secure, h))
+			g.serveProtocol(p.Protocol, servertest.StartBackend(t, secure, h))
 			addr := g.addr
-			if p.scheme == "https" {
+			if p.Scheme == "https" {
 				addr = g.secureAddr
 			}
-			client := p.down(t)
-			for i := range 20 {
-				resp, err := client.Post(p.scheme+"://"+addr+"/", "", io.LimitReader(zeros{}, int64(i)*20_000))
+			client := p.Down(t)
+			for i := range servertest.Times(20, 8) {
+				resp, err := client.Post(p.Scheme+"://"+addr+"/", "", io.LimitReader(zeros{}, int64(i)*20_000))
 				if err != nil {
 					continue // the Endpoint ended before it had all
 				}
@@ -133,7 +136,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				resp.Body.Close()
 			}
 			client.CloseIdleConnections()
-			until(t, "all to end", func() bool {
+			servertest.Until(t, "all to end", func() bool {
 				return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted - c.ExchangesEnded }) == 0
 			})
 			if streams {
@@ -146,7 +149,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 				}
 			}
 			g.wantNothingLeft()
-			until(t, "descriptors to be back", func() bool { return g.workers.descriptors() == g.pipes() })
+			servertest.Until(t, "descriptors to be back", func() bool { return g.workers.descriptors() == g.pipes() })
 		})
 	}
 }
@@ -154,28 +157,18 @@ func TestAccountsEndAtNothing(t *testing.T) {
 // TestBufferedBytesAfterReload: what waits when the bound is lowered is cut although no more of it comes.
 func TestBufferedBytesAfterReload(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	g.serve(nil, endlessBackend(t))
+	g.serve(nil, servertest.EndlessBackend(t))
 	for range 40 {
 		c := g.http2From(2, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 		for i := range 8 {
-			c.request(uint32(2*i+1), "GET", "/endless", true)
+			c.Request(uint32(2*i+1), "GET", "/endless", true)
 		}
 	}
-	until(t, "something to wait", func() bool { return g.workers.buffered() > 3<<19 })
+	servertest.Until(t, "something to wait", func() bool { return g.workers.buffered() > 3<<19 })
 	changed := config.Default()
 	changed.Limits.BufferedBytes = 1 << 20
 	g.Reload(changed)
-	until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20 && g.shedOf(stats.ShedBuffered) > 0 })
-}
-
-// pipes returns how many descriptors the pipes have that nobody uses.
-func (g *gateway) pipes() (n int64) {
-	for _, w := range g.workers {
-		one := make(chan int64)
-		w.loop.Post(func() { one <- 2 * int64(len(w.pipes)) })
-		n += <-one
-	}
-	return n
+	servertest.Until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20 && g.shedOf(stats.ShedBuffered) > 0 })
 }
 
 type zeros struct{}

@@ -13,6 +13,7 @@ type altered struct {
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend says where it goes
 	wish    netip.AddrPort // the Endpoint to go to, if it can be
+	web     translation
 }
 
 // Slot is what one Filter keeps of one request. It is zero when the request begins, but that the memory of Bytes is kept:
@@ -38,7 +39,7 @@ func (w *worker) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: small(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: small(a.target)}
+	*a = altered{slots: a.slots[:0], target: small(a.target), web: translation{suffix: small(a.web.suffix)}}
 	w.freeA.put(a)
 }
 

@@ -16,11 +16,11 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
-	"github.com/sluice-gateway/sluice/upstream"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 var (
-	apartFor  = flag.Duration("apart.for", 0, "Repeat TestExchangesStayApart for this long, each time with other pauses; 0 is once, with a quarter of what there is.")
+	apartFor  = flag.Duration("apart.for", 0, "Repeat TestExchangesStayApart for this long, each time with other pauses; 0 is once, with a quarter of what there is, and a quarter of that with -short.")
 	apartSeed = flag.Uint64("apart.seed", 1, "Begin TestExchangesStayApart with this seed; each repetition has the next one.")
 )
 
@@ -174,9 +174,9 @@ func (a *apart) check(who string, q *question, status int, id, body string, err 
 }
 
 // behave is an honest client, which never fails.
-func (a *apart) behave(p pairing, stop chan struct{}) {
-	c, base := p.down(a.t), "http://"+a.g.addr
-	if p.scheme == "https" {
+func (a *apart) behave(p servertest.Pairing, stop chan struct{}) {
+	c, base := p.Down(a.t), "http://"+a.g.addr
+	if p.Scheme == "https" {
 		base = "https://" + a.g.secureAddr
 	}
 	for i := 0; ; i++ {
@@ -214,7 +214,7 @@ func (a *apart) behave(p pairing, stop chan struct{}) {
 
 func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	a := &apart{t: t, to: p}
-	backend := startBackend(t, p == routing.HTTPS || p == routing.GRPCS, a)
+	backend := servertest.StartBackend(t, p == routing.HTTPS || p == routing.GRPCS, a)
 	rng := rand.New(rand.NewPCG(seed, uint64(p)))
 	a.g = newGateway(t, func(c *config.Config) {
 		if rng.IntN(2) == 0 {
@@ -224,7 +224,7 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	a.g.serveProtocol(p, backend)
 	stop := make(chan struct{})
 	var honest, hostile sync.WaitGroup
-	for _, down := range downs {
+	for _, down := range servertest.Downs {
 		honest.Go(func() { a.behave(down, stop) })
 	}
 	work := make(chan *assault, 16)
@@ -238,7 +238,7 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	all := a.assaults(rng)
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	if *apartFor == 0 {
-		all = all[:len(all)/4]
+		all = all[:len(all)/servertest.Times(4, 16)]
 	}
 	for _, s := range all {
 		if a.errors.Load() > 0 {
@@ -257,25 +257,6 @@ func playApart(t *testing.T, p routing.Protocol, seed uint64) {
 	a.g.wantAtRest()
 }
 
-// wantAtRest waits until nothing is under way but what is idle: as many Exchanges ended as began, and none is at an
-// Endpoint.
-func (g *gateway) wantAtRest() {
-	g.t.Helper()
-	until(g.t, "all Exchanges to end", func() bool {
-		var left int64
-		for _, w := range g.workers {
-			done := make(chan struct{})
-			w.loop.Post(func() {
-				left += int64(w.shard.Counters.ExchangesStarted) - int64(w.shard.Counters.ExchangesEnded)
-				w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
-				close(done)
-			})
-			<-done
-		}
-		return left == 0
-	})
-}
-
 // connect opens a hostile client's connection.
 func (a *apart) connect(secure bool, protocol string) (net.Conn, *net.TCPConn) {
 	addr := a.g.addr
@@ -287,7 +268,7 @@ func (a *apart) connect(secure bool, protocol string) (net.Conn, *net.TCPConn) {
 		a.errorf("dial: %v", err)
 		return nil, nil
 	}
-	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
+	_ = nc.SetDeadline(time.Now().Add(servertest.Timeout))
 	if secure {
 		tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
 		if err := tc.Handshake(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // ending is how a hostile client lets go of its request.
@@ -276,9 +277,7 @@ func (s *assault) answered(in *bufio.Reader, q *question, first *http.Response) 
 // playHTTP2 speaks HTTP/2, on one stream.
 func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	k, q := s.sort, s.q
-	c := &rawHTTP2{Conn: conn, Framer: http2.NewFramer(conn, conn)}
-	c.AllowIllegalWrites = true
-	c.enc = hpack.NewEncoder(&c.block)
+	c := servertest.NewRawHTTP2(conn, conn)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 		return
@@ -308,7 +307,7 @@ func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	if !s.step(0, conn, tcp) && s.ending != endHalf {
 		return
 	}
-	c.fields(1, ends, fields...)
+	c.Fields(1, ends, fields...)
 	for n, p := range pieces {
 		if ends {
 			break
@@ -329,7 +328,7 @@ func (s *assault) playHTTP2(conn net.Conn, tcp *net.TCPConn, body string) {
 	}
 	if !ends && k.upgrade == "" {
 		if s.rng.IntN(2) == 0 {
-			c.fields(1, true, "sum", "1")
+			c.Fields(1, true, "sum", "1")
 		} else {
 			_ = c.WriteData(1, true, nil)
 		}

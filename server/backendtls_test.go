@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // tlsBackend answers with what it knows of its client's connection: the name asked for and the client's
@@ -64,11 +65,11 @@ func upstreamTLS(change func(*routing.BackendTLS)) *routing.BackendTLS {
 
 func TestBackendTLS(t *testing.T) {
 	wantNoLeaks(t)
-	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
-	right, wrong := ca.server("app.default.svc"), ca.server("evil.test")
-	deep := ca.below("1").below("2").server("app.default.svc")
-	verify := func(b *routing.BackendTLS) { b.Verify, b.Roots = true, ca.pool() }
-	client := ca.client("gateway")
+	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other")
+	right, wrong := ca.Server("app.default.svc"), ca.Server("evil.test")
+	deep := ca.Below("1").Below("2").Server("app.default.svc")
+	verify := func(b *routing.BackendTLS) { b.Verify, b.Roots = true, ca.Pool() }
+	client := ca.Client("gateway")
 	for _, row := range []struct {
 		name   string
 		change func(*routing.BackendTLS)
@@ -82,13 +83,13 @@ func TestBackendTLS(t *testing.T) {
 		{"verified", verify, right, nil, 200, `sni ""`},
 		{"verified, a name sent", func(b *routing.BackendTLS) { verify(b); b.SendName = true }, right, nil, 200, `sni "app.default.svc"`},
 		{"wrong name", verify, wrong, nil, 502, ""},
-		{"wrong authority", func(b *routing.BackendTLS) { b.Verify, b.Roots = true, other.pool() }, right, nil, 502, ""},
+		{"wrong authority", func(b *routing.BackendTLS) { b.Verify, b.Roots = true, other.Pool() }, right, nil, 502, ""},
 		{"too deep", verify, deep, nil, 502, ""},
 		{"deep enough", func(b *routing.BackendTLS) { verify(b); b.Depth = 2 }, deep, nil, 200, ""},
 		{"version too old", func(b *routing.BackendTLS) { b.MinVersion, b.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, right, nil, 502, ""},
-		{"asked for a certificate, and none", nil, right, ca.pool(), 502, ""},
-		{"asked for a certificate", func(b *routing.BackendTLS) { b.Certificate = client }, right, ca.pool(), 200, `sni "" client gateway`},
-		{"asked for another authority's", func(b *routing.BackendTLS) { b.Certificate = client }, right, other.pool(), 502, ""},
+		{"asked for a certificate, and none", nil, right, ca.Pool(), 502, ""},
+		{"asked for a certificate", func(b *routing.BackendTLS) { b.Certificate = client }, right, ca.Pool(), 200, `sni "" client gateway`},
+		{"asked for another authority's", func(b *routing.BackendTLS) { b.Certificate = client }, right, other.Pool(), 502, ""},
 	} {
 		for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
 			t.Run(row.name+", "+p.String(), func(t *testing.T) {
@@ -101,8 +102,8 @@ func TestBackendTLS(t *testing.T) {
 					proto = "HTTP/2.0 "
 				}
 				for range 2 {
-					if got := c.get("/"); got.StatusCode != row.status || row.status == 200 && !strings.HasPrefix(got.body, proto+row.body) {
-						t.Errorf("got %d %q", got.StatusCode, got.body)
+					if got := c.Get("/"); got.StatusCode != row.status || row.status == 200 && !strings.HasPrefix(got.Text, proto+row.body) {
+						t.Errorf("got %d %q", got.StatusCode, got.Text)
 					}
 				}
 				if n := b.conns.Load(); row.status == 200 && n != 1 {
@@ -117,20 +118,20 @@ func TestBackendTLS(t *testing.T) {
 // configured.
 func TestBackendIdentityRotates(t *testing.T) {
 	wantNoLeaks(t)
-	ca := newAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
-		b := newTLSBackend(t, ca.server("app.default.svc"), true, ca.pool())
+		b := newTLSBackend(t, ca.Server("app.default.svc"), true, ca.Pool())
 		g := newGateway(t, nil, Options{})
 		c := g.wire()
 		for i := range 5 {
 			name := fmt.Sprint("gateway ", i)
-			pair := ca.client(name)
+			pair := ca.Client(name)
 			tls := upstreamTLS(func(b *routing.BackendTLS) { b.Certificate = pair })
 			tls.Identity = sha256.Sum256([]byte(name))
 			g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: tls}, b.addr)
 			for range 3 {
-				if got := c.get("/"); got.StatusCode != 200 || !strings.HasSuffix(got.body, "client "+name) {
-					t.Errorf("%v, round %d: got %d %q", p, i, got.StatusCode, got.body)
+				if got := c.Get("/"); got.StatusCode != 200 || !strings.HasSuffix(got.Text, "client "+name) {
+					t.Errorf("%v, round %d: got %d %q", p, i, got.StatusCode, got.Text)
 				}
 			}
 		}
@@ -143,18 +144,18 @@ func TestBackendIdentityRotates(t *testing.T) {
 // TestBackendWithoutHTTP2: an Endpoint that does not agree on h2 is not spoken to.
 func TestBackendWithoutHTTP2(t *testing.T) {
 	wantNoLeaks(t)
-	b := newTLSBackend(t, newAuthority(t, "ca").server("app.default.svc"), false, nil)
+	b := newTLSBackend(t, servertest.NewAuthority(t, "ca").Server("app.default.svc"), false, nil)
 	g := newGateway(t, nil, Options{})
 	g.serveBackend(nil, &routing.Backend{Protocol: routing.GRPCS, TLS: upstreamTLS(nil)}, b.addr)
-	if got := g.wire().get("/"); got.StatusCode != 502 {
-		t.Errorf("got %d %q", got.StatusCode, got.body)
+	if got := g.wire().Get("/"); got.StatusCode != 502 {
+		t.Errorf("got %d %q", got.StatusCode, got.Text)
 	}
 }
 
 // rawTLSBackend gives each connection to handle once it has shaken hands, over h1.
 func rawTLSBackend(t *testing.T, handle func(raw net.Conn, c *tls.Conn)) string {
-	pair := newAuthority(t, "ca").server("app.default.svc")
-	return rawBackend(t, func(_ int, w *wire) {
+	pair := servertest.NewAuthority(t, "ca").Server("app.default.svc")
+	return servertest.RawBackend(t, func(_ int, w *servertest.Wire) {
 		c := tls.Server(w.TCPConn, &tls.Config{Certificates: []tls.Certificate{*pair}})
 		if c.Handshake() != nil {
 			return
@@ -183,21 +184,21 @@ func TestBackendTruncation(t *testing.T) {
 	} {
 		for _, size := range []int{0, 10, 100_000} {
 			t.Run(fmt.Sprintf("%s, %d", row.name, size), func(t *testing.T) {
-				body := string(pattern(size))
+				body := string(servertest.Pattern(size))
 				g := newGateway(t, nil, Options{})
 				g.serveBackend(nil, &routing.Backend{Protocol: routing.HTTPS, TLS: upstreamTLS(nil)}, rawTLSBackend(t, func(raw net.Conn, c *tls.Conn) {
 					io.WriteString(c, head+body)
 					row.end(raw, c)
 				}))
-				got := g.wire().get("/")
-				if whole := got.StatusCode == 200 && got.cut == nil && got.body == body; whole != row.whole {
-					t.Errorf("got %d, %d bytes, cut %v", got.StatusCode, len(got.body), got.cut)
+				got := g.wire().Get("/")
+				if whole := got.StatusCode == 200 && got.Cut == nil && got.Text == body; whole != row.whole {
+					t.Errorf("got %d, %d bytes, cut %v", got.StatusCode, len(got.Text), got.Cut)
 				}
-				if got.StatusCode == 200 && got.cut == nil && !row.whole {
-					t.Errorf("%d bytes of %d were taken for all", len(got.body), size)
+				if got.StatusCode == 200 && got.Cut == nil && !row.whole {
+					t.Errorf("%d bytes of %d were taken for all", len(got.Text), size)
 				}
 				// Over HTTP/2 a cut is a reset of the stream.
-				two := http2Client(t)
+				two := servertest.HTTP2Client(t)
 				resp, err := two.Get("http://" + g.addr + "/")
 				var b []byte
 				if err == nil {
@@ -218,28 +219,28 @@ func TestBackendHandshakeFaults(t *testing.T) {
 	wantNoLeaks(t)
 	for _, row := range []struct {
 		name string
-		f    func(c *wire)
+		f    func(c *servertest.Wire)
 	}{
-		{"closes", func(*wire) {}},
-		{"resets", func(c *wire) { c.take(10); c.SetLinger(0) }},
-		{"speaks HTTP", func(c *wire) { c.take(5); c.send("HTTP/1.1 400 Bad Request\r\n\r\n"); c.rest() }},
-		{"half a flight", func(c *wire) { c.take(5); c.TCPConn.Write([]byte{22, 3, 3, 0, 100, 2}) }},
-		{"alert", func(c *wire) { c.take(5); c.TCPConn.Write([]byte{21, 3, 3, 0, 2, 2, 40}); c.rest() }},
+		{"closes", func(*servertest.Wire) {}},
+		{"resets", func(c *servertest.Wire) { c.Take(10); c.SetLinger(0) }},
+		{"speaks HTTP", func(c *servertest.Wire) { c.Take(5); c.Send("HTTP/1.1 400 Bad Request\r\n\r\n"); c.Rest() }},
+		{"half a flight", func(c *servertest.Wire) { c.Take(5); c.TCPConn.Write([]byte{22, 3, 3, 0, 100, 2}) }},
+		{"alert", func(c *servertest.Wire) { c.Take(5); c.TCPConn.Write([]byte{21, 3, 3, 0, 2, 2, 40}); c.Rest() }},
 	} {
 		for _, p := range []routing.Protocol{routing.HTTPS, routing.GRPCS} {
 			t.Run(row.name+", "+p.String(), func(t *testing.T) {
-				bad := rawBackend(t, func(_ int, c *wire) { row.f(c) })
+				bad := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { row.f(c) })
 				g := newGateway(t, nil, Options{})
 				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(nil)}, bad)
-				if got := g.wire().get("/"); got.StatusCode != 502 {
-					t.Errorf("got %d %q", got.StatusCode, got.body)
+				if got := g.wire().Get("/"); got.StatusCode != 502 {
+					t.Errorf("got %d %q", got.StatusCode, got.Text)
 				}
-				good := newTLSBackend(t, newAuthority(t, "ca").server("app.default.svc"), true, nil)
+				good := newTLSBackend(t, servertest.NewAuthority(t, "ca").Server("app.default.svc"), true, nil)
 				g.serveBackend(nil, &routing.Backend{Protocol: p, TLS: upstreamTLS(nil)}, bad, good.addr)
 				c := g.wire()
 				for range 4 {
-					if got := c.get("/"); got.StatusCode != 200 {
-						t.Errorf("with another Endpoint: %d %q", got.StatusCode, got.body)
+					if got := c.Get("/"); got.StatusCode != 200 {
+						t.Errorf("with another Endpoint: %d %q", got.StatusCode, got.Text)
 					}
 				}
 			})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // Bounds of what may be under way towards a peer that does not read. A kernel socket takes up to 4 MiB
@@ -18,49 +19,14 @@ const (
 	gatewayBuffers = 256 << 10
 )
 
-// held counts the bytes that every connection's buffers hold.
-func (g *gateway) held() (bytes int) {
-	for _, w := range g.workers {
-		total := make(chan int)
-		w.loop.Post(func() {
-			n := 0
-			for c := w.downs.next; c != &w.downs; c = c.next {
-				n += cap(c.in.b) + cap(c.out.b)
-				if x := c.x; x != nil {
-					n += cap(x.request)
-					if u, ok := x.u.(*upConn); ok {
-						n += cap(u.in.b) + cap(u.out.b)
-					}
-				}
-			}
-			total <- n
-		})
-		bytes += <-total
-	}
-	return bytes
-}
-
 // patience is far more than a request takes on any machine, and less than what a loop that waits for a stuck
 // peer takes: that one never answers.
-const patience = wireTimeout / 2
-
-// latency measures requests of another client while the first is stuck.
-func (g *gateway) latency(n int) (worst time.Duration) {
-	c := g.wire()
-	for range n {
-		begun := time.Now()
-		if got := c.get("/quick"); got.body != "ok" {
-			g.t.Errorf("another client got %d %q", got.StatusCode, got.body)
-		}
-		worst = max(worst, time.Since(begun))
-	}
-	c.Close()
-	return worst
-}
+const patience = servertest.Timeout / 2
 
 // TestSlowReader: a response whose client reads nothing stops at the buffers' bounds, is whole once the
 // client reads, and holds nobody up.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	const size = 96 << 20
 	for _, framing := range []string{"copied", "spliced", "chunked", "until close"} {
 		t.Run(framing, func(t *testing.T) {
@@ -71,30 +37,30 @@ func TestSlowReader(t *testing.T) {
 				}
 			}, Options{})
 			pushed := make(chan int, 1)
-			g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+			g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 				for {
-					head := c.head()
+					head := c.Head()
 					if head == "" {
 						return
 					}
-					if target(head) == "/quick" {
-						c.send(okResponse("ok"))
+					if servertest.Target(head) == "/quick" {
+						c.Send(servertest.OKResponse("ok"))
 						continue
 					}
 					switch framing {
 					case "chunked":
-						c.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
+						c.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
 					case "until close":
-						c.send("HTTP/1.1 200 OK\r\n\r\n")
+						c.Send("HTTP/1.1 200 OK\r\n\r\n")
 					default:
-						c.send("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+						c.Send("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
 					}
-					n := pushUntilFull(c, size)
+					n := servertest.PushUntilFull(c, size)
 					pushed <- n
-					c.SetWriteDeadline(time.Now().Add(wireTimeout))
+					c.SetWriteDeadline(time.Now().Add(servertest.Timeout))
 					c.Write(make([]byte, size-n))
 					if framing == "chunked" {
-						c.send("\r\n0\r\n\r\n")
+						c.Send("\r\n0\r\n\r\n")
 					}
 					if framing == "until close" {
 						return
@@ -102,7 +68,7 @@ func TestSlowReader(t *testing.T) {
 				}
 			}))
 			c := g.wire()
-			c.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+			c.Send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
 			n := <-pushed
 			t.Logf("%d KiB were taken", n>>10)
 			if n > kernelBuffers {
@@ -114,7 +80,7 @@ func TestSlowReader(t *testing.T) {
 			if d := g.latency(200); d > patience {
 				t.Errorf("another client waited %v", d)
 			}
-			resp, err := http.ReadResponse(c.r, nil)
+			resp, err := http.ReadResponse(c.R, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,6 +93,7 @@ func TestSlowReader(t *testing.T) {
 
 // TestSlowBackend is the same for an upload.
 func TestSlowBackend(t *testing.T) {
+	t.Parallel()
 	const size = 96 << 20
 	for _, framing := range []string{"copied", "spliced", "chunked"} {
 		t.Run(framing, func(t *testing.T) {
@@ -138,30 +105,30 @@ func TestSlowBackend(t *testing.T) {
 				}
 			}, Options{})
 			release := make(chan struct{})
-			g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+			g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 				for {
-					head := c.head()
-					switch target(head) {
+					head := c.Head()
+					switch servertest.Target(head) {
 					case "":
 						return
 					case "/quick":
-						c.send(okResponse("ok"))
+						c.Send(servertest.OKResponse("ok"))
 					default:
 						<-release
-						c.SetDeadline(time.Now().Add(wireTimeout))
-						n, _ := io.CopyN(io.Discard, c.r, size)
-						c.send(okResponse(fmt.Sprint(n)))
-						c.rest()
+						c.SetDeadline(time.Now().Add(servertest.Timeout))
+						n, _ := io.CopyN(io.Discard, c.R, size)
+						c.Send(servertest.OKResponse(fmt.Sprint(n)))
+						c.Rest()
 					}
 				}
 			}))
 			c := g.wire()
 			if framing == "chunked" {
-				c.send("POST /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
+				c.Send("POST /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
 			} else {
-				c.send("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
+				c.Send("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
 			}
-			n := pushUntilFull(c, size)
+			n := servertest.PushUntilFull(c, size)
 			t.Logf("%d KiB were taken", n>>10)
 			if n > kernelBuffers {
 				t.Errorf("the client could send %d MiB", n>>20)
@@ -173,13 +140,13 @@ func TestSlowBackend(t *testing.T) {
 				t.Errorf("another client waited %v", d)
 			}
 			close(release)
-			c.SetDeadline(time.Now().Add(wireTimeout))
+			c.SetDeadline(time.Now().Add(servertest.Timeout))
 			c.Write(make([]byte, size-n))
 			if framing == "chunked" {
-				c.send("\r\n0\r\n\r\n")
+				c.Send("\r\n0\r\n\r\n")
 			}
-			if got := c.read("POST"); got.body != fmt.Sprint(size) {
-				t.Errorf("got %d %q", got.StatusCode, got.body)
+			if got := c.ReadAnswer("POST"); got.Text != fmt.Sprint(size) {
+				t.Errorf("got %d %q", got.StatusCode, got.Text)
 			}
 		})
 	}
@@ -188,8 +155,9 @@ func TestSlowBackend(t *testing.T) {
 // TestPipelinerThatReadsNothing: answers of the gateway's own, and those of Backends, wait for a client
 // that sends request after request and reads nothing; it must not make the gateway hold them.
 func TestPipelinerThatReadsNothing(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	addr, _ := scripted(t, okResponse(string(pattern(10_000))), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse(string(servertest.Pattern(10_000))), false)
 	g.serve(nil, addr)
 	for _, request := range []string{"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
 		c := g.wire()
@@ -213,14 +181,15 @@ func TestPipelinerThatReadsNothing(t *testing.T) {
 // TestIdleConnectionsHoldNothing: after a request each, large ones among them, no connection keeps a
 // buffer.
 func TestIdleConnectionsHoldNothing(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, echoBackend(t))
+	g.serve(nil, servertest.EchoBackend(t))
 	for i := range 100 {
 		c := g.wire()
-		body := string(pattern(1000 * i))
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		if got := c.read("POST"); got.body != body {
-			t.Fatalf("got %d, %d bytes", got.StatusCode, len(got.body))
+		body := string(servertest.Pattern(1000 * i))
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if got := c.ReadAnswer("POST"); got.Text != body {
+			t.Fatalf("got %d, %d bytes", got.StatusCode, len(got.Text))
 		}
 	}
 	g.settle()

@@ -63,7 +63,10 @@ func (x *Exchange) pumpRequest() {
 				switch {
 				case c.ended() && !c.lost() && x.up.endless():
 					x.streamed = true
-					x.up.end(u, w.chunk, c.trailers())
+					if x.up.end(u, w.chunk, c.trailers()) < 0 {
+						x.upClose = true
+						x.fail(failBody)
+					}
 				case c.ended() || c.lost():
 					// The client gave up half-way: so must the Endpoint.
 					x.cancel(failAborted)
@@ -82,7 +85,17 @@ func (x *Exchange) pumpRequest() {
 		}
 		c.progress()
 		x.streamed = true
-		if last && n == len(c.held()) && x.up.endless() {
+		ended := last && n == len(c.held()) && x.up.endless()
+		switch {
+		case x.up.by != nil:
+			x.up.done = x.up.done || ended
+			var ok bool
+			if out, ok = x.up.through(out, w.chunk); !ok {
+				x.upClose = true
+				x.fail(failBody)
+				return
+			}
+		case ended:
 			out = x.up.finish(out, nil)
 		}
 		x.up.pass(u, out)
@@ -191,7 +204,15 @@ func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, 
 		// More than the response announced: whatever it is, nobody may get it.
 		x.upClose = true
 	}
-	if last && x.down.endless() {
+	ended := last && x.down.endless()
+	switch {
+	case x.down.by != nil:
+		x.down.done = x.down.done || ended
+		if out, ok = x.down.through(out, x.w.chunk); !ok {
+			x.upClose = true
+			return nil, n, false
+		}
+	case ended:
 		out = x.down.finish(out, nil)
 	}
 	return out, n, true
@@ -281,7 +302,27 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.upClose = true
 		from = frameClose
 	}
-	to := c.form(x, from)
+	outward := from
+	var by *transforms
+	if len(x.policy.chain.body) > 0 {
+		by = x.changeResponse(resp, data)
+	}
+	var status []byte
+	if x.translated() {
+		var ok bool
+		if status, ok = x.webResponse(resp, data, last && len(rest) == 0); ok {
+			by = w.addTransform(by, &webEncoder{x.altered.web.answered})
+		}
+	}
+	if by != nil {
+		length = -1 // it is not known any more
+		if from == frameNone {
+			w.freeTransforms(by)
+		} else {
+			x.down.by, outward = by, frameStream
+		}
+	}
+	to := c.form(x, outward)
 	if from == frameLength && x.u.chunked() == frameStream {
 		from = frameStream // h2 has checked the length already; trailers may follow
 	}
@@ -290,6 +331,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		x.down.rule.nominate(&resp.Head, data)
 	}
 	x.down.length = length
+	x.down.trailers = append(x.down.trailers, status...)
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {
@@ -324,7 +366,13 @@ func (x *Exchange) upstreamEnds() {
 	case u.lost() || !x.down.endless():
 		x.cancel(failUpstreamReset)
 	default:
-		x.sentBytes += int64(x.down.end(x.c, x.w.chunk, u.trailers()))
+		n := x.down.end(x.c, x.w.chunk, u.trailers())
+		if n < 0 {
+			x.upClose = true
+			x.cancel(failMalformed)
+			return
+		}
+		x.sentBytes += int64(n)
 		if x.c.pending() == 0 {
 			x.complete()
 		}

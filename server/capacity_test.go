@@ -8,6 +8,7 @@ import (
 
 // TestCapacity: what is derived where nothing is configured, and that descriptors are never promised twice.
 func TestCapacity(t *testing.T) {
+	t.Parallel()
 	const mib = 1 << 20
 	for _, row := range []struct {
 		name                string

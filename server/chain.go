@@ -14,8 +14,9 @@ type chain struct {
 	size     uint8 // Filters in all: places count from 0
 	request  []placed[RequestFilter]
 	response []placed[ResponseFilter] // from the inside out
-	done     []placed[DoneFilter]     // from the inside out
-	loops    []LoopFilter             // by place; nil where there is none
+	body     []placed[BodyFilter]
+	done     []placed[DoneFilter] // from the inside out
+	loops    []LoopFilter         // by place; nil where there is none
 	// state is by loop and place. Each loop reads and writes its own row alone.
 	state [][]any
 }
@@ -39,6 +40,9 @@ func compileChain(filters []Filter, loops int) *chain {
 	for i, f := range filters {
 		if f, ok := f.(RequestFilter); ok {
 			c.request = append(c.request, placed[RequestFilter]{f, uint8(i)})
+		}
+		if f, ok := f.(BodyFilter); ok {
+			c.body = append(c.body, placed[BodyFilter]{f, uint8(i)})
 		}
 	}
 	for i := len(filters) - 1; i >= 0; i-- {

@@ -15,13 +15,14 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
 var (
-	chaosRounds = flag.Int("chaos.rounds", 6, "Play this many rounds of TestChaos, half of them with -short.")
+	chaosRounds = flag.Int("chaos.rounds", chaosDefault, "Play this many rounds of TestChaos, one with -short.")
 	chaosFor    = flag.Duration("chaos.for", 0, "Play rounds of TestChaos for this long, instead of a number of them.")
 	chaosSeed   = flag.Uint64("chaos.seed", 1, "Begin TestChaos with this seed; each round has the next one.")
 )
@@ -44,7 +45,7 @@ func TestChaos(t *testing.T) {
 	wantNoLeaks(t)
 	rounds := *chaosRounds
 	if testing.Short() {
-		rounds = (rounds + 1) / 2
+		rounds = min(rounds, 1)
 	}
 	for i, begun := 0, time.Now(); i < rounds && *chaosFor == 0 || time.Since(begun) < *chaosFor; i++ {
 		seed := *chaosSeed + uint64(i)
@@ -122,7 +123,7 @@ func playRound(t *testing.T, seed uint64) {
 	all.Wait()
 	close(stop)
 	<-stopped
-	until(t, "the clients' connections and requests to end", func() bool {
+	servertest.Until(t, "the clients' connections and requests to end", func() bool {
 		accepted, ended, started, done := uint64(0), uint64(0), uint64(0), uint64(0)
 		r.eachLoop(func(w *worker) {
 			c := &w.shard.Counters
@@ -138,7 +139,7 @@ func playRound(t *testing.T, seed uint64) {
 	for _, b := range r.backends {
 		b.close()
 	}
-	until(t, "the Endpoints' connections to end", func() bool {
+	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
 			left += len(w.sessions)

@@ -18,25 +18,26 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // asks makes a ClientAuth as the informer does.
-func asks(mode routing.ClientAuthMode, ca *authority, change func(*routing.ClientAuth)) *routing.ClientAuth {
-	a := &routing.ClientAuth{Mode: mode, Roots: ca.pool(), Depth: 1}
+func asks(mode routing.ClientAuthMode, ca *servertest.Authority, change func(*routing.ClientAuth)) *routing.ClientAuth {
+	a := &routing.ClientAuth{Mode: mode, Roots: ca.Pool(), Depth: 1}
 	if change != nil {
 		change(a)
 	}
-	a.Identity = sha256.Sum256(fmt.Append(nil, a.Mode, a.Depth, string(ca.leaf.Raw), a.Revoked, a.MatchName))
+	a.Identity = sha256.Sum256(fmt.Append(nil, a.Mode, a.Depth, string(ca.Leaf.Raw), a.Revoked, a.MatchName))
 	return a
 }
 
 // revoking is an authority's list of revoked certificates.
-func revoking(t *testing.T, ca *authority, gone ...*x509.Certificate) routing.Revocations {
+func revoking(t *testing.T, ca *servertest.Authority, gone ...*x509.Certificate) routing.Revocations {
 	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}
 	for _, c := range gone {
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: time.Now()})
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, list, ca.leaf, ca.key.(*ecdsa.PrivateKey))
+	der, err := x509.CreateRevocationList(rand.Reader, list, ca.Leaf, ca.Key.(*ecdsa.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,24 +50,13 @@ func revoking(t *testing.T, ca *authority, gone ...*x509.Certificate) routing.Re
 	return r
 }
 
-// fieldsBackend answers with the ssl-client fields that it got, sorted by name.
-func fieldsBackend(t *testing.T) string {
-	return backend(t, func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range []string{"Ssl-Client-Cert", "Ssl-Client-Issuer-Dn", "Ssl-Client-Subject-Dn", "Ssl-Client-Verify", "Ssl_client_verify", "Ssl-Client-Other"} {
-			if values := r.Header.Values(name); len(values) > 0 {
-				fmt.Fprintf(w, "%s=%s\n", name, strings.Join(values, ","))
-			}
-		}
-	})
-}
-
 func TestClientCertificates(t *testing.T) {
 	wantNoLeaks(t)
-	ca, other := newAuthority(t, "ca"), newAuthority(t, "other ca")
-	good, foreign, gone := ca.client("good"), other.client("foreign"), ca.client("gone")
-	deep := ca.below("i1").below("i2").client("deep")
-	near := ca.below("i").client("near")
-	forServers := ca.server("a.test")
+	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other ca")
+	good, foreign, gone := ca.Client("good"), other.Client("foreign"), ca.Client("gone")
+	deep := ca.Below("i1").Below("i2").Client("deep")
+	near := ca.Below("i").Client("near")
+	forServers := ca.Server("a.test")
 	const ok = "Ssl-Client-Issuer-Dn=CN=ca\nSsl-Client-Subject-Dn=CN=good\nSsl-Client-Verify=SUCCESS\n"
 	on := asks(routing.ClientAuthOn, ca, nil)
 	optional, any := asks(routing.ClientAuthOptional, ca, nil), asks(routing.ClientAuthOptionalNoCA, ca, nil)
@@ -103,7 +93,7 @@ func TestClientCertificates(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
-			g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}}, site{name: "a.test", auth: row.auth})
+			g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: row.auth})
 			// A resumed session must come to the same verdict.
 			c := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 			if row.client != nil {
@@ -113,9 +103,9 @@ func TestClientCertificates(t *testing.T) {
 				conn := g.mustTLS("a.test", c)
 				for range 2 {
 					got := conn.get("a.test", "/", "ssl-client-verify: SUCCESS", "SSL-Client-Subject-DN: CN=boss", "ssl_client_verify: SUCCESS", "Ssl-Client-Other: x")
-					if got.StatusCode != row.status || !strings.HasPrefix(got.body, row.body) || strings.Contains(got.body, "boss") || strings.Contains(got.body, "Other") ||
-						strings.Contains(got.body, "client_verify") {
-						t.Errorf("round %d: got %d %q", round, got.StatusCode, got.body)
+					if got.StatusCode != row.status || !strings.HasPrefix(got.Text, row.body) || strings.Contains(got.Text, "boss") || strings.Contains(got.Text, "Other") ||
+						strings.Contains(got.Text, "client_verify") {
+						t.Errorf("round %d: got %d %q", round, got.StatusCode, got.Text)
 					}
 					if want := row.auth.ErrorPage; got.StatusCode == 302 && got.Header.Get("Location") != want {
 						t.Errorf("redirected to %q", got.Header.Get("Location"))
@@ -136,9 +126,9 @@ func TestClientCertificates(t *testing.T) {
 // TestRevokedWhileResumable: a session from before a revocation does not let its client in.
 func TestRevokedWhileResumable(t *testing.T) {
 	wantNoLeaks(t)
-	ca := newAuthority(t, "ca")
-	client := ca.client("gone")
-	pair, app := ca.server("a.test"), fieldsBackend(t)
+	ca := servertest.NewAuthority(t, "ca")
+	client := ca.Client("gone")
+	pair, app := ca.Server("a.test"), servertest.FieldsBackend(t)
 	g := newGateway(t, nil, Options{})
 	serve := func(auth *routing.ClientAuth) {
 		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {pair}}, site{name: "a.test", auth: auth})
@@ -164,7 +154,7 @@ func TestMisdirectedByRules(t *testing.T) {
 	wantNoLeaks(t)
 	const strict, loose = tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {newAuthority(t, "ca").server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {servertest.NewAuthority(t, "ca").Server("*.test")}},
 		site{name: "open.test"}, site{name: "pass.test", passes: true}, site{name: "strict.test", suites: []uint16{strict}})
 	for _, row := range []struct {
 		version, suite uint16
@@ -184,8 +174,8 @@ func TestMisdirectedByRules(t *testing.T) {
 	}
 	// Clear text is no TLS connection.
 	c := g.wire()
-	c.send("GET / HTTP/1.1\r\nHost: strict.test\r\n\r\n")
-	if got := c.read("GET"); got.StatusCode != 200 {
+	c.Send("GET / HTTP/1.1\r\nHost: strict.test\r\n\r\n")
+	if got := c.ReadAnswer("GET"); got.StatusCode != 200 {
 		t.Errorf("clear text: %d", got.StatusCode)
 	}
 }
@@ -193,13 +183,13 @@ func TestMisdirectedByRules(t *testing.T) {
 // TestMisdirected: what a connection showed to one Host counts for no other.
 func TestMisdirected(t *testing.T) {
 	wantNoLeaks(t)
-	ca, other := newAuthority(t, "ca"), newAuthority(t, "other ca")
+	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other ca")
 	g := newGateway(t, nil, Options{})
 	same := asks(routing.ClientAuthOn, ca, func(a *routing.ClientAuth) { a.PassCertificate = true })
-	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
 		site{name: "open.test"}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "same.test", auth: same},
 		site{name: "b.test", auth: asks(routing.ClientAuthOn, other, nil)}, site{name: "maybe.test", auth: asks(routing.ClientAuthOptional, ca, nil)})
-	client := ca.client("good")
+	client := ca.Client("good")
 	for _, row := range []struct {
 		name, host string
 		status     int
@@ -218,7 +208,7 @@ func TestMisdirected(t *testing.T) {
 			t.Errorf("HTTP/1.1, opened for %s, asked for %s: %d, want %d", row.name, row.host, got.StatusCode, row.status)
 		}
 		conn.Close()
-		two := http2Client(t)
+		two := servertest.HTTP2Client(t)
 		c := two.Transport.(*http.Transport).TLSClientConfig
 		c.ServerName, c.Certificates = row.name, []tls.Certificate{*client}
 		for _, host := range []string{row.name, row.host} {
@@ -239,8 +229,8 @@ func TestMisdirected(t *testing.T) {
 	// Clear text shows nothing to anybody.
 	c := g.wire()
 	for host, want := range map[string]int{"a.test": 400, "maybe.test": 400, "open.test": 200} {
-		c.send("GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host)
-		if got := c.read("GET"); got.StatusCode != want {
+		c.Send("GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host)
+		if got := c.ReadAnswer("GET"); got.StatusCode != want {
 			t.Errorf("clear text for %s: %d, want %d", host, got.StatusCode, want)
 		}
 	}
@@ -249,6 +239,7 @@ func TestMisdirected(t *testing.T) {
 // TestClaimedClient: without client certificates nobody but a trusted proxy can claim one either, and not by
 // a name that only folding makes the right one.
 func TestClaimedClient(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		trusted []string
 		want    string
@@ -257,11 +248,11 @@ func TestClaimedClient(t *testing.T) {
 		{[]string{"127.0.0.0/8"}, "Ssl-Client-Verify=SUCCESS\n"},
 	} {
 		g := newGateway(t, func(c *config.Config) { c.Forwarded.TrustedCIDRs = row.trusted }, Options{})
-		g.publish(&routing.Backend{}, fieldsBackend(t), nil, nil, site{name: "a.test"})
+		g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, nil, site{name: "a.test"})
 		c := g.wire()
-		c.send("GET / HTTP/1.1\r\nHost: a.test\r\nssl-client-verify: SUCCESS\r\nSSL_CLIENT_VERIFY: SUCCESS\r\n\r\n")
-		if got := c.read("GET"); got.StatusCode != 200 || got.body != row.want {
-			t.Errorf("trusted %v: got %d %q", row.trusted, got.StatusCode, got.body)
+		c.Send("GET / HTTP/1.1\r\nHost: a.test\r\nssl-client-verify: SUCCESS\r\nSSL_CLIENT_VERIFY: SUCCESS\r\n\r\n")
+		if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.Text != row.want {
+			t.Errorf("trusted %v: got %d %q", row.trusted, got.StatusCode, got.Text)
 		}
 	}
 }

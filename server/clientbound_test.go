@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // selfSigned makes a client's certificate that nobody vouches for.
 func selfSigned(t *testing.T, change func(*x509.Certificate)) *tls.Certificate {
-	key := ecKey(t)
+	key := servertest.ECKey(t)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serials.Add(1)), Subject: pkix.Name{CommonName: "self"},
+		SerialNumber: big.NewInt(servertest.Serials.Add(1)), Subject: pkix.Name{CommonName: "self"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	change(template)
@@ -38,7 +39,8 @@ func showing(c *tls.Certificate) *tls.Config {
 // TestPassedOnIsBounded: what a client shows adds no more to each request than an ordinary certificate does, and what
 // does not fit is not taken for good.
 func TestPassedOnIsBounded(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	t.Parallel()
+	ca := servertest.NewAuthority(t, "ca")
 	names := func(n int) func(*x509.Certificate) {
 		return func(c *x509.Certificate) {
 			c.DNSNames = nil
@@ -48,9 +50,9 @@ func TestPassedOnIsBounded(t *testing.T) {
 		}
 	}
 	organisation := func(c *x509.Certificate) { c.Subject.Organization = []string{strings.Repeat("o", 3000)} }
-	longName := ca.client("good")
-	key := ecKey(t)
-	longName.Leaf = ca.sign(nil, key, &x509.Certificate{
+	longName := ca.Client("good")
+	key := servertest.ECKey(t)
+	longName.Leaf = ca.Sign(nil, key, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "good", Organization: []string{strings.Repeat("o", 3000)}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	longName.Certificate, longName.PrivateKey = [][]byte{longName.Leaf.Raw}, key
@@ -70,7 +72,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var largest atomic.Int64
-			app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+			app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 				n := 0
 				for name, values := range r.Header {
 					for _, v := range values {
@@ -83,18 +85,18 @@ func TestPassedOnIsBounded(t *testing.T) {
 				largest.Store(max(largest.Load(), int64(n)))
 			})
 			g := newGateway(t, nil, Options{})
-			g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}}, site{name: "a.test", auth: asks(row.mode, ca, pass)})
+			g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: asks(row.mode, ca, pass)})
 			c := g.mustTLS("a.test", showing(row.shown))
 			got := c.get("a.test", "/")
-			if got.StatusCode != row.status || !strings.Contains(got.body, row.body) {
-				t.Errorf("got %d %.200q", got.StatusCode, got.body)
+			if got.StatusCode != row.status || !strings.Contains(got.Text, row.body) {
+				t.Errorf("got %d %.200q", got.StatusCode, got.Text)
 			}
 			if most := int64(2*maxClientName + 2*maxClientCertificate); largest.Load() > most {
 				t.Errorf("a head of %d bytes went to the Backend, want at most %d", largest.Load(), most)
 			}
 			c.Close()
 			// Nobody keeps it for the next user.
-			until(t, "the connection to end", func() bool {
+			servertest.Until(t, "the connection to end", func() bool {
 				left := 0
 				for _, w := range g.workers {
 					done := make(chan struct{})
@@ -122,9 +124,10 @@ func TestPassedOnIsBounded(t *testing.T) {
 
 // TestChainsAreBounded: more certificates than can make a chain are not verified, and many more not even parsed.
 func TestChainsAreBounded(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	t.Parallel()
+	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
 		site{name: "on.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "any.test", auth: asks(routing.ClientAuthOptionalNoCA, ca, nil)})
 	for _, row := range []struct {
 		extra  int
@@ -138,10 +141,10 @@ func TestChainsAreBounded(t *testing.T) {
 		{40, 400, "FAILED:verify client: it shows more than 3 certificates", false},
 		{200, 0, "", true},
 	} {
-		client := ca.client("good")
-		other := ca.below("i")
+		client := ca.Client("good")
+		other := ca.Below("i")
 		for range row.extra {
-			client.Certificate = append(client.Certificate, other.leaf.Raw)
+			client.Certificate = append(client.Certificate, other.Leaf.Raw)
 		}
 		for _, host := range []string{"on.test", "any.test"} {
 			if row.refuse {
@@ -157,8 +160,8 @@ func TestChainsAreBounded(t *testing.T) {
 			}
 			conn := g.mustTLS(host, showing(client))
 			got := conn.get(host, "/")
-			if host == "on.test" && got.StatusCode != row.on || host == "any.test" && !strings.Contains(got.body, "Ssl-Client-Verify="+row.any+"\n") {
-				t.Errorf("%s, %d more: got %d %q", host, row.extra, got.StatusCode, got.body)
+			if host == "on.test" && got.StatusCode != row.on || host == "any.test" && !strings.Contains(got.Text, "Ssl-Client-Verify="+row.any+"\n") {
+				t.Errorf("%s, %d more: got %d %q", host, row.extra, got.StatusCode, got.Text)
 			}
 			conn.Close()
 		}
@@ -168,9 +171,10 @@ func TestChainsAreBounded(t *testing.T) {
 // TestVerifiedInTurn: a good certificate is a good one however many others are to be verified, and whatever else
 // works off the loops.
 func TestVerifiedInTurn(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	t.Parallel()
+	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)})
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}}, site{name: "a.test", auth: asks(routing.ClientAuthOn, ca, nil)})
 	for range cap(g.Server.parking) {
 		g.Server.parking <- struct{}{}
 	}
@@ -179,7 +183,7 @@ func TestVerifiedInTurn(t *testing.T) {
 			<-g.Server.parking
 		}
 	}()
-	conn := g.mustTLS("a.test", showing(ca.client("good")))
+	conn := g.mustTLS("a.test", showing(ca.Client("good")))
 	defer conn.Close()
 	if got := conn.get("a.test", "/"); got.StatusCode != 200 {
 		t.Errorf("got %d", got.StatusCode)
@@ -188,16 +192,17 @@ func TestVerifiedInTurn(t *testing.T) {
 
 // TestExpiresOnLiveConnection: a certificate is good until it expires, and not until its connection ends.
 func TestExpiresOnLiveConnection(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	t.Parallel()
+	ca := servertest.NewAuthority(t, "ca")
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, fieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.server("*.test")}},
+	g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
 		site{name: "on.test", auth: asks(routing.ClientAuthOn, ca, nil)}, site{name: "any.test", auth: asks(routing.ClientAuthOptionalNoCA, ca, nil)})
-	key := ecKey(t)
+	key := servertest.ECKey(t)
 	expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(serials.Add(1)), Subject: pkix.Name{CommonName: "soon"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
+		SerialNumber: big.NewInt(servertest.Serials.Add(1)), Subject: pkix.Name{CommonName: "soon"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, ca.leaf, key.Public(), ca.key)
+	}, ca.Leaf, key.Public(), ca.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,13 +210,13 @@ func TestExpiresOnLiveConnection(t *testing.T) {
 	on, any := g.mustTLS("on.test", client), g.mustTLS("any.test", client)
 	defer on.Close()
 	defer any.Close()
-	if got := any.get("any.test", "/"); !strings.Contains(got.body, "Verify=SUCCESS") && time.Now().Before(expires) {
-		t.Fatalf("before its time: %q", got.body)
+	if got := any.get("any.test", "/"); !strings.Contains(got.Text, "Verify=SUCCESS") && time.Now().Before(expires) {
+		t.Fatalf("before its time: %q", got.Text)
 	}
 	<-time.After(time.Until(expires))
-	until(t, "the certificate to expire", func() bool {
+	servertest.Until(t, "the certificate to expire", func() bool {
 		got := any.get("any.test", "/")
-		return strings.Contains(got.body, "Verify=FAILED:the certificate has expired") && strings.Contains(got.body, "Subject-Dn=CN=soon")
+		return strings.Contains(got.Text, "Verify=FAILED:the certificate has expired") && strings.Contains(got.Text, "Subject-Dn=CN=soon")
 	})
 	if got := on.get("on.test", "/"); got.StatusCode != 400 {
 		t.Errorf("where a good one is needed: %d", got.StatusCode)

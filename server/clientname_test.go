@@ -1,16 +1,13 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/expression"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // matching is the expression of auth-tls-match-cn.
@@ -23,32 +20,11 @@ func matching(t *testing.T, text string) expression.Expression {
 	return e
 }
 
-// statusOverHTTP2 asks for a host over an HTTP/2 connection that is opened for another.
-func (g *gateway) statusOverHTTP2(opened, host string, c *tls.Config) int {
-	g.t.Helper()
-	c = c.Clone()
-	c.ServerName, c.InsecureSkipVerify = opened, true
-	tr := &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", g.secureAddr)
-	}}
-	defer tr.CloseIdleConnections()
-	response, err := tr.RoundTrip(&http.Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: opened, Path: "/"}, Host: host, Header: http.Header{}})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.ProtoMajor != 2 {
-		g.t.Errorf("answered over %s", response.Proto)
-	}
-	return response.StatusCode
-}
-
 // TestClientNameOfAnotherHost: the verdict on a name belongs to the Host that the connection was opened for.
 // Hosts that trust the same authority and want other names are not reached over it, whichever came first.
 func TestClientNameOfAnotherHost(t *testing.T) {
 	wantNoLeaks(t)
-	ca := newAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	auth := func(name string) *routing.ClientAuth {
 		return asks(routing.ClientAuthOn, ca, func(a *routing.ClientAuth) {
 			if name != "" {
@@ -59,8 +35,8 @@ func TestClientNameOfAnotherHost(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprint("HTTP/2 ", http2), func(t *testing.T) {
 			g := newGateway(t, nil, Options{})
-			pairs := map[string][]*tls.Certificate{"a.test": {ca.server("a.test")}, "b.test": {ca.server("b.test")}, "c.test": {ca.server("c.test")}}
-			g.publish(&routing.Backend{}, fieldsBackend(t), nil, pairs,
+			pairs := map[string][]*tls.Certificate{"a.test": {ca.Server("a.test")}, "b.test": {ca.Server("b.test")}, "c.test": {ca.Server("c.test")}}
+			g.publish(&routing.Backend{}, servertest.FieldsBackend(t), nil, pairs,
 				site{name: "a.test", auth: auth("alice")}, site{name: "b.test", auth: auth("bob")}, site{name: "c.test", auth: auth("")})
 			for _, row := range []struct {
 				client, opened string
@@ -71,7 +47,7 @@ func TestClientNameOfAnotherHost(t *testing.T) {
 				{"alice", "c.test", map[string]int{"a.test": 421, "b.test": 421, "c.test": 200}},
 			} {
 				for _, host := range []string{"a.test", "b.test", "c.test"} {
-					client := ca.client(row.client)
+					client := ca.Client(row.client)
 					config := &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return client, nil }}
 					var status int
 					if http2 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // plug is a Filter made of functions; nil ones continue.
@@ -46,20 +47,20 @@ func (p *plug) Done(x *Exchange, e *Event) {
 
 // through runs f for every pairing of protocols, with a gateway that has the Filters and a net/http Backend.
 func through(t *testing.T, o Options, app http.HandlerFunc, f func(t *testing.T, g *gateway, c *http.Client, base string)) {
-	clear, secure := startBackend(t, false, app), startBackend(t, true, app)
-	for _, p := range pairings {
-		t.Run(p.name, func(t *testing.T) {
+	clear, secure := servertest.StartBackend(t, false, app), servertest.StartBackend(t, true, app)
+	for _, p := range servertest.Pairings {
+		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, o)
 			backend := clear
-			if p.protocol == routing.HTTPS || p.protocol == routing.GRPCS {
+			if p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS {
 				backend = secure
 			}
-			g.serveProtocol(p.protocol, backend)
+			g.serveProtocol(p.Protocol, backend)
 			base := "http://" + g.addr
-			if p.scheme == "https" {
+			if p.Scheme == "https" {
 				base = "https://" + g.secureAddr
 			}
-			f(t, g, p.down(t), base)
+			f(t, g, p.Down(t), base)
 			if n := g.openExchanges(); n != 0 {
 				t.Errorf("%d exchanges are left", n)
 			}
@@ -242,22 +243,22 @@ func TestResponsePhaseOfATunnel(t *testing.T) {
 		return Continue
 	}}
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{f}})
-	g.serve(nil, upgraded(t, echo))
+	g.serve(nil, servertest.UpgradedBackend(t, servertest.Echo))
 	c := g.wire()
-	c.send(upgradeRequest)
-	if head := c.head(); !strings.Contains(head, "\r\nX-Tunnel: czNw\r\n") || !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+	c.Send(servertest.UpgradeRequest)
+	if head := c.Head(); !strings.Contains(head, "\r\nX-Tunnel: czNw\r\n") || !strings.HasPrefix(head, "HTTP/1.1 101 ") {
 		t.Errorf("got %q", head)
 	}
-	c.send("ping")
-	c.exactly("ping")
+	c.Send("ping")
+	c.Exactly("ping")
 	c.CloseWrite()
-	c.wantClosed()
+	c.WantClosed()
 
 	c = g.wire()
 	for range 2 {
-		c.send("%s", strings.Replace(upgradeRequest, "/chat", "/refuse", 1))
-		if got := c.read("GET"); got.StatusCode != 403 || got.body != "no tunnels" {
-			t.Errorf("got %d %q", got.StatusCode, got.body)
+		c.Send("%s", strings.Replace(servertest.UpgradeRequest, "/chat", "/refuse", 1))
+		if got := c.ReadAnswer("GET"); got.StatusCode != 403 || got.Text != "no tunnels" {
+			t.Errorf("got %d %q", got.StatusCode, got.Text)
 		}
 	}
 }
@@ -284,9 +285,9 @@ func TestSetTarget(t *testing.T) {
 			}
 		}
 		raw := g.wire()
-		raw.send("GET http://a/x?abs HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\nGET * HTTP/1.1\r\nHost: a\r\n\r\n")
-		if got := raw.read("GET"); got.body != "/new/abs b" {
-			t.Errorf("absolute-form: %q", got.body)
+		raw.Send("GET http://a/x?abs HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\nGET * HTTP/1.1\r\nHost: a\r\n\r\n")
+		if got := raw.ReadAnswer("GET"); got.Text != "/new/abs b" {
+			t.Errorf("absolute-form: %q", got.Text)
 		}
 	})
 }
@@ -294,7 +295,7 @@ func TestSetTarget(t *testing.T) {
 // TestSetBackendAndPrefer: a Filter decides where a request goes, even to another protocol.
 func TestSetBackendAndPrefer(t *testing.T) {
 	named := func(name string) string {
-		return startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, name, r.ProtoMajor) }))
+		return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, name, r.ProtoMajor) }))
 	}
 	one, two, other := named("one"), named("two"), named("other")
 	var wish atomic.Value
@@ -323,22 +324,22 @@ func TestSetBackendAndPrefer(t *testing.T) {
 	g.OnPublish(s)
 	c := g.wire()
 	for range 3 {
-		if got := c.get("/other"); got.body != "other2" {
-			t.Errorf("got %d %q", got.StatusCode, got.body)
+		if got := c.Get("/other"); got.Text != "other2" {
+			t.Errorf("got %d %q", got.StatusCode, got.Text)
 		}
-		if got := c.get("/none"); got.StatusCode != 503 {
+		if got := c.Get("/none"); got.StatusCode != 503 {
 			t.Errorf("got %d", got.StatusCode)
 		}
 		for _, want := range []struct{ addr, body string }{{one, "one1"}, {two, "two1"}} {
 			wish.Store(netip.MustParseAddrPort(want.addr))
 			for range 3 {
-				if got := c.get("/wish"); got.body != want.body {
-					t.Errorf("wished for %s, got %q", want.body, got.body)
+				if got := c.Get("/wish"); got.Text != want.body {
+					t.Errorf("wished for %s, got %q", want.body, got.Text)
 				}
 			}
 		}
 		wish.Store(netip.MustParseAddrPort("127.0.0.1:1")) // which is gone
-		if a, b := c.get("/wish").body, c.get("/wish").body; a == b {
+		if a, b := c.Get("/wish").Text, c.Get("/wish").Text; a == b {
 			t.Errorf("both went to %q", a)
 		}
 	}
@@ -378,12 +379,12 @@ func TestSlotsAndState(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{
 		&counter{0, &made}, &plug{name: "none"}, &counter{2, &made},
 	}})
-	g.serve(nil, backend(t, func(w http.ResponseWriter, _ *http.Request) {}))
+	g.serve(nil, servertest.Backend(t, func(w http.ResponseWriter, _ *http.Request) {}))
 	c := g.wire()
 	for i := range 5 {
 		path := fmt.Sprint("/", strings.Repeat("x", 5-i))
 		want := fmt.Sprint(i+1, " ", path, " true")
-		got := c.get(path)
+		got := c.Get(path)
 		if v := got.Header.Values("X-Count"); len(v) != 2 || v[0] != want || v[1] != want || got.Header.Get("X-Dirty") != "" {
 			t.Errorf("got %q, want %q twice; %s", v, want, got.Header.Get("X-Dirty"))
 		}
@@ -419,9 +420,9 @@ func TestClient(t *testing.T) {
 		g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Forwarded.TrustedCIDRs = []string{row.trusted} }, Options{Filters: []Filter{f}})
 		g.serve(nil, "127.0.0.1:1")
 		c := g.wire()
-		c.send("GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", row.fields)
-		if got := c.read("GET"); got.body != row.want {
-			t.Errorf("%s %.60q: got %q, want %q", row.trusted, row.fields, got.body, row.want)
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", row.fields)
+		if got := c.ReadAnswer("GET"); got.Text != row.want {
+			t.Errorf("%s %.60q: got %q, want %q", row.trusted, row.fields, got.Text, row.want)
 		}
 	}
 }

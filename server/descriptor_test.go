@@ -6,24 +6,14 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
-
-// narrow gives the gateway less capacity than the machine has.
-func (g *gateway) narrow(change func(*capacity)) {
-	for _, w := range g.workers {
-		w.loop.Post(func() {
-			set := *w.set
-			change(&set.capacity)
-			w.set = &set
-		})
-	}
-	g.settle()
-}
 
 // TestDescriptorsOfStalledRequests: two sources that together could have all connections to Endpoints there
 // are, and take nothing of what comes over them, leave enough for others.
 func TestDescriptorsOfStalledRequests(t *testing.T) {
+	t.Parallel()
 	const most = 64
 	for _, row := range []struct {
 		name string
@@ -32,24 +22,24 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 		{"HTTP/2 streams without a window", func(g *gateway, n byte, _ int) {
 			c := g.http2From(n, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			for i := range 10 {
-				c.request(uint32(2*i+1), "GET", "/endless", true)
+				c.Request(uint32(2*i+1), "GET", "/endless", true)
 			}
 		}},
 		{"HTTP/2 bodies that do not come", func(g *gateway, n byte, _ int) {
 			c := g.http2From(n)
 			for i := range 10 {
-				c.request(uint32(2*i+1), "POST", "/", false, "content-length", "10")
+				c.Request(uint32(2*i+1), "POST", "/", false, "content-length", "10")
 			}
 		}},
 		{"HTTP/1.1 bodies that do not come", func(g *gateway, n byte, _ int) {
 			for range 10 {
-				g.wireFrom(n).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+				g.wireFrom(n).Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
 			}
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 0 }, Options{})
-			g.serve(nil, endlessBackend(t))
+			g.serve(nil, servertest.EndlessBackend(t))
 			g.narrow(func(c *capacity) { c.descriptors, c.requests = most, most/2 })
 			for i := range 12 {
 				row.hold(g, byte(2+i%2), i)
@@ -69,24 +59,25 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 
 // TestDescriptorsOfIdleConnections: idle connections to Endpoints are closed before a request is refused.
 func TestDescriptorsOfIdleConnections(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	app := endlessBackend(t)
+	app := servertest.EndlessBackend(t)
 	g.serve(nil, app)
 	g.narrow(func(c *capacity) { c.descriptors = 16 })
-	var all []*wire
+	var all []*servertest.Wire
 	for range 12 {
 		c := g.wireFrom(2)
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
 		all = append(all, c)
 	}
 	g.settle()
 	for _, c := range all {
-		c.send("x")
-		if got := c.read("POST"); got.StatusCode != 200 {
-			t.Fatalf("got %d, %v", got.StatusCode, got.cut)
+		c.Send("x")
+		if got := c.ReadAnswer("POST"); got.StatusCode != 200 {
+			t.Fatalf("got %d, %v", got.StatusCode, got.Cut)
 		}
 	}
-	g.serve(nil, app, endlessBackend(t)) // another Endpoint, which none of them is to
+	g.serve(nil, app, servertest.EndlessBackend(t)) // another Endpoint, which none of them is to
 	for range 40 {
 		g.wantServed(3, 1)
 	}
@@ -99,12 +90,13 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 // connection may have, are reset after the grace; the others of the connection go on, and so does a stream that
 // moves.
 func TestStalledStreams(t *testing.T) {
+	t.Parallel()
 	const may, streams = 4, 12
 	g := newGateway(t, func(c *config.Config) { c.HTTP2.StalledStreams = may }, Options{})
-	g.serve(nil, endlessBackend(t))
+	g.serve(nil, servertest.EndlessBackend(t))
 	c := g.http2From(2, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	for i := range streams {
-		c.request(uint32(2*i+1), "GET", "/endless", true)
+		c.Request(uint32(2*i+1), "GET", "/endless", true)
 	}
 	reset := 0
 	for reset < streams-may {
@@ -126,7 +118,7 @@ func TestStalledStreams(t *testing.T) {
 	if n := g.upstreamConns(); n != may {
 		t.Errorf("%d connections to the Endpoint are held", n)
 	}
-	c.request(101, "GET", "/quick", true)
+	c.Request(101, "GET", "/quick", true)
 	_ = c.WriteWindowUpdate(101, 100)
 	for {
 		f, err := c.ReadFrame()

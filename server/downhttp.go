@@ -132,7 +132,7 @@ func (c *downConn) cut(x *Exchange) {
 		c.reset()
 		return
 	}
-	if x.down.form == formBare && x.down.from != frameNone && x.down.from != frameLength {
+	if x.down.form == formBare && x.down.from != frameNone && (x.down.from != frameLength || x.down.by != nil) {
 		c.reset()
 	}
 	c.flush()

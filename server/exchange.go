@@ -248,16 +248,28 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
 	}
-	if to := requestForm(x.up.from, streams); to != x.up.form || x.up.trailing {
+	from := x.up.from
+	if x.translated() {
+		x.webRequest(req)
+	}
+	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != frameNone {
+		if x.up.by = x.transformRequest(); x.up.by != nil {
+			from = frameStream // its length is not known any more
+		}
+	}
+	if to := requestForm(from, streams); to != x.up.form || x.up.trailing || x.up.by != nil {
 		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
 		x.up.begin(x.up.from, to, x.up.left+x.up.data)
 		x.up.data = 0
 		early, _, _ = x.up.take(early, x.w.chunk)
-	}
-	if x.web != grpcweb.None {
-		var ok bool
-		if early, ok = x.c.(*grpcWebSide).translate(req, head, early); !ok {
-			return
+		if x.up.by != nil {
+			x.up.length = -1
+			var ok bool
+			if early, ok = x.up.through(early, x.w.chunk); !ok {
+				x.upClose = true
+				x.fail(failBody)
+				return
+			}
 		}
 	}
 	x.edits.add = x.up.appendFraming(x.edits.add)
@@ -558,7 +570,7 @@ func (x *Exchange) waits() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) bodyTimeout() int64 {
-	if x.grpc && overStreams(x.protocol) {
+	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) {
 		if _, ok := x.c.(*downStream); ok {
 			return x.timeout(x.policy.read, x.w.set.tunnel)
 		}
@@ -650,7 +662,7 @@ func (x *Exchange) fail(f *failure) {
 		x.cancel(f)
 		return
 	}
-	if x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
+	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.status, f.text)
 		x.replies(x.depth, f.reason, outcomeOf(f))
 		return

@@ -3,141 +3,24 @@ package server
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
-	asked "github.com/sluice-gateway/sluice/routing/policy"
-	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// gateway is a Server on a free port whose Snapshot the test publishes.
-type gateway struct {
-	*Server
-	t     testing.TB
-	store *routing.Store
-	addr  string
-
-	secureAddr string
-}
-
-// newGateway serves until the test ends. change may be nil.
-func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
-	t.Helper()
-	c := config.Default()
-	c.Threads = 2
-	if change != nil {
-		change(c)
-	}
-	g := &gateway{t: t, store: &routing.Store{}}
-	s, err := New(c, g.store, slog.New(slog.DiscardHandler), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Server = s
-	if err := s.Listen([]string{"127.0.0.1:0"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.ListenTLS([]string{"127.0.0.1:0"}); err != nil {
-		t.Fatal(err)
-	}
-	g.addr = "127.0.0.1:" + strconv.Itoa(s.Ports()[0])
-	g.secureAddr = "127.0.0.1:" + strconv.Itoa(s.Ports()[1])
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run() }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = s.Drain(ctx)
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	g.settle() // New is not for use beside loops that are still starting
-	return g
-}
-
-// serve publishes one Route, "/" of the catch-all Host, to the given Endpoints.
-func (g *gateway) serve(policy *asked.Policy, endpoints ...string) {
-	g.t.Helper()
-	g.serveBackend(policy, &routing.Backend{}, endpoints...)
-}
-
-// serveProtocol is serve for Endpoints that speak another protocol, and bodies of any size.
-func (g *gateway) serveProtocol(p routing.Protocol, endpoints ...string) {
-	g.t.Helper()
-	b := &routing.Backend{Protocol: p}
-	if p == routing.HTTPS || p == routing.GRPCS {
-		b.TLS = &routing.BackendTLS{Name: "app"}
-	}
-	g.serveBackend(&asked.Policy{Limits: asked.Limits{BodyBytes: -1}}, b, endpoints...)
-}
-
-func (g *gateway) serveBackend(policy *asked.Policy, b *routing.Backend, endpoints ...string) {
-	g.t.Helper()
-	b.Key = routing.BackendKey{Namespace: "default", Service: "app", Port: "80", Variant: b.Protocol.String()}
-	for _, e := range endpoints {
-		b.Endpoints = append(b.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
-	}
-	builder := routing.Builder{Attach: g.Attach}
-	host, _ := builder.BuildHost("", []routing.Route{{
-		Path: "/", Type: routing.Prefix,
-		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: policy},
-	}})
-	var table *routing.Table
-	s := &routing.Snapshot{Table: table.With(map[string]*routing.Host{"": host}, nil), Backends: []*routing.Backend{b}}
-	g.store.Publish(s)
-	g.OnPublish(s)
-}
-
-// dial opens a raw connection to the gateway.
-func (g *gateway) dial() net.Conn {
-	g.t.Helper()
-	c, err := net.Dial("tcp", g.addr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(wireTimeout))
-	return c
-}
-
-// raw sends text on a connection of its own and returns all that comes until the gateway closes.
-func (g *gateway) raw(text string) string {
-	g.t.Helper()
-	c := g.dial()
-	if _, err := io.WriteString(c, text); err != nil {
-		g.t.Fatal(err)
-	}
-	b, err := io.ReadAll(c)
-	if err != nil {
-		g.t.Fatalf("after %q: %v", b, err)
-	}
-	return string(b)
-}
-
-func backend(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.Listener.Addr().String()
-}
 
 // TestExchange is the example: requests of every body form go through, one connection serves many.
 func TestExchange(t *testing.T) {
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	t.Parallel()
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -206,7 +89,8 @@ func TestExchange(t *testing.T) {
 }
 
 func TestManyClients(t *testing.T) {
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	t.Parallel()
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("X-N", r.URL.Query().Get("n"))
 		w.Write(bytes.Repeat([]byte{byte(n)}, n))
@@ -218,7 +102,7 @@ func TestManyClients(t *testing.T) {
 		wg.Go(func() {
 			tr := &http.Transport{}
 			defer tr.CloseIdleConnections()
-			for i := range 50 {
+			for i := range servertest.Times(50, 15) {
 				n := (client*7919 + i*104729) % 200_000
 				resp, err := (&http.Client{Transport: tr}).Get(fmt.Sprintf("http://%s/?n=%d", g.addr, n))
 				if err != nil {
@@ -238,7 +122,8 @@ func TestManyClients(t *testing.T) {
 }
 
 func TestPipelining(t *testing.T) {
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
+	t.Parallel()
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, app)
 	var in strings.Builder
@@ -261,8 +146,9 @@ func TestPipelining(t *testing.T) {
 }
 
 func TestHalfClosedClientGetsItsResponse(t *testing.T) {
+	t.Parallel()
 	closed := make(chan struct{})
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		<-closed
 		io.WriteString(w, "late")
 	})
@@ -280,6 +166,7 @@ func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 }
 
 func TestErrorAnswers(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	get := func() string {
 		return strings.SplitN(g.raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n", 2)[0]

@@ -4,69 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// recordingBackend answers every request, and gives the field lines of its head and of its trailers, in
-// lower case.
-func recordingBackend(t testing.TB, p routing.Protocol) (addr string, seen chan string) {
-	seen = make(chan string, 16)
-	if overStreams(p) {
-		return rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-			c.MaxHeaderListSize = 1 << 20
-			texts := map[uint32]string{}
-			for {
-				f, err := c.ReadFrame()
-				if err != nil {
-					return
-				}
-				id := f.Header().StreamID
-				end := false
-				switch f := f.(type) {
-				case *http2.MetaHeadersFrame:
-					for _, f := range f.Fields {
-						texts[id] += f.Name + ": " + f.Value + "\n"
-					}
-					end = f.StreamEnded()
-				case *http2.DataFrame:
-					end = f.StreamEnded()
-				}
-				if end {
-					c.fields(id, true, ":status", "204")
-					seen <- strings.ToLower(texts[id])
-				}
-			}
-		}), seen
-	}
-	return rawBackend(t, func(_ int, c *wire) {
-		for {
-			text := c.head()
-			if text == "" {
-				return
-			}
-			if strings.Contains(strings.ToLower(text), "transfer-encoding: chunked") {
-				for {
-					line, _ := c.r.ReadString('\n')
-					var n int
-					if _, err := fmt.Sscanf(line, "%x", &n); err != nil || n == 0 {
-						break
-					}
-					c.take(n + 2)
-				}
-				text += c.head()
-			}
-			c.send("HTTP/1.1 204 No Content\r\n\r\n")
-			seen <- strings.ToLower(strings.ReplaceAll(text, "\r\n", "\n"))
-		}
-	}), seen
-}
 
 // speakers send a POST with fields in its head and in its trailers, by one protocol each.
 var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string){
@@ -78,7 +20,7 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 			}
 			return text
 		}
-		c.send("%s", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+lines(head)+"\r\n3\r\nabc\r\n0\r\n"+lines(trailers)+"\r\n")
+		c.Send("%s", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+lines(head)+"\r\n3\r\nabc\r\n0\r\n"+lines(trailers)+"\r\n")
 	},
 	"h1 bytewise trailers": func(_ testing.TB, g *gateway, head, trailers []string) {
 		c := g.wire()
@@ -87,19 +29,19 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 		for i := 0; i < len(head); i += 2 {
 			text += head[i] + ": " + head[i+1] + "\r\n"
 		}
-		c.send("%s", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n0\r\n")
+		c.Send("%s", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n0\r\n")
 		g.settle()
 		for i := 0; i < len(trailers); i += 2 {
 			line := trailers[i] + ": " + trailers[i+1] + "\r\n"
-			c.send("%s", line[:len(line)/2])
+			c.Send("%s", line[:len(line)/2])
 			g.settle()
-			c.send("%s", line[len(line)/2:])
+			c.Send("%s", line[len(line)/2:])
 			g.settle()
 		}
-		c.send("\r\n")
+		c.Send("\r\n")
 	},
 	"h2": func(t testing.TB, g *gateway, head, trailers []string) {
-		c := dialHTTP2(t.(*testing.T), g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		lower := func(fields []string) []string {
 			out := append([]string(nil), fields...)
 			for i := 0; i < len(out); i += 2 {
@@ -107,32 +49,16 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 			}
 			return out
 		}
-		c.request(1, "POST", "/", false, lower(head)...)
+		c.Request(1, "POST", "/", false, lower(head)...)
 		_ = c.WriteData(1, false, []byte("abc"))
-		c.fields(1, true, lower(trailers)...)
+		c.Fields(1, true, lower(trailers)...)
 	},
-}
-
-// next is what a recordingBackend saw; "" where nothing came.
-func next(t testing.TB, seen chan string) string {
-	t.Helper()
-	select {
-	case text := <-seen:
-		return text
-	case <-time.After(wireTimeout / 4):
-		t.Fatal("no request came")
-	}
-	return ""
-}
-
-// has reports whether there is a field of that name among lines.
-func has(text, name string) bool {
-	return strings.Contains("\n"+text, "\n"+strings.ToLower(name)+": ")
 }
 
 // TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and
 // those that other proxies write, in heads and in trailers, and sees which arrive.
 func TestClientsCannotSpeakForTheGateway(t *testing.T) {
+	t.Parallel()
 	const mark = "evil"
 	folded := []string{
 		"X_Forwarded_For", "X_Real_IP", "X_Forwarded_Proto", "X-Forwarded_Port", "X_Request_ID", "X_Scheme", "X_Forwarded-Host",
@@ -151,7 +77,7 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 			for _, rule := range []string{"plain", "underscore", "token"} {
 				for _, trusted := range []bool{false, true} {
 					t.Run(fmt.Sprintf("%s to %v, %s, trusted %v", name, p, rule, trusted), func(t *testing.T) {
-						backend, seen := recordingBackend(t, p)
+						backend, seen := servertest.RecordingBackend(t, p)
 						g := newGateway(t, func(c *config.Config) {
 							c.HTTP.HeaderNames = rule
 							if trusted {
@@ -162,7 +88,7 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 						check := func(text string, trailers bool) {
 							t.Helper()
 							want := func(name string, there bool) {
-								if has(text, name) != there {
+								if servertest.HasField(text, name) != there {
 									t.Errorf("%q: there %v, in trailers %v, want %v", name, !there, trailers, there)
 								}
 							}
@@ -192,9 +118,9 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 							}
 						}
 						speak(t, g, fields, nil)
-						check(next(t, seen), false)
+						check(servertest.NextSeen(t, seen), false)
 						speak(t, g, []string{"Trailer", "X-Sum"}, fields)
-						check(next(t, seen), true)
+						check(servertest.NextSeen(t, seen), true)
 					})
 				}
 			}
@@ -204,15 +130,16 @@ func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 
 // TestHeaderNamesAreLive: a reload changes which names are passed on.
 func TestHeaderNamesAreLive(t *testing.T) {
-	backend, seen := recordingBackend(t, routing.HTTP)
+	t.Parallel()
+	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)
 	c := g.wire()
 	ask := func() bool {
-		c.send("GET / HTTP/1.1\r\nHost: a\r\nUser_Name: me\r\n\r\n")
-		text := next(t, seen)
-		c.head()
-		return has(text, "User_Name")
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\nUser_Name: me\r\n\r\n")
+		text := servertest.NextSeen(t, seen)
+		c.Head()
+		return servertest.HasField(text, "User_Name")
 	}
 	if ask() {
 		t.Error("passed by default")
@@ -228,31 +155,33 @@ func TestHeaderNamesAreLive(t *testing.T) {
 
 // TestNominatedTrailersStay: RFC 9110 section 7.6.1 has what Connection lists removed from trailers too.
 func TestNominatedTrailersStay(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		backend, seen := recordingBackend(t, p)
+		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
 		speakers["h1"](t, g, []string{"Connection", "keep-alive, X-Hop", "Trailer", "X-Sum"}, []string{"X-Hop", "1", "X-Sum", "2"})
-		if text := next(t, seen); has(text, "X-Hop") || !has(text, "X-Sum") {
+		if text := servertest.NextSeen(t, seen); servertest.HasField(text, "X-Hop") || !servertest.HasField(text, "X-Sum") {
 			t.Errorf("%v: %s", p, text)
 		}
 	}
 	answer := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Hop\r\n\r\n2\r\nok\r\n0\r\nX-Hop: 1\r\nX-Sum: 2\r\n\r\n"
-	backend := rawBackend(t, func(_ int, c *wire) {
-		for c.head() != "" {
-			c.send("%s", answer)
+	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
+		for c.Head() != "" {
+			c.Send("%s", answer)
 		}
 	})
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)
-	if a := g.wire().get("/"); a.cut != nil || a.Trailer.Get("X-Hop") != "" || a.Trailer.Get("X-Sum") != "2" {
-		t.Errorf("%q, %v, trailers %v", a.body, a.cut, a.Trailer)
+	if a := g.wire().Get("/"); a.Cut != nil || a.Trailer.Get("X-Hop") != "" || a.Trailer.Get("X-Sum") != "2" {
+		t.Errorf("%q, %v, trailers %v", a.Text, a.Cut, a.Trailer)
 	}
 }
 
 // TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, nobody else may speak of
 // them, under whichever name.
 func TestCertificateFieldsOfTrustedPeers(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"ssl-client-verify", "X-SSL-Client-Verify", "Client-Cert", "X-Forwarded-Client-Cert"} {
 		if claims([]byte(name)) != claimCertificate {
 			t.Errorf("%s is no claim about certificates", name)

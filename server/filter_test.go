@@ -10,6 +10,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // journal records, in order, what filters were called for.
@@ -73,18 +74,19 @@ func (f requestOnly) Request(x *Exchange) Verdict { return f(x) }
 
 // TestFilterOrder: requests inwards, responses and ends outwards, and each sees what it should.
 func TestFilterOrder(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	g := newGateway(t, nil, Options{Filters: []Filter{
 		&layer{name: "a", journal: j},
 		requestOnly(func(x *Exchange) Verdict { x.DropRequestField("x-secret"); return Continue }),
 		&layer{name: "b", journal: j},
 	}})
-	addr, heads := scripted(t, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", false)
+	addr, heads := servertest.ScriptedBackend(t, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", false)
 	g.serve(nil, addr)
 	c := g.wire()
 	for range 3 { // the second and third on reused memory
-		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Secret: 1\r\nX-Open: 2\r\nx-secret: 3\r\n\r\n")
-		got := c.read("GET")
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\nX-Secret: 1\r\nX-Open: 2\r\nx-secret: 3\r\n\r\n")
+		got := c.ReadAnswer("GET")
 		if got.StatusCode != 201 || fmt.Sprint(got.Header["X-Layer"]) != "[b a]" {
 			t.Errorf("got %d, %v", got.StatusCode, got.Header["X-Layer"])
 		}
@@ -103,6 +105,7 @@ func TestFilterOrder(t *testing.T) {
 
 // TestFilterResponds: the inner filters and the Backend see nothing, the outer ones see the end.
 func TestFilterResponds(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	g := newGateway(t, nil, Options{Filters: []Filter{
 		&layer{name: "a", journal: j},
@@ -111,19 +114,19 @@ func TestFilterResponds(t *testing.T) {
 		}},
 		&layer{name: "c", journal: j},
 	}})
-	seen := &targets{}
-	g.serve(nil, rawBackend(t, func(_ int, c *wire) { seen.add(c.head()) }))
+	seen := &servertest.Targets{}
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { seen.Add(c.Head()) }))
 	c := g.wire()
 	for _, tt := range []struct{ method, body, want string }{
 		{"GET", "", "no entry"}, {"HEAD", "", ""}, {"POST", "Content-Length: 2\r\n\r\nok", "no entry"}, {"GET", "", "no entry"},
 	} {
-		c.send("%s / HTTP/1.1\r\nHost: a\r\n%s", tt.method, tt.body)
+		c.Send("%s / HTTP/1.1\r\nHost: a\r\n%s", tt.method, tt.body)
 		if tt.body == "" {
-			c.send("\r\n")
+			c.Send("\r\n")
 		}
-		got := c.read(tt.method)
-		if got.StatusCode != 403 || got.body != tt.want || got.ContentLength != 8 || got.Header.Get("X-Why") != "because" || got.Close {
-			t.Errorf("%s got %d %q, %v", tt.method, got.StatusCode, got.body, got.Header)
+		got := c.ReadAnswer(tt.method)
+		if got.StatusCode != 403 || got.Text != tt.want || got.ContentLength != 8 || got.Header.Get("X-Why") != "because" || got.Close {
+			t.Errorf("%s got %d %q, %v", tt.method, got.StatusCode, got.Text, got.Header)
 		}
 		<-j.done
 		<-j.done
@@ -132,12 +135,12 @@ func TestFilterResponds(t *testing.T) {
 		}
 	}
 	// A body that is still to come ends the connection.
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nok")
-	if got := c.read("POST"); got.StatusCode != 403 || !got.Close {
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nok")
+	if got := c.ReadAnswer("POST"); got.StatusCode != 403 || !got.Close {
 		t.Errorf("got %d, close %v", got.StatusCode, got.Close)
 	}
-	c.wantClosed()
-	if seen.count() > 0 {
+	c.WantClosed()
+	if seen.Count() > 0 {
 		t.Errorf("the Backend saw %v", seen)
 	}
 }
@@ -145,6 +148,7 @@ func TestFilterResponds(t *testing.T) {
 // TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and
 // the filters behind run after.
 func TestFilterParks(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	blocked := make(chan chan Verdict, 10)
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{
@@ -167,38 +171,38 @@ func TestFilterParks(t *testing.T) {
 		}},
 		&layer{name: "b", journal: j},
 	}})
-	g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
-			head := c.head()
+			head := c.Head()
 			if head == "" {
 				return
 			}
 			body := ""
 			if strings.Contains(head, "Content-Length: 6\r\n") {
-				body = c.take(6)
+				body = c.Take(6)
 			}
-			c.send(okResponse(fmt.Sprint(strings.Contains(head, "X-Parked: yes"), body)))
+			c.Send(servertest.OKResponse(fmt.Sprint(strings.Contains(head, "X-Parked: yes"), body)))
 		}
 	}))
 	const parked = "POST /park HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n"
 	c, other := g.wire(), g.wire()
 	for range 2 {
-		c.send(parked + "abc")
+		c.Send(parked + "abc")
 		answer := <-blocked
-		if got := other.get("/"); got.body != "false" {
-			t.Errorf("another got %d %q", got.StatusCode, got.body)
+		if got := other.Get("/"); got.Text != "false" {
+			t.Errorf("another got %d %q", got.StatusCode, got.Text)
 		}
-		c.send("def")
+		c.Send("def")
 		g.settle()
 		answer <- Continue
-		if got := c.read("POST"); got.body != "trueabcdef" {
-			t.Errorf("got %d %q", got.StatusCode, got.body)
+		if got := c.ReadAnswer("POST"); got.Text != "trueabcdef" {
+			t.Errorf("got %d %q", got.StatusCode, got.Text)
 		}
-		c.send(parked + "abcdef")
+		c.Send(parked + "abcdef")
 		answer = <-blocked
 		answer <- Respond
-		if got := c.read("POST"); got.StatusCode != 401 || got.body != "who?" || got.Close {
-			t.Errorf("got %d %q, close %v", got.StatusCode, got.body, got.Close)
+		if got := c.ReadAnswer("POST"); got.StatusCode != 401 || got.Text != "who?" || got.Close {
+			t.Errorf("got %d %q, close %v", got.StatusCode, got.Text, got.Close)
 		}
 	}
 	// A client that leaves while its request is parked: the end is told at once, and what the filter
@@ -207,7 +211,7 @@ func TestFilterParks(t *testing.T) {
 		<-j.done
 	}
 	j.take()
-	c.send(parked + "abcdef")
+	c.Send(parked + "abcdef")
 	answer := <-blocked
 	c.SetLinger(0)
 	c.Close()
@@ -216,18 +220,19 @@ func TestFilterParks(t *testing.T) {
 		t.Errorf("called: %s", text)
 	}
 	next := g.wire()
-	next.send(parked + "abcdef")
+	next.Send(parked + "abcdef")
 	second := <-blocked
 	answer <- Respond
 	g.settle()
 	second <- Continue
-	if got := next.read("POST"); got.StatusCode != 200 || got.body != "trueabcdef" {
-		t.Errorf("the next client got %d %q", got.StatusCode, got.body)
+	if got := next.ReadAnswer("POST"); got.StatusCode != 200 || got.Text != "trueabcdef" {
+		t.Errorf("the next client got %d %q", got.StatusCode, got.Text)
 	}
 }
 
 // TestHertzMiddleware: it may add fields, answer, and panic.
 func TestHertzMiddleware(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{Middleware: []app.HandlerFunc{
 		func(_ context.Context, c *app.RequestContext) {
 			switch string(c.Path()) {
@@ -244,12 +249,12 @@ func TestHertzMiddleware(t *testing.T) {
 		},
 		func(ctx context.Context, c *app.RequestContext) { c.Next(ctx) },
 	}})
-	addr, heads := scripted(t, "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nContent-Length: 2\r\n\r\nok", false)
+	addr, heads := servertest.ScriptedBackend(t, "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nContent-Length: 2\r\n\r\nok", false)
 	g.serve(nil, addr)
 	c := g.wire()
 	for range 2 {
-		c.send("POST /go?x=1 HTTP/1.1\r\nHost: a\r\nX-In: in\r\nx-replaced: old\r\nUser-Agent: t\r\nCookie: a=b; c=d\r\nContent-Length: 2\r\n\r\nok")
-		got := c.read("POST")
+		c.Send("POST /go?x=1 HTTP/1.1\r\nHost: a\r\nX-In: in\r\nx-replaced: old\r\nUser-Agent: t\r\nCookie: a=b; c=d\r\nContent-Length: 2\r\n\r\nok")
+		got := c.ReadAnswer("POST")
 		if got.StatusCode != 200 || got.Header.Get("X-Out") != "1" || got.Header.Get("Content-Type") != "text/x" {
 			t.Errorf("got %d %v", got.StatusCode, got.Header)
 		}
@@ -262,14 +267,14 @@ func TestHertzMiddleware(t *testing.T) {
 		if strings.Contains(head, "old") {
 			t.Errorf("the Backend saw %q", head)
 		}
-		c.send("GET /deny HTTP/1.1\r\nHost: a\r\n\r\n")
-		got = c.read("GET")
-		if got.StatusCode != 401 || got.body != `{"error":"no"}` || got.Header.Get("WWW-Authenticate") != "Basic" || !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") {
-			t.Errorf("denied: %d %q %v", got.StatusCode, got.body, got.Header)
+		c.Send("GET /deny HTTP/1.1\r\nHost: a\r\n\r\n")
+		got = c.ReadAnswer("GET")
+		if got.StatusCode != 401 || got.Text != `{"error":"no"}` || got.Header.Get("WWW-Authenticate") != "Basic" || !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") {
+			t.Errorf("denied: %d %q %v", got.StatusCode, got.Text, got.Header)
 		}
-		c.send("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n")
-		if got := c.read("GET"); got.StatusCode != 500 {
-			t.Errorf("panicked: %d %q", got.StatusCode, got.body)
+		c.Send("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n")
+		if got := c.ReadAnswer("GET"); got.StatusCode != 500 {
+			t.Errorf("panicked: %d %q", got.StatusCode, got.Text)
 		}
 	}
 }

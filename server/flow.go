@@ -39,6 +39,7 @@ type flow struct {
 	trailers []byte
 	trailing bool
 	rule     trailerRule
+	by       *transforms // what changes the body on its way; nil for most
 }
 
 // begin makes f ready for a body; length is its, where the framing is one by length.
@@ -104,7 +105,7 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 		f.done = f.left == 0
 	case frameChunked:
 		n = 0
-		if f.form == formSame && !f.trailing {
+		if f.form == formSame && !f.trailing && f.by == nil {
 			n, f.done, err = f.chunks.Feed(raw)
 			f.data = f.chunks.Data()
 			if n == len(raw) || f.done || err != h1.ErrNone {
@@ -118,7 +119,7 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 		return out, n + k, err
 	}
 	f.data += int64(n)
-	if f.form == formChunks && n > 0 {
+	if f.form == formChunks && n > 0 && f.by == nil {
 		out = h1.AppendChunkHeader(scratch[:0], n)
 		out = append(out, raw[:n]...)
 		return append(out, '\r', '\n'), n, h1.ErrNone
@@ -145,7 +146,7 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 			if f.trailing {
 				f.trailers = f.rule.filter(f.trailers)
 			}
-			if f.form == formSame {
+			if f.form == formSame && f.by == nil {
 				dst = append(append(dst, f.trailers...), '\r', '\n')
 				f.trailers = f.trailers[:0]
 			}
@@ -155,8 +156,19 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	return dst, n, h1.ErrNone
 }
 
-// end ends an endless body behind which trailers came, and returns how many bytes go out for that.
+// end ends an endless body behind which trailers came, and returns how many bytes go out for that, -1 where its end makes no
+// sense.
 func (f *flow) end(to side, scratch, trailers []byte) int {
+	if f.by != nil {
+		f.done = true
+		f.trailers = append(f.trailers[:0], trailers...)
+		out, ok := f.through(nil, scratch)
+		if !ok {
+			return -1
+		}
+		f.pass(to, out)
+		return len(out)
+	}
 	out := f.finish(scratch[:0], trailers)
 	if f.form == formBare && len(trailers) > 0 {
 		to.sendTrailers(trailers)

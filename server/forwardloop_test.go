@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // countingFilter counts the requests that come by.
@@ -24,6 +25,7 @@ func (f *countingFilter) Request(*Exchange) Verdict {
 // TestLoopsEnd: an ExternalName that leads back to the gateway makes one request a few, whoever is trusted and
 // whatever is spoken, and not as many as there can be.
 func TestLoopsEnd(t *testing.T) {
+	t.Parallel()
 	for _, trusted := range []bool{false, true} {
 		for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 			t.Run(fmt.Sprintf("trusted=%v,%v", trusted, p), func(t *testing.T) {
@@ -36,8 +38,8 @@ func TestLoopsEnd(t *testing.T) {
 				g.serveBackend(&asked.Policy{}, &routing.Backend{Protocol: p, ExternalName: "loop.example"}, g.addr)
 				for i := range 3 {
 					c := g.wire()
-					c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-					if a := c.read("GET"); a.StatusCode != 508 {
+					c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+					if a := c.ReadAnswer("GET"); a.StatusCode != 508 {
 						t.Errorf("status %d", a.StatusCode)
 					}
 					if n := count.n.Load(); n > int64(i+1)*(loopLimit+1) {
@@ -52,6 +54,7 @@ func TestLoopsEnd(t *testing.T) {
 // TestLoopMark: what goes to an ExternalName is marked, beside the marks that it has; what goes to Pods is not.
 // Only our own marks count, and the request is refused at the limit.
 func TestLoopMark(t *testing.T) {
+	t.Parallel()
 	eight := strings.TrimSuffix(strings.Repeat("sluice, ", loopLimit), ", ")
 	for _, row := range []struct {
 		external string
@@ -73,7 +76,7 @@ func TestLoopMark(t *testing.T) {
 	} {
 		for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 			what := fmt.Sprintf("to %v %q, %q", p, row.external, row.sent)
-			backend, seen := recordingBackend(t, p)
+			backend, seen := servertest.RecordingBackend(t, p)
 			g := newGateway(t, nil, Options{})
 			g.serveBackend(&asked.Policy{}, &routing.Backend{Protocol: p, ExternalName: row.external}, backend)
 			text := "GET / HTTP/1.1\r\nHost: a\r\n"
@@ -81,8 +84,8 @@ func TestLoopMark(t *testing.T) {
 				text += "CDN-Loop: " + v + "\r\n"
 			}
 			c := g.wire()
-			c.send("%s", text+"\r\n")
-			if a := c.read("GET"); a.StatusCode != row.status {
+			c.Send("%s", text+"\r\n")
+			if a := c.ReadAnswer("GET"); a.StatusCode != row.status {
 				t.Errorf("%s: status %d, want %d", what, a.StatusCode, row.status)
 				continue
 			}

@@ -7,45 +7,12 @@ import (
 
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// scripted is a Backend that answers every request with the same bytes, closing after them if so
-// told, and remembers the last head it saw. Bodies are consumed as Content-Length says.
-func scripted(t testing.TB, answer string, closes bool) (addr string, heads chan string) {
-	heads = make(chan string, 100)
-	return rawBackend(t, func(_ int, c *wire) {
-		for {
-			head := c.head()
-			if head == "" {
-				return
-			}
-			if _, length, ok := strings.Cut(head, "\r\nContent-Length: "); ok {
-				var n int
-				fmt.Sscan(length, &n)
-				c.take(n)
-			}
-			select {
-			case heads <- head:
-			default: // nobody looks
-			}
-			c.send(answer)
-			if closes {
-				return
-			}
-		}
-	}), heads
-}
-
-// exactly is how a client that reads until n bytes, or the end, sees an answer.
-func (w *wire) exactly(want string) {
-	w.t.Helper()
-	if got := w.take(len(want)); got != want {
-		w.t.Errorf("got  %q\nwant %q", got, want)
-	}
-}
 
 // TestResponseFraming lists the bytes that a client gets for the bytes that a Backend sends.
 func TestResponseFraming(t *testing.T) {
+	t.Parallel()
 	const date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 	const okHead = "HTTP/1.1 200 OK\r\n" + date
 	for _, tt := range []struct {
@@ -101,15 +68,15 @@ func TestResponseFraming(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.HTTP.ServerHeader = "" }, Options{})
-			addr, _ := scripted(t, tt.answer, tt.backendCloses)
+			addr, _ := servertest.ScriptedBackend(t, tt.answer, tt.backendCloses)
 			g.serve(nil, addr)
 			c := g.wire()
 			// Twice, because a connection that is not usable after the first shows with the second.
 			for range 2 {
-				c.send(tt.request + "\r\nHost: a\r\n\r\n")
-				c.exactly(strings.Replace(tt.want, "HTTP/1.1 200 Fine", "HTTP/1.1 200 OK", 1))
+				c.Send(tt.request + "\r\nHost: a\r\n\r\n")
+				c.Exactly(strings.Replace(tt.want, "HTTP/1.1 200 Fine", "HTTP/1.1 200 OK", 1))
 				if tt.closes {
-					c.wantClosed()
+					c.WantClosed()
 					return
 				}
 			}
@@ -119,10 +86,11 @@ func TestResponseFraming(t *testing.T) {
 
 // TestDate: a response without Date gets one (RFC 9110, 6.6.1).
 func TestDate(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	addr, _ := scripted(t, okResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
-	if got := g.wire().get("/"); got.Header.Get("Date") == "" {
+	if got := g.wire().Get("/"); got.Header.Get("Date") == "" {
 		t.Errorf("no Date: %v", got.Header)
 	}
 }
@@ -130,6 +98,7 @@ func TestDate(t *testing.T) {
 // TestRequestHead lists what a Backend sees of a request: order, case and duplicates of what is
 // end-to-end, nothing of what is hop-by-hop, and the gateway's own fields behind.
 func TestRequestHead(t *testing.T) {
+	t.Parallel()
 	const own = "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: HOST\r\nX-Forwarded-Port: PORT\r\nX-Request-ID: ID\r\n"
 	for _, tt := range []struct {
 		name, request, want string
@@ -176,12 +145,12 @@ func TestRequestHead(t *testing.T) {
 					c.Forwarded.TrustedCIDRs = []string{tt.trusted}
 				}
 			}, Options{})
-			addr, heads := scripted(t, okResponse("ok"), false)
+			addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 			g.serve(tt.policy, addr)
 			c := g.wire()
-			c.send(tt.request)
-			if got := c.read("GET"); got.StatusCode != 200 {
-				t.Fatalf("status %d %q", got.StatusCode, got.body)
+			c.Send(tt.request)
+			if got := c.ReadAnswer("GET"); got.StatusCode != 200 {
+				t.Fatalf("status %d %q", got.StatusCode, got.Text)
 			}
 			head := <-heads
 			// The identifier is random.
@@ -207,13 +176,14 @@ func TestRequestHead(t *testing.T) {
 
 // TestRequestIDsDiffer: each request has one of its own.
 func TestRequestIDsDiffer(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	addr, heads := scripted(t, okResponse("ok"), false)
+	addr, heads := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	c := g.wire()
 	seen := map[string]bool{}
 	for range 50 {
-		c.get("/")
+		c.Get("/")
 		_, id, _ := strings.Cut(<-heads, "X-Request-ID: ")
 		if seen[id] {
 			t.Fatalf("%q came twice", id)
@@ -224,72 +194,74 @@ func TestRequestIDsDiffer(t *testing.T) {
 
 // TestExpect passes 100-continue through, both with the interim response and without.
 func TestExpect(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, rawBackend(t, func(_ int, c *wire) {
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
-			head := c.head()
+			head := c.Head()
 			switch {
 			case head == "":
 				return
 			case !strings.Contains(head, "\r\nExpect: 100-continue\r\n"):
-				c.send(okResponse("no Expect"))
-			case target(head) == "/refuse":
-				c.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+				c.Send(servertest.OKResponse("no Expect"))
+			case servertest.Target(head) == "/refuse":
+				c.Send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
 			default:
-				c.send("HTTP/1.1 100 Continue\r\n\r\n")
-				c.send(okResponse(c.take(4)))
+				c.Send("HTTP/1.1 100 Continue\r\n\r\n")
+				c.Send(servertest.OKResponse(c.Take(4)))
 			}
 		}
 	}))
 	const fields = "Host: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
 	c := g.wire()
 	for range 3 {
-		c.send("POST /take HTTP/1.1\r\n" + fields)
-		c.exactly("HTTP/1.1 100 Continue\r\n\r\n")
-		c.send("body")
-		if got := c.read("POST"); got.StatusCode != 200 || got.body != "body" {
-			t.Fatalf("got %d %q", got.StatusCode, got.body)
+		c.Send("POST /take HTTP/1.1\r\n" + fields)
+		c.Exactly("HTTP/1.1 100 Continue\r\n\r\n")
+		c.Send("body")
+		if got := c.ReadAnswer("POST"); got.StatusCode != 200 || got.Text != "body" {
+			t.Fatalf("got %d %q", got.StatusCode, got.Text)
 		}
 	}
-	c.send("POST /refuse HTTP/1.1\r\n" + fields)
-	got := c.read("POST")
-	if got.StatusCode != 401 || got.body != "no" || !got.Close {
-		t.Errorf("got %d %q, close %v", got.StatusCode, got.body, got.Close)
+	c.Send("POST /refuse HTTP/1.1\r\n" + fields)
+	got := c.ReadAnswer("POST")
+	if got.StatusCode != 401 || got.Text != "no" || !got.Close {
+		t.Errorf("got %d %q, close %v", got.StatusCode, got.Text, got.Close)
 	}
 	// The client may leave the body out now, or send it: the connection is of no more use.
-	c.wantClosed()
+	c.WantClosed()
 }
 
 // TestLargeBodies moves bodies that are copied and that are spliced, with either framing, both ways
 // at once.
 func TestLargeBodies(t *testing.T) {
+	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {
 		g := newGateway(t, func(c *config.Config) {
 			c.HTTP.SpliceThreshold = threshold
 			c.Limits.BodyBytes = 0
 		}, Options{})
-		g.serve(nil, echoBackend(t))
+		g.serve(nil, servertest.EchoBackend(t))
 		for _, size := range []int{0, 1, 4095, 16 << 10, 16<<10 + 1, 64 << 10, 64<<10 + 1, 300_000, 3 << 20} {
-			body := string(pattern(size))
+			body := string(servertest.Pattern(size))
 			for _, chunked := range []bool{false, true} {
 				c := g.wire()
 				for range 2 {
 					go func() {
 						if chunked {
-							c.send("POST /chunked HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+							c.Send("POST /chunked HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
 							for rest := body; len(rest) > 0; {
 								n := min(len(rest), 50_000)
-								c.send("%x\r\n%s\r\n", n, rest[:n])
+								c.Send("%x\r\n%s\r\n", n, rest[:n])
 								rest = rest[n:]
 							}
-							c.send("0\r\n\r\n")
+							c.Send("0\r\n\r\n")
 						} else {
-							c.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
-							c.send(body)
+							c.Send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
+							c.Send(body)
 						}
 					}()
-					if got := c.read("POST"); got.body != body || got.cut != nil {
-						t.Errorf("%d bytes, chunked %v, splice from %d: got %d %d bytes, %v", size, chunked, threshold, got.StatusCode, len(got.body), got.cut)
+					if got := c.ReadAnswer("POST"); got.Text != body || got.Cut != nil {
+						t.Errorf("%d bytes, chunked %v, splice from %d: got %d %d bytes, %v", size, chunked, threshold, got.StatusCode, len(got.Text), got.Cut)
 					}
 				}
 				c.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // FuzzExchange gives the gateway arbitrary bytes from a client and from a Backend at once. Whatever they
@@ -21,46 +22,46 @@ func FuzzExchange(f *testing.F) {
 		}
 	}
 	for _, r := range h1test.Accepted {
-		f.Add([]byte(r.Raw), []byte(okResponse("ok")+evil))
+		f.Add([]byte(r.Raw), []byte(servertest.OKResponse("ok")+servertest.Evil))
 	}
 	for _, r := range h1test.Responses {
 		if len(r.Raw) < 1000 {
-			f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(r.Raw+evil))
+			f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(r.Raw+servertest.Evil))
 		}
 	}
-	f.Add([]byte(upgradeRequest+"early"), []byte(upgradeResponse+"late"))
-	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(okResponse("gggggggg")))
+	f.Add([]byte(servertest.UpgradeRequest+"early"), []byte(servertest.UpgradeResponse+"late"))
+	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(servertest.OKResponse("gggggggg")))
 	// What an innocent client gets begins with what no input can hold: it is chosen anew by each process.
 	mark := fmt.Sprintf("%016x", rand.Uint64())
 	g := newGateway(f, func(c *config.Config) { c.Threads = 1 }, Options{})
 	answer := make(chan []byte, 1) // holds what the Backend sends in this round
-	g.serve(nil, rawBackend(f, func(_ int, c *wire) {
+	g.serve(nil, servertest.RawBackend(f, func(_ int, c *servertest.Wire) {
 		for {
-			head := c.head()
+			head := c.Head()
 			switch {
 			case head == "":
 				return
 			case strings.Contains(head, "\r\nX-Good: "):
 				_, token, _ := strings.Cut(head, "\r\nX-Good: ")
 				token, _, _ = strings.Cut(token, "\r\n")
-				c.send(okResponse(token))
+				c.Send(servertest.OKResponse(token))
 			default:
 				bad := <-answer
 				answer <- bad
 				c.TCPConn.Write(bad)
 				c.CloseWrite()
-				c.rest()
+				c.Rest()
 				return
 			}
 		}
 	}))
 	serial := 0
-	good := func(t *testing.T, c *wire) {
+	good := func(t *testing.T, c *servertest.Wire) {
 		serial++
 		token := mark + strings.Repeat("g", serial%100)
-		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Good: %s\r\n\r\n", token)
-		if got := c.read("GET"); got.StatusCode != 200 || got.body != token || got.cut != nil {
-			t.Fatalf("an innocent request got %d %q %v, want %q", got.StatusCode, got.body, got.cut, token)
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\nX-Good: %s\r\n\r\n", token)
+		if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.Text != token || got.Cut != nil {
+			t.Fatalf("an innocent request got %d %q %v, want %q", got.StatusCode, got.Text, got.Cut, token)
 		}
 	}
 	f.Fuzz(func(t *testing.T, client, backend []byte) {
@@ -69,16 +70,16 @@ func FuzzExchange(f *testing.F) {
 		}
 		g.t = t
 		answer <- backend
-		before := newWire(t, g.dial())
+		before := servertest.NewWire(t, g.dial())
 		good(t, before)
-		c := newWire(t, g.dial())
+		c := servertest.NewWire(t, g.dial())
 		c.TCPConn.Write(client)
 		c.CloseWrite()
-		if text, _ := c.rest(); strings.Contains(text, mark) {
+		if text, _ := c.Rest(); strings.Contains(text, mark) {
 			t.Fatalf("the client got another's answer: %q", text)
 		}
 		good(t, before)
-		after := newWire(t, g.dial())
+		after := servertest.NewWire(t, g.dial())
 		good(t, after)
 		c.Close()
 		before.Close()

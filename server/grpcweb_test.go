@@ -20,6 +20,7 @@ import (
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // grpcMessage frames p as gRPC does.
@@ -142,9 +143,10 @@ func (c *webClient) encode(p []byte) []byte {
 
 // TestGRPCWeb sends calls of every kind in both forms by both protocols to a Backend that knows gRPC only.
 func TestGRPCWeb(t *testing.T) {
+	t.Parallel()
 	next := make(chan bool)     // lets the Backend send one more message
 	canceled := make(chan bool) // a call was
-	big := grpcMessage(pattern(1 << 20))
+	big := grpcMessage(servertest.Pattern(1 << 20))
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ct := r.Header.Values("Content-Type"); r.ProtoMajor != 2 || len(ct) != 1 || ct[0] != "application/grpc+proto" || r.Header.Get("Te") != "trailers" {
 			t.Errorf("%s by %s, type %q, te %q", r.URL.Path, r.Proto, ct, r.Header.Get("Te"))
@@ -222,25 +224,27 @@ func TestGRPCWeb(t *testing.T) {
 			canceled <- true
 		}
 	})
-	clear, secure := startBackend(t, false, app), startBackend(t, true, app)
-	for _, down := range []pairing{
-		{"h1", "http", http1Client, routing.GRPC}, {"h2c", "http", http2Client, routing.GRPC},
-		{"h1+tls", "https", http1Client, routing.GRPCS}, {"h2+tls", "https", http2Client, routing.GRPCS},
+	clear, secure := servertest.StartBackend(t, false, app), servertest.StartBackend(t, true, app)
+	for _, down := range []servertest.Pairing{
+		{Name: "h1", Scheme: "http", Down: servertest.HTTP1Client, Protocol: routing.GRPC},
+		{Name: "h2c", Scheme: "http", Down: servertest.HTTP2Client, Protocol: routing.GRPC},
+		{Name: "h1+tls", Scheme: "https", Down: servertest.HTTP1Client, Protocol: routing.GRPCS},
+		{Name: "h2+tls", Scheme: "https", Down: servertest.HTTP2Client, Protocol: routing.GRPCS},
 	} {
 		for _, text := range []bool{false, true} {
-			name := down.name + " binary"
+			name := down.Name + " binary"
 			want := "application/grpc-web+proto"
 			if text {
-				name, want = down.name+" text", "application/grpc-web-text+proto"
+				name, want = down.Name+" text", "application/grpc-web-text+proto"
 			}
 			t.Run(name, func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
-				c := &webClient{down.down(t), "http://" + g.addr, text}
+				c := &webClient{down.Down(t), "http://" + g.addr, text}
 				backend := clear
-				if down.scheme == "https" {
+				if down.Scheme == "https" {
 					c.base, backend = "https://"+g.secureAddr, secure
 				}
-				g.serveProtocol(down.protocol, backend)
+				g.serveProtocol(down.Protocol, backend)
 				check := func(r *call, status int) {
 					t.Helper()
 					if ct := r.Header.Values("Content-Type"); r.StatusCode != status || len(ct) != 1 || ct[0] != want {
@@ -362,7 +366,7 @@ func TestGRPCWeb(t *testing.T) {
 					r.end(t)
 				}
 
-				if strings.HasPrefix(down.name, "h2") { // both ways at a time
+				if strings.HasPrefix(down.Name, "h2") { // both ways at a time
 					read, write := io.Pipe()
 					r := c.do(t, t.Context(), "/chat", read, "")
 					for i := range 5 {
@@ -397,8 +401,9 @@ func TestGRPCWeb(t *testing.T) {
 
 // TestGRPCWebRefused: answers of the gateway's own, and text that is none.
 func TestGRPCWebRefused(t *testing.T) {
+	t.Parallel()
 	read := make(chan error, 8)
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		read <- err
 		w.Header().Set("Content-Type", "application/grpc")
@@ -407,7 +412,7 @@ func TestGRPCWebRefused(t *testing.T) {
 	for _, down := range []struct {
 		name   string
 		client func(*testing.T) *http.Client
-	}{{"h1", http1Client}, {"h2c", http2Client}} {
+	}{{"h1", servertest.HTTP1Client}, {"h2c", servertest.HTTP2Client}} {
 		for _, text := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s text=%v", down.name, text), func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
@@ -443,17 +448,18 @@ func TestGRPCWebRefused(t *testing.T) {
 
 // TestGRPCWebOtherBackend: a Backend that does not speak gRPC gets such a request as it is.
 func TestGRPCWebOtherBackend(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 		_, _ = io.Copy(w, r.Body)
 	}))
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g.serveProtocol(p, app)
 		c := g.wire()
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\n!!!!")
-		if got := c.read("POST"); got.body != "!!!!" || got.Header.Get("Content-Type") != "application/grpc-web-text" {
-			t.Errorf("%v: %d %v %q", p, got.StatusCode, got.Header, got.body)
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\n!!!!")
+		if got := c.ReadAnswer("POST"); got.Text != "!!!!" || got.Header.Get("Content-Type") != "application/grpc-web-text" {
+			t.Errorf("%v: %d %v %q", p, got.StatusCode, got.Header, got.Text)
 		}
 	}
 }
@@ -461,8 +467,9 @@ func TestGRPCWebOtherBackend(t *testing.T) {
 // TestGRPCWebWire looks at the bytes of HTTP/1: pipelined requests, HTTP/1.0, and a client that leaves
 // half-way.
 func TestGRPCWebWire(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 1)
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if r.URL.Path == "/cut" {
 			ended <- err
@@ -478,47 +485,47 @@ func TestGRPCWebWire(t *testing.T) {
 	status := base64.StdEncoding.EncodeToString([]byte("\x80\x00\x00\x00\x10grpc-status: 0\r\n"))
 
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n" +
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"3\r\nYWI\r\n1\r\n=\r\n7\r\nYQ==YWJ\r\n1\r\nj\r\n0\r\nX-Trailer: dropped\r\n\r\n" +
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\nYQ==YQ==" +
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab")
 	for _, want := range []string{"ab" + "a" + "abc", "aa", "ab"} {
-		got := c.read("POST")
-		text := got.body
+		got := c.ReadAnswer("POST")
+		text := got.Text
 		if got.Header.Get("Content-Type") == "application/grpc-web" {
 			text = base64.StdEncoding.EncodeToString([]byte(text))
 			want = base64.StdEncoding.EncodeToString([]byte(want + "\x80\x00\x00\x00\x10grpc-status: 0\r\n"))
 		} else {
 			want = base64.StdEncoding.EncodeToString([]byte(want)) + status
 		}
-		if text != want || got.cut != nil || len(got.TransferEncoding) != 1 {
-			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, text, got.cut, want)
+		if text != want || got.Cut != nil || len(got.TransferEncoding) != 1 {
+			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, text, got.Cut, want)
 		}
 	}
-	c.wantClosed()
+	c.WantClosed()
 
 	// The next request comes with the end of a body that began before.
 	c = g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\nYWJ")
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\nYWJ")
 	g.settle()
-	c.send("jYQ==POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nYQ")
+	c.Send("jYQ==POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nYQ")
 	g.settle()
-	c.send("\r\n2\r\n==\r\n0\r\n\r\nGET /")
+	c.Send("\r\n2\r\n==\r\n0\r\n\r\nGET /")
 	for _, want := range []string{"abca", "a"} {
-		if got := c.read("POST"); got.body != base64.StdEncoding.EncodeToString([]byte(want))+status {
-			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, got.body, got.cut, want)
+		if got := c.ReadAnswer("POST"); got.Text != base64.StdEncoding.EncodeToString([]byte(want))+status {
+			t.Errorf("%d %v %q, %v, want %q", got.StatusCode, got.Header, got.Text, got.Cut, want)
 		}
 	}
 
 	c = g.wire()
-	c.send("POST / HTTP/1.0\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\nYWJj")
-	if got := c.read("POST"); got.body != "YWJj"+status || len(got.TransferEncoding) > 0 || !got.Close {
-		t.Errorf("HTTP/1.0: %d %v %q", got.StatusCode, got.Header, got.body)
+	c.Send("POST / HTTP/1.0\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 4\r\n\r\nYWJj")
+	if got := c.ReadAnswer("POST"); got.Text != "YWJj"+status || len(got.TransferEncoding) > 0 || !got.Close {
+		t.Errorf("HTTP/1.0: %d %v %q", got.StatusCode, got.Header, got.Text)
 	}
 
 	for _, request := range []string{"Content-Length: 100\r\n\r\nYWJj", "Transfer-Encoding: chunked\r\n\r\n4\r\nYWJj\r\n"} {
 		c = g.wire()
-		c.send("POST /cut HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\n" + request)
+		c.Send("POST /cut HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\n" + request)
 		g.settle()
 		c.CloseWrite()
 		if err := <-ended; err == nil {
@@ -530,7 +537,8 @@ func TestGRPCWebWire(t *testing.T) {
 
 // TestGRPCWebPieces sends text in parts, chunks and writes of random sizes over one connection.
 func TestGRPCWebPieces(t *testing.T) {
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Parallel()
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set("Grpc-Status", "0")
@@ -542,7 +550,7 @@ func TestGRPCWebPieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	c := g.wire()
 	for i := range 100 {
-		body := pattern(random.IntN(1 << random.IntN(18)))
+		body := servertest.Pattern(random.IntN(1 << random.IntN(18)))
 		var text, request []byte
 		for rest := body; len(rest) > 0; {
 			n := 1 + random.IntN(len(rest))
@@ -563,13 +571,13 @@ func TestGRPCWebPieces(t *testing.T) {
 		}
 		for rest := request; len(rest) > 0; {
 			n := 1 + random.IntN(len(rest))
-			c.send("%s", rest[:n])
+			c.Send("%s", rest[:n])
 			rest = rest[n:]
 			g.settle()
 		}
 		want := fmt.Sprintf("grpc-message: %d %08x <nil>\r\n", len(body), crc32.ChecksumIEEE(body))
-		got := c.read("POST")
-		if frame, err := base64.StdEncoding.DecodeString(got.body); err != nil || !strings.Contains(string(frame), want) {
+		got := c.ReadAnswer("POST")
+		if frame, err := base64.StdEncoding.DecodeString(got.Text); err != nil || !strings.Contains(string(frame), want) {
 			t.Fatalf("seed %d, request %d: %d %q, want %q", seed, i, got.StatusCode, frame, want)
 		}
 	}
@@ -577,9 +585,10 @@ func TestGRPCWebPieces(t *testing.T) {
 
 // TestGRPCWebSlowBackend: a Backend that reads nothing stops the client at the buffers' bounds.
 func TestGRPCWebSlowBackend(t *testing.T) {
+	t.Parallel()
 	const size = 32 << 20
 	release := make(chan bool)
-	app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		n, _ := io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
@@ -589,7 +598,7 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.GRPC, app)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: %d\r\n\r\n", size)
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\nContent-Length: %d\r\n\r\n", size)
 	text := bytes.Repeat([]byte("A"), 1<<20)
 	n := 0
 	for n < size {
@@ -607,15 +616,15 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 		t.Errorf("the gateway holds %d KiB", n>>10)
 	}
 	close(release)
-	c.SetDeadline(time.Now().Add(wireTimeout))
+	c.SetDeadline(time.Now().Add(servertest.Timeout))
 	for n < size {
 		k, err := c.Write(text[:min(len(text), size-n)])
 		if n += k; err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := c.read("POST")
-	if frame, err := base64.StdEncoding.DecodeString(got.body); err != nil || !strings.Contains(string(frame), fmt.Sprintf("grpc-message: %d\r\n", size/4*3)) {
+	got := c.ReadAnswer("POST")
+	if frame, err := base64.StdEncoding.DecodeString(got.Text); err != nil || !strings.Contains(string(frame), fmt.Sprintf("grpc-message: %d\r\n", size/4*3)) {
 		t.Errorf("%d %q", got.StatusCode, frame)
 	}
 }
@@ -623,12 +632,13 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 // TestGRPCWebSlowReader: a client that reads nothing stops the Backend at the buffers' bounds, and gets
 // all of it once it reads.
 func TestGRPCWebSlowReader(t *testing.T) {
+	t.Parallel()
 	const size, count = 1 << 20, 32
 	for _, text := range []bool{false, true} {
 		t.Run(fmt.Sprintf("text=%v", text), func(t *testing.T) {
 			var sent atomic.Int64
 			wrote := make(chan bool, count)
-			app := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			app := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/grpc")
 				p := grpcMessage(make([]byte, size-5))
 				for range count {
@@ -648,7 +658,7 @@ func TestGRPCWebSlowReader(t *testing.T) {
 			if text {
 				kind = "-text"
 			}
-			c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web%s\r\nContent-Length: 0\r\n\r\n", kind)
+			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web%s\r\nContent-Length: 0\r\n\r\n", kind)
 			for stuck := false; !stuck; {
 				select {
 				case <-wrote:
@@ -663,8 +673,8 @@ func TestGRPCWebSlowReader(t *testing.T) {
 			if n := g.held(); n > gatewayBuffers {
 				t.Errorf("the gateway holds %d KiB", n>>10)
 			}
-			c.SetDeadline(time.Now().Add(wireTimeout))
-			resp, err := http.ReadResponse(c.r, nil)
+			c.SetDeadline(time.Now().Add(servertest.Timeout))
+			resp, err := http.ReadResponse(c.R, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

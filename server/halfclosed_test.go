@@ -6,44 +6,47 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // TestClientLeavesALongWait: a client that closes while no answer comes is given up, and so is its request at the
 // Endpoint: one that only ends what it sends after timeouts.half_closed, any other at once.
 func TestClientLeavesALongWait(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range partyKinds {
-			t.Run(k.name+" to "+protocol.String(), func(t *testing.T) {
+		for _, k := range servertest.Kinds {
+			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
+				t.Parallel()
 				for _, begun := range []bool{false, true} {
 					for _, leave := range leavings {
 						after := config.Duration(time.Millisecond)
 						if leave.name == "breaks off" {
 							after = config.Duration(long)
 						}
-						e := newEndpoints(t, protocol, "")
+						e := servertest.NewEndpoints(t, protocol, "")
 						g := newGateway(t, func(c *config.Config) {
 							c.Timeouts.Read = config.Duration(long)
 							c.Timeouts.HalfClosed = after
 						}, Options{})
-						g.serveProtocol(protocol, e.addr)
+						g.serveProtocol(protocol, e.Addr)
 						c := g.party(t, k, 0)
-						c.ask("GET")
-						c.silent = true
-						p := e.next(t)
+						c.Ask("GET")
+						c.Silent = true
+						p := e.Next(t)
 						if begun {
-							p.accept(false, stillLength)
-							c.heard()
-							p.greet(c)
+							p.Accept(false, stillLength)
+							c.Heard()
+							p.Greet(c)
 						}
-						if c.h2 != nil && !leave.all {
+						if c.H2 != nil && !leave.all {
 							continue // a stream has ended with its request
 						}
 						leave.do(c)
-						if _, end := p.rest(); end == "" {
+						if _, end := p.Rest(); end == "" {
 							t.Errorf("client %s: the Endpoint was told nothing", leave.name)
 						}
-						until(t, "the exchange to be counted", func() bool {
+						servertest.Until(t, "the exchange to be counted", func() bool {
 							return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesEnded }) == 1
 						})
 					}
@@ -56,28 +59,29 @@ func TestClientLeavesALongWait(t *testing.T) {
 // TestHalfClosedClientIsAnswered: a client that has ended what it sends gets the answers that come in time, of all
 // that it has asked for, and any that comes piece by piece.
 func TestHalfClosedClientIsAnswered(t *testing.T) {
-	e := newEndpoints(t, routing.HTTP, "")
+	t.Parallel()
+	e := servertest.NewEndpoints(t, routing.HTTP, "")
 	g := newGateway(t, func(c *config.Config) { c.Timeouts.HalfClosed = config.Duration(long) }, Options{})
-	g.serveProtocol(routing.HTTP, e.addr)
-	c := g.party(t, partyKinds[0], 0)
-	c.ask("GET")
-	c.ask("GET", "connection", "close")
-	c.fin()
+	g.serveProtocol(routing.HTTP, e.Addr)
+	c := g.party(t, servertest.Kinds[0], 0)
+	c.Ask("GET")
+	c.Ask("GET", "connection", "close")
+	c.Fin()
 	for range 2 {
-		p := e.next(t)
+		p := e.Next(t)
 		g.settle()
-		p.send([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"))
+		p.Send([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"))
 		for range 4 {
-			p.send([]byte("x"))
+			p.Send([]byte("x"))
 			g.settle()
 		}
 	}
-	text, end := c.rest()
+	text, end := c.Rest()
 	if end != "end" {
 		t.Errorf("the %s", end)
 	}
-	w := newAnswer(string(text), "GET")
-	if w.body != "xxxx" || len(text) < 2*len("HTTP/1.1 200 OK\r\n\r\nxxxx") {
+	w := servertest.NewAnswer(string(text), "GET")
+	if w.Text != "xxxx" || len(text) < 2*len("HTTP/1.1 200 OK\r\n\r\nxxxx") {
 		t.Errorf("got %q", text)
 	}
 }
@@ -85,6 +89,7 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 // TestHalfClosedIsNoFault: what a client that left waited for is no fault of its Endpoint's, and its silence before a
 // timeout of the Endpoint's own is.
 func TestHalfClosedIsNoFault(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name       string
 		read, half time.Duration
@@ -95,15 +100,15 @@ func TestHalfClosedIsNoFault(t *testing.T) {
 		{"the Endpoint's, without a bound", time.Millisecond, 0, "HTTP/1.1 504 Gateway Timeout\r\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			e := newEndpoints(t, routing.HTTP, "")
+			e := servertest.NewEndpoints(t, routing.HTTP, "")
 			g := newGateway(t, func(c *config.Config) {
 				c.Timeouts.Read, c.Timeouts.HalfClosed = config.Duration(row.read), config.Duration(row.half)
 			}, Options{})
-			g.serveProtocol(routing.HTTP, e.addr)
-			c := g.party(t, partyKinds[0], 0)
-			c.ask("GET")
-			c.fin()
-			text, end := c.rest()
+			g.serveProtocol(routing.HTTP, e.Addr)
+			c := g.party(t, servertest.Kinds[0], 0)
+			c.Ask("GET")
+			c.Fin()
+			text, end := c.Rest()
 			if end != "end" || len(text) < len(row.want) || string(text[:len(row.want)]) != row.want || row.want == "" && len(text) > 0 {
 				t.Errorf("got %q and the %s, want %q", text, end, row.want)
 			}

@@ -11,66 +11,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
-
-// refusals sums up what the loops counted.
-func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
-	for _, w := range g.workers {
-		n := make(chan [stats.Refusals]uint64)
-		w.loop.Post(func() { n <- w.shard.Refusals })
-		for i, c := range <-n {
-			sum[i] += c
-		}
-	}
-	return sum
-}
-
-// connections counts those of clients.
-func (g *gateway) connections() (accepted uint64, open int64) {
-	for _, w := range g.workers {
-		n := make(chan uint64)
-		w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
-		accepted += <-n
-		open += w.conns.Load()
-	}
-	return accepted, open
-}
-
-// until waits for what a peer cannot see.
-func until(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	tick, deadline := time.NewTicker(time.Millisecond), time.After(wireTimeout)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-func secureGateway(t testing.TB, change func(*config.Config)) *gateway {
-	g := newGateway(t, change, Options{})
-	g.publish(&routing.Backend{}, echoBackend(t), newAuthority(t, "ca").server("a.test"), nil, site{name: ""})
-	return g
-}
 
 func TestPlainHTTPOnHTTPS(t *testing.T) {
 	wantNoLeaks(t)
 	g := secureGateway(t, nil)
 	for _, text := range []string{"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", "G", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", strings.Repeat("x", 100_000)} {
 		c := g.secureWire()
-		c.send("%s", text)
-		if got := c.read("GET"); got.StatusCode != 400 || !strings.Contains(got.body, "plain HTTP") || !got.Close {
-			t.Errorf("%.10q: got %d %q", text, got.StatusCode, got.body)
+		c.Send("%s", text)
+		if got := c.ReadAnswer("GET"); got.StatusCode != 400 || !strings.Contains(got.Text, "plain HTTP") || !got.Close {
+			t.Errorf("%.10q: got %d %q", text, got.StatusCode, got.Text)
 		}
 		c.CloseWrite()
-		c.rest()
+		c.Rest()
 	}
 	if n := g.refusals()[stats.RefusedNotTLS]; n != 4 {
 		t.Errorf("counted %d", n)
@@ -84,23 +41,23 @@ func TestPlainHTTPOnHTTPS(t *testing.T) {
 // is counted as what it was, and leaves nothing behind.
 func TestBrokenHandshakes(t *testing.T) {
 	wantNoLeaks(t)
-	first := []byte(helloFor(t, "a.test"))
+	first := []byte(servertest.ClientHello(t, "a.test"))
 	garbage := make([]byte, 1000)
 	_, _ = rand.Read(garbage)
 	bad := bytes.Clone(first)
 	copy(bad[60:], garbage) // in the lists of the ClientHello
 	for _, row := range []struct {
 		name    string
-		f       func(c *wire)
+		f       func(c *servertest.Wire)
 		refused stats.Refusal  // where failed is none
 		failed  tlsconn.Reason // none: before the handshake
 	}{
-		{"nothing", func(c *wire) { c.rest() }, stats.RefusedNoHello, none},
-		{"nothing, and leaves", func(c *wire) { c.CloseWrite(); c.rest() }, stats.RefusedLeft, none},
-		{"half a hello", func(c *wire) { c.TCPConn.Write(first[:100]); c.rest() }, stats.RefusedNoHello, none},
-		{"half a hello, and leaves", func(c *wire) { c.TCPConn.Write(first[:100]); c.CloseWrite(); c.rest() }, stats.RefusedLeft, none},
-		{"half a hello, and resets", func(c *wire) { c.TCPConn.Write(first[:100]); c.SetLinger(0) }, stats.RefusedLeft, none},
-		{"a hello byte by byte, too slow", func(c *wire) {
+		{"nothing", func(c *servertest.Wire) { c.Rest() }, stats.RefusedNoHello, none},
+		{"nothing, and leaves", func(c *servertest.Wire) { c.CloseWrite(); c.Rest() }, stats.RefusedLeft, none},
+		{"half a hello", func(c *servertest.Wire) { c.TCPConn.Write(first[:100]); c.Rest() }, stats.RefusedNoHello, none},
+		{"half a hello, and leaves", func(c *servertest.Wire) { c.TCPConn.Write(first[:100]); c.CloseWrite(); c.Rest() }, stats.RefusedLeft, none},
+		{"half a hello, and resets", func(c *servertest.Wire) { c.TCPConn.Write(first[:100]); c.SetLinger(0) }, stats.RefusedLeft, none},
+		{"a hello byte by byte, too slow", func(c *servertest.Wire) {
 			for _, b := range first {
 				if _, err := c.TCPConn.Write([]byte{b}); err != nil {
 					break
@@ -108,24 +65,24 @@ func TestBrokenHandshakes(t *testing.T) {
 				time.Sleep(10 * time.Millisecond) // plays a slow peer
 			}
 		}, stats.RefusedNoHello, none},
-		{"a huge hello", func(c *wire) {
+		{"a huge hello", func(c *servertest.Wire) {
 			record := append([]byte{22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff}, make([]byte, 16<<10-4)...)
 			c.TCPConn.Write(record)
-			c.rest()
+			c.Rest()
 		}, stats.RefusedHelloSize, none},
-		{"a hello, and silence", func(c *wire) { c.TCPConn.Write(first); c.rest() }, 0, tlsconn.ReasonTimeout},
-		{"a hello, and leaves", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.CloseWrite(); c.rest() }, 0, tlsconn.ReasonGone},
-		{"a hello, and resets", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.SetLinger(0) }, 0, tlsconn.ReasonGone},
-		{"a hello, and garbage", func(c *wire) { c.TCPConn.Write(first); c.take(100); c.TCPConn.Write(garbage); c.rest() }, 0, tlsconn.ReasonProtocol},
-		{"a malformed hello", func(c *wire) { c.TCPConn.Write(bad); c.rest() }, stats.RefusedBadHello, none},
-		{"a certificate that it does not trust", func(c *wire) {
+		{"a hello, and silence", func(c *servertest.Wire) { c.TCPConn.Write(first); c.Rest() }, 0, tlsconn.ReasonTimeout},
+		{"a hello, and leaves", func(c *servertest.Wire) { c.TCPConn.Write(first); c.Take(100); c.CloseWrite(); c.Rest() }, 0, tlsconn.ReasonGone},
+		{"a hello, and resets", func(c *servertest.Wire) { c.TCPConn.Write(first); c.Take(100); c.SetLinger(0) }, 0, tlsconn.ReasonGone},
+		{"a hello, and garbage", func(c *servertest.Wire) { c.TCPConn.Write(first); c.Take(100); c.TCPConn.Write(garbage); c.Rest() }, 0, tlsconn.ReasonProtocol},
+		{"a malformed hello", func(c *servertest.Wire) { c.TCPConn.Write(bad); c.Rest() }, stats.RefusedBadHello, none},
+		{"a certificate that it does not trust", func(c *servertest.Wire) {
 			_ = tls.Client(c.TCPConn, &tls.Config{ServerName: "a.test", RootCAs: x509.NewCertPool()}).Handshake()
-			c.rest()
+			c.Rest()
 		}, 0, tlsconn.ReasonAlert},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			slow := row.failed == tlsconn.ReasonTimeout || row.failed == none && row.refused == stats.RefusedNoHello
-			play(t, func(t *scene, timeout time.Duration) {
+			servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 				var settings config.Config
 				g := secureGateway(t, func(c *config.Config) {
 					c.TLS.HandshakeTimeout = config.Duration(long)
@@ -134,16 +91,16 @@ func TestBrokenHandshakes(t *testing.T) {
 					}
 					settings = *c
 				})
-				t.inTime = !slow
+				t.InTime = !slow
 				begun := time.Now()
 				c := g.secureWire()
 				row.f(c)
 				c.Close()
-				until(t, "the connection to end", func() bool { accepted, open := g.connections(); return accepted == 1 && open == 0 })
-				if took := time.Since(begun); took > wireTimeout/2 {
+				servertest.Until(t, "the connection to end", func() bool { accepted, open := g.connections(); return accepted == 1 && open == 0 })
+				if took := time.Since(begun); took > servertest.Timeout/2 {
 					t.Errorf("it took %v", took)
 				}
-				until(t, "the handshake to end", func() bool { return g.handshakes.Counts().UnderWay == 0 })
+				servertest.Until(t, "the handshake to end", func() bool { return g.handshakes.Counts().UnderWay == 0 })
 				counts, refusals := g.handshakes.Counts(), g.refusals()
 				if row.failed != none && counts.Failed[row.failed] != 1 || row.failed == none && (refusals[row.refused] != 1 || counts.Started > 0) {
 					t.Errorf("counted %+v, refused %v", counts, refusals)
@@ -193,17 +150,17 @@ func TestSlowHandshake(t *testing.T) {
 // answered, and what never comes does not hold the drain up beyond the handshake's time.
 func TestDrainWithHandshakes(t *testing.T) {
 	wantNoLeaks(t)
-	play(t, drainWithHandshakes)
+	servertest.Retry(t, drainWithHandshakes)
 }
 
-func drainWithHandshakes(t *scene, timeout time.Duration) {
+func drainWithHandshakes(t *servertest.Try, timeout time.Duration) {
 	g := secureGateway(t, func(c *config.Config) { c.TLS.HandshakeTimeout = config.Duration(4 * timeout) })
 	late, silent, half := g.secureWire(), g.secureWire(), g.secureWire()
-	first := []byte(helloFor(t, "a.test"))
+	first := []byte(servertest.ClientHello(t, "a.test"))
 	half.TCPConn.Write(first)
-	half.take(100)
-	until(t, "all to be accepted", func() bool { accepted, _ := g.connections(); return accepted == 3 })
-	drained := g.beginDrain(wireTimeout)
+	half.Take(100)
+	servertest.Until(t, "all to be accepted", func() bool { accepted, _ := g.connections(); return accepted == 3 })
+	drained := g.beginDrain(servertest.Timeout)
 	c := tls.Client(late.TCPConn, &tls.Config{InsecureSkipVerify: true})
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 		t.Fatalf("a handshake within the drain: %v", err)
@@ -212,8 +169,8 @@ func drainWithHandshakes(t *scene, timeout time.Duration) {
 		t.Errorf("%q, %v", b, err)
 	}
 	c.Close()
-	silent.wantClosed()
-	half.rest()
+	silent.WantClosed()
+	half.Rest()
 	if err := <-drained; err != nil {
 		t.Errorf("Drain: %v", err)
 	}

@@ -4,84 +4,21 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// http2Client speaks HTTP/2 by prior knowledge over plain connections.
-func http2Client(t *testing.T) *http.Client {
-	var p http.Protocols
-	p.SetUnencryptedHTTP2(true)
-	p.SetHTTP2(true)
-	tr := &http.Transport{Protocols: &p, DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: wireTimeout}
-}
-
-// pairings are the protocols of the two sides.
-var pairings = func() (all []pairing) {
-	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, down := range []pairing{
-			{"h1", "http", http1Client, p}, {"h1+tls", "https", http1Client, p},
-			{"h2c", "http", http2Client, p}, {"h2+tls", "https", http2Client, p},
-		} {
-			down.name += " to " + p.String()
-			all = append(all, down)
-		}
-	}
-	return all
-}()
-
-type pairing struct {
-	name     string
-	scheme   string
-	down     func(*testing.T) *http.Client
-	protocol routing.Protocol
-}
-
-func http1Client(t *testing.T) *http.Client {
-	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: wireTimeout}
-}
-
-// startBackend runs a net/http server that speaks both HTTP/1.1 and HTTP/2, over TLS where secure is set.
-func startBackend(t testing.TB, secure bool, h http.Handler) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &http.Server{Handler: h, Protocols: &http.Protocols{}, ErrorLog: log.New(io.Discard, "", 0)}
-	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetHTTP2(true)
-	s.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(func() { s.Close() })
-	if !secure {
-		go s.Serve(ln)
-		return ln.Addr().String()
-	}
-	own, err := tlsconfig.SelfSigned()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*own}}
-	go s.ServeTLS(ln, "", "")
-	return ln.Addr().String()
-}
 
 // TestPairings sends the same exchanges through every pairing of protocols, with net/http as client and
 // Backend.
 func TestPairings(t *testing.T) {
+	t.Parallel()
 	big := make([]byte, 3<<20)
 	_, _ = rand.Read(big)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,18 +52,19 @@ func TestPairings(t *testing.T) {
 			_, _ = w.Write([]byte("hinted"))
 		}
 	})
-	clear, secure := startBackend(t, false, handler), startBackend(t, true, handler)
-	for _, p := range pairings {
-		t.Run(p.name, func(t *testing.T) {
+	clear, secure := servertest.StartBackend(t, false, handler), servertest.StartBackend(t, true, handler)
+	for _, p := range servertest.Pairings {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
 			g := newGateway(t, nil, Options{})
 			backend := clear
-			if p.protocol == routing.HTTPS || p.protocol == routing.GRPCS {
+			if p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS {
 				backend = secure
 			}
-			g.serveProtocol(p.protocol, backend)
-			c := p.down(t)
+			g.serveProtocol(p.Protocol, backend)
+			c := p.Down(t)
 			base := "http://" + g.addr
-			if p.scheme == "https" {
+			if p.Scheme == "https" {
 				base = "https://" + g.secureAddr
 			}
 			get := func(method, path string, body io.Reader) (*http.Response, string) {
@@ -195,9 +133,9 @@ func TestPairings(t *testing.T) {
 			}
 			resp.Body.Close()
 			var all sync.WaitGroup
-			for range 50 {
+			for range servertest.Times(50, 8) {
 				all.Go(func() {
-					for range 4 {
+					for range servertest.Times(4, 2) {
 						resp, err := c.Post(base+"/echo", "", bytes.NewReader(big[:100<<10]))
 						if err != nil {
 							t.Error(err)
@@ -231,7 +169,8 @@ func TestPairings(t *testing.T) {
 // TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place
 // for them.
 func TestTrailersBehindLength(t *testing.T) {
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	t.Parallel()
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5")
 		w.Header().Set("Trailer", "Sum")
 		_, _ = io.WriteString(w, "hello")
@@ -239,7 +178,7 @@ func TestTrailersBehindLength(t *testing.T) {
 	}))
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	for _, c := range []*http.Client{http2Client(t), http1Client(t)} {
+	for _, c := range []*http.Client{servertest.HTTP2Client(t), servertest.HTTP1Client(t)} {
 		for range 2 {
 			resp, err := c.Get("http://" + g.addr)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // informingBackend sends n interim responses with a field of so many bytes before the final one, as the
@@ -21,7 +22,7 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 		return
 	}
 	if overStreams(p) {
-		return rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		return servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			for {
 				f, err := c.ReadFrame()
@@ -31,25 +32,25 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 				if f, ok := f.(*http2.MetaHeadersFrame); ok {
 					status, n, size := parse(f.PseudoValue("path"))
 					for range n {
-						c.fields(f.StreamID, false, ":status", fmt.Sprint(status), "x-hint", strings.Repeat("h", size))
+						c.Fields(f.StreamID, false, ":status", fmt.Sprint(status), "x-hint", strings.Repeat("h", size))
 					}
-					c.fields(f.StreamID, false, ":status", "200", "content-length", "2")
+					c.Fields(f.StreamID, false, ":status", "200", "content-length", "2")
 					_ = c.WriteData(f.StreamID, true, []byte("ok"))
 				}
 			}
 		})
 	}
-	return rawBackend(t, func(_ int, c *wire) {
+	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
-			head := c.head()
+			head := c.Head()
 			if head == "" {
 				return
 			}
-			status, n, size := parse(target(head))
+			status, n, size := parse(servertest.Target(head))
 			for range n {
-				c.send("HTTP/1.1 %d Hint\r\nX-Hint: %s\r\n\r\n", status, strings.Repeat("h", size))
+				c.Send("HTTP/1.1 %d Hint\r\nX-Hint: %s\r\n\r\n", status, strings.Repeat("h", size))
 			}
-			c.send("%s", okResponse("ok"))
+			c.Send("%s", servertest.OKResponse("ok"))
 		}
 	})
 }
@@ -58,10 +59,10 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 func informed(t *testing.T, g *gateway, version, path string) (interim int, status int) {
 	t.Helper()
 	if version == "h2" {
-		c := dialHTTP2(t, g.addr)
-		_ = c.SetDeadline(time.Now().Add(wireTimeout))
+		c := servertest.DialHTTP2(t, g.addr)
+		_ = c.SetDeadline(time.Now().Add(servertest.Timeout))
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-		c.request(1, "GET", path, true)
+		c.Request(1, "GET", path, true)
 		for {
 			f, err := c.ReadFrame()
 			if err != nil {
@@ -77,9 +78,9 @@ func informed(t *testing.T, g *gateway, version, path string) (interim int, stat
 		}
 	}
 	c := g.wire()
-	c.send("GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
+	c.Send("GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
 	for {
-		head := c.head()
+		head := c.Head()
 		if !strings.HasPrefix(head, "HTTP/1.1 1") {
 			_, _ = fmt.Sscanf(head, "HTTP/1.1 %d", &status)
 			return interim, status
@@ -91,6 +92,7 @@ func informed(t *testing.T, g *gateway, version, path string) (interim int, stat
 // TestInterimResponsesAreBounded: those of an Endpoint that has something to say are relayed, however many they are,
 // and those of one that has gone mad are not, in every pairing.
 func TestInterimResponsesAreBounded(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		backend := informingBackend(t, p)
 		for _, version := range []string{"h1", "h2"} {
@@ -122,28 +124,30 @@ func TestInterimResponsesAreBounded(t *testing.T) {
 
 // TestBodyTimeoutBeginsWithTheInvitation: a client that waits for 100 owes no byte of its body before.
 func TestBodyTimeoutBeginsWithTheInvitation(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		for _, version := range []string{"h1", "h2"} {
 			t.Run(fmt.Sprintf("%s to %v", version, p), func(t *testing.T) {
-				play(t, func(s *scene, timeout time.Duration) { invitedLate(t, s, p, version, timeout) })
+				t.Parallel()
+				servertest.Retry(t, func(s *servertest.Try, timeout time.Duration) { invitedLate(t, s, p, version, timeout) })
 			})
 		}
 	}
 }
 
-func invitedLate(t *testing.T, s *scene, p routing.Protocol, version string, timeout time.Duration) {
+func invitedLate(t *testing.T, s *servertest.Try, p routing.Protocol, version string, timeout time.Duration) {
 	asked, invite := make(chan struct{}, 4), make(chan struct{})
 	var backend string
 	if overStreams(p) {
-		backend = rawHTTP2Backend(s, func(_ int, c *rawHTTP2) {
+		backend = servertest.RawHTTP2Backend(s, func(_ int, c *servertest.RawHTTP2) {
 			for {
-				id := c.nextHead()
+				id := c.NextHead()
 				if id == 0 {
 					return
 				}
 				asked <- struct{}{}
 				<-invite
-				c.fields(id, false, ":status", "100")
+				c.Fields(id, false, ":status", "100")
 				for {
 					f, err := c.ReadFrame()
 					if err != nil {
@@ -153,17 +157,17 @@ func invitedLate(t *testing.T, s *scene, p routing.Protocol, version string, tim
 						break
 					}
 				}
-				c.fields(id, true, ":status", "204")
+				c.Fields(id, true, ":status", "204")
 			}
 		})
 	} else {
-		backend = rawBackend(s, func(_ int, c *wire) {
-			for c.head() != "" {
+		backend = servertest.RawBackend(s, func(_ int, c *servertest.Wire) {
+			for c.Head() != "" {
 				asked <- struct{}{}
 				<-invite
-				c.send("HTTP/1.1 100 Continue\r\n\r\n")
-				c.take(4)
-				c.send("HTTP/1.1 204 No Content\r\n\r\n")
+				c.Send("HTTP/1.1 100 Continue\r\n\r\n")
+				c.Take(4)
+				c.Send("HTTP/1.1 204 No Content\r\n\r\n")
 			}
 		})
 	}
@@ -183,8 +187,8 @@ func invitedLate(t *testing.T, s *scene, p routing.Protocol, version string, tim
 		invite <- struct{}{}
 	}
 	if version == "h2" {
-		c := dialHTTP2(t, g.addr)
-		_ = c.SetDeadline(time.Now().Add(wireTimeout))
+		c := servertest.DialHTTP2(t, g.addr)
+		_ = c.SetDeadline(time.Now().Add(servertest.Timeout))
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		status := func() string {
 			for {
@@ -197,7 +201,7 @@ func invitedLate(t *testing.T, s *scene, p routing.Protocol, version string, tim
 				}
 			}
 		}
-		c.request(1, "POST", "/", false, "expect", "100-continue", "content-length", "4")
+		c.Request(1, "POST", "/", false, "expect", "100-continue", "content-length", "4")
 		wait()
 		if got := status(); got != "100" {
 			s.Errorf("first came %s", got)
@@ -211,58 +215,60 @@ func invitedLate(t *testing.T, s *scene, p routing.Protocol, version string, tim
 	}
 	c := g.wire()
 	const head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
-	c.send(head)
+	c.Send(head)
 	wait()
-	if got := c.head(); !strings.HasPrefix(got, "HTTP/1.1 100 ") {
+	if got := c.Head(); !strings.HasPrefix(got, "HTTP/1.1 100 ") {
 		s.Errorf("first came %q", got)
 		return
 	}
-	c.send("body")
-	if got := c.read("POST"); got.StatusCode != 204 {
+	c.Send("body")
+	if got := c.ReadAnswer("POST"); got.StatusCode != 204 {
 		s.Errorf("then came %d", got.StatusCode)
 	}
 	// Once it is invited, or has begun by itself, the clock runs.
 	begun := time.Now()
-	c.send(head + "bo")
-	if got := c.read("POST"); got.StatusCode != 408 {
+	c.Send(head + "bo")
+	if got := c.ReadAnswer("POST"); got.StatusCode != 408 {
 		s.Errorf("begun uninvited: %d", got.StatusCode)
 	}
-	took(s, begun, timeout)
+	servertest.Took(s, begun, timeout)
 }
 
 // TestNeverInvited: where neither side moves it is the Endpoint that takes its time.
 func TestNeverInvited(t *testing.T) {
-	backend := rawBackend(t, func(_ int, c *wire) {
-		c.head()
-		c.rest()
+	t.Parallel()
+	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
+		c.Head()
+		c.Rest()
 	})
-	g := newGateway(t, timeouts(func(to *config.Timeouts) { to.Read = config.Duration(short) }), Options{})
+	g := newGateway(t, timeouts(func(to *config.Timeouts) { to.Read = config.Duration(servertest.Short) }), Options{})
 	g.serve(nil, backend)
 	c := g.wire()
 	begun := time.Now()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
-	if got := c.read("POST"); got.StatusCode != 504 {
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+	if got := c.ReadAnswer("POST"); got.StatusCode != 504 {
 		t.Errorf("%d", got.StatusCode)
 	}
-	took(t, begun, short)
+	servertest.Took(t, begun, servertest.Short)
 }
 
 // TestResponseFieldCount: how many fields a response may have is configured, and live, for both protocols.
 func TestResponseFieldCount(t *testing.T) {
+	t.Parallel()
 	var lines strings.Builder
 	var fields []string
 	for i := range 300 {
 		fmt.Fprintf(&lines, "X-%d: 1\r\n", i)
 		fields = append(fields, fmt.Sprintf("x-%d", i), "1")
 	}
-	one := rawBackend(t, func(_ int, c *wire) {
-		for c.head() != "" {
-			c.send("%s", "HTTP/1.1 204 No Content\r\n"+lines.String()+"\r\n")
+	one := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
+		for c.Head() != "" {
+			c.Send("%s", "HTTP/1.1 204 No Content\r\n"+lines.String()+"\r\n")
 		}
 	})
-	two := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		for id := c.nextHead(); id != 0; id = c.nextHead() {
-			c.fields(id, true, append([]string{":status", "204"}, fields...)...)
+	two := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+		for id := c.NextHead(); id != 0; id = c.NextHead() {
+			c.Fields(id, true, append([]string{":status", "204"}, fields...)...)
 		}
 	})
 	for p, backend := range map[routing.Protocol]string{routing.HTTP: one, routing.H2C: two} {
@@ -273,7 +279,7 @@ func TestResponseFieldCount(t *testing.T) {
 			changed.Limits.ResponseHeaderCount = row.limit
 			g.Reload(changed)
 			g.settle()
-			if got := g.wire().get("/"); got.StatusCode != row.want || row.want == 204 && len(got.Header) < 300 {
+			if got := g.wire().Get("/"); got.StatusCode != row.want || row.want == 204 && len(got.Header) < 300 {
 				t.Errorf("%v, at most %d: %d with %d fields", p, row.limit, got.StatusCode, len(got.Header))
 			}
 		}
@@ -282,7 +288,8 @@ func TestResponseFieldCount(t *testing.T) {
 
 // TestRequestFieldCountIsLive: that of requests is so over HTTP/2 as well.
 func TestRequestFieldCountIsLive(t *testing.T) {
-	backend, seen := recordingBackend(t, routing.HTTP)
+	t.Parallel()
+	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
 	g := newGateway(t, nil, Options{})
 	g.serve(nil, backend)
 	changed := config.Default()
@@ -293,9 +300,9 @@ func TestRequestFieldCountIsLive(t *testing.T) {
 	for i := range 150 {
 		fields = append(fields, fmt.Sprintf("x-%d", i), "1")
 	}
-	c := dialHTTP2(t, g.addr)
-	c.request(1, "GET", "/", true, fields...)
-	if text := next(t, seen); !has(text, "x-149") {
+	c := servertest.DialHTTP2(t, g.addr)
+	c.Request(1, "GET", "/", true, fields...)
+	if text := servertest.NextSeen(t, seen); !servertest.HasField(text, "x-149") {
 		t.Errorf("%s", text)
 	}
 }

@@ -10,13 +10,15 @@ import (
 
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // TestHeadLimits: what is at the limit passes, one more does not.
 func TestHeadLimits(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.HeaderBytes, c.Limits.HeaderCount = 4096, 10 }, Options{})
-	addr, _ := scripted(t, okResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	const start = "GET / HTTP/1.1\r\nHost: a\r\nX: "
 	for _, tt := range []struct {
@@ -35,15 +37,15 @@ func TestHeadLimits(t *testing.T) {
 			if split {
 				for rest := tt.raw[:min(len(tt.raw), 8000)]; rest != ""; {
 					n := min(len(rest), 1000)
-					c.send(rest[:n])
+					c.Send(rest[:n])
 					g.settle()
 					rest = rest[n:]
 				}
 			} else {
-				c.send(tt.raw)
+				c.Send(tt.raw)
 			}
-			if got := c.read("GET"); got.StatusCode != tt.status {
-				t.Errorf("%s, split %v: status %d %v, want %d", tt.name, split, got.StatusCode, got.cut, tt.status)
+			if got := c.ReadAnswer("GET"); got.StatusCode != tt.status {
+				t.Errorf("%s, split %v: status %d %v, want %d", tt.name, split, got.StatusCode, got.Cut, tt.status)
 			}
 			c.Close()
 		}
@@ -52,9 +54,10 @@ func TestHeadLimits(t *testing.T) {
 
 // TestBodyLimit: data counts, framing does not; the default, a Route's own and none.
 func TestBodyLimit(t *testing.T) {
+	t.Parallel()
 	const limit = 100_000
 	g := newGateway(t, func(c *config.Config) { c.Limits.BodyBytes = limit }, Options{})
-	app := echoBackend(t)
+	app := servertest.EchoBackend(t)
 	chunked := func(n, size int) string {
 		var b strings.Builder
 		for ; n > 0; n -= size {
@@ -87,11 +90,11 @@ func TestBodyLimit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g.serve(tt.policy, app)
-			c := newWire(t, g.dial())
-			go c.send(tt.raw)
-			got := c.read("POST")
-			if got.StatusCode != tt.status || got.cut != nil {
-				t.Errorf("status %d %v, want %d", got.StatusCode, got.cut, tt.status)
+			c := servertest.NewWire(t, g.dial())
+			go c.Send(tt.raw)
+			got := c.ReadAnswer("POST")
+			if got.StatusCode != tt.status || got.Cut != nil {
+				t.Errorf("status %d %v, want %d", got.StatusCode, got.Cut, tt.status)
 			}
 			c.Close()
 		})
@@ -101,8 +104,9 @@ func TestBodyLimit(t *testing.T) {
 // TestBodyLimitReachesTheClient: a client that sends all of a body that is far too large gets to read
 // why it is refused.
 func TestBodyLimitReachesTheClient(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	g.serve(nil, echoBackend(t))
+	g.serve(nil, servertest.EchoBackend(t))
 	for range 10 {
 		resp, err := http.Post("http://"+g.addr, "", io.MultiReader(bytes.NewReader(make([]byte, 3_000_000))))
 		if err != nil {
@@ -118,23 +122,24 @@ func TestBodyLimitReachesTheClient(t *testing.T) {
 // TestAbortedUploadLeavesNoTrace: an exchange that ends in the middle of a spliced body must not be
 // counted towards the limit of the next that its memory serves.
 func TestAbortedUploadLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) {
 		c.Threads = 1
 		c.Limits.BodyBytes = 10 << 20
 	}, Options{})
-	g.serve(nil, echoBackend(t))
+	g.serve(nil, servertest.EchoBackend(t))
 	for range 5 {
 		c := g.wire()
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 10<<20)
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 10<<20)
 		c.Write(make([]byte, 1<<20))
 		g.settle()
 		c.Close()
 		g.settle()
 		next := g.wire()
-		body := string(pattern(2 << 20))
-		next.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		if got := next.read("POST"); got.StatusCode != 200 || got.body != body {
-			t.Errorf("the next request got %d and %d bytes", got.StatusCode, len(got.body))
+		body := string(servertest.Pattern(2 << 20))
+		next.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if got := next.ReadAnswer("POST"); got.StatusCode != 200 || got.Text != body {
+			t.Errorf("the next request got %d and %d bytes", got.StatusCode, len(got.Text))
 		}
 	}
 }
@@ -142,53 +147,55 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 // TestConnectionLimit: where no connection over the limit can have the place of an idle one, it is closed; those
 // open are served, and one that ends makes room.
 func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.Connections = 8 }, Options{})
 	release := make(chan struct{})
-	g.serve(nil, backend(t, func(w http.ResponseWriter, _ *http.Request) {
+	g.serve(nil, servertest.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		io.WriteString(w, "ok")
 	}))
-	var open []*wire
+	var open []*servertest.Wire
 	for n := range 8 {
 		c := g.wireFrom(byte(2 + n%3))
-		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		open = append(open, c)
 	}
-	until(t, "eight requests to be under way", func() bool {
+	servertest.Until(t, "eight requests to be under way", func() bool {
 		return g.counted(func(c *stats.Counters) uint64 { return c.ExchangesStarted }) == 8
 	})
 	for n := range 3 {
-		g.wireFrom(byte(10 + n)).wantClosed()
+		g.wireFrom(byte(10 + n)).WantClosed()
 	}
 	close(release)
 	for _, c := range open {
-		if got := c.read("GET"); got.body != "ok" {
-			t.Errorf("one within the limit got %d %q", got.StatusCode, got.body)
+		if got := c.ReadAnswer("GET"); got.Text != "ok" {
+			t.Errorf("one within the limit got %d %q", got.StatusCode, got.Text)
 		}
 	}
 	open[0].Close()
-	until(t, "it to be closed", func() bool { _, n := g.connections(); return n == 7 })
-	if got := g.wire().get("/"); got.body != "ok" {
-		t.Errorf("after one ended: %d %q", got.StatusCode, got.body)
+	servertest.Until(t, "it to be closed", func() bool { _, n := g.connections(); return n == 7 })
+	if got := g.wire().Get("/"); got.Text != "ok" {
+		t.Errorf("after one ended: %d %q", got.StatusCode, got.Text)
 	}
 }
 
 // TestFloodOfPipelinedRequests: a client that pipelines requests as fast as it can, each answered by
 // the gateway itself, does not keep the loop from others.
 func TestFloodOfPipelinedRequests(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	addr, _ := scripted(t, okResponse("ok"), false)
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	c := g.wire()
 	flood := strings.Repeat("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 1<<14)
 	read := make(chan int64)
 	go func() { n, _ := io.Copy(io.Discard, c.TCPConn); read <- n }()
 	sent := make(chan struct{})
-	go func() { c.send(flood); close(sent) }()
+	go func() { c.Send(flood); close(sent) }()
 	other := g.wire()
 	for range 20 {
-		if got := other.get("/"); got.body != "ok" {
-			t.Fatalf("got %d %q", got.StatusCode, got.body)
+		if got := other.Get("/"); got.Text != "ok" {
+			t.Fatalf("got %d %q", got.StatusCode, got.Text)
 		}
 	}
 	<-sent

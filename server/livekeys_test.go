@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -85,7 +86,7 @@ var liveKeys = []liveKey{
 			c.ask("GET", "/endless", nil) // of which nothing is read
 		}
 		end := ""
-		until(l.t, "something to wait", func() bool {
+		servertest.Until(l.t, "something to wait", func() bool {
 			much := l.g.workers.buffered() > 3<<19
 			l.g.settle() // who is to be cut for that has been
 			switch {
@@ -101,7 +102,7 @@ var liveKeys = []liveKey{
 
 	{key: "timeouts.header", to: "100ms", is: "408", only: liveHTTP1, see: func(l *live) string {
 		c := l.conn()
-		c.send("GET / HTTP/1.1\r\nHo")
+		c.Send("GET / HTTP/1.1\r\nHo")
 		return c.answer().status
 	}},
 	{key: "timeouts.header", to: "100ms", is: "closed", only: liveHTTP2, open: liveNew, see: func(l *live) string { return l.conn().end() }},
@@ -116,17 +117,17 @@ var liveKeys = []liveKey{
 		c.answer()
 		return c.end()
 	}},
-	{key: "timeouts.connect", to: "100ms", is: "502", endpoint: fullListener, see: func(l *live) string { return l.get("/") }},
+	{key: "timeouts.connect", to: "100ms", is: "502", endpoint: servertest.FullListener, see: func(l *live) string { return l.get("/") }},
 	{key: "timeouts.read", to: "100ms", is: "504", see: func(l *live) string { return l.get("/hold") }},
 	{key: "timeouts.send", to: "100ms", is: "cut", see: func(l *live) string {
 		l.conn().ask("GET", "/endless", nil)
-		until(l.t, "the client to be given up", func() bool {
+		servertest.Until(l.t, "the client to be given up", func() bool {
 			return l.g.counted(func(c *stats.Counters) uint64 { return c.Failures[stats.SendTimeout] }) > 0
 		})
 		return "cut"
 	}},
 	{key: "timeouts.request", to: "100ms", is: "504", see: func(l *live) string { return l.get("/hold") }},
-	{key: "timeouts.tunnel", to: "100ms", is: "closed", toHTTP1: true, endpoint: func(t testing.TB) string { return upgraded(t, echo) }, see: func(l *live) string {
+	{key: "timeouts.tunnel", to: "100ms", is: "closed", toHTTP1: true, endpoint: func(t testing.TB) string { return servertest.UpgradedBackend(t, servertest.Echo) }, see: func(l *live) string {
 		c := l.conn()
 		c.tunnel()
 		return c.end()
@@ -164,7 +165,7 @@ var liveKeys = []liveKey{
 	}},
 	{key: "tls.sni_strict", to: "true", was: "shaken", is: "refused", open: liveNew, see: func(l *live) string { return l.shake("unknown.test", &tls.Config{}) }},
 	{key: "tls.handshake_timeout", to: "100ms", is: "closed", open: liveNew, see: func(l *live) string {
-		text, _ := l.g.secureWire().rest()
+		text, _ := l.g.secureWire().Rest()
 		return "closed" + text
 	}},
 	{key: "tls.max_handshakes", to: "1", was: "both go on", is: "one gave way", open: liveNew, see: (*live).shakeTwo},
@@ -259,7 +260,7 @@ func (k *liveKey) play(t *testing.T, streams, open bool) {
 	if streams && !k.toHTTP1 {
 		protocol = routing.H2C
 	}
-	g.publish(&routing.Backend{Protocol: protocol}, endpoint(t), nil, map[string][]*tls.Certificate{"a.test": {newAuthority(t, "ca").server("a.test")}}, site{name: ""})
+	g.publish(&routing.Backend{Protocol: protocol}, endpoint(t), nil, map[string][]*tls.Certificate{"a.test": {servertest.NewAuthority(t, "ca").Server("a.test")}}, site{name: ""})
 	l := &live{t: t, g: g, streams: streams, proxied: k.proxied, cache: tls.NewLRUClientSessionCache(1)}
 	if k.was != "" {
 		if got := k.see(l); got != k.was {
@@ -314,16 +315,15 @@ func (l *live) conn() *liveConn {
 
 func (l *live) dial() *liveConn {
 	w := l.g.wire()
-	c := &liveConn{l: l, wire: w}
+	c := &liveConn{l: l, Wire: w}
 	if l.proxied {
-		w.send(headerV1)
+		w.Send(headerV1)
 	}
 	if l.streams {
 		// No window is opened: of the answers, heads are all that is looked at.
-		c.h2 = &rawHTTP2{Conn: w.TCPConn, Framer: http2.NewFramer(w.TCPConn, w.r), dec: hpack.NewDecoder(4096, nil)}
-		c.h2.enc = newEncoder(c.h2)
-		w.send(http2.ClientPreface)
-		_ = c.h2.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		c.h2 = servertest.NewRawHTTP2(w.TCPConn, w.R)
+		c.h2.Dec = hpack.NewDecoder(4096, nil)
+		c.h2.Open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	}
 	l.all = append(l.all, c)
 	return c
@@ -336,7 +336,7 @@ func (l *live) leave() {
 		c.Close()
 	}
 	l.all = nil
-	until(l.t, "the clients to be gone", func() bool { _, open := l.g.connections(); return open == 0 })
+	servertest.Until(l.t, "the clients to be gone", func() bool { _, open := l.g.connections(); return open == 0 })
 }
 
 // get asks for path and returns the status.
@@ -390,17 +390,17 @@ func (l *live) shake(name string, c *tls.Config) string {
 
 // shakeTwo begins two handshakes, and says whether both may go on.
 func (l *live) shakeTwo() string {
-	hello := helloFor(l.t, "a.test")
+	hello := servertest.ClientHello(l.t, "a.test")
 	first, second := l.g.secureWire(), l.g.secureWire()
 	defer first.Close()
 	defer second.Close()
 	open := func() int64 { _, n := l.g.connections(); return n }
-	until(l.t, "the connections", func() bool { return open() == 2 })
-	first.send("%s", hello)
-	until(l.t, "the first to wait for its client", func() bool { return l.g.handshakes.Counts().Waiting == 1 })
-	second.send("%s", hello)
+	servertest.Until(l.t, "the connections", func() bool { return open() == 2 })
+	first.Send("%s", hello)
+	servertest.Until(l.t, "the first to wait for its client", func() bool { return l.g.handshakes.Counts().Waiting == 1 })
+	second.Send("%s", hello)
 	end := ""
-	until(l.t, "the second", func() bool {
+	servertest.Until(l.t, "the second", func() bool {
 		switch {
 		case l.g.handshakes.Counts().Waiting == 2:
 			end = "both go on"
@@ -430,9 +430,9 @@ func (l *live) resume() string {
 
 // liveConn is a client's connection of one of the two protocols.
 type liveConn struct {
-	*wire
+	*servertest.Wire
 	l      *live
-	h2     *rawHTTP2 // nil: it speaks HTTP/1.1
+	h2     *servertest.RawHTTP2 // nil: it speaks HTTP/1.1
 	stream uint32
 	method string
 }
@@ -455,7 +455,7 @@ func (c *liveConn) ask(method, path string, body []byte, fields ...string) {
 		return
 	}
 	c.stream = max(c.stream+2, 3)
-	c.h2.request(c.stream, method, path, body == nil, fields...)
+	c.h2.Request(c.stream, method, path, body == nil, fields...)
 	if body != nil {
 		_ = c.h2.WriteData(c.stream, len(body) == 100, body)
 	}
@@ -464,7 +464,7 @@ func (c *liveConn) ask(method, path string, body []byte, fields ...string) {
 // answer reads the head of the answer, and the body where it comes of itself.
 func (c *liveConn) answer() liveAnswer {
 	if c.h2 == nil {
-		resp, err := http.ReadResponse(c.wire.r, &http.Request{Method: c.method})
+		resp, err := http.ReadResponse(c.Wire.R, &http.Request{Method: c.method})
 		if err != nil {
 			return liveAnswer{status: "closed"}
 		}
@@ -494,7 +494,7 @@ func (c *liveConn) answer() liveAnswer {
 
 func (c *liveConn) decode(f *http2.HeadersFrame) liveAnswer {
 	a := liveAnswer{fields: http.Header{}}
-	fields, err := c.h2.dec.DecodeFull(f.HeaderBlockFragment())
+	fields, err := c.h2.Dec.DecodeFull(f.HeaderBlockFragment())
 	if err != nil {
 		c.l.t.Fatal(err)
 	}
@@ -511,12 +511,12 @@ func (c *liveConn) decode(f *http2.HeadersFrame) liveAnswer {
 // tunnel opens a WebSocket.
 func (c *liveConn) tunnel() {
 	if c.h2 == nil {
-		c.wire.send(upgradeRequest)
-		c.wire.want101()
+		c.Wire.Send(servertest.UpgradeRequest)
+		c.Wire.Want101()
 		return
 	}
 	c.stream = max(c.stream+2, 3)
-	c.h2.request(c.stream, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
+	c.h2.Request(c.stream, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
 	if got := c.answer().status; got != "200" {
 		c.l.t.Fatalf("a tunnel: %s", got)
 	}
@@ -525,7 +525,7 @@ func (c *liveConn) tunnel() {
 // end waits until the gateway ends the connection, or the stream that was asked last.
 func (c *liveConn) end() string {
 	if c.h2 == nil {
-		if _, err := io.Copy(io.Discard, c.wire.r); err != nil && strings.Contains(err.Error(), "timeout") {
+		if _, err := io.Copy(io.Discard, c.Wire.R); err != nil && strings.Contains(err.Error(), "timeout") {
 			return "open"
 		}
 		return "closed"
@@ -547,7 +547,7 @@ func (c *liveConn) end() string {
 func liveEndpoint(t testing.TB) string {
 	var mu sync.Mutex
 	asked := map[string]bool{}
-	return startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Saw-For", r.Header.Get("X-Forwarded-For"))
 		w.Header().Set("X-Saw-Odd", r.Header.Get("X_Odd"))
 		switch path := r.URL.Path; {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
-	"github.com/sluice-gateway/sluice/upstream"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // slowLink is a link to an HTTP/2 Endpoint that can hold back what the Endpoint sends, as a longer one would.
@@ -35,7 +35,7 @@ type slowLink struct {
 func newSlowLink(t *testing.T, to string) *slowLink {
 	l := &slowLink{reset: make(chan struct{}, 100), ended: make(chan struct{}, 100)}
 	l.open = sync.NewCond(&l.mu)
-	l.addr = rawBackend(t, func(_ int, c *wire) {
+	l.addr = servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		l.conns.Add(1)
 		far, err := net.Dial("tcp", to)
 		if err != nil {
@@ -45,11 +45,11 @@ func newSlowLink(t *testing.T, to string) *slowLink {
 		defer far.Close()
 		go l.pass(c.TCPConn, far, true)
 		preface := make([]byte, len(http2.ClientPreface))
-		if _, err := io.ReadFull(c.r, preface); err != nil {
+		if _, err := io.ReadFull(c.R, preface); err != nil {
 			return
 		}
 		_, _ = far.Write(preface)
-		l.pass(far, c.r, false)
+		l.pass(far, c.R, false)
 	})
 	t.Cleanup(func() { l.hold(false) })
 	return l
@@ -110,7 +110,7 @@ func await(t *testing.T, what string, c chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(wireTimeout):
+	case <-time.After(servertest.Timeout):
 		t.Fatalf("waited for %s", what)
 	}
 }
@@ -124,25 +124,26 @@ var hostileTrailers = map[string]func(t *testing.T, g *gateway, head ...string) 
 		for i := 0; i < len(head); i += 2 {
 			text += head[i] + ": " + head[i+1] + "\r\n"
 		}
-		c.send("%s", "POST /early HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n")
-		return func() { c.send("0\r\nSum: 1\r\n\r\n") }
+		c.Send("%s", "POST /early HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+text+"\r\n3\r\nabc\r\n")
+		return func() { c.Send("0\r\nSum: 1\r\n\r\n") }
 	},
 	"h2": func(t *testing.T, g *gateway, head ...string) func() {
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/early", false, head...)
+		c := servertest.DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/early", false, head...)
 		_ = c.WriteData(1, false, []byte("abc"))
-		return func() { c.fields(1, true, "sum", "1") }
+		return func() { c.Fields(1, true, "sum", "1") }
 	},
 }
 
 // TestTrailersBehindAnEarlyAnswer: trailers that reach an Endpoint of net/http behind its answer, which has closed the
 // stream, harm no request but their own. With 502 before, for all that was under way on the session.
 func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.H2C, routing.GRPC} {
 		for name, begin := range hostileTrailers {
 			for _, head := range [][]string{nil, {"trailer", "sum"}, {"te", "trailers", "trailer", "Sum"}} {
 				t.Run(fmt.Sprintf("%s to %v with %q", name, p, head), func(t *testing.T) {
-					backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path == "/early" {
 							w.WriteHeader(403)
 							return
@@ -153,7 +154,7 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 					g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 					g.serveProtocol(p, link.addr)
 					innocent := g.wire()
-					innocent.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+					innocent.Send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 					if g.settle(); name == "h1" && head != nil && head[0] == "te" {
 						head = append([]string{"connection", "te"}, head...)
 					}
@@ -165,9 +166,9 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 						await(t, "the trailers, or the end in place of them", link.ended)
 						link.hold(false)
 					}
-					innocent.send("3\r\ndef\r\n0\r\n\r\n")
-					if a := innocent.read("POST"); a.StatusCode != 200 || a.body != "abcdef" || a.cut != nil {
-						t.Errorf("the innocent request got %d %q, %v", a.StatusCode, a.body, a.cut)
+					innocent.Send("3\r\ndef\r\n0\r\n\r\n")
+					if a := innocent.ReadAnswer("POST"); a.StatusCode != 200 || a.Text != "abcdef" || a.Cut != nil {
+						t.Errorf("the innocent request got %d %q, %v", a.StatusCode, a.Text, a.Cut)
 					}
 				})
 			}
@@ -178,9 +179,10 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 // TestTrailersToWhomThereAreNone: nor do they at one that ends the connection for any, as grpc-go does; those of a
 // client that announces none do not even harm itself. And the Endpoint stays in rotation.
 func TestTrailersToWhomThereAreNone(t *testing.T) {
+	t.Parallel()
 	var conns atomic.Int64
 	holds := make(chan func(), 10)
-	pod := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	pod := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		conns.Add(1)
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		last := uint32(0)
@@ -188,7 +190,7 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 		answer := func(id uint32, fields ...string) {
 			writing.Lock()
 			defer writing.Unlock()
-			c.fields(id, true, fields...)
+			c.Fields(id, true, fields...)
 		}
 		for {
 			f, err := c.ReadFrame()
@@ -224,9 +226,9 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			}
 		}
 	})
-	other := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		for id := c.nextHead(); id != 0; id = c.nextHead() {
-			c.fields(id, true, ":status", "204")
+	other := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+		for id := c.NextHead(); id != 0; id = c.NextHead() {
+			c.Fields(id, true, ":status", "204")
 		}
 	})
 	for name, begin := range hostileTrailers {
@@ -234,25 +236,25 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 			g.serveProtocol(routing.GRPC, pod)
 			innocent := g.wire()
-			innocent.send("GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n")
+			innocent.Send("GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n")
 			release := <-holds
 			for range 4 {
 				for _, head := range [][]string{nil, {"trailer", "sum"}} {
 					before := g.ended()
 					begin(t, g, head...)()
-					until(t, "the request to end", func() bool { return g.ended() > before })
+					servertest.Until(t, "the request to end", func() bool { return g.ended() > before })
 				}
 			}
 			release()
-			if a := innocent.read("GET"); a.StatusCode != 200 || a.cut != nil {
-				t.Errorf("the innocent request got %d, %v", a.StatusCode, a.cut)
+			if a := innocent.ReadAnswer("GET"); a.StatusCode != 200 || a.Cut != nil {
+				t.Errorf("the innocent request got %d, %v", a.StatusCode, a.Cut)
 			}
 			g = newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 			g.serveProtocol(routing.GRPC, pod, other)
 			for range 40 {
 				before := g.ended()
 				begin(t, g, "trailer", "sum")()
-				until(t, "the request to end", func() bool { return g.ended() > before })
+				servertest.Until(t, "the request to end", func() bool { return g.ended() > before })
 			}
 			if n := g.ejected(); n != 0 {
 				t.Errorf("%d Endpoints ejected", n)
@@ -261,43 +263,14 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 	}
 }
 
-// ended returns how many Exchanges ended.
-func (g *gateway) ended() (sum uint64) {
-	for _, w := range g.workers {
-		n := make(chan uint64, 1)
-		w.loop.Post(func() { n <- w.shard.Counters.ExchangesEnded })
-		sum += <-n
-	}
-	return sum
-}
-
-// lone returns how many lone sessions are open, and how many of them are free.
-func (g *gateway) lone() (open, free int) {
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		w.loop.Post(func() {
-			for _, s := range w.sessions {
-				if s.lone != loneNot {
-					open++
-				}
-				if s.lone == loneFree {
-					free++
-				}
-			}
-			close(done)
-		})
-		<-done
-	}
-	return open, free
-}
-
 // TestLoneSessions: requests that announce trailers have a session each, one after the other the same one; no other
 // gets it, and where there is no place for one they go without their trailers.
 func TestLoneSessions(t *testing.T) {
+	t.Parallel()
 	seen := make(chan string, 10)
 	hold := make(chan struct{})
 	var conns sync.Map
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conns.Store(r.RemoteAddr, true)
 		if r.URL.Path == "/hold" {
 			<-hold
@@ -305,8 +278,8 @@ func TestLoneSessions(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		seen <- r.RemoteAddr + " " + r.Trailer.Get("Sum")
 	}))
-	send := func(c *wire, path, head string) {
-		c.send("%s", "POST "+path+" HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+head+"\r\n3\r\nabc\r\n0\r\nSum: 42\r\n\r\n")
+	send := func(c *servertest.Wire, path, head string) {
+		c.Send("%s", "POST "+path+" HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n"+head+"\r\n3\r\nabc\r\n0\r\nSum: 42\r\n\r\n")
 	}
 	g := newGateway(t, func(c *config.Config) {
 		c.Threads = 1
@@ -316,10 +289,10 @@ func TestLoneSessions(t *testing.T) {
 	c := g.wire()
 	ask := func(head string) (conn, sum string) {
 		send(c, "/", head)
-		if a := c.read("POST"); a.StatusCode != 200 {
+		if a := c.ReadAnswer("POST"); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode)
 		}
-		conn, sum, _ = strings.Cut(next(t, seen), " ")
+		conn, sum, _ = strings.Cut(servertest.NextSeen(t, seen), " ")
 		return conn, sum
 	}
 	shared, sum := ask("")
@@ -331,7 +304,7 @@ func TestLoneSessions(t *testing.T) {
 		t.Errorf("announced: trailers %q, by the same session %v", sum, alone == shared)
 	}
 	for range 5 {
-		until(t, "the session to be free", func() bool { open, free := g.lone(); return open == 1 && free == 1 })
+		servertest.Until(t, "the session to be free", func() bool { open, free := g.lone(); return open == 1 && free == 1 })
 		if conn, sum := ask("Trailer: Sum\r\n"); conn != alone || sum != "42" {
 			t.Errorf("announced: trailers %q, by the same session %v", sum, conn == alone)
 		}
@@ -339,23 +312,23 @@ func TestLoneSessions(t *testing.T) {
 			t.Error("another session for those that share one")
 		}
 	}
-	var held []*wire
+	var held []*servertest.Wire
 	for range 5 {
 		c := g.wire()
 		send(c, "/hold", "Trailer: Sum\r\n")
 		held = append(held, c)
 	}
-	until(t, "a session for each", func() bool { open, _ := g.lone(); return open == len(held) })
+	servertest.Until(t, "a session for each", func() bool { open, _ := g.lone(); return open == len(held) })
 	close(hold)
 	for _, c := range held {
-		if a := c.read("POST"); a.StatusCode != 200 {
+		if a := c.ReadAnswer("POST"); a.StatusCode != 200 {
 			t.Error(a.StatusCode)
 		}
-		if _, sum, _ := strings.Cut(next(t, seen), " "); sum != "42" {
+		if _, sum, _ := strings.Cut(servertest.NextSeen(t, seen), " "); sum != "42" {
 			t.Errorf("trailers %q", sum)
 		}
 	}
-	until(t, "what is above max_idle_per_endpoint to close", func() bool { open, free := g.lone(); return open == 2 && free == 2 })
+	servertest.Until(t, "what is above max_idle_per_endpoint to close", func() bool { open, free := g.lone(); return open == 2 && free == 2 })
 
 	for most, want := range map[int]string{1: "", 2: "42"} {
 		g := newGateway(t, func(c *config.Config) {
@@ -371,17 +344,4 @@ func TestLoneSessions(t *testing.T) {
 			t.Errorf("at most %d connections: trailers %q", most, sum)
 		}
 	}
-}
-
-// ejected returns how often an Endpoint was ejected.
-func (g *gateway) ejected() (sum uint64) {
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		w.loop.Post(func() {
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
-			close(done)
-		})
-		<-done
-	}
-	return sum
 }

@@ -10,12 +10,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // TestMaxForwards: TRACE and OPTIONS go as far as they may (RFC 9110 section 7.6.2), whatever is spoken.
 func TestMaxForwards(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		backend, seen := recordingBackend(t, p)
+		backend, seen := servertest.RecordingBackend(t, p)
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
 		for _, version := range []string{"h1", "h2"} {
@@ -47,20 +49,20 @@ func TestMaxForwards(t *testing.T) {
 					for _, v := range row.sent {
 						text += "Max-Forwards: " + v + "\r\n"
 					}
-					c.send("%s", text+"\r\n")
-					a := c.read(row.method)
-					status, allow, body = a.StatusCode, a.Header.Get("Allow"), a.body
+					c.Send("%s", text+"\r\n")
+					a := c.ReadAnswer(row.method)
+					status, allow, body = a.StatusCode, a.Header.Get("Allow"), a.Text
 					if status == 200 && a.ContentLength != 0 {
 						t.Errorf("%s: length %d", what, a.ContentLength)
 					}
 				} else {
-					c := dialHTTP2(t, g.addr)
+					c := servertest.DialHTTP2(t, g.addr)
 					c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 					fields := []string{"cookie", "secret"}
 					for _, v := range row.sent {
 						fields = append(fields, "max-forwards", v)
 					}
-					c.request(1, row.method, row.path, true, fields...)
+					c.Request(1, row.method, row.path, true, fields...)
 					for ended := false; !ended; {
 						f, err := c.ReadFrame()
 						if err != nil {
@@ -96,7 +98,7 @@ func TestMaxForwards(t *testing.T) {
 					}
 					continue
 				}
-				text := next(t, seen)
+				text := servertest.NextSeen(t, seen)
 				if n := strings.Count(text, "max-forwards: "); row.want == "" && n != 0 || row.want != "" && (n != 1 || !strings.Contains(text, "max-forwards: "+row.want+"\n")) {
 					t.Errorf("%s, want %q: %s", what, row.want, text)
 				}

@@ -13,14 +13,16 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // TestMediaTypeGivesNoTime: a body that does not come ends its request after timeouts.body, whatever the request
 // calls itself, and to whatever it goes. Only a stream of messages between two sides of HTTP/2 may rest longer: as
 // long as a tunnel.
 func TestMediaTypeGivesNoTime(t *testing.T) {
+	t.Parallel()
 	mute := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	clear, secure := startBackend(t, false, mute), startBackend(t, true, mute)
+	clear, secure := servertest.StartBackend(t, false, mute), servertest.StartBackend(t, true, mute)
 	for _, p := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPC, routing.GRPCS} {
 		addr := clear
 		if p == routing.HTTPS || p == routing.GRPCS {
@@ -29,7 +31,8 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 		for _, media := range []string{"text/plain", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web-text"} {
 			for _, streams := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v, %s, client of HTTP/2 %v", p, media, streams), func(t *testing.T) {
-					play(t, func(t *scene, timeout time.Duration) {
+					t.Parallel()
+					servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 						rests := streams && overStreams(p) && (media == "application/grpc" || media == "application/grpc+proto")
 						g := newGateway(t, timeouts(func(o *config.Timeouts) {
 							o.Body = config.Duration(timeout)
@@ -40,21 +43,21 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 						g.serveProtocol(p, addr)
 						begun := time.Now()
 						if streams {
-							c := dialHTTP2(t, g.addr)
+							c := servertest.DialHTTP2(t, g.addr)
 							c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-							c.request(1, "POST", "/", false, "content-type", media, "content-length", "1000")
+							c.Request(1, "POST", "/", false, "content-type", media, "content-length", "1000")
 							_ = c.WriteData(1, false, []byte("AAAAAAAA"))
-							if status, reset := c.awaitEnd(t, 1); status != "408" && status != "200" {
+							if status, reset := c.AwaitEnd(t, 1); status != "408" && status != "200" {
 								t.Errorf("status %q, %v", status, reset)
 							}
 						} else {
 							c := g.wire()
-							c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\nAAAAAAAA", media)
-							if got := c.read("POST"); got.StatusCode != 408 && got.StatusCode != 200 {
+							c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\nAAAAAAAA", media)
+							if got := c.ReadAnswer("POST"); got.StatusCode != 408 && got.StatusCode != 200 {
 								t.Errorf("status %d", got.StatusCode)
 							}
 						}
-						took(t, begun, timeout)
+						servertest.Took(t, begun, timeout)
 					})
 				})
 			}
@@ -65,7 +68,8 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 // TestStreamOfMessagesRests: between two sides of HTTP/2 a gRPC stream outlives timeouts.body, and what comes from
 // either side gives it time anew.
 func TestStreamOfMessagesRests(t *testing.T) {
-	addr := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Parallel()
+	addr := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")
 		w.(http.Flusher).Flush()
 		b := make([]byte, 100)
@@ -78,13 +82,13 @@ func TestStreamOfMessagesRests(t *testing.T) {
 			}
 		}
 	}))
-	play(t, func(t *scene, timeout time.Duration) {
+	servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 		g := newGateway(t, timeouts(func(o *config.Timeouts) {
 			o.Body, o.Tunnel = config.Duration(timeout/10), config.Duration(timeout)
 		}), Options{})
 		g.serveProtocol(routing.GRPC, addr)
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/", false, "content-type", "application/grpc")
+		c := servertest.DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/", false, "content-type", "application/grpc")
 		last := time.Now()
 		for range 4 {
 			time.Sleep(timeout / 3) // plays a quiet peer
@@ -104,23 +108,24 @@ func TestStreamOfMessagesRests(t *testing.T) {
 			}
 		}
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-		if status, reset := c.awaitEnd(t, 1); reset == 0 {
+		if status, reset := c.AwaitEnd(t, 1); reset == 0 {
 			t.Errorf("ended with %q", status)
 		}
-		took(t, last, timeout)
+		servertest.Took(t, last, timeout)
 	})
 }
 
 // TestMediaTypeOpensNoTunnel: an extended CONNECT that calls itself gRPC is refused as what it is. An error of
 // gRPC's has the status 200, which would tell the client that it was accepted.
 func TestMediaTypeOpensNoTunnel(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, oneLoop, Options{})
-	g.serveProtocol(routing.HTTP, refusing(t))
-	c := dialHTTP2(t, g.addr)
+	g.serveProtocol(routing.HTTP, servertest.Refusing(t))
+	c := servertest.DialHTTP2(t, g.addr)
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	c.fields(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "a", ":path", "/",
+	c.Fields(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "a", ":path", "/",
 		"content-type", "application/grpc")
-	if status, reset := c.awaitEnd(t, 1); status != "502" {
+	if status, reset := c.AwaitEnd(t, 1); status != "502" {
 		t.Errorf("status %q, %v", status, reset)
 	}
 }

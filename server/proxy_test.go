@@ -19,36 +19,9 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
-
-// newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with
-// what it was told of the client. change may be nil.
-func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
-	t.Helper()
-	g := newGateway(t, func(c *config.Config) {
-		c.ProxyProtocol.Listeners = []string{"127.0.0.1:0"}
-		c.ProxyProtocol.TrustedCIDRs = []string{"127.0.0.0/8"}
-		if change != nil {
-			change(c)
-		}
-	}, Options{})
-	g.serve(nil, backend(t, func(w http.ResponseWriter, r *http.Request) {
-		h := r.Header
-		fmt.Fprintf(w, "for %s real %s proto %s port %s", h.Get("X-Forwarded-For"), h.Get("X-Real-IP"), h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port"))
-	}))
-	return g
-}
-
-// counted sums up a counter over the loops.
-func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
-	for _, w := range g.workers {
-		one := make(chan uint64)
-		w.loop.Post(func() { one <- f(&w.shard.Counters) })
-		sum += <-one
-	}
-	return sum
-}
 
 // announcing has c's connections begin with header.
 func announcing(c *http.Client, header string) *http.Client {
@@ -62,25 +35,6 @@ func announcing(c *http.Client, header string) *http.Client {
 	return c
 }
 
-// get returns the body of the answer.
-func get(t *testing.T, c *http.Client, url string) string {
-	t.Helper()
-	resp, err := c.Get(url)
-	if err != nil {
-		t.Errorf("get %s: %v", url, err)
-		return ""
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Errorf("get %s: %v", url, err)
-	}
-	return string(b)
-}
-
-// downs are the protocols of clients.
-var downs = pairings[:4]
-
 var (
 	headerFrom = netip.MustParseAddrPort("192.0.2.1:1000")
 	headerTo   = netip.MustParseAddrPort("198.51.100.2:8443")
@@ -90,6 +44,7 @@ var (
 
 // TestProxyProtocol: every form of header in front of every protocol, and what Backends are told then.
 func TestProxyProtocol(t *testing.T) {
+	t.Parallel()
 	g := newProxiedGateway(t, nil)
 	from6, to6 := netip.MustParseAddrPort("[2001:db8::1]:1000"), netip.MustParseAddrPort("[2001:db8::2]:444")
 	for _, row := range []struct {
@@ -106,22 +61,22 @@ func TestProxyProtocol(t *testing.T) {
 			Source: headerFrom, Destination: headerTo, TLS: proxyproto.TLS{Used: true, Version: []byte("TLSv1.3")}})), "192.0.2.1", "8443", true},
 		{"version 2, local", string(proxyproto.AppendV2(nil, &proxyproto.Header{Local: true})), "127.0.0.1", "", false},
 	} {
-		for _, down := range downs {
-			t.Run(row.name+", "+down.name, func(t *testing.T) {
+		for _, down := range servertest.Downs {
+			t.Run(row.name+", "+down.Name, func(t *testing.T) {
 				addr, port, proto := g.addr, row.port, "http"
-				if down.scheme == "https" {
+				if down.Scheme == "https" {
 					addr = g.secureAddr
 				}
-				if row.tls || down.scheme == "https" {
+				if row.tls || down.Scheme == "https" {
 					proto = "https"
 				}
 				if port == "" {
 					_, port, _ = net.SplitHostPort(addr)
 				}
-				c := announcing(down.down(t), row.header)
+				c := announcing(down.Down(t), row.header)
 				want := fmt.Sprintf("for %s real %[1]s proto %s port %s", row.client, proto, port)
 				for range 2 { // on one connection
-					if got := get(t, c, down.scheme+"://"+addr+"/"); got != want {
+					if got := servertest.Get(t, c, down.Scheme+"://"+addr+"/"); got != want {
 						t.Errorf("got  %s\nwant %s", got, want)
 					}
 				}
@@ -132,6 +87,7 @@ func TestProxyProtocol(t *testing.T) {
 
 // TestProxyProtocolSplit: it does not matter how header and request are cut, nor how many there are at once.
 func TestProxyProtocolSplit(t *testing.T) {
+	t.Parallel()
 	g := newProxiedGateway(t, nil)
 	for _, header := range []string{headerV1, headerV2} {
 		c := g.wire()
@@ -139,23 +95,23 @@ func TestProxyProtocolSplit(t *testing.T) {
 			_, _ = c.Write([]byte{b})
 			g.settle()
 		}
-		if got := c.read("GET"); !strings.Contains(got.body, "for 192.0.2.1 ") {
-			t.Errorf("byte by byte: %d %q", got.StatusCode, got.body)
+		if got := c.ReadAnswer("GET"); !strings.Contains(got.Text, "for 192.0.2.1 ") {
+			t.Errorf("byte by byte: %d %q", got.StatusCode, got.Text)
 		}
 		c = g.wire()
-		c.send("%s", header+strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 3))
+		c.Send("%s", header+strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 3))
 		for range 3 {
-			if got := c.read("GET"); !strings.Contains(got.body, "for 192.0.2.1 ") {
-				t.Errorf("pipelined: %d %q", got.StatusCode, got.body)
+			if got := c.ReadAnswer("GET"); !strings.Contains(got.Text, "for 192.0.2.1 ") {
+				t.Errorf("pipelined: %d %q", got.StatusCode, got.Text)
 			}
 		}
 		c = g.wire()
-		c.send("%s", header+"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		c.Send("%s", header+"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		c.CloseWrite()
-		if got := c.read("GET"); !strings.Contains(got.body, "for 192.0.2.1 ") {
-			t.Errorf("half closed: %d %q", got.StatusCode, got.body)
+		if got := c.ReadAnswer("GET"); !strings.Contains(got.Text, "for 192.0.2.1 ") {
+			t.Errorf("half closed: %d %q", got.StatusCode, got.Text)
 		}
-		c.wantClosed()
+		c.WantClosed()
 	}
 	// A ClientHello byte by byte behind a header.
 	nc, err := net.Dial("tcp", g.secureAddr)
@@ -195,6 +151,7 @@ func (d *dribble) Write(p []byte) (n int, err error) {
 
 // TestProxyProtocolRefuses: what is closed without an answer, and as what it is counted.
 func TestProxyProtocolRefuses(t *testing.T) {
+	t.Parallel()
 	untrusted := func(c *config.Config) { c.ProxyProtocol.TrustedCIDRs = []string{"192.0.2.0/24", "::1"} }
 	short := func(c *config.Config) { c.ProxyProtocol.Timeout = config.Duration(50 * time.Millisecond) }
 	for _, row := range []struct {
@@ -223,12 +180,12 @@ func TestProxyProtocolRefuses(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer nc.Close()
-				c := newWire(t, nc)
-				c.send("%s", row.sent)
+				c := servertest.NewWire(t, nc)
+				c.Send("%s", row.sent)
 				if row.end {
 					c.CloseWrite()
 				}
-				c.wantClosed()
+				c.WantClosed()
 				var want [stats.ProxyRefusals]uint64
 				if row.why < stats.ProxyRefusals {
 					want[row.why] = uint64(n + 1)
@@ -247,6 +204,7 @@ func TestProxyProtocolRefuses(t *testing.T) {
 // TestProxyProtocolTrust: whose forwarded fields are believed is a matter of the client's address, not of
 // the load balancer's, unless that speaks for itself.
 func TestProxyProtocolTrust(t *testing.T) {
+	t.Parallel()
 	const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Port: 1\r\n\r\n"
 	for _, row := range []struct{ name, trusted, header, want string }{
 		{"the load balancer is trusted", "127.0.0.0/8", headerV1, "for 192.0.2.1 real 192.0.2.1 proto http port 8443"},
@@ -255,9 +213,9 @@ func TestProxyProtocolTrust(t *testing.T) {
 	} {
 		g := newProxiedGateway(t, func(c *config.Config) { c.Forwarded.TrustedCIDRs = []string{row.trusted} })
 		c := g.wire()
-		c.send("%s", row.header+request)
-		if got := c.read("GET"); got.body != row.want {
-			t.Errorf("%s: got %q, want %q", row.name, got.body, row.want)
+		c.Send("%s", row.header+request)
+		if got := c.ReadAnswer("GET"); got.Text != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got.Text, row.want)
 		}
 	}
 }
@@ -265,6 +223,7 @@ func TestProxyProtocolTrust(t *testing.T) {
 // TestProxyProtocolManyConnections, of which some are handed over to another loop, each with a client of its
 // own, as the access log shows too.
 func TestProxyProtocolManyConnections(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")
 	g := newProxiedGateway(t, func(c *config.Config) { c.AccessLog.Path = file })
 	const clients = 100
@@ -273,10 +232,10 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 		all.Go(func() {
 			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 4000)
 			c := g.wire()
-			c.send("%s", proxyproto.AppendV1(nil, from, headerTo))
+			c.Send("%s", proxyproto.AppendV1(nil, from, headerTo))
 			for range 2 {
-				if got := c.get("/"); !strings.Contains(got.body, "for "+from.Addr().String()+" ") {
-					t.Errorf("%v: %d %q", from, got.StatusCode, got.body)
+				if got := c.Get("/"); !strings.Contains(got.Text, "for "+from.Addr().String()+" ") {
+					t.Errorf("%v: %d %q", from, got.StatusCode, got.Text)
 				}
 			}
 		})
@@ -286,7 +245,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 		w.loop.Post(w.flushLog)
 	}
 	seen := map[string]int{}
-	until(t, "the access log to be written", func() bool {
+	servertest.Until(t, "the access log to be written", func() bool {
 		b, _ := os.ReadFile(file)
 		clear(seen)
 		lines := 0
@@ -308,6 +267,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 
 // TestProxyProtocolFromHAProxy has HAProxy announce clients, in both versions, in front of every protocol.
 func TestProxyProtocolFromHAProxy(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("haproxy")
 	if err != nil {
 		program, err = exec.LookPath("/usr/sbin/haproxy") // Debian's place
@@ -320,7 +280,7 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 	ports := map[string]string{}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
 		for scheme, to := range map[string]string{"http": g.addr, "https": g.secureAddr} {
-			addr := freeAddr(t)
+			addr := servertest.FreeAddr(t)
 			ports[version+scheme] = addr
 			text += fmt.Sprintf("listen %s-%s\n\tbind %s\n\tserver gateway %s %s check check-send-proxy inter 50ms fall 1000\n", version, scheme, addr, to, version)
 		}
@@ -339,7 +299,7 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		close(ended)
 	}()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	giveUp := time.After(wireTimeout)
+	giveUp := time.After(servertest.Timeout)
 	for _, addr := range ports {
 		for c, err := net.Dial("tcp", addr); ; c, err = net.Dial("tcp", addr) {
 			if err == nil {
@@ -356,12 +316,12 @@ func TestProxyProtocolFromHAProxy(t *testing.T) {
 		}
 	}
 	for _, version := range []string{"send-proxy", "send-proxy-v2"} {
-		for _, down := range downs {
-			t.Run(version+", "+down.name, func(t *testing.T) {
-				addr := ports[version+down.scheme]
+		for _, down := range servertest.Downs {
+			t.Run(version+", "+down.Name, func(t *testing.T) {
+				addr := ports[version+down.Scheme]
 				_, port, _ := net.SplitHostPort(addr)
-				want := fmt.Sprintf("for 127.0.0.1 real 127.0.0.1 proto %s port %s", down.scheme, port)
-				if got := get(t, down.down(t), down.scheme+"://"+addr+"/"); got != want {
+				want := fmt.Sprintf("for 127.0.0.1 real 127.0.0.1 proto %s port %s", down.Scheme, port)
+				if got := servertest.Get(t, down.Down(t), down.Scheme+"://"+addr+"/"); got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 			})

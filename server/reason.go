@@ -26,12 +26,12 @@ var (
 	failExtended          = &failure{501, stats.ClientMalformed, "this protocol is not tunnelled"}
 	failNoUpgrade         = &failure{502, stats.UpstreamMalformed, "the endpoint takes no WebSockets over HTTP/2"}
 	failMalformed         = &failure{502, stats.UpstreamMalformed, "the response of the endpoint is malformed"}
+	failBody              = &failure{400, stats.ClientMalformed, "the body of the request makes no sense"}
 	failHost              = &failure{400, stats.ClientMalformed, "malformed host"}
 	failPath              = &failure{400, stats.ClientMalformed, "malformed path"}
 	failBodyTooLarge      = &failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}
 	failBodyTimeout       = &failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
 	failChunk             = &failure{400, stats.ClientMalformed, "malformed chunked body"}
-	failText              = &failure{400, stats.ClientMalformed, "the text of the request body is not base64"}
 	failTrailer           = &failure{431, stats.HeaderTooLarge, "trailer too large"}
 	failClientCertificate = &failure{400, stats.ClientMalformed, "this host wants a good client certificate"}
 	failClientName        = &failure{403, stats.ClientMalformed, "the client certificate is for another name"}

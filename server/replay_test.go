@@ -4,34 +4,33 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
-	"github.com/sluice-gateway/sluice/upstream"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // breaking is a Backend whose connections answer one request each and fail the second, by FIN or by
 // reset, after they have read it; what they send first is partial. It records every request.
-func breaking(t *testing.T, reset bool, partial string) (string, *targets) {
-	seen := &targets{}
-	return rawBackend(t, func(_ int, c *wire) {
+func breaking(t *testing.T, reset bool, partial string) (string, *servertest.Targets) {
+	seen := &servertest.Targets{}
+	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for served := 0; ; served++ {
-			head := c.head()
+			head := c.Head()
 			if head == "" {
 				return
 			}
 			if strings.Contains(head, "\r\nContent-Length: 4\r\n") {
-				c.take(4)
+				c.Take(4)
 			}
 			method, _, _ := strings.Cut(head, " ")
-			seen.add(method)
+			seen.Add(method)
 			if served == 1 {
-				c.send(partial)
+				c.Send(partial)
 				if reset {
 					c.SetLinger(0)
 				}
 				return
 			}
-			c.send(okResponse("ok"))
+			c.Send(servertest.OKResponse("ok"))
 		}
 	}), seen
 }
@@ -39,6 +38,7 @@ func breaking(t *testing.T, reset bool, partial string) (string, *targets) {
 // TestStaleConnections: what is idempotent and wholly held is sent again when a reused connection
 // breaks before a byte of the response; what is not gets 502, and the Backend sees it once.
 func TestStaleConnections(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, request, partial string
 		reset                  bool
@@ -59,18 +59,18 @@ func TestStaleConnections(t *testing.T) {
 			addr, seen := breaking(t, tt.reset, tt.partial)
 			g.serve(nil, addr)
 			c := g.wire()
-			if got := c.get("/"); got.StatusCode != 200 {
+			if got := c.Get("/"); got.StatusCode != 200 {
 				t.Fatalf("first: %d", got.StatusCode)
 			}
-			c.send(tt.request)
+			c.Send(tt.request)
 			method, _, _ := strings.Cut(tt.request, " ")
-			if got := c.read(method); got.StatusCode != tt.status {
-				t.Errorf("status %d %q, want %d", got.StatusCode, got.body, tt.status)
+			if got := c.ReadAnswer(method); got.StatusCode != tt.status {
+				t.Errorf("status %d %q, want %d", got.StatusCode, got.Text, tt.status)
 			}
-			if seen.count() != 1+tt.seen {
+			if seen.Count() != 1+tt.seen {
 				t.Errorf("the Backend saw %v, want the second %d times", seen, tt.seen)
 			}
-			if got := c.get("/"); got.StatusCode != 200 {
+			if got := c.Get("/"); got.StatusCode != 200 {
 				t.Errorf("afterwards: %d", got.StatusCode)
 			}
 		})
@@ -80,13 +80,14 @@ func TestStaleConnections(t *testing.T) {
 // TestClosedWhileIdle: a connection that the Backend closes between requests is noticed before it is
 // used, so even a POST does not meet it.
 func TestClosedWhileIdle(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	g.serve(nil, rawBackend(t, func(_ int, c *wire) { c.head(); c.send(okResponse("ok")) }))
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head(); c.Send(servertest.OKResponse("ok")) }))
 	c := g.wire()
 	for range 20 {
-		c.send("POST / HTTP/1.1\r\nHost: a\r\n\r\n")
-		if got := c.read("POST"); got.StatusCode != 200 {
-			t.Fatalf("status %d %q", got.StatusCode, got.body)
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if got := c.ReadAnswer("POST"); got.StatusCode != 200 {
+			t.Fatalf("status %d %q", got.StatusCode, got.Text)
 		}
 		// The Backend closes behind its answer. Its connection is gone once the gateway holds none.
 		for idle := int32(1); idle > 0; {
@@ -96,39 +97,26 @@ func TestClosedWhileIdle(t *testing.T) {
 	}
 }
 
-// upstreamConns counts the connections to Endpoints.
-func (g *gateway) upstreamConns() int32 {
-	total := make(chan int32)
-	var sum int32
-	for _, w := range g.workers {
-		w.loop.Post(func() {
-			n := int32(0)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
-			total <- n
-		})
-		sum += <-total
-	}
-	return sum
-}
-
 // TestFreshConnectionsThatBreak are tried once more, and no more.
 func TestFreshConnectionsThatBreak(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	seen := &targets{}
-	g.serve(nil, rawBackend(t, func(_ int, c *wire) { seen.add(target(c.head())) }))
-	if got := g.wire().get("/"); got.StatusCode != 502 || seen.count() != 2 {
-		t.Errorf("status %d after %d attempts, want 502 after 2", got.StatusCode, seen.count())
+	seen := &servertest.Targets{}
+	g.serve(nil, servertest.RawBackend(t, func(_ int, c *servertest.Wire) { seen.Add(servertest.Target(c.Head())) }))
+	if got := g.wire().Get("/"); got.StatusCode != 502 || seen.Count() != 2 {
+		t.Errorf("status %d after %d attempts, want 502 after 2", got.StatusCode, seen.Count())
 	}
 }
 
 // TestDeadEndpoint: requests whose Endpoint refuses connections go to another, whatever their method,
 // and the dead one is left alone after a few of them.
 func TestDeadEndpoint(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	refuses := rawBackend(t, func(int, *wire) {})
-	visits := &targets{}
-	resets := rawBackend(t, func(_ int, c *wire) { visits.add("x"); c.head(); c.SetLinger(0) })
-	good, _ := scripted(t, okResponse("ok"), false)
+	refuses := servertest.RawBackend(t, func(int, *servertest.Wire) {})
+	visits := &servertest.Targets{}
+	resets := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { visits.Add("x"); c.Head(); c.SetLinger(0) })
+	good, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	for name, bad := range map[string]string{"refuses": "127.0.0.1:1", "closes": refuses, "resets": resets} {
 		g.serve(nil, bad, good)
 		c := g.wire()
@@ -137,13 +125,13 @@ func TestDeadEndpoint(t *testing.T) {
 			if name == "refuses" && i%2 == 1 {
 				method = "POST"
 			}
-			c.send("%s / HTTP/1.1\r\nHost: a\r\n\r\n", method)
-			if got := c.read(method); got.StatusCode != 200 {
-				t.Errorf("%s: request %d: %d %q", name, i, got.StatusCode, got.body)
+			c.Send("%s / HTTP/1.1\r\nHost: a\r\n\r\n", method)
+			if got := c.ReadAnswer(method); got.StatusCode != 200 {
+				t.Errorf("%s: request %d: %d %q", name, i, got.StatusCode, got.Text)
 			}
 		}
 	}
-	if n := visits.count(); n == 0 || n > 10 {
+	if n := visits.Count(); n == 0 || n > 10 {
 		t.Errorf("the Endpoint that resets was tried %d times in 100 requests", n)
 	}
 }
@@ -151,43 +139,44 @@ func TestDeadEndpoint(t *testing.T) {
 // TestEndpointLeaves: an exchange in flight with an Endpoint that leaves its Backend finishes, new
 // requests go elsewhere, and its idle connections are closed.
 func TestEndpointLeaves(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	started, release, purged := make(chan struct{}), make(chan struct{}), make(chan struct{}, 8)
-	old := rawBackend(t, func(_ int, c *wire) {
+	old := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
-			switch target(c.head()) {
+			switch servertest.Target(c.Head()) {
 			case "/slow":
-				c.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nold")
+				c.Send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nold")
 				started <- struct{}{}
 				<-release
-				c.send("old")
+				c.Send("old")
 			case "":
 				purged <- struct{}{}
 				return
 			default:
-				c.send(okResponse("old"))
+				c.Send(servertest.OKResponse("old"))
 			}
 		}
 	})
 	g.serve(nil, old)
 	slow, idle := g.wire(), g.wire()
-	slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+	slow.Send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
-	if got := idle.get("/"); got.body != "old" { // leaves an idle connection to the old Endpoint
-		t.Fatalf("got %q", got.body)
+	if got := idle.Get("/"); got.Text != "old" { // leaves an idle connection to the old Endpoint
+		t.Fatalf("got %q", got.Text)
 	}
-	next, _ := scripted(t, okResponse("new"), false)
+	next, _ := servertest.ScriptedBackend(t, servertest.OKResponse("new"), false)
 	g.serve(nil, next)
 	<-purged
-	if got := idle.get("/"); got.body != "new" {
-		t.Errorf("a new request got %d %q", got.StatusCode, got.body)
+	if got := idle.Get("/"); got.Text != "new" {
+		t.Errorf("a new request got %d %q", got.StatusCode, got.Text)
 	}
 	close(release)
-	if got := slow.read("GET"); got.body != "oldold" || got.cut != nil {
-		t.Errorf("the exchange in flight got %q, %v", got.body, got.cut)
+	if got := slow.ReadAnswer("GET"); got.Text != "oldold" || got.Cut != nil {
+		t.Errorf("the exchange in flight got %q, %v", got.Text, got.Cut)
 	}
 	<-purged // its connection is not pooled any more
-	if got := slow.get("/"); got.body != "new" {
-		t.Errorf("then %q", got.body)
+	if got := slow.Get("/"); got.Text != "new" {
+		t.Errorf("then %q", got.Text)
 	}
 }

@@ -199,6 +199,9 @@ func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Ou
 	x.status = uint16(o.status)
 	x.headDone = true
 	o.fields = append(o.fields, x.edits.respAdd...)
+	if x.translated() {
+		x.webAnswer(o)
+	}
 	x.sentBytes += int64(x.c.answer(x, o.status, o.fields, o.body))
 	o.fields, o.body = small(o.fields), small(o.body)
 	x.end(reason, outcome)

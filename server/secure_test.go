@@ -1,139 +1,32 @@
 package server
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// site is a Host with one Route, "/".
-type site struct {
-	name   string
-	auth   *routing.ClientAuth
-	suites []uint16
-	passes bool // to no Endpoint
-}
-
-// publish makes sites live, all on one Backend, with certificates by name.
-func (g *gateway) publish(b *routing.Backend, endpoint string, fallback *tls.Certificate, certificates map[string][]*tls.Certificate, sites ...site) {
-	g.t.Helper()
-	b.Key = routing.BackendKey{Namespace: "default", Service: "app", Port: "80", Variant: b.Protocol.String()}
-	b.Endpoints = []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint)}}
-	builder := routing.Builder{Attach: g.Attach}
-	hosts := map[string]*routing.Host{}
-	for _, s := range sites {
-		given := &routing.HostTLS{ClientAuth: s.auth, CipherSuites: s.suites, Passthrough: s.passes, Backend: -1}
-		h, _ := builder.BuildHost(s.name, []routing.Route{{Host: s.name, Path: "/", Type: routing.Prefix, Source: &routing.Source{
-			Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, TLS: given,
-		}}})
-		hosts[s.name] = h.WithTLS(given)
-	}
-	names := map[string][]*routing.Certificate{}
-	snapshot := &routing.Snapshot{Backends: []*routing.Backend{b}}
-	for name, pairs := range certificates {
-		for _, pair := range pairs {
-			c := routed(pair)
-			names[name] = append(names[name], c)
-			snapshot.Certificates = append(snapshot.Certificates, c)
-		}
-	}
-	snapshot.ServerNames = (*routing.CertificateIndex)(nil).With(names)
-	if fallback != nil {
-		snapshot.DefaultCertificate = routed(fallback)
-	}
-	var table *routing.Table
-	snapshot.Table = table.With(hosts, nil)
-	g.store.Publish(snapshot)
-	g.OnPublish(snapshot)
-}
-
-// tlsClient is a connection of HTTP/1.1 over TLS.
-type tlsClient struct {
-	*tls.Conn
-	t testing.TB
-	r *bufio.Reader
-}
-
-// dialTLS shakes hands. The certificate is not verified; c may be nil.
-func (g *gateway) dialTLS(name string, c *tls.Config) (*tlsClient, error) {
-	if c == nil {
-		c = &tls.Config{}
-	}
-	c = c.Clone()
-	c.ServerName, c.InsecureSkipVerify = name, true
-	nc, err := net.Dial("tcp", g.secureAddr)
-	if err != nil {
-		return nil, err
-	}
-	g.t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(wireTimeout))
-	conn := tls.Client(nc, c)
-	if err := conn.Handshake(); err != nil {
-		nc.Close()
-		return nil, err
-	}
-	return &tlsClient{conn, g.t, bufio.NewReader(conn)}, nil
-}
-
-func (g *gateway) mustTLS(name string, c *tls.Config) *tlsClient {
-	g.t.Helper()
-	conn, err := g.dialTLS(name, c)
-	if err != nil {
-		g.t.Fatalf("handshake for %q: %v", name, err)
-	}
-	return conn
-}
-
-// get asks host for path, with more lines of a head.
-func (c *tlsClient) get(host, path string, lines ...string) answer {
-	c.t.Helper()
-	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, host, strings.Join(append(lines, ""), "\r\n"))
-	resp, err := http.ReadResponse(c.r, nil)
-	if err != nil {
-		c.t.Fatalf("GET %s%s: %v", host, path, err)
-	}
-	body, err := io.ReadAll(resp.Body)
-	return answer{Response: resp, body: string(body), cut: err}
-}
-
-func (c *tlsClient) shown() string {
-	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
-}
-
-// nameShown is the subject of the certificate that a client is shown, or why there is none.
-func (g *gateway) nameShown(name string, c *tls.Config) string {
-	conn, err := g.dialTLS(name, c)
-	if err != nil {
-		return err.Error()
-	}
-	defer conn.Close()
-	return conn.shown()
-}
 
 func TestServerNames(t *testing.T) {
 	wantNoLeaks(t)
-	ca := newAuthority(t, "ca")
+	ca := servertest.NewAuthority(t, "ca")
 	// The subject tells them apart; which names one is for is the Snapshot's to say.
-	named := func(name string) *tls.Certificate { return ca.issue(ecKey(t), name, "x.test") }
-	rsa := ca.issue(rsaKey(), "rsa", "two.test")
+	named := func(name string) *tls.Certificate { return ca.Issue(servertest.ECKey(t), name, "x.test") }
+	rsa := ca.Issue(servertest.RSAKey(), "rsa", "two.test")
 	certificates := map[string][]*tls.Certificate{
 		"a.test": {named("exact")}, "*.b.test": {named("wildcard")}, "x.b.test": {named("exact below")}, "two.test": {named("ecdsa"), rsa},
 	}
 	rsaOnly := &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}
 	for _, strict := range []bool{false, true} {
 		g := newGateway(t, func(c *config.Config) { c.TLS.SNIStrict = strict }, Options{})
-		g.publish(&routing.Backend{}, echoBackend(t), named("default"), certificates, site{name: ""})
+		g.publish(&routing.Backend{}, servertest.EchoBackend(t), named("default"), certificates, site{name: ""})
 		unknown := "default"
 		if strict {
 			unknown = "remote error: tls: unrecognized name"
@@ -165,7 +58,7 @@ func TestServerNames(t *testing.T) {
 // TestProtocolsAndCiphers: what the settings and a Host's own suites leave.
 func TestProtocolsAndCiphers(t *testing.T) {
 	wantNoLeaks(t)
-	app, pair := echoBackend(t), newAuthority(t, "ca").server("a.test")
+	app, pair := servertest.EchoBackend(t), servertest.NewAuthority(t, "ca").Server("a.test")
 	const aes256, chacha = tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
 	for _, row := range []struct {
 		protocols, ciphers string
@@ -203,13 +96,13 @@ func TestProtocolsAndCiphers(t *testing.T) {
 // TestHotSwap: a new certificate is for new connections, and the open ones go on.
 func TestHotSwap(t *testing.T) {
 	wantNoLeaks(t)
-	ca, app := newAuthority(t, "ca"), echoBackend(t)
+	ca, app := servertest.NewAuthority(t, "ca"), servertest.EchoBackend(t)
 	g := newGateway(t, nil, Options{})
 	swap := func(name string) {
-		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.issue(ecKey(t), name, "a.test")}}, site{name: "a.test"})
+		g.publish(&routing.Backend{}, app, nil, map[string][]*tls.Certificate{"a.test": {ca.Issue(servertest.ECKey(t), name, "a.test")}}, site{name: "a.test"})
 	}
 	swap("old")
-	one, client := g.mustTLS("a.test", nil), http2Client(t)
+	one, client := g.mustTLS("a.test", nil), servertest.HTTP2Client(t)
 	client.Transport.(*http.Transport).TLSClientConfig.ServerName = "a.test"
 	ask := func() (shown string) {
 		t.Helper()
@@ -247,8 +140,8 @@ func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		c := config.Default()
 		g := newGateway(t, nil, Options{})
-		pair := newAuthority(t, "ca").server("a.test", "b.test")
-		g.publish(&routing.Backend{}, echoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {pair}, "b.test": {pair}}, site{name: "a.test"}, site{name: "b.test"})
+		pair := servertest.NewAuthority(t, "ca").Server("a.test", "b.test")
+		g.publish(&routing.Backend{}, servertest.EchoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {pair}, "b.test": {pair}}, site{name: "a.test"}, site{name: "b.test"})
 		cache := tls.NewLRUClientSessionCache(10)
 		session := &tls.Config{ClientSessionCache: cache, MaxVersion: version}
 		resumed := func(name string) bool {
@@ -299,7 +192,7 @@ func TestResumption(t *testing.T) {
 func TestOpenSSLAndCurl(t *testing.T) {
 	wantNoLeaks(t)
 	g := newGateway(t, nil, Options{})
-	g.publish(&routing.Backend{}, echoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {newAuthority(t, "ca").server("a.test")}}, site{name: "a.test"})
+	g.publish(&routing.Backend{}, servertest.EchoBackend(t), nil, map[string][]*tls.Certificate{"a.test": {servertest.NewAuthority(t, "ca").Server("a.test")}}, site{name: "a.test"})
 	for _, version := range []string{"1.2", "1.3"} {
 		for _, protocol := range []string{"1.1", "2"} {
 			if curl, err := exec.LookPath("curl"); err != nil {

@@ -125,13 +125,16 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, w := range s.workers {
 		w.peers = s.workers
 	}
-	hlog.SetLevel(hlog.LevelError)
+	quietHertz()
 	s.engine = hertz.New(
 		hertz.WithTransport(func(*hertzconfig.Options) network.Transporter { return transporter{s} }),
 		hertz.WithDisablePrintRoute(true),
 	)
 	return s, nil
 }
+
+// quietHertz is for the whole process, and once: Hertz's logger is one variable without a lock.
+var quietHertz = sync.OnceFunc(func() { hlog.SetLevel(hlog.LevelError) })
 
 // acceptedTicketKeys is how many keys of session tickets are accepted: that in use and those before it.
 const acceptedTicketKeys = 3
@@ -318,6 +321,7 @@ func (s *Server) stop() {
 			w.loop.Post(w.cut)
 			w.loop.Close()
 		}
+		s.handshakes.Close()
 		s.reserve.close()
 	})
 }

@@ -9,27 +9,14 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// takenOver makes the Route that g serves one of an object that is taken over from ingress-nginx.
-func (g *gateway) takenOver() {
-	g.t.Helper()
-	old := g.store.Load()
-	builder := routing.Builder{Attach: g.Attach}
-	host, _ := builder.BuildHost("", []routing.Route{{
-		Path: "/", Type: routing.Prefix, Anonymous: true,
-		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}},
-	}})
-	var empty *routing.Table
-	s := &routing.Snapshot{Table: empty.With(map[string]*routing.Host{"": host}, nil), Backends: old.Backends}
-	g.store.Publish(s)
-	g.OnPublish(s)
-}
 
 // TestServerField: responses say who answered where the Backend does not, as configured, in every pairing and in
 // the gateway's own answers; under takeover nobody says so.
 func TestServerField(t *testing.T) {
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Parallel()
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/named":
 			w.Header().Set("Server", "pod/1")
@@ -39,7 +26,7 @@ func TestServerField(t *testing.T) {
 		_, _ = io.WriteString(w, "ok")
 	}))
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
-		for name, client := range map[string]*http.Client{"h1": http1Client(t), "h2": http2Client(t)} {
+		for name, client := range map[string]*http.Client{"h1": servertest.HTTP1Client(t), "h2": servertest.HTTP2Client(t)} {
 			t.Run(fmt.Sprintf("%s to %v", name, p), func(t *testing.T) {
 				g := newGateway(t, nil, Options{})
 				want := func(path, server string) {
@@ -111,9 +98,10 @@ func (named) Request(x *Exchange) Verdict {
 
 // TestServerFieldOfAFilter: what a Filter says stands.
 func TestServerFieldOfAFilter(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{Filters: []Filter{named{}}})
 	g.serve(nil)
-	if got := g.wire().get("/").Header.Values("Server"); len(got) != 1 || got[0] != "mine" {
+	if got := g.wire().Get("/").Header.Values("Server"); len(got) != 1 || got[0] != "mine" {
 		t.Errorf("Server %q", got)
 	}
 }

@@ -3,12 +3,14 @@ package server
 import (
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // dotted is a ClientHello for name with a trailing dot, which Go's client would leave out.
 func dotted(t *testing.T, name string) string {
 	t.Helper()
-	hello := helloFor(t, name+"x")
+	hello := servertest.ClientHello(t, name+"x")
 	with := strings.Replace(hello, name+"x", name+".", 1)
 	if with == hello {
 		t.Fatalf("%q is not in the ClientHello", name)
@@ -21,15 +23,16 @@ func dotted(t *testing.T, name string) string {
 // name "without a trailing dot", crypto/tls answers decode_error, and a name mended on the way would be
 // another handshake than the client's. What matters is that such a name reaches no other Host.
 func TestServerNameWithDot(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	hello := dotted(t, "pass.test")
-	g.servePassthrough("", behindHello(t, hello, echo))
+	g.servePassthrough("", servertest.BehindHello(t, hello, servertest.Echo))
 	c := g.secureWire()
-	c.send("%s", hello+"ping")
-	c.exactly("ping")
+	c.Send("%s", hello+"ping")
+	c.Exactly("ping")
 
 	c = g.secureWire()
-	c.send("%s", dotted(t, "other.test"))
-	c.exactly("\x15\x03\x01\x00\x02\x02\x32")
-	c.wantClosed()
+	c.Send("%s", dotted(t, "other.test"))
+	c.Exactly("\x15\x03\x01\x00\x02\x02\x32")
+	c.WantClosed()
 }

@@ -15,54 +15,16 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// rawHTTP2 is a client's HTTP/2 connection, frame by frame.
-type rawHTTP2 struct {
-	net.Conn
-	*http2.Framer
-	block bytes.Buffer
-	enc   *hpack.Encoder
-	dec   *hpack.Decoder // made at first use
-}
-
-func dialHTTP2(t testing.TB, addr string, settings ...http2.Setting) *rawHTTP2 {
-	t.Helper()
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(wireTimeout))
-	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
-	c.AllowIllegalWrites = true
-	c.enc = hpack.NewEncoder(&c.block)
-	_, _ = io.WriteString(nc, http2.ClientPreface)
-	_ = c.WriteSettings(settings...)
-	return c
-}
-
-// head returns the header block of a request.
-func (c *rawHTTP2) head(method, path string, more ...string) []byte {
-	c.block.Reset()
-	fields := append([]string{":method", method, ":scheme", "http", ":authority", "a.test", ":path", path}, more...)
-	for i := 0; i < len(fields); i += 2 {
-		_ = c.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	return c.block.Bytes()
-}
-
-// request opens a stream.
-func (c *rawHTTP2) request(stream uint32, method, path string, end bool, more ...string) {
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.head(method, path, more...), EndHeaders: true, EndStream: end})
-}
 
 // TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and
 // nothing else.
 func TestSessionErrorWithOpenStreams(t *testing.T) {
+	t.Parallel()
 	held := make(chan struct{}, 10)
 	release := make(chan struct{})
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hold" {
 			held <- struct{}{}
 			<-release
@@ -73,9 +35,9 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(protocol, backend)
-		c := dialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		for i := range uint32(3) {
-			c.request(1+2*i, "GET", "/hold", true)
+			c.Request(1+2*i, "GET", "/hold", true)
 			<-held
 		}
 		_ = c.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 7, make([]byte, 20000))
@@ -94,7 +56,7 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 		if _, err := c.ReadFrame(); err != io.EOF {
 			t.Errorf("after GOAWAY: %v, want EOF", err)
 		}
-		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		resp, err := servertest.HTTP2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {
 			t.Fatalf("the gateway is gone: %v", err)
 		}
@@ -104,11 +66,12 @@ func TestSessionErrorWithOpenStreams(t *testing.T) {
 
 // TestSessionAnsweredAtOnce: requests that the gateway answers itself, while their bodies are still to come.
 func TestSessionAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
 	g.serve(nil) // no Endpoint
-	c := dialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	for i := range uint32(10) {
-		c.request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
+		c.Request(1+2*i, "POST", "/", i%2 == 0, "content-type", "application/grpc")
 	}
 	for ended := 0; ended < 10; {
 		f, err := c.ReadFrame()
@@ -123,10 +86,11 @@ func TestSessionAnsweredAtOnce(t *testing.T) {
 
 // TestSessionConnectFails: requests over HTTP/2 on both sides whose Endpoint refuses connections are answered.
 func TestSessionConnectFails(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil, Options{})
-	g.serveProtocol(routing.H2C, refusing(t))
+	g.serveProtocol(routing.H2C, servertest.Refusing(t))
 	for range 20 {
-		resp, err := http2Client(t).Get("http://" + g.addr + "/")
+		resp, err := servertest.HTTP2Client(t).Get("http://" + g.addr + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,6 +104,7 @@ func TestSessionConnectFails(t *testing.T) {
 // TestWebSocketWaitsForSettings: an extended CONNECT is opened only when the Endpoint has said that it takes one,
 // and refused where it does not, without harm to the Endpoint.
 func TestWebSocketWaitsForSettings(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		settings []http2.Setting
@@ -219,8 +184,9 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 // TestSlowClientsShareASession: clients that do not read hold up nobody else, though their responses come
 // over one connection of the Endpoint's.
 func TestSlowClientsShareASession(t *testing.T) {
+	t.Parallel()
 	chunk := make([]byte, 64<<10)
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			_, _ = w.Write([]byte("ok"))
 			return
@@ -236,9 +202,9 @@ func TestSlowClientsShareASession(t *testing.T) {
 	for range 60 {
 		c := g.wire() // reads nothing
 		defer c.Close()
-		c.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.Send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
 	}
-	c := http1Client(t)
+	c := servertest.HTTP1Client(t)
 	for range 50 {
 		resp, err := c.Get("http://" + g.addr + "/quick")
 		if err != nil {
@@ -256,6 +222,7 @@ func TestSlowClientsShareASession(t *testing.T) {
 // TestRapidReset: streams that a client opens and gives up in one breath cost no more than a few
 // connections to the Endpoint, and a stream behind them that it means is served.
 func TestRapidReset(t *testing.T) {
+	t.Parallel()
 	var accepted atomic.Int64
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -273,15 +240,15 @@ func TestRapidReset(t *testing.T) {
 	t.Cleanup(func() { backend.Close() })
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.HTTP, ln.Addr().String())
-	c := dialHTTP2(t, g.addr)
+	c := servertest.DialHTTP2(t, g.addr)
 	var burst bytes.Buffer
 	framer := http2.NewFramer(&burst, nil)
 	const most = 90 // more in one read are a flood
 	for id := uint32(1); id < 2*most; id += 2 {
-		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head("GET", "/"), EndHeaders: true, EndStream: true})
+		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.Head("GET", "/"), EndHeaders: true, EndStream: true})
 		_ = framer.WriteRSTStream(id, http2.ErrCodeCancel)
 	}
-	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.head("GET", "/kept"), EndHeaders: true, EndStream: true})
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*most + 1, BlockFragment: c.Head("GET", "/kept"), EndHeaders: true, EndStream: true})
 	_, _ = c.Write(burst.Bytes())
 	for {
 		f, err := c.ReadFrame()

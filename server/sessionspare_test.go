@@ -8,23 +8,25 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one
 // for each; and all requests are answered.
 func TestRefusedStreamsOpenFewSessions(t *testing.T) {
+	t.Parallel()
 	pod := newSharedPod(t)
 	var asked atomic.Int64
-	pod.request = func(c *rawHTTP2, st uint32, _ string) {
+	pod.request = func(c *servertest.RawHTTP2, st uint32, _ string) {
 		if asked.Add(1)%2 == 1 {
 			_ = c.WriteRSTStream(st, http2.ErrCodeRefusedStream)
 			return
 		}
-		c.fields(st, true, ":status", "204")
+		c.Fields(st, true, ":status", "204")
 	}
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, pod.addr)
-	c := http1Client(t)
+	c := servertest.HTTP1Client(t)
 	for i := range 200 {
 		resp, err := c.Get("http://" + g.addr + "/")
 		if err != nil || resp.StatusCode != 204 {

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // sharedPod is an Endpoint that answers what is asked for at /hold when /release is asked for, and gives the rest
@@ -26,13 +27,13 @@ type sharedPod struct {
 	holds chan func()   // which end the responses
 
 	// request is called for a head, reset for a stream that the gateway gave up, on its connection's goroutine.
-	request func(c *rawHTTP2, stream uint32, path string)
-	reset   func(c *rawHTTP2, stream uint32)
+	request func(c *servertest.RawHTTP2, stream uint32, path string)
+	reset   func(c *servertest.RawHTTP2, stream uint32)
 }
 
 func newSharedPod(t *testing.T) *sharedPod {
 	p := &sharedPod{held: make(chan struct{}, 100), holds: make(chan func(), 100)}
-	p.addr = rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	p.addr = servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		p.conns.Add(1)
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		for {
@@ -52,14 +53,14 @@ func newSharedPod(t *testing.T) *sharedPod {
 			case *http2.MetaHeadersFrame:
 				switch path := f.PseudoValue("path"); path {
 				case "/hold":
-					c.fields(f.StreamID, false, ":status", "200")
+					c.Fields(f.StreamID, false, ":status", "200")
 					_ = c.WriteData(f.StreamID, false, []byte("he"))
 					var rest bytes.Buffer
 					_ = http2.NewFramer(&rest, nil).WriteData(f.StreamID, true, []byte("ld"))
 					p.holds <- func() { _, _ = c.Write(rest.Bytes()) } // each Write is of whole frames
 					p.held <- struct{}{}
 				case "/release":
-					c.fields(f.StreamID, true, ":status", "204")
+					c.Fields(f.StreamID, true, ":status", "204")
 					for range len(p.holds) {
 						(<-p.holds)()
 					}
@@ -75,6 +76,7 @@ func newSharedPod(t *testing.T) *sharedPod {
 // TestClientsOfOneSession: whatever one client's requests make of a session with an Endpoint, another client's
 // response on it goes on.
 func TestClientsOfOneSession(t *testing.T) {
+	t.Parallel()
 	small := func(n, size int) []byte {
 		var b bytes.Buffer
 		fr := http2.NewFramer(&b, nil)
@@ -94,10 +96,10 @@ func TestClientsOfOneSession(t *testing.T) {
 	tiny := small(2500, 10)
 	single := small(60000, 1) // nearly a window
 	leave := func(t *testing.T, g *gateway, times int) {
-		c := dialHTTP2(t, g.addr)
+		c := servertest.DialHTTP2(t, g.addr)
 		for i := range times {
 			st := uint32(1 + 2*i)
-			c.request(st, "GET", "/leave", true)
+			c.Request(st, "GET", "/leave", true)
 			for {
 				f, err := c.ReadFrame()
 				if err != nil {
@@ -112,7 +114,7 @@ func TestClientsOfOneSession(t *testing.T) {
 	}
 	asks := func(times, want int) func(*testing.T, *gateway) {
 		return func(t *testing.T, g *gateway) {
-			c := http1Client(t)
+			c := servertest.HTTP1Client(t)
 			for i := range times {
 				resp, err := c.Get("http://" + g.addr + "/ask")
 				if err != nil {
@@ -133,22 +135,22 @@ func TestClientsOfOneSession(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		answer  []string // fields of the head
-		resets  func(c *rawHTTP2, stream uint32)
+		resets  func(c *servertest.RawHTTP2, stream uint32)
 		client  func(*testing.T, *gateway)
 		floods  bool
-		request func(c *rawHTTP2, stream uint32) // instead of answer
+		request func(c *servertest.RawHTTP2, stream uint32) // instead of answer
 	}{
 		{name: "small messages behind a reset", answer: []string{":status", "200"},
-			resets: func(c *rawHTTP2, st uint32) { _, _ = c.Write(onStream(tiny, 10, st)) },
+			resets: func(c *servertest.RawHTTP2, st uint32) { _, _ = c.Write(onStream(tiny, 10, st)) },
 			client: func(t *testing.T, g *gateway) { leave(t, g, 6) }},
 		{name: "single bytes behind a reset, up to the window", answer: []string{":status", "200"},
-			resets: func(c *rawHTTP2, st uint32) { _, _ = c.Write(onStream(single, 1, st)) },
+			resets: func(c *servertest.RawHTTP2, st uint32) { _, _ = c.Write(onStream(single, 1, st)) },
 			client: func(t *testing.T, g *gateway) { leave(t, g, 2) }},
 		{name: "the end of what was cancelled", answer: []string{":status", "200"},
-			resets: func(c *rawHTTP2, st uint32) {
+			resets: func(c *servertest.RawHTTP2, st uint32) {
 				_ = c.WriteWindowUpdate(st, 1000)
 				_ = c.WriteData(st, false, []byte("late"))
-				c.fields(st, true, "grpc-status", "0")
+				c.Fields(st, true, "grpc-status", "0")
 				_ = c.WriteRSTStream(st, http2.ErrCodeNo)
 			},
 			client: func(t *testing.T, g *gateway) {
@@ -156,23 +158,23 @@ func TestClientsOfOneSession(t *testing.T) {
 					leave(t, g, 250)
 				}
 			}},
-		{name: "large heads", client: asks(300, 200), request: func(c *rawHTTP2, st uint32) {
-			c.block.Reset()
-			_ = c.enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+		{name: "large heads", client: asks(300, 200), request: func(c *servertest.RawHTTP2, st uint32) {
+			c.Block.Reset()
+			_ = c.Enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
 			for i := 0; i < len(large); i += 2 {
-				_ = c.enc.WriteField(hpack.HeaderField{Name: large[i], Value: large[i+1], Sensitive: true})
+				_ = c.Enc.WriteField(hpack.HeaderField{Name: large[i], Value: large[i+1], Sensitive: true})
 			}
-			b := c.block.Bytes()
+			b := c.Block.Bytes()
 			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: st, BlockFragment: b[:16384], EndStream: true})
 			_ = c.WriteContinuation(st, true, b[16384:])
 		}},
-		{name: "heads beyond all limits", client: asks(20, 502), request: func(c *rawHTTP2, st uint32) {
-			c.block.Reset()
-			_ = c.enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+		{name: "heads beyond all limits", client: asks(20, 502), request: func(c *servertest.RawHTTP2, st uint32) {
+			c.Block.Reset()
+			_ = c.Enc.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
 			for i := range 300 {
-				_ = c.enc.WriteField(hpack.HeaderField{Name: fmt.Sprint("x-", i), Value: strings.Repeat("~", 1000)})
+				_ = c.Enc.WriteField(hpack.HeaderField{Name: fmt.Sprint("x-", i), Value: strings.Repeat("~", 1000)})
 			}
-			b := c.block.Bytes()
+			b := c.Block.Bytes()
 			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: st, BlockFragment: b[:16384], EndStream: true})
 			for b = b[16384:]; len(b) > 0; {
 				n := min(len(b), 16384)
@@ -181,41 +183,41 @@ func TestClientsOfOneSession(t *testing.T) {
 			}
 		}},
 		{name: "malformed heads", answer: []string{":status", "200", "connection", "keep-alive"}, client: asks(400, 502)},
-		{name: "interim heads", client: asks(300, 200), request: func(c *rawHTTP2, st uint32) {
+		{name: "interim heads", client: asks(300, 200), request: func(c *servertest.RawHTTP2, st uint32) {
 			for range 7 {
-				c.fields(st, false, ":status", "103", "link", "</a>")
+				c.Fields(st, false, ":status", "103", "link", "</a>")
 			}
-			c.fields(st, true, ":status", "200")
+			c.Fields(st, true, ":status", "200")
 		}},
-		{name: "PING without end", floods: true, client: asks(2, 200), request: func(c *rawHTTP2, st uint32) {
+		{name: "PING without end", floods: true, client: asks(2, 200), request: func(c *servertest.RawHTTP2, st uint32) {
 			for range 400 * (st / 3) { // on the connection that carries the other's response
 				_ = c.WritePing(false, [8]byte{1})
 			}
-			c.fields(st, true, ":status", "200")
+			c.Fields(st, true, ":status", "200")
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			pod := newSharedPod(t)
 			pod.reset = row.resets
-			pod.request = func(c *rawHTTP2, st uint32, _ string) {
+			pod.request = func(c *servertest.RawHTTP2, st uint32, _ string) {
 				if row.request != nil {
 					row.request(c, st)
 					return
 				}
-				c.fields(st, false, row.answer...)
+				c.Fields(st, false, row.answer...)
 			}
 			g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 			g.serveProtocol(routing.H2C, pod.addr)
 			innocent := g.wire()
-			innocent.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+			innocent.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
 			<-pod.held
 			row.client(t, g)
-			resp, err := http1Client(t).Get("http://" + g.addr + "/release")
+			resp, err := servertest.HTTP1Client(t).Get("http://" + g.addr + "/release")
 			if err != nil || resp.StatusCode != 204 {
 				t.Fatalf("release: %v %v", resp, err)
 			}
-			if got := innocent.read("GET"); got.StatusCode != http.StatusOK || got.body != "held" || got.cut != nil {
-				t.Errorf("the other client got %d %q, %v", got.StatusCode, got.body, got.cut)
+			if got := innocent.ReadAnswer("GET"); got.StatusCode != http.StatusOK || got.Text != "held" || got.Cut != nil {
+				t.Errorf("the other client got %d %q, %v", got.StatusCode, got.Text, got.Cut)
 			}
 			want := 1
 			if row.floods {
@@ -225,7 +227,7 @@ func TestClientsOfOneSession(t *testing.T) {
 				t.Errorf("%d connections to the Endpoint, want %d", n, want)
 			}
 			w := g.workers[0]
-			until(t, "the session that was flooded to close", func() bool {
+			servertest.Until(t, "the session that was flooded to close", func() bool {
 				open := make(chan int, 1)
 				w.loop.Post(func() { open <- len(w.sessions) })
 				return <-open == 1
@@ -242,10 +244,11 @@ func TestClientsOfOneSession(t *testing.T) {
 // TestEarlyAnswerToManyMessages: a client that streams small messages and is answered before their end keeps its
 // other streams.
 func TestEarlyAnswerToManyMessages(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			hold := make(chan struct{})
-			backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.ProtoMajor == 1 {
 					w.Header().Set("Connection", "close") // else it would wait for the body first
 				}
@@ -258,11 +261,11 @@ func TestEarlyAnswerToManyMessages(t *testing.T) {
 			defer close(hold)
 			g := newGateway(t, nil, Options{})
 			g.serveProtocol(protocol, backend)
-			c := dialHTTP2(t, g.addr)
-			c.request(1, "GET", "/hold", true)
+			c := servertest.DialHTTP2(t, g.addr)
+			c.Request(1, "GET", "/hold", true)
 			for round := range uint32(10) {
 				st := 3 + 2*round
-				c.request(st, "POST", "/early", false)
+				c.Request(st, "POST", "/early", false)
 				for {
 					f, err := c.ReadFrame()
 					if err != nil {

@@ -15,7 +15,7 @@ func TestSizes(t *testing.T) {
 		name       string
 		size, most uintptr
 	}{
-		{"Exchange", unsafe.Sizeof(Exchange{}), 880},
+		{"Exchange", unsafe.Sizeof(Exchange{}), 888},
 		{"downConn", unsafe.Sizeof(downConn{}), 328},
 		{"downStream", unsafe.Sizeof(downStream{}), 288},
 		{"upConn", unsafe.Sizeof(upConn{}), 192},

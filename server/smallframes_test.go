@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
@@ -50,8 +51,9 @@ func (c *recordConn) Read(p []byte) (int, error) {
 // TestSmallFramesGoOnTogether: a body that comes in DATA of a few bytes goes on in pieces of what was read. To write
 // each of them by itself costs a hundred times what it costs to send it, on our side and on that of the peer that reads.
 func TestSmallFramesGoOnTogether(t *testing.T) {
+	t.Parallel()
 	const frames, size = 6000, 10
-	body := pattern(frames * size)
+	body := servertest.Pattern(frames * size)
 	burst := func(stream uint32) []byte {
 		var b bytes.Buffer
 		fr := http2.NewFramer(&b, nil)
@@ -68,7 +70,7 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 		}
 		begun, got, records := make(chan bool), make(chan string, 1), make(chan int, 1)
 		g := newGateway(t, one, Options{})
-		g.serveProtocol(routing.HTTPS, rawBackend(t, func(_ int, c *wire) {
+		g.serveProtocol(routing.HTTPS, servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 			counted := &recordConn{Conn: c.TCPConn}
 			tc := tls.Server(counted, &tls.Config{Certificates: []tls.Certificate{*own}})
 			in := bufio.NewReader(tc)
@@ -80,10 +82,10 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 			b, _ := io.ReadAll(req.Body)
 			got <- string(b)
 			records <- counted.records
-			_, _ = io.WriteString(tc, okResponse("ok"))
+			_, _ = io.WriteString(tc, servertest.OKResponse("ok"))
 		}))
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/", false, "content-length", fmt.Sprint(len(body)))
+		c := servertest.DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/", false, "content-length", fmt.Sprint(len(body)))
 		<-begun
 		_, _ = c.Write(burst(1))
 		if b := <-got; b != string(body) {
@@ -95,19 +97,19 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 	})
 	t.Run("response", func(t *testing.T) {
 		g := newGateway(t, one, Options{})
-		g.serveProtocol(routing.H2C, rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		g.serveProtocol(routing.H2C, servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-			st := c.nextMeta()
-			c.fields(st, false, ":status", "200", "content-length", fmt.Sprint(len(body)))
+			st := c.NextMeta()
+			c.Fields(st, false, ":status", "200", "content-length", fmt.Sprint(len(body)))
 			_, _ = c.Write(burst(st))
-			_ = c.nextMeta() // until the gateway closes
+			_ = c.NextMeta() // until the gateway closes
 		}))
 		tcp, err := net.Dial("tcp", g.secureAddr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer tcp.Close()
-		_ = tcp.SetDeadline(time.Now().Add(wireTimeout))
+		_ = tcp.SetDeadline(time.Now().Add(servertest.Timeout))
 		counted := &recordConn{Conn: tcp}
 		c := tls.Client(counted, &tls.Config{InsecureSkipVerify: true})
 		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -123,17 +125,4 @@ func TestSmallFramesGoOnTogether(t *testing.T) {
 			t.Errorf("%d records for %d frames", counted.records, frames)
 		}
 	})
-}
-
-// nextMeta is nextHead where fields are decoded.
-func (c *rawHTTP2) nextMeta() uint32 {
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			return 0
-		}
-		if f, ok := f.(*http2.MetaHeadersFrame); ok {
-			return f.StreamID
-		}
-	}
 }

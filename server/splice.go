@@ -87,7 +87,7 @@ func (x *Exchange) spliceable(f *flow) bool {
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
 	}
-	return f.from == frameLength && f.left >= threshold && x.c.plain() != nil && x.u.plain() != nil
+	return f.from == frameLength && f.by == nil && f.left >= threshold && x.c.plain() != nil && x.u.plain() != nil
 }
 
 // startSplice gets a pipe; without one (descriptors are short) the body is copied.

@@ -11,14 +11,16 @@ import (
 
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // A source that pauses within a body is passed on as it comes: the client gets all that was sent
 // before the pause, while the pause lasts.
 func TestSpliceOfATrickle(t *testing.T) {
+	t.Parallel()
 	const total, pause = 3 << 20, 200_000
 	more := make(chan struct{})
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(total))
 		w.Write(bytes.Repeat([]byte("a"), pause))
 		w.(http.Flusher).Flush()
@@ -44,7 +46,7 @@ func TestSpliceOfATrickle(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, b[:n]); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > wireTimeout/2 { // the Endpoint's pause ends with its read timeout
+		if took := time.Since(begun); took > servertest.Timeout/2 { // the Endpoint's pause ends with its read timeout
 			t.Fatalf("%d bytes that were sent took %v", n, took)
 		}
 		more <- struct{}{}
@@ -80,8 +82,9 @@ func wantNotHeldBack(t *testing.T, took []time.Duration) {
 // What was asked of a connection for a large body must not hold back what follows on it: small answers
 // on the same connections, both for downloads and uploads.
 func TestSmallAfterSplice(t *testing.T) {
+	t.Parallel()
 	var peers []string
-	app := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		peers = append(peers, r.RemoteAddr)
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		io.Copy(io.Discard, r.Body)

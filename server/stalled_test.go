@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"runtime/debug"
 	"syscall"
@@ -10,96 +9,87 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // stillState is what two parties do and then leave as it is. It says what it is called, and begins it.
 type stillState struct {
 	name  string
-	begin func(t testing.TB, c, p *party)
-}
-
-// flood sends more than anybody takes, and stays in that.
-func (p *party) flood() {
-	if p.h2 != nil {
-		p.send(make([]byte, 60<<10)) // over HTTP/2, the window: of a client's it is the least there is
-		return
-	}
-	_ = p.tcp.SetDeadline(time.Time{})
-	go func() { _, _ = p.conn.Write(make([]byte, 64<<20)) }()
+	begin func(t testing.TB, c, p *servertest.Party)
 }
 
 // stillTunnels are the states of a tunnel in which nothing moves.
 var stillTunnels = []stillState{
-	{"idle", func(_ testing.TB, c, p *party) {}},
-	{"the client has ended", func(_ testing.TB, c, p *party) { c.fin() }},
-	{"the Endpoint has ended", func(_ testing.TB, c, p *party) { p.fin() }},
-	{"the client reads nothing", func(_ testing.TB, c, p *party) { p.flood() }},
-	{"the Endpoint reads nothing", func(_ testing.TB, c, p *party) { c.flood() }},
-	{"neither reads", func(_ testing.TB, c, p *party) { c.flood(); p.flood() }},
-	{"the client has ended and reads nothing", func(_ testing.TB, c, p *party) { c.fin(); p.flood() }},
-	{"the Endpoint has ended and reads nothing", func(_ testing.TB, c, p *party) { p.fin(); c.flood() }},
-	{"the client has sent and ended, and nobody reads", func(_ testing.TB, c, p *party) { c.send(make([]byte, 60<<10)); c.fin() }},
-	{"the Endpoint has sent and ended, and nobody reads", func(_ testing.TB, c, p *party) { p.send(make([]byte, 60<<10)); p.fin() }},
-	{"the client has broken off, and the Endpoint does not read", func(_ testing.TB, c, p *party) {
-		_ = p.tcp.SetReadBuffer(slowReceive)
-		c.send(make([]byte, 60<<10))
-		c.rst()
+	{"idle", func(_ testing.TB, c, p *servertest.Party) {}},
+	{"the client has ended", func(_ testing.TB, c, p *servertest.Party) { c.Fin() }},
+	{"the Endpoint has ended", func(_ testing.TB, c, p *servertest.Party) { p.Fin() }},
+	{"the client reads nothing", func(_ testing.TB, c, p *servertest.Party) { p.Flood() }},
+	{"the Endpoint reads nothing", func(_ testing.TB, c, p *servertest.Party) { c.Flood() }},
+	{"neither reads", func(_ testing.TB, c, p *servertest.Party) { c.Flood(); p.Flood() }},
+	{"the client has ended and reads nothing", func(_ testing.TB, c, p *servertest.Party) { c.Fin(); p.Flood() }},
+	{"the Endpoint has ended and reads nothing", func(_ testing.TB, c, p *servertest.Party) { p.Fin(); c.Flood() }},
+	{"the client has sent and ended, and nobody reads", func(_ testing.TB, c, p *servertest.Party) { c.Send(make([]byte, 60<<10)); c.Fin() }},
+	{"the Endpoint has sent and ended, and nobody reads", func(_ testing.TB, c, p *servertest.Party) { p.Send(make([]byte, 60<<10)); p.Fin() }},
+	{"the client has broken off, and the Endpoint does not read", func(_ testing.TB, c, p *servertest.Party) {
+		_ = p.TCP.SetReadBuffer(slowReceive)
+		c.Send(make([]byte, 60<<10))
+		c.Reset()
 	}},
-	{"the Endpoint has broken off, and the client does not read", func(_ testing.TB, c, p *party) {
-		_ = c.tcp.SetReadBuffer(slowReceive)
-		p.send(make([]byte, 60<<10))
-		p.rst()
+	{"the Endpoint has broken off, and the client does not read", func(_ testing.TB, c, p *servertest.Party) {
+		_ = c.TCP.SetReadBuffer(slowReceive)
+		p.Send(make([]byte, 60<<10))
+		p.Reset()
 	}},
 }
 
 // stillExchanges are those of an exchange; the request is a POST of stillLength bytes, of which none is sent yet.
 var stillExchanges = []stillState{
-	{"no body comes", func(_ testing.TB, c, p *party) {}},
-	{"a part of the body came", func(_ testing.TB, c, p *party) { c.send([]byte("part")) }},
-	{"the Endpoint reads nothing", func(_ testing.TB, c, p *party) { c.flood() }},
-	{"the answer has begun", func(_ testing.TB, c, p *party) { p.accept(false, stillLength); p.send([]byte("part")) }},
-	{"the client reads nothing", func(_ testing.TB, c, p *party) { p.accept(false, stillLength); p.flood() }},
-	{"neither reads", func(_ testing.TB, c, p *party) { p.accept(false, stillLength); p.flood(); c.flood() }},
-	{"answered before the body", func(_ testing.TB, c, p *party) { p.accept(false, 2); p.send([]byte("ok")) }},
-	{"the client reads nothing of what ends with the connection", func(_ testing.TB, c, p *party) { p.accept(false, -1); p.flood() }},
-	{"the client has ended in its body", func(_ testing.TB, c, p *party) { c.send([]byte("part")); c.fin() }},
-	{"the Endpoint has ended in its answer", func(_ testing.TB, c, p *party) {
-		p.accept(false, stillLength)
-		p.send([]byte("part"))
-		p.fin()
+	{"no body comes", func(_ testing.TB, c, p *servertest.Party) {}},
+	{"a part of the body came", func(_ testing.TB, c, p *servertest.Party) { c.Send([]byte("part")) }},
+	{"the Endpoint reads nothing", func(_ testing.TB, c, p *servertest.Party) { c.Flood() }},
+	{"the answer has begun", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, stillLength); p.Send([]byte("part")) }},
+	{"the client reads nothing", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, stillLength); p.Flood() }},
+	{"neither reads", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, stillLength); p.Flood(); c.Flood() }},
+	{"answered before the body", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, 2); p.Send([]byte("ok")) }},
+	{"the client reads nothing of what ends with the connection", func(_ testing.TB, c, p *servertest.Party) { p.Accept(false, -1); p.Flood() }},
+	{"the client has ended in its body", func(_ testing.TB, c, p *servertest.Party) { c.Send([]byte("part")); c.Fin() }},
+	{"the Endpoint has ended in its answer", func(_ testing.TB, c, p *servertest.Party) {
+		p.Accept(false, stillLength)
+		p.Send([]byte("part"))
+		p.Fin()
 	}},
 }
 
 // stillRequests are those of a GET.
 var stillRequests = []stillState{
-	{"no answer comes", func(_ testing.TB, c, p *party) {}},
-	{"no answer comes to a client that has ended", func(_ testing.TB, c, p *party) {
-		if c.h2 == nil {
-			c.fin()
+	{"no answer comes", func(_ testing.TB, c, p *servertest.Party) {}},
+	{"no answer comes to a client that has ended", func(_ testing.TB, c, p *servertest.Party) {
+		if c.H2 == nil {
+			c.Fin()
 		}
 	}},
-	{"a client that has ended reads nothing", func(_ testing.TB, c, p *party) {
-		if c.h2 == nil {
-			c.fin()
+	{"a client that has ended reads nothing", func(_ testing.TB, c, p *servertest.Party) {
+		if c.H2 == nil {
+			c.Fin()
 		}
-		p.accept(false, stillLength)
-		p.flood()
+		p.Accept(false, stillLength)
+		p.Flood()
 	}},
-	{"a client that has ended gets a part", func(_ testing.TB, c, p *party) {
-		if c.h2 == nil {
-			c.fin()
+	{"a client that has ended gets a part", func(_ testing.TB, c, p *servertest.Party) {
+		if c.H2 == nil {
+			c.Fin()
 		}
-		p.accept(false, stillLength)
-		p.send([]byte("part"))
+		p.Accept(false, stillLength)
+		p.Send([]byte("part"))
 	}},
-	{"answered, and the client's connection kept", func(_ testing.TB, c, p *party) {
-		if p.h2 == nil {
-			p.send([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"))
+	{"answered, and the client's connection kept", func(_ testing.TB, c, p *servertest.Party) {
+		if p.H2 == nil {
+			p.Send([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"))
 			return
 		}
-		p.accept(false, 2)
-		p.send([]byte("ok"))
-		p.fin()
+		p.Accept(false, 2)
+		p.Send([]byte("ok"))
+		p.Fin()
 	}},
 }
 
@@ -139,31 +129,26 @@ type still struct {
 	closes []func()
 }
 
-// hold begins a state, unless another one is to be held alone.
-func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, p *party)) {
+// hold begins a state, unless another one is to be held alone. With -short it is one in four.
+func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, p *servertest.Party)) {
 	s.n++
-	if s.only >= 0 && s.only != s.n-1 {
+	if s.only >= 0 && s.only != s.n-1 || s.only < 0 && s.n%servertest.Times(1, 4) != 0 {
 		return
 	}
 	s.names = append(s.names, name+": "+state.name)
 	c, p := open(s.t)
 	state.begin(s.t, c, p)
-	s.closes = append(s.closes, c.leave, p.leave)
+	s.closes = append(s.closes, c.Leave, p.Leave)
 }
 
-// TestStillStatesSleep holds every state in which nothing moves, of every pairing, many at once, and measures the time
-// that the process takes: where an event brings about the next one, that is a core.
+// TestStillStatesSleep holds every state in which nothing moves, of every pairing, all at once, and measures the time
+// that the process takes: where an event brings about the next one, that is a core. Where they do not sleep, it finds out
+// which one that is.
 func TestStillStatesSleep(t *testing.T) {
-	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		t.Run(protocol.String(), func(t *testing.T) {
-			wantStill(t, func(s *still) { s.exchanges(protocol) })
-		})
+	window := 2 * time.Second
+	if testing.Short() {
+		window = 300 * time.Millisecond
 	}
-	t.Run("passed on", func(t *testing.T) { wantStill(t, (*still).passedOn) })
-}
-
-// wantStill holds what f holds, and finds out which one it is where that does not sleep.
-func wantStill(t *testing.T, f func(s *still)) {
 	hold := func(t *testing.T, only int, window time.Duration, tries int) (share float64, n int) {
 		s := &still{t: t, only: only}
 		defer func() {
@@ -171,13 +156,16 @@ func wantStill(t *testing.T, f func(s *still)) {
 				f()
 			}
 		}()
-		f(s)
+		for _, protocol := range chaosProtocols {
+			s.exchanges(protocol)
+		}
+		s.passedOn()
 		if only >= 0 {
 			t.Log(s.names[0])
 		}
 		return busy(window, tries), s.n
 	}
-	share, n := hold(t, -1, 2*time.Second, 10)
+	share, n := hold(t, -1, window, 20)
 	t.Logf("%d states take %.2f %% of a core", n, 100*share)
 	if share < busyShare {
 		return
@@ -195,23 +183,23 @@ func wantStill(t *testing.T, f func(s *still)) {
 // exchanges holds those of all clients with Endpoints of a protocol.
 func (s *still) exchanges(protocol routing.Protocol) {
 	t := s.t
-	e := newEndpoints(t, protocol, "")
+	e := servertest.NewEndpoints(t, protocol, "")
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
-	g.serveProtocol(protocol, e.addr)
-	for _, k := range partyKinds {
-		name := k.name + " to " + protocol.String()
-		open := func(method string, more ...string) func(t testing.TB) (c, p *party) {
-			return func(t testing.TB) (c, p *party) {
+	g.serveProtocol(protocol, e.Addr)
+	for _, k := range servertest.Kinds {
+		name := k.Name + " to " + protocol.String()
+		open := func(method string, more ...string) func(t testing.TB) (c, p *servertest.Party) {
+			return func(t testing.TB) (c, p *servertest.Party) {
 				c = g.party(t, k, 0)
-				c.ask(method, more...)
-				return c, e.next(t)
+				c.Ask(method, more...)
+				return c, e.Next(t)
 			}
 		}
 		for _, state := range stillTunnels {
-			s.hold("tunnel "+name, state, func(t testing.TB) (c, p *party) {
+			s.hold("tunnel "+name, state, func(t testing.TB) (c, p *servertest.Party) {
 				c, p = open("CONNECT")(t)
-				p.accept(true, -1)
-				c.heard()
+				p.Accept(true, -1)
+				c.Heard()
 				return c, p
 			})
 		}
@@ -221,7 +209,7 @@ func (s *still) exchanges(protocol routing.Protocol) {
 		for _, state := range stillRequests {
 			s.hold("GET "+name, state, open("GET"))
 		}
-		if k.streams && overStreams(protocol) {
+		if k.Streams && overStreams(protocol) {
 			for _, state := range stillExchanges {
 				s.hold("gRPC "+name, state, open("POST", "content-type", "application/grpc", "te", "trailers"))
 			}
@@ -232,20 +220,20 @@ func (s *still) exchanges(protocol routing.Protocol) {
 // passedOn holds those of connections that are passed on, behind a PROXY protocol header too.
 func (s *still) passedOn() {
 	t := s.t
-	hello := helloFor(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	for _, header := range []string{"", headerV2} {
-		e := newEndpoints(t, routing.HTTP, hello)
+		e := servertest.NewEndpoints(t, routing.HTTP, hello)
 		g := newGateway(t, nil, Options{})
 		if header != "" {
 			g = newProxiedGateway(t, nil)
 		}
-		g.servePassthrough("", e.addr)
+		g.servePassthrough("", e.Addr)
 		for _, state := range stillTunnels {
-			s.hold(fmt.Sprintf("passed on, PROXY %v", header != ""), state, func(t testing.TB) (c, p *party) {
+			s.hold(fmt.Sprintf("passed on, PROXY %v", header != ""), state, func(t testing.TB) (c, p *servertest.Party) {
 				w := g.secureWire()
-				c = &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: bufio.NewReader(w.TCPConn)}
-				c.send([]byte(header + hello))
-				return c, e.next(t)
+				c = servertest.NewParty(t, "client", w)
+				c.Send([]byte(header + hello))
+				return c, e.Next(t)
 			})
 		}
 	}

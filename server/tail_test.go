@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -23,29 +24,31 @@ const slowReceive = 16 << 10
 // TestTailOfATunnel: an Endpoint that closes with something unread, which resets its connection, has sent its
 // last bytes before: they reach a client that is slow to read, and only then the tunnel breaks.
 func TestTailOfATunnel(t *testing.T) {
-	tail := pattern(tailSize)
+	t.Parallel()
+	tail := servertest.Pattern(tailSize)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range partyKinds {
-			t.Run(k.name+" to "+protocol.String(), func(t *testing.T) {
-				e := newEndpoints(t, protocol, "")
+		for _, k := range servertest.Kinds {
+			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
+				t.Parallel()
+				e := servertest.NewEndpoints(t, protocol, "")
 				g := newGateway(t, nil, Options{})
-				g.serveProtocol(protocol, e.addr)
+				g.serveProtocol(protocol, e.Addr)
 				c := g.party(t, k, slowReceive)
-				c.ask("CONNECT")
-				p := e.next(t)
-				p.accept(true, -1)
-				c.heard()
-				c.send([]byte("unread"))
-				p.send(tail)
-				p.acknowledged()
-				if p.h2 != nil {
-					p.rst()
+				c.Ask("CONNECT")
+				p := e.Next(t)
+				p.Accept(true, -1)
+				c.Heard()
+				c.Send([]byte("unread"))
+				p.Send(tail)
+				p.Acknowledged()
+				if p.H2 != nil {
+					p.Reset()
 				} else {
-					p.unread()
-					p.leave()
+					p.Unread()
+					p.Leave()
 				}
 				g.settle()
-				got, end := c.rest()
+				got, end := c.Rest()
 				if !bytes.Equal(got, tail) || end == "end" {
 					t.Errorf("%d bytes of %d came, and then the %s", len(got), len(tail), end)
 				}
@@ -57,26 +60,28 @@ func TestTailOfATunnel(t *testing.T) {
 // TestEndBeforeAReset: over TLS an Endpoint tells the end itself. What becomes of its connection behind that takes
 // nothing from anybody: the client sees a proper end.
 func TestEndBeforeAReset(t *testing.T) {
-	tail := pattern(tailSize)
-	for _, k := range partyKinds {
-		t.Run(k.name, func(t *testing.T) {
-			e := newEndpoints(t, routing.HTTPS, "")
+	t.Parallel()
+	tail := servertest.Pattern(tailSize)
+	for _, k := range servertest.Kinds {
+		t.Run(k.Name, func(t *testing.T) {
+			t.Parallel()
+			e := servertest.NewEndpoints(t, routing.HTTPS, "")
 			g := newGateway(t, nil, Options{})
-			g.serveProtocol(routing.HTTPS, e.addr)
+			g.serveProtocol(routing.HTTPS, e.Addr)
 			c := g.party(t, k, 0)
-			c.ask("CONNECT")
-			p := e.next(t)
-			p.accept(true, -1)
-			c.heard()
-			c.send([]byte("unread"))
-			p.send(tail)
-			if err := p.conn.(*tls.Conn).CloseWrite(); err != nil {
+			c.Ask("CONNECT")
+			p := e.Next(t)
+			p.Accept(true, -1)
+			c.Heard()
+			c.Send([]byte("unread"))
+			p.Send(tail)
+			if err := p.Conn.(*tls.Conn).CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			p.unread()
-			p.leave()
+			p.Unread()
+			p.Leave()
 			g.settle()
-			if got, end := c.rest(); !bytes.Equal(got, tail) || end != "end" {
+			if got, end := c.Rest(); !bytes.Equal(got, tail) || end != "end" {
 				t.Errorf("%d bytes of %d came, and then the %s", len(got), len(tail), end)
 			}
 		})
@@ -85,34 +90,36 @@ func TestEndBeforeAReset(t *testing.T) {
 
 // TestTailTowardsAnEndpoint is the same the other way: what a client sent before it broke off.
 func TestTailTowardsAnEndpoint(t *testing.T) {
-	tail := pattern(tailSize)
+	t.Parallel()
+	tail := servertest.Pattern(tailSize)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
-		for _, k := range partyKinds {
-			t.Run(k.name+" to "+protocol.String(), func(t *testing.T) {
-				e := newEndpoints(t, protocol, "")
+		for _, k := range servertest.Kinds {
+			t.Run(k.Name+" to "+protocol.String(), func(t *testing.T) {
+				t.Parallel()
+				e := servertest.NewEndpoints(t, protocol, "")
 				g := newGateway(t, nil, Options{})
-				g.serveProtocol(protocol, e.addr)
+				g.serveProtocol(protocol, e.Addr)
 				c := g.party(t, k, 0)
-				c.ask("CONNECT")
-				p := e.next(t)
-				_ = p.tcp.SetReadBuffer(slowReceive)
-				p.accept(true, -1)
-				c.heard()
-				p.send([]byte("unread"))
+				c.Ask("CONNECT")
+				p := e.Next(t)
+				_ = p.TCP.SetReadBuffer(slowReceive)
+				p.Accept(true, -1)
+				c.Heard()
+				p.Send([]byte("unread"))
 				size := tailSize
-				if k.streams {
+				if k.Streams {
 					size = 60 << 10 // a client's window is the least that there is
 				}
-				c.send(tail[:size])
-				c.acknowledged()
-				if c.h2 != nil {
-					c.rst()
+				c.Send(tail[:size])
+				c.Acknowledged()
+				if c.H2 != nil {
+					c.Reset()
 				} else {
-					c.unread()
-					c.leave()
+					c.Unread()
+					c.Leave()
 				}
 				g.settle()
-				got, end := p.rest()
+				got, end := p.Rest()
 				if !bytes.Equal(got, tail[:size]) || end == "end" {
 					t.Errorf("%d bytes of %d came, and then the %s", len(got), size, end)
 				}
@@ -123,29 +130,30 @@ func TestTailTowardsAnEndpoint(t *testing.T) {
 
 // TestTailOfAPassthrough is TestTailOfATunnel for connections that are passed on, both ways.
 func TestTailOfAPassthrough(t *testing.T) {
-	hello := helloFor(t, "pass.test")
-	tail := pattern(tailSize)
+	t.Parallel()
+	hello := servertest.ClientHello(t, "pass.test")
+	tail := servertest.Pattern(tailSize)
 	for _, down := range []bool{true, false} {
 		t.Run(fmt.Sprintf("to the client %v", down), func(t *testing.T) {
-			e := newEndpoints(t, routing.HTTP, hello)
+			e := servertest.NewEndpoints(t, routing.HTTP, hello)
 			g := newGateway(t, nil, Options{})
-			g.servePassthrough("", e.addr)
+			g.servePassthrough("", e.Addr)
 			w := g.secureWire()
-			c := &party{t: t, name: "client", tcp: w.TCPConn, conn: w.TCPConn, r: w.r}
-			c.send([]byte(hello))
-			p := e.next(t)
+			c := servertest.NewParty(t, "client", w)
+			c.Send([]byte(hello))
+			p := e.Next(t)
 			from, to := p, c
 			if !down {
 				from, to = c, p
 			}
-			_ = to.tcp.SetReadBuffer(slowReceive)
-			to.send([]byte("unread"))
-			from.send(tail)
-			from.acknowledged()
-			from.unread()
-			from.leave()
+			_ = to.TCP.SetReadBuffer(slowReceive)
+			to.Send([]byte("unread"))
+			from.Send(tail)
+			from.Acknowledged()
+			from.Unread()
+			from.Leave()
 			g.settle()
-			got, end := to.rest()
+			got, end := to.Rest()
 			if !bytes.Equal(got, tail) || end != "reset" {
 				t.Errorf("%d bytes of %d came, and then the %s", len(got), len(tail), end)
 			}
@@ -153,7 +161,7 @@ func TestTailOfAPassthrough(t *testing.T) {
 			if !down {
 				why = stats.ClientAbort
 			}
-			until(t, "it to be counted", func() bool { return g.failures(why) == 1 })
+			servertest.Until(t, "it to be counted", func() bool { return g.failures(why) == 1 })
 		})
 	}
 }
@@ -161,16 +169,18 @@ func TestTailOfAPassthrough(t *testing.T) {
 // TestTailOfABody: all of a response that the gateway's kernel has acknowledged reaches a slow client, also where
 // the Endpoint resets its connection behind it.
 func TestTailOfABody(t *testing.T) {
+	t.Parallel()
 	const size = 6 << 20
-	body := pattern(size)
+	body := servertest.Pattern(size)
 	for _, splice := range []config.Size{0, 64 << 10} {
 		for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS} {
-			for _, k := range partyKinds[:2] {
-				t.Run(fmt.Sprintf("%s to %s, splice from %d", k.name, protocol, splice), func(t *testing.T) {
-					e := newEndpoints(t, protocol, "")
+			for _, k := range servertest.Kinds[:2] {
+				t.Run(fmt.Sprintf("%s to %s, splice from %d", k.Name, protocol, splice), func(t *testing.T) {
+					t.Parallel()
+					e := servertest.NewEndpoints(t, protocol, "")
 					g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = splice }, Options{})
-					g.serveProtocol(protocol, e.addr)
-					for range 2 {
+					g.serveProtocol(protocol, e.Addr)
+					for range servertest.Times(2, 1) {
 						tailOfABody(t, g, e, k, body)
 					}
 				})
@@ -179,11 +189,11 @@ func TestTailOfABody(t *testing.T) {
 	}
 }
 
-func tailOfABody(t *testing.T, g *gateway, e *endpoints, k partyKind, body []byte) {
+func tailOfABody(t *testing.T, g *gateway, e *servertest.Endpoints, k servertest.Kind, body []byte) {
 	c := g.party(t, k, 4*slowReceive)
-	defer c.leave()
-	c.ask("GET")
-	p := e.next(t)
+	defer c.Leave()
+	c.Ask("GET")
+	p := e.Next(t)
 	for _, w := range g.workers {
 		w.loop.Post(func() {
 			for d := w.downs.next; d != &w.downs; d = d.next {
@@ -192,19 +202,19 @@ func tailOfABody(t *testing.T, g *gateway, e *endpoints, k partyKind, body []byt
 		})
 	}
 	g.settle()
-	p.accept(false, len(body))
-	c.heard()
+	p.Accept(false, len(body))
+	c.Heard()
 	reset := make(chan struct{})
 	go func() {
 		defer close(reset)
-		p.send(body)
-		p.acknowledged()
-		p.rst()
+		p.Send(body)
+		p.Acknowledged()
+		p.Reset()
 	}()
 	got := make([]byte, 0, len(body))
 	piece := make([]byte, 32<<10)
 	read := func() bool {
-		n, err := c.r.Read(piece)
+		n, err := c.R.Read(piece)
 		got = append(got, piece[:n]...)
 		return err == nil && len(got) < len(body)
 	}
@@ -221,7 +231,7 @@ func tailOfABody(t *testing.T, g *gateway, e *endpoints, k partyKind, body []byt
 	}
 	<-reset
 	g.settle()
-	_ = c.tcp.SetReadBuffer(1 << 20)
+	_ = c.TCP.SetReadBuffer(1 << 20)
 	before := len(got)
 	for len(got) < len(body) && read() {
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
@@ -47,7 +48,8 @@ func listen6(t testing.TB) net.Listener {
 // first, cost no request, although nothing is tried a second time elsewhere; and no Pod is asked twice as
 // often for having two addresses.
 func TestPodsOfOneFamily(t *testing.T) {
-	silent := fullListener(t)
+	t.Parallel()
+	silent := servertest.FullListener(t)
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		for _, how := range []string{"refused", "timeout"} {
 			t.Run(protocol.String()+" "+how, func(t *testing.T) {
@@ -72,12 +74,12 @@ func TestPodsOfOneFamily(t *testing.T) {
 					})}
 					go server.Serve(ln)
 					t.Cleanup(func() { server.Close() })
-					dead := refusing(t)
+					dead := servertest.Refusing(t)
 					if how == "timeout" {
 						// The same dead address for all would be one Endpoint; another one of 127.0.0.0/8 each is not.
 						dead = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.MustParseAddrPort(silent).Port()).String()
 						if len(pods) > 0 {
-							dead = refusing(t)
+							dead = servertest.Refusing(t)
 						}
 					}
 					pods = append(pods, [2]string{dead, address})
@@ -88,9 +90,9 @@ func TestPodsOfOneFamily(t *testing.T) {
 				c := g.wire()
 				const requests = 80
 				for i := range requests {
-					c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
-					if got := c.read("POST"); got.StatusCode != 200 {
-						t.Fatalf("request %d: %d %q", i, got.StatusCode, got.body)
+					c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+					if got := c.ReadAnswer("POST"); got.StatusCode != 200 {
+						t.Fatalf("request %d: %d %q", i, got.StatusCode, got.Text)
 					}
 				}
 				counts := map[string]int{}
@@ -115,6 +117,7 @@ func TestPodsOfOneFamily(t *testing.T) {
 // TestPodThatIsGone: where neither address of a Pod can be connected to, the one other attempt goes to
 // another Pod, and not to the first one's other address.
 func TestPodThatIsGone(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		g := newGateway(t, func(c *config.Config) { c.Threads, c.Upstream.Retries = 1, 1 }, Options{})
 		ln := listen6(t)
@@ -126,13 +129,13 @@ func TestPodThatIsGone(t *testing.T) {
 		t.Cleanup(func() { server.Close() })
 		gone := listen6(t)
 		b := &routing.Backend{Protocol: protocol}
-		b.Endpoints, b.Twins = twinEndpoints([][2]string{{refusing(t), ln.Addr().String()}, {refusing(t), gone.Addr().String()}})
+		b.Endpoints, b.Twins = twinEndpoints([][2]string{{servertest.Refusing(t), ln.Addr().String()}, {servertest.Refusing(t), gone.Addr().String()}})
 		gone.Close()
 		g.serveBackend(nil, b)
 		c := g.wire()
 		for i := range 40 {
-			if got := c.get("/"); got.StatusCode != 200 {
-				t.Fatalf("%v: request %d: %d %q", protocol, i, got.StatusCode, got.body)
+			if got := c.Get("/"); got.StatusCode != 200 {
+				t.Fatalf("%v: request %d: %d %q", protocol, i, got.StatusCode, got.Text)
 			}
 		}
 	}
@@ -140,8 +143,9 @@ func TestPodThatIsGone(t *testing.T) {
 
 // TestPassthroughOfOneFamily is TestPodsOfOneFamily for connections that are passed on.
 func TestPassthroughOfOneFamily(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads, c.Upstream.Retries = 1, 0 }, Options{})
-	hello := helloFor(t, "pass.test")
+	hello := servertest.ClientHello(t, "pass.test")
 	var pods [][2]string
 	for range 3 {
 		ln := listen6(t)
@@ -159,7 +163,7 @@ func TestPassthroughOfOneFamily(t *testing.T) {
 				}()
 			}
 		}()
-		pods = append(pods, [2]string{refusing(t), ln.Addr().String()})
+		pods = append(pods, [2]string{servertest.Refusing(t), ln.Addr().String()})
 	}
 	g.servePassthrough("")
 	s := *g.store.Load()
@@ -170,7 +174,7 @@ func TestPassthroughOfOneFamily(t *testing.T) {
 	g.OnPublish(&s)
 	for range 12 {
 		c := g.secureWire()
-		c.send("%s", hello+"ping")
-		c.exactly("ping")
+		c.Send("%s", hello+"ping")
+		c.Exactly("ping")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // poison is what an Endpoint sends that nobody has asked for.
@@ -16,7 +17,7 @@ const poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
 // arrive waits, on a loop, until a socket of that loop has bytes, of which no event was handled.
 func arrive(t testing.TB, s *loop.Source) {
-	for end := time.Now().Add(wireTimeout); ; runtime.Gosched() {
+	for end := time.Now().Add(servertest.Timeout); ; runtime.Gosched() {
 		if n, err := unix.IoctlGetInt(s.FD(), unix.TIOCINQ); err == nil && n > 0 {
 			return
 		}
@@ -31,6 +32,7 @@ func arrive(t testing.TB, s *loop.Source) {
 // the loop comes to that one before it hears of those bytes: because the connection was released in the same
 // batch of events, or because its event stands further back.
 func TestUnsolicitedBytesInABatch(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name    string
 		reaches bool // the connection becomes idle in the batch
@@ -39,19 +41,19 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			steps := make(chan string)
 			asked := make(chan struct{}, 1)
 			g := newGateway(t, oneLoop, Options{})
-			g.serve(nil, rawBackend(t, func(n int, c *wire) {
+			g.serve(nil, servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 				for {
-					head := c.head()
+					head := c.Head()
 					switch {
 					case head == "":
 						return
-					case target(head) == "/first":
+					case servertest.Target(head) == "/first":
 						asked <- struct{}{}
 						for s := range steps {
-							c.send(strings.ReplaceAll(s, "%", "%%"))
+							c.Send(strings.ReplaceAll(s, "%", "%%"))
 						}
 					default:
-						c.send(okResponse(target(head)))
+						c.Send(servertest.OKResponse(servertest.Target(head)))
 					}
 				}
 			}))
@@ -62,9 +64,9 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 				<-done
 			}
 			victim, first := g.wire(), g.wire()
-			victim.get("/warm")
-			first.get("/warm")
-			first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+			victim.Get("/warm")
+			first.Get("/warm")
+			first.Send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
 			<-asked
 			var u *upConn
 			var c *downConn
@@ -81,19 +83,19 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 				t.Fatal("the connections are not where they should be")
 			}
 			if !row.reaches {
-				steps <- okResponse("/first")
-				first.read("GET")
+				steps <- servertest.OKResponse("/first")
+				first.ReadAnswer("GET")
 			}
 			onLoop(func() {
 				if row.reaches {
-					steps <- okResponse("/first")
+					steps <- servertest.OKResponse("/first")
 					arrive(t, &u.src)
 					u.Ready(loop.Readable)
 					if u.x != nil {
 						t.Error("the first Exchange has not ended")
 					}
 				}
-				victim.send("GET /victim HTTP/1.1\r\nHost: a\r\n\r\n")
+				victim.Send("GET /victim HTTP/1.1\r\nHost: a\r\n\r\n")
 				arrive(t, &c.src)
 				steps <- poison
 				arrive(t, &u.src)
@@ -102,8 +104,8 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 				} // else the events come together, the client's first
 			})
 			close(steps)
-			if got := victim.read("GET"); got.body != "/victim" {
-				t.Errorf("the next request was answered with %d %q", got.StatusCode, got.body)
+			if got := victim.ReadAnswer("GET"); got.Text != "/victim" {
+				t.Errorf("the next request was answered with %d %q", got.StatusCode, got.Text)
 			}
 		})
 	}

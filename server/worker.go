@@ -57,6 +57,7 @@ type worker struct {
 	freeS     freeList[upStream]
 	freeH     freeList[keptHead]
 	freeA     freeList[altered]
+	freeT     freeList[transforms]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
 	toFlush   []flusher
@@ -176,6 +177,7 @@ func (w *worker) sample(c *stats.Counters) {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
+	w.loop.Check()
 	x := w.freeX.take()
 	if x == nil {
 		x = &Exchange{w: w}
@@ -207,6 +209,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
+	w.loop.Check()
 	x.timer.Stop()
 	w.buffers.Put(x.request)
 	if x.kept != nil {
@@ -215,6 +218,14 @@ func (w *worker) freeExchange(x *Exchange) {
 	if x.altered != nil {
 		w.freeAltered(x.altered)
 		x.altered = nil
+	}
+	if x.up.by != nil {
+		w.freeTransforms(x.up.by)
+		x.up.by = nil
+	}
+	if x.down.by != nil {
+		w.freeTransforms(x.down.by)
+		x.down.by = nil
 	}
 	if w.freeX.full() {
 		w.loop.Unlink(&x.timer)

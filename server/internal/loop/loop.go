@@ -61,6 +61,8 @@ const batch = 256
 // Loop is one event loop. Make it with New; everything but Post, Close and ID belongs to its
 // goroutine. Must not be copied.
 type Loop struct {
+	owner owner // of its goroutine; nothing without the build tag invariants
+
 	// Immutable after New:
 	id      int
 	epfd    int
@@ -83,9 +85,10 @@ type Loop struct {
 	full bool // this batch may not hold all pending events
 
 	// Guarded by mu:
-	mu     sync.Mutex
-	posted []func()
-	spare  []func()
+	mu       sync.Mutex
+	posted   []func()
+	released bool // the descriptors are closed
+	spare    []func()
 
 	closed atomic.Bool
 	done   chan struct{}
@@ -143,6 +146,9 @@ func New(id int) (*Loop, error) {
 }
 
 func (l *Loop) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released, l.posted = true, nil
 	syscall.Close(l.epfd)
 	syscall.Close(l.eventfd)
 	syscall.Close(l.timerfd)
@@ -202,10 +208,12 @@ func (l *Loop) Close() {
 // than another Post. f is dropped when the Loop is closed.
 func (l *Loop) Post(f func()) {
 	l.mu.Lock()
-	first := len(l.posted) == 0
+	defer l.mu.Unlock()
+	if l.released {
+		return // the number of eventfd may be another file's by now
+	}
 	l.posted = append(l.posted, f)
-	l.mu.Unlock()
-	if first {
+	if len(l.posted) == 1 {
 		one := [8]byte{1}
 		_, _ = syscall.Write(l.eventfd, one[:])
 	}
@@ -221,6 +229,7 @@ func (l *Loop) Register(s *Source, fd int, h Handler) error {
 // Assign gives fd to s without asking for events yet: a connection that was just accepted is often
 // served, or closed, before it has to wait.
 func (l *Loop) Assign(s *Source, fd int, h Handler) {
+	l.owner.check()
 	var i uint32
 	if n := len(l.free); n > 0 {
 		i = l.free[n-1]
@@ -271,6 +280,7 @@ func (l *Loop) Detach(s *Source) (fd int) {
 }
 
 func (l *Loop) forget(s *Source) (fd int) {
+	l.owner.check()
 	fd = s.FD()
 	p := &l.slots[s.slot]
 	p.handler = nil
@@ -283,7 +293,13 @@ func (l *Loop) forget(s *Source) (fd int) {
 
 // Again calls h.Ready(0) once the other ready descriptors had their turn: a handler with much to move
 // yields this way. h must still be valid then.
-func (l *Loop) Again(h Handler) { l.again = append(l.again, h) }
+func (l *Loop) Again(h Handler) {
+	l.owner.check()
+	l.again = append(l.again, h)
+}
+
+// Check panics where the caller is not on the loop's goroutine, under the build tag invariants.
+func (l *Loop) Check() { l.owner.check() }
 
 // Await adds to the number of results that this loop waits for and that goroutines of the process compute.
 // While there are any, the loop lets them run before it waits for events: it would otherwise have the
@@ -304,6 +320,7 @@ func (l *Loop) wait() (n int, errno syscall.Errno) {
 
 // run handles ready events until there are none. netpoll's poller calls it.
 func (l *Loop) run() {
+	l.owner.enter()
 	for wait := false; ; wait = true {
 		var n int
 		var errno syscall.Errno

@@ -226,3 +226,38 @@ func (h killerOf) Ready(ev Events) {
 	h.k.l.CloseSource(h.other)
 	h.k.l.CloseSource(h.self)
 }
+
+// TestPostToALoopThatEnded: what is posted behind the end is dropped, and not a byte is written to the descriptor that
+// has the number of the Loop's own by then.
+func TestPostToALoopThatEnded(t *testing.T) {
+	l, err := New(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- l.Serve() }()
+	on(l, func() {})
+	l.Close()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(pair[0])
+	defer syscall.Close(pair[1])
+	far := pair[0]
+	if pair[0] == l.eventfd {
+		far = pair[1]
+	} else if pair[1] != l.eventfd {
+		if err := syscall.Dup3(pair[1], l.eventfd, syscall.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Close(l.eventfd)
+	}
+	l.Post(func() { t.Error("it ran") })
+	if n, err := syscall.Read(far, make([]byte, 8)); err != syscall.EAGAIN {
+		t.Errorf("%d bytes were written to another's descriptor, %v", n, err)
+	}
+}

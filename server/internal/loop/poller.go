@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cloudwego/netpoll"
@@ -16,14 +17,26 @@ const linger = 50
 
 // A Loop lingers only while no other Loop can be on its poller. netpoll deals its pollers out in turn,
 // so n Loops on n pollers have one each.
-var pollers, serving atomic.Int32
+//
+// pollers is what the Server that came last asked for. started counts those that netpoll has: it never has fewer
+// again, for the ones that go take the Loops of other Servers with them.
+var (
+	pollers, serving atomic.Int32
+	configure        sync.Mutex
+	started          int // guarded by configure
+)
 
 func alone() bool { return serving.Load() <= pollers.Load() }
 
-// Pollers sets how many pollers netpoll runs: one for each Loop that will serve at a time.
+// Pollers has netpoll run n pollers or more: one for each Loop of a Server.
 func Pollers(n int) error {
-	if err := netpoll.Configure(netpoll.Config{PollerNum: n, LoadBalance: netpoll.RoundRobin}); err != nil {
-		return fmt.Errorf("configure netpoll: %w", err)
+	configure.Lock()
+	defer configure.Unlock()
+	if n > started {
+		if err := netpoll.Configure(netpoll.Config{PollerNum: n, LoadBalance: netpoll.RoundRobin}); err != nil {
+			return fmt.Errorf("configure netpoll: %w", err)
+		}
+		started = n
 	}
 	pollers.Store(int32(n))
 	return nil

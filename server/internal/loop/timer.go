@@ -40,6 +40,7 @@ type Expirer interface {
 
 // Set moves the deadline (nanoseconds of Loop.Now's clock) of t.
 func (l *Loop) Set(t *Timer, deadline int64) {
+	l.owner.check()
 	t.deadline = deadline
 	if t.slot != 0 && t.tick <= deadline>>tickShift+1 {
 		return
@@ -60,6 +61,7 @@ func (t *Timer) Deadline() int64 {
 
 // Unlink stops t and takes it off the wheel, so that nothing refers to its owner.
 func (l *Loop) Unlink(t *Timer) {
+	l.owner.check()
 	t.deadline = never
 	l.wheel.unlink(t)
 }

@@ -37,6 +37,7 @@ type Handshakes struct {
 	// Immutable after NewHandshakes:
 	slots chan struct{}   // holds a token for each that computes
 	rest  chan *handshake // to an idle goroutine
+	ended chan struct{}   // closed by Close
 
 	// Guarded by mu:
 	mu      sync.Mutex
@@ -81,10 +82,14 @@ func NewHandshakes(l Limits) *Handshakes {
 		running = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	return &Handshakes{
-		slots: make(chan struct{}, running), rest: make(chan *handshake),
+		slots: make(chan struct{}, running), rest: make(chan *handshake), ended: make(chan struct{}),
 		limits: l, sources: map[netip.Addr]*source{},
 	}
 }
+
+// Close lets go of the goroutines that rest between handshakes; those under way end by themselves. To be called
+// once, and a handshake that begins later costs a goroutine of its own.
+func (s *Handshakes) Close() { close(s.ended) }
 
 // SetLimits replaces the bounds for handshakes to come.
 func (s *Handshakes) SetLimits(l Limits) {
@@ -226,6 +231,8 @@ func (s *Handshakes) work(h *handshake) {
 		case h = <-s.rest:
 			h.run()
 		case <-idle.C:
+			return
+		case <-s.ended:
 			return
 		}
 	}

@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"fmt"
@@ -27,16 +27,16 @@ func boundSocket(t testing.TB) (fd int, addr string) {
 	return fd, "127.0.0.1:" + strconv.Itoa(sa.(*syscall.SockaddrInet4).Port)
 }
 
-// refusing returns an address that refuses connections: it is bound, and nobody listens.
-func refusing(t testing.TB) string {
+// Refusing returns an address that refuses connections: it is bound, and nobody listens.
+func Refusing(t testing.TB) string {
 	_, addr := boundSocket(t)
 	return addr
 }
 
-// fullListener returns an address that listens and takes no further connection: SYNs to it are dropped. Its
+// FullListener returns an address that listens and takes no further connection: SYNs to it are dropped. Its
 // queue is full when several connections in a row do not come about; one alone may be late for another
 // reason.
-func fullListener(t testing.TB) string {
+func FullListener(t testing.TB) string {
 	fd, addr := boundSocket(t)
 	if err := syscall.Listen(fd, 0); err != nil {
 		t.Fatal(err)
@@ -53,9 +53,9 @@ func fullListener(t testing.TB) string {
 	return addr
 }
 
-// freeAddr returns an address for another program to listen on. Its port is below those that the kernel gives
+// FreeAddr returns an address for another program to listen on. Its port is below those that the kernel gives
 // out by itself, so that no connection of this machine's takes it meanwhile.
-func freeAddr(t testing.TB) string {
+func FreeAddr(t testing.TB) string {
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(18000))
 		if ln, err := net.Listen("tcp", addr); err == nil {

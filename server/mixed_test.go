@@ -18,49 +18,15 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
-
-// rawHTTP2Backend is rawBackend for HTTP/2: handle is called with the connection behind the preface and SETTINGS.
-func rawHTTP2Backend(t testing.TB, handle func(n int, c *rawHTTP2), settings ...http2.Setting) (addr string) {
-	return rawBackend(t, func(n int, w *wire) {
-		if _, err := io.ReadFull(w.r, make([]byte, len(http2.ClientPreface))); err != nil {
-			return
-		}
-		c := &rawHTTP2{Conn: w.TCPConn, Framer: http2.NewFramer(w.TCPConn, w.r)}
-		c.AllowIllegalWrites = true
-		c.enc = hpack.NewEncoder(&c.block)
-		_ = c.WriteSettings(settings...)
-		handle(n, c)
-	})
-}
-
-// nextHead reads up to the next HEADERS, and returns its stream.
-func (c *rawHTTP2) nextHead() uint32 {
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			return 0
-		}
-		if f, ok := f.(*http2.HeadersFrame); ok {
-			return f.StreamID
-		}
-	}
-}
-
-// fields writes HEADERS that are not a request's.
-func (c *rawHTTP2) fields(stream uint32, end bool, fields ...string) {
-	c.block.Reset()
-	for i := 0; i < len(fields); i += 2 {
-		_ = c.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: end})
-}
 
 // TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
 // wherever the socket was full.
 func TestLastRecordLeaves(t *testing.T) {
-	body := pattern(8 << 20)
-	backend := startBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Parallel()
+	body := servertest.Pattern(8 << 20)
+	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		_, _ = fmt.Sscan(r.URL.Path[1:], &n)
 		_, _ = w.Write(body[:n])
@@ -69,7 +35,7 @@ func TestLastRecordLeaves(t *testing.T) {
 	g.serveProtocol(routing.HTTP, backend)
 	var all sync.WaitGroup
 	slots := make(chan struct{}, 20)
-	for n := 64 << 10; n < 7<<20; n += 48 << 10 {
+	for n := 64 << 10; n < 7<<20; n += servertest.Times(48, 256) << 10 {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -84,15 +50,13 @@ func TestLastRecordLeaves(t *testing.T) {
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
 			tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-			c := &rawHTTP2{Conn: tc, Framer: http2.NewFramer(tc, tc)}
-			c.enc = hpack.NewEncoder(&c.block)
-			_, _ = io.WriteString(tc, http2.ClientPreface)
-			_ = c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+			c := servertest.NewRawHTTP2(tc, tc)
+			c.Open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
 			_ = c.WriteWindowUpdate(0, 1<<30)
-			c.request(1, "GET", fmt.Sprint("/", n), true)
+			c.Request(1, "GET", fmt.Sprint("/", n), true)
 			time.Sleep(300 * time.Millisecond) // until what fits is written
 			for got := 0; ; {
-				_ = nc.SetDeadline(time.Now().Add(wireTimeout / 2)) // a response that stops never goes on
+				_ = nc.SetDeadline(time.Now().Add(servertest.Timeout / 2)) // a response that stops never goes on
 				f, err := c.ReadFrame()
 				if err != nil {
 					t.Errorf("response of %d: stops after %d: %v", n, got, err)
@@ -113,16 +77,17 @@ func TestLastRecordLeaves(t *testing.T) {
 // TestCompleteResponseThenReset: an Endpoint that has ended its response may cancel the rest of the request, or
 // leave, while the client still reads: RFC 9113 section 8.1.
 func TestCompleteResponseThenReset(t *testing.T) {
+	t.Parallel()
 	for _, leave := range []bool{false, true} {
-		backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+		backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			for {
-				st := c.nextHead()
+				st := c.NextHead()
 				if st == 0 {
 					return
 				}
-				c.fields(st, false, ":status", "200")
+				c.Fields(st, false, ":status", "200")
 				_ = c.WriteData(st, false, []byte("hello, world"))
-				c.fields(st, true, "grpc-status", "0")
+				c.Fields(st, true, "grpc-status", "0")
 				if leave {
 					return
 				}
@@ -131,8 +96,8 @@ func TestCompleteResponseThenReset(t *testing.T) {
 		})
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(routing.H2C, backend)
-		c := dialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
-		c.request(1, "POST", "/", true)
+		c := servertest.DialHTTP2(t, g.addr, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 5})
+		c.Request(1, "POST", "/", true)
 		var got []byte
 		for ended := false; !ended; {
 			f, err := c.ReadFrame()
@@ -161,22 +126,23 @@ func TestCompleteResponseThenReset(t *testing.T) {
 // TestForbiddenTrailersStay: what must not stand in trailers does not reach an Endpoint from HTTP/2 either
 // (RFC 9110 section 6.5.1).
 func TestForbiddenTrailersStay(t *testing.T) {
+	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan http.Header, 1)
-		backend := startBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		backend := servertest.StartBackend(t, false, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			seen <- r.Trailer
 		}))
 		g := newGateway(t, nil, Options{})
 		g.serveProtocol(p, backend)
-		c := dialHTTP2(t, g.addr)
-		c.request(1, "POST", "/", false, "trailer", "sum, authorization, host")
+		c := servertest.DialHTTP2(t, g.addr)
+		c.Request(1, "POST", "/", false, "trailer", "sum, authorization, host")
 		_ = c.WriteData(1, false, []byte("abc"))
-		c.fields(1, true, "content-length", "7", "sum", "42", "authorization", "x", "host", "evil", "last", "1")
+		c.Fields(1, true, "content-length", "7", "sum", "42", "authorization", "x", "host", "evil", "last", "1")
 		var got http.Header
 		select {
 		case got = <-seen:
-		case <-time.After(wireTimeout):
+		case <-time.After(servertest.Timeout):
 			t.Fatal("no request")
 		}
 		if got.Get("Sum") != "42" || got.Get("Authorization") != "" || got.Get("Content-Length") != "" || got.Get("Host") != "" {
@@ -187,8 +153,9 @@ func TestForbiddenTrailersStay(t *testing.T) {
 
 // TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, of which HTTP/1.1 says nothing.
 func TestTrailersLoseTheirSpace(t *testing.T) {
+	t.Parallel()
 	seen := make(chan http.Header, 1)
-	raw := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	raw := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		for {
 			f, err := c.ReadFrame()
@@ -208,7 +175,7 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, raw)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: \t 42 \t\r\n\r\n")
 	if got := (<-seen).Get("Sum"); got != "42" {
 		t.Errorf("value %q", got)
 	}
@@ -217,13 +184,14 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 // TestWebSocketBytesBeforeItsAnswer: what a client sends behind its Upgrade, before that is accepted, is the new
 // protocol's, and is passed on at once.
 func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
+	t.Parallel()
 	asked, accept := make(chan uint32, 1), make(chan struct{})
 	got := make(chan string, 1)
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		st := c.nextHead()
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+		st := c.NextHead()
 		asked <- st
 		<-accept
-		c.fields(st, false, ":status", "200")
+		c.Fields(st, false, ":status", "200")
 		for {
 			f, err := c.ReadFrame()
 			if err != nil {
@@ -239,9 +207,9 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
 	c := g.wire()
-	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+	c.Send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
 	<-asked
-	c.send("early")
+	c.Send("early")
 	g.settle()
 	close(accept)
 	select {
@@ -249,7 +217,7 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 		if text != "early" {
 			t.Errorf("the Endpoint got %q", text)
 		}
-	case <-time.After(wireTimeout):
+	case <-time.After(servertest.Timeout):
 		t.Error("the Endpoint got nothing")
 	}
 }
@@ -257,32 +225,36 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 // TestBodyTimeoutBehindEarlyHead: a client that stops in the middle of its body is timed out also when the
 // Endpoint has begun to answer over HTTP/2.
 func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
+	t.Parallel()
 	for _, status := range []string{"103", "200"} {
-		backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-			if st := c.nextHead(); st != 0 {
-				c.fields(st, false, ":status", status)
-				c.nextHead()
+		backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+			if st := c.NextHead(); st != 0 {
+				c.Fields(st, false, ":status", status)
+				c.NextHead()
 			}
 		})
 		g := newGateway(t, func(c *config.Config) { c.Timeouts.Body = config.Duration(300 * time.Millisecond) }, Options{})
 		g.serveProtocol(routing.H2C, backend)
 		c := g.wire()
-		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na")
-		if text, _ := c.rest(); text == "" {
+		c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na")
+		if text, _ := c.Rest(); text == "" {
 			t.Errorf("%s: no answer", status)
 		}
-		if _, err := c.r.ReadByte(); err != io.EOF {
+		if _, err := c.R.ReadByte(); err != io.EOF {
 			t.Errorf("%s: still open: %v", status, err)
 		}
 	}
 }
 
 // TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
-func TestSessionBegunInADrain(t *testing.T) { play(t, sessionBegunInADrain) }
+func TestSessionBegunInADrain(t *testing.T) {
+	t.Parallel()
+	servertest.Retry(t, sessionBegunInADrain)
+}
 
-func sessionBegunInADrain(t *scene, _ time.Duration) {
+func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	g := newGateway(t, nil, Options{})
-	g.serveProtocol(routing.HTTP, echoBackend(t))
+	g.serveProtocol(routing.HTTP, servertest.EchoBackend(t))
 	nc, err := net.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -290,16 +262,14 @@ func sessionBegunInADrain(t *scene, _ time.Duration) {
 	nc.Close()
 	nc = g.dial()
 	defer nc.Close()
-	until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
+	servertest.Until(t, "both to be accepted, and one to end", func() bool { accepted, open := g.connections(); return accepted == 2 && open == 1 })
 	begun := time.Now()
-	g.beginDrain(wireTimeout)
+	g.beginDrain(servertest.Timeout)
 	g.settle()
-	c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
-	c.enc = hpack.NewEncoder(&c.block)
-	_, _ = io.WriteString(nc, http2.ClientPreface)
-	_ = c.WriteSettings()
-	t.inTime = time.Since(begun) < idleGrace
-	c.request(1, "POST", "/", false) // stays open
+	c := servertest.NewRawHTTP2(nc, nc)
+	c.Open()
+	t.InTime = time.Since(begun) < idleGrace
+	c.Request(1, "POST", "/", false) // stays open
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {
@@ -314,10 +284,11 @@ func sessionBegunInADrain(t *scene, _ time.Duration) {
 // TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
 // and not all that follow.
 func TestStuckSessionIsLeft(t *testing.T) {
-	good := startBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
-	front := rawBackend(t, func(n int, c *wire) {
+	t.Parallel()
+	good := servertest.StartBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	front := servertest.RawBackend(t, func(n int, c *servertest.Wire) {
 		if n == 0 {
-			_, _ = io.Copy(io.Discard, c.r) // no handshake
+			_, _ = io.Copy(io.Discard, c.R) // no handshake
 			return
 		}
 		to, err := net.Dial("tcp", good)
@@ -326,7 +297,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 		}
 		defer to.Close()
 		go func() {
-			_, _ = io.Copy(to, c.r)
+			_, _ = io.Copy(to, c.R)
 			to.Close()
 		}()
 		_, _ = io.Copy(c.TCPConn, to)
@@ -334,7 +305,7 @@ func TestStuckSessionIsLeft(t *testing.T) {
 	const connect = 3 * time.Second // far more than the handshake that does come about takes
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Timeouts.Connect = config.Duration(connect) }, Options{})
 	g.serveProtocol(routing.GRPCS, front)
-	c := http1Client(t)
+	c := servertest.HTTP1Client(t)
 	for i := range 4 {
 		begin := time.Now()
 		resp, err := c.Get("http://" + g.addr)
@@ -350,17 +321,18 @@ func TestStuckSessionIsLeft(t *testing.T) {
 
 // TestCongestedSessionIsReadAgain: frames that came while too much output waited are read when it has left.
 func TestCongestedSessionIsReadAgain(t *testing.T) {
+	t.Parallel()
 	fill := string(bytes.Repeat([]byte("x"), 15<<10))
-	backend := rawBackend(t, func(_ int, c *wire) {
+	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
 		for {
-			head := c.head()
+			head := c.Head()
 			if head == "" {
 				return
 			}
-			if target(head) == "/last" {
-				c.send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
+			if servertest.Target(head) == "/last" {
+				c.Send("HTTP/1.1 204 No Content\r\nLast: 1\r\n\r\n")
 			} else {
-				c.send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
+				c.Send("HTTP/1.1 204 No Content\r\nFill: %s\r\n\r\n", fill)
 			}
 		}
 	})
@@ -378,22 +350,20 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 			nc := g.dial()
 			defer nc.Close()
 			_ = nc.(*net.TCPConn).SetReadBuffer(64 << 10)
-			c := &rawHTTP2{Conn: nc, Framer: http2.NewFramer(nc, nc)}
-			c.enc = hpack.NewEncoder(&c.block)
-			_, _ = io.WriteString(nc, http2.ClientPreface)
-			_ = c.WriteSettings()
+			c := servertest.NewRawHTTP2(nc, nc)
+			c.Open()
 			for i := range n {
-				c.request(uint32(1+2*i), "GET", "/", true)
+				c.Request(uint32(1+2*i), "GET", "/", true)
 				if i%50 == 49 {
 					time.Sleep(40 * time.Millisecond) // they are answered, as far as the gateway reads
 				}
 			}
 			time.Sleep(100 * time.Millisecond) // a slow peer
 			last := uint32(1 + 2*n)
-			c.request(last, "GET", "/last", true)
+			c.Request(last, "GET", "/last", true)
 			time.Sleep(50 * time.Millisecond) // a slow peer
 			for {
-				_ = nc.SetDeadline(time.Now().Add(wireTimeout / 2))
+				_ = nc.SetDeadline(time.Now().Add(servertest.Timeout / 2))
 				f, err := c.ReadFrame()
 				if err == io.EOF {
 					return // so much that was read at once is a flood: that it was read is what counts here
@@ -414,13 +384,14 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 // TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
 // behind it.
 func TestResponseInFrontOfAReset(t *testing.T) {
-	body := pattern(1 << 20)[:60000]
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		st := c.nextHead()
+	t.Parallel()
+	body := servertest.Pattern(1 << 20)[:60000]
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+		st := c.NextHead()
 		if st == 0 {
 			return
 		}
-		c.fields(st, false, ":status", "200")
+		c.Fields(st, false, ":status", "200")
 		for rest := body; len(rest) > 0; {
 			n := min(len(rest), 16<<10)
 			_ = c.WriteData(st, n == len(rest), rest[:n])
@@ -430,7 +401,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 	})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	client := http1Client(t)
+	client := servertest.HTTP1Client(t)
 	for i := range 100 {
 		resp, err := client.Post("http://"+g.addr, "", nil)
 		if err != nil {
@@ -453,6 +424,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 
 // TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
 func TestVerifierPanics(t *testing.T) {
+	t.Parallel()
 	s := &clientCert{auth: &routing.ClientAuth{}}
 	s.check(tls.ConnectionState{PeerCertificates: []*x509.Certificate{nil}})
 	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
@@ -462,9 +434,10 @@ func TestVerifierPanics(t *testing.T) {
 
 // TestStopClosesSessions: the connections to Endpoints end with the gateway.
 func TestStopClosesSessions(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 1)
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		c.fields(c.nextHead(), true, ":status", "204")
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+		c.Fields(c.NextHead(), true, ":status", "204")
 		for {
 			if _, err := c.ReadFrame(); err != nil {
 				ended <- err
@@ -475,7 +448,7 @@ func TestStopClosesSessions(t *testing.T) {
 	g := newGateway(t, nil, Options{})
 	g.serveProtocol(routing.H2C, backend)
 	c := g.wire()
-	if got := c.get("/"); got.StatusCode != 204 {
+	if got := c.Get("/"); got.StatusCode != 204 {
 		t.Fatalf("status %d", got.StatusCode)
 	}
 	c.Close()
@@ -485,7 +458,7 @@ func TestStopClosesSessions(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("ended with %v", err)
 		}
-	case <-time.After(wireTimeout):
+	case <-time.After(servertest.Timeout):
 		t.Error("still open")
 	}
 }
@@ -493,9 +466,10 @@ func TestStopClosesSessions(t *testing.T) {
 // TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so:
 // else it would wait for the end of the connection.
 func TestEmptyResponseHasLength(t *testing.T) {
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
-		for st := c.nextHead(); st != 0; st = c.nextHead() {
-			c.fields(st, true, ":status", "200")
+	t.Parallel()
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
+		for st := c.NextHead(); st != 0; st = c.NextHead() {
+			c.Fields(st, true, ":status", "200")
 		}
 	})
 	g := newGateway(t, nil, Options{})
@@ -503,13 +477,13 @@ func TestEmptyResponseHasLength(t *testing.T) {
 	for _, minor := range []string{"0", "1"} {
 		c := g.wire()
 		for range 2 {
-			c.send("GET / HTTP/1.%s\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", minor)
-			if got := c.read("GET"); got.StatusCode != 200 || got.ContentLength != 0 || got.cut != nil {
-				t.Errorf("HTTP/1.%s: status %d, length %d, %v", minor, got.StatusCode, got.ContentLength, got.cut)
+			c.Send("GET / HTTP/1.%s\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", minor)
+			if got := c.ReadAnswer("GET"); got.StatusCode != 200 || got.ContentLength != 0 || got.Cut != nil {
+				t.Errorf("HTTP/1.%s: status %d, length %d, %v", minor, got.StatusCode, got.ContentLength, got.Cut)
 			}
 		}
-		c.send("HEAD / HTTP/1.%s\r\nHost: a\r\n\r\n", minor)
-		if head := c.head(); strings.Contains(head, "Content-Length") {
+		c.Send("HEAD / HTTP/1.%s\r\nHost: a\r\n\r\n", minor)
+		if head := c.Head(); strings.Contains(head, "Content-Length") {
 			t.Errorf("HTTP/1.%s: a length that nobody gave: %q", minor, head)
 		}
 	}
@@ -518,30 +492,31 @@ func TestEmptyResponseHasLength(t *testing.T) {
 // TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
 // request is served, or its connection ends, without any further event.
 func TestMalformedResponseInAPipeline(t *testing.T) {
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	t.Parallel()
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		for n := 0; ; n++ {
-			st := c.nextHead()
+			st := c.NextHead()
 			switch {
 			case st == 0:
 				return
 			case n == 0:
-				c.fields(st, true, ":status", "200", "Upper-Case", "1")
+				c.Fields(st, true, ":status", "200", "Upper-Case", "1")
 			case n == 1:
 				for range 2 * interimBurst / interimLeast { // time makes some good
-					c.fields(st, false, ":status", "103")
+					c.Fields(st, false, ":status", "103")
 				}
 			default:
-				c.fields(st, true, ":status", "204")
+				c.Fields(st, true, ":status", "204")
 			}
 		}
 	})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
 	c := g.wire()
-	c.send("POST / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.Send("POST / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	for _, want := range []int{502, 502, 204} {
-		if got := c.read("GET"); got.StatusCode != want {
-			t.Fatalf("status %d, %v, want %d", got.StatusCode, got.cut, want)
+		if got := c.ReadAnswer("GET"); got.StatusCode != want {
+			t.Fatalf("status %d, %v, want %d", got.StatusCode, got.Cut, want)
 		}
 	}
 }
@@ -549,12 +524,13 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 // TestTunnelsTailArrives: what was sent into a tunnel that has ended reaches an Endpoint that is slow to read it,
 // also where the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
 func TestTunnelsTailArrives(t *testing.T) {
+	t.Parallel()
 	const n = 48 << 10
 	look, total := make(chan struct{}), make(chan int, 1)
-	backend := rawHTTP2Backend(t, func(_ int, c *rawHTTP2) {
+	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 		_ = c.Conn.(*net.TCPConn).SetReadBuffer(1) // which is the least that there is
-		st := c.nextHead()
-		c.fields(st, false, ":status", "200")
+		st := c.NextHead()
+		c.Fields(st, false, ":status", "200")
 		_ = c.WriteData(st, true, nil)
 		<-look
 		_ = c.WritePing(false, [8]byte{}) // a closed socket would answer with a reset
@@ -576,8 +552,8 @@ func TestTunnelsTailArrives(t *testing.T) {
 	}, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serveProtocol(routing.H2C, backend)
-	c := dialHTTP2(t, g.addr)
-	c.request(1, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
+	c := servertest.DialHTTP2(t, g.addr)
+	c.Request(1, "CONNECT", "/", false, ":protocol", "websocket", "sec-websocket-version", "13")
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {
@@ -588,7 +564,7 @@ func TestTunnelsTailArrives(t *testing.T) {
 		}
 	}
 	g.serveProtocol(routing.H2C, "127.0.0.1:1")
-	body := pattern(n)
+	body := servertest.Pattern(n)
 	for i := 0; i < n; i += 16 << 10 {
 		_ = c.WriteData(1, i+16<<10 == n, body[i:i+16<<10])
 	}

@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// scene is the testing.TB of what may have to be played again: it keeps what goes wrong to itself.
-type scene struct {
+// Try is the testing.TB of what may have to be played again: it keeps what goes wrong to itself.
+type Try struct {
 	testing.TB
 
 	// Owned by the goroutine that plays:
-	inTime bool
+	InTime bool
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -21,14 +21,14 @@ type scene struct {
 	cleanups []func()
 }
 
-// play plays a scene whose own peer has to be quicker than the gateway's timer. The machine may keep it from
+// Retry plays a scene whose own peer has to be quicker than the gateway's timer. The machine may keep it from
 // that for a moment, so where something goes wrong the scene is played again, with twice the timeout where
 // that is the test's to set. A gateway that is wrong is so each time, and fails the test. A scene that
 // knows that its peer was quick enough says so by inTime, and is not played again.
-func play(t *testing.T, f func(s *scene, timeout time.Duration)) {
+func Retry(t *testing.T, f func(s *Try, timeout time.Duration)) {
 	t.Helper()
-	for timeout := short; ; timeout *= 2 {
-		s := &scene{TB: t}
+	for timeout := Short; ; timeout *= 2 {
+		s := &Try{TB: t}
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -42,7 +42,7 @@ func play(t *testing.T, f func(s *scene, timeout time.Duration)) {
 		if len(faults) == 0 {
 			return
 		}
-		if last := timeout > 16*short; s.inTime || last {
+		if last := timeout > 16*Short; s.InTime || last {
 			for _, text := range faults {
 				t.Error(text)
 			}
@@ -52,23 +52,24 @@ func play(t *testing.T, f func(s *scene, timeout time.Duration)) {
 	}
 }
 
-func (s *scene) Errorf(format string, args ...any) {
+// Errorf and Error note a fault.
+func (s *Try) Errorf(format string, args ...any) {
 	s.mu.Lock()
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
 	s.mu.Unlock()
 }
 
-func (s *scene) Error(args ...any) { s.Errorf("%s", fmt.Sprint(args...)) }
+func (s *Try) Error(args ...any) { s.Errorf("%s", fmt.Sprint(args...)) }
 
 // Cleanup has f called at the scene's end, where it can still find a fault.
-func (s *scene) Cleanup(f func()) {
+func (s *Try) Cleanup(f func()) {
 	s.mu.Lock()
 	s.cleanups = append(s.cleanups, f)
 	s.mu.Unlock()
 }
 
 // clean calls the last first.
-func (s *scene) clean() {
+func (s *Try) clean() {
 	for {
 		s.mu.Lock()
 		n := len(s.cleanups)
@@ -84,9 +85,9 @@ func (s *scene) clean() {
 }
 
 // Fatalf and Fatal end the scene; like those of a test, they belong to its own goroutine.
-func (s *scene) Fatalf(format string, args ...any) {
+func (s *Try) Fatalf(format string, args ...any) {
 	s.Errorf(format, args...)
 	runtime.Goexit()
 }
 
-func (s *scene) Fatal(args ...any) { s.Fatalf("%s", fmt.Sprint(args...)) }
+func (s *Try) Fatal(args ...any) { s.Fatalf("%s", fmt.Sprint(args...)) }

@@ -9,7 +9,7 @@ const (
 	// NoRoute and NoEndpoint: nothing to forward to (404, 503).
 	NoRoute
 	NoEndpoint
-	// ConnectFailed and ConnectTimeout: no connection to an Endpoint came about (502, 504).
+	// ConnectFailed and ConnectTimeout: no connection to an Endpoint came about (502).
 	ConnectFailed
 	ConnectTimeout
 	// UpstreamTimeout: the Endpoint did not answer, or stopped answering, in time.

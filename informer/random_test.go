@@ -401,8 +401,8 @@ func TestUntouchedPartsAreShared(t *testing.T) {
 	}
 }
 
-// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case nobody runs them: a
-// build costs what its objects do, and not their square. Fewer of them are the measure of the machine.
+// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case they are not run: a
+// build's cost is proportional to its objects, not to their square. Fewer of them are the measure of the machine.
 func TestBuildTakesNoTime(t *testing.T) {
 	const few, many = 1_000, 10_000
 	build := func(n int, enough time.Duration) time.Duration {

@@ -73,7 +73,8 @@ func TestClassReplaced(t *testing.T) {
 	s.awaitAddress("own", true)
 }
 
-// What is no longer ours does not keep our address, unless somebody else has written another one there.
+// An Ingress that is no longer ours does not keep our address, unless another program has written
+// another one there.
 func TestStatusOfWhatIsNotOurs(t *testing.T) {
 	s := newSpace(t)
 	s.web("a", startPod(t, "a"))

@@ -35,8 +35,8 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// The only Pod is replaced: for a moment nothing is ready but what terminates, and what it is answering
-// it finishes when its Endpoint is long gone.
+// The only Pod is replaced: for a moment only the terminating one is there, and it finishes its answers
+// when its Endpoint is long gone.
 func TestRolloutOfTheOnlyPod(t *testing.T) {
 	s := newSpace(t)
 	old := startPod(t, "old")

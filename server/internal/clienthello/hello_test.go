@@ -12,7 +12,7 @@ var (
 	name253 = strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
 )
 
-// accepted are hellos in one record, each with what it says.
+// accepted are hellos in one record, each with its content.
 var accepted = []struct{ message, want string }{
 	// Without extensions, as TLS 1.2 and older may be.
 	{message(plain), "50 0303 name="},
@@ -219,7 +219,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestFragments: how the message is cut into records changes nothing of what it means.
+// TestFragments: the cut of the message into records does not change its meaning.
 func TestFragments(t *testing.T) {
 	for _, c := range accepted {
 		whole, _ := parse([]byte(record(c.message)))

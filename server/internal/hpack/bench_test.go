@@ -8,7 +8,7 @@ import (
 	xnet "golang.org/x/net/http2/hpack"
 )
 
-// message is a header section, with its fields also as x/net wants them.
+// message is a header section, with its fields also in x/net's form.
 type message struct {
 	name   string
 	fields []struct{ name, value []byte }

@@ -19,8 +19,8 @@ func (k *taker) Ready(ev Events) {
 	}
 }
 
-// TestDue: whoever comes first in a batch can take the events of another, which is then not told; an event of a
-// Source that was closed is not due to the next owner of its slot.
+// TestDue: a handler can take the events of another one of the same batch, which is then not called with them;
+// an event of a Source that was closed is not due to the next owner of its slot.
 func TestDue(t *testing.T) {
 	l := start(t)
 	a, b := &taker{l: l}, &taker{l: l}

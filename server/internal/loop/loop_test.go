@@ -220,7 +220,7 @@ type killerOf struct {
 
 func (h killerOf) Ready(ev Events) {
 	if ev&Readable == 0 {
-		return // the first report says only that it is writable
+		return // the first report is only that it is writable
 	}
 	h.k.called <- h.self
 	h.k.l.CloseSource(h.other)

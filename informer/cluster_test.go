@@ -152,7 +152,7 @@ func TestSecretsAreWatchedOnDemand(t *testing.T) {
 	if got := <-asked; got != "default type=kubernetes.io/tls" || len(asked) > 0 {
 		t.Errorf("asked for %q and %d more", got, len(asked))
 	}
-	// It was read: what is wrong is that it is for a.test.
+	// The Secret was read: its fault is that it is for a.test.
 	if list := c.Rejections(); len(list) != 1 || !strings.Contains(list[0].Reason, "good for no host of the object, app-00000.test") {
 		t.Errorf("Rejections %v", list)
 	}

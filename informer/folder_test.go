@@ -45,7 +45,7 @@ func unprivileged(t *testing.T, f func()) {
 		f()
 		return
 	}
-	// It is the thread's alone.
+	// The user is set for this thread alone.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if _, err := unix.SetfsuidRetUid(65534); err != nil {

@@ -228,7 +228,7 @@ func (u universe) event() event {
 		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
 	case 6, 7:
 		if u.IntN(6) == 0 {
-			// That of the default certificate, which nothing else uses.
+			// The Secret of the default certificate, which nothing else uses.
 			name = routing.ObjectName{Namespace: "b", Name: "w"}
 		}
 		key := objectKey{kindSecret, name}

@@ -272,7 +272,7 @@ func TestSilentServerHoldsUpNobody(t *testing.T) {
 	})
 	gaveUp := make(chan string, 10_000)
 	r := NewResolver(ResolverOptions{
-		// So long that it ends no earlier than the test.
+		// Long enough to outlast the test.
 		ResolvConf: writeResolvConf(t, "options timeout:30 attempts:5", server),
 		Failed:     func(name string, err error) { gaveUp <- fmt.Sprint(name, ": ", err) },
 	})

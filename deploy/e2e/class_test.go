@@ -107,7 +107,7 @@ func TestStatusOfWhatIsNotOurs(t *testing.T) {
 		t.Errorf("the other controller's address is now %v", list)
 	}
 
-	// It comes back, and the address too.
+	// The Ingress comes back, and the address too.
 	own := "sluice"
 	s.editIngress("moved", func(ing *networkingv1.Ingress) { ing.Spec.IngressClassName = &own })
 	s.awaitAddress("moved", true)

@@ -63,7 +63,7 @@ func TestTenantReachesNoNode(t *testing.T) {
 	setName(name, "169.254.169.254")
 	resolvesTo("169.254.169.254 (link-local")
 	closed()
-	// The same name is served where it leads to a Pod, and no longer once it does not.
+	// The name is served while it leads to a Pod, and no longer afterwards.
 	setName(name, p.address)
 	await(t, shared.gateway, s.host("pod"), "/", "200 p")
 	setName(name, "127.0.0.1")

@@ -102,7 +102,7 @@ func TestStalledReader(t *testing.T) {
 			t.Fatalf("line %d: %.40q..., %v", i, got, err)
 		}
 	}
-	// It stalls again, for good.
+	// The reader stalls again, for good.
 	lost = int(s.Lost())
 	within(t, "Write", func() {
 		for int(s.Lost()) == lost {

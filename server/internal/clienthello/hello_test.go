@@ -307,7 +307,7 @@ func TestLimits(t *testing.T) {
 		if len(raw) != c.size || (st == clienthello.Done) != c.fits || !c.fits && st.Err() != clienthello.ErrTooLarge {
 			t.Errorf("%d bytes under %d: %v", len(raw), c.limit, st)
 		}
-		// It is refused by its announced length, not when the bytes have come.
+		// A hello that is too large is refused by its announced length, not when the bytes have come.
 		var early clienthello.Hello
 		if got := clienthello.Parse(&early, []byte(raw[:9]), clienthello.Limits{MaxBytes: c.limit}); (got == clienthello.Incomplete) != c.fits {
 			t.Errorf("the first bytes of %d under %d: %v", len(raw), c.limit, got)

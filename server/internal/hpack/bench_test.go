@@ -85,7 +85,7 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
-		// With each name and value copied to where the caller keeps them.
+		// Each name and value is copied to where the caller keeps it.
 		b.Run(m.name+"/sluice copied", func(b *testing.B) {
 			b.ReportAllocs()
 			var f hpack.Field

@@ -36,7 +36,7 @@ func TestDue(t *testing.T) {
 	})
 	on(l, func() {}) // the events of the registration come before this
 	on(l, func() {
-		// They came in one batch, because both were possible at once.
+		// The events came in one batch, because both were possible at once.
 		if a.told == 0 && b.told == 0 || a.told != 0 && b.told != 0 {
 			t.Errorf("told %v and %v, want one of them", a.told, b.told)
 		}

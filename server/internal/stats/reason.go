@@ -105,7 +105,7 @@ var floodNames = [Floods]string{"none", "reset", "fault", "continuation", "setti
 type ProxyRefusal uint8
 
 const (
-	// ProxyUntrusted: the peer may not say who the client is.
+	// ProxyUntrusted: the peer may not announce clients.
 	ProxyUntrusted ProxyRefusal = iota
 	// ProxyMalformed: the connection began with something else, or ended within its header.
 	ProxyMalformed

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestEveryMetricIsSent(t *testing.T) {
 		now := time.Unix(1, 0)
 		return Vitals{Propagation: []uint64{0, 0}, PropagationBounds: []float64{1}, ReloadTime: now, LastPublish: now}
 	}))
+	runtime.KeepAlive(series) // a Series without a Route goes
 	for _, m := range metrics {
 		if !strings.Contains(text, "# TYPE "+m.Name+" ") {
 			t.Errorf("%s is not sent", m.Name)

@@ -126,8 +126,7 @@ type edge struct {
 	reason   string
 }
 
-// reach says how far an edge looks. Imports of test files count as direct ones in every reach but
-// shipped.
+// reach is how far an edge looks. Imports of test files count as direct ones in every reach but shipped.
 type reach int
 
 const (
@@ -137,7 +136,7 @@ const (
 	shipped                 // import statements of what is built into the binary: tests may hold it to a second implementation
 )
 
-// listed is what these tests read of `go list -json`.
+// listed has the fields of `go list -json` that these tests read.
 type listed struct {
 	ImportPath                         string
 	Imports, TestImports, XTestImports []string
@@ -204,7 +203,7 @@ func TestForbids(t *testing.T) {
 	}
 }
 
-// forbids says whether the edge is about an import of to, by a package that matches e.from.
+// forbids reports whether the edge is about an import of to, by a package that matches e.from.
 func (e edge) forbids(from, to string) bool {
 	if e.to == "!std" {
 		return !matches(e.from, to) && to != module+"/server/internal/outcome" && strings.Contains(firstSegment(to), ".")

@@ -33,10 +33,10 @@ type builder struct {
 	// Immutable after newBuilder:
 	cfg   Config
 	hosts routing.Builder
-	// now tells whether a Certificate has expired.
+	// now is the clock for the expiry of Certificates.
 	now func() time.Time
 
-	// What there is:
+	// The objects:
 	cache     cache
 	entries   map[routing.ObjectName]*entry
 	byHost    map[string][]*entry // sorted by age
@@ -58,7 +58,7 @@ type builder struct {
 	defaultClassKnown  bool
 	defaultClassCached *networkingv1.IngressClass
 
-	// What the current step touches:
+	// Touched by the current step:
 	dirtyIngresses map[routing.ObjectName]struct{}
 	dirtyHosts     map[string]struct{}
 	dirtyClasses   bool

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/informer/annotation"
 )
 
-// nginxClass is what ingress-nginx accepts in the legacy annotation without an IngressClass.
+// nginxClass is the value that ingress-nginx accepts in the legacy annotation without an IngressClass.
 const nginxClass = "nginx"
 
 // controllerOf returns the controller of an Ingress: the spec.controller of its class, when that is

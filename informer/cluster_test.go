@@ -55,7 +55,7 @@ func clusterController(t *testing.T, cfg Config, client *fake.Clientset) (c *Con
 	return c, published
 }
 
-// patience is what a test waits for something that is to come, on whatever machine.
+// patience is how long a test waits for an expected event, on any machine.
 const patience = time.Minute
 
 // watching returns a channel that is closed once a resource is watched: the fake forgets what is deleted between
@@ -152,7 +152,7 @@ func TestSecretsAreWatchedOnDemand(t *testing.T) {
 	if got := <-asked; got != "default type=kubernetes.io/tls" || len(asked) > 0 {
 		t.Errorf("asked for %q and %d more", got, len(asked))
 	}
-	// It was read: what is wrong is that it is for a.test.
+	// The Secret was read: its fault is that it is for a.test.
 	if list := c.Rejections(); len(list) != 1 || !strings.Contains(list[0].Reason, "good for no host of the object, app-00000.test") {
 		t.Errorf("Rejections %v", list)
 	}
@@ -204,7 +204,7 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		}
 	})
 	t.Run("by name only", func(t *testing.T) {
-		// What a Role with resourceNames allows; the other namespace allows nothing, and is in nobody's way.
+		// The rights of a Role with resourceNames; the other namespace allows nothing, and holds nothing up.
 		objects := append(secured(), testSecret(t, "pair", "a"), testSecret(t, "other", "a"))
 		stranger := objects[0].DeepCopyObject().(*networkingv1.Ingress)
 		stranger.Namespace = "closed"
@@ -268,7 +268,7 @@ func testSecret(t *testing.T, name, pair string) *corev1.Secret {
 	return s
 }
 
-// noticedWatch tells when it is stopped.
+// noticedWatch reports when it is stopped.
 type noticedWatch struct {
 	watch.Interface
 	stopped chan struct{}
@@ -301,7 +301,7 @@ func describeEvent(o runtime.Object) string {
 }
 
 // TestStatusFollowsThePublish: the address is written once the Snapshot that serves the object is
-// live, and not again when it is there; what somebody else writes is put right.
+// live, and not again when it is there; another program's value is overwritten.
 func TestStatusFollowsThePublish(t *testing.T) {
 	client := fake.NewClientset(fleetObjects(2)...)
 	var mu sync.Mutex

@@ -271,7 +271,7 @@ func FuzzDocuments(f *testing.F) {
 	f.Add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a}\naddressType: IPv4\nports: [{port: 80}]\nendpoints: [{addresses: [10.0.0.1], conditions: {ready: true}}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.HasPrefix(text, "\xFF") || strings.HasPrefix(text, "\xFE") {
-			return // what is added below is not UTF-16
+			return // the addition below is not UTF-16
 		}
 		events, skipped, err := decode([]byte(text))
 		if err != nil && (strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "yaml:") || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), ": it is no ")) {

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// kind tells what an objectKey names.
+// kind is the kind of an objectKey.
 type kind uint8
 
 const (

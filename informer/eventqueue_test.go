@@ -43,8 +43,8 @@ func TestEventsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestEventsGiveWay: whoever has the most loses the newest, and a namespace that has fewer loses nothing; the
-// queue never holds more than its limit, and nothing of what has gone.
+// TestEventsGiveWay: the namespace with the most loses its newest, and one with fewer loses nothing; the
+// queue never holds more than its limit, and nothing already taken.
 func TestEventsGiveWay(t *testing.T) {
 	const limit = 12
 	q := newEventQueue(limit)

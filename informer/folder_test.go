@@ -38,14 +38,14 @@ func (d *dir) link(to, name string) {
 	}
 }
 
-// unprivileged runs f as somebody to whom the modes of files apply.
+// unprivileged runs f as a user to whom the modes of files apply.
 func unprivileged(t *testing.T, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		f()
 		return
 	}
-	// It is the thread's alone.
+	// The user is set for this thread alone.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if _, err := unix.SetfsuidRetUid(65534); err != nil {
@@ -155,7 +155,7 @@ func TestFIFOInPlaceOfFile(t *testing.T) {
 func TestLinkedFolders(t *testing.T) {
 	d := newDir(t, Config{})
 	d.write("service.yaml", manifestService)
-	// What the kubelet makes of a ConfigMap whose items have paths in sub folders.
+	// The kubelet's layout of a ConfigMap whose items have paths in sub folders.
 	d.write("mount/..v1/sub/deep/c.yaml", ingressManifest("c", "v1.test"))
 	d.link("..v1", "mount/..data")
 	d.link("..data/sub", "mount/sub")
@@ -271,7 +271,7 @@ func TestGrace(t *testing.T) {
 	d.expect("for good", "; File l.yaml: the link leads to nothing")
 	d.remove("l.yaml")
 
-	// What was never good has nothing to keep.
+	// A file that was never good has no state to keep.
 	d.write("c.yaml", "a: [")
 	d.scan()
 	d.write("c.yaml", "")

@@ -195,7 +195,7 @@ func TestHotReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What goes here is gone for good.
+	// Files removed here are gone for good.
 	c.source.(*manifests).grace = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -245,7 +245,7 @@ func TestHotReload(t *testing.T) {
 	must(os.RemoveAll(filepath.Join(root, "other")))
 	expect("a directory that goes", "three.test")
 
-	// What the kubelet does with a ConfigMap.
+	// The kubelet's handling of a ConfigMap.
 	mount := filepath.Join(root, "mount")
 	write(t, filepath.Join(mount, "..v1", "c.yaml"), ingressManifest("c", "v1.test"))
 	must(os.Symlink("..v1", filepath.Join(mount, "..data")))

@@ -228,7 +228,7 @@ func (u universe) event() event {
 		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
 	case 6, 7:
 		if u.IntN(6) == 0 {
-			// That of the default certificate, which nothing else uses.
+			// The Secret of the default certificate, which nothing else uses.
 			name = routing.ObjectName{Namespace: "b", Name: "w"}
 		}
 		key := objectKey{kindSecret, name}
@@ -401,8 +401,8 @@ func TestUntouchedPartsAreShared(t *testing.T) {
 	}
 }
 
-// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case nobody runs them: a
-// build costs what its objects do, and not their square. Fewer of them are the measure of the machine.
+// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case they are not run: a
+// build's cost is proportional to its objects, not to their square. Fewer of them are the measure of the machine.
 func TestBuildTakesNoTime(t *testing.T) {
 	const few, many = 1_000, 10_000
 	build := func(n int, enough time.Duration) time.Duration {

@@ -53,8 +53,8 @@ func TestScreen(t *testing.T) {
 		{"2001:0:1:2:3:4:80ff:fffe", true, false},    // Teredo of 127.0.0.1
 		{"2001:0:1:2:3:4:5601:5601", true, true},     // and of 169.254.169.254
 		{"2001:db8::5efe:7f00:1", true, false},       // ISATAP
-		{"2001:db8::200:5efe:a9fe:a9fe", true, true}, // with the bit that says the address is unique
-		{"10.0.0.6", false, false},                   // what is left is what Endpoints have
+		{"2001:db8::200:5efe:a9fe:a9fe", true, true}, // with the bit that marks the address as unique
+		{"10.0.0.6", false, false},                   // the Endpoints' usual addresses
 		{"172.16.0.1", false, false},
 		{"192.168.1.1", false, false},
 		{"100.64.0.1", false, false},

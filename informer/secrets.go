@@ -53,7 +53,7 @@ func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
 		if s.watches[key] != nil {
 			continue
 		}
-		// Not Run's: follow(nil) ends it.
+		// Not Run's context: follow(nil) ends the watch.
 		ctx, cancel := context.WithCancel(context.Background())
 		w := &secretWatch{key: key, cluster: s.cluster, queue: s.queue, cancel: cancel}
 		s.watches[key] = w

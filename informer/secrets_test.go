@@ -197,7 +197,7 @@ func best(enough time.Duration, f func()) time.Duration {
 	return shortest
 }
 
-// cpuTime is what the process has used: on a busy machine a clock on the wall says nothing.
+// cpuTime is the process's CPU time: on a busy machine wall-clock time proves nothing.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -23,13 +23,13 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// statusServer is an API server that takes a while for each write, and tells the builder of it later still.
+// statusServer is an API server that takes a while for each write, and notifies the builder later still.
 type statusServer struct {
 	t     *testing.T
 	b     *builder
 	w     *statusWriter
 	takes time.Duration
-	queue *queue // what note is to be told of
+	queue *queue // where note's events come from
 
 	mu sync.Mutex
 	// Guarded by mu:
@@ -226,7 +226,7 @@ func TestStatusTasks(t *testing.T) {
 	if got, want := taken(0), []string{"raised", "newer", "urgent", "backlog"}; !slices.Equal(got, want) {
 		t.Errorf("taken %v, want %v", got, want)
 	}
-	put("urgent", true, 0) // somebody overwrote it
+	put("urgent", true, 0) // another program overwrote it
 	if got, want := taken(statusAgain-1), []string{"later"}; !slices.Equal(got, want) {
 		t.Errorf("before it may be written again: %v, want %v", got, want)
 	}

@@ -48,8 +48,8 @@ func watched(t *testing.T, root string, every time.Duration) (c *Controller, exp
 	}
 }
 
-// TestWatchLinkedFolders: changes behind links are seen, those of the links on the way too, of which no
-// event tells.
+// TestWatchLinkedFolders: changes behind links are seen, those of the links on the way too, for which
+// there is no event.
 func TestWatchLinkedFolders(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(root, "service.yaml"), manifestService)
@@ -77,7 +77,7 @@ func TestWatchLinkedFolders(t *testing.T) {
 	expect("another link on the way", "two.test")
 }
 
-// TestStartWithBadEntries: a gateway starts with what it can read.
+// TestStartWithBadEntries: a gateway starts with the readable entries.
 func TestStartWithBadEntries(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "all.yaml"), manifestService+"---\n"+ingressManifest("a", "a.test"))

@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -93,29 +94,30 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 }
 
 // apply stores the new state of one object, nil when it is gone, and marks what it touches.
-func (b *builder) apply(key objectKey, object any) {
-	switch key.kind {
-	case kindIngress:
+func (b *builder) apply(key source.Key, object any) {
+	name := routing.ObjectName(key.NamespacedName)
+	switch key.Kind {
+	case source.Ingress:
 		next, _ := object.(*networkingv1.Ingress)
-		if old := put(b.cache.ingresses, key.ObjectName, next); !sameIngress(old, next) {
-			b.dirtyIngresses[key.ObjectName] = struct{}{}
+		if old := put(b.cache.ingresses, name, next); !sameIngress(old, next) {
+			b.dirtyIngresses[name] = struct{}{}
 		}
-	case kindClass:
+	case source.Class:
 		next, _ := object.(*networkingv1.IngressClass)
 		if old, now := b.putClass(key.Name, next); !sameClass(old, now) {
 			b.dirtyClasses = true
 		}
-		b.rejected.replace(key, b.rejectClass(next))
-	case kindService:
+		b.rejected.replace(subject{ofClass, name}, b.rejectClass(next))
+	case source.Service:
 		next, _ := object.(*corev1.Service)
-		if old := put(b.cache.services, key.ObjectName, next); !sameService(old, next) {
-			for ingress := range b.byService[key.ObjectName] {
+		if old := put(b.cache.services, name, next); !sameService(old, next) {
+			for ingress := range b.byService[name] {
 				b.dirtyIngresses[ingress] = struct{}{}
 			}
 		}
-	case kindSlice:
+	case source.Slice:
 		next, _ := object.(*discoveryv1.EndpointSlice)
-		for _, slice := range []*discoveryv1.EndpointSlice{b.cache.putSlice(key.ObjectName, next), next} {
+		for _, slice := range []*discoveryv1.EndpointSlice{b.cache.putSlice(name, next), next} {
 			if slice == nil {
 				continue
 			}
@@ -123,29 +125,29 @@ func (b *builder) apply(key objectKey, object any) {
 				b.backends.serviceChanged(service)
 			}
 		}
-		b.rejected.replace(key, b.rejectSlice(next))
-	case kindSecret:
+		b.rejected.replace(subject{ofSlice, name}, b.rejectSlice(next))
+	case source.Secret:
 		next, _ := object.(*corev1.Secret)
-		if !b.takesSecret(key.ObjectName, next) {
+		if !b.takesSecret(name, next) {
 			return
 		}
-		if old := put(b.cache.secrets, key.ObjectName, next); !sameSecret(old, next) {
-			b.certificates.secretChanged(key.ObjectName)
-			b.credentialChanged(key.ObjectName)
+		if old := put(b.cache.secrets, name, next); !sameSecret(old, next) {
+			b.certificates.secretChanged(name)
+			b.credentialChanged(name)
 		}
-	case kindSecrets:
+	case source.Secrets:
 		if reason, ok := object.(string); ok {
-			b.secretsRead(secretWatchKey(key.ObjectName), reason)
+			b.secretsRead(source.SecretsKey(key.NamespacedName), reason)
 		}
-	case kindAddresses:
+	case source.Addresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
-	case kindNode:
+	case source.Node:
 		own, _ := object.([]netip.Addr)
 		b.ownAddressesChanged(own)
-	case kindFile:
-		list, _ := object.([]Rejection)
-		b.rejected.replace(key, list)
+	case source.File:
+		faults, _ := object.([]source.Fault)
+		b.rejected.replace(subject{ofFile, name}, rejectFile(faults))
 	default:
 		panic("BUG: event of unknown kind")
 	}
@@ -214,14 +216,14 @@ func (b *builder) recompile(name routing.ObjectName) {
 			next, rejections = b.compile(ing, controller)
 		} else if reason != "" {
 			b.classless[name] = struct{}{}
-			source := &routing.Source{Ingress: name}
-			rejections = []Rejection{rejectIngress(source, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
+			of := &routing.Source{Ingress: name}
+			rejections = []Rejection{rejectIngress(of, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
 		} else {
 			others = ing
 		}
 	}
 	b.outsiders.replace(name, others)
-	b.rejected.replace(objectKey{kindIngress, name}, rejections)
+	b.rejected.replace(subject{ofIngress, name}, rejections)
 	if old != nil && next != nil && old.same(next) {
 		b.exchange(next)
 	} else {
@@ -334,10 +336,10 @@ func remove(list []*entry, e *entry) []*entry {
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
 func (b *builder) buildHost(name string) *routing.Host {
-	owner := objectKey{kindHost, routing.ObjectName{Name: name}}
+	key := subject{ofHost, routing.ObjectName{Name: name}}
 	entries, left := b.admitted(name)
 	if len(entries) == 0 {
-		b.rejected.replace(owner, left)
+		b.rejected.replace(key, left)
 		return nil
 	}
 	routes, tls, rejections := joinHost(name, entries)
@@ -346,7 +348,7 @@ func (b *builder) buildHost(name string) *routing.Host {
 	if tls != nil {
 		host = host.WithTLS(tls)
 	}
-	b.rejected.replace(owner, append(conflictRejections(conflicts), rejections...))
+	b.rejected.replace(key, append(conflictRejections(conflicts), rejections...))
 	return host
 }
 
@@ -362,5 +364,5 @@ func (b *builder) buildFallback() {
 	var conflicts []routing.Conflict
 	b.fallback, conflicts = b.hosts.BuildDefault(routes)
 	// No Host is called "*", so that the owner is unique.
-	b.rejected.replace(objectKey{kindHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
+	b.rejected.replace(subject{ofHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
 }

@@ -1,6 +1,12 @@
 package informer
 
-import "github.com/sluice-gateway/sluice/routing"
+import (
+	"github.com/sluice-gateway/sluice/informer/internal/source"
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// Skipped is an object of the manifests whose kind is not read.
+type Skipped = source.Skipped
 
 // Inspection is what a source gives at one time: the Snapshot, and all that is not in it. Made by
 // InspectDir and InspectCluster; not edited after.

@@ -18,7 +18,7 @@ import (
 // refreshPorts says anew, for the Services that the step touched, which ports no slice has.
 func (b *builder) refreshPorts() {
 	for service := range b.backends.portsStale {
-		b.rejected.replace(objectKey{kindPorts, service}, b.rejectPorts(service))
+		b.rejected.replace(subject{ofPorts, service}, b.rejectPorts(service))
 	}
 	clear(b.backends.portsStale)
 }

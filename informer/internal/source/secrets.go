@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"context"
@@ -8,16 +8,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	clientcache "k8s.io/client-go/tools/cache"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
-// secretWatches reads the Secrets that served Ingresses refer to: one list and watch of
+// SecretWatches reads the Secrets that served Ingresses refer to: one list and watch of
 // type=kubernetes.io/tls in each namespace whose tls sections have such a reference, from the first to
 // the last of them, and one of metadata.name for each Secret that an annotation or the configuration
-// names (see maxNamed), and for each of a namespace in which the gateway may not list those of the type:
+// names (or of all of its namespace, where they are many), and for each of a namespace in which the gateway may not list those of the type:
 // a Role with resourceNames allows just that. Owned by one goroutine; what is read comes back as events.
 //
 // One watch for each Secret would see nothing but what it must, and suit a Role with resourceNames.
@@ -27,22 +26,31 @@ import (
 // the namespace is between: the type keeps tokens and passwords in the API server, the right can be
 // given namespace by namespace, and its number is that of the namespaces. Whoever may write an
 // Ingress with the name of a Secret has it used anyway, and can do so for each of its namespace.
-type secretWatches struct {
-	// Immutable after newSecretWatches:
-	cluster *cluster
-	queue   *queue
+type SecretWatches struct {
+	// Immutable after NewSecretWatches:
+	cluster *Cluster
+	queue   *Queue
 
-	watches map[secretWatchKey]*secretWatch
+	watches map[SecretsKey]*secretWatch
 	running sync.WaitGroup
 }
 
-func newSecretWatches(c *cluster, q *queue) *secretWatches {
-	return &secretWatches{cluster: c, queue: q, watches: make(map[secretWatchKey]*secretWatch)}
+// SecretsKey names a watch: of one Secret; of all that are certificates, where Name is
+// CertificateSecrets; or of all, where it is AllSecrets. Neither is a name that a Secret can have.
+type SecretsKey types.NamespacedName
+
+const (
+	CertificateSecrets = ""
+	AllSecrets         = "*"
+)
+
+func NewSecretWatches(c *Cluster, q *Queue) *SecretWatches {
+	return &SecretWatches{cluster: c, queue: q, watches: make(map[SecretsKey]*secretWatch)}
 }
 
-// follow starts the watches that are missing and stops those that nobody needs. A watch that is
-// stopped adds nothing to the queue after follow has returned.
-func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
+// Follow starts the watches that are missing and stops those that nobody needs. A watch that is
+// stopped adds nothing to the queue after Follow has returned.
+func (s *SecretWatches) Follow(wanted map[SecretsKey]struct{}) {
 	for key, w := range s.watches {
 		if _, still := wanted[key]; !still {
 			w.stop()
@@ -53,7 +61,7 @@ func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
 		if s.watches[key] != nil {
 			continue
 		}
-		// Not Run's: follow(nil) ends it.
+		// Not Run's: Follow(nil) ends it.
 		ctx, cancel := context.WithCancel(context.Background())
 		w := &secretWatch{key: key, cluster: s.cluster, queue: s.queue, cancel: cancel}
 		s.watches[key] = w
@@ -61,18 +69,18 @@ func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
 	}
 }
 
-// close stops all watches and waits for them.
-func (s *secretWatches) close() {
-	s.follow(nil)
+// Close stops all watches and waits for them.
+func (s *SecretWatches) Close() {
+	s.Follow(nil)
 	s.running.Wait()
 }
 
 // secretWatch reads what its key names.
 type secretWatch struct {
 	// Immutable:
-	key     secretWatchKey
-	cluster *cluster
-	queue   *queue
+	key     SecretsKey
+	cluster *Cluster
+	queue   *Queue
 	cancel  context.CancelFunc
 
 	mu sync.Mutex
@@ -88,22 +96,22 @@ func (w *secretWatch) stop() {
 	w.cancel()
 }
 
-func (w *secretWatch) push(events ...event) {
+func (w *secretWatch) push(events ...Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped {
-		w.queue.push(events...)
+		w.queue.Push(events...)
 	}
 }
 
 // run watches until ctx ends, and waits for the informer to stop.
 func (w *secretWatch) run(ctx context.Context) {
-	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.client, 0,
+	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.Client, 0,
 		informers.WithNamespace(w.key.Namespace), informers.WithTransform(trim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 			o.FieldSelector = w.key.selector().String()
 		}))
-	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, kindSecret})
+	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, Secret})
 	if err != nil {
 		panic("BUG: a new informer: " + err.Error())
 	}
@@ -122,11 +130,11 @@ func (w *secretWatch) run(ctx context.Context) {
 }
 
 // selector keeps in the API server what is not asked for.
-func (k secretWatchKey) selector() fields.Selector {
+func (k SecretsKey) selector() fields.Selector {
 	switch k.Name {
-	case certificateSecrets:
+	case CertificateSecrets:
 		return fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS))
-	case allSecrets:
+	case AllSecrets:
 		return fields.Everything()
 	}
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, k.Name)
@@ -134,7 +142,7 @@ func (k secretWatchKey) selector() fields.Selector {
 
 // read says that all Secrets have been pushed, or why they cannot be.
 func (w *secretWatch) read(reason string) {
-	w.push(event{objectKey{kindSecrets, routing.ObjectName(w.key)}, reason})
+	w.push(Event{Key{Secrets, types.NamespacedName(w.key)}, reason})
 }
 
 // failed reports a right that is missing: nothing else would tell why there is no certificate. What
@@ -150,9 +158,9 @@ func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err 
 }
 
 // missingRight says what cannot be read, and how whoever rules the namespace lets the gateway.
-func (k secretWatchKey) missingRight() string {
+func (k SecretsKey) missingRight() string {
 	what := "the Secrets of namespace " + k.Namespace
-	if k.Name != certificateSecrets && k.Name != allSecrets {
+	if k.Name != CertificateSecrets && k.Name != AllSecrets {
 		what = "Secret " + k.Namespace + "/" + k.Name
 	}
 	return "the gateway may not list and watch " + what + "; let it: kubectl -n " + k.Namespace +

@@ -46,8 +46,8 @@ var checkCommand = command{
 	},
 }
 
-// checkConfig is the configuration, and for a class to be taken over that of its controller too: an
-// IngressClass object decides where there is one.
+// checkConfig is the configuration, and for a class to be taken over also that of its controller:
+// an IngressClass object decides where there is one.
 func (s *source) checkConfig(configured *config.Config, class string) informer.Config {
 	c := s.config(configured)
 	if class != "" && class != c.IngressClass {

@@ -42,12 +42,12 @@ var echoCommand = command{
 	},
 }
 
-// serveEcho answers until ctx ends, and then finishes what is under way.
+// serveEcho serves until ctx ends, and then finishes the requests under way.
 func serveEcho(ctx context.Context, listener net.Listener, name string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("/", echoHandler(name))
-	// An idle time beyond the gateway's, so that it is the gateway that closes idle connections and no
+	// The idle timeout is above the gateway's, so that the gateway closes idle connections and no
 	// request meets a close on the wire.
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	finished := make(chan error, 1)
@@ -63,7 +63,7 @@ func serveEcho(ctx context.Context, listener net.Listener, name string) error {
 	return <-finished
 }
 
-// echoHandler says the method, its own name, the last segment of the path and the parameter content.
+// echoHandler answers with the method, its own name, the last segment of the path and the parameter content.
 type echoHandler string
 
 // ServeHTTP answers any method and path.

@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// serveCommand runs a gateway with what the program adds.
+// serveCommand runs a gateway with the program's additions.
 func serveCommand(added Options) command {
 	return command{
 		name:     "serve",
@@ -45,7 +45,7 @@ func serveCommand(added Options) command {
 	}
 }
 
-// serveOptions are the flags of serve, and what the program adds.
+// serveOptions are the flags of serve, and the program's additions.
 type serveOptions struct {
 	source
 	file  string
@@ -78,7 +78,7 @@ func (o *serveOptions) serve(stderr io.Writer) error {
 	}
 	defer log.Close()
 	captureLogs(logger, log)
-	// Without this a reader of stdout or stderr that goes away ends the process.
+	// Otherwise a reader of stdout or stderr that goes away would end the process.
 	signal.Ignore(syscall.SIGPIPE)
 	// The number of loops follows GOMAXPROCS, so this comes before they are made.
 	if _, err := maxprocs.Set(maxprocs.Logger(func(format string, args ...any) { logger.Info(fmt.Sprintf(format, args...)) })); err != nil {
@@ -87,7 +87,7 @@ func (o *serveOptions) serve(stderr io.Writer) error {
 	if limit := limitMemory("/"); limit > 0 {
 		logger.Info("memory limit follows the cgroup", "bytes", limit)
 	}
-	// Before anything is bound: a SIGTERM that comes early must end the process, not kill it.
+	// Before anything is bound: an early SIGTERM must end the process in order, not kill it.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -99,12 +99,11 @@ func (o *serveOptions) serve(stderr io.Writer) error {
 	return g.run(signals)
 }
 
-// spareProcessors lets more goroutines run than there are loops, so that the kernel shares the cores
-// out and not Go's scheduler: that one lets a goroutine which computes go on for up to 10 ms while a loop
-// with work waits for its turn. There is room for the handshakes that run at a time, half as many as
-// loops, and for one that builds, scrapes or collects garbage. While 10,000 Secrets were loaded on two
-// cores, twice as many requests took longer than 10 ms as on an idle gateway beside it; with this, as
-// many. An explicit GOMAXPROCS wins.
+// spareProcessors lets more goroutines run than there are loops, so that the kernel shares the cores out and not
+// Go's scheduler, which lets a computing goroutine go on for up to 10 ms while a loop with work waits for its
+// turn. There is room for the handshakes that run at a time, half as many as loops, and for one goroutine that
+// builds, scrapes or collects garbage. While 10,000 Secrets were loaded on two cores, twice as many requests
+// took longer than 10 ms as on an idle gateway beside it; with this, as many. An explicit GOMAXPROCS wins.
 //
 // On a single core there is nothing to share out, and every change of thread is one that a loop pays: a TLS
 // handshake cost 300 us so, and costs 215 where the loop just lets it run (loop.Await).

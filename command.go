@@ -9,14 +9,14 @@ import (
 )
 
 var (
-	// errUsage wraps what is wrong with a command line: the command's help follows, and exit code 2.
+	// errUsage wraps the error of a command line: the command's help follows, and exit code 2.
 	errUsage = errors.New("usage")
-	// errRefused is a command that worked and whose answer is no: exit code 1 and no message.
+	// errRefused is a command that worked and answered no: exit code 1 and no message.
 	errRefused = errors.New("refused")
 )
 
-// command is one word after "sluice". register adds its flags to set and returns what runs it with
-// the arguments left over; an errUsage from that prints the command's help.
+// command is one word after "sluice". register adds its flags to set and returns the function that
+// runs it with the remaining arguments; an errUsage from that function prints the command's help.
 type command struct {
 	name, synopsis, about string
 	register              func(set *flag.FlagSet, out, log io.Writer) func(args []string) error

@@ -1,6 +1,6 @@
-// Package sluice is a Kubernetes ingress gateway as a library: an event-loop HTTP proxy on Hertz and netpoll.
-// The command sluice is deploy/sluice, one call of Main. A program that adds a filter makes the same call and is the
-// whole of Sluice besides, with its commands, flags, configuration and version:
+// Package sluice is a Kubernetes ingress gateway as a library: an event-loop HTTP proxy on Hertz and netpoll. The
+// command sluice is deploy/sluice, one call of Main. A program that adds a filter makes the same call and has the
+// whole of Sluice besides: its commands, flags, configuration and version:
 //
 //	func main() {
 //		sluice.Main(sluice.Options{Server: server.Options{Filters: []server.Filter{greeting("hello")}}})
@@ -26,10 +26,9 @@
 //
 // # Inside
 //
-// Options.run picks a command; each has a file, cmd_NAME.go, which parses its flags and says what it is for. The
-// command that matters is serve, and gateway.go is its composition root: the one place where
-// informer, server, upstream and admin meet. newGateway wires them, gateway.run lives through the
-// signals.
+// Options.run picks a command; each has a file, cmd_NAME.go, which parses its flags and describes it. serve is
+// the one that matters, and gateway.go is its composition root: the one place where informer, server, upstream
+// and admin meet. newGateway wires them, gateway.run handles the signals.
 //
 // Goroutines: run's own takes signals and is the only one that reloads; the data plane has one per
 // loop, the informer one that builds, the admin plane one per connection.

@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/sink"
 )
 
-// openErrorLog opens the gateway's own log: path, or stderr where that is "". Nobody who logs waits for it: the
-// informer and the goroutine of signals do, and a container's stderr is a pipe whose reader may stall.
+// openErrorLog opens the gateway's own log: path, or stderr where that is "". No logging goroutine waits for
+// it: the informer and the handler of signals log, and a container's stderr is a pipe whose reader may stall.
 func openErrorLog(path string, stderr io.Writer) (*sink.Sink, *slog.Logger, error) {
 	var logger *slog.Logger
 	s, err := sink.Open(sink.Options{Path: path, Std: stderr, Report: func(lost uint64, err error) {
@@ -27,15 +27,15 @@ func openErrorLog(path string, stderr io.Writer) (*sink.Sink, *slog.Logger, erro
 	return s, logger, nil
 }
 
-// captureLogs has what libraries log of their own accord go the same way: each of them writes to
-// stderr otherwise, and waits there. client-go logs on the goroutines that watch.
+// captureLogs sends the libraries' own logs the same way: each of them otherwise writes to stderr,
+// and waits there. client-go logs on the goroutines that watch.
 func captureLogs(logger *slog.Logger, to io.Writer) {
 	klog.SetSlogLogger(logger)
 	log.SetOutput(to)
 	netpoll.SetLoggerOutput(to)
 }
 
-// lastWords tells stderr why the process ends, and waits for a second at most.
+// lastWords writes to stderr why the process ends, and waits for a second at most.
 func lastWords(stderr io.Writer, text string) {
 	said := make(chan struct{})
 	go func() {

@@ -39,7 +39,7 @@ type gateway struct {
 	admin    *admin.Server
 
 	// Safe for concurrent use:
-	config   atomic.Pointer[config.Config] // what runs: after a reload, with its live keys
+	config   atomic.Pointer[config.Config] // the one in force: after a reload, with its live keys
 	bound    atomic.Bool
 	draining atomic.Bool
 
@@ -88,8 +88,8 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	return g, nil
 }
 
-// unresolved logs names that cannot be looked up: whoever writes Services decides how many of them there are, so
-// after the first few it is one a second, which says how many were left out.
+// unresolved logs names that cannot be looked up. Their number is in the hands of those who write Services, so
+// after the first few it is one a second, with the number of those left out.
 func unresolved(log *slog.Logger) func(name string, err error) {
 	limit := rate.NewLimiter(1, 20)
 	var silent atomic.Int64
@@ -102,7 +102,7 @@ func unresolved(log *slog.Logger) func(name string, err error) {
 	}
 }
 
-// run serves until a signal says otherwise. It returns nil after a drain, whether or not everything
+// run serves until a signal ends it. It returns nil after a drain, whether or not everything
 // finished in time.
 func (g *gateway) run(signals <-chan os.Signal) error {
 	defer g.resolver.Close()
@@ -151,7 +151,7 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 			return errors.Join(<-planeEnded, <-informerEnded)
 		}
 	}
-	// What still works goes on until what is in flight has ended.
+	// The parts that still work go on until everything in flight has ended.
 	g.drain(signals)
 	cancel()
 	return errors.Join(failed, <-planeEnded, <-informerEnded)
@@ -170,8 +170,8 @@ func (g *gateway) drain(signals <-chan os.Signal) {
 		for {
 			select {
 			case s := <-signals:
-				// Ctrl-C reaches the whole process group, and a script that passes it on says it again:
-				// within a second, that is one wish.
+				// Ctrl-C reaches the whole process group, and a script that passes it on repeats it:
+				// signals within a second count as one.
 				if s != syscall.SIGHUP && time.Since(begun) > time.Second {
 					g.log.Warn("second signal: cutting what is in flight", "signal", s.String())
 					cut()
@@ -188,7 +188,7 @@ func (g *gateway) drain(signals <-chan os.Signal) {
 	g.log.Info("drained", "took", time.Since(begun).Round(time.Millisecond))
 }
 
-// reload reads the configuration again and applies what can change live.
+// reload reads the configuration again and applies its live keys.
 func (g *gateway) reload() {
 	running := g.config.Load()
 	next, err := g.options.load()
@@ -215,7 +215,7 @@ func (g *gateway) reload() {
 	}
 }
 
-// ready is what /readyz says.
+// ready is the answer of /readyz.
 func (g *gateway) ready() (ok bool, reason string) {
 	switch {
 	case g.draining.Load():

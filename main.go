@@ -15,7 +15,7 @@ type Options struct {
 	Server server.Options
 }
 
-// withFilters is what goes to the data plane: the gateway's own filters, and those of the program inside them.
+// withFilters returns the data plane's options: the gateway's own filters, and those of the program inside them.
 func (o Options) withFilters() server.Options {
 	s := o.Server
 	s.Makers = append(filter.Makers(), s.Makers...)
@@ -24,7 +24,7 @@ func (o Options) withFilters() server.Options {
 
 // Main is the whole of a program's main function: it executes the command line in os.Args, one of Sluice's commands
 // with its flags, and ends the process. It does not return, so the caller's defers do not run. Exit codes: 0 done,
-// 1 failed or refused, 2 misused. What it does to the process is in the package's documentation.
+// 1 failed or refused, 2 misused. Its effects on the process are in the package's documentation.
 func Main(o Options) { os.Exit(o.run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run executes one command line and returns the exit code.

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// limitMemory tells the garbage collector the memory limit of the cgroup, less a tenth for what it
-// does not manage (sockets' buffers count too), so that it works harder before the kernel kills. It
-// returns the limit set, 0 = none. GOMEMLIMIT, where set, wins; GOGC stays as it is, because the
-// request path allocates nothing, and what builds and scrapes leave behind is collected soon enough.
+// limitMemory sets the garbage collector's memory limit to that of the cgroup, less a tenth for memory that
+// the collector does not manage (sockets' buffers count too), so that it works harder before the kernel
+// kills. It returns the limit set, 0 = none. GOMEMLIMIT, where set, wins; GOGC stays as it is, because the
+// request path allocates nothing, and the garbage of builds and scrapes is collected soon enough.
 func limitMemory(root string) int64 {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return 0
@@ -56,7 +56,7 @@ func cgroupMemory(root string) int64 {
 			}
 		}
 	}
-	// Version 1 says "unlimited" as a number close to the largest.
+	// Version 1 writes "unlimited" as a number close to the largest.
 	if limit > math.MaxInt64/2 {
 		return 0
 	}

@@ -21,7 +21,7 @@ import (
 // maxAnswer bounds what a gateway answers: every Endpoint of a Backend takes some 100 bytes.
 const maxAnswer = 64 << 20
 
-// plane is the admin plane of a gateway that runs, as the flags of commands that ask it say.
+// plane is the admin plane of a running gateway, as the flags of commands that ask it name it.
 type plane struct{ address, token string }
 
 // flags registers --admin and --token.
@@ -31,7 +31,7 @@ func (p *plane) flags(set *flag.FlagSet) {
 	set.StringVar(&p.token, "token", listen.AdminTokenFile, "Show it the token in `FILE`, its listen.admin_token_file, where ADDR is host:port.")
 }
 
-// follow takes from a gateway's configuration what the flags leave as it is by default.
+// follow takes from a gateway's configuration what the flags leave at its default.
 func (p *plane) follow(c *config.Config) {
 	standard := config.Default().Listen
 	if p.address == standard.AdminSocket {
@@ -63,7 +63,7 @@ func (p *plane) get(path string, query url.Values) ([]byte, error) {
 		return nil, fmt.Errorf("ask gateway: %w", err)
 	}
 	if host == p.address {
-		// Without one the gateway says what it wants.
+		// Without one the gateway's answer explains what it needs.
 		if token, err := os.ReadFile(p.token); err == nil {
 			request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 		}
@@ -83,7 +83,7 @@ func (p *plane) get(path string, query url.Values) ([]byte, error) {
 	return body, nil
 }
 
-// explain puts the question to the gateway.
+// explain sends the question to the gateway.
 func (p *plane) explain(q admin.Question) (*admin.Answer, error) {
 	query := url.Values{"url": {q.URL}, "method": {q.Method}}
 	if q.Host != "" {

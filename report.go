@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/informer"
 )
 
-// report is what check found. It is the JSON form as it stands.
+// report is the result of check. It is the JSON form as it stands.
 type report struct {
 	Hosts      int                  `json:"hosts"`
 	Routes     int                  `json:"routes"`
@@ -20,9 +20,10 @@ type report struct {
 	Endpoints  int                  `json:"endpoints"`
 	Rejections []informer.Rejection `json:"rejections"`
 	// Fields counts the Rejections by kind and field, the most frequent first. Positions in lists are left
-	// out: it says what is wrong how often, and not where.
+	// out: the count is of faults, not of places.
 	Fields []fieldCount `json:"fields"`
-	// Skipped are the objects of kinds that are not read, and OtherClasses the Ingresses of others.
+	// Skipped are the objects of kinds that are not read, and OtherClasses the Ingresses of other
+	// controllers.
 	Skipped      []informer.Skipped    `json:"skipped"`
 	OtherClasses []informer.ClassCount `json:"other_classes"`
 	// IgnoredFiles are the first files that are not read because of their names.
@@ -40,7 +41,7 @@ var position = regexp.MustCompile(`\[[0-9]+\]`)
 
 func newReport(found *informer.Inspection) *report {
 	r := &report{
-		// A list that is empty is one in JSON too.
+		// An empty list is a list in JSON too.
 		Rejections: append([]informer.Rejection{}, found.Rejections...), Fields: []fieldCount{},
 		Skipped: append([]informer.Skipped{}, found.Skipped...), OtherClasses: append([]informer.ClassCount{}, found.OtherClasses...),
 		IgnoredFiles: append([]string{}, found.IgnoredFiles...), MoreIgnored: found.MoreIgnored,
@@ -130,8 +131,8 @@ func (r *report) text() string {
 	return b.String()
 }
 
-// writeSkipped counts the objects of each kind and says where the first of them stand, but all of those
-// that look like a mistake.
+// writeSkipped counts the objects of each kind and gives the places of the first few, but of all that
+// look like a mistake.
 func (r *report) writeSkipped(b *strings.Builder) {
 	type kind struct{ version, kind string }
 	var order []kind

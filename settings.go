@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// settings are where the configuration comes from, for commands that look at objects as a gateway with
-// that configuration would.
+// settings locate the configuration, for commands that look at objects as a gateway with that
+// configuration would.
 type settings struct {
 	file string
 	sets list

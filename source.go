@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// source is where the objects come from, as the flags of three commands say.
+// source locates the objects, by the flags of three commands.
 type source struct{ manifests, kubeconfig string }
 
 // flags registers --manifests and --kubeconfig.
@@ -45,7 +45,7 @@ func (s *source) config(c *config.Config) informer.Config {
 // loadTimeout bounds the first list of a large cluster.
 const loadTimeout = 2 * time.Minute
 
-// inspect reads the source once, for commands that look and leave. Nothing is written to the cluster.
+// inspect reads the source once, for commands that only look. Nothing is written to the cluster.
 func (s *source) inspect(c informer.Config) (*informer.Inspection, error) {
 	if s.manifests != "" {
 		return informer.InspectDir(s.manifests, c)

@@ -6,21 +6,21 @@ import (
 	"sync"
 )
 
-// modulePath is what go.mod calls this module.
+// modulePath is the module's name in go.mod.
 const modulePath = "github.com/sluice-gateway/sluice"
 
-// version is set by the linker: -X github.com/sluice-gateway/sluice.version=v1.2.3, in programs of others, too.
+// version is set by the linker: -X github.com/sluice-gateway/sluice.version=v1.2.3, in other programs too.
 var version string
 
-// versionName is the version that sluice version, the log and the metrics show: the linker's, or else the one that
-// the go command wrote into the binary, or else dev.
+// versionName is the version in sluice version, the log and the metrics: the linker's, else the one that the go
+// command wrote into the binary, else dev.
 var versionName = sync.OnceValue(func() string {
 	built, _ := debug.ReadBuildInfo()
 	return cmp.Or(version, moduleVersion(built), "dev")
 })
 
 // moduleVersion is the version of this module in a binary: of the main module where `go install` built it, of a
-// dependency in a program of others. It is "" where the go command knows none, as for a folder on disk.
+// dependency in another program. It is "" where the go command knows none, as for a folder on disk.
 func moduleVersion(built *debug.BuildInfo) string {
 	if built == nil {
 		return ""

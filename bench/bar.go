@@ -11,10 +11,10 @@ type Bar struct {
 	Title string
 	// Limit and Goal are ratios to the reference, or bytes where Against is "".
 	Limit, Goal float64
-	// AtLeast makes Limit and Goal lower bounds: the figure is one of which more is better.
+	// AtLeast makes Limit and Goal lower bounds: more of the figure is better.
 	AtLeast bool
-	// Against is what Sluice is compared with: "peers" is the better of the baseline peers in the same case,
-	// a case ID is Sluice itself in that case, "" is nothing: the figure is absolute.
+	// Against is the reference of Sluice's figure: "peers" is the better of the baseline peers in the same
+	// case, a case ID is Sluice itself in that case, "" is nothing: the figure is absolute.
 	Against string
 	Figure  func(Sample) float64
 }
@@ -100,7 +100,7 @@ func (r *Result) judge(b Bar) Verdict {
 		for _, name := range baseline {
 			s := r.spreadOf(b.Case, name, b.Figure)
 			if s.N == 0 {
-				return v // the better of two is not known from one
+				return v // the better of two peers is not known from one
 			}
 			if reference.N == 0 || (s.Median < reference.Median) != b.AtLeast {
 				reference = s
@@ -130,7 +130,7 @@ func (r *Result) verdicts() []Verdict {
 	return out
 }
 
-// check is an error that names the bars which do not hold.
+// check is an error that names the missed bars.
 func (r *Result) check() error {
 	var missed []string
 	for _, v := range r.verdicts() {

@@ -15,7 +15,7 @@ const (
 	kindIdle  kind = "idle"      // open connections that do nothing: memory of each
 )
 
-// call is what a request asks for; the zero call is GET.
+// call is the kind of a request; the zero call is GET.
 type call string
 
 const (
@@ -34,7 +34,7 @@ type Case struct {
 	Headers []string // added to every request
 	Threads int      // of the proxy; above 1 nothing is pinned
 
-	// Down and Up are what clients speak to the proxy, and the proxy to the origin.
+	// Down and Up are the protocols from clients to the proxy, and from the proxy to the origin.
 	Down, Up Wire
 	Call     call
 	Streams  int  // open at a time on each HTTP/2 connection
@@ -73,7 +73,7 @@ var cases = []Case{
 }
 
 // selectCases resolves a comma-separated list of IDs; "all" is every case. The order is always that of the
-// table: later cases build on what earlier ones found.
+// table: later cases build on the results of earlier ones.
 func selectCases(list string) ([]Case, error) {
 	if list == "all" {
 		return cases, nil

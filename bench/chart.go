@@ -5,7 +5,7 @@ import "fmt"
 // The chart: one group of horizontal bars a case, one bar a peer, its length CPU per request relative to the
 // better of nginx and HAProxy. All positions are computed here; the template only draws.
 
-// chartView is what templates/chart.svg.tmpl draws; lengths are in pixels.
+// chartView is the data of templates/chart.svg.tmpl; lengths are in pixels.
 type chartView struct {
 	Width, Height int
 	Bottom        int // where bars end

@@ -18,5 +18,6 @@
 //  2. All traffic is on the loopback interface.
 //  3. The report is made from result.json and from nothing else.
 //
-// Read first: Case (what is measured), Wire (what is spoken), Peer (who), Sample (what one round gave).
+// Read first: Case (what is measured), Wire (the protocols), Peer (the proxies), Sample (the result of
+// one round).
 package main

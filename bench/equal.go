@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// grpcHeader is what every gRPC client sends.
+// grpcHeader is the header of every gRPC client.
 var grpcHeader = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}}
 
 // sameAnswer checks that the proxy gives the origin's answer, each in its own protocol.
@@ -48,7 +48,7 @@ func unaryWorks(proxy client, path string) error {
 }
 
 // echoWorks has two messages sent back on one stream, the second after the answer to the first: a proxy that
-// gathers what it should pass on fails.
+// gathers messages instead of passing them on fails.
 func echoWorks(proxy client, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

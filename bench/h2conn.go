@@ -2,12 +2,12 @@ package main
 
 // One end of an HTTP/2 connection in clear text, for the origin and the stream generator.
 //
-// Both share a core, so that what they take is what the proxy cannot be offered: frames are answered as they
-// are read, everything that is written goes into one buffer, and that is sent just before the next read(2). A
-// batch of frames that arrived together is so answered together.
+// Both share a core, and the CPU they use is lost to the load on the proxy: frames are answered as they are
+// read, everything that is written goes into one buffer, and that is sent just before the next read(2). So a
+// batch of frames that arrived together is answered together.
 //
 // Flow control is kept as a sender has to keep it: data waits in its stream's queue until both windows have
-// room. As a receiver this end grants so much that no measurement ever waits for it.
+// room. As a receiver this end grants so much that no measurement ever waits for a window.
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// h2handler is what an end does with what arrives, called on the goroutine of h2conn.run.
+// h2handler is an end's reaction to frames, called on the goroutine of h2conn.run.
 type h2handler interface {
 	// headers is called for each block of header fields, trailers too; fields are those of the block, valid
 	// during the call.
@@ -62,7 +62,7 @@ type h2stream struct {
 	state    int    // the handler's own
 }
 
-// ending is how a stream goes on after what is queued.
+// ending is what follows the queued data of a stream.
 type ending int
 
 const (
@@ -114,7 +114,7 @@ func (c *h2conn) start() error {
 	return c.framer.WriteWindowUpdate(0, grant-65535)
 }
 
-// run reads frames until the connection ends or a frame is not to be had. It returns the error of the last
+// run reads frames until the connection ends or a frame cannot be read. It returns the error of the last
 // read, io.EOF too.
 func (c *h2conn) run() error {
 	for {
@@ -185,7 +185,7 @@ func (c *h2conn) headerBlock(id uint32, fragment []byte, whole, end bool) error 
 	s := c.streams[id]
 	if s == nil {
 		if !c.server {
-			return nil // a stream that this end has given up
+			return nil // a stream that this end has reset
 		}
 		s = c.open(id)
 	}
@@ -233,7 +233,7 @@ func (c *h2conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 	return c.pushAll()
 }
 
-// pushAll sends what has waited for a window.
+// pushAll sends data that waited for a window.
 func (c *h2conn) pushAll() error {
 	if c.waiting == 0 {
 		return nil
@@ -284,8 +284,8 @@ func (c *h2conn) writeHeaders(s *h2stream, end bool, fields ...string) error {
 	return c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
-// send sends data, in one frame where the windows have room, and queues what has none. last says how the
-// stream goes on; with withData this end of it is done.
+// send sends data, in one frame where the windows have room, and queues the rest. last is what follows
+// the data; with withData this end of the stream is done.
 func (c *h2conn) send(s *h2stream, data []byte, last ending) error {
 	s.last = last
 	if n := int64(len(data)); len(s.queue) == 0 && n > 0 && n <= min(s.window, c.window, int64(c.maxFrame)) {
@@ -298,7 +298,7 @@ func (c *h2conn) send(s *h2stream, data []byte, last ending) error {
 	return c.push(s)
 }
 
-// push sends what the windows allow of a stream's queue.
+// push sends as much of a stream's queue as the windows allow.
 func (c *h2conn) push(s *h2stream) error {
 	for len(s.queue) > 0 {
 		n := int(min(int64(len(s.queue)), s.window, c.window, int64(c.maxFrame)))
@@ -317,7 +317,7 @@ func (c *h2conn) push(s *h2stream) error {
 	return nil
 }
 
-// write sends one frame; all says that the queue is empty after it.
+// write sends one frame; all means that the queue is empty after it.
 func (c *h2conn) write(s *h2stream, data []byte, all bool) error {
 	s.window -= int64(len(data))
 	c.window -= int64(len(data))
@@ -342,7 +342,7 @@ func (c *h2conn) finish(s *h2stream) error {
 	return c.trailers(s)
 }
 
-// trailers ends a stream as a gRPC server does that has nothing to complain of.
+// trailers ends a stream as a gRPC server does after a call without error.
 func (c *h2conn) trailers(s *h2stream) error {
 	delete(c.streams, s.id)
 	return c.writeHeaders(s, true, "grpc-status", "0", "grpc-message", "")

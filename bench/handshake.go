@@ -3,7 +3,7 @@ package main
 // The load of the handshake cases: connection, TLS handshake, one request, end, by a bounded number of workers.
 //
 // wrk with "Connection: close" would not do: whether and how it resumes is OpenSSL's choice. Here each handshake
-// says whether it was resumed, and one that is not as asked for is an error.
+// reports whether it was resumed, and one of the wrong kind is an error.
 
 import (
 	"crypto/tls"

@@ -53,7 +53,7 @@ func (h *histogram) quantile(q float64) time.Duration {
 	return h.max
 }
 
-// latency is the distribution that reports show.
+// latency is the distribution in the form of reports.
 func (h *histogram) latency() Latency {
 	us := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 	return Latency{P50: us(h.quantile(0.5)), P99: us(h.quantile(0.99)), P999: us(h.quantile(0.999)), Max: us(h.max)}

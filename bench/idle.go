@@ -12,13 +12,13 @@ import (
 )
 
 // settle is how long a proxy is left alone before its memory is read, so that buffers return to pools and
-// what is freed in the background is freed.
+// memory freed in the background is freed.
 const settle = 3 * time.Second
 
-// idle opens keep-alive connections that have each had one answer, leaves them idle and reads what memory
-// each of them costs. The proxy is warmed up first: what it keeps after load is not the connections' doing.
+// idle opens keep-alive connections that have each had one answer, leaves them idle and reads the memory that
+// each of them costs. The proxy is warmed up first: memory kept after load is not the connections' doing.
 //
-// Where the limit on open files is too low for the case's number, fewer are opened; what one costs is the same.
+// Where the limit on open files is too low for the case's number, fewer are opened; the cost of one is the same.
 func (r *Runner) idle(ctx context.Context, c Case, g *rig) (Sample, error) {
 	c.Conns = min(c.Conns, fileLimit()*3/4)
 	warm := c

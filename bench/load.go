@@ -133,7 +133,7 @@ func (g *generator) close() {
 	syscall.Close(g.epoll)
 }
 
-// replace gives up a connection that failed, counts the error, and opens another.
+// replace closes a failed connection, counts the error, and opens another.
 func (g *generator) replace(c *loadConn) error {
 	g.report.Errors++
 	if g.report.Errors > 1000 {
@@ -157,7 +157,7 @@ func (g *generator) run(rate float64, warmup, duration time.Duration) (loadRepor
 	// Timers of this thread fire when they are due, not up to 50 us later.
 	const prSetTimerSlack = 29
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetTimerSlack, 1, 0)
-	// Nothing in the loop allocates; a collection that something else set off would only disturb.
+	// Nothing in the loop allocates; a collection started from elsewhere would only disturb.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 
 	var (

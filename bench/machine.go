@@ -31,14 +31,14 @@ func thisMachine() Machine {
 	return m
 }
 
-// commit names what is checked out in the working directory.
+// commit names the commit in the working directory.
 func commit() string {
 	out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
 	if err != nil {
 		return "unknown"
 	}
 	name := strings.TrimSpace(string(out))
-	// The results themselves do not change what was measured.
+	// Changed results do not change the measured program.
 	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)bench/results").Run() != nil {
 		name += "+changes"
 	}

@@ -150,7 +150,7 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// toolVersion is the first word or two of a load generator about itself; asking makes wrk exit with 1.
+// toolVersion is the first word or two of a load generator's version output; asking makes wrk exit with 1.
 func toolVersion(name string) string {
 	out, _ := exec.Command(name, "--version").CombinedOutput()
 	version, _, _ := strings.Cut(string(out), "Copyright")

@@ -18,7 +18,7 @@ type Micro struct {
 	Values  map[string]float64 `json:"values"` // by unit: ns/op, B/op, allocs/op, ...
 }
 
-// microPackages hold the benchmarks of what a request passes through.
+// microPackages hold the benchmarks of the code that a request passes through.
 var microPackages = []string{"./routing", "./server/internal/h1"}
 
 // microMain is the micro subcommand; arguments are other packages.
@@ -48,7 +48,7 @@ func runMicro(ctx context.Context, packages []string) ([]Micro, error) {
 	return parseMicro(string(out)), nil
 }
 
-// parseMicro reads the output of go test -bench; lines that are no measurement are passed over.
+// parseMicro reads the output of go test -bench; other lines are skipped.
 func parseMicro(text string) []Micro {
 	var out []Micro
 	pkg := ""

@@ -24,7 +24,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// smallAnswer is what both origins say to "/".
+// smallAnswer is both origins' answer to "/".
 const smallAnswer = `{"id":42,"name":"a small answer","tags":["ingress","bench","loopback"],"note":"what a typical JSON endpoint says in a few words"}`
 
 const (
@@ -85,7 +85,7 @@ type origin struct {
 	at   int64
 }
 
-// serve answers until the connection ends; what a proxy does wrong shows in its own answers.
+// serve answers until the connection ends; a proxy's faults show in its own answers.
 func (o *origin) serve() error {
 	if err := o.c.start(); err != nil {
 		return err
@@ -97,8 +97,8 @@ func (o *origin) serve() error {
 	return o.c.run()
 }
 
-// headers takes a request. What is asked for is decided here; an answer that needs the end of the request is
-// given in data, or here where there is no body.
+// headers takes a request and decides its answer; one that needs the end of the request is given in data, or
+// here where there is no body.
 func (o *origin) headers(s *h2stream, fields []hpack.HeaderField, end bool) error {
 	path := ""
 	for _, f := range fields {
@@ -115,7 +115,7 @@ func (o *origin) headers(s *h2stream, fields []hpack.HeaderField, end bool) erro
 		if err := o.c.writeHeaders(s, false, ":status", "200", "content-type", "application/grpc"); err != nil {
 			return err
 		}
-	case "": // trailers of a client; nothing here asks for any
+	case "": // trailers of a client; no answer here depends on any
 	case "/":
 		return o.answer(s, "200", smallAnswer+"\n")
 	case "/forwarded":
@@ -170,13 +170,13 @@ func (o *origin) answer(s *h2stream, status, text string) error {
 	return o.c.send(s, []byte(text), withData)
 }
 
-// forwarded lists what arrived in the form of the HTTP/1.1 origin.
+// forwarded lists the request's fields in the form of the HTTP/1.1 origin.
 func forwarded(fields []hpack.HeaderField) string {
 	var out strings.Builder
 	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-IP", "X-Request-ID", "Host"} {
 		value := ""
 		for _, f := range fields {
-			// nginx sends a Host field in place of :authority where it is told which, and it may.
+			// nginx sends a Host field in place of :authority where its configuration names one, and it may.
 			if f.Name == strings.ToLower(name) || name == "Host" && f.Name == ":authority" {
 				value = f.Value
 			}

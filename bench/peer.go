@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Peer is one proxy that is measured: how to configure, start and recognise it.
+// Peer is one measured proxy: how to configure, start and recognise it.
 type Peer struct {
 	Name     string
 	Binaries []string // looked up in order, on PATH or as a path
@@ -21,11 +21,11 @@ type Peer struct {
 	// Version are the arguments that print the version.
 	Version []string
 
-	// Ready is what a proxy answers 200 to when it serves all that it can, as a path on Settings.Metrics; ""
-	// where only a request shows. What does not work then does not work at all, and is no failed measurement.
+	// Ready is a path on Settings.Metrics that answers 200 once the proxy serves all that it can; "" where only
+	// a request shows that. A case that does not work then does not work at all, and is no failed measurement.
 	Ready string
 
-	// Optional peers are skipped in silence when not installed, required ones with a warning.
+	// Optional peers are skipped silently when not installed, required ones with a warning.
 	Optional bool
 }
 
@@ -120,8 +120,8 @@ func (p Peer) start(ctx context.Context, s Settings, cpus string) (*Process, err
 	return startProcess(ctx, p.Name, cpus, argv)
 }
 
-// selectPeers resolves a comma-separated list of names against the peers that are installed; "all" is all of
-// them. What is asked for and missing comes back in missing, with why.
+// selectPeers resolves a comma-separated list of names against the installed peers; "all" is all of them.
+// missing has the others that were named, with why.
 func selectPeers(list, sluice string) (found []Peer, missing []string, err error) {
 	known := map[string]bool{}
 	for _, p := range peers(sluice) {

@@ -38,7 +38,7 @@ func family(pid int) ([]int, error) {
 	return all, nil
 }
 
-// stat is what /proc/PID/stat says of one process.
+// stat is the content of /proc/PID/stat.
 type stat struct {
 	pid, ppid int
 	cpu       time.Duration // user and system, in steps of the clock tick (10 ms)

@@ -38,10 +38,10 @@ func startProcess(ctx context.Context, name, cpus string, argv []string) (*Proce
 	p.cmd.Stderr = p.output
 	// A group of its own, so that workers go with their master; and death with us if we are killed outright.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	// Politely, so that a master ends and reaps its workers; stop kills what is left of the group.
+	// SIGTERM first, so that a master ends and reaps its workers; stop kills the rest of the group.
 	p.cmd.Cancel = func() error { return syscall.Kill(p.cmd.Process.Pid, syscall.SIGTERM) }
-	// One that does not listen is killed after this, and a grandchild that keeps the output pipe open does not
-	// hold up Wait for longer.
+	// A process that ignores it is killed after this, and a grandchild that keeps the output pipe open does
+	// not hold up Wait for longer.
 	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -93,7 +93,7 @@ type transcript struct {
 	buf bytes.Buffer // guarded by mu
 }
 
-// outputLimit bounds what is kept of one process; a proxy that floods its error log must not fill memory.
+// outputLimit bounds the output kept of one process; a proxy that floods its error log must not fill memory.
 const outputLimit = 256 << 10
 
 func (t *transcript) Write(b []byte) (int, error) {

@@ -9,7 +9,7 @@ import (
 	"text/template"
 )
 
-// reportFuncs are what the templates may call.
+// reportFuncs are the functions that the templates may call.
 var reportFuncs = template.FuncMap{
 	"mib": func(bytes float64) float64 { return bytes / (1 << 20) },
 }
@@ -45,7 +45,7 @@ func (r *Result) writeReport(dir string) error {
 	return nil
 }
 
-// reportView is what templates/report.md.tmpl shows.
+// reportView is the data of templates/report.md.tmpl.
 type reportView struct {
 	*Result
 	Tables   []caseTable

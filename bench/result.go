@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Result is everything that one run found out: the content of result.json, from which reports are made.
+// Result is the outcome of one run: the content of result.json, from which reports are made.
 type Result struct {
 	Started  time.Time         `json:"started"`
 	Commit   string            `json:"commit"` // of the checkout; "+changes" appended when it had uncommitted ones
@@ -33,15 +33,15 @@ type Options struct {
 	LoadCPU  string        `json:"load_cpu"`
 }
 
-// Sample is what one proxy did in one round of one case.
+// Sample is the outcome of one proxy in one round of one case.
 type Sample struct {
 	Case  string `json:"case"`
 	Peer  string `json:"peer"`
 	Round int    `json:"round"`
 
-	// Invalid says why the sample must not be used; "" when it is good.
+	// Invalid is why the sample must not be used; "" when it is good.
 	Invalid string `json:"invalid,omitempty"`
-	// Unserved says why the proxy cannot do this work at all; it has no figures then, nor other rounds.
+	// Unserved is why the proxy cannot do this work at all; it has no figures then, nor other rounds.
 	Unserved string `json:"unserved,omitempty"`
 
 	Requests int64         `json:"requests,omitempty"` // completed in the window
@@ -60,7 +60,7 @@ type Sample struct {
 	Rate    float64 `json:"rate,omitempty"` // intended requests a second
 	Latency Latency `json:"latency,omitzero"`
 
-	Raw string `json:"raw,omitempty"` // the load generator's own words
+	Raw string `json:"raw,omitempty"` // the load generator's own output
 
 	reason string // for one of Errors, where the generator gives any
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// routeTable is a table of so many Routes, ten to a Host, one Ingress to a Host; the shape of a cluster that
+// routeTable is a table of so many Routes, ten to a Host, one Ingress to a Host: the shape of a cluster that
 // gives every team a name and every service a path. It is the same on every run.
 type routeTable int
 

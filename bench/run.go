@@ -129,7 +129,7 @@ func describe(s Sample) string {
 		s.CPUPerRequest, s.RPS, float64(s.Memory)/(1<<20), 100*s.CPU.Seconds()/s.Window.Seconds(), 100*s.Foreign)
 }
 
-// prepare makes what the chosen cases need beside the proxies.
+// prepare makes everything that the chosen cases need beside the proxies.
 func (r *Runner) prepare(ctx context.Context) error {
 	if err := r.startBackend(ctx); err != nil {
 		return err

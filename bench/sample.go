@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// rig is one started proxy that has been found ready, with what belongs to its case.
+// rig is one started proxy that was found ready, with the parts that belong to its case.
 type rig struct {
 	process *Process
 	addr    string
@@ -44,7 +44,7 @@ func (r *Runner) settings() Settings {
 	}
 }
 
-// forCase adds what a case asks for.
+// forCase adds the settings of a case.
 func (s Settings) forCase(c Case, r *Runner) Settings {
 	s.Threads, s.Down, s.Up, s.GRPC = c.Threads, c.Down, c.Up, c.Call != ""
 	if c.Up.H2 {
@@ -60,7 +60,7 @@ func (s Settings) forCase(c Case, r *Runner) Settings {
 	return s
 }
 
-// sample measures one proxy once. Whatever goes wrong ends up in Invalid.
+// sample measures one proxy once. Every error ends up in Invalid.
 func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sample {
 	g, err := r.start(ctx, c, p)
 	if why, ok := errors.AsType[notServed](err); ok {
@@ -91,7 +91,7 @@ func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sampl
 	return s
 }
 
-// oneLine makes what a proxy or a load generator printed fit a list item of the report.
+// oneLine makes the output of a proxy or a load generator fit a list item of the report.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 700 {
@@ -100,7 +100,7 @@ func oneLine(s string) string {
 	return s
 }
 
-// start starts a proxy for a case and waits until it does the work that is asked for.
+// start starts a proxy for a case and waits until it does the work of the case.
 func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 	r.serial++
 	s := r.settings().forCase(c, r)
@@ -292,8 +292,8 @@ func (r *Runner) rate(ctx context.Context, c Case, g *rig, rate float64) (Sample
 	return s.perRequest()
 }
 
-// halfMaximum is half the best rate that a baseline peer has shown in the small64 case; it is measured now
-// where the run has not done so.
+// halfMaximum is half the best rate of a baseline peer in the small64 case; it is measured now where the
+// run has not done so.
 func (r *Runner) halfMaximum(ctx context.Context) (float64, error) {
 	best := 0.0
 	for _, name := range baseline {

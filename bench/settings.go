@@ -15,8 +15,8 @@ import (
 //go:embed peers/*.tmpl templates/*.tmpl
 var files embed.FS
 
-// Settings is what the configuration templates under peers/ may refer to. A value is made per started proxy
-// and not changed afterwards.
+// Settings are the values that the configuration templates under peers/ may refer to. A value is made per
+// started proxy and not changed afterwards.
 type Settings struct {
 	Threads  int // event loops, workers or threads of the proxy
 	MaxConns int // connections that the proxy must be able to hold

@@ -11,7 +11,7 @@ type Spread struct {
 }
 
 // spread summarises values; the median of an even number is the mean of the two in the middle. No values give
-// the zero Spread, whose N says so.
+// the zero Spread, with N 0.
 func spread(values []float64) Spread {
 	if len(values) == 0 {
 		return Spread{}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// tally is what a load generator of ours prints, and what is made of the others' output.
+// tally is the output of our own load generators, and the common form of the others' output.
 type tally struct {
 	Requests int64   `json:"requests"` // answered
 	Errors   int64   `json:"errors"`
@@ -68,7 +68,7 @@ func streamConn(addr, host string, streams int, deadline time.Time) tally {
 	conn, err := net.DialTimeout("tcp", addr, timeout)
 	if err == nil {
 		defer conn.Close()
-		// An echo that is lost shows as a connection that does not end.
+		// A lost echo shows as a connection that does not end.
 		conn.SetDeadline(deadline.Add(timeout))
 		g.c = newH2conn(conn, false, g)
 		err = g.run(host, streams)
@@ -133,8 +133,8 @@ func (g *streamLoad) headers(s *h2stream, fields []hpack.HeaderField, end bool) 
 	return nil
 }
 
-// data counts what came back; a message may come in several frames, and the stream's state is how many bytes of
-// it have come.
+// data counts the bytes that came back; a message may come in several frames, and the stream's state is the
+// number of its bytes so far.
 func (g *streamLoad) data(s *h2stream, payload []byte, end bool) error {
 	if s.state += len(payload); s.state < len(unaryRequest) && !end {
 		return nil

@@ -17,8 +17,8 @@ type tool struct {
 	ours bool
 }
 
-// tool is the generator of a case's load: wrk for HTTP/1.1, h2load for HTTP/2, and ours where neither can say
-// what has to be known.
+// tool is the generator of a case's load: wrk for HTTP/1.1, h2load for HTTP/2, and ours where neither can
+// report the figure.
 func (c Case) tool() tool {
 	switch {
 	case c.Kind == kindShake:
@@ -63,7 +63,7 @@ func (t tool) argv(c Case, g *rig, d time.Duration) ([]string, error) {
 	return append([]string{self}, args...), nil
 }
 
-// readTally reads what a subcommand of ours printed.
+// readTally reads the output of one of our own subcommands.
 func readTally(_ Case, output string) (tally, error) {
 	var t tally
 	if err := json.Unmarshal([]byte(output), &t); err != nil {

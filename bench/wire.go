@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Wire is what is spoken on one side of a proxy. The zero Wire is HTTP/1.1 in clear text.
+// Wire is the protocol on one side of a proxy. The zero Wire is HTTP/1.1 in clear text.
 type Wire struct {
 	TLS bool // TLS 1.3, with ALPN
 	H2  bool // HTTP/2; without TLS by prior knowledge
 }
 
-// Scheme is that of URLs on such a connection.
+// Scheme is the scheme of URLs on such a connection.
 func (w Wire) Scheme() string {
 	if w.TLS {
 		return "https"
@@ -44,7 +44,7 @@ func (w Wire) String() string {
 	return name + " in clear text"
 }
 
-// clientTLS is what every TLS client of a run offers: the same for all proxies, so that one which could
+// clientTLS is the offer of every TLS client of a run: the same for all proxies, so that one which could
 // negotiate something dearer (Go's servers take a post-quantum key exchange where the client has it, OpenSSL 3.0
 // has none) is not measured at other work. It checks the certificate against the run's own.
 func clientTLS(w Wire, roots *x509.CertPool) *tls.Config {
@@ -57,8 +57,8 @@ func clientTLS(w Wire, roots *x509.CertPool) *tls.Config {
 	}
 }
 
-// checkTLS checks that a connection has what clientTLS asked for. The cipher is the cheapest one on machines
-// with AES instructions; every proxy is configured to choose it whatever the client's order.
+// checkTLS checks that a connection negotiated what clientTLS offered. The cipher is the cheapest one on
+// machines with AES instructions; every proxy is configured to choose it whatever the client's order.
 func checkTLS(w Wire, s tls.ConnectionState) error {
 	switch {
 	case s.Version != tls.VersionTLS13:

@@ -25,8 +25,8 @@ type wrkSummary struct {
 // errors is the number of requests that did not end in a good answer.
 func (w wrkSummary) errors() int64 { return w.Connect + w.Read + w.Write + w.Status + w.Timeout }
 
-// wrkURL is what wrk loads on a proxy. Over TLS the URL's host becomes the name in the handshake (SNI), so it has
-// to be the certificate's; the script sends the connections to the loopback address all the same.
+// wrkURL is the URL for wrk to load on a proxy. Over TLS the URL's host becomes the name in the handshake (SNI),
+// so it has to be the certificate's; the script sends the connections to the loopback address all the same.
 func wrkURL(c Case, addr string) string {
 	if c.Down.TLS {
 		_, port, _ := strings.Cut(addr, ":")

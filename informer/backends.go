@@ -7,12 +7,12 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots. One that
-// has none left when all Ingresses of a step are compiled is free, and is given to another Backend in
-// a later step: an index never passes from one Backend to another between two consecutive Snapshots,
-// and a Backend that moves from one Ingress to another within a step keeps its own.
+// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots. A slot that
+// has no reference left when all Ingresses of a step are compiled is free, and is given to another
+// Backend in a later step: an index never passes from one Backend to another between two consecutive
+// Snapshots, and a Backend that moves from one Ingress to another within a step keeps its own.
 
-// target is what a Backend's Endpoints are found by.
+// target is what identifies a Backend's Endpoints.
 type target struct {
 	service routing.ObjectName
 	// port is the name of the Service port, as slices spell it.
@@ -33,7 +33,7 @@ type slot struct {
 	target  target
 	tls     *routing.BackendTLS
 	refs    int
-	// refused are the addresses that the screen keeps from it.
+	// refused are the addresses that the screen kept out of the Backend.
 	refused []netip.Addr
 }
 
@@ -43,14 +43,14 @@ type backendSet struct {
 	screen    screen
 	byKey     map[routing.BackendKey]*slot
 	byService map[routing.ObjectName][]*slot
-	// externals holds the slots of each name, resolved its addresses once there are any.
+	// externals holds the slots of each name, resolved the addresses of names that have any.
 	externals map[external]map[*slot]struct{}
 	resolved  map[external][]netip.AddrPort
-	// stale are the slots whose Endpoints have to be gathered again, released those that have lost
-	// their last reference, and portsStale the Services of which either is, in this step.
+	// In this step: stale are the slots whose Endpoints must be gathered again, released those that
+	// lost their last reference, and portsStale the Services of either.
 	stale, released map[*slot]struct{}
 	portsStale      map[routing.ObjectName]struct{}
-	// screened are the Services of which the refused addresses may differ after this step.
+	// screened are the Services whose refused addresses may differ after this step.
 	screened map[routing.ObjectName]struct{}
 
 	list      []*routing.Backend
@@ -73,8 +73,7 @@ func newBackendSet(s screen) backendSet {
 	}
 }
 
-// acquire takes a reference to the Backend of key, which it makes, or gives another target or TLS, as
-// needed.
+// acquire takes a reference to the Backend of key, which it makes, or gives another target or TLS, as needed.
 func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS) *slot {
 	sl := s.byKey[key]
 	switch {
@@ -109,7 +108,7 @@ func (s *backendSet) release(sl *slot) {
 	}
 }
 
-// sweep frees the slots that nobody refers to.
+// sweep frees the slots without references.
 func (s *backendSet) sweep() {
 	for sl := range s.released {
 		if sl.refs > 0 {
@@ -145,7 +144,7 @@ func (s *backendSet) serviceChanged(service routing.ObjectName) {
 	}
 }
 
-// resolve sets the addresses of a name, unless nobody asks for them any more.
+// resolve sets the addresses of a name, unless no slot uses it any more.
 func (s *backendSet) resolve(e external, addrs []netip.AddrPort) {
 	if s.externals[e] == nil {
 		return
@@ -190,7 +189,7 @@ func (s *backendSet) refresh(c *cache) {
 
 // finish ends the step: it returns the list to publish, and whether it differs from the former one.
 func (s *backendSet) finish() (list []*routing.Backend, changed bool) {
-	// Not before: a name that one Backend leaves and another takes up is still being watched.
+	// Not before the sweep: a name that one Backend leaves and another takes up is still watched.
 	for e := range s.resolved {
 		if s.externals[e] == nil {
 			delete(s.resolved, e)

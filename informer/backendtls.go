@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// tlsVariant tells apart the Backends of one Service port by these settings; "" for the defaults. What the Secret holds is
-// not in it, so that a Backend outlives its renewal.
+// tlsVariant tells apart the Backends of one Service port by these settings; "" for the defaults. The content of the
+// Secret is not in it, so that a Backend outlives its renewal.
 func tlsVariant(t annotation.BackendTLS) string {
 	if t == annotation.DefaultBackendTLS {
 		return ""
@@ -25,8 +25,8 @@ func tlsVariant(t annotation.BackendTLS) string {
 	return "tls-" + hex.EncodeToString(sum[:4])
 }
 
-// backendTLS describes TLS to the Backends of a Service, whose name it has otherwise. It returns false
-// where that cannot be carried out, and the path must answer 503.
+// backendTLS describes TLS to the Backends of a Service, whose name is the default of Name. It returns
+// false where the settings cannot be carried out, and the path must answer 503.
 func (c *compiler) backendTLS(serverName string) (*routing.BackendTLS, bool) {
 	s := c.settings.TLS
 	t := &routing.BackendTLS{

@@ -233,8 +233,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 	b.replaceEntry(name, old, next)
 }
 
-// exchange puts an entry in the place of one that makes the same Routes, and marks nothing: the Hosts
-// can stay.
+// exchange replaces an entry by one that makes the same Routes, and marks nothing: the Hosts can stay.
 func (b *builder) exchange(next *entry) {
 	for _, h := range next.hosts {
 		swap(b.byHost[h.name], next)
@@ -357,7 +356,7 @@ func (b *builder) buildFallback() {
 	for i, e := range b.fallbacks {
 		routes[i] = *e.fallback
 		if e.clientAuth != nil {
-			// There is no host on which to ask for them.
+			// A default Route has no host on which to ask for client certificates.
 			routes[i].Backend = unresolved
 		}
 	}

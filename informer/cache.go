@@ -79,7 +79,7 @@ func serviceOf(s *discoveryv1.EndpointSlice) (routing.ObjectName, bool) {
 	return routing.ObjectName{Namespace: s.Namespace, Name: name}, name != ""
 }
 
-// The next functions say whether a change can matter to a Snapshot. Most updates do not: status,
+// The next functions report whether a change can matter to a Snapshot. Most updates do not: status,
 // labels of other tools, resourceVersion.
 
 func sameIngress(a, b *networkingv1.Ingress) bool {

@@ -17,16 +17,15 @@ import (
 // names they are served. Owned by the builder's goroutine; list and index are never edited, only
 // replaced, because Snapshots share them.
 //
-// A Secret is parsed when it is new or its content has changed, and only while something refers to
-// it. What is wrong with it is a Rejection of each Ingress that does, owned apart from the rest of
-// that Ingress, so that a Secret never makes it compile again. A Secret that was good and is broken
-// now keeps its last good Certificate until it is deleted or nothing refers to it: a renewal that goes
-// wrong must not take a host down that clients still accept, and ingress-nginx does the same. After a
-// restart there is none.
+// A Secret is parsed when it is new or its content has changed, and only while something refers to it. A fault
+// of it is a Rejection of each Ingress that refers to it, owned apart from the rest of that Ingress, so that a
+// Secret never makes the Ingress compile again. A Secret that was good and is broken now keeps its last good
+// Certificate until it is deleted or nothing refers to it: a failed renewal must not take a host down whose
+// Certificate clients still accept, and ingress-nginx does the same. After a restart there is none.
 //
 // A name is claimed by the tls sections that list it, and by those of an object whose rules have it
 // while no section lists it. Of the claims whose Certificates are good for the name, one of each
-// algorithm is served, that of the oldest object.
+// algorithm is served: that of the oldest object.
 //
 // The work of a step is proportional to the Secrets and names that it touches, but for copies of list
 // and index.
@@ -36,7 +35,7 @@ type certificateSet struct {
 	pairs map[routing.ObjectName]*secretPair
 	// namespaces are those of the Secrets referred to.
 	namespaces map[string]*secretNamespace
-	// claims has those of each name, the best first, and served what is served of them.
+	// claims has the claims of each name, the best first, and served the Certificates served for it.
 	claims map[string][]claim
 	served map[string][]*routing.Certificate
 	below  family // the exact names in claims
@@ -45,10 +44,10 @@ type certificateSet struct {
 	// fallback is the default certificate's Secret, nil where none is configured.
 	fallback *secretPair
 	// next is when a Certificate begins or ceases to be valid, or earlier; zero for never. looked is
-	// when that was last looked after.
+	// when validity was last checked.
 	next, looked time.Time
-	// budget bounds the time that one step spends on parsing; what is left over stays stale, for the
-	// next one. 0 = no bound.
+	// budget bounds the time that one step spends on parsing; the rest stays stale, for the next
+	// step. 0 = no bound.
 	budget time.Duration
 
 	// What the current step touches:
@@ -60,20 +59,20 @@ type certificateSet struct {
 // secretPair is a Secret that is referred to, parsed.
 type secretPair struct {
 	parsed bool
-	// live is what is served, nil for nothing, and from the object that it was made of.
+	// live is the served Certificate, nil for none, and from the object that it was made of.
 	live *routing.Certificate
 	from *corev1.Secret
-	// fault says what is wrong with the present state of the Secret. Both live and fault are set while
-	// the last good state is served, and neither while the Secret may still arrive.
+	// fault is the error in the present state of the Secret. Both live and fault are set while the
+	// last good state is served, and neither while the Secret may still arrive.
 	fault string
 }
 
 // claim is one name of a tls section. A plain value: it outlives the entry that it comes from.
 type claim struct {
-	// source has the name and the age of the object alone.
+	// source has only the name and the age of the object.
 	source routing.Source
 	secret routing.ObjectName
-	// section is the position in spec.tls, and listed tells that the section lists the name.
+	// section is the position in spec.tls, and listed is true where the section lists the name.
 	section int
 	listed  bool
 }
@@ -82,18 +81,18 @@ func (c claim) compare(o claim) int {
 	return cmp.Or(c.source.Compare(&o.source), cmp.Compare(c.section, o.section))
 }
 
-// secretNamespace says what is known of the Secrets in a namespace.
+// secretNamespace is what is known of the Secrets in a namespace.
 type secretNamespace struct {
-	// secrets counts those referred to.
+	// secrets counts the Secrets referred to.
 	secrets int
-	// read is true once all have been listed, or it is known why they cannot be, which is reason.
+	// read is true once all have been listed, or cannot be, for reason.
 	read   bool
 	reason string
-	// named has those that were then asked for one by one, and why they cannot be read, or "".
+	// named has the Secrets then requested one by one, with why each cannot be read, or "".
 	named map[string]string
 }
 
-// byName reports whether the Secrets are asked for one by one: those of the type cannot be listed, as
+// byName reports whether the Secrets are requested one by one: those of the type cannot be listed, as
 // where the gateway has a Role with resourceNames, and they are few.
 func (n *secretNamespace) byName() bool { return n.reason != "" && n.secrets <= maxNamed }
 
@@ -121,7 +120,7 @@ func (s *certificateSet) waiting() bool {
 	return s.behind()
 }
 
-// behind reports whether the last step left something over.
+// behind reports whether the last step left Secrets unparsed.
 func (s *certificateSet) behind() bool { return len(s.staleSecrets) > 0 }
 
 // secretChanged marks a Secret that came, changed or went.
@@ -148,8 +147,7 @@ func (s *certificateSet) secretsRead(namespace, reason string) {
 	}
 }
 
-// secretRead notes that a Secret that was asked for by its name is here if it exists, or why it cannot be
-// read.
+// secretRead notes that a Secret requested by name is here if it exists, or why it cannot be read.
 func (s *certificateSet) secretRead(name routing.ObjectName, reason string) {
 	n, p := s.namespaces[name.Namespace], s.pairs[name]
 	if n == nil || p == nil || !n.byName() {
@@ -223,7 +221,7 @@ func (s *certificateSet) replaceEntry(ingress routing.ObjectName, old, next *ent
 	}
 }
 
-// certificates is what a Snapshot has of a certificateSet.
+// certificates is the part of a Snapshot that a certificateSet makes.
 type certificates struct {
 	list     []*routing.Certificate
 	index    *routing.CertificateIndex
@@ -255,14 +253,13 @@ func (b *builder) refreshCertificates() (result certificates, changed bool) {
 	return result, changed
 }
 
-// refreshSecrets looks at the stale Secrets, and returns the Certificates that differ, nil for one that
-// is gone.
+// refreshSecrets parses the stale Secrets, and returns the Certificates that differ, nil for one that is gone.
 func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.Certificate {
 	s := &b.certificates
 	replaced := make(map[routing.ObjectName]*routing.Certificate)
 	start, done := time.Now(), 0
 	for name := range s.staleSecrets {
-		// Not before one is done, so that all will be.
+		// Not before one is done, so that every step makes progress.
 		if s.budget > 0 && done > 0 && time.Since(start) > s.budget {
 			break
 		}
@@ -293,7 +290,7 @@ func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.
 	return replaced
 }
 
-// parse reads a Secret again. absence says why it is not there, if it is not.
+// parse reads a Secret again. absence is why it is not there, if it is not.
 func (b *builder) parse(p *secretPair, name routing.ObjectName, absence string) {
 	p.parsed = true
 	secret := b.cache.secrets[name]
@@ -302,7 +299,7 @@ func (b *builder) parse(p *secretPair, name routing.ObjectName, absence string) 
 		return
 	}
 	if p.from != nil && sameSecret(p.from, secret) {
-		// Broken, and as it was before.
+		// Same bytes as the good one that is served: nothing to report.
 		p.fault = ""
 		return
 	}
@@ -328,7 +325,7 @@ func (b *builder) forgetPair(name routing.ObjectName) {
 	}
 }
 
-// absence says why a Secret is not there, or nothing while it may still arrive.
+// absence returns why a Secret is not there, or nothing while it may still arrive.
 func (b *builder) absence(name routing.ObjectName) string {
 	n := b.certificates.namespaces[name.Namespace]
 	reason, asked := n.named[name.Name]
@@ -398,7 +395,7 @@ func (b *builder) lookAtClock(now time.Time) {
 	s.looked = now
 }
 
-// expect has next be no later than the next change of what clients think of a Certificate.
+// expect lowers next to the next change of a Certificate's validity, if that is earlier.
 func (s *certificateSet) expect(c *routing.Certificate, now time.Time) {
 	if c == nil {
 		return
@@ -422,7 +419,7 @@ func validity(notBefore, notAfter, now time.Time) int {
 	return 0
 }
 
-// rejectTLS gives the Rejections of an Ingress's tls sections.
+// rejectTLS returns the Rejections of an Ingress's tls sections.
 func (b *builder) rejectTLS(e *entry, now time.Time) (list []Rejection) {
 	if e == nil {
 		return nil
@@ -450,7 +447,7 @@ func (b *builder) coveredBy(e *entry, name string) bool {
 	})
 }
 
-// instead ends a Rejection by what is served where a Secret is at fault.
+// instead ends a Rejection with what is served in place of a faulty Secret.
 func (p *secretPair) instead() string {
 	if p.live != nil {
 		return keptServed
@@ -474,10 +471,9 @@ func (e *entry) namesOf(secret routing.ObjectName, names map[string]struct{}) {
 	}
 }
 
-// covers reports whether clients accept a certificate for a host. One for a wildcard needs that very
-// wildcard: no certificate has a wildcard above it. A certificate without any alternative name is
-// judged by its common name; clients of today refuse it (RFC 6125 allowed it), and ingress-nginx
-// serves it.
+// covers reports whether clients accept a certificate for a host. A wildcard host needs that very
+// wildcard: no certificate has a wildcard above it. A certificate without any alternative name is judged
+// by its common name; clients of today refuse it (RFC 6125 allowed it), and ingress-nginx serves it.
 func covers(leaf *x509.Certificate, host string) bool {
 	names := leaf.DNSNames
 	if nameless(leaf) {

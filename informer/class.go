@@ -11,9 +11,9 @@ import (
 // nginxClass is what ingress-nginx accepts in the legacy annotation without an IngressClass.
 const nginxClass = "nginx"
 
-// controllerOf decides whose an Ingress is: the spec.controller of its class, when that is one of
-// ours. Otherwise the controller is "", and reason, which is empty for what belongs to somebody
-// else, says what to mend.
+// controllerOf returns the controller of an Ingress: the spec.controller of its class, when that is
+// one of ours. Otherwise the controller is "", and reason is the remedy, or empty for an Ingress of
+// another controller.
 func (b *builder) controllerOf(ing *networkingv1.Ingress) (controller, reason string) {
 	if name := ing.Annotations[annotation.LegacyClass]; name != "" {
 		if class := b.cache.classes[name]; class != nil {
@@ -43,7 +43,7 @@ func (b *builder) controllerOf(ing *networkingv1.Ingress) (controller, reason st
 		}
 	}
 	if b.cfg.Manifests != "" {
-		// Whoever put the object into our directory wants it served.
+		// An object in the gateway's own directory is meant to be served.
 		return b.cfg.Controllers[0], ""
 	}
 	return "", ""
@@ -92,7 +92,7 @@ func isDefaultClass(class *networkingv1.IngressClass) bool {
 	return class.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
 }
 
-// rejectClass gives the Rejections of an IngressClass of ours.
+// rejectClass returns the Rejections of an IngressClass of ours.
 func (b *builder) rejectClass(class *networkingv1.IngressClass) []Rejection {
 	if class == nil || b.ours(class) == "" || class.Spec.Parameters == nil {
 		return nil
@@ -105,7 +105,7 @@ func (b *builder) rejectClass(class *networkingv1.IngressClass) []Rejection {
 	}}
 }
 
-// classChanged marks the Ingresses whose controller is another one after a change of class.
+// classChanged marks the Ingresses whose controller differs after a change of class.
 func (b *builder) classChanged() {
 	b.defaultClassKnown = false
 	for name, ing := range b.cache.ingresses {
@@ -113,7 +113,7 @@ func (b *builder) classChanged() {
 		if e := b.entries[name]; e != nil {
 			was = e.controller
 		}
-		// One that was refused for want of its class has to lose that Rejection too.
+		// An Ingress refused for want of its class has to lose that Rejection too.
 		now, reason := b.controllerOf(ing)
 		if _, refused := b.classless[name]; now != was || (reason != "") != refused {
 			b.dirtyIngresses[name] = struct{}{}

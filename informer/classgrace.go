@@ -7,13 +7,13 @@ import (
 )
 
 // classGrace is how long a class that is deleted in a cluster still counts. spec.controller cannot be
-// changed, so that a class is replaced by deleting and creating it (kubectl replace --force, and so do
-// installers), and between the two events all that it has would answer 404. A class that comes again
-// within that time, whatever it says, counts at once.
+// changed, so a class is replaced by deleting and creating it (kubectl replace --force, and so do
+// installers), and between the two events all its Ingresses would answer 404. A class created again
+// within that time, whatever its content, counts at once.
 const classGrace = 10 * time.Second
 
-// classGraces holds the classes that are gone and still count, with the time when they cease to. The
-// builder keeps them in its cache until then. Owned by the builder's goroutine; the zero value is ready.
+// classGraces holds the deleted classes that still count, with the time when they cease to. The builder
+// keeps them in its cache until then. Owned by the builder's goroutine; the zero value is ready.
 type classGraces struct {
 	until map[string]time.Time
 }
@@ -36,7 +36,7 @@ func (b *builder) putClass(name string, next *networkingv1.IngressClass) (old, n
 	return old, next
 }
 
-// endGraces forgets the classes whose time has come.
+// endGraces forgets the classes whose grace has ended.
 func (b *builder) endGraces() {
 	now := b.now()
 	for name, until := range b.leaving.until {

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// clientAuth decides, before there are Routes, what the object wants of its clients. What cannot be
-// carried out closes the object, and its hosts with it.
+// clientAuth decides, before there are Routes, what the object requires of its clients. Settings
+// that cannot be carried out close the object, and its hosts with it.
 func (c *compiler) clientAuth() {
 	s := c.settings.ClientAuth
 	if s.Off || !s.Asked || c.settings.ClosesHosts {

@@ -26,14 +26,14 @@ type entry struct {
 	hosts []hostRoutes
 	// fallback is the Route of spec.defaultBackend in an object without rules.
 	fallback *routing.Route
-	// clientAuth is what the object wants of the clients of its hosts; nil for nothing.
+	// clientAuth is what the object requires of the clients of its hosts; nil for nothing.
 	clientAuth *routing.ClientAuth
-	// closesHosts is true where that cannot be carried out, which closes the hosts for every other
-	// object too. authWaits is true while this is only because a Secret may still arrive.
+	// closesHosts is true where clientAuth cannot be carried out, which closes the hosts for every
+	// other object too. authWaits is true while the only cause is a Secret that may still arrive.
 	closesHosts, authWaits bool
-	// passthrough is true when the object wants TLS connections passed on.
+	// passthrough is true when the object asks for TLS connections to be passed on.
 	passthrough bool
-	// ciphers are the suites that the object wants for its hosts.
+	// ciphers are the suites that the object sets for its hosts.
 	ciphers annotation.Ciphers
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
@@ -77,7 +77,7 @@ func (e *entry) same(o *entry) bool {
 		})
 }
 
-// compare sorts entries as conflicts are decided.
+// compare sorts entries by the precedence in conflicts.
 func (e *entry) compare(o *entry) int {
 	return e.source.Compare(o.source)
 }
@@ -85,9 +85,9 @@ func (e *entry) compare(o *entry) int {
 // compiler makes the entry of one Ingress.
 //
 // Order of decisions for a path: the host must be valid, or the rule is left out; the path and its
-// type must be valid, or the path is left out; then the path has a Route, and whatever is wrong
-// with its backend or with the object's security annotations makes that Route answer 503, because a
-// path that somebody claimed must not be served by another object behind his back.
+// type must be valid, or the path is left out; then the path has a Route, and any fault of its
+// backend or of the object's security annotations makes that Route answer 503, because a claimed
+// path must not be served by another object without its owner's knowledge.
 //
 // spec.defaultBackend: in an object without rules it serves what no Host matches; in one with rules
 // it serves what no path matches on the hosts that the rules name, and nothing else. ingress-nginx
@@ -176,7 +176,7 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 	}
 }
 
-// host returns the element of entry.hosts, which it adds at need. Valid until the next call.
+// host returns the element of entry.hosts for a name, which it adds at need. Valid until the next call.
 func (c *compiler) host(name string) *hostRoutes {
 	i, ok := c.position[name]
 	if !ok {
@@ -235,7 +235,7 @@ func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routin
 		c.reject(field+".path", written, err.Error()+"; the path is left out")
 		return 0, "", false
 	}
-	// The API server refuses these too; what it lets through is normalised as requests are.
+	// The API server refuses these too; a path that it admits is normalised as requests are.
 	if t != routing.ImplementationSpecific {
 		for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
 			if strings.Contains(written, bad) {
@@ -257,7 +257,7 @@ const unresolved = -1
 // backend returns the index of a reference's Backend, or unresolved after a Rejection.
 func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
 	if c.settings.Policy.Closed != "" {
-		// The annotation itself is the Rejection.
+		// The annotation itself has the Rejection.
 		return unresolved
 	}
 	if ref.Service == nil {
@@ -304,7 +304,7 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
 	}
 	if t.external.name != "" && int32(t.external.port) != port.Port {
-		// An object of our own class may use the same port of the Service, and goes elsewhere.
+		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
 		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(t.external.port)), ",")
 	}
 	sl := c.b.backends.acquire(key, t, protocol, c.settings.Balance, tls)
@@ -360,8 +360,8 @@ func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.
 	return corev1.ServicePort{}, false
 }
 
-// protocol decides what a Backend speaks: the annotation, else the Service port's appProtocol, which
-// ingress-nginx does not read.
+// protocol decides the protocol of a Backend: the annotation, else the Service port's appProtocol,
+// which ingress-nginx does not read.
 func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
 	switch {
 	case c.settings.Unspoken != "":
@@ -375,8 +375,8 @@ func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Prot
 
 func appProtocol(p corev1.ServicePort) string { return stringOr(p.AppProtocol) }
 
-// protocolOf reads an appProtocol. One that is not about HTTP says nothing to us: it may be right
-// for another use of the port, and the Ingress says that this one is HTTP.
+// protocolOf reads an appProtocol. One that is not about HTTP is ignored: it may be right for
+// another use of the port, and the Ingress declares this use to be HTTP.
 func protocolOf(appProtocol string) routing.Protocol {
 	switch strings.ToLower(appProtocol) {
 	case "https", "kubernetes.io/wss":

@@ -20,14 +20,14 @@ const (
 	NginxController = "k8s.io/ingress-nginx"
 )
 
-// Config says what is watched and which objects are ours. The zero value watches the cluster the
-// process runs in, for the class "sluice". Not edited after New.
+// Config configures what is watched and which objects are ours. The zero value watches the cluster
+// the process runs in, for the class "sluice". Not edited after New.
 type Config struct {
 	// IngressClass is the class name that an Ingress may give without there being an IngressClass object
 	// of that name. "" = DefaultClass.
 	IngressClass string
 	// Controllers are the values of IngressClass spec.controller that are ours; the first is assumed
-	// where no IngressClass says it. Empty = DefaultController.
+	// where no IngressClass decides. Empty = DefaultController.
 	Controllers []string
 	// HostOwnership is OwnershipMerge or OwnershipNamespace; "" = OwnershipMerge.
 	HostOwnership string
@@ -40,7 +40,7 @@ type Config struct {
 	Namespaces []string
 	// Manifests is a directory, or one file, to read instead of a cluster.
 	Manifests string
-	// Kubeconfig is the file that says how to reach the cluster; "" = in-cluster.
+	// Kubeconfig is the file with the address and credentials of the cluster; "" = in-cluster.
 	Kubeconfig string
 	// DefaultCertificate is the namespace/name of the Secret for server names that have no certificate
 	// of their own; "" for none.
@@ -51,7 +51,7 @@ type Config struct {
 	PublishService string
 }
 
-// withDefaults fills in what the zero value leaves open, or says what cannot be.
+// withDefaults fills in the zero values, or reports what is invalid.
 func (c Config) withDefaults() (Config, error) {
 	if c.IngressClass == "" {
 		c.IngressClass = DefaultClass
@@ -87,7 +87,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// watches reports whether objects of namespace are wanted.
+// watches reports whether objects of namespace are in scope.
 func (c *Config) watches(namespace string) bool {
 	return source.Namespaces(c.Namespaces).Has(namespace)
 }
@@ -96,7 +96,7 @@ func (c *Config) watches(namespace string) bool {
 type Resolver interface {
 	// Watch resolves name until stop is called, and calls fn, from any goroutine, with the
 	// addresses at first and whenever they change. A failure to resolve keeps the last addresses.
-	// namespace is who asks: each has its fair part of what there is to resolve.
+	// namespace is the one that asks: each has its fair part of the resolving.
 	Watch(namespace, name string, port uint16, fn func([]netip.AddrPort)) (stop func())
 }
 

@@ -20,12 +20,12 @@ type feed interface {
 	Run(ctx context.Context, q *source.Queue) error
 }
 
-// secretsPatience bounds how long the first publish waits for Secrets, which are only asked for once
+// secretsPatience bounds how long the first publish waits for Secrets, which are only requested once
 // the Ingresses are known: a gateway that serves some hosts is better than none.
 const secretsPatience = 2 * time.Second
 
-// parseBudget bounds how long a step parses Secrets: 10,000 of them take seconds, and an Endpoint that
-// comes or goes meanwhile should not wait for that.
+// parseBudget bounds how long a step parses Secrets: 10,000 of them take seconds, and a change of
+// Endpoints should not wait for them.
 const parseBudget = 20 * time.Millisecond
 
 // lookAgain bounds the wait for a Certificate to expire, in case the clock jumps.
@@ -145,7 +145,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// close ends what follow and expect have started.
+// close ends the watches and the timer.
 func (c *Controller) close() {
 	c.names.close()
 	if c.secrets != nil {
@@ -156,7 +156,7 @@ func (c *Controller) close() {
 	}
 }
 
-// join waits for the source to end, so that nothing of it outlives Run.
+// join waits for the source to end, so that it does not outlive Run.
 func (c *Controller) join(failed <-chan error) error {
 	if err := <-failed; err != nil {
 		return fmt.Errorf("run source: %w", err)
@@ -164,7 +164,7 @@ func (c *Controller) join(failed <-chan error) error {
 	return nil
 }
 
-// step builds what is queued and publishes it.
+// step builds and publishes the queued changes.
 func (c *Controller) step() {
 	pending, seen := c.queue.Take()
 	start := time.Now()
@@ -172,7 +172,7 @@ func (c *Controller) step() {
 		c.builder.apply(key, object)
 	}
 	if c.synced.Load() {
-		// Until then nobody waits for anything but the whole.
+		// Until the first publish there is no budget: everything waits for the whole Snapshot.
 		c.builder.certificates.budget = parseBudget
 	}
 	snapshot := c.builder.build()
@@ -206,7 +206,7 @@ func (c *Controller) step() {
 }
 
 // hold keeps the first Snapshot back while Secrets that it needs may be about to arrive. Otherwise it
-// returns what to publish.
+// returns the Snapshot to publish.
 func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.Snapshot, time.Time) {
 	if c.synced.Load() {
 		return snapshot, seen

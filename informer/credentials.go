@@ -7,27 +7,26 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// credentialSet knows the Secrets that annotations and the configuration name: authorities to verify
+// credentialSet holds the Secrets that annotations and the configuration name: authorities to verify
 // with, key pairs to show to Backends, and the default certificate. They are of any type, so that in
 // a cluster each is read by its name. Owned by the builder's goroutine.
 //
-// Unlike one of a tls section, such a Secret decides how Routes and Backends are made, so that its
+// Unlike a Secret of a tls section, a credential decides how Routes and Backends are made, so its
 // change compiles the Ingresses that use it again.
 type credentialSet struct {
 	named map[routing.ObjectName]*credential
-	// released are those that may have lost their last user in this step.
+	// released are the Secrets that may have lost their last user in this step.
 	released map[routing.ObjectName]struct{}
 }
 
-// credential is one such Secret.
+// credential is one Secret of a credentialSet.
 type credential struct {
 	// users are Ingresses; configured stands for the configuration.
 	users map[routing.ObjectName]struct{}
-	// read is true once it is known whether the Secret is there, or why it cannot be read, which is
-	// reason.
+	// read is true once it is known whether the Secret is there, or that it cannot be read, for reason.
 	read   bool
 	reason string
-	// material is nil until it is asked for.
+	// material is nil until first used.
 	material *material
 }
 
@@ -52,7 +51,7 @@ func (s *credentialSet) use(name, user routing.ObjectName) *credential {
 	return c
 }
 
-// replaceEntry gives back what an Ingress no longer refers to; compiling has noted what it does.
+// replaceEntry releases what an Ingress no longer refers to; compiling has noted its present references.
 func (s *credentialSet) replaceEntry(ingress routing.ObjectName, old, next *entry) {
 	if old == nil {
 		return
@@ -118,7 +117,7 @@ func (s *credentialSet) waiting() bool {
 	return false
 }
 
-// credentialAbsence says why a Secret is not there, or nothing while it may still arrive.
+// credentialAbsence returns why a Secret is not there, or nothing while it may still arrive.
 func (b *builder) credentialAbsence(name routing.ObjectName) string {
 	c := b.credentials.named[name]
 	switch {
@@ -130,9 +129,9 @@ func (b *builder) credentialAbsence(name routing.ObjectName) string {
 	return "no such Secret in namespace " + name.Namespace
 }
 
-// takesSecret reports whether a Secret is kept, nil being one that is gone. From a cluster they are read
-// on demand, and one is kept only while a watch covers it: what arrives without was on its way when its
-// watch ended, and would never be heard of again, not even when it is deleted.
+// takesSecret reports whether a Secret is kept; nil is one that is gone. From a cluster Secrets are read
+// on demand, and one is kept only while a watch covers it: an event without a watch was on its way when
+// the watch ended, and no later event would follow it, not even a deletion.
 func (b *builder) takesSecret(name routing.ObjectName, secret *corev1.Secret) bool {
 	if b.cfg.Manifests != "" || b.credentials.named[name] != nil {
 		return true
@@ -149,8 +148,9 @@ func (b *builder) forgetSecrets(namespace string) {
 	}
 }
 
-// maxNamed is how many Secrets of a namespace are watched one by one. One watch costs the least
-// privilege and some goroutines; more than so many become one watch of all Secrets of the namespace.
+// maxNamed is how many Secrets of a namespace are watched one by one. A watch by name needs the
+// least privilege and costs some goroutines; beyond maxNamed one watch of all Secrets of the
+// namespace replaces them.
 const maxNamed = 32
 
 // secretsWanted returns the watches that the last build needs.
@@ -158,7 +158,7 @@ func (b *builder) secretsWanted() map[source.SecretsKey]struct{} {
 	wanted := make(map[source.SecretsKey]struct{}, len(b.certificates.namespaces)+len(b.credentials.named))
 	oneByOne := false
 	for namespace, n := range b.certificates.namespaces {
-		// Still wanted where it fails: it is tried again, and the right may come.
+		// The watch stays wanted where it fails: it is tried again, and the right may be granted.
 		wanted[source.SecretsKey{Namespace: namespace, Name: source.CertificateSecrets}] = struct{}{}
 		oneByOne = oneByOne || n.byName()
 	}
@@ -182,7 +182,7 @@ func (b *builder) secretsWanted() map[source.SecretsKey]struct{} {
 	return wanted
 }
 
-// secretsRead takes the news of a watch: all that it is about is here, or cannot be read.
+// secretsRead handles the report of a watch: all its Secrets are here, or cannot be read.
 func (b *builder) secretsRead(key source.SecretsKey, reason string) {
 	switch key.Name {
 	case source.CertificateSecrets:

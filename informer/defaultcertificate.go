@@ -8,7 +8,7 @@ import (
 )
 
 // The default certificate comes from a Secret that the configuration names, and is parsed, kept and
-// reported as others are; its Rejections are the Secret's own, because no Ingress refers to it.
+// reported as others are; its Rejections belong to the Secret itself, because no Ingress refers to it.
 
 // defaultName is the Secret of the default certificate; the zero value where none is configured.
 func (c *Config) defaultName() routing.ObjectName {
@@ -16,8 +16,7 @@ func (c *Config) defaultName() routing.ObjectName {
 	return routing.ObjectName{Namespace: namespace, Name: name}
 }
 
-// refreshDefault reads the default certificate again where it must, and reports whether it has
-// become another one.
+// refreshDefault reads the default certificate again where it must, and reports whether it changed.
 func (b *builder) refreshDefault(now time.Time) (changed bool) {
 	p := b.certificates.fallback
 	if p == nil {

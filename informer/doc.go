@@ -7,9 +7,9 @@
 // that it touches, builds their Hosts and Backends, and publishes. It does so at once when idle, and
 // waits for a bounded holdoff only while it is busy.
 //
-// Secrets are read on demand: after a build the cluster source is told in which namespaces the tls
-// sections of the served Ingresses refer to one, and which ones annotations and the configuration name,
-// and these come as events. Only the first publish waits for them, and not longer than secretsPatience.
+// Secrets are read on demand: after a build the cluster source is given the namespaces in which the tls
+// sections of the served Ingresses refer to one, and the names from annotations and the configuration, and
+// the Secrets come as events. Only the first publish waits for them, and not longer than secretsPatience.
 //
 // Goroutines: Run owns cache and builder, and nothing else touches them. Sources and name
 // resolution only write to the queue. Rejections, Stats and Synced may be called from anywhere.
@@ -17,9 +17,9 @@
 // Invariants:
 //
 //  1. Nothing is built before every source has delivered its first full list.
-//  2. A bad object never fails a build: it, or the part of it that is bad, is a Rejection and the
-//     rest is served. What is about security fails closed.
-//  3. What was built step by step equals what a fresh build of the same objects gives (see
+//  2. A bad object never fails a build: it, or its bad part, is a Rejection and the rest is served.
+//     Security fails closed.
+//  3. A Snapshot built step by step equals a fresh build of the same objects (see
 //     TestIncrementalEqualsFresh), but for the last good Certificate of a Secret that is broken now.
 //  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names; a change
 //     of a Secret replaces one Certificate, or what the Ingresses that name it in an annotation make.
@@ -33,9 +33,9 @@
 // shares them with its informers.
 //
 // A folder of manifests is found by readFolder, each file split by documents, compared with its types by
-// shape, and kept by manifests; only the last knows what was before.
+// shape, and kept by manifests; only manifests remembers earlier scans.
 //
-// What annotations say is read by package annotation; what follows from it is decided here.
+// Package annotation reads annotations; their consequences are decided here.
 //
 // Read first: Controller, builder, compiler; then testdata/*.txtar, one behaviour each.
 package informer

@@ -13,10 +13,10 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// endpointsOf gathers what the slices of a Service have for its port of the given name: the ready
-// Endpoints, or, when none is ready, those that still serve while they terminate, so that the last
-// Pods of a rolling replacement finish the work. Sorted by address; an address that several slices
-// name (they overlap while it moves from one to another) is there once. twins is as in routing.Backend.
+// endpointsOf gathers the Endpoints of a Service's slices for its port of the given name: the ready
+// ones, or, when none is ready, those that still serve while they terminate, so that the last Pods of a
+// rolling replacement finish the work. Sorted by address; an address that several slices name (they
+// overlap while it moves from one to another) is there once. twins is as in routing.Backend.
 func endpointsOf(of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName string) (list []routing.Endpoint, twins []int32) {
 	var ready, terminating []routing.Endpoint
 	for _, slice := range of {
@@ -49,8 +49,8 @@ func endpointsOf(of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName 
 	return list, twinsOf(list, of, portName)
 }
 
-// sortEndpoints sorts in place and drops repeated addresses. Of those, the one that sorts first by
-// zone and node stays, whatever order the slices came in.
+// sortEndpoints sorts in place and drops repeated addresses. Of equal addresses the one that sorts
+// first by zone and node stays, whatever order the slices came in.
 func sortEndpoints(list []routing.Endpoint) []routing.Endpoint {
 	slices.SortFunc(list, func(a, b routing.Endpoint) int {
 		return cmp.Or(a.Addr.Compare(b.Addr), strings.Compare(a.Zone, b.Zone), strings.Compare(a.Node, b.Node))
@@ -70,7 +70,7 @@ func slicePort(slice *discoveryv1.EndpointSlice, name string) (uint16, bool) {
 	return 0, false
 }
 
-// endpointAddr returns the first address: the API says that the others are the same Endpoint.
+// endpointAddr returns the first address: in the API the others are the same Endpoint.
 func endpointAddr(e *discoveryv1.Endpoint) (netip.Addr, bool) {
 	if len(e.Addresses) == 0 {
 		return netip.Addr{}, false
@@ -82,7 +82,7 @@ func endpointAddr(e *discoveryv1.Endpoint) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
-// rejectSlice gives the Rejections of what endpointsOf leaves out.
+// rejectSlice returns the Rejections of the addresses that endpointsOf leaves out.
 func (b *builder) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejection) {
 	if slice == nil {
 		return nil
@@ -94,7 +94,7 @@ func (b *builder) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejectio
 		})
 	}
 	if _, ok := serviceOf(slice); !ok {
-		// In a cluster others keep slices of their own, which is no fault.
+		// In a cluster other controllers may keep slices, which is no fault.
 		if b.cfg.Manifests != "" {
 			reject("metadata.labels["+discoveryv1.LabelServiceName+"]", "",
 				"the label that names the Service is missing; the slice is not used")

@@ -8,10 +8,10 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 )
 
-// eventQueue holds the Events that are to be written, by the namespaces of what they are about. The namespaces
-// have turns, and where there is no room, the newest Event of the one with the most gives way: thousands of bad
-// objects of one namespace neither delay those of another by more than an Event each, nor push them out. Safe
-// for concurrent use; must not be copied.
+// eventQueue holds the Events to be written, by the namespaces of their objects. The namespaces take turns, and
+// where there is no room, the newest Event of the one with the most is dropped: thousands of bad objects of one
+// namespace neither delay those of another by more than an Event each, nor push them out. Safe for concurrent
+// use; must not be copied.
 type eventQueue struct {
 	// Immutable after newEventQueue:
 	limit int
@@ -21,9 +21,9 @@ type eventQueue struct {
 	mu sync.Mutex
 	// Guarded by mu:
 	count       int
-	byNamespace map[string]*eventTurn // those that have any
-	turns       []*eventTurn          // the same, whose turn is next first
-	longest     turnHeap              // the same, which has the most first
+	byNamespace map[string]*eventTurn // those with Events
+	turns       []*eventTurn          // the same, the next to be served first
+	longest     turnHeap              // the same, the longest first
 }
 
 // eventTurn is the Events of one namespace, oldest first.
@@ -38,7 +38,7 @@ func newEventQueue(limit int) *eventQueue {
 	return &eventQueue{limit: limit, wake: make(chan struct{}, 1), byNamespace: make(map[string]*eventTurn)}
 }
 
-// put adds e. It reports whether that made the queue lose an Event, e or another.
+// put adds e. It reports whether the queue dropped an Event for it, e or another.
 func (q *eventQueue) put(e *eventsv1.Event) (lost bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -50,7 +50,7 @@ func (q *eventQueue) put(e *eventsv1.Event) (lost bool) {
 		if t != nil && len(t.events) == len(most.events) || len(most.events) == 1 {
 			return lost
 		}
-		// The last is set to nil, or the array would keep it.
+		// Set to nil, or the array would keep the Event.
 		last := len(most.events) - 1
 		most.events[last] = nil
 		most.events = most.events[:last]
@@ -90,14 +90,14 @@ func (q *eventQueue) take() *eventsv1.Event {
 	return e
 }
 
-// empty reports whether nothing is to be written. Only take changes that to true.
+// empty reports whether nothing is to be written. Only take changes the result to true.
 func (q *eventQueue) empty() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.count == 0
 }
 
-// changed counts an Event of t that is gone, and forgets t with its last.
+// changed updates the count after an Event of t is gone, and forgets t with its last.
 func (q *eventQueue) changed(t *eventTurn) {
 	q.count--
 	if len(t.events) > 0 {

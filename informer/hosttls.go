@@ -7,16 +7,16 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// joinHost gathers the Routes of all entries that name a host, sorted by age, and what TLS connections
-// for it are given. Both is decided once for a host, because there is no path yet when it matters, and
-// by objects of the namespace that the host belongs to, which is that of the first entry:
+// joinHost gathers the Routes of all entries that name a host, sorted by age, and the HostTLS of the
+// host. TLS is decided once for a host, because a handshake has no path yet, and by objects of the
+// namespace that the host belongs to, which is that of the first entry:
 //
-//   - Client certificates: the oldest object of it that asks for them decides for all. Where it cannot be
-//     carried out the host answers 503. Another object that asks for something else answers 503
-//     itself, because it would be served to clients that it does not know.
-//   - Passthrough: the oldest object of the host decides, asking or not, so that nobody takes the
-//     connections of a host over by adding an object later.
-//   - Cipher suites: the oldest object of it that names some.
+//   - Client certificates: the oldest object of that namespace that asks for them decides for all. Where
+//     its settings cannot be carried out the host answers 503. Another object that asks for something
+//     else answers 503 itself, because it would be served to clients that it does not know.
+//   - Passthrough: the oldest object of the host decides, asking or not, so that no object added
+//     later takes the connections of a host over.
+//   - Cipher suites: the oldest object of that namespace that names some.
 func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
 	owner := entries[0].namespace()
 	asking := slices.IndexFunc(entries, func(e *entry) bool {
@@ -90,7 +90,7 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		case i == 0 && !found:
 			refuse("ssl-passthrough needs a path / on this host" + stays)
 		case i == 0 && guarded:
-			// To nowhere: nothing looks at who connects.
+			// To no Backend: client addresses are not checked where connections are passed on.
 			passed = true
 			refuse("the object says which addresses may ask, which is not looked at where connections are passed on; its TLS connections are closed")
 		case i == 0:

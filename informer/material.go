@@ -15,13 +15,13 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// material is what a Secret named by an annotation holds, parsed; each part is there, or absent, or
-// at fault. Immutable.
+// material is the parsed content of a Secret named by an annotation; each part is there, or absent,
+// or at fault. Immutable.
 type material struct {
-	// roots are the authorities of ca.crt, nil where there is none or rootsFault says what is wrong.
+	// roots are the authorities of ca.crt, nil where there is none or rootsFault explains why.
 	roots      *x509.CertPool
 	rootsFault string
-	// pair is that of tls.crt and tls.key, likewise.
+	// pair is made from tls.crt and tls.key, likewise.
 	pair      *tls.Certificate
 	pairFault string
 	// revoked are the serial numbers on the lists of ca.crl, by issuer, likewise.
@@ -61,8 +61,8 @@ func sumOf(secret *corev1.Secret, keys ...string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// parseRoots reads certificates; one that cannot be read fails them all, because an authority that is
-// missing locks out whom it certified.
+// parseRoots reads certificates; one that cannot be read fails them all, because a missing authority
+// locks out the clients that it certified.
 func parseRoots(text []byte) (*x509.CertPool, string) {
 	roots, n := x509.NewCertPool(), 0
 	blocks, whole := pemBlocks(text)
@@ -83,8 +83,8 @@ func parseRoots(text []byte) (*x509.CertPool, string) {
 	return roots, ""
 }
 
-// parseRevocations reads lists of revoked certificates (RFC 5280 section 5). Who signed them is not
-// checked: whoever can write the list can write the authorities beside it.
+// parseRevocations reads lists of revoked certificates (RFC 5280 section 5). Signatures are not
+// checked: the right to write the list is the right to write the authorities beside it.
 func parseRevocations(text []byte) (routing.Revocations, string) {
 	revoked := make(routing.Revocations)
 	blocks, whole := pemBlocks(text)
@@ -104,9 +104,9 @@ func parseRevocations(text []byte) (routing.Revocations, string) {
 	return revoked, ""
 }
 
-// credential returns what an annotation's Secret holds, or nil and why not; the reason is "" while the
-// Secret may still arrive. Only the object's own namespace is allowed, as in ingress-nginx, because
-// whoever may write an Ingress may not therefore use the Secrets of others.
+// credential returns the content of an annotation's Secret, or nil and why not; the reason is "" while
+// the Secret may still arrive. Only the object's own namespace is allowed, as in ingress-nginx: the
+// right to write an Ingress is not the right to use the Secrets of other namespaces.
 func (c *compiler) credential(reference string) (m *material, name routing.ObjectName, fault string) {
 	name, err := secretName(reference, c.ing.Namespace)
 	if err != nil {
@@ -142,7 +142,7 @@ func secretName(reference, namespace string) (routing.ObjectName, error) {
 	return routing.ObjectName{Namespace: space, Name: name}, nil
 }
 
-// annotationName returns the field of the annotation that gave the object a setting.
+// annotationName returns the field of the annotation that set a value.
 func (c *compiler) annotationName(key string) string {
 	return annotationField(annotation.Name(c.ing.Annotations, key))
 }

@@ -21,14 +21,14 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// An Event's name is made from what it says. So all Pods of the gateway write the same Event, the
+// An Event's name is made from its content. So all Pods of the gateway write the same Event, the
 // API server keeps the first, and a Rejection that comes and goes makes one Event an hour, which is
 // how long the API server keeps them.
 const (
 	eventQPS   = 10
 	eventBurst = 100
-	// maxEvents bounds the queue, which all namespaces share fairly; what does not fit is dropped, and is
-	// still among Controller.Rejections.
+	// maxEvents bounds the queue, which all namespaces share fairly; an Event that does not fit is
+	// dropped, and its Rejection is still among Controller.Rejections.
 	maxEvents = 1000
 	// maxNote is the API's limit of an Event's text.
 	maxNote = 1024
@@ -106,7 +106,7 @@ func (w *eventWriter) event(r Rejection, regarding corev1.ObjectReference) *even
 	sum := sha256.Sum256([]byte(string(regarding.UID) + "\x00" + note))
 	namespace := regarding.Namespace
 	if namespace == "" {
-		// Where the API wants the Events of objects without a namespace.
+		// The API expects the Events of objects without a namespace there.
 		namespace = metav1.NamespaceDefault
 	}
 	return &eventsv1.Event{
@@ -122,8 +122,8 @@ func (w *eventWriter) event(r Rejection, regarding corev1.ObjectReference) *even
 	}
 }
 
-// run writes until ctx ends. An Event that cannot be written is dropped: Rejections are also shown
-// elsewhere, and a cluster in trouble has better things to do.
+// run writes until ctx ends. An Event that cannot be written is dropped: Rejections are shown in
+// other places too, and a cluster in trouble needs no more load.
 func (w *eventWriter) run(ctx context.Context) {
 	for {
 		select {
@@ -132,7 +132,7 @@ func (w *eventWriter) run(ctx context.Context) {
 		case <-w.queue.wake:
 		}
 		for !w.queue.empty() {
-			// The wait comes before the choice: what has come meanwhile may be next.
+			// The wait comes before the choice: an Event that came meanwhile may be next.
 			if w.limit.Wait(ctx) != nil {
 				return
 			}

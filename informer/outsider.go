@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// outsiderSet knows the Ingresses that are another controller's, by their classes and hosts: what somebody
-// who finds nothing served wants to be told. Safe for concurrent use.
+// outsiderSet holds the Ingresses of other controllers, by their classes and hosts: the explanation for a
+// user whose Ingress is not served. Safe for concurrent use.
 type outsiderSet struct {
 	mu sync.Mutex
 	// Guarded by mu:
@@ -22,15 +22,15 @@ type outsiderSet struct {
 	byHost map[string]map[routing.ObjectName]struct{}
 }
 
-// outsider is what is kept of one such Ingress. Immutable.
+// outsider is the part of such an Ingress that is kept. Immutable.
 type outsider struct {
 	class string
 	hosts []string
 }
 
-// ClassCount says how many Ingresses belong to a class that is not ours. A plain value.
+// ClassCount counts the Ingresses of a class that is not ours. A plain value.
 type ClassCount struct {
-	// Class is "" for those that name none and for which no class of ours is the default.
+	// Class is "" for Ingresses that name none while no class of ours is the default.
 	Class     string `json:"class"`
 	Ingresses int    `json:"ingresses"`
 }
@@ -57,7 +57,7 @@ func (s *outsiderSet) replace(name routing.ObjectName, ing *networkingv1.Ingress
 	}
 	next := outsider{class: cmp.Or(ing.Annotations[annotation.LegacyClass], stringOr(ing.Spec.IngressClassName))}
 	for i := range ing.Spec.Rules {
-		// One without a host has all of them, which says nothing about any.
+		// An Ingress without a host has all of them, which explains none.
 		if host, ok := hostName(ing.Spec.Rules[i].Host); ok && host != "" && !slices.Contains(next.hosts, host) {
 			next.hosts = append(next.hosts, host)
 			if s.byHost[host] == nil {
@@ -69,7 +69,7 @@ func (s *outsiderSet) replace(name routing.ObjectName, ing *networkingv1.Ingress
 	s.byName[name] = next
 }
 
-// classes counts them, the most frequent first.
+// classes counts the Ingresses of each class, the most frequent first.
 func (s *outsiderSet) classes() []ClassCount {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *outsiderSet) classes() []ClassCount {
 // maxOutsiders bounds the objects that elsewhere names.
 const maxOutsiders = 5
 
-// elsewhere says which Ingresses of other controllers have a host, or a wildcard that covers it.
+// elsewhere names the Ingresses of other controllers that have a host, or a wildcard that covers it.
 func (s *outsiderSet) elsewhere(host string) (list []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,17 +6,16 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Host belongs to the namespace of the oldest object that names it. What is decided once for a whole
-// Host (client certificates, passthrough, cipher suites, the certificate that is shown) is decided by
-// objects of that namespace: there is no path yet when it matters, so whoever decides does so for the
-// paths of everybody else. Objects of other namespaces may add paths (OwnershipMerge), or nothing
-// (OwnershipNamespace).
+// A Host belongs to the namespace of the oldest object that names it. Settings of a whole Host (client
+// certificates, passthrough, cipher suites, the certificate that is shown) are decided by objects of
+// that namespace: a handshake has no path yet, so one object's choice holds for the paths of all
+// others. Objects of other namespaces may add paths (OwnershipMerge), or nothing (OwnershipNamespace).
 //
-// A server name belongs to whom the Host belongs that answers for it, and one for which no Host does to
-// the oldest object with a tls section for it.
+// A server name belongs to the owner of the Host that answers for it, and one without a Host to the
+// oldest object with a tls section for it.
 //
-// Within a namespace nothing is kept from anybody: whoever may write an Ingress there may change the
-// others.
+// Within a namespace nothing is separated: the right to write an Ingress there is the right to
+// change the others.
 
 const (
 	// OwnershipMerge lets every namespace add paths to a Host.
@@ -57,7 +56,7 @@ func (b *builder) nameOwner(name string) (namespace string, owned bool) {
 	return "", false
 }
 
-// admitted returns the entries that make a Host, and the Rejections of those that are left out.
+// admitted returns the entries that make a Host, and the Rejections of those left out.
 func (b *builder) admitted(name string) (entries []*entry, list []Rejection) {
 	entries = b.byHost[name]
 	if !b.exclusive() {
@@ -76,13 +75,13 @@ func (b *builder) admitted(name string) (entries []*entry, list []Rejection) {
 	return own, list
 }
 
-// spreadOwnership marks what depends on the owners of the Hosts that the step touches.
+// spreadOwnership marks everything that depends on the owners of the Hosts that the step touches.
 func (b *builder) spreadOwnership() {
 	s := &b.certificates
 	for name := range b.dirtyHosts {
 		switch {
 		case name == "":
-			// It answers for every name that no other Host has.
+			// The catch-all answers for every name that no other Host has.
 			for claimed := range s.claims {
 				s.staleNames[claimed] = struct{}{}
 			}
@@ -101,8 +100,7 @@ func (b *builder) spreadOwnership() {
 	}
 }
 
-// wildcardOf returns the wildcard that stands for an exact name, or "*" (which nothing is called) where
-// there is none.
+// wildcardOf returns the wildcard that stands for an exact name, or "*" (no Host's name) where there is none.
 func wildcardOf(name string) string {
 	if strings.HasPrefix(name, "*.") {
 		return "*"
@@ -134,8 +132,8 @@ func (f family) remove(name string) {
 	}
 }
 
-// What an object is told about one of another namespace must not show whose it is, or what it says: the
-// Rejection is an Event in the loser's namespace.
+// A Rejection about an object of another namespace must show neither the namespace nor the content of
+// that object: the Rejection is an Event in the loser's namespace.
 
 // rivalOf names the winner as far as the loser may know.
 func rivalOf(winner, loser *routing.Source) string {
@@ -145,7 +143,7 @@ func rivalOf(winner, loser *routing.Source) string {
 	return "an object of another namespace"
 }
 
-// causeOf says why the winner wins, as far as the loser may know.
+// causeOf returns why the winner wins, as far as the loser may know.
 func causeOf(winner, loser *routing.Source) string {
 	if winner != nil && winner.Ingress.Namespace != loser.Ingress.Namespace && winner.Created != loser.Created {
 		return "it is older"

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// The holdoff bounds how much of a core is spent on building while changes keep coming: after a
-// build, none starts for twice its cost, so that it is a third at most, and at least for minHoldoff,
-// because each publish also costs every event loop a little. An event that comes after the holdoff,
-// which is to say when idle, is built at once.
+// The holdoff bounds the share of a core spent on building while changes keep coming: after a build, none
+// starts for twice its cost, a third at most, and at least for minHoldoff, because each publish also costs
+// every event loop a little. An event that comes after the holdoff, that is when idle, is built at once.
 const (
 	minHoldoff = 2 * time.Millisecond
 	maxHoldoff = 100 * time.Millisecond
 )
 
-// pace says when the next build may start. The zero value: at once. Used by one goroutine.
+// pace decides when the next build may start. The zero value: at once. Used by one goroutine.
 type pace struct {
 	next time.Time // monotonic, so that a clock that jumps does not matter
 }

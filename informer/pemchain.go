@@ -21,7 +21,7 @@ const (
 )
 
 // pemBlocks returns the blocks of a text. whole is false where something begins or ends like a block and
-// is none: pem.Decode passes over that in silence.
+// is none: pem.Decode skips such text silently.
 func pemBlocks(text []byte) (blocks []*pem.Block, whole bool) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		blocks = append(blocks, block)
@@ -35,8 +35,8 @@ func pemBlocks(text []byte) (blocks []*pem.Block, whole bool) {
 }
 
 // parsePEMPair reads a chain of certificates and the key of its first. Every certificate of the chain is
-// parsed: the clients do that too, and end the handshake where one is broken. fault says in words of our
-// own what is wrong, because an error of the parser might repeat what it read.
+// parsed: the clients do that too, and end the handshake where one is broken. fault describes the error
+// in our own words, because the parser's might repeat its input.
 func parsePEMPair(chain, key []byte) (pair *tls.Certificate, fault string) {
 	leaf, others, fault := parseChain(chain)
 	if fault != "" {
@@ -67,7 +67,7 @@ func parsePEMPair(chain, key []byte) (pair *tls.Certificate, fault string) {
 
 const certificateBlock = "CERTIFICATE"
 
-// parseChain reads the certificates of tls.crt. Blocks of other kinds are passed over, as servers do with
+// parseChain reads the certificates of tls.crt. Blocks of other kinds are skipped, as servers do with
 // files that hold parameters or the key too.
 func parseChain(text []byte) (leaf *x509.Certificate, others []*x509.Certificate, fault string) {
 	blocks, whole := pemBlocks(text)
@@ -98,7 +98,7 @@ func parseChain(text []byte) (leaf *x509.Certificate, others []*x509.Certificate
 	return list[0], list[1:], ""
 }
 
-// keyFault says what is wrong with tls.key where its kind shows that.
+// keyFault describes a tls.key of the wrong kind.
 func keyFault(text []byte) string {
 	blocks, _ := pemBlocks(text)
 	for _, block := range blocks {

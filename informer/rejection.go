@@ -12,18 +12,18 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// Object names what a Rejection is about: a Kubernetes object, or a manifest file (Kind "File",
+// Object names the subject of a Rejection: a Kubernetes object, or a manifest file (Kind "File",
 // Name its path).
 type Object = source.Object
 
-// Rejection says why an object, or a part of it, is not served as written. A plain value.
+// Rejection is why an object, or a part of it, is not served as written. A plain value.
 type Rejection struct {
 	Object Object `json:"object"`
 	// Field is the path of the part, as kubectl explain spells it; "" for the whole object.
 	Field string `json:"field,omitempty"`
-	// Value is what the field says, shortened; "" where the reason is that it says nothing.
+	// Value is the field's content, shortened; "" where the reason is that the field is empty.
 	Value string `json:"value,omitempty"`
-	// Reason says what is wrong, what happens instead, and how to mend it.
+	// Reason names the fault, what happens instead, and the remedy.
 	Reason string `json:"reason"`
 }
 
@@ -68,7 +68,8 @@ func shorten(value string) string {
 	return value[:cut] + "..."
 }
 
-// printable replaces what could end a line, move a terminal's cursor or turn the direction of text.
+// printable replaces characters that could end a line, move a terminal's cursor or turn the
+// direction of text.
 func printable(text string, instead rune) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
@@ -125,7 +126,7 @@ type rejectionSet struct {
 
 	// Owned by the goroutine that calls replace:
 
-	// collect is set where somebody takes added, the Rejections that are new.
+	// collect is set where added, the new Rejections, will be taken.
 	collect bool
 	added   []Rejection
 }

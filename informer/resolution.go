@@ -23,7 +23,7 @@ type asked struct {
 	external
 }
 
-// follow starts the watches that are missing and stops those that nobody needs.
+// follow starts the missing watches and stops the unused ones.
 func (r *resolution) follow(wanted map[external]map[*slot]struct{}) {
 	if r.resolver == nil || len(wanted)+len(r.stop) == 0 {
 		return
@@ -48,7 +48,7 @@ func (r *resolution) follow(wanted map[external]map[*slot]struct{}) {
 			r.stop = make(map[asked]func())
 		}
 		r.stop[a] = r.resolver.Watch(a.namespace, a.name, a.port, func(addrs []netip.AddrPort) {
-			// All namespaces hear the same of a name, one after the other.
+			// All namespaces get the same addresses of a name, one after the other.
 			r.queue.Push(source.Event{Key: externalKey(a.external), Object: addrs})
 		})
 	}

@@ -11,15 +11,14 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// screen decides which addresses no Endpoint may have: those that mean something else here than where
-// they were written. Whoever may write a Service could otherwise have the gateway ask its own node, or
-// the service of the cloud that hands out the node's credentials, in its name. What a name resolves to,
-// what a literal address in externalName says and what slices say all pass here, each time that one of
-// them changes. Owned by the builder's goroutine.
+// screen decides which addresses no Endpoint may have: those that mean something else here than where they were
+// written. The right to write a Service would otherwise make the gateway ask its own node, or the cloud's service
+// that hands out the node's credentials, in its own name. Resolved addresses, literal addresses in externalName
+// and those of slices all pass here, each time that one of them changes. Owned by the builder's goroutine.
 type screen struct {
 	// allowed are ranges that pass, whatever they are.
 	allowed []netip.Prefix
-	// here passes what is this machine: in manifests, which are of whoever runs it.
+	// here lets the machine's own addresses pass: manifests belong to its operator.
 	here bool
 	// own are the addresses of the interfaces, sorted.
 	own []netip.Addr
@@ -29,8 +28,8 @@ func newScreen(cfg Config) screen {
 	return screen{allowed: cfg.AllowedEndpoints, here: cfg.Manifests != ""}
 }
 
-// A special range is refused. RFC 6890 has the list that these are from; what is left out of it is in use in
-// clusters (100.64.0.0/10, 198.18.0.0/15, 240.0.0.0/4 without its last address, fc00::/7).
+// A special range is refused. The list is from RFC 6890; the ranges left out are in use in clusters
+// (100.64.0.0/10, 198.18.0.0/15, 240.0.0.0/4 without its last address, fc00::/7).
 var special = []struct {
 	prefix netip.Prefix
 	what   string
@@ -46,7 +45,7 @@ var special = []struct {
 	{netip.MustParsePrefix("224.0.0.0/4"), "multicast", false},
 	{netip.MustParsePrefix("ff00::/8"), "multicast", false},
 	{netip.MustParsePrefix("255.255.255.255/32"), "broadcast", false},
-	// Those of the clouds that are not link-local: Amazon's services for instances, Google's, Scaleway's
+	// Addresses of clouds that are not link-local: Amazon's services for instances, Google's, Scaleway's
 	// and Oracle's metadata, Alibaba's, and Azure's agent.
 	{netip.MustParsePrefix("fd00:ec2::/32"), "a cloud's metadata service", false},
 	{netip.MustParsePrefix("fd20:ce::254/128"), "a cloud's metadata service", false},
@@ -57,7 +56,7 @@ var special = []struct {
 	{netip.MustParsePrefix("192.0.0.192/32"), "a cloud's metadata service", false},
 }
 
-// A spelling is an IPv6 range whose addresses stand for IPv4 ones, which lie at a byte of them.
+// A spelling is an IPv6 range whose addresses contain IPv4 ones, at a byte offset.
 var spellings = []struct {
 	prefix netip.Prefix
 	at     int
@@ -72,7 +71,7 @@ var spellings = []struct {
 	{netip.MustParsePrefix("2001::/32"), 12, 0xff},    // Teredo (RFC 4380)
 }
 
-// embedded returns the IPv4 address that an IPv6 one stands for.
+// embedded returns the IPv4 address that an IPv6 one contains.
 func embedded(a netip.Addr) (v4 netip.Addr, ok bool) {
 	b := a.As16()
 	for _, s := range spellings {
@@ -91,7 +90,7 @@ func embedded(a netip.Addr) (v4 netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// refuses says what an address is that no Endpoint may have, or nothing.
+// refuses returns what makes an address one that no Endpoint may have, or nothing.
 func (s *screen) refuses(a netip.Addr) string {
 	a = a.WithZone("")
 	if a.Is4In6() {
@@ -123,10 +122,10 @@ func (s *screen) refuses(a netip.Addr) string {
 	return ""
 }
 
-// keep returns the Endpoints that may be, with their twins (see routing.Backend), and the addresses of the
+// keep returns the allowed Endpoints, with their twins (see routing.Backend), and the addresses of the
 // others, each once.
 func (s *screen) keep(list []routing.Endpoint, twins []int32) (kept []routing.Endpoint, keptTwins []int32, refused []netip.Addr) {
-	moved := make([]int32, len(list)) // to where; -1 for nowhere
+	moved := make([]int32, len(list)) // new positions; -1 for removed
 	for i, e := range list {
 		if addr := e.Addr.Addr(); s.refuses(addr) == "" {
 			moved[i] = int32(len(kept))
@@ -153,7 +152,7 @@ func (s *screen) keep(list []routing.Endpoint, twins []int32) (kept []routing.En
 		paired = paired || keptTwins[to] >= 0
 	}
 	if !paired {
-		// As where there never were any.
+		// As where there never were twins.
 		keptTwins = nil
 	}
 	return kept, keptTwins, refused
@@ -172,7 +171,7 @@ func (s *screen) refusedOf(slice *discoveryv1.EndpointSlice) (refused []netip.Ad
 // allowedKey ends the Rejections of addresses.
 const allowedKey = "; kubernetes.allowed_endpoints lets named ranges through"
 
-// list names addresses and what they are, a few of them.
+// list names a few addresses, each with its range's meaning.
 func (s *screen) list(addrs []netip.Addr) string {
 	const few = 3
 	var parts []string
@@ -185,13 +184,13 @@ func (s *screen) list(addrs []netip.Addr) string {
 	return strings.Join(parts, ", ")
 }
 
-// rejectAddresses gives the Rejections of what the names of Services resolve to, for those that the step
-// touches. That a slice has such an address is the slice's Rejection.
+// rejectAddresses returns the Rejections of the resolved addresses of Services, for those that the step
+// touches. Such an address in a slice is the slice's Rejection.
 func (b *builder) rejectAddresses() {
 	for service := range b.backends.screened {
 		var list []Rejection
 		for _, sl := range b.backends.byService[service] {
-			// All of a Service resolve the same name.
+			// All slots of a Service resolve the same name.
 			if name := sl.target.external.name; name != "" && len(sl.refused) > 0 {
 				list = []Rejection{{
 					Object: Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},

@@ -7,23 +7,21 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// Which Certificates a server name is served with. Of the namespace that the name belongs to (see
-// ownership.go) every claim counts whose Certificate is good for the name, one of each algorithm, the
-// oldest first. Claims of other namespaces never take a name away from what its owner has, whatever the
-// algorithm: a client that offers both would see a stranger's. They count, those of one namespace, where
-// there is nothing to be taken away: the owner has no Certificate that is good for the name, and neither is
-// the gateway's default one. (A host whose paths and whose certificate are in two namespaces is usual
-// where it is shared; OwnershipNamespace ends it.)
+// Which Certificates a server name is served with. Of the namespace that the name belongs to (see ownership.go)
+// every claim counts whose Certificate is good for the name, one of each algorithm, the oldest first. Claims of
+// other namespaces never take a name away from its owner, whatever the algorithm: a client that offers both
+// would see a stranger's. They count, those of one namespace, where there is nothing to take away: the owner
+// has no Certificate that is good for the name, and neither is the gateway's default one. (A host whose paths
+// and whose certificate are in two namespaces is usual where it is shared; OwnershipNamespace ends it.)
 //
-// An exact name without a list of its own is served with that of its wildcard. Where that one is not
-// the owner's, the owner's own wildcard, or the default certificate, is put into its place.
+// An exact name without a list of its own is served with that of its wildcard. Where the wildcard is
+// not the owner's, the owner's own wildcard, or the default certificate, replaces it.
 
-// refreshNames decides the stale names anew, and returns those that are served with something else
-// than before.
+// refreshNames decides the stale names anew, and returns those whose Certificates changed.
 func (b *builder) refreshNames() map[string][]*routing.Certificate {
 	s := &b.certificates
 	changed := make(map[string][]*routing.Certificate)
-	// Wildcards first: the names below them depend on what they are served with.
+	// Wildcards first: the names below them depend on their Certificates.
 	for _, wildcards := range [...]bool{true, false} {
 		for name := range s.staleNames {
 			if strings.HasPrefix(name, "*.") != wildcards {
@@ -123,7 +121,7 @@ func (s *certificateSet) pick(name string, claims []claim, namespace string) (li
 }
 
 // ownWildcard reports whether a name that has no list of its own is served with its owner's, by a wildcard
-// or as the default. The list keeps another namespace's wildcard from it, where there is one.
+// or as the default. The list keeps another namespace's wildcard from the name, where there is one.
 func (b *builder) ownWildcard(name, owner string) (list []*routing.Certificate, found bool) {
 	s := &b.certificates
 	wildcard := wildcardOf(name)
@@ -148,8 +146,8 @@ func (s *certificateSet) defaultCovers(name string) bool {
 	return s.fallback != nil && s.fallback.live != nil && covers(s.fallback.live.Certificate.Leaf, name)
 }
 
-// lost is the Rejection of a claim whose Certificate is not served for a name, that of another claim
-// of the same namespace being of the same algorithm.
+// lost is the Rejection of a claim whose Certificate is not served for a name, because another claim
+// of the same namespace has the same algorithm.
 func (c claim) lost(name string, live *routing.Certificate, to claim) Rejection {
 	return rejectIngress(&c.source, sectionField(c.section), c.secret.Name,
 		live.Algorithm().String()+" certificate is not served for "+name+": that of Secret "+to.secret.String()+" in Ingress "+to.source.Ingress.String()+

@@ -11,11 +11,11 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Service port and the ports of the Service's slices are told apart by name. Where no slice has the
-// name there is no Endpoint, and nothing in the Ingress or the Service tells why: the slices of a Service
-// without a selector are written by hand, and it is there that names differ.
+// Service ports and the ports of the Service's slices are matched by name. Where no slice has the name
+// there is no Endpoint, and neither the Ingress nor the Service shows why: the slices of a Service
+// without a selector are written by hand, and there names differ.
 
-// refreshPorts says anew, for the Services that the step touched, which ports no slice has.
+// refreshPorts finds anew, for the Services that the step touched, the ports that no slice has.
 func (b *builder) refreshPorts() {
 	for service := range b.backends.portsStale {
 		b.rejected.replace(subject{ofPorts, service}, b.rejectPorts(service))
@@ -23,7 +23,7 @@ func (b *builder) refreshPorts() {
 	clear(b.backends.portsStale)
 }
 
-// rejectPorts gives the Rejections of the ports of a Service that Ingresses use.
+// rejectPorts returns the Rejections of the ports of a Service that Ingresses use.
 func (b *builder) rejectPorts(service routing.ObjectName) (list []Rejection) {
 	var said []string
 	for _, sl := range b.backends.byService[service] {
@@ -41,8 +41,8 @@ func (b *builder) rejectPorts(service routing.ObjectName) (list []Rejection) {
 	return list
 }
 
-// portFault says that no slice has a port of that name. Slices without Endpoints do not count: where no Pod
-// is selected there is one, and it has no ports.
+// portFault reports that no slice has a port of that name. Slices without Endpoints do not count: where no
+// Pod is selected there is one, and it has no ports.
 func portFault(of map[routing.ObjectName]*discoveryv1.EndpointSlice, name string) string {
 	counted := 0
 	var others []string
@@ -82,7 +82,7 @@ func namedPort(name string) string {
 	return "named " + shorten(name)
 }
 
-// describePort is a port of a slice for people: its name, or number, and what is not TCP.
+// describePort is a port of a slice for people: its name, or number, and its protocol if that is not TCP.
 func describePort(p *discoveryv1.EndpointPort) string {
 	s := shorten(stringOr(p.Name))
 	if s == "" {

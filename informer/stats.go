@@ -6,10 +6,10 @@ import (
 )
 
 // PropagationBounds are the upper bounds of Stats.Propagation, in seconds; one more bucket counts
-// what is above the last.
+// everything above the last.
 var PropagationBounds = [...]float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 5}
 
-// Stats says what the Controller has done since it started. A plain value.
+// Stats counts the Controller's work since it started. A plain value.
 type Stats struct {
 	// Events counts changes of objects that the source reported.
 	Events uint64
@@ -22,7 +22,7 @@ type Stats struct {
 	// not cumulative. PropagationSum is in seconds.
 	Propagation    [len(PropagationBounds) + 1]uint64
 	PropagationSum float64
-	// Connected is false while the source cannot be reached; LastError says why, and stays.
+	// Connected is false while the source cannot be reached; LastError is the last reason, and stays.
 	Connected bool
 	LastError string
 }

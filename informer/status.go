@@ -25,22 +25,21 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// Every Pod of the gateway writes the same addresses, and there is no leader. Each waits for a random while
-// first, in an order of its own where there are many, and sees in its cache when another was faster;
-// writing the same value twice changes nothing in the API server. What somebody else overwrites is written
-// again, though not more often than statusAgain, so that two gateways with differing addresses do not fight
-// at full speed.
+// Every Pod of the gateway writes the same addresses, and there is no leader. Each waits for a random while first,
+// in an order of its own where there are many, and sees in its cache when another was faster; writing the same
+// value twice changes nothing in the API server. A status that another program overwrites is written again, though
+// not more often than statusAgain, so that two gateways with differing addresses do not fight at full speed.
 //
-// 10,000 statuses take 34 seconds at statusQPS, which is what one gateway may ask of an API server: by
-// priority and fairness a ServiceAccount has its share of the server's hundreds of seats, of which
-// statusWriters are few. One after another they took five minutes, at 30 ms each on a busy server.
+// 10,000 statuses take 34 seconds at statusQPS, which is as much as one gateway may ask of an API
+// server: by priority and fairness a ServiceAccount has its share of the server's hundreds of seats, of
+// which statusWriters are few. One after another they took five minutes, at 30 ms each on a busy server.
 const (
 	statusDelay   = 200 * time.Millisecond
 	statusAgain   = 10 * time.Second
 	statusQPS     = 300
 	statusBurst   = 300
 	statusWriters = 16
-	// statusPatience bounds one write, so that a server that does not answer holds no writer for good.
+	// statusPatience bounds one write, so that a silent server holds no writer for good.
 	statusPatience = 30 * time.Second
 	// statusComplaint is how often a failure is logged.
 	statusComplaint = 10 * time.Second
@@ -60,8 +59,8 @@ type statusWriter struct {
 	// Owned by the builder's goroutine:
 	addresses []networkingv1.IngressLoadBalancerIngress
 	// known are the Ingresses that are ours, with the zero time, and those that were until a short while ago,
-	// with the time until which our addresses are taken out of them: a write of ours may still be under
-	// way, but the next controller may also have the same addresses. After a restart nothing is known of those.
+	// with the time until which our addresses are removed from them: a write of ours may still be under way,
+	// but the next controller may also have the same addresses. After a restart the latter are not known.
 	known map[routing.ObjectName]time.Time
 
 	mu sync.Mutex
@@ -89,7 +88,7 @@ func newStatusWriter(cfg *Config, client kubernetes.Interface, log *slog.Logger)
 func (w *statusWriter) note(b *builder, pending map[source.Key]any) {
 	addresses := w.current(b)
 	if !slices.EqualFunc(addresses, w.addresses, sameAddress) {
-		// At a start, or where the gateway's own address changed: of all that follows nothing is urgent.
+		// At a start, or where the gateway's own address changed, nothing that follows is urgent.
 		w.addresses = addresses
 		for name := range b.entries {
 			w.compare(b, name, false)
@@ -123,7 +122,7 @@ func (w *statusWriter) compare(b *builder, name routing.ObjectName, urgent bool)
 		return
 	}
 	w.known[name] = time.Time{}
-	// Without addresses of our own yet we know nothing better than what is there.
+	// Without addresses of our own the present ones are the best known.
 	if as || len(w.addresses) == 0 {
 		w.queue.drop(name)
 		return
@@ -132,7 +131,7 @@ func (w *statusWriter) compare(b *builder, name routing.ObjectName, urgent bool)
 	w.queue.put(task)
 }
 
-// compareLeft is compare for an Ingress that is not ours. as tells that our addresses stand in it.
+// compareLeft is compare for an Ingress that is not ours. as is true where our addresses are in it.
 func (w *statusWriter) compareLeft(name routing.ObjectName, version string, as bool, task statusTask) {
 	until, was := w.known[name]
 	if was && until.IsZero() {
@@ -203,8 +202,7 @@ func sameAddress(a, b networkingv1.IngressLoadBalancerIngress) bool {
 	return a.IP == b.IP && a.Hostname == b.Hostname
 }
 
-// run writes until ctx ends. What is next is decided last, when there is a writer for it and the rate allows
-// it.
+// run writes until ctx ends. The next task is chosen last, when there is a writer for it and the rate allows it.
 func (w *statusWriter) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -232,7 +230,7 @@ func (w *statusWriter) run(ctx context.Context) {
 		}
 		task, _ := w.queue.take(time.Now())
 		if task == nil {
-			// It was written by another meanwhile.
+			// Another gateway wrote it meanwhile.
 			<-writers
 			continue
 		}
@@ -248,7 +246,7 @@ func (w *statusWriter) run(ctx context.Context) {
 func (w *statusWriter) write(ctx context.Context, task *statusTask) {
 	patch := map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": task.addresses}}}
 	if task.version != "" {
-		// The API server refuses it where the object has changed; then there is an event of that.
+		// The API server refuses the patch where the object has changed; an event of that follows.
 		patch["metadata"] = map[string]any{"resourceVersion": task.version}
 	}
 	text, err := json.Marshal(patch)

@@ -10,11 +10,10 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// statusQueue holds the statuses that are to be written, one for each Ingress at most, and says which is
-// next. What somebody has just changed goes before what merely has to be made up for: he waits for it,
-// and at a start in a large cluster there are thousands of the others. Among the urgent ones the newest goes first,
-// for the same reason; at the rate of statusQPS all of them have their turn. Safe for concurrent use; must
-// not be copied.
+// statusQueue holds the statuses to be written, one for each Ingress at most, and chooses the next. An Ingress just
+// changed goes before the backlog: its author waits for it, and at a start in a large cluster the backlog is
+// thousands. Among the urgent ones the newest goes first, for the same reason; at the rate of statusQPS all of them
+// have their turn. Safe for concurrent use; must not be copied.
 type statusQueue struct {
 	// wake has a token when there may be something new to do.
 	wake chan struct{}
@@ -22,7 +21,7 @@ type statusQueue struct {
 	mu sync.Mutex
 	// Guarded by mu:
 	tasks map[routing.ObjectName]*statusTask
-	// waiting are those whose time has not come, and ready the others.
+	// waiting are the tasks whose time has not come, and ready the others.
 	waiting, ready taskHeap
 	// again is when an Ingress that was written may be written again.
 	again   map[routing.ObjectName]time.Time
@@ -33,8 +32,8 @@ type statusQueue struct {
 type statusTask struct {
 	name      routing.ObjectName
 	addresses []networkingv1.IngressLoadBalancerIngress
-	// version is set where the addresses are to be taken away, to that of the object with them: what
-	// somebody else has written since is not ours to remove.
+	// version is set where the addresses are to be removed, to that of the object with them: a later
+	// value of another program is not ours to remove.
 	version string
 
 	urgent bool
@@ -61,8 +60,8 @@ func newStatusQueue() *statusQueue {
 	}
 }
 
-// put has t written at t.due, or later where the Ingress was written a short while ago. One that waits
-// already keeps its time, and is as urgent as the more urgent of the two.
+// put has t written at t.due, or later where the Ingress was written a short while ago. A task already
+// waiting keeps its time, and is as urgent as the more urgent of the two.
 func (q *statusQueue) put(t statusTask) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -84,7 +83,7 @@ func (q *statusQueue) put(t statusTask) {
 	}
 }
 
-// drop takes the task of an Ingress back: the API server has what it should.
+// drop removes the task of an Ingress: the API server has the right status.
 func (q *statusQueue) drop(name routing.ObjectName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -145,7 +144,7 @@ func (q *statusQueue) pendingLocked(now time.Time) time.Duration {
 	return time.Hour
 }
 
-// retry puts a task that could not be written back, unless there is a newer one.
+// retry queues a task again that could not be written, unless there is a newer one.
 func (q *statusQueue) retry(t *statusTask) {
 	q.mu.Lock()
 	_, newer := q.tasks[t.name]

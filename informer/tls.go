@@ -15,10 +15,10 @@ import (
 
 // tlsSection is one element of an Ingress's spec.tls, which names a Secret.
 type tlsSection struct {
-	// position is that in spec.tls, and secret the object.
+	// position is the section's index in spec.tls, and secret the object.
 	position int
 	secret   routing.ObjectName
-	// hosts are those listed, as Host.Name spells them, sorted, each once.
+	// hosts are the listed ones, as Host.Name spells them, sorted, each once.
 	hosts []string
 	// implied are the hosts of the object's rules that no section lists. Every section stands for
 	// them too, as far as its certificate is good for them: ingress-nginx does so, and a section
@@ -27,7 +27,7 @@ type tlsSection struct {
 }
 
 // tls reads spec.tls, after the rules. A section without a Secret asks for the gateway's default
-// certificate, which is not the object's business.
+// certificate, and has nothing to read here.
 func (c *compiler) tls() {
 	listed := make(map[string]bool)
 	for i := range c.ing.Spec.TLS {
@@ -67,7 +67,7 @@ func (s tlsSection) same(o tlsSection) bool {
 	return s.position == o.position && s.secret == o.secret && slices.Equal(s.hosts, o.hosts) && slices.Equal(s.implied, o.implied)
 }
 
-// claims yields the names that the section claims for its object, of which by has the name and the age.
+// claims yields the names that the section claims for its object; by has the object's name and age.
 func (s tlsSection) claims(by routing.Source) iter.Seq2[string, claim] {
 	return func(yield func(string, claim) bool) {
 		c := claim{source: by, secret: s.secret, section: s.position, listed: true}
@@ -85,8 +85,7 @@ func (s tlsSection) claims(by routing.Source) iter.Seq2[string, claim] {
 	}
 }
 
-// parsePair reads a Secret. fault says in words of our own what is wrong with it: an error of the
-// parser might repeat what it read.
+// parsePair reads a Secret. fault describes its error in our own words: the parser's might repeat its input.
 func parsePair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 	if secret.Type != corev1.SecretTypeTLS {
 		return nil, "the Secret is of type " + shorten(stringOf(secret.Type)) + ", want " + string(corev1.SecretTypeTLS)
@@ -113,7 +112,7 @@ func parseKeyPair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
 
 func stringOf(t corev1.SecretType) string {
 	if t == "" {
-		// What the API server takes it for.
+		// The API server's default.
 		return string(corev1.SecretTypeOpaque)
 	}
 	return string(t)
@@ -122,7 +121,7 @@ func stringOf(t corev1.SecretType) string {
 // maxUncovered bounds the hosts that one Rejection names.
 const maxUncovered = 3
 
-// objections says what is wrong with the Certificate of a section that is served. elsewhere reports
+// objections describes the faults of the Certificate of a section that is served. elsewhere reports
 // whether another section of the object is good for a name.
 func (s tlsSection) objections(c *routing.Certificate, now time.Time, elsewhere func(name string) bool) (reasons []string) {
 	if reason := objection(c, now); reason != "" {
@@ -157,7 +156,7 @@ func someNames(names []string) string {
 	return list
 }
 
-// objection says what clients will find wrong with a Certificate, or nothing.
+// objection describes what clients will object to in a Certificate, or nothing.
 func objection(c *routing.Certificate, now time.Time) string {
 	const served = "; it is served all the same, and clients refuse it"
 	switch validity(c.NotBefore, c.NotAfter, now) {

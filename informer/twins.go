@@ -10,11 +10,10 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Service of two families has slices of each, and a Pod is in both, once with each address. Who it is
-// says targetRef, or, in slices written by hand, hostname, of which the API says that Endpoints with the
-// same one are the same.
+// A Service of two families has slices of each, and a Pod is in both, once with each address. targetRef identifies
+// the Pod, or, in slices written by hand, hostname: by the API Endpoints with the same one are the same.
 
-// podOf identifies what is behind an Endpoint, or gives "" where the slice does not say.
+// podOf identifies the Pod behind an Endpoint, or returns "" where the slice does not.
 func podOf(e *discoveryv1.Endpoint) string {
 	if t := e.TargetRef; t != nil {
 		if t.UID != "" {
@@ -30,11 +29,11 @@ func podOf(e *discoveryv1.Endpoint) string {
 	return ""
 }
 
-// twinsOf finds the Pods that list, which is sorted and was gathered from the slices for a port, has with an
-// address of each family; nil where there is none. A Pod of which one address is not in list, because
-// it is not ready, has no twins.
+// twinsOf finds the Pods that have an address of each family in list, which is sorted and was gathered from
+// the slices for a port; nil where there is none. A Pod of which one address is not in list, because it is
+// not ready, has no twins.
 func twinsOf(list []routing.Endpoint, of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName string) (twins []int32) {
-	// IPv4 sorts before IPv6. All that follows is for Services that have both.
+	// IPv4 sorts before IPv6. The rest is for Services that have both.
 	if n := len(list); n == 0 || list[0].Addr.Addr().Is6() || list[n-1].Addr.Addr().Is4() {
 		return nil
 	}

@@ -21,14 +21,14 @@ type BackendTLS struct {
 	Verify bool
 	// Roots are the authorities; nil for the system's.
 	Roots *x509.CertPool
-	// Name is the one that the certificate must be good for, and that is sent where SendName is true
-	// (RFC 6066 section 3). Never empty.
+	// Name is what the certificate must be good for, sent as SNI where SendName is true (RFC 6066
+	// section 3). Never empty.
 	Name     string
 	SendName bool
 	// Depth is the largest number of intermediate certificates between the Endpoint's and the
 	// authority's.
 	Depth int
-	// Certificate is the one that is shown to an Endpoint that asks; nil for none.
+	// Certificate is shown to an Endpoint that asks for one; nil for none.
 	Certificate *tls.Certificate `json:"-"`
 	// MinVersion and MaxVersion are as in tls.Config; 0 is crypto/tls's default.
 	MinVersion, MaxVersion uint16
@@ -46,8 +46,8 @@ func (t *BackendTLS) Config(protocols ...string) *tls.Config {
 	c := &tls.Config{
 		NextProtos: protocols, RootCAs: t.Roots,
 		MinVersion: t.MinVersion, MaxVersion: t.MaxVersion, CipherSuites: t.CipherSuites,
-		// What crypto/tls verifies is the name that it sends, and here these are two things: verify
-		// is called instead, for resumed connections too.
+		// crypto/tls verifies the name that it sends; Name may differ from that, so verify is
+		// called instead, for resumed connections too.
 		InsecureSkipVerify: true,
 	}
 	if t.SendName {
@@ -57,14 +57,14 @@ func (t *BackendTLS) Config(protocols ...string) *tls.Config {
 		c.VerifyConnection = t.verify
 	}
 	if t.Certificate != nil {
-		// Not Certificates: crypto/tls would hold it back where the Endpoint's list of authorities
-		// does not name the issuer, and nginx does not.
+		// Not Certificates: crypto/tls would hold the certificate back where the Endpoint's list of
+		// authorities does not name the issuer; nginx shows it.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.Certificate, nil }
 	}
 	return c
 }
 
-// verify checks what the Endpoint has shown.
+// verify checks the certificates that the Endpoint has shown.
 func (t *BackendTLS) verify(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
 		return errors.New("verify Endpoint: it shows no certificate")

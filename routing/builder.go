@@ -18,14 +18,15 @@ type Builder struct {
 // the catch-all) from its Routes, whose Host field is set and otherwise ignored. routes is copied.
 //
 // Of Routes that would match the same requests, those with equal paths after the trailing slash of a
-// Prefix is dropped, and both Exact or both not, one is kept and the others are Conflicts: see
-// Conflict for who wins. An object that repeats its own Route with the same Backend loses nothing,
+// Prefix is dropped, and both Exact or both not, one is kept and the others are Conflicts (see
+// Conflict for the precedence). An object that repeats its own Route with the same Backend loses
+// nothing, and there is no Conflict.
 // and there is no Conflict.
 //
 // A Route with Default set stands for its object's default backend on this Host: it is taken as
-// Prefix "/", and gives way to a Prefix "/" that somebody wrote down.
+// Prefix "/", and gives way to a Prefix "/" written as a rule.
 //
-// Without Routes the Host is one that answers nothing: requests for it go to the default Route.
+// A Host without Routes answers nothing: its requests go to the default Route.
 func (b *Builder) BuildHost(name string, routes []Route) (*Host, []Conflict) {
 	name = strings.ToLower(name)
 	candidates := make([]candidate, len(routes))
@@ -114,16 +115,16 @@ func fitsRecords(keys []keyed) bool {
 		!slices.ContainsFunc(keys, func(k keyed) bool { return len(k.key) > maxRecordKey })
 }
 
-// A candidate is a Route that asks for a key.
+// A candidate is a Route that competes for a key.
 type candidate struct {
 	keyed
 	route *Route
 }
 
-// compare sorts by key, then Exact before Prefix, then the winner of a conflict first: what somebody
-// wrote before a default backend, then the older object, then, within one object, the longer path. Of
-// "/foo" and "/foo/", both Prefix, which match the same requests, that is "/foo/": the Ingress API gives
-// precedence to the longest matching path. Between objects it must not count, or a slash would take a path over.
+// compare sorts by key, then Exact before Prefix, then the winner of a conflict first: a written path before a
+// default backend, then the older object, then, within one object, the longer path. Of "/foo" and "/foo/", both
+// Prefix, which match the same requests, "/foo/" is the longer: the Ingress API gives precedence to the longest
+// matching path. Between objects length must not count, or a slash would take a path over.
 func (a candidate) compare(b candidate) int {
 	if c := strings.Compare(a.key, b.key); c != 0 {
 		return c

@@ -14,11 +14,10 @@ import (
 )
 
 // Certificate is a key pair from a Secret. Immutable once published, safe for concurrent use, and
-// shared by consecutive Snapshots while its Secret does not change; the names that it is served for
-// are Snapshot.ServerNames' business. Made by NewCertificate. No way of printing it shows the private
-// key.
+// shared by consecutive Snapshots while its Secret does not change; Snapshot.ServerNames has the
+// names that it is served for. Made by NewCertificate. No way of printing it shows the private key.
 type Certificate struct {
-	// Secret is the object that it came in.
+	// Secret is the object that the pair came in.
 	Secret ObjectName
 	// Certificate is the pair, with its Leaf. It holds the private key, and must neither be printed nor
 	// encoded.
@@ -48,8 +47,8 @@ func (c *Certificate) CompareAlgorithm(o *Certificate) int {
 	return rank(c.Algorithm()) - rank(o.Algorithm())
 }
 
-// KeyType names the algorithm and size of the public key, such as "RSA 2048" or "ECDSA P-256"; a key pair
-// of any other kind than these and Ed25519 is never made.
+// KeyType names the algorithm and size of the public key, such as "RSA 2048" or "ECDSA P-256";
+// NewCertificate is given no other kind than these and Ed25519.
 func (c *Certificate) KeyType() string {
 	switch key := c.Certificate.Leaf.PublicKey.(type) {
 	case *ecdsa.PublicKey:

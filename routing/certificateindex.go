@@ -98,7 +98,8 @@ func (x certificateNames) with(changed []*certificateEntry) certificateNames {
 	if len(changed) == 0 {
 		return x
 	}
-	// What goes is taken for something that comes, which costs nothing but a larger array at times.
+	// A name that goes is counted as one that comes, which costs nothing but a larger array at
+	// times.
 	size := max(minSlots, len(x.slots))
 	for size/4*3 < x.count+len(changed) {
 		size *= 2
@@ -123,7 +124,7 @@ func (x certificateNames) with(changed []*certificateEntry) certificateNames {
 	return next
 }
 
-// put sets what a key has, or removes the key where that is nothing. There must be room.
+// put sets the Certificates of a key, or removes the key where there are none. There must be room.
 func (x *certificateNames) put(s certificateSlot) {
 	mask := len(x.slots) - 1
 	i := int(s.hash) & mask

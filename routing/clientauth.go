@@ -33,9 +33,9 @@ type ClientAuth struct {
 	MatchName expression.Expression
 	// Secret is where the authorities come from.
 	Secret ObjectName
-	// Identity is equal where a handshake asks and verifies the same: Mode, Roots, Revoked, Depth and
-	// MatchName.
-	// A request of a connection whose handshake was for another one must be answered 421.
+	// Identity is equal where a handshake asks for and verifies the same: Mode, Roots, Revoked, Depth
+	// and MatchName. A request on a connection whose handshake had another Identity must be answered
+	// 421.
 	Identity [sha256.Size]byte
 }
 
@@ -45,11 +45,11 @@ type ClientAuthMode uint8
 const (
 	// ClientAuthOff asks for none.
 	ClientAuthOff ClientAuthMode = iota
-	// ClientAuthOn wants a good one.
+	// ClientAuthOn requires a good certificate.
 	ClientAuthOn
-	// ClientAuthOptional wants one that is good, or none.
+	// ClientAuthOptional accepts a good certificate, or none.
 	ClientAuthOptional
-	// ClientAuthOptionalNoCA takes any or none; the Backend is told the verdict.
+	// ClientAuthOptionalNoCA accepts any certificate or none; the Backend is told the verdict.
 	ClientAuthOptionalNoCA
 )
 
@@ -61,8 +61,8 @@ func (m ClientAuthMode) String() string {
 // ErrRevoked is returned by ClientAuth.Verify for a certificate that an authority has taken back.
 var ErrRevoked = errors.New("verify client: its certificate is revoked")
 
-// Asks returns what a handshake asks for. It never fails one: the verdict is a request's business, and
-// is an answer of 400 (see Verify), as in ingress-nginx.
+// Asks returns what a handshake asks for. It never fails the handshake: the verdict belongs to a
+// request, whose answer is 400 (see Verify), as in ingress-nginx.
 func (a *ClientAuth) Asks() tls.ClientAuthType {
 	if a == nil || a.Mode == ClientAuthOff {
 		return tls.NoClientCert
@@ -71,11 +71,11 @@ func (a *ClientAuth) Asks() tls.ClientAuthType {
 }
 
 // MaxShown is how many certificates a client may show: its own, the intermediates, and the authority's, which many
-// send without need. Each one more makes chains to be tried, a signature each.
+// send without need. Each further one makes chains to try, a signature each.
 func (a *ClientAuth) MaxShown() int { return a.Depth + 2 }
 
-// Verify says what is wrong with the certificates that a client has shown, the leaf first: nil for
-// good ones, and until when they are. It verifies signatures, and is no work for an event loop. Mode is not looked at.
+// Verify reports what is wrong with the certificates that a client has shown, the leaf first: nil for good ones, and
+// until when they are. It verifies signatures: not for event loops. Mode is not looked at.
 func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) (until time.Time, err error) {
 	if len(shown) == 0 {
 		return until, errors.New("verify client: it shows no certificate")
@@ -85,7 +85,7 @@ func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) (until tim
 	}
 	roots := a.Roots
 	if roots == nil {
-		// Not the system's: nobody chose these.
+		// Not the system's roots: the object named none of them.
 		roots = x509.NewCertPool()
 	}
 	chains, err := shown[0].Verify(x509.VerifyOptions{
@@ -115,9 +115,9 @@ func (a *ClientAuth) Verify(shown []*x509.Certificate, now time.Time) (until tim
 	return until, nil
 }
 
-// Allows reports whether a client's certificate, which may be nil, has a name that MatchName wants.
-// ingress-nginx looks for the pattern anywhere in the whole subject, where it may stand in an
-// organisation's name. It runs an expression that somebody wrote, and is no work for an event loop.
+// Allows reports whether a client's certificate, which may be nil, has a name that MatchName
+// matches. ingress-nginx looks for the pattern anywhere in the whole subject, where it may stand in
+// an organisation's name. It runs a user's expression: not for event loops.
 func (a *ClientAuth) Allows(leaf *x509.Certificate) bool {
 	return a.MatchName == (expression.Expression{}) || leaf != nil && a.MatchName.Match("CN="+leaf.Subject.CommonName)
 }
@@ -153,7 +153,7 @@ func (a ClientAuth) String() string {
 // nil one has none.
 type Revocations map[string]map[string]struct{}
 
-// Add takes a list in. Not for use after publishing.
+// Add takes the serial numbers of a list in. Not for use after publishing.
 func (r Revocations) Add(list *x509.RevocationList) {
 	serials := r[string(list.RawIssuer)]
 	if serials == nil {

@@ -2,10 +2,10 @@ package routing
 
 import "fmt"
 
-// Conflict says that two Routes asked for the same Host, path and type, which of them is served and
-// why. The older object wins, so that nobody takes over a path by adding an object later; among
-// equally old ones the lexically smaller namespace/name; within one object the longer path ("/a/"), and
-// of equal ones the Route listed first.
+// Conflict records that two Routes asked for the same Host, path and type, which of them is served and
+// why. The older object wins, so that no object added later takes a path over; among equally old ones
+// the lexically smaller namespace/name; within one object the longer path ("/a/"), and of equal ones
+// the Route listed first.
 type Conflict struct {
 	Host string
 	// Path and Type are those of the Route that lost, as configured.
@@ -22,7 +22,7 @@ type Conflict struct {
 }
 
 // newConflict reports false where nothing is lost: the same object asks twice for the same Backend,
-// or its default backend gives way to a path that somebody wrote.
+// or its default backend gives way to a written path.
 func newConflict(host string, winner, loser *Route) (Conflict, bool) {
 	if winner.Default != loser.Default || winner.Source == loser.Source && winner.Backend == loser.Backend {
 		return Conflict{}, false
@@ -43,8 +43,8 @@ func (c Conflict) Reason() string {
 	return c.Winner.WinsOver(c.Loser)
 }
 
-// Error says what is not served, what is instead, why, and what to do. Conflict is an error so that
-// a Rejection can wrap it.
+// Error states what is not served, what is instead, why, and the remedy. Conflict is an error so
+// that a Rejection can wrap it.
 func (c Conflict) Error() string {
 	host := c.Host
 	if host == "" {

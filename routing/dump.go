@@ -99,8 +99,8 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 	}
 }
 
-// objects says, sorted, what the objects ask of requests that ask for anything: once for each of them, however many
-// Routes it has.
+// objects returns, sorted, the Policies of the objects that have one: once for each object, however many Routes it
+// has.
 func (s *Snapshot) objects() (texts []string) {
 	type object struct {
 		name      ObjectName
@@ -152,7 +152,7 @@ func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
 	}
 }
 
-// backendName names the Backend of r, or says that there is none and requests get 503.
+// backendName names the Backend of r, or reports that there is none and requests get 503.
 func (s *Snapshot) backendName(r *Route) string {
 	if b := s.Backend(r); b != nil {
 		return policy.Word(b.Key.String())

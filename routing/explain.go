@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// Explanation says how a Table came to its answer. It is made by Explain, for people; the answer
-// itself is the one Match gives.
+// Explanation tells people how a Table came to its answer. Made by Explain; the answer itself is
+// the one Match gives.
 type Explanation struct {
 	// Request is the normalised host and path that was asked for.
 	RequestHost, RequestPath string
@@ -90,7 +90,7 @@ func (e *Explanation) fallback(why string) string {
 	return why + ": default backend"
 }
 
-// consider says whether r alone would match path.
+// consider reports whether r alone would match path.
 func consider(r *Route, path []byte) Candidate {
 	c := Candidate{Route: r}
 	key := r.key()

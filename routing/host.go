@@ -103,7 +103,7 @@ const (
 	// keys, 25 against 30 at 8 (BenchmarkForm). A trie is also four places in memory more, and with
 	// 10,000 Hosts of ten Routes each, hit at random, none of them is in a cache.
 	maxRecords = 16
-	// maxRecordKey is what the two length bytes can say.
+	// maxRecordKey is the largest length that two bytes can hold.
 	maxRecordKey = 1<<16 - 1
 )
 
@@ -127,8 +127,8 @@ func appendRecords(text []byte, keys []keyed) []byte {
 // scanRecords returns the position of the best Route for path among the records of routes, or -1. Keys
 // that are prefixes of one path sort by length, so the last that covers it is the longest.
 //
-// A byte of every Route is read on the way, which nothing waits for: where Host and Routes are in no
-// cache, the Route that is found in the end has come from memory at the same time as the records.
+// A byte of every Route is read on the way, and nothing waits for these reads: where Host and Routes
+// are in no cache, the Route found in the end has come from memory at the same time as the records.
 //
 // hot: runs per request; no alloc, no lock.
 func scanRecords(records string, routes []Route, path []byte) int {

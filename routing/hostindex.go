@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// A hostIndex finds Hosts by name: an open-addressing hash array with linear probing, at most three
-// quarters full. Slots keep the whole hash, so that growing, deleting and probing never read a name
-// that does not match, and where the key is, which is in the Host too: name and Host then come from
-// memory at the same time and not one after the other. Empty slots have a nil host, deletion shifts the rest of the run back, hence
-// no tombstones. The zero value is empty. Shared between Tables until cloneFor makes a private copy.
+// A hostIndex finds Hosts by name: an open-addressing hash array with linear probing, at most three quarters full. Slots
+// keep the whole hash, so that growing, deleting and probing never read a name that does not match. They keep a pointer
+// to the key beside the one to its Host, so that name and Host come from memory at the same time and not one after the
+// other. Empty slots have a nil host, deletion shifts the rest of the run back, hence no tombstones. The zero value is
+// empty. Shared between Tables until cloneFor makes a private copy.
 //
-// The hash is seeded at random for each process, so that nobody can write host names into
-// manifests that all fall on one slot.
+// The hash is seeded at random for each process, so that no manifest can be written with host names
+// that all fall on one slot.
 type hostIndex struct {
 	slots []slot // length is 0 or a power of two
 	count int

@@ -1,7 +1,7 @@
 package routing
 
-// HostTLS is what a TLS connection for a Host is given before there is a request. Immutable once
-// published.
+// HostTLS holds the settings of TLS connections for a Host that apply before there is a request.
+// Immutable once published.
 type HostTLS struct {
 	// ClientAuth is nil where no certificate is asked for.
 	ClientAuth *ClientAuth
@@ -23,8 +23,8 @@ func (h *Host) WithTLS(t *HostTLS) *Host {
 // TLS returns what WithTLS was given, or nil.
 func (h *Host) TLS() *HostTLS { return h.tls }
 
-// hostTLSFor returns that of the one Host that answers for a server name, or nil. "" is the name of a
-// client that sends none, for which the catch-all answers.
+// hostTLSFor returns the HostTLS of the one Host that answers for a server name, or nil. "" is the
+// name of a client that sends none, for which the catch-all answers.
 //
 // hot: runs per handshake; no alloc, no lock.
 func (s *Snapshot) hostTLSFor(name string) *HostTLS {
@@ -39,8 +39,8 @@ func (s *Snapshot) hostTLSFor(name string) *HostTLS {
 	return h.tls
 }
 
-// ClientAuthFor returns what the clients of a server name must show, or nil for nothing. A client that
-// sends one name and asks for another's Host is to be found out by Route.TLS.
+// ClientAuthFor returns what the clients of a server name must show, or nil for nothing. Route.TLS
+// tells a client apart that sends one name and asks for another's Host.
 //
 // hot: runs per handshake; no alloc, no lock.
 func (s *Snapshot) ClientAuthFor(name string) *ClientAuth {
@@ -76,8 +76,8 @@ func (s *Snapshot) PassthroughFor(name string) (to *Backend, ok bool) {
 	return to, true
 }
 
-// TLS returns what TLS connections for the Route's Host are given, or nil. A request that came by a
-// connection that was given something else is misdirected.
+// TLS returns the settings of TLS connections for the Route's Host, or nil. A request on a
+// connection that had others is misdirected.
 //
 // hot: runs per request; must inline.
 func (r *Route) TLS() *HostTLS {

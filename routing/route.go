@@ -43,11 +43,11 @@ type Route struct {
 	// Default is true for the default backend's Route (spec.defaultBackend), which matches when no
 	// other does.
 	Default bool
-	// secured is true where Source.TLS is set: said here, it costs other requests no look at their Source,
-	// which is 1.4 % where 100,000 Routes are hit at random. Set by Builder.
+	// secured is true where Source.TLS is set: a copy here, which spares other requests a look at their
+	// Source, 1.4 % where 100,000 Routes are hit at random. Set by Builder.
 	secured bool
-	// Anonymous is true where responses must not say what made them, neither the gateway nor the Backend:
-	// what ingress-nginx does, for objects that are taken over from it.
+	// Anonymous is true where responses must not name the software that made them, neither the gateway
+	// nor the Backend: as in ingress-nginx, for objects taken over from it.
 	Anonymous bool
 	// Backend indexes Snapshot.Backends; negative when the reference could not be resolved, and the
 	// answer is 503.

@@ -9,12 +9,12 @@ import (
 )
 
 // ParsePath returns the path of a Route, as an Ingress spells it, in the form that requests have after
-// NormalizePath: an Ingress says which URL path it wants, and a client may spell each of those in
-// several ways, of which RFC 3986 section 6.2.2 says that they are one. So "/caf%C3%A9" and "/café"
-// are the same Route, and so are "/a%20b" and "/a b", although the latter can be written in an Ingress only.
+// NormalizePath: an Ingress names a URL path, and a client may spell it in several ways, which RFC 3986
+// section 6.2.2 calls equivalent. So "/caf%C3%A9" and "/café" are the same Route, and so are "/a%20b" and
+// "/a b", although the latter can be written in an Ingress only.
 //
-// What can be no path of a request is an error that says why: a query, a fragment, a control character,
-// an escape that is none, a ".." above the root.
+// A text that no request can have as its path gives an error with the reason: a query, a fragment, a
+// control character, an invalid escape, a ".." above the root.
 func ParsePath(spelled string) (path string, err error) {
 	if !strings.HasPrefix(spelled, "/") {
 		return "", errors.New(`a path starts with "/"`)
@@ -44,9 +44,9 @@ func ParsePath(spelled string) (path string, err error) {
 	return string(normal), nil
 }
 
-// Spelling is r's path as a client may send it: what is not visible, or would end a path, is escaped.
-// Two Routes of one Host and PathType never have the same, and it is valid UTF-8 in one word, which
-// Path need not be.
+// Spelling is r's path as a client may send it: bytes that are not visible, or would end a path, are
+// escaped. Two Routes of one Host and PathType never have the same Spelling, and it is valid UTF-8 in
+// one word, which Path need not be.
 func (r *Route) Spelling() string {
 	if !strings.ContainsFunc(r.Path, escaped) {
 		return r.Path

@@ -2,13 +2,12 @@ package routing
 
 import "bytes"
 
-// A server name is what a client sends in its first handshake message (RFC 6066 section 3), before
-// there is a request. It is compared like the host of an authority, in lower case; DNS names have no
-// trailing dot there, and addresses are not sent. What is no such name finds nothing but the
-// catch-all Host.
+// A server name is the name in a client's first handshake message (RFC 6066 section 3), before there
+// is a request. It is compared like the host of an authority, in lower case; DNS names have no
+// trailing dot there, and addresses are not sent. Any other text finds only the catch-all Host.
 
-// lowerName appends a server name to buf[:0] in lower case, or returns nil where it is too long to be
-// any.
+// lowerName appends a server name to buf[:0] in lower case, or returns nil where it is longer than
+// any name.
 //
 // hot: runs per handshake; no alloc, no lock.
 func lowerName(buf *[maxHost]byte, name string) []byte {

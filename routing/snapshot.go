@@ -17,13 +17,13 @@ type Snapshot struct {
 	Table      *Table
 	// Backends is indexed by Route.Backend; free slots are nil.
 	Backends []*Backend
-	// Certificates has every one that is served, DefaultCertificate not counted, sorted by Secret, by
-	// namespace and then name.
+	// Certificates has every one that is served, DefaultCertificate not counted, sorted by the
+	// namespace of its Secret and then the name.
 	Certificates []*Certificate
-	// ServerNames finds them by name; see CertificatesFor. nil where there are none.
+	// ServerNames finds Certificates by name; see CertificatesFor. nil where there are none.
 	ServerNames *CertificateIndex
-	// DefaultCertificate is for names that have none of their own; nil where none is configured, or
-	// there never was a good one.
+	// DefaultCertificate is for names without Certificates of their own; nil where none is
+	// configured, or there never was a good one.
 	DefaultCertificate *Certificate
 }
 

@@ -15,8 +15,8 @@ type ObjectName struct{ Namespace, Name string }
 // String returns "namespace/name".
 func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
 
-// Source is the object that a Route comes from. One Source is shared by all Routes of an Ingress, but
-// for those of Hosts with a ClientAuth, where all of one Host share one. Immutable once published.
+// Source is the object that a Route comes from. All Routes of an Ingress share one Source; those on a
+// Host with a HostTLS share one of their own for it. Immutable once published.
 type Source struct {
 	Ingress ObjectName
 	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
@@ -24,8 +24,8 @@ type Source struct {
 	Created int64
 	// Policy is what the object asks of requests; nil where it asks for nothing.
 	Policy *policy.Policy
-	// TLS is that of the Host, whichever object asks for it; nil for none. It is here, and not in Route,
-	// because a Route fills a cache line.
+	// TLS is the HostTLS of the Route's Host, whichever object set it; nil for none. It is here, and not
+	// in Route, because a Route fills a cache line.
 	TLS *HostTLS
 }
 
@@ -45,8 +45,8 @@ func (s *Source) Compare(o *Source) int {
 		strings.Compare(s.Ingress.String(), o.Ingress.String()))
 }
 
-// WinsOver says in a clause why s wins a conflict with o, for sentences that end with "wins because". Where both are one
-// object it is the order within that which decides.
+// WinsOver gives, as a clause, why s wins a conflict with o, for sentences that end with "wins because". Within one
+// object the order of its Routes decides.
 func (s *Source) WinsOver(o *Source) string {
 	switch {
 	case s == o, s != nil && o != nil && s.Ingress == o.Ingress:

@@ -59,10 +59,10 @@ func (t *Table) lookup(host []byte) *Host {
 	return t.catchAll
 }
 
-// With returns the Table that has the Hosts of t, except that each name in changed gets its new
-// Host, and loses its Host where that is nil, and that has defaultRoute as its default (nil: none).
-// A key must be the name of its Host. t itself is unchanged and may be nil. The cost is a copy of
-// the index (some 20 to 45 bytes a Host) and work in proportion to changed.
+// With returns the Table with the Hosts of t, except that each name in changed gets its new Host,
+// or loses its Host where the new one is nil; defaultRoute is its default (nil: none). A key must
+// be the name of its Host. t itself is unchanged and may be nil. The cost is a copy of the index
+// (some 20 to 45 bytes a Host) and work in proportion to changed.
 func (t *Table) With(changed map[string]*Host, defaultRoute *Route) *Table {
 	next := &Table{}
 	if t != nil {

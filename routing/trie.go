@@ -51,7 +51,7 @@ type trie struct {
 type node struct {
 	// label is where labels has the node's, labelLen long.
 	label uint32
-	// child is the first child; 0, which is the root, says that there is none.
+	// child is the first child; 0, the root's own index, means none.
 	child uint32
 	// route is the position of the node's first Route in Host.routes; see ends.
 	route    uint32
@@ -134,7 +134,7 @@ func (k keyed) ends() uint32 {
 }
 
 // newTrie builds the trie of keys, which must be sorted, Exact first among equals, and without
-// duplicates. It goes breadth first, which is what makes siblings neighbours.
+// duplicates. It goes breadth first, so that siblings are neighbours.
 func newTrie(keys []keyed) *trie {
 	// work is a node's keys, all of which share their first depth bytes; parallel to nodes.
 	type work struct{ lo, hi, depth int }

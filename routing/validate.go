@@ -6,7 +6,7 @@ import (
 )
 
 // validate checks every structural promise of t, its indexes, Hosts and tries, and returns the first
-// that does not hold. It is slow; tests call it, and With does under the build tag invariants.
+// one broken. It is slow; tests call it, and With does under the build tag invariants.
 func (t *Table) validate() error {
 	routes := 0
 	for _, x := range []struct {
@@ -99,7 +99,7 @@ func (t *trie) validate(h *Host) error {
 		return fmt.Errorf("%d nodes and %d edges", len(t.nodes), len(t.edges))
 	}
 	seen := make([]bool, len(t.nodes))
-	next := 0 // the Route that is due
+	next := 0 // the Route that must come next
 	var walk func(at int, spelt []byte) error
 	walk = func(at int, spelt []byte) error {
 		if seen[at] {

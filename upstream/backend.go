@@ -18,8 +18,8 @@ type Backend struct {
 	set       *Set
 	balance   routing.Balance
 	endpoints []*Endpoint // in the order of source.Endpoints
-	// faces counts the Endpoints without those that stand aside, which is the Pods; shunned is the family
-	// in which Pods cannot be connected to, as far as twins showed that.
+	// faces counts the Endpoints that do not stand aside, one for each Pod; shunned is the family in
+	// which Pods cannot be connected to, as far as twins showed.
 	faces   int
 	shunned family
 
@@ -45,10 +45,9 @@ func (b *Backend) Source() *routing.Backend { return b.source }
 // Len returns the number of Endpoints.
 func (b *Backend) Len() int { return len(b.endpoints) }
 
-// Pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none.
-// avoid, which may be nil, is the Endpoint that has just failed: it is returned only when there is
-// no other, and an Endpoint of the same Pod is no other. An ejected Endpoint that is due for its probe
-// comes first.
+// Pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none. avoid,
+// which may be nil, is the Endpoint that has just failed: it is returned only when there is no other,
+// and its twin does not count as another. An ejected Endpoint that is due for its probe comes first.
 //
 // hot: runs per request; no alloc, no lock.
 func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
@@ -76,8 +75,8 @@ func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
 	return e
 }
 
-// Prefer returns the Endpoint with that address where it is one of those that Pick chooses from, and what Pick returns
-// where it is not, or is avoid.
+// Prefer returns the Endpoint with that address where Pick could choose it and it is not avoid; else it returns Pick's
+// choice.
 func (b *Backend) Prefer(addr netip.AddrPort, now int64, avoid *Endpoint) *Endpoint {
 	for _, e := range b.usable {
 		if e.Addr == addr && (avoid == nil || e != avoid.face()) {

@@ -41,7 +41,8 @@ func (e *Endpoint) observe(now, latency int64, failed bool) {
 	}
 	switch {
 	case e.seen == 0 && b.typical > 0:
-		// Start at the typical cost and go from there like everyone else, one step weighing a half.
+		// Start at the typical cost and go from there like every other Endpoint, one step weighing
+		// a half.
 		e.cost = max(l, (l+b.typical)/2)
 	case e.seen == 0, l > e.cost:
 		e.cost = l

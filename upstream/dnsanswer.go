@@ -90,7 +90,7 @@ func parseAnswer(message []byte, id uint16, question dnsmessage.Question) (answe
 		return a, nil
 	}
 	if !known && !header.Authoritative && !header.RecursionAvailable {
-		// A server that neither knows nor asks: its silence says nothing about the name.
+		// A server that neither knows nor asks: its silence is no statement about the name.
 		return answer{}, errors.New("server refers elsewhere")
 	}
 	return answer{ttl: negative}, nil
@@ -127,7 +127,7 @@ func follow(records []dnsmessage.Resource, name string) (answer, error) {
 }
 
 // negativeTTL returns how long the absence of records holds (RFC 2308, 5), and whether the message
-// says so.
+// has a TTL for it.
 func negativeTTL(p *dnsmessage.Parser) (time.Duration, bool) {
 	authorities, err := p.AllAuthorities()
 	if err != nil {

@@ -19,12 +19,12 @@ const (
 	// maxDatagram is the size that answers over UDP may have, in bytes: it passes every usual link
 	// unfragmented.
 	maxDatagram = 1232
-	// minTTL and maxTTL bound how long a list of addresses is taken for good: the one keeps a zero
-	// from a storm of queries, the other a mistake in a zone from lasting.
+	// minTTL and maxTTL bound how long a list of addresses is used: minTTL keeps a TTL of zero from
+	// a storm of queries, maxTTL a mistake in a zone from lasting.
 	minTTL, maxTTL = time.Second, 300 * time.Second
 )
 
-// finding is what a lookup says about one address family of a name: addresses, none, or an error,
+// finding is the result of a lookup for one address family of a name: addresses, none, or an error,
 // and for how long.
 type finding struct {
 	addresses []netip.Addr
@@ -32,8 +32,8 @@ type finding struct {
 	err       error
 }
 
-// dnsClient looks names up with the nameservers of a resolv.conf. It has no state, for the one
-// thing that net.Resolver does not give is the TTL. It does not read the hosts file.
+// dnsClient looks names up with the nameservers of a resolv.conf. It exists for the TTL, which
+// net.Resolver does not give. It has no state and does not read the hosts file.
 type dnsClient struct {
 	path string // of resolv.conf
 	// reachable reports whether the host has a route to an address.
@@ -57,7 +57,7 @@ func (c *dnsClient) lookup(ctx context.Context, name string) (v4, v6 finding) {
 		go func() { other <- conf.find(ctx, candidate, dnsmessage.TypeAAAA) }()
 		v4 = conf.find(ctx, candidate, dnsmessage.TypeA)
 		v6 = <-other
-		// An error must not lead on to a name that means something else.
+		// An error must not lead on to a name with another meaning.
 		if len(v4.addresses)+len(v6.addresses) > 0 || v4.err != nil || v6.err != nil {
 			break
 		}

@@ -15,7 +15,7 @@
 //
 // Goroutines: all of a Set belongs to one loop and is touched by no other goroutine. There is one
 // Set per loop; they share nothing. The Resolver is the exception: it runs on goroutines of its
-// own, off the loops, and feeds whoever builds Snapshots.
+// own, off the loops, and feeds the builder of Snapshots.
 //
 // Time is monotonic nanoseconds, passed in by the caller, never read here and never zero.
 //

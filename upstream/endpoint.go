@@ -24,15 +24,15 @@ type Endpoint struct {
 	failures int32 // consecutive failures
 	ejection int64 // length of the current or last ejection, without its variation; 0 after a success
 	until    int64 // ejected: when a probe is due; probing: when the probe counts as lost
-	tried    bool  // ejected, and an exchange began since, for want of another Endpoint
+	tried    bool  // ejected, and tried since for want of another Endpoint
 
 	// cost is the peak-EWMA latency in nanoseconds as of seen; seen is 0 before the first observation.
 	cost float64
 	seen int64
 
 	// twin is the Endpoint of the same Pod in the other family, nil for most; aside means that the twin is
-	// picked in its place. reached means that it answered after it last failed to connect, doubted that
-	// its next answer tells what its twin's failure to connect was worth. See twin.go.
+	// picked in its place. reached means that it answered after its last failure to connect; doubted, that
+	// its next answer decides what its twin's failure to connect was worth. See twin.go.
 	twin                    *Endpoint
 	aside, reached, doubted bool
 

@@ -9,10 +9,10 @@ package upstream
 //	healthy --failures--> ejected --time, Pick--> probing --OK--> healthy
 //	                         ^------------failure----'
 //
-// An ejected Endpoint may also be tried for want of another: the one that is left has just failed. When it answers it is
-// back, without a probe. Else a Backend of two, one of which had been away when the other goes, would have each
-// request fail at the one that is gone first, which cannot be ejected for as long as the other one is: 44,000 of 215,000
-// calls to two gRPC servers that were restarted in turn.
+// An ejected Endpoint may also be tried for want of another, when the only other one has just failed. If it answers, it
+// is healthy again without a probe. Otherwise, in a Backend of two of which one had been away when the other goes, each
+// request would first fail at the Endpoint that is gone, which cannot be ejected while the other one is: 44,000 of
+// 215,000 calls to two gRPC servers that were restarted in turn.
 //
 // Exchanges that began before the ejection and end during it change nothing.
 
@@ -29,7 +29,8 @@ const (
 func (e *Endpoint) judge(now int64, outcome Outcome) {
 	switch {
 	case e.aside:
-		// It began while e was the face of its Pod, and the verdict is on the one that is now.
+		// The exchange began while e was the face of its Pod; the verdict counts for the present
+		// face.
 		return
 	case outcome.Failed():
 		if e.twin != nil && (outcome == ConnectFailed || outcome == ConnectTimeout) {
@@ -53,7 +54,8 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 	}
 }
 
-// eject leaves e out until a probe is due, or changes nothing where too many are left out already.
+// eject takes e out of balancing until a probe is due, or changes nothing where too many Endpoints
+// are out already.
 func (e *Endpoint) eject(now int64) {
 	b := e.backend
 	s := b.set

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A name waits in one of three lanes, each with workers of its own, so that names which cost nothing but
-// waiting cannot hold up the others, whoever made them and however many there are:
+// A name waits in one of three lanes, each with workers of its own, so that names whose servers are
+// silent cannot hold up the others, whatever namespace watches them and however many there are:
 //
-//	prompt   it has answered promptly before; it may take `promptness`, and is slow when that does not do
-//	trial    it is new, or has failed; the same
-//	patient  it is slow; it may take as long as resolv.conf says
+//	prompt   it was answered promptly before; it may take `promptness`, and is slow beyond that
+//	trial    it is new, or has failed; the same bound
+//	patient  it is slow; it may take as long as resolv.conf allows
 //
-// Within a lane the next is a name of the namespace that has the fewest workers at the moment. One whose
-// names are answered at once so has as many turns as it likes, beside one whose names are all silent.
+// Within a lane the next name is one of the namespace with the fewest busy workers. A namespace whose
+// names are answered at once gets as many turns as it can use beside one whose names are all silent.
 
 const (
 	prompt = iota
@@ -24,8 +24,8 @@ const (
 	lanes
 )
 
-// promptness is how long a name may take that is looked up beside those of others: a DNS server of a cluster
-// answers within milliseconds, and has asked the whole way down from the root within this.
+// promptness bounds the lookup of a name in the lanes prompt and trial: a cluster's DNS server answers
+// within milliseconds, and recurses from the root within this.
 const promptness = time.Second
 
 // lane is the names that wait for its workers. All of it is guarded by Resolver.mu.
@@ -40,11 +40,11 @@ type lane struct {
 	order   []*turn // those with names waiting; the one that was served last is the last
 }
 
-// turn is the part of a namespace in a lane, while it has one.
+// turn is the queue of one namespace in a lane; it exists while the namespace has names there.
 type turn struct {
 	lane      *lane
 	namespace string
-	waiting   list.List // of *watchedName, in the order of their coming
+	waiting   list.List // of *watchedName, in order of arrival
 	running   int
 }
 
@@ -52,7 +52,8 @@ func newLanes(concurrent int) (l [lanes]lane) {
 	for i := range l {
 		l[i] = lane{limit: concurrent, share: concurrent, patience: promptness, turns: map[string]*turn{}}
 	}
-	// Nobody waits here for a second only, so that one namespace leaves half of it to the others.
+	// In this lane a second is nothing unusual, so one namespace leaves half of the workers to the
+	// others.
 	l[patient].share, l[patient].patience = max(1, concurrent/2), 0
 	return l
 }
@@ -68,7 +69,7 @@ func (r *Resolver) laneOf(n *watchedName) *lane {
 	return &r.lanes[trial]
 }
 
-// load is how much of l is a namespace's at the moment.
+// load is the part of l's workers that serve a namespace at present.
 func (l *lane) load(namespace string) int {
 	if t := l.turns[namespace]; t != nil {
 		return t.waiting.Len() + t.running
@@ -76,8 +77,8 @@ func (l *lane) load(namespace string) int {
 	return 0
 }
 
-// put has n wait its turn: that of the watching namespace with the least to do, since nobody should be behind
-// the names of another who watches the same.
+// put queues n under the watching namespace with the least load: a name that two namespaces watch must not
+// wait behind the other names of the busier one.
 func (l *lane) put(n *watchedName) {
 	namespace, least := "", -1
 	for _, w := range n.watches {
@@ -99,7 +100,7 @@ func (l *lane) put(n *watchedName) {
 	n.turn, n.place = t, t.waiting.PushBack(n)
 }
 
-// take returns the name that is served next, or nil. done has to follow.
+// take returns the name that is served next, or nil. The caller must call done afterwards.
 func (l *lane) take() *watchedName {
 	best := -1
 	for i, t := range l.order {
@@ -124,13 +125,13 @@ func (l *lane) take() *watchedName {
 	return n
 }
 
-// done says that a name of t is not served any more.
+// done notes that a name of t is no longer being served.
 func (l *lane) done(t *turn) {
 	t.running--
 	l.forget(t)
 }
 
-// leave takes n out of the lane where it waits; it reports whether it did wait.
+// leave removes n from the lane where it waits; it reports whether it did wait.
 func (n *watchedName) leave() bool {
 	if n.place == nil {
 		return false

@@ -14,21 +14,21 @@ type Options struct {
 	// MaxConnsPerEndpoint bounds the Conns of an Endpoint, busy ones included; 0 is unlimited.
 	MaxConnsPerEndpoint int
 	// IdleTimeout is the age at which an idle Conn is no longer used; default 60 s. A gateway must
-	// give up an idle connection before its backend does, or a request meets the backend's close
-	// on the wire. 60 s is below the limits of nginx (75 s), Kestrel (130 s) and Go's usual 120 s.
+	// close an idle connection before its backend does, or a request meets the backend's close on
+	// the wire. 60 s is below the limits of nginx (75 s), Kestrel (130 s) and Go's usual 120 s.
 	// Backends with shorter ones (Node.js and Apache: 5 s) are noticed by their closes and by
 	// Keep-Alive fields, see Endpoint.PeerClosed and Endpoint.LimitIdle.
 	IdleTimeout int64
 	// MaxRequestsPerConn bounds the requests sent on one Conn; 0 is unlimited.
 	MaxRequestsPerConn uint32
-	// Eject says when an Endpoint that fails is left out for a while.
+	// Eject configures when a failing Endpoint is left out for a while.
 	Eject EjectOptions
 	// Seed starts the random choices of this Set; give each loop another one, or their round
 	// robins march in step.
 	Seed uint64
 	// Live returns the live Snapshot (routing.Store.Load). It decides when a request holds another
 	// routing.Backend than the Set knows: the live one wins, so that a late request cannot take the
-	// Set back to an older Snapshot. nil takes whatever comes last as newest.
+	// Set back to an older Snapshot. nil takes the latest one given as newest.
 	Live func() *routing.Snapshot
 }
 

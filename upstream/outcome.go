@@ -7,11 +7,11 @@ type Outcome uint8
 const (
 	// OK is a response received to its end, whatever its status.
 	OK Outcome = iota
-	// Canceled means the client left, or the gateway gave up for a reason of its own; says nothing
-	// about the Endpoint.
+	// Canceled means that the client left, or the gateway ended the exchange for a reason of its
+	// own; no evidence about the Endpoint.
 	Canceled
-	// Stale means a reused Conn was closed before any response byte: the keep-alive race, which says
-	// nothing about the Endpoint either.
+	// Stale means that a reused Conn was closed before any response byte: the keep-alive race, no
+	// evidence about the Endpoint either.
 	Stale
 	// ConnectFailed means that the connection was refused or unreachable.
 	ConnectFailed

@@ -141,8 +141,8 @@ func (e *Endpoint) Remove(c *Conn) {
 }
 
 // PeerClosed is Remove for a Conn that the peer closed. Where c was idle, e learns from it: two
-// closes in a row after the same time mean that the peer has a keep-alive limit, and idle Conns
-// are then given up at seven eighths of it.
+// closes in a row after the same time mean that the peer has a keep-alive limit, and idle Conns are
+// then closed at seven eighths of it.
 func (e *Endpoint) PeerClosed(c *Conn, now int64) {
 	if c.state == connIdle && c.Endpoint == e {
 		age := now - c.IdleSince
@@ -158,8 +158,8 @@ func (e *Endpoint) PeerClosed(c *Conn, now int64) {
 // nanoseconds; below it, it is more likely a restart that closes all at once.
 const minLearntIdle = 1e9
 
-// LimitIdle lowers the age up to which e's idle Conns are used, in nanoseconds: the peer has said
-// (Keep-Alive: timeout) or shown that it closes them then. It never raises it.
+// LimitIdle lowers the age up to which e's idle Conns are used, in nanoseconds, to the one at which
+// the peer closes them, announced (Keep-Alive: timeout) or observed. It never raises it.
 func (e *Endpoint) LimitIdle(limit int64) {
 	if limit < e.idle.limit {
 		e.idle.limit = limit
@@ -196,8 +196,8 @@ func (s *Set) enqueue(e *Endpoint, now int64) {
 	s.lastQueued = e
 }
 
-// Shed discards up to max idle Conns, whatever their age, because what they are made of is short: those that
-// have been idle longest of the Endpoints that were looked at least recently. It returns how many.
+// Shed discards up to max idle Conns, whatever their age, because descriptors are short: those idle longest
+// of the Endpoints that were looked at least recently. It returns how many.
 func (s *Set) Shed(max int) (n int) {
 	for e := s.firstQueued; e != nil && n < max; e = e.idle.after {
 		for ; e.idle.oldest != nil && n < max; n++ {

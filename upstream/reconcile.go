@@ -7,7 +7,7 @@ import "github.com/sluice-gateway/sluice/routing"
 // and those that are no longer there leave.
 //
 // Which one is newer? A request may hold a Snapshot that is no longer live, for as long as it is
-// parked or its body trickles in. Options.Live tells: the live one is adopted, and a request with
+// parked or its body trickles in. Options.Live decides: the live one is adopted, and a request with
 // an older one gets the state of the live Backend in its place. Where the Backend has left
 // altogether, such a request gets a detached state that pools nothing.
 
@@ -25,7 +25,7 @@ func (s *Set) adopt(r *routing.Backend) *Backend {
 	return s.replace(r)
 }
 
-// replace makes r the source of the Backend at its index, and returns that.
+// replace makes r the source of the Backend at its index, and returns that Backend.
 func (s *Set) replace(r *routing.Backend) *Backend {
 	for len(s.backends) <= int(r.Index) {
 		s.backends = append(s.backends, nil)

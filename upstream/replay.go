@@ -1,6 +1,6 @@
 package upstream
 
-// SentState says how much of a request has left the gateway, and whether it could leave again.
+// SentState is how much of a request has left the gateway, and whether it could leave again.
 type SentState uint8
 
 const (
@@ -28,9 +28,9 @@ const MaxAttempts = 2
 // unsent request is safe to send again; one that was sent is only where the method is idempotent
 // (RFC 9110, 9.2.2) and all of it is still held.
 //
-// A failure on a reused connection is most often the gateway's own doing, by having kept it for
-// too long; it gets its one replay even where max forbids replays. The replay should dial afresh:
-// when one pooled Conn was stale, its neighbours are likely to be.
+// A failure on a reused connection is most often the gateway's own doing, by having kept it for too
+// long; such a request gets its one replay even where max forbids replays. The replay should dial
+// afresh: when one pooled Conn was stale, its neighbours are likely to be.
 func MayReplay(idempotent bool, sent SentState, responseBytes, reusedConn bool, attempts, max int) bool {
 	if reusedConn && max < MaxAttempts {
 		max = MaxAttempts

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// resolvConf is what resolv.conf(5) says to a stub resolver. Immutable after parsing.
+// resolvConf is a stub resolver's configuration as of resolv.conf(5). Immutable after parsing.
 type resolvConf struct {
 	servers  []netip.AddrPort
 	search   []string // without dots at the ends
@@ -33,8 +33,8 @@ func readResolvConf(path string) (*resolvConf, error) {
 	return parseResolvConf(text), nil
 }
 
-// parseResolvConf parses resolv.conf(5). Lines and values that make no sense are passed over, as by
-// every other reader of this file.
+// parseResolvConf parses resolv.conf(5). Invalid lines and values are skipped, as by every other
+// reader of this file.
 func parseResolvConf(text []byte) *resolvConf {
 	c := &resolvConf{ndots: 1, timeout: 5 * time.Second, attempts: 2}
 	lines := bufio.NewScanner(bytes.NewReader(text))

@@ -66,7 +66,7 @@ func (n *watchedName) learn(now time.Time, stale time.Duration, v4, v6 finding) 
 	addresses := slices.Concat(n.v4.addresses, n.v6.addresses)
 	slices.SortFunc(addresses, netip.Addr.Compare)
 	addresses = slices.Compact(addresses)
-	// Nothing found is a first verdict only when both families say so.
+	// A first verdict that nothing was found needs the answers of both families.
 	first := n.version == 0 && (len(addresses) > 0 || n.v4.known && n.v6.known)
 	if first || n.version > 0 && !slices.Equal(addresses, n.addresses) {
 		n.addresses = addresses

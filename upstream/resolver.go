@@ -76,8 +76,8 @@ type watch struct {
 // they change. The list is sorted, without duplicates, unmapped, and fn's to keep; it is empty when
 // the name has no addresses. While nothing could be learnt yet, fn is not called.
 //
-// namespace is who asks. Each has its fair part of the work, whatever names the others have and however long
-// those take. Who watches the same name shares its lookups.
+// namespace is the one that asks. Each has its fair part of the work, whatever names the others have and
+// however long those take. Watches of the same name share its lookups.
 //
 // fn runs on a goroutine of the Resolver, never inside Watch, and not concurrently with itself. It
 // should hand over and return, as it holds up other names. stop ends the watch; a call that is
@@ -106,7 +106,7 @@ func (r *Resolver) stop(n *watchedName, w *watch) {
 	if len(n.watches) == 0 && r.names[n.name] == n {
 		delete(r.names, n.name)
 		n.disarm()
-		// So that names which come and go leave nothing behind them.
+		// Names that come and go must leave nothing behind.
 		n.leave()
 	}
 }
@@ -127,13 +127,13 @@ func (r *Resolver) Close() {
 	r.done.Wait()
 }
 
-// serveLocked has n served by a worker, now or when one is free. A name is served by one worker at
-// a time; asked for meanwhile, it is served once more.
+// serveLocked has n served by a worker, now or when one is free. One worker at a time serves a
+// name; when it is asked for meanwhile, it is served once more.
 func (r *Resolver) serveLocked(n *watchedName) {
 	switch {
 	case r.closed:
 	case n.place != nil:
-		// It waits, perhaps behind the names of a namespace that has more to do than the new watch's.
+		// n waits, perhaps behind the names of a namespace with more load than the new watch's.
 		if w := n.watches[len(n.watches)-1]; n.turn.lane.load(w.namespace) < n.turn.lane.load(n.turn.namespace) {
 			n.leave()
 			r.queueLocked(n)
@@ -146,7 +146,7 @@ func (r *Resolver) serveLocked(n *watchedName) {
 	}
 }
 
-// queueLocked has n wait in its lane, which gets a worker more if it may.
+// queueLocked queues n in its lane, and starts one more worker for the lane if it may.
 func (r *Resolver) queueLocked(n *watchedName) {
 	l := r.laneOf(n)
 	l.put(n)
@@ -183,7 +183,7 @@ func (r *Resolver) work(l *lane) {
 			n.arm(func() {
 				r.mu.Lock()
 				defer r.mu.Unlock()
-				// Its last watch may have gone while this was called.
+				// The last watch of n may have gone while another was called.
 				if len(n.watches) > 0 {
 					r.serveLocked(n)
 				}
@@ -194,7 +194,7 @@ func (r *Resolver) work(l *lane) {
 }
 
 // serve looks n up if it is due, and tells the watches that have not seen its present addresses. It reports
-// whether the lookup was cut short, by the patience of the lane: then n is slow, and has to wait in another.
+// whether the patience of the lane cut the lookup short: then n is slow, and has to wait in another.
 func (r *Resolver) serve(l *lane, n *watchedName) (cut bool) {
 	r.mu.Lock()
 	due := len(n.watches) > 0 && !time.Now().Before(n.due)
@@ -242,7 +242,7 @@ func (r *Resolver) lookUp(l *lane, n *watchedName) (cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n.learn(time.Now(), r.options.StaleLimit, v4, v6)
-	// A failure is tried again in a short while, when it may be over: that need not wait with the slow.
+	// A failure is retried soon, when its cause may be over: it need not wait in the slow lane.
 	n.slow = !failed && time.Since(start) > promptness
 	return false
 }

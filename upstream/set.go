@@ -5,9 +5,9 @@ import "github.com/sluice-gateway/sluice/routing"
 // Set is one loop's view of all Backends. NewSet makes it; the zero value is not usable. Must not
 // be copied; all of it belongs to one loop and is not safe for concurrent use.
 type Set struct {
-	// Discard closes an idle Conn that the pool gives up; the Conn is already forgotten. Set it
-	// before the first use. It runs inside Backend, Sweep, Acquire and Expire, for Conns that are
-	// idle, hence never for the one whose event the loop is handling unless that one is in the pool.
+	// Discard closes an idle Conn that the pool drops; the Conn is already forgotten. Set it before
+	// the first use. It runs inside Backend, Sweep, Acquire and Expire, for Conns that are idle,
+	// hence never for the one whose event the loop is handling unless that one is in the pool.
 	Discard func(*Conn)
 
 	// Immutable after NewSet:

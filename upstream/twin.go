@@ -11,7 +11,8 @@ package upstream
 //   - When the twin then answers, the family is at fault and not the Pod. So all Pods of the Backend that
 //     never answered in that family show their other face, and so do those that come later.
 //
-// The face stays until it fails itself: nothing is probed, because nobody waits for the other address.
+// The face stays until it fails itself: no probe looks at the other address, since no request waits
+// for it.
 //
 // On Backends without twins all this is one comparison with nil where an exchange ends.
 
@@ -63,7 +64,7 @@ func (e *Endpoint) family() family {
 	return ipv6
 }
 
-// forgive forgets the verdict on an Endpoint.
+// forgive clears the verdict on an Endpoint.
 func (e *Endpoint) forgive() {
 	e.health, e.failures, e.ejection, e.until = healthy, 0, 0, 0
 	e.doubted = false
@@ -80,8 +81,8 @@ func (e *Endpoint) face() *Endpoint {
 // HasTwin reports whether a failure to connect to e would leave a Fallback.
 func (e *Endpoint) HasTwin() bool { return e.twin != nil && !e.Gone }
 
-// Fallback returns the Endpoint of the same Pod to go on with after a failure to connect to e, which
-// Finished was told of, or nil where there is none. An attempt goes on there once.
+// Fallback returns the Endpoint of the same Pod to go on with after a failure to connect to e that
+// Finished was given, or nil where there is none. An attempt goes on there once.
 func (e *Endpoint) Fallback() *Endpoint {
 	if !e.aside || e.Gone {
 		return nil
@@ -98,7 +99,7 @@ func (e *Endpoint) turn() *Endpoint {
 	return t
 }
 
-// turnAway is judge's answer to a failure to connect to a face that has a twin, which it returns.
+// turnAway handles a failure to connect to a face that has a twin, for judge, and returns the twin.
 func (e *Endpoint) turnAway() *Endpoint {
 	e.reached = false
 	t := e.turn()
@@ -107,7 +108,8 @@ func (e *Endpoint) turnAway() *Endpoint {
 	return t
 }
 
-// answered notes that an Endpoint with a twin has answered. The fast part of it is where it is called.
+// answered notes that an Endpoint with a twin has answered. Callers test for a twin first, which is
+// the fast part.
 func (e *Endpoint) answered() {
 	e.reached = true
 	if !e.doubted {

@@ -19,7 +19,7 @@ import (
 const apiserverLog = "apiserver.log"
 
 // disabledAdmission are the default admission plugins that wait for controllers or nodes this cluster does not have.
-// What a gateway can meet stays on: NamespaceLifecycle, DefaultIngressClass, and admission webhooks and policies.
+// Plugins that a gateway can meet stay on: NamespaceLifecycle, DefaultIngressClass, and admission webhooks and policies.
 const disabledAdmission = "ServiceAccount,ResourceQuota,LimitRanger,TaintNodesByCondition,StorageObjectInUseProtection," +
 	"DefaultStorageClass,PersistentVolumeClaimResize,RuntimeClass,NodeDeclaredFeatureValidator"
 

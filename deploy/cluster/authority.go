@@ -21,8 +21,9 @@ import (
 // validFor is the life of every certificate. A state directory older than this has to be deleted.
 const validFor = 10 * 365 * 24 * time.Hour
 
-// authority signs the cluster's certificates. Its key and the key of ServiceAccount tokens are made once per state directory,
-// so kubeconfigs and tokens handed out earlier stay good when the cluster starts again; the certificates it signs are cheap and issued anew.
+// authority signs the cluster's certificates. Its key and the key of ServiceAccount tokens are made once per state
+// directory, so kubeconfigs and tokens handed out earlier stay good when the cluster starts again; the certificates it
+// signs are cheap and issued anew.
 //
 // Immutable after loadAuthority.
 type authority struct {
@@ -100,7 +101,7 @@ func (a *authority) issueServer(dir string, host net.IP) (certFile, keyFile stri
 	return certFile, keyFile, nil
 }
 
-// issueAdmin returns a client certificate of a member of system:masters, whom the API server lets do everything.
+// issueAdmin returns a client certificate of a member of system:masters, who may do everything.
 func (a *authority) issueAdmin() (keyPair, error) {
 	pair, err := a.issue(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}},

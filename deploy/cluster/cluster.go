@@ -65,7 +65,7 @@ func run(ctx context.Context, opts options, stdout io.Writer) error {
 		}
 	}()
 
-	// Whatever ends this function from here on, the API server is asked to finish and waited for before etcd closes.
+	// However this function ends from here on, the API server is asked to finish and waited for before etcd closes.
 	defer func() {
 		stopServer()
 		<-server.done
@@ -128,7 +128,7 @@ func openDir(name string) (dir string, remove func(), err error) {
 }
 
 // lockDir claims dir for this process. The kernel drops the lock when the process dies, however it dies.
-// Without it a second cluster would hang without a word on the lock of etcd's database.
+// Without it a second cluster would hang silently on the lock of etcd's database.
 func lockDir(dir string) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

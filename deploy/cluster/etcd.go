@@ -15,7 +15,7 @@ const (
 	// The kernel's limit on a Unix socket's path is 108 bytes with the closing NUL.
 	maxSocketPath = 107
 
-	// No peer and no client but the API server exists, yet etcd wants to advertise an address to them. Nothing ever dials it.
+	// No peer and no client but the API server exists, yet etcd must advertise an address to them. Nothing ever dials it.
 	etcdUnused = "http://127.0.0.1:2380"
 )
 
@@ -26,8 +26,8 @@ type store struct {
 	url  string // for --etcd-servers
 }
 
-// startEtcd runs etcd on the data in dir and returns when it serves.
-// It listens on a Unix socket: no port to collide, and nobody but the directory's owner can reach it.
+// startEtcd runs etcd on the data in dir and returns when it serves. It listens on a Unix socket: no
+// port to collide, and only the directory's owner can reach it.
 func startEtcd(dir string) (*store, error) {
 	socket := filepath.Join(dir, "etcd.sock")
 	if len(socket) > maxSocketPath {
@@ -54,8 +54,8 @@ func startEtcd(dir string) (*store, error) {
 	cfg.LogOutputs = []string{filepath.Join(dir, etcdLog)}
 	// Data survives the death of the process, which tests cause, but not that of the machine, which they do not.
 	cfg.UnsafeNoFsync = true
-	// A single member has nobody to wait for, so it elects itself early. With the default second a start takes 3.3 s instead of 2.1 s;
-	// ticks of 10 ms gain nothing more and take half a percent of a core.
+	// A single member has no other to wait for, so it elects itself early. With the default second a start takes 3.3 s
+	// instead of 2.1 s; ticks of 10 ms gain nothing more and take half a percent of a core.
 	cfg.TickMs = 25
 	cfg.ElectionMs = 250
 

@@ -15,8 +15,8 @@ import (
 // kubeconfigMark opens each kubeconfig that this program wrote, and so may write again.
 const kubeconfigMark = "# Written by the local cluster; replaced when it starts.\n"
 
-// kubeconfigPath returns the absolute path of the kubeconfig to write: name, or one in dir when name is empty.
-// It refuses a file that somebody else wrote: a slip of the hand must not cost a user the credentials of real clusters.
+// kubeconfigPath returns the absolute path of the kubeconfig to write: name, or one in dir when name is empty. It
+// refuses a file without the mark: a slip of the hand must not cost a user the credentials of real clusters.
 func kubeconfigPath(name, dir string) (string, error) {
 	if name == "" {
 		return filepath.Join(dir, "kubeconfig"), nil

@@ -15,8 +15,8 @@ import (
 // readyPoll is the pause between looks at /readyz; a look costs under a millisecond.
 const readyPoll = 50 * time.Millisecond
 
-// waitReady returns when the API server says it is ready and the namespaces that everything assumes are there.
-// It asks as a client would, over TLS and with the administrator's certificate, so what it vouches for holds for the kubeconfig.
+// waitReady returns when the API server reports that it is ready and has the namespaces that everything assumes. It asks
+// as a client would, over TLS and with the administrator's certificate, so its answer holds for the kubeconfig.
 func waitReady(ctx context.Context, url string, ca []byte, admin keyPair) error {
 	client, err := kubernetes.NewForConfig(&rest.Config{
 		Host:            url,
@@ -36,7 +36,7 @@ func waitReady(ctx context.Context, url string, ca []byte, admin keyPair) error 
 		case <-time.After(readyPoll):
 		}
 	}
-	// The server makes these by itself, but a moment after it calls itself ready.
+	// The server makes these by itself, but a moment after it reports itself ready.
 	for _, name := range []string{metav1.NamespaceDefault, metav1.NamespaceSystem} {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		_, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})

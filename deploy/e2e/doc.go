@@ -6,21 +6,20 @@
 // of it, and no packet leaves the machine. A mount namespace of its own lets the suite be the DNS
 // server that ExternalName Services are resolved by.
 //
-// One cluster and one gateway serve most tests; each test has its own namespace and hosts, so that
-// none sees another's objects. Tests that stop a gateway start their own. The gateway's credentials
-// are a ServiceAccount's token with the rights of deploy/base and no others, so that a verb missing
-// there fails everything here. Tests run one after another: some change what is cluster-wide, and
-// some measure time.
+// One cluster and one gateway serve most tests; each test has its own namespace and hosts, so that none
+// sees another's objects. Tests that stop a gateway start their own. The gateway's credentials are a
+// ServiceAccount's token with the rights of deploy/base and no others, so that a verb missing there fails
+// everything here. Tests run one after another: some change cluster-wide objects, and some measure time.
 //
 // There is no kubelet and no controller: a test writes the EndpointSlices that the endpoint controller
 // would write.
 //
-// How correctness is judged: a load asks for targets without pause, and each target says which
-// answers are right at that moment. During a change that is the old and the new answer, and the new
-// one alone from the first time it was seen. The client retries nothing, and any other answer, reset
-// or timeout fails the test.
+// How correctness is judged: a load asks for targets without pause, and each target has the set of
+// answers that are right at that moment. During a change these are the old and the new answer, and
+// the new one alone from the first time it was seen. The client retries nothing, and any other
+// answer, reset or timeout fails the test.
 //
 // E2E_CHURN (a duration, 10s when unset) is how long the test of continuous change runs.
 //
-// Read first: TestMain, then target and load, then TestIngress for what a test looks like.
+// Read first: TestMain, then target and load, then TestIngress as an example of a test.
 package e2e

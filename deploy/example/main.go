@@ -9,7 +9,7 @@ import (
 // greeting is the value of the field X-Greeting. It runs on the loops: it must not block.
 type greeting string
 
-// Name is what logs call the filter.
+// Name is the filter's name in logs.
 func (greeting) Name() string { return "greeting" }
 
 // Response puts the field into the head of a response, before the client gets it.

@@ -1,4 +1,4 @@
-// Command sluice is the gateway with nothing added. All it does is in package sluice, the repository's root.
+// Command sluice is the gateway with nothing added. All of it is in package sluice, the repository's root.
 package main
 
 import "github.com/sluice-gateway/sluice"

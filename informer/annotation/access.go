@@ -13,7 +13,7 @@ const (
 	ranges    = "addresses and CIDRs, with commas between"
 )
 
-// What follows is about the addresses that may ask.
+// Client addresses that are allowed or denied.
 var _ = add(
 	Row{
 		Key: allowlist, Scope: ScopeRoute, Value: ranges, Default: "everybody",
@@ -37,7 +37,7 @@ var _ = add(
 	},
 )
 
-// accessOf returns the Access of the Policy, or one that is not in it yet.
+// accessOf returns the Access of the Policy, or a new one that is not in the Policy yet.
 func accessOf(s *Settings) *policy.Access {
 	if a, ok := s.Policy.Filter(policy.KindAccess).(*policy.Access); ok {
 		return a
@@ -45,8 +45,8 @@ func accessOf(s *Settings) *policy.Access {
 	return &policy.Access{}
 }
 
-// sourceRange makes the Set of a Row whose values are lists of addresses. Where a part of one is bad the object is closed: who
-// may ask is not known.
+// sourceRange makes the Set of a Row whose values are lists of addresses. A value with a bad part closes the object: the
+// intended list is unknown.
 func sourceRange(field func(*policy.Access) *[]netip.Prefix) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		var list []netip.Prefix
@@ -66,7 +66,7 @@ func sourceRange(field func(*policy.Access) *[]netip.Prefix) func(*Settings, str
 	}
 }
 
-// parseRange reads an address or a CIDR. One of IPv4 that is written as IPv6 is one of IPv4, as clients' addresses are.
+// parseRange reads an address or a CIDR. IPv4 written as IPv6 becomes IPv4, as clients' addresses do.
 func parseRange(s string) (netip.Prefix, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		addr = addr.Unmap()

@@ -1,7 +1,6 @@
 package annotation
 
-// What follows are annotations about who may ask that nothing carries out yet. Serving the object without them would open a
-// door.
+// Authentication annotations that nothing carries out yet. Serving the object without them would open a door.
 var _ = add(
 	Row{
 		Key: "auth-*", Scope: ScopeObject, Value: "anything",

@@ -33,7 +33,7 @@ func setProtocol(s *Settings, value string) error {
 		}
 	}
 	if upper == "FCGI" || upper == "AUTO_HTTP" {
-		// The Rejection is that of each backend.
+		// Each backend has its own Rejection for it.
 		s.Unspoken = upper
 		return nil
 	}

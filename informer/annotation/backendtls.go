@@ -73,7 +73,7 @@ func setTLSName(s *Settings, value string) error {
 	return nil
 }
 
-// tlsVersions are nginx's names, in order.
+// tlsVersions are nginx's names of TLS versions, in order.
 var tlsVersions = []string{"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
 
 func setTLSVersions(s *Settings, value string) error {

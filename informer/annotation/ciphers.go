@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// Ciphers is a list of cipher suites in OpenSSL's form, with colons between, that was checked when it was read. It is kept
-// as it was written, so that it can be compared.
+// Ciphers is a list of cipher suites in OpenSSL's form, with colons between, checked when it was read. It is kept as
+// text, so that it can be compared.
 type Ciphers string
 
 // IDs returns the suites as crypto/tls numbers them, each once; nil for "".
@@ -19,7 +19,7 @@ func (c Ciphers) IDs() []uint16 {
 	return ids
 }
 
-// ciphers makes the Set of a Row whose values are such lists.
+// ciphers makes the Set of a Row whose values are lists of cipher suites.
 func ciphers(field func(*Settings) *Ciphers) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		suites, err := parseCiphers(value)
@@ -33,8 +33,8 @@ func ciphers(field func(*Settings) *Ciphers) func(*Settings, string) error {
 // maxUnknown is how many parts of a list a reason names.
 const maxUnknown = 5
 
-// parseCiphers reads a list in OpenSSL's form. nil stands for crypto/tls's default. The error names what is left out:
-// groups (HIGH, !aNULL), and suites that crypto/tls does not have.
+// parseCiphers reads a list in OpenSSL's form. nil stands for crypto/tls's default. The error names the parts left
+// out: groups (HIGH, !aNULL), and suites that crypto/tls does not have.
 func parseCiphers(value string) (suites []uint16, err error) {
 	if value == "DEFAULT" {
 		return nil, nil
@@ -49,7 +49,7 @@ func parseCiphers(value string) (suites []uint16, err error) {
 		} else if len(unknown) > maxUnknown {
 			continue
 		} else if !strings.HasPrefix(name, "TLS_") {
-			// Those of TLS 1.3 are always offered and not chosen from.
+			// The suites of TLS 1.3 are always offered and not chosen from.
 			unknown = append(unknown, brief(name))
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/expression"
 )
 
-// What follows is about the certificates of clients.
+// Client certificates.
 var _ = add(
 	Row{
 		Key: "auth-tls-error-page", Scope: ScopeHost, Value: "URL, or path",
@@ -69,7 +69,7 @@ var _ = add(
 	},
 )
 
-// asks has a Row say that certificates are asked for, whatever its value is worth: who writes it does not want to be served
+// asks has a Row ask for certificates even where its value is refused: an object that mentions them must not be served
 // without.
 func asks(set func(*Settings, string) error) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
@@ -105,7 +105,7 @@ func setAuthPage(s *Settings, value string) error {
 }
 
 func setAuthName(s *Settings, value string) error {
-	// Both, because a bracket may close ours.
+	// Both, because a bracket in the value may close the group around it.
 	_, err := expression.Parse(value)
 	joined, joinedErr := expression.Parse("^(?:" + value + ")")
 	if err == nil {

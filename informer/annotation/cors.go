@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// The defaults, which are ingress-nginx's.
+// The defaults are ingress-nginx's.
 const (
 	corsMethods = "GET, PUT, POST, DELETE, PATCH, OPTIONS"
 	corsHeaders = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization"
@@ -19,7 +19,7 @@ const (
 
 const enableCORS = "enable-cors"
 
-// What follows is about the pages of other origins (Fetch standard, section 3.2).
+// Pages of other origins (Fetch standard, section 3.2).
 var _ = add(
 	Row{
 		Key: enableCORS, Scope: ScopeRoute, Value: "true or false", Default: "false",
@@ -98,7 +98,7 @@ func setCORS(s *Settings, value string) error {
 	return nil
 }
 
-// ofCORS makes the Set of a Row that changes the CORS of the Policy. Where CORS is off the value is checked all the same.
+// ofCORS makes the Set of a Row that changes the CORS of the Policy. Where CORS is off the value is still checked.
 func ofCORS(set func(*policy.CORS, string) error) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		c, ok := s.Policy.Filter(policy.KindCORS).(*policy.CORS)
@@ -119,13 +119,13 @@ func getCORS(get func(*policy.CORS) any) func(*Settings) any {
 	}
 }
 
-// setNames keeps a list as it is written, which is how it is sent.
+// setNames keeps a list as it is written; it is sent in that form.
 func setNames(to *string, field, value string, valid func(name string) bool, want string) error {
 	value = strings.Trim(value, " ")
 	found := false
 	for name := range strings.SplitSeq(value, ",") {
 		switch name = strings.Trim(name, " "); {
-		case name == "": // which lists may have (RFC 9110 section 5.6.1.2)
+		case name == "": // lists may have empty elements (RFC 9110 section 5.6.1.2)
 		case !valid(name):
 			return fmt.Errorf("%s: %s", brief(name), want)
 		default:
@@ -147,8 +147,8 @@ func isMethod(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return !isAlphanumeric(r) || '0' <= r && r <= '9' })
 }
 
-// setOrigins leaves out origins that do not parse. Where none is left no origin is allowed; ingress-nginx allows all of them
-// then.
+// setOrigins leaves out origins that do not parse. Where none is left no origin is allowed; ingress-nginx then allows all
+// of them.
 func setOrigins(s *Settings, value string) error {
 	var origins, bad []string
 	for part := range strings.SplitSeq(value, ",") {
@@ -180,7 +180,8 @@ func setOrigins(s *Settings, value string) error {
 	return nil
 }
 
-// validOrigin accepts "*", "null" and scheme://host, with a port or not, where the host may begin with "*.". In lower case.
+// validOrigin accepts "*", "null" and scheme://host, with or without a port, where the host may begin with "*.". s is in
+// lower case.
 func validOrigin(s string) bool {
 	if s == "*" || s == "null" {
 		return true

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// What follows is about the request that a Backend is sent.
+// The request that a Backend is sent.
 var _ = add(
 	Row{
 		Key: "upstream-vhost", Scope: ScopeRoute, Value: "host, or host:port", Default: "the client's",

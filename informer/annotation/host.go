@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// What follows is about the TLS connections of clients, but for their certificates.
+// TLS connections of clients, except for client certificates.
 var _ = add(
 	Row{
 		Key: "ssl-ciphers", Scope: ScopeHost, Value: "suites by OpenSSL's names, with colons between", Default: "the gateway's",

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Parse reads the annotations under our prefixes, and calls reject with name, value and reason for each that cannot be
-// kept as it is.
+// Parse reads the annotations under both prefixes, and calls reject with name, value and reason for each that cannot
+// be kept as it is.
 func Parse(all map[string]string, reject func(name, value, reason string)) Settings {
 	s := defaults()
 	names := make(map[string]string, len(all)) // by key

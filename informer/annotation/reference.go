@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Reference is the text of ANNOTATIONS.md, made of the Rows that Parse reads.
+// Reference is the text of ANNOTATIONS.md, made from the Rows that Parse reads.
 func Reference() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Annotations of an Ingress

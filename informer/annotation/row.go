@@ -11,11 +11,11 @@ const (
 	NginxPrefix = "nginx.ingress.kubernetes.io/"
 )
 
-// LegacyClass is the annotation that named the class before spec.ingressClassName did. The API says that it has precedence
-// over the field. It says whose an object is, and is no Row.
+// LegacyClass is the annotation that named the class before spec.ingressClassName did. The API gives it precedence over
+// the field. It decides which controller an object belongs to, and is no Row.
 const LegacyClass = "kubernetes.io/ingress.class"
 
-// Scope says what a value applies to.
+// Scope names the things that a value applies to.
 type Scope string
 
 // The Scopes.
@@ -31,25 +31,25 @@ type Row struct {
 	// Key follows a prefix; a trailing "*" stands for anything.
 	Key   string
 	Scope Scope
-	// Value says what values look like, and Default what is without one; "" where nothing is.
+	// Value describes the form of values, and Default what holds without one; "" where nothing does.
 	Value, Default string
 	// OwnOnly is true for keys that ingress-nginx does not have.
 	OwnOnly bool
-	// Needs is the key without which this one has no effect, and Unless the one beside which it has none; "" for neither. To
-	// have no effect is a Rejection. What is needed is read first.
+	// Needs is the key without which this one has no effect, and Unless the one beside which it has none; "" for neither.
+	// A value without effect is a Rejection. The key in Needs is read first.
 	Needs, Unless string
 	// Set checks a value and puts it into s. An error is why it is refused, and what happens instead.
 	Set func(s *Settings, value string) error
-	// Get returns what Set sets, which is how tests know it.
+	// Get returns what Set sets, for tests.
 	Get func(s *Settings) any
-	// Doc says what the annotation does, in sentences.
+	// Doc describes the annotation's effect, in sentences.
 	Doc string
 }
 
-// rows are all of them, one for each Key, sorted once the package is initialised.
+// rows are all Rows, one for each Key, sorted once the package is initialised.
 var rows []Row
 
-// add is how the file of a concern adds its Rows, so that a new one changes no other.
+// add registers the Rows of one file, so that a new concern changes no other file.
 func add(list ...Row) struct{} {
 	rows = append(rows, list...)
 	return struct{}{}
@@ -59,8 +59,8 @@ func init() {
 	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Key, b.Key) })
 }
 
-// find returns the Row of a key without prefix: the one of exactly this key if there is one, else the one that begins like
-// it, the longest, or nil. own says that the prefix was OwnPrefix.
+// find returns the Row of a key without prefix: the one of exactly this key if there is one, else the one with the
+// longest beginning that fits, or nil. own is true where the prefix was OwnPrefix.
 func find(key string, own bool) (found *Row) {
 	for i := range rows {
 		r := &rows[i]
@@ -70,7 +70,7 @@ func find(key string, own bool) (found *Row) {
 		if r.Key == key {
 			return r
 		}
-		// Sorted: a longer beginning comes later.
+		// Rows are sorted: a longer beginning comes later.
 		if stem, any := strings.CutSuffix(r.Key, "*"); any && strings.HasPrefix(key, stem) {
 			found = r
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// Settings is what the annotations of one Ingress say. Made by Parse. A plain value; copies share the Filters of Policy.
+// Settings hold what the annotations of one Ingress ask for. Made by Parse. A plain value; copies share the Filters of
+// Policy.
 type Settings struct {
 	// Policy is for the Routes of the object.
 	Policy policy.Policy
@@ -22,9 +23,9 @@ type Settings struct {
 
 	Balance  routing.Balance
 	Protocol routing.Protocol
-	// ProtocolSet is true where an annotation decides about Protocol, and appProtocol of the Service does not.
+	// ProtocolSet is true where an annotation decides Protocol, and the Service's appProtocol does not.
 	ProtocolSet bool
-	// Unspoken is a protocol that no routing.Protocol stands for; "" for none.
+	// Unspoken is a configured protocol without a routing.Protocol; "" for none.
 	Unspoken string
 	// TLS is for Backends whose Protocol has TLS.
 	TLS BackendTLS
@@ -38,11 +39,11 @@ type Settings struct {
 	Ciphers Ciphers
 }
 
-// BackendTLS is what the annotations proxy-ssl-* say. Comparable.
+// BackendTLS holds the annotations proxy-ssl-*. Comparable.
 type BackendTLS struct {
 	Verify bool
 	Secret string
-	// Name is the one that a certificate must be good for; "" for that of the Service.
+	// Name must be in the Endpoint's certificate; "" for that of the Service.
 	Name     string
 	SendName bool
 	Depth    int
@@ -52,9 +53,9 @@ type BackendTLS struct {
 	Ciphers Ciphers
 }
 
-// ClientAuth is what the annotations auth-tls-* say. Comparable.
+// ClientAuth holds the annotations auth-tls-*. Comparable.
 type ClientAuth struct {
-	// Asked is true once any of them is there, but for auth-tls-verify-client: off, which is Off.
+	// Asked is true once any of them is present, except auth-tls-verify-client: off, which sets Off.
 	Asked, Off bool
 	Secret     string
 	Mode       routing.ClientAuthMode
@@ -64,17 +65,18 @@ type ClientAuth struct {
 	Name       expression.Expression
 }
 
-// defaultDepth is that of both proxy-ssl-verify-depth and auth-tls-verify-depth, as in nginx.
+// defaultDepth is the default of both proxy-ssl-verify-depth and auth-tls-verify-depth, as in nginx.
 const defaultDepth = 1
 
-// DefaultBackendTLS is what no proxy-ssl-* says.
+// DefaultBackendTLS holds without any proxy-ssl-*.
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
 	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
 }
 
-// close makes every Route of the object answer 503, and returns the reason as an error. Of several reasons Policy has the first.
+// close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several
+// reasons.
 func (s *Settings) close(reason string) error {
 	s.Policy.Closed = cmp.Or(s.Policy.Closed, reason)
 	return errors.New(reason)

@@ -37,10 +37,10 @@ func boolean(field func(*Settings) *bool) func(*Settings, string) error {
 	}
 }
 
-// maxBrief bounds what a reason repeats of a part of a value.
+// maxBrief bounds the piece of a value that a reason repeats.
 const maxBrief = 60
 
-// brief is a part of a value for a reason.
+// brief shortens a piece of a value for a reason.
 func brief(part string) string {
 	if len(part) > maxBrief {
 		part = strings.ToValidUTF8(part[:maxBrief], "") + "..."
@@ -52,7 +52,7 @@ func isAlphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-// maxDepth bounds what a chain may cost to verify.
+// maxDepth bounds the cost of verifying a chain.
 const maxDepth = 20
 
 // depth makes the Set of a Row whose values are numbers of intermediate certificates.

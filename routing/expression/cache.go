@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// cached bounds the programs that are kept, together: 64 of the largest, or some thousand of the usual.
-// That is some 4 MiB.
+// cached bounds the programs that are kept, together: 64 of the largest, or some thousand of the usual,
+// some 4 MiB.
 const cached = 64 * MaxProgram
 
 // programs is the process's Cache.
@@ -44,8 +44,8 @@ func NewCache(limit int) *Cache {
 // get returns the program of a text that Parse took.
 func (c *Cache) get(text string) *regexp.Regexp { return c.find(text).compile() }
 
-// find returns the program, which may not be compiled yet: that is done outside the lock, once, by whoever
-// needs it first.
+// find returns the program, which may not be compiled yet: compile runs outside the lock, once, at the
+// first use.
 func (c *Cache) find(text string) *program {
 	c.mu.Lock()
 	defer c.mu.Unlock()

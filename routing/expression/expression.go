@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// MaxText is the most bytes of an expression. Lists of names fit; what is larger is better an
-	// authority's matter.
+	// MaxText is the most bytes of an expression. Lists of names fit; larger ones are better left
+	// to an authority.
 	MaxText = 1024
 	// MaxProgram is the largest program, in the units of size: instructions, and the ranges of their
-	// character classes. One takes some 40 bytes, and matching goes through all of them for each character
-	// at worst.
+	// character classes. A unit takes some 40 bytes, and matching at worst goes through all of them for
+	// each character.
 	MaxProgram = 1000
 	// MaxInput is the most bytes of an input. A common name may have 64 characters (X.520, ub-common-name),
-	// and a path is matched by what it begins with.
+	// and the beginning of a path decides its match.
 	MaxInput = 512
 )
 
@@ -22,8 +22,8 @@ const (
 // value, comparable, and safe for concurrent use.
 type Expression struct{ text string }
 
-// Parse reads an expression of RE2's syntax. The error says what is wrong in words for the expression's
-// author, and does not repeat it.
+// Parse reads an expression of RE2's syntax. The error is worded for the expression's author, and does
+// not repeat the expression.
 func Parse(text string) (Expression, error) {
 	if len(text) > MaxText {
 		return Expression{}, fmt.Errorf("the expression has %d bytes, and may have %d", len(text), MaxText)
@@ -44,13 +44,13 @@ func Parse(text string) (Expression, error) {
 // String returns the text.
 func (e Expression) String() string { return e.text }
 
-// Match reports whether the expression matches anywhere in input; one of more than MaxInput bytes does not.
-// Not for event loops.
+// Match reports whether the expression matches anywhere in input; an input of more than MaxInput bytes does
+// not match. Not for event loops.
 func (e Expression) Match(input string) bool {
 	return e.text == "" || len(input) <= MaxInput && programs.get(e.text).MatchString(input)
 }
 
-// enough is where counting stops: it is far beyond what may be.
+// enough is where counting stops: far beyond MaxProgram.
 const enough = 1 << 20
 
 func atMost(n int) string {
@@ -60,7 +60,7 @@ func atMost(n int) string {
 	return fmt.Sprint(n)
 }
 
-// size is at least what the program of a tree has after its repetitions are written out, as syntax.Regexp's
+// size is at least the size of a tree's program after its repetitions are written out, as syntax.Regexp's
 // Simplify does: instructions, and half the bounds of character classes.
 func size(re *syntax.Regexp) int {
 	n := 2

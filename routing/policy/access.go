@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// KindAccess is that of Access.
+// KindAccess is the Kind of Access.
 const KindAccess Kind = "access"
 
-// Access says by their address who may ask (nginx.ingress.kubernetes.io/allowlist-source-range and
-// denylist-source-range). Who is on Deny may not; who is left may where Allow is empty or holds the address.
+// Access restricts requests by client address (nginx.ingress.kubernetes.io/allowlist-source-range and
+// denylist-source-range). Addresses on Deny are refused; the others are served where Allow is empty or holds
+// them.
 type Access struct {
-	// Allow and Deny are as Disjoint makes them.
+	// Allow and Deny are in the form that Disjoint returns.
 	Allow, Deny []netip.Prefix
 }
 
@@ -21,7 +22,7 @@ func Disjoint(list []netip.Prefix) []netip.Prefix {
 	for i, p := range list {
 		list[i] = p.Masked()
 	}
-	// A prefix comes before what it covers.
+	// A prefix sorts before those that it covers.
 	slices.SortFunc(list, netip.Prefix.Compare)
 	kept := list[:0]
 	for _, p := range list {

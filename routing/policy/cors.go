@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// KindCORS is that of CORS.
+// KindCORS is the Kind of CORS.
 const KindCORS Kind = "cors"
 
-// CORS says which pages of other origins may read responses (Fetch standard, section 3.2;
+// CORS names the origins whose pages may read responses (Fetch standard, section 3.2;
 // nginx.ingress.kubernetes.io/enable-cors and cors-*).
 type CORS struct {
-	// Origins are those that may: "*" alone for every one, or "null" and scheme://host[:port], where a host that begins with
-	// "*." stands for names with one label of letters, digits and hyphens in its place. As they are compared, in lower
-	// case, and sorted. Never empty.
+	// Origins are the allowed ones: "*" alone for every one, or "null" and scheme://host[:port], where a host that begins
+	// with "*." stands for names with one label of letters, digits and hyphens in its place. In lower case, as they are
+	// compared, and sorted. Never empty.
 	Origins []string
 	// Methods, Headers and Expose are the values of Access-Control-Allow-Methods, -Allow-Headers and -Expose-Headers;
 	// "" leaves the field out.

@@ -9,13 +9,13 @@ import (
 // ownFields are the fields of a request or response that the gateway alone writes, by their names in lower case. A Policy
 // that could set one would break the framing of messages, speak for the connection, or say who the client is.
 var ownFields = map[string]string{
-	// How a message is read, and for whom.
+	// How a message is framed, and for whom it is.
 	"content-length":    framing,
 	"transfer-encoding": framing,
 	"trailer":           framing,
 	"host":              framing,
 
-	// What is about one connection (RFC 9110 section 7.6.1), and Proxy, which CGI makes HTTP_PROXY of.
+	// Fields of one connection (RFC 9110 section 7.6.1), and Proxy, which CGI turns into HTTP_PROXY.
 	"connection":       hopByHop,
 	"keep-alive":       hopByHop,
 	"proxy":            hopByHop,
@@ -23,7 +23,7 @@ var ownFields = map[string]string{
 	"te":               hopByHop,
 	"upgrade":          hopByHop,
 
-	// What proxies say of the client.
+	// What proxies report about the client.
 	"forwarded":          forwarded,
 	"x-forwarded-for":    forwarded,
 	"x-forwarded-host":   forwarded,
@@ -36,7 +36,7 @@ var ownFields = map[string]string{
 	"x-scheme":           forwarded,
 }
 
-// ownBeginnings are those of names that one proxy or another gives to what it says of the client.
+// ownBeginnings are prefixes of the names under which some proxy reports about the client.
 var ownBeginnings = []string{
 	"client-cert", "ssl-client-", "x-client-cert", "x-client-dn", "x-client-verify", "x-forwarded-", "x-original-forwarded-", "x-ssl-client-",
 }
@@ -47,8 +47,8 @@ const (
 	forwarded = "it says who the client is"
 )
 
-// ValidField says why a field cannot be set by a Policy, or nil. The one place that knows: package server has a test that
-// its own lists are the same.
+// ValidField returns why a Policy cannot set a field, or nil. The one place that knows: a test in package server compares
+// its own lists with these.
 //
 // Names are compared as Backends see them that make variables of fields: X_Real.IP is X-Real-IP there.
 func ValidField(name, value string) error {

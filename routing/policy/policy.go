@@ -17,11 +17,11 @@ type Policy struct {
 	UpstreamHost string
 	// Filters are sorted by Kind, with one of each at most.
 	Filters []Filter
-	// Closed is why every Route of the object answers 503, in words of ours; "" where they do not. Such Routes have no
-	// Backend either, so that whoever overlooks it forwards nothing.
+	// Closed is why every Route of the object answers 503, in the gateway's words; "" where they do not. Such Routes
+	// have no Backend either, so that code which overlooks Closed forwards nothing.
 	Closed string
-	// Attachment belongs to the data plane: what it has compiled. Set by the goroutine that builds Snapshots before the
-	// first one with this Policy is published; opaque here, and no part of what is asked for.
+	// Attachment is the data plane's compiled form. Set by the goroutine that builds Snapshots before the first one
+	// with this Policy is published; opaque here, and ignored by Equal.
 	Attachment any
 }
 
@@ -31,20 +31,21 @@ type Filter interface {
 	Kind() Kind
 	// Equal reports whether another Filter asks for the same. It is given Filters of its own Kind.
 	Equal(Filter) bool
-	// AppendText appends the configuration as one line, without its Kind, and nothing that a Secret holds. What comes
-	// from a manifest is quoted (see Word), so that it cannot forge another line. Texts differ where Filters do.
+	// AppendText appends the configuration as one line, without its Kind, and nothing that a Secret holds. Text from
+	// a manifest is quoted (see Word), so that it cannot forge another line. Texts differ where Filters do.
 	AppendText([]byte) []byte
 }
 
-// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens. Those of the
-// filters that the gateway brings stand beside their configurations; others may have their own.
+// Kind is the name of a filter in dumps, in explain and in metrics: lower-case letters, digits and hyphens. The
+// gateway's own Kinds stand beside their configurations; other programs may have theirs.
 type Kind string
 
 // Limits bound one exchange. Zero stands for the gateway's own limit. Times are nanoseconds.
 type Limits struct {
 	// BodyBytes bounds a request's body; negative: unlimited.
 	BodyBytes int64
-	// Connect bounds the wait for a connection to an Endpoint, Read and Send that between two reads and two writes.
+	// Connect bounds the wait for a connection to an Endpoint, Read and Send the waits between two reads and two
+	// writes.
 	Connect, Read, Send int64
 	// Request bounds the whole exchange.
 	Request int64
@@ -123,7 +124,7 @@ func (p *Policy) Lines() iter.Seq[string] {
 		for _, f := range p.Filters {
 			line := string(f.AppendText(append([]byte(f.Kind()), ' ')))
 			if strings.ContainsFunc(line, unicode.IsControl) {
-				// A Filter that does not quote forges no line all the same.
+				// A line break of a Filter that does not quote must forge no line either.
 				line = strconv.Quote(line)
 			}
 			if !yield(line) {

@@ -1,13 +1,12 @@
 package policy
 
-// KindRewrite is that of Rewrite.
+// KindRewrite is the Kind of Rewrite.
 const KindRewrite Kind = "rewrite"
 
 // Rewrite replaces the path that the Backend is sent (nginx.ingress.kubernetes.io/rewrite-target). The query stays. A Route
 // whose own path is Target, as it is written (Route.Spelling), keeps the paths of its requests, as in ingress-nginx.
 type Rewrite struct {
-	// Target is the new path, in the form of a request target: it begins with "/", and holds no byte that does not
-	// belong there.
+	// Target is the new path, in the form of a request target: it begins with "/", and every byte is legal in one.
 	Target string
 }
 

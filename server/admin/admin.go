@@ -26,7 +26,7 @@ import (
 // Vitals is the state of everything beside the data plane, for metrics and dashboard.
 type Vitals = stats.Vitals
 
-// Rejection says why an object, or a part of it, is not served as written.
+// Rejection is why an object, or a part of it, is not served as written.
 type Rejection struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
@@ -36,27 +36,27 @@ type Rejection struct {
 	Reason    string `json:"reason"`
 }
 
-// Options say where to listen and what to show. Every function is needed, may be called by several
-// goroutines at once, and must not block for long. Not edited after New.
+// Options configure the addresses and the content. Every function is needed, may be called by
+// several goroutines at once, and must not block for long. Not edited after New.
 type Options struct {
-	// Metrics and Admin are addresses, AdminSocket is a path; "" leaves that out.
+	// Metrics and Admin are addresses, AdminSocket is a path; "" leaves that one out.
 	Metrics, Admin, AdminSocket string
 	// AdminToken is the file of the token that requests to Admin must show. It is made where there is none.
 	AdminToken string
 	// Snapshot returns the live one, or nil.
 	Snapshot func() *routing.Snapshot
-	// Ready is what /readyz says, with the reason when it is not.
+	// Ready is the answer of /readyz, with the reason when it is not.
 	Ready      func() (ok bool, reason string)
 	Rejections func() []Rejection
-	// Elsewhere says in lines who else has a normalised host; nil = not known.
+	// Elsewhere names, in lines, other controllers' Ingresses of a normalised host; nil = not known.
 	Elsewhere func(host string) []string
 	Config    func() *config.Config
-	// Vitals are scraped with the Collectors. Ready, Rejections and what can be counted in the
-	// Snapshot are filled in here.
+	// Vitals are scraped with the Collectors. Ready, Rejections and the counts of the Snapshot are
+	// filled in here.
 	Vitals     func() Vitals
 	Collectors []prometheus.Collector
-	// Samples, which may be nil, writes further metrics in the text format, once the Collectors are scraped: those that
-	// there may be very many of. It ends when a write fails.
+	// Samples, which may be nil, writes further metrics in the text format, once the Collectors are scraped: those of
+	// which there may be very many. It ends when a write fails.
 	Samples func(io.Writer) error
 	Logger  *slog.Logger
 }
@@ -128,8 +128,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// startSocket serves the admin plane on its socket. That there can be none, such as in an image without
-// /tmp, is no reason not to serve clients.
+// startSocket serves the admin plane on its socket. A failure, such as in an image without /tmp, is no
+// reason not to serve clients.
 func (s *Server) startSocket() {
 	if s.options.AdminSocket == "" {
 		return
@@ -179,7 +179,7 @@ type unnamed struct{ net.Listener }
 
 func (unnamed) Addr() net.Addr { return &net.TCPAddr{} }
 
-// vitals completes Options.Vitals. The sizes are counted once per Snapshot: that sorts every Host.
+// vitals completes Options.Vitals. The sizes are counted once per Snapshot: the count sorts every Host.
 func (s *Server) vitals() Vitals {
 	v := s.options.Vitals()
 	v.Ready, _ = s.options.Ready()
@@ -209,7 +209,7 @@ func shareAddress(_, _ string, c syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// Addresses returns what is bound: metrics, admin, and the admin socket.
+// Addresses returns the bound addresses: metrics, admin, and the admin socket.
 func (s *Server) Addresses() []net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -253,14 +253,14 @@ func (s *Server) recoverPanic(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
-// takeHertzLog is for once: Hertz's logger is one for the process, and is read without a lock by the
+// takeHertzLog guards Hertz's logger: there is one for the process, read without a lock by the
 // engines that run.
 var takeHertzLog sync.Once
 
-// logWriter takes what Hertz logs of its own accord.
+// logWriter receives Hertz's own log.
 type logWriter struct{ log *slog.Logger }
 
-// Write logs a line. Hertz warns about every client that closed early; nobody has to act on that.
+// Write logs a line. Hertz warns about every client that closed early, which needs no action.
 func (w logWriter) Write(line []byte) (int, error) {
 	w.log.Debug("hertz", "message", string(line))
 	return len(line), nil

@@ -11,7 +11,7 @@ import (
 //go:embed dashboard
 var dashboardFiles embed.FS
 
-// dashboardRoutes serves three static files. What they show comes from the API.
+// dashboardRoutes serves three static files. Their content comes from the API.
 func dashboardRoutes(h *server.Hertz) {
 	for path, file := range map[string]struct{ name, kind string }{
 		"/":              {"dashboard/index.html", "text/html; charset=utf-8"},

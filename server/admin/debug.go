@@ -10,7 +10,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/common/adaptor"
 )
 
-// adminRoutes is what listen.admin and listen.admin_socket serve.
+// adminRoutes are the pages of listen.admin and listen.admin_socket.
 func (s *Server) adminRoutes(h *server.Hertz) {
 	get(h, "/debug/routes", s.routes)
 	get(h, "/debug/pprof/", adaptor.HertzHandler(http.HandlerFunc(pprof.Index)))
@@ -25,7 +25,7 @@ func (s *Server) adminRoutes(h *server.Hertz) {
 	dashboardRoutes(h)
 }
 
-// routes writes the live Snapshot as text, the same that the goldens of the builder hold.
+// routes writes the live Snapshot as text, in the format of the builder's goldens.
 func (s *Server) routes(_ context.Context, c *app.RequestContext) {
 	snapshot := s.options.Snapshot()
 	if snapshot == nil {

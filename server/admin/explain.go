@@ -18,10 +18,10 @@ type Question struct {
 	URL, Host string
 	// All has the text list every Endpoint, rather than the first few.
 	All bool
-	// Live says that the Snapshot is a running gateway's, for which names are resolved: a Backend whose name
-	// has no address answers 503. Elsewhere nobody knows.
+	// Live means that the Snapshot is a running gateway's, for which names are resolved: a Backend whose
+	// name has no address answers 503. In other Snapshots the addresses are unknown.
 	Live bool
-	// Elsewhere says who else has a host, in lines; nil where that is not known.
+	// Elsewhere names, in lines, the other controllers' Ingresses of a host; nil where they are not known.
 	Elsewhere func(host string) []string
 }
 
@@ -85,7 +85,7 @@ func Explain(s *routing.Snapshot, q Question) (*Answer, error) {
 	return a, nil
 }
 
-// describe adds what follows from the Route: its policy, Backend and Endpoints.
+// describe adds the consequences of the Route: its policy, Backend and Endpoints.
 func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Route, q Question) {
 	if r == nil {
 		a.Status = 404
@@ -96,7 +96,7 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	a.Route = &view
 	if r.Source != nil {
 		created := ""
-		if r.Source.Created > 0 { // manifests rarely say
+		if r.Source.Created > 0 { // manifests rarely have it
 			created = ", created " + time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339)
 		}
 		fmt.Fprintf(b, "ingress  %s%s\n", policy.Word(r.Source.Ingress.String()), created)

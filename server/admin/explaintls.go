@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// describeHandshake adds what a TLS client that asks for name is given before its request. It returns
+// describeHandshake adds what a TLS client that asks for name receives before its request. It returns
 // false where the connection is passed on, and there is no request to follow.
 func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name string, q Question) bool {
 	fmt.Fprintf(b, "tls      server name %s\n", policy.Word(name))
@@ -49,8 +49,8 @@ func (a *Answer) describeHandshake(b *strings.Builder, s *routing.Snapshot, name
 	return true
 }
 
-// describeRefusal adds that the Route's Host refuses the connection that a request came by, where it does:
-// one that was opened for another name, or in clear text.
+// describeRefusal adds that the Route's Host refuses the request's connection, where it does: one that was
+// opened for another name, or in clear text.
 func (a *Answer) describeRefusal(b *strings.Builder, s *routing.Snapshot, r *routing.Route, secure bool, name string) {
 	t := r.TLS()
 	switch {

@@ -19,9 +19,9 @@ const (
 	maxHead = 8 << 10
 	// headTimeout bounds the time from accept to a complete head.
 	headTimeout = 5 * time.Second
-	// writeTimeout bounds each write to a client that takes nothing.
+	// writeTimeout bounds each write to a client that does not read.
 	writeTimeout = 30 * time.Second
-	// hurriedTimeout bounds it where another waits for this one's end.
+	// hurriedTimeout replaces writeTimeout where another connection waits for this one's end.
 	hurriedTimeout = 250 * time.Millisecond
 )
 
@@ -75,9 +75,9 @@ func (g *guard) Accept() (net.Conn, error) {
 	}
 }
 
-// admit takes c in, or closes it when there are too many and none that gives way to it. wait says that it is to
-// be tried again, because the one that would give way has only just come: one of the node itself, whose
-// request may be on its way. Meanwhile newcomers wait in the kernel's queue, where their requests can arrive.
+// admit takes c in, or closes it when there are too many and none that gives way to it. wait asks for another
+// try later, because the connection that would give way is new: one of the node itself, whose request may be on
+// its way. Meanwhile newcomers wait in the kernel's queue, where their requests can arrive.
 func (g *guard) admit(c net.Conn) (conn *guardedConn, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -118,7 +118,7 @@ func addressOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// interfaceAddresses returns the node's addresses; none where the kernel does not say.
+// interfaceAddresses returns the node's addresses; none where the kernel returns an error.
 func interfaceAddresses() (list []netip.Addr) {
 	all, _ := net.InterfaceAddrs()
 	for _, a := range all {
@@ -131,8 +131,8 @@ func interfaceAddresses() (list []netip.Addr) {
 	return list
 }
 
-// stop closes the listener, waits until every connection ended or timeout passed, and closes those
-// that are left.
+// stop closes the listener, waits until every connection ended or timeout passed, and closes the
+// remaining ones.
 func (g *guard) stop(timeout time.Duration) {
 	g.Listener.Close()
 	g.mu.Lock()
@@ -184,7 +184,7 @@ type guardedConn struct {
 	checked bool
 	rest    []byte // of the head, not read yet
 
-	hurried atomic.Bool // somebody waits for this answer to be taken
+	hurried atomic.Bool // another connection waits for the end of this answer
 }
 
 // Read gives the head, then EOF: there is no body and no next request.
@@ -238,14 +238,14 @@ func (c *guardedConn) receive() []byte {
 	}
 }
 
-// refuse answers a request that Hertz shall not see. extra is complete field lines.
+// refuse answers a request that Hertz must not see. extra is complete field lines.
 func (c *guardedConn) refuse(status int, reason, extra string) {
 	answer := h1.AppendDatedErrorResponse(nil, status, reason, []byte(extra), false, false)
 	if _, err := c.Write(answer); err != nil {
 		return
 	}
-	// What the client still sends would make the kernel reset the connection, and the answer could be lost
-	// with it: say that it is over, and take a little of the rest.
+	// Bytes that the client still sends would make the kernel reset the connection, and the answer could
+	// be lost with it: half-close, and read a little of the rest.
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		if c.Conn.SetReadDeadline(time.Now().Add(time.Second)) == nil {
 			_, _ = io.Copy(io.Discard, io.LimitReader(c.Conn, 64<<10))
@@ -253,7 +253,7 @@ func (c *guardedConn) refuse(status int, reason, extra string) {
 	}
 }
 
-// Write bounds each write by writeTimeout, or by hurriedTimeout once somebody waits.
+// Write bounds each write by writeTimeout, or by hurriedTimeout once another connection waits.
 func (c *guardedConn) Write(b []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
@@ -298,8 +298,8 @@ func (c *guardedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// localName reports whether host, as a Host field has it, cannot be a name that somebody pointed
-// here: an IP address or localhost, with or without a port.
+// localName reports whether host, as a Host field has it, cannot be a DNS name made to point here:
+// an IP address or localhost, with or without a port.
 func localName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {

@@ -17,8 +17,8 @@ func processCollectors() []prometheus.Collector {
 	}
 }
 
-// metricsRoutes is what listen.metrics serves. There is no check of Host or Origin: Prometheus and the
-// kubelet come by whatever name they have, and there is nothing here that names a secret.
+// metricsRoutes are the pages of listen.metrics. There is no check of Host or Origin: Prometheus and
+// the kubelet come by whatever name they have, and there is nothing here that names a secret.
 func (s *Server) metricsRoutes(h *server.Hertz, g *guard) {
 	get(h, "/metrics", func(_ context.Context, c *app.RequestContext) { s.scrape(c, g) })
 	get(h, "/healthz", healthz)
@@ -31,8 +31,8 @@ func get(h *server.Hertz, path string, handlers ...app.HandlerFunc) {
 	h.HEAD(path, handlers...)
 }
 
-// healthz says that the process runs. It asks nothing of the loops: a gateway that is busy must not
-// be restarted for it.
+// healthz reports that the process runs. It asks nothing of the loops: a gateway that is busy must
+// not be restarted for it.
 func healthz(_ context.Context, c *app.RequestContext) { c.String(200, "ok\n") }
 
 func (s *Server) readyz(_ context.Context, c *app.RequestContext) {

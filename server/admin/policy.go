@@ -21,7 +21,7 @@ func standingFields(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
-// sameSite refuses what a foreign web page could have sent.
+// sameSite refuses requests that a foreign web page could have sent.
 func sameSite(ctx context.Context, c *app.RequestContext) {
 	host := string(c.Host())
 	if !localName(host) {
@@ -42,8 +42,8 @@ func sameSite(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
-// refuse answers with a line of text and runs no further handler. The fields that are set stay: Hertz's
-// AbortWithMsg takes them away.
+// refuse answers with a line of text and runs no further handler. The fields already set stay: Hertz's
+// AbortWithMsg would remove them.
 func refuse(c *app.RequestContext, status int, reason string) {
 	c.SetStatusCode(status)
 	c.SetContentType("text/plain; charset=utf-8")

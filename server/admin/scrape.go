@@ -14,27 +14,27 @@ import (
 )
 
 const (
-	// scrapeWait is how long a scrape waits for the one before it; Prometheus gives up after ten seconds.
+	// scrapeWait is how long a scrape waits for the one before it; Prometheus's own timeout is ten seconds.
 	scrapeWait = 8 * time.Second
 	// scrapeChunk is how much text is gathered before it is compressed or written.
 	scrapeChunk = 32 << 10
 )
 
-// scrapes lets one scrape work at a time: each harvests the loops and formats what may be megabytes of text. Those that
-// come meanwhile wait in order. One that does not take its answer while another waits is cut off: the port faces
-// the cluster, and somebody who reads slowly would keep everybody's metrics.
+// scrapes lets one scrape work at a time: each harvests the loops and formats what may be megabytes of text. Others
+// wait in order. One that does not take its answer while another waits is cut off: the port faces the cluster, and a
+// slow reader would keep the metrics from all others.
 type scrapes struct {
-	turn chan struct{} // holds a token while one works
+	turn chan struct{} // holds a token while a scrape works
 
 	mu sync.Mutex
 	// Guarded by mu:
-	current *guardedConn // of the one that works
+	current *guardedConn // of the working scrape
 	waiting int
 }
 
 func newScrapes() *scrapes { return &scrapes{turn: make(chan struct{}, 1)} }
 
-// begin waits for its turn, and returns false where that does not come in time.
+// begin waits for the scrape's turn, and returns false where the turn does not come in time.
 func (s *scrapes) begin(conn *guardedConn) bool {
 	s.mu.Lock()
 	s.waiting++
@@ -81,7 +81,7 @@ func (s *Server) scrape(c *app.RequestContext, g *guard) {
 	}
 	families, err := s.registry.Gather()
 	if err != nil {
-		// What could be gathered is worth more than an answer that says so alone.
+		// The gathered part is worth more than an answer with the error alone.
 		s.options.Logger.Error("gather metrics", "error", err)
 	}
 	c.SetContentType("text/plain; version=0.0.4; charset=utf-8")
@@ -95,8 +95,8 @@ func (s *Server) scrape(c *app.RequestContext, g *guard) {
 		s.scrapes.end()
 		return
 	}
-	// Hertz reads its end of the pipe, and closes that also where the connection fails. Where the text fails it would end the
-	// body as if it were whole, so the connection goes first.
+	// Hertz reads its end of the pipe, and closes it also where the connection fails. Where the text fails Hertz would
+	// end the body as if it were whole, so the connection is closed first.
 	answer, text := io.Pipe()
 	c.SetBodyStream(answer, -1)
 	go func() {
@@ -119,12 +119,12 @@ func (s *Server) scrape(c *app.RequestContext, g *guard) {
 	}()
 }
 
-// writeScrape has write fill a buffer that goes to, compressed where asked.
+// writeScrape has write fill a buffer that goes to to, compressed where asked.
 func writeScrape(to io.Writer, compressed bool, write func(io.Writer) error) error {
 	to = pieces{to}
 	var squeeze *gzip.Writer
 	if compressed {
-		// The fastest level halves the time of the best and gives text of this kind in a tenth of its length.
+		// The fastest level takes half the time of the best and compresses text of this kind to a tenth of its length.
 		squeeze, _ = gzip.NewWriterLevel(to, gzip.BestSpeed) // fails for a level that is none
 		to = squeeze
 	}
@@ -141,8 +141,8 @@ func writeScrape(to io.Writer, compressed bool, write func(io.Writer) error) err
 	return nil
 }
 
-// pieces passes on what is written, but for writes of nothing, as compress/flate makes now and then: at the other end of a
-// pipe they are reads of nothing, which Hertz takes for a fault, and it ends the connection.
+// pieces passes writes on, except writes of nothing, as compress/flate makes now and then: at the other end of a pipe
+// they are reads of nothing, which Hertz takes for a fault, and it ends the connection.
 type pieces struct{ to io.Writer }
 
 // Write implements io.Writer.

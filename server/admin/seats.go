@@ -8,22 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Places at one address. The kubelet, Prometheus and a person need a handful, and whoever can reach the
-// node's address can ask for more: so the node's own connections have places that no other can take, no
-// source has all of the rest, and who has not even asked gives way to a newcomer.
+// Places at one address. The kubelet, Prometheus and a person need a handful, and any host that reaches
+// the node's address can ask for more: so the node's own connections have places that no other can
+// take, no source has all of the rest, and a connection without a request gives way to a newcomer.
 const (
 	// maxConns bounds the connections of others than the node itself.
 	maxConns = 64
-	// maxOwn bounds those of the node itself, which are counted apart: over loopback, or from an address of
-	// its own, as the kubelet's probes come.
+	// maxOwn bounds the node's own connections, which are counted apart: over loopback, or from an address
+	// of its own, as the kubelet's probes come.
 	maxOwn = 64
-	// maxPerSource bounds those of one IPv4 address or IPv6 /64: a Prometheus needs one or two.
+	// maxPerSource bounds the connections of one IPv4 address or IPv6 /64: a Prometheus needs one or two.
 	maxPerSource = 16
-	// seated is how long the node's own connections at least have their place.
+	// seated is how long the node's own connections keep their place at least.
 	seated = 100 * time.Millisecond
 )
 
-// visitor is who a connection comes from. Comparable.
+// visitor is the origin of a connection. Comparable.
 type visitor struct {
 	source netip.Addr // an IPv4 address, or the first of an IPv6 /64
 	own    bool       // the node itself
@@ -46,8 +46,8 @@ func (v visitor) bound() (all, each int) {
 	return maxConns, maxPerSource
 }
 
-// giveWay returns the connection that is closed for a newcomer of v, nil where none needs to be; ok is false
-// where none can be, and the newcomer is refused. conns are those that are open.
+// giveWay returns the connection to close for a newcomer of v, nil where none needs to be; ok is false where
+// none can be, and the newcomer is refused. conns are the open connections.
 func giveWay(conns map[*guardedConn]struct{}, v visitor) (victim *guardedConn, ok bool) {
 	all, each := 0, map[netip.Addr]int{}
 	for c := range conns {
@@ -63,10 +63,10 @@ func giveWay(conns map[*guardedConn]struct{}, v visitor) (victim *guardedConn, o
 	case all < most:
 		return nil, true
 	}
-	// All together are too many. One source that has most of the places gives way itself, if there is one. Else who has not asked yet gives way first, of the source with most of those: one that
-	// sends its request while it connects, as probes do, is not the longest of them, but a busy machine may let it
-	// become that before its request is read. Then one that is being answered, of the source with most, unless
-	// the newcomer's has as many.
+	// All together are too many. One source that has most of the places gives way itself, if there is one. Else a
+	// connection that has not asked yet gives way first, of the source with most of those: a probe, which sends its
+	// request while it connects, is not the longest of them, but a busy machine may let it become that before its request
+	// is read. Then one that is being answered, of the source with most, unless the newcomer's has as many.
 	for source, has := range each {
 		if has > most/2 {
 			return longest(conns, func(c *guardedConn) bool { return c.visitor.own == v.own && c.visitor.source == source })
@@ -113,8 +113,8 @@ func longest(conns map[*guardedConn]struct{}, of func(*guardedConn) bool) (victi
 }
 
 // before reports that c gives way before d: one that has not asked before one that has, and then the older.
-// One whose request has arrived and waits for its goroutine to read it, on a machine that is busy, has not
-// asked yet and is not to suffer for it.
+// A connection whose request has arrived and waits for its goroutine to read it, on a busy machine, has not
+// asked yet and must not suffer for it.
 func (c *guardedConn) before(d *guardedConn) bool {
 	if rc, rd := c.rank(), d.rank(); rc != rd {
 		return rc < rd
@@ -153,12 +153,12 @@ func (c *guardedConn) received() (some bool) {
 // ownAddresses remembers the node's addresses for a while: they change, and asking the kernel costs more
 // than a connection. Guarded by guard.mu.
 type ownAddresses struct {
-	list func() []netip.Addr // what the kernel says
+	list func() []netip.Addr // from the kernel
 	have map[netip.Addr]bool
 	read time.Time
 }
 
-// ownFor is how long an address list is believed.
+// ownFor is how long an address list is used.
 const ownFor = 10 * time.Second
 
 // has reports whether a is the node's own. local is where the connection arrived, which is one of them.

@@ -8,17 +8,17 @@ import (
 	"path/filepath"
 )
 
-// adminSocket is the Unix socket of the admin plane, for the user that the gateway runs as, and root. No
-// Backend can lead to it.
+// adminSocket is the Unix socket of the admin plane, for the gateway's own user and root. No Backend can
+// lead to it.
 type adminSocket struct {
 	*net.UnixListener
 	path string
 	made os.FileInfo
 }
 
-// listenSocket makes the socket at a path. It takes the place of what is there: the gateway that started
-// last is the one to be asked, and a socket that a killed one left behind is in nobody's way. It comes there
-// with its mode, by a folder of its own, so that there is no moment in which others can connect.
+// listenSocket makes the socket at a path, and replaces a file there: the gateway that started last answers,
+// and the socket of a killed one is not in the way. The socket is made with its mode in a folder of its own
+// and then moved, so that there is no moment in which other users can connect.
 func listenSocket(path string) (*adminSocket, error) {
 	folder, err := os.MkdirTemp(filepath.Dir(path), ".sluice")
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
-// A connection over loopback is no proof of a person: on the host's network every process of the node has
-// it, and the gateway itself can be made to connect by whoever decides where a name leads. So the
-// admin address wants a token, which is in a file that only some can read. It is made where there is none,
-// for those who run the gateway as the user that they are. The socket needs no token: its mode is the proof.
+// A connection over loopback does not prove who made it: on the host's network every process of the node can
+// make one, and the right to decide where a name leads can make the gateway itself connect. So the admin
+// address requires a token, from a file with few readers. The file is made where there is none, for a
+// gateway that runs as its operator's own user. The socket needs no token: its mode is the proof.
 
 const (
 	// minToken is the least number of bytes of a token, and maxToken the most that are read.
@@ -27,11 +27,11 @@ const (
 	maxToken = 4 << 10
 )
 
-// token is the file of a token. It is read for each request, so that a Secret that is mounted can be
+// token is the file of a token. It is read for each request, so that a mounted Secret can be
 // exchanged. Safe for concurrent use.
 type token string
 
-// ensure makes the file where there is none, and otherwise says what is wrong with it.
+// ensure makes the file where there is none, and otherwise reports its fault.
 func (t token) ensure() error {
 	var random [32]byte
 	rand.Read(random[:])
@@ -47,13 +47,13 @@ func (t token) ensure() error {
 	return errors.Join(err, file.Close())
 }
 
-// read returns the token. One that another user than root or the gateway's own has written, or could, is
-// none: in a folder that everybody may write to, somebody else may have been first.
+// read returns the token. A file that another user than root or the gateway's own has written, or could,
+// is refused: in a folder with write access for all, another user may have made it first.
 func (t token) read() ([]byte, error) {
 	if t == "" {
 		return nil, errors.New("listen.admin_token_file is empty")
 	}
-	// In a folder that everybody may write to, a link of somebody else's would choose among files of root.
+	// In a folder with write access for all, another user's link could choose among files of root.
 	if link, err := os.Lstat(string(t)); err == nil && !ours(link) {
 		return nil, t.foreign()
 	}
@@ -89,7 +89,7 @@ func ours(info os.FileInfo) bool {
 	return ok && (owner.Uid == 0 || int(owner.Uid) == os.Geteuid())
 }
 
-// require refuses who does not show the token, as a bearer token or, for browsers, as a password of any user.
+// require refuses a request without the token, as a bearer token or, for browsers, as a password of any user.
 func (t token) require(ctx context.Context, c *app.RequestContext) {
 	want, err := t.read()
 	if err == nil && sameToken(shownToken(c.GetHeader("Authorization")), want) {
@@ -105,7 +105,7 @@ func (t token) require(ctx context.Context, c *app.RequestContext) {
 	refuse(c, 401, reason)
 }
 
-// shownToken returns what an Authorization field shows, or nothing.
+// shownToken returns the token in an Authorization field, or nothing.
 func shownToken(field []byte) []byte {
 	scheme, rest, _ := bytes.Cut(field, []byte(" "))
 	rest = bytes.TrimSpace(rest)

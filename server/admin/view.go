@@ -9,7 +9,7 @@ import (
 // SnapshotView is a Snapshot as JSON, or a part of it where the lists would be long.
 type SnapshotView struct {
 	Generation uint64 `json:"generation"`
-	// Hosts, Routes, Backends and Endpoints count what the Snapshot has, whatever is listed below.
+	// Hosts, Routes, Backends and Endpoints count the whole Snapshot, however long the lists below.
 	Hosts     int `json:"hosts"`
 	Routes    int `json:"routes"`
 	Backends  int `json:"backends"`
@@ -20,7 +20,7 @@ type SnapshotView struct {
 
 	RouteList   []RouteView `json:"route_list"`
 	BackendList []Backend   `json:"backend_list"`
-	// Truncated is true when there is more than the lists hold; ask for a host, or use offset.
+	// Truncated is true when the lists are cut; ask for a host, or use offset.
 	Truncated bool `json:"truncated"`
 }
 
@@ -52,7 +52,7 @@ type Endpoint struct {
 	Node    string `json:"node,omitempty"`
 }
 
-// selection is what /api/v1/snapshot was asked for.
+// selection is the query of /api/v1/snapshot.
 type selection struct {
 	host          string // "" = all
 	limit, offset int

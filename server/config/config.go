@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Config is the whole configuration of one gateway process. The zero value is not valid: start
-// from Default or Load. It may be copied with Clone; concurrent readers are safe as long as nobody
-// calls Set.
+// Config is the whole configuration of one gateway process. The zero value is not valid: start from
+// Default or Load. Copy it with Clone; concurrent readers are safe as long as Set is not called.
 type Config struct {
 	Version     int    `json:"version"`
 	Threads     int    `json:"threads"`
@@ -43,7 +42,7 @@ type Listen struct {
 	AdminTokenFile string `json:"admin_token_file"`
 }
 
-// Kubernetes says which objects are served and where their status points.
+// Kubernetes selects the objects that are served and where their status points.
 type Kubernetes struct {
 	IngressClass         string   `json:"ingress_class"`
 	Controllers          []string `json:"controllers"`
@@ -70,7 +69,7 @@ type Limits struct {
 	// quarter of Connections.
 	ConnectionsPerSource int `json:"connections_per_source"`
 	RequestsPerSource    int `json:"requests_per_source"`
-	// BufferedBytes bounds what waits in memory in the whole process; 0 = a quarter of the memory limit.
+	// BufferedBytes bounds the bytes that wait in memory in the whole process; 0 = a quarter of the memory limit.
 	BufferedBytes Size `json:"buffered_bytes"`
 }
 
@@ -85,7 +84,7 @@ type Timeouts struct {
 	Request Duration `json:"request"`
 	// Tunnel is between two reads of either side of an upgraded connection, such as a WebSocket.
 	Tunnel Duration `json:"tunnel"`
-	// HalfClosed is how long an Endpoint's silence is borne for a client that sends nothing more; 0 = as for any.
+	// HalfClosed is how long an Endpoint may be silent for a client that sends nothing more; 0 = as for any.
 	HalfClosed Duration `json:"half_closed"`
 }
 
@@ -93,13 +92,13 @@ type Timeouts struct {
 type HTTP struct {
 	// SpliceThreshold is the body length from which plain TCP bodies move by splice(2); 0 = never.
 	SpliceThreshold Size `json:"splice_threshold"`
-	// HeaderNames says which names clients' fields may have: plain, underscore or token.
+	// HeaderNames decides which names clients' fields may have: plain, underscore or token.
 	HeaderNames string `json:"header_names"`
 	// ServerHeader is the value of Server in responses without one; "" = none.
 	ServerHeader string `json:"server_header"`
 }
 
-// Forwarded says whose X-Forwarded-* fields are believed.
+// Forwarded names the peers whose X-Forwarded-* fields are believed.
 type Forwarded struct {
 	TrustedCIDRs []string `json:"trusted_cidrs"`
 }
@@ -112,13 +111,13 @@ type Upstream struct {
 	Retries                   int      `json:"retries"`
 }
 
-// AccessLog says where each request is reported.
+// AccessLog is where each request is reported.
 type AccessLog struct {
 	Path   string `json:"path"`
 	Format string `json:"format"`
 }
 
-// Metrics bounds what a scrape holds of Routes, of which tenants decide how many there are.
+// Metrics bounds what a scrape holds of Routes, whose number tenants decide.
 type Metrics struct {
 	MaxSeries             int `json:"max_series"`
 	MaxSeriesPerNamespace int `json:"max_series_per_namespace"`
@@ -131,7 +130,7 @@ type Shutdown struct {
 	DrainSeconds int `json:"drain_seconds"`
 }
 
-// ProxyProtocol says where a load balancer announces clients by the PROXY protocol, version 1 or 2.
+// ProxyProtocol lists where a load balancer announces clients by the PROXY protocol, version 1 or 2.
 type ProxyProtocol struct {
 	// Listeners are those of listen.http and listen.https, as written there, on which every connection
 	// must begin with a header.
@@ -141,7 +140,7 @@ type ProxyProtocol struct {
 	Timeout      Duration `json:"timeout"`
 }
 
-// TLS says how HTTPS is served to clients.
+// TLS configures how HTTPS is served to clients.
 type TLS struct {
 	Protocols string `json:"protocols"`
 	// Ciphers are of TLS 1.2; "" = the package tlsconfig's defaults.
@@ -157,7 +156,7 @@ type TLS struct {
 	TicketRotation      Duration `json:"ticket_rotation"`
 }
 
-// HTTP2 says whether and how HTTP/2 is spoken with clients.
+// HTTP2 configures whether and how HTTP/2 is spoken with clients.
 type HTTP2 struct {
 	Enabled bool `json:"enabled"`
 	// MaxStreams bounds the requests under way on one connection.
@@ -241,8 +240,8 @@ func (c *Config) DrainTimeout() time.Duration {
 	return time.Duration(c.Shutdown.DrainSeconds) * time.Second
 }
 
-// TrustedPrefixes returns forwarded.trusted_cidrs parsed, a single address as a prefix of its full
-// length. c must have passed Validate: what does not parse is left out here, so it is never trusted.
+// TrustedPrefixes returns forwarded.trusted_cidrs parsed, a single address as a prefix of its full length.
+// c must have passed Validate: an entry that does not parse is left out here, so it is never trusted.
 func (c *Config) TrustedPrefixes() []netip.Prefix { return parsePrefixes(c.Forwarded.TrustedCIDRs) }
 
 // ProxyProtocolPrefixes returns proxy_protocol.trusted_cidrs in the same way.

@@ -37,7 +37,7 @@ func LiveKeys() []string {
 	return live
 }
 
-// WithLive returns a copy of c that has the live keys of next: what runs after a reload.
+// WithLive returns a copy of c that has the live keys of next: the configuration in force after a reload.
 func (c *Config) WithLive(next *Config) *Config {
 	merged, source := c.Clone(), next.Clone()
 	for _, k := range keys {

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// onlyDocument fails where something follows the first YAML document of a text: the conversion to JSON ends
-// there, and keys that somebody wrote would have no effect and no error.
+// onlyDocument fails where text follows the first YAML document: the conversion to JSON ends there, and the
+// keys behind it would have no effect and no error.
 func onlyDocument(text []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var ignored any

@@ -184,7 +184,7 @@ func fieldByName(v reflect.Value, name string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// unknownKey says that path is no key, and names the nearest one that is.
+// unknownKey reports that path is no key, and names the nearest one that is.
 func unknownKey(path string) error {
 	best, distance := "", len(path)/2+1
 	for _, k := range keys {
@@ -226,7 +226,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// typeName says in words what a leaf holds.
+// typeName describes the content of a leaf in words.
 func typeName(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Size]():
@@ -243,7 +243,7 @@ func typeName(t reflect.Type) string {
 	return "text"
 }
 
-// kindOf says in words what a tree holds.
+// kindOf describes the content of a tree in words.
 func kindOf(tree any) string {
 	switch tree.(type) {
 	case map[string]any:

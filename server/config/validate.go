@@ -148,7 +148,7 @@ func (v *validator) listen(l *Listen) {
 }
 
 // address checks "host:port". Host names are refused: resolving one at start could bind another
-// address than the one meant, and would need DNS before the gateway serves it.
+// address than the intended one, and would need DNS before the gateway serves it.
 func (v *validator) address(key, a string) {
 	host, port, err := net.SplitHostPort(a)
 	if err != nil {
@@ -236,8 +236,8 @@ func (v *validator) prefixes(key string, list []string) {
 	}
 }
 
-// proxyProtocol wants each listener to be one, because a misspelt address would leave the real one
-// without the protocol: the load balancer's headers would be taken for malformed requests.
+// proxyProtocol requires each entry to be a listener, because a misspelt address would leave the
+// real one without the protocol: the load balancer's headers would be taken for malformed requests.
 func (v *validator) proxyProtocol(p *ProxyProtocol, l *Listen) {
 	for i, a := range p.Listeners {
 		switch {

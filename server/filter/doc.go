@@ -1,4 +1,4 @@
-// Package filter is the onion of Filters that the gateway brings: their order, and the makers that package server compiles
+// Package filter is the onion of the gateway's own Filters: their order, and the makers that package server compiles
 // Routes with. The Filters themselves are in packages by concern, which know nothing of each other:
 //
 //   - access: who may ask

@@ -7,8 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
 
-// order is the onion from the outside in. It is a statement of policy, each row with its reason: migrated manifests rely on the
-// order of nginx' phases, in which rewriting comes before access, and what edits responses sees those of all others.
+// order is the onion from the outside in. It is a statement of policy, each row with its reason: migrated manifests rely
+// on the order of nginx' phases, in which rewriting comes before access, and an editor of responses sees the edits of all
+// others.
 var order = []struct {
 	kind policy.Kind
 	make func(policy.Filter, server.Env) (server.Filter, error)
@@ -22,7 +23,7 @@ var order = []struct {
 		"the last word before the Backend: what is refused here was not answered further outside"},
 }
 
-// Makers returns the makers of all Filters that the gateway brings, for server.Options.
+// Makers returns the makers of the gateway's own Filters, for server.Options.
 func Makers() []server.Maker {
 	makers := make([]server.Maker, 0, len(order))
 	for _, row := range order {

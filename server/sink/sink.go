@@ -13,25 +13,25 @@ const (
 	// maxPending bounds the bytes that wait to be written. A loop hands over 32 KiB at a time, so this is some
 	// hundred chunks: a writer that hangs for a second at 20,000 requests a second loses nothing.
 	maxPending = 4 << 20
-	// maxChunks bounds how many chunks that may be: lines of the error log come one by one.
+	// maxChunks bounds the number of those chunks: lines of the error log come one by one.
 	maxChunks = 4096
-	// maxLine bounds what Write takes of a line.
+	// maxLine is where Write cuts a line.
 	maxLine = 16 << 10
-	// closing is how long Close waits for what was offered to be written.
+	// closing is how long Close waits for the offered chunks to be written.
 	closing = time.Second
 	// quiet is the least time between two calls of Options.Report.
 	quiet = 10 * time.Second
 )
 
-// Options say where a Sink writes.
+// Options configure a Sink.
 type Options struct {
 	// Path is a file or a FIFO, which is opened for appending; "" writes to Std.
 	Path string
 	// Std is what a Sink without a Path writes to. It is never closed.
 	Std io.Writer
-	// Report, which may be nil, is told on the writer's goroutine how many lines were lost since it was told before,
-	// with the error of the last write that failed, if one did: once writing works again, and not more often than
-	// every ten seconds. It may offer to the same Sink.
+	// Report, which may be nil, is called on the writer's goroutine with the number of lines lost since its last
+	// call, and the error of the last failed write, if there was one: once writing works again, and not more often
+	// than every ten seconds. It may offer to the same Sink.
 	Report func(lost uint64, err error)
 }
 
@@ -42,7 +42,7 @@ type Sink struct {
 	report func(lost uint64, err error)
 
 	queue chan []byte
-	spare chan []byte // chunks that were written, to be used again
+	spare chan []byte // written chunks, to be used again
 	ended chan struct{}
 
 	// Atomic:
@@ -61,7 +61,7 @@ type Sink struct {
 type writer struct {
 	to      io.Writer
 	file    *os.File      // to, where it has to be closed
-	retired chan struct{} // closed when another one took over
+	retired chan struct{} // closed when the next writer takes over
 	done    chan struct{} // closed when the goroutine has ended
 
 	// Owned by the goroutine:
@@ -84,8 +84,8 @@ func Open(o Options) (*Sink, error) {
 	return s, nil
 }
 
-// Reopen writes to path from now on, "" for Std: opened anew where it is the same, so that a file can be rotated. After an
-// error the Sink goes on as it was. A writer that hangs keeps the chunk that it hangs with, and no other.
+// Reopen writes to path from now on, "" for Std: opened anew where it is the same, so that a file can be rotated. After
+// an error the Sink goes on as it was. A writer that hangs keeps the chunk that it is writing, and no other.
 func (s *Sink) Reopen(path string) error {
 	next := &writer{to: s.std, retired: make(chan struct{}), done: make(chan struct{})}
 	if path != "" {
@@ -142,8 +142,8 @@ func (s *Sink) Spare() []byte {
 	}
 }
 
-// Write offers a copy of one line, cut at 16 KiB. It reports success also where the line is lost, because a logger has
-// nowhere to say otherwise; Lost counts it.
+// Write offers a copy of one line, cut at 16 KiB. It reports success also where the line is lost, because a logger
+// could report that nowhere; Lost counts it.
 func (s *Sink) Write(line []byte) (int, error) {
 	kept := bytes.Clone(line)
 	if len(kept) > maxLine {
@@ -156,8 +156,8 @@ func (s *Sink) Write(line []byte) (int, error) {
 // Lost counts the lines that were not written.
 func (s *Sink) Lost() uint64 { return s.lost.Load() }
 
-// Close writes what was offered before, for a second at most; what is offered after it may be lost. It may be
-// called more than once.
+// Close writes the chunks offered before, for a second at most; later ones may be lost. It may be called more
+// than once.
 func (s *Sink) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *Sink) Close() {
 	case <-s.current.done:
 	case <-late.C:
 		if s.current.file != nil {
-			s.current.file.Close() // a writer that waits in the poller gives up
+			s.current.file.Close() // ends the wait of a writer in the poller
 		}
 	}
 }
@@ -208,7 +208,7 @@ func (s *Sink) run(w *writer) {
 
 var newline = []byte{'\n'}
 
-// put writes one chunk and counts what of it was lost.
+// put writes one chunk and counts the lines of it that were lost.
 func (s *Sink) put(w *writer, chunk []byte) {
 	var err error
 	if w.torn {
@@ -234,7 +234,7 @@ func (s *Sink) put(w *writer, chunk []byte) {
 	}
 }
 
-// tell reports what was lost, unless it did so a moment ago.
+// tell reports lost lines, unless it did so a moment ago.
 func (s *Sink) tell(w *writer) {
 	now, spoke := time.Now().UnixNano(), s.spoke.Load()
 	if now-spoke < int64(quiet) || !s.spoke.CompareAndSwap(spoke, now) {

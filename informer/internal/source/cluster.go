@@ -27,8 +27,8 @@ import (
 type Cluster struct {
 	// Immutable after NewCluster and OpenCluster:
 	Client kubernetes.Interface
-	// Statuses is the client that statuses are written with. It has no limit, because their writer has one: that
-	// of Client is for lists and watches, which must not wait behind thousands of writes.
+	// Statuses is the client for writing statuses. It has no limit, because their writer has one: that of Client
+	// is for lists and watches, which must not wait behind thousands of writes.
 	Statuses   kubernetes.Interface
 	namespaces Namespaces
 	log        *slog.Logger
@@ -40,7 +40,7 @@ func NewCluster(client kubernetes.Interface, namespaces Namespaces, log *slog.Lo
 	return &Cluster{Client: client, Statuses: client, namespaces: namespaces, log: log, reach: reach}
 }
 
-// lastApplied holds a whole copy of the object, which nobody here reads.
+// lastApplied holds a whole copy of the object, which the gateway never reads.
 const lastApplied = corev1.LastAppliedConfigAnnotation
 
 // OpenCluster makes a source of the cluster that a kubeconfig names, or, where it is "", of the one that the
@@ -58,9 +58,9 @@ func OpenCluster(kubeconfig string, namespaces Namespaces, log *slog.Logger, rea
 		return nil, fmt.Errorf("read cluster configuration: %w", err)
 	}
 	config.UserAgent = "sluice"
-	// Watches are few, and Events limit themselves. This is for the burst of both at a start.
+	// Watches are few, and Events limit themselves. This limit is for the burst of both at a start.
 	config.QPS, config.Burst = 100, 200
-	// Protobuf costs the server and us a fraction of what JSON does.
+	// Protobuf costs the server and the gateway a fraction of what JSON does.
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &witness{next, c.reached} })
@@ -113,7 +113,7 @@ func (c *Cluster) Run(ctx context.Context, q *Queue) error {
 		if err != nil {
 			return err
 		}
-		// The registration's, not the informer's: it is true once our handler has seen all.
+		// The registration's HasSynced, not the informer's: it is true once our handler has seen all.
 		synced[i] = registration.HasSynced
 	}
 	var stopped sync.WaitGroup
@@ -146,7 +146,7 @@ func prepare(informer clientcache.SharedIndexInformer, failed clientcache.WatchE
 	return registration, nil
 }
 
-// watchFailed logs what an informer could not do. A 410, an end of the stream and the like are
+// watchFailed logs the failures of an informer. A 410, an end of the stream and the like are
 // ordinary; the informer tries again.
 func (c *Cluster) watchFailed(ctx context.Context, r *clientcache.Reflector, err error) {
 	if ctx.Err() == nil {
@@ -180,13 +180,13 @@ func (h handler) push(named, next any) {
 	h.queue(Event{Key{h.kind, types.NamespacedName{Namespace: meta.GetNamespace(), Name: meta.GetName()}}, next})
 }
 
-// SecretKeys are those of a Secret's data that are read.
+// SecretKeys are the keys of a Secret's data that are read.
 var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey}
 
 // RevocationKey is where ingress-nginx has the list of revoked client certificates.
 const RevocationKey = "ca.crl"
 
-// trim drops what is never read before an object enters the informers' memory.
+// trim drops the parts that are never read before an object enters the informers' memory.
 func trim(object any) (any, error) {
 	meta, ok := object.(metav1.Object)
 	if !ok {

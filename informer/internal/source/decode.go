@@ -25,8 +25,8 @@ import (
 // size while it is read: 10,000 Ingresses as kubectl prints them are 30 MiB.
 const maxManifest = 64 << 20
 
-// manifestKinds are the kinds that a directory may hold, with the one version of each. The object
-// kinds that no Snapshot is made of yet are checked all the same.
+// manifestKinds are the kinds that a directory may hold, with the one version of each. Objects of
+// the kinds that no Snapshot is made of yet are still checked.
 var manifestKinds = map[string]string{
 	"Ingress":       networkingv1.SchemeGroupVersion.String(),
 	"IngressClass":  networkingv1.SchemeGroupVersion.String(),
@@ -37,7 +37,7 @@ var manifestKinds = map[string]string{
 	"Namespace":     corev1.SchemeGroupVersion.String(),
 }
 
-// kindTypes are their types.
+// kindTypes are the Go types of manifestKinds.
 var kindTypes = map[string]reflect.Type{
 	"Ingress":       reflect.TypeFor[networkingv1.Ingress](),
 	"IngressClass":  reflect.TypeFor[networkingv1.IngressClass](),
@@ -96,7 +96,7 @@ func plainPathError(err error) error {
 }
 
 // Decode reads all objects of a manifest: several documents, and Lists of objects. skipped has the
-// objects of kinds that are none of ours. It fails as a whole, so that a file never takes effect in part.
+// objects of other kinds. It fails as a whole, so that a file never takes effect in part.
 func Decode(raw []byte) (events []Event, skipped []Skipped, err error) {
 	text, err := plainText(raw)
 	if err != nil {
@@ -125,7 +125,7 @@ const maxListDepth = 4
 type decoder struct {
 	events  []Event
 	skipped []Skipped
-	// place is where in the file the present object stands.
+	// place is the present object's position in the file.
 	place string
 }
 
@@ -136,11 +136,11 @@ func (d *decoder) document(doc document) error {
 	return d.object(doc.tree, typeMeta{}, 0)
 }
 
-// typeMeta is what an object says it is.
+// typeMeta is an object's own apiVersion and kind.
 type typeMeta struct{ apiVersion, kind string }
 
-// object reads one object, or the List that it is. assumed is what an element of a typed List is where it
-// does not say so itself.
+// object reads one object, or the List that it is. assumed is the type of a typed List's element that
+// does not have its own.
 func (d *decoder) object(tree any, assumed typeMeta, depth int) error {
 	if tree == nil {
 		return nil
@@ -191,8 +191,8 @@ func typeOf(object map[string]any, assumed typeMeta) (typ typeMeta, err error) {
 	return typ, nil
 }
 
-// listItem tells Lists: that of any objects, and those of one kind that the API server gives, whose
-// elements need not say what they are.
+// listItem recognises Lists: List itself, and those of one kind that the API server returns, whose
+// elements need not have a kind.
 func listItem(typ typeMeta) (item typeMeta, ok bool) {
 	kind, isList := strings.CutSuffix(typ.kind, "List")
 	switch {
@@ -237,7 +237,7 @@ func (d *decoder) list(object map[string]any, typ, item typeMeta, depth int) err
 // known reads an object of one of our kinds.
 func (d *decoder) known(object map[string]any, typ typeMeta) error {
 	named := describe(typ.kind, object)
-	// As the event will name it.
+	// In the form that the event will have.
 	if kind, name, ok := strings.Cut(named, " "); ok && !strings.Contains(name, "/") && kind != "IngressClass" && kind != "Namespace" {
 		named = kind + " " + metav1.NamespaceDefault + "/" + name
 	}
@@ -252,7 +252,7 @@ func (d *decoder) known(object map[string]any, typ typeMeta) error {
 	}
 	decoded, _, err := strictDecoder.Decode(text, nil, nil)
 	if err != nil {
-		// What shape has not seen; the decoder's own words may repeat what it read.
+		// An error that shape has not found; the decoder's own text may repeat the input.
 		return fmt.Errorf("%s: it is no %s of %s", named, typ.kind, typ.apiVersion)
 	}
 	e, err := manifestEvent(decoded)
@@ -265,7 +265,7 @@ func (d *decoder) known(object map[string]any, typ typeMeta) error {
 	return nil
 }
 
-// describe names an object for a message, as far as it says its name.
+// describe names an object for a message, as far as it has a name.
 func describe(kind string, object map[string]any) string {
 	o := Object{Kind: kind}
 	if meta, ok := object["metadata"].(map[string]any); ok {
@@ -279,8 +279,8 @@ func describe(kind string, object map[string]any) string {
 	return strings.TrimSuffix(o.String(), " ")
 }
 
-// sameGroupKind tells an old version of our kinds from somebody else's kind of the same name, such
-// as Knative's Service.
+// sameGroupKind tells an old version of our kinds from a foreign kind of the same name, such as
+// Knative's Service.
 func sameGroupKind(kind, apiVersion string) bool {
 	switch apiVersion {
 	case "extensions/v1beta1", "networking.k8s.io/v1beta1":

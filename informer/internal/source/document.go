@@ -31,8 +31,8 @@ const (
 // uint64, float64, json.Number and nil.
 type document struct {
 	tree any
-	// repeated describes keys that stand twice in one mapping. Which of the two would count is a matter
-	// of the parser, so such a document is refused. A key is named only where it cannot be content.
+	// repeated describes keys that stand twice in one mapping. Parsers differ in which of the two
+	// counts, so such a document is refused. A key is named only where it cannot be content.
 	repeated []repeatedKey
 }
 
@@ -41,11 +41,10 @@ type repeatedKey struct {
 	key  string
 }
 
-// documents splits a file and calls read with one document after the other, so that only one is in memory.
-// Nothing in the file is left out: it is a sequence of JSON values, with nothing between them, or YAML
-// documents as YAML separates them, and whatever is behind the end of one must be the beginning of another.
-// An error, but for that of read, says in words of our own what is wrong, and where, but nothing that the file
-// holds, because it may be a Secret.
+// documents splits a file and calls read with one document after the other, so that only one is in memory. Nothing in
+// the file is left out: it is a sequence of JSON values, with nothing between them, or YAML documents as YAML
+// separates them, and any text behind the end of one must be the beginning of another. An error, but for that of read,
+// describes the fault and its place in our own words, and repeats nothing of the file, because it may be a Secret.
 func documents(text []byte, read func(document) error) error {
 	if tooMany(text) {
 		return fmt.Errorf("more than some %d values; split the file", maxMarks)
@@ -57,8 +56,8 @@ func documents(text []byte, read func(document) error) error {
 	return yamlDocuments(text, read)
 }
 
-// tooMany bounds what a parser makes of a text: a value of two bytes costs it a hundred, so that a file of
-// brackets would take gibibytes. Each value has one of these marks before it, or is the first.
+// tooMany bounds the memory that a parser needs for a text: a value of two bytes costs a hundred, so that
+// a file of brackets would take gibibytes. Each value has one of these marks before it, or is the first.
 func tooMany(text []byte) bool {
 	marks := 0
 	for _, mark := range []byte(",[{:-?\n\r") {
@@ -99,7 +98,7 @@ func jsonDocuments(text []byte, read func(document) error) error {
 // errNotJSON cannot be met where isJSON is true.
 var errNotJSON = errors.New("not JSON")
 
-// jsonReader reads one value. Unlike Unmarshal it sees keys that are repeated.
+// jsonReader reads one value. Unlike Unmarshal it detects repeated keys.
 type jsonReader struct {
 	decoder  *json.Decoder
 	text     []byte
@@ -120,7 +119,7 @@ func (r *jsonReader) value(depth int) (any, error) {
 	case json.Delim('{'):
 		object := make(map[string]any)
 		for r.decoder.More() {
-			// Whatever follows is a key, or no JSON.
+			// The next token is a key, or the text is no JSON.
 			key, err := r.decoder.Token()
 			name, ok := key.(string)
 			if err != nil || !ok {
@@ -158,7 +157,7 @@ func (r *jsonReader) close() error {
 	return nil
 }
 
-// repeat notes a key. To count lines takes time, so that only the first ones are given theirs.
+// repeat notes a key. Counting lines takes time, so only the first ones have theirs.
 func (r *jsonReader) repeat(name string) {
 	key := repeatedKey{key: name}
 	if len(r.repeated) < maxRepeats {
@@ -197,14 +196,14 @@ func yamlDocuments(text []byte, read func(document) error) error {
 	}
 }
 
-// expansion turns what the YAML parser gives into a tree. left is how much text it may still hold.
+// expansion turns the YAML parser's output into a tree. left is how much text it may still hold.
 type expansion struct{ left int }
 
 func (e *expansion) tree(value any, depth int) (any, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("more than %d levels of nesting", maxNesting)
 	}
-	// A value without text counts as well.
+	// A value without text counts too.
 	if e.left--; e.left < 0 {
 		return nil, fmt.Errorf("aliases that stand for more than %d MiB", maxExpanded>>20)
 	}
@@ -289,10 +288,10 @@ func repeatedKeys(err *yaml.TypeError) (list []repeatedKey) {
 }
 
 var (
-	// plainKey is what a key may look like to be shown: as kubectl describe shows the keys of a Secret, and
+	// plainKey is the form of keys that may be shown: as kubectl describe shows the keys of a Secret, and
 	// nothing that could be a line of a certificate or a key, which have 64 letters, or forge one of a report.
 	plainKey = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,63}$`)
-	// plainName is that of names and kinds.
+	// plainName is the form of names and kinds.
 	plainName = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,253}$`)
 )
 
@@ -321,9 +320,8 @@ func repeatedFault(doc document) error {
 
 var syntaxError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 
-// syntaxFault says what the parser met. Its own text is taken only where it is a constant: others hold
-// pieces of the file. The parser counts lines from 0 for what its grammar refuses, and from 1 for what
-// its scanner does.
+// syntaxFault describes a parser's error. Its own text is used only where it is a constant: others hold pieces
+// of the file. The parser counts lines from 0 for errors of its grammar, and from 1 for those of its scanner.
 func syntaxFault(err error, text []byte) error {
 	m := syntaxError.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -350,7 +348,7 @@ func syntaxFault(err error, text []byte) error {
 	return fmt.Errorf("line %d: %s", min(line, lineOf(text, len(text))), words)
 }
 
-// The next tables have the parser's constant texts and what is said instead.
+// The next tables have the parser's constant texts and the words shown in their place.
 
 var grammarFaults = map[string]string{
 	"did not find expected <document start>":                  `something follows the end of a document; begin the next one with a line "---", unindented`,

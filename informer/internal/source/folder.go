@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// maxFiles and maxFolders bound what is read below the root: a link may lead to the root of the machine.
+	// maxFiles and maxFolders bound the reading below the root: a link may lead to the root of the machine.
 	maxFiles   = 100_000
 	maxFolders = 10_000
 	// maxTogether bounds the sizes of all manifests, whose objects are kept in memory.
 	maxTogether = 1 << 30
-	// maxIgnored bounds the files that are named because nothing reads them.
+	// maxIgnored bounds the files that are named as not read.
 	maxIgnored = 20
 )
 
-// folder is what a scan finds below the root. Paths are shown under the name that the root was configured
-// with; real ones are behind them where there are links.
+// folder is the result of a scan below the root. Paths are shown under the configured name of the root;
+// real ones differ where there are links.
 //
 // Real folders come first, and a folder that several links lead to is read once, under the name found
 // first, so that no arrangement of links makes the work more than the number of folders.
 type folder struct {
 	// files are the manifests, by the path that is shown.
 	files map[string]fs.FileInfo
-	// faults says what is wrong with an entry that is left out, by the path that is shown. One that
+	// faults has the reason why an entry is left out, by the path that is shown. An entry that
 	// cannot be looked into is unknown, rather than empty.
 	faults map[string]string
 	// dirs has the path that is shown of each real folder.
 	dirs map[string]string
-	// linked is true where a link to a folder was followed: what happens to the links behind it is not
-	// seen by watching.
+	// linked is true where a link to a folder was followed: the watch does not see changes of the
+	// links behind it.
 	linked bool
 	// ignored are the first files whose names are not those of manifests, and more counts the others.
 	ignored []string
@@ -65,8 +65,8 @@ type link struct {
 	above       []identity
 }
 
-// readFolder finds the files below root, or the one that it is. entering is called with each folder before
-// it is listed, and may be nil. Only what is wrong with the root itself is an error.
+// readFolder finds the files below root, or the one file that it is. entering is called with each folder
+// before it is listed, and may be nil. Only a fault of the root itself is an error.
 func readFolder(root string, entering func(real string)) (*folder, error) {
 	f := &folder{
 		files: make(map[string]fs.FileInfo), faults: make(map[string]string), dirs: make(map[string]string),
@@ -97,7 +97,7 @@ func readFolder(root string, entering func(real string)) (*folder, error) {
 	return f, nil
 }
 
-// visit lists one folder and the real ones in it. above are the folders it is in.
+// visit lists one folder and the real ones in it. above are the folders around it.
 func (f *folder) visit(real, shown string, info fs.FileInfo, above []identity) error {
 	id := identityOf(info)
 	if _, known := f.visited[id]; known {
@@ -148,7 +148,7 @@ func (f *folder) visit(real, shown string, info fs.FileInfo, above []identity) e
 	return nil
 }
 
-// ignore notes a file that nothing reads, because its name may be a mistake.
+// ignore notes a file that is not read, because its name may be a mistake.
 func (f *folder) ignore(shown string) {
 	if len(f.ignored) == maxIgnored {
 		f.more++
@@ -157,7 +157,7 @@ func (f *folder) ignore(shown string) {
 	f.ignored = append(f.ignored, shown)
 }
 
-// follow reads what a link leads to.
+// follow reads the target of a link.
 func (f *folder) follow(l link) {
 	info, err := os.Stat(l.real)
 	switch {
@@ -203,7 +203,7 @@ func (f *folder) add(shown string, info fs.FileInfo) {
 	case info.Size() <= maxManifest && f.size+info.Size() > maxTogether:
 		f.faults[shown] = fmt.Sprintf("the manifests before it are %d MiB together; it is not read", maxTogether>>20)
 	default:
-		// One that is too large by itself is refused without being read.
+		// A file that is too large by itself is refused without being read.
 		if info.Size() <= maxManifest {
 			f.size += info.Size()
 		}
@@ -217,7 +217,7 @@ func (f *folder) stop(shown, reason string) {
 	f.full = true
 }
 
-// failed notes why an entry cannot be read. What vanished since it was listed is no fault.
+// failed notes why an entry cannot be read. An entry that vanished since it was listed is no fault.
 func (f *folder) failed(shown string, err error) {
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
@@ -229,7 +229,7 @@ func (f *folder) failed(shown string, err error) {
 }
 
 // unknown reports whether a file that was there is at or below an entry that could not be read, so that
-// nothing is known of it.
+// nothing is known of the file.
 func (f *folder) unknown(path string) (entry string, ok bool) {
 	for at := path; ; at = filepath.Dir(at) {
 		if reason, faulty := f.faults[at]; faulty && reason != leadsNowhere {
@@ -249,7 +249,7 @@ func isManifest(path string) bool {
 	return false
 }
 
-// irregular says what a file is that is not read, because that could block, or never end.
+// irregular names the kind of a file that is not read, because reading could block, or never end.
 func irregular(mode fs.FileMode) string {
 	what := "no regular file"
 	switch {

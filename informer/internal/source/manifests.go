@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// grace is how long the state of a file stays that is empty now, or gone: many programs write a file by
-// emptying it, or by moving it away, first. Its objects go at once where another file has them.
+// grace is how long the state of a file stays after it was emptied or removed: many programs write a
+// file by emptying it, or by moving it away, first. Its objects go at once where another file has them.
 const grace = 5 * time.Second
 
-// Manifests reads a folder of manifests, or one file. A file that does not read or parse keeps its last
-// good state and is reported; of an object in two files the file that sorts first is right. An entry that
+// Manifests reads a folder of manifests, or one file. A file that cannot be read or parsed keeps its last
+// good state and is reported; for an object in two files the file that sorts first counts. An entry that
 // cannot be read is reported, and the rest is served.
 //
-// Files are those named *.yaml, *.yml and *.json, in every folder below that is not hidden; hidden ones
-// are editors' temporary files, and the versions behind a mounted ConfigMap. Symbolic links are followed,
-// which is how a mounted ConfigMap shows its current version, but not those that lead to a folder they
-// are in. Used by one goroutine.
+// Manifests are files named *.yaml, *.yml and *.json, in every folder below that is not hidden; hidden
+// ones are editors' temporary files, and the versions behind a mounted ConfigMap. Symbolic links are
+// followed, which is how a mounted ConfigMap shows its current version, but not those that lead to a
+// folder they are in. Used by one goroutine.
 type Manifests struct {
 	// Immutable:
 	path       string
@@ -31,7 +31,7 @@ type Manifests struct {
 	reach      *Reach
 	now        func() time.Time
 	grace      time.Duration
-	// every is how often a folder is read of which watching does not show everything.
+	// every is how often a folder is read when watching does not show all its changes.
 	every time.Duration
 
 	// As of the last scan:
@@ -43,12 +43,12 @@ type Manifests struct {
 	// show every change.
 	next  time.Time
 	blind bool
-	// ignored are files that nothing reads, and more counts those that are not named.
+	// ignored are files that are not read, and more counts those that are not named.
 	ignored []string
 	more    int
 }
 
-// manifestFile is the last good state of a file, and what is wrong with its present one. Immutable.
+// manifestFile is the last good state of a file, and the fault of its present one. Immutable.
 type manifestFile struct {
 	info    fs.FileInfo
 	events  []Event
@@ -109,8 +109,8 @@ func (m *Manifests) scan(touched map[string]bool, entering func(dir string)) ([]
 	return m.merge(found.faults, kept), nil
 }
 
-// linger keeps the state of a file that is empty now, or gone where info is nil, until grace has passed.
-// A file that changes between the two gains no time.
+// linger keeps the state of a file that was emptied, or removed where info is nil, until grace has
+// passed. A file that changes between the two gains no time.
 func (m *Manifests) linger(old *manifestFile, info fs.FileInfo) *manifestFile {
 	next := &manifestFile{info: info, events: old.events, lapses: old.lapses, gone: info == nil}
 	if next.lapses.IsZero() {
@@ -177,8 +177,8 @@ func (m *Manifests) skipped() (list []Skipped) {
 	return list
 }
 
-// merge puts all files together and returns what differs from the last time. faults are the entries that
-// could not be read, and kept is true for those of which something stays.
+// merge puts all files together and returns the difference to the last time. faults are the entries that
+// could not be read, and kept is true for those whose state stays, at least in part.
 func (m *Manifests) merge(faults map[string]string, kept map[string]bool) (events []Event) {
 	objects := make(map[Key]any, len(m.objects))
 	reports := make(map[string][]Fault)
@@ -219,7 +219,7 @@ func (m *Manifests) merge(faults map[string]string, kept map[string]bool) (event
 			objects[e.Key], from[e.Key] = e.Object, shownPath(path)
 		}
 	}
-	// What is about to go gives way to what is there, and to what is in force since.
+	// An object of a lingering file yields to one of a present file, and to the one in force since.
 	for _, path := range paths {
 		file := m.files[path]
 		if file.lapses.IsZero() {

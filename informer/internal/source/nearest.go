@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// nearest returns the word that somebody may have meant by another: the same but for case, or with two
-// letters wrong, missing or too many, one in a short word. It is "" for none; of several it is the one that
-// is nearer, then first by the alphabet.
+// nearest returns the known word closest to one that may be misspelt: the same but for case, or with two
+// letters wrong, missing or too many, one in a short word. It is "" for none; of several it is the nearest,
+// then the first by the alphabet.
 func nearest(word string, words iter.Seq[string]) (near string) {
 	if len(word) > 64 {
 		return ""
@@ -25,7 +25,7 @@ func nearest(word string, words iter.Seq[string]) (near string) {
 	return near
 }
 
-// distance counts the letters to change, add or remove to make b of a.
+// distance counts the letters to change, add or remove to turn a into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// lookAtNode is how often the addresses of the interfaces are read again: one may come while the gateway
-// runs, such as that of a load balancer.
+// lookAtNode is how often the addresses of the interfaces are read again: one may be added while the
+// gateway runs, such as a load balancer's.
 const lookAtNode = 10 * time.Second
 
 // WatchNode delivers the node's own addresses, as own returns them, until ctx ends.
@@ -35,11 +35,11 @@ func WatchNode(ctx context.Context, q *Queue, own func() ([]netip.Addr, error), 
 	}
 }
 
-// servicesInterface is what kube-proxy in its IPVS mode gives the addresses of all Services to: they are
-// local to the node, and lead to Pods.
+// servicesInterface is the interface to which kube-proxy in its IPVS mode adds the addresses of all
+// Services: they are local to the node, and lead to Pods.
 const servicesInterface = "kube-ipvs0"
 
-// OwnAddresses returns those of the interfaces, sorted.
+// OwnAddresses returns the addresses of the interfaces, sorted.
 func OwnAddresses() ([]netip.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {

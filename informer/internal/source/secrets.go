@@ -15,17 +15,18 @@ import (
 
 // SecretWatches reads the Secrets that served Ingresses refer to: one list and watch of
 // type=kubernetes.io/tls in each namespace whose tls sections have such a reference, from the first to
-// the last of them, and one of metadata.name for each Secret that an annotation or the configuration
-// names (or of all of its namespace, where they are many), and for each of a namespace in which the gateway may not list those of the type:
-// a Role with resourceNames allows just that. Owned by one goroutine; what is read comes back as events.
+// the last of them; one of metadata.name for each Secret that an annotation or the configuration names,
+// or of all of a namespace, where they are many; and one of metadata.name for each Secret of a namespace
+// in which the gateway may not list the type: a Role with resourceNames allows just that. The receiver
+// decides which (see Follow). Owned by one goroutine; results come back as events.
 //
-// One watch for each Secret would see nothing but what it must, and suit a Role with resourceNames.
-// But it does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a
-// connection, here and in the API server, and that many lists at a start take minutes at any polite
-// rate. One watch of the whole cluster would be cheap, and would need every Secret of it. A watch of
-// the namespace is between: the type keeps tokens and passwords in the API server, the right can be
-// given namespace by namespace, and its number is that of the namespaces. Whoever may write an
-// Ingress with the name of a Secret has it used anyway, and can do so for each of its namespace.
+// One watch for each Secret would see only what it must, and suit a Role with resourceNames. But it
+// does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a connection,
+// here and in the API server, and that many lists at a start take minutes at any polite rate. One
+// watch of the whole cluster would be cheap, and would need every Secret of it. A watch of the
+// namespace is between: the type keeps tokens and passwords in the API server, the right can be
+// given namespace by namespace, and the number of watches is that of the namespaces. The right to
+// write an Ingress is the right to use any Secret of the namespace by naming it anyway.
 type SecretWatches struct {
 	// Immutable after NewSecretWatches:
 	cluster *Cluster
@@ -36,7 +37,7 @@ type SecretWatches struct {
 }
 
 // SecretsKey names a watch: of one Secret; of all that are certificates, where Name is
-// CertificateSecrets; or of all, where it is AllSecrets. Neither is a name that a Secret can have.
+// CertificateSecrets; or of all, where it is AllSecrets. A Secret can have neither name.
 type SecretsKey types.NamespacedName
 
 const (
@@ -48,8 +49,8 @@ func NewSecretWatches(c *Cluster, q *Queue) *SecretWatches {
 	return &SecretWatches{cluster: c, queue: q, watches: make(map[SecretsKey]*secretWatch)}
 }
 
-// Follow starts the watches that are missing and stops those that nobody needs. A watch that is
-// stopped adds nothing to the queue after Follow has returned.
+// Follow starts the missing watches and stops the unused ones. A watch that is stopped adds nothing
+// to the queue after Follow has returned.
 func (s *SecretWatches) Follow(wanted map[SecretsKey]struct{}) {
 	for key, w := range s.watches {
 		if _, still := wanted[key]; !still {
@@ -75,7 +76,7 @@ func (s *SecretWatches) Close() {
 	s.running.Wait()
 }
 
-// secretWatch reads what its key names.
+// secretWatch reads the Secrets that its key names.
 type secretWatch struct {
 	// Immutable:
 	key     SecretsKey
@@ -129,7 +130,7 @@ func (w *secretWatch) run(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// selector keeps in the API server what is not asked for.
+// selector restricts the watch to the Secrets of its key.
 func (k SecretsKey) selector() fields.Selector {
 	switch k.Name {
 	case CertificateSecrets:
@@ -140,13 +141,13 @@ func (k SecretsKey) selector() fields.Selector {
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, k.Name)
 }
 
-// read says that all Secrets have been pushed, or why they cannot be.
+// read reports that all Secrets have been pushed, or why they cannot be.
 func (w *secretWatch) read(reason string) {
 	w.push(Event{Key{Secrets, types.NamespacedName(w.key)}, reason})
 }
 
-// failed reports a right that is missing: nothing else would tell why there is no certificate. What
-// has been read once stays, as with every other failure.
+// failed reports a missing right: no other sign would explain the missing certificate. Secrets read
+// once stay, as with every other failure.
 func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err error) {
 	w.cluster.watchFailed(ctx, r, err)
 	w.mu.Lock()
@@ -157,7 +158,7 @@ func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err 
 	}
 }
 
-// missingRight says what cannot be read, and how whoever rules the namespace lets the gateway.
+// missingRight names what cannot be read, and the right that the namespace's administrators can grant.
 func (k SecretsKey) missingRight() string {
 	what := "the Secrets of namespace " + k.Namespace
 	if k.Name != CertificateSecrets && k.Name != AllSecrets {

@@ -17,12 +17,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// maxFaults bounds what is said about one object.
+// maxFaults bounds the faults reported of one object.
 const maxFaults = 5
 
-// shape compares a tree with a type, and says where they differ: the field as kubectl explain spells it,
-// with positions and keys, and what it should be, in words of YAML rather than Go. It never repeats a
-// value, because it may be a Secret's.
+// shape compares a tree with a type, and reports the differences: the field as kubectl explain spells
+// it, with positions and keys, and its expected form, in words of YAML rather than Go. It never repeats
+// a value, because it may be a Secret's.
 type shape struct {
 	// secret hides keys without a value, too: in a Secret that is torn they are pieces of values.
 	secret bool
@@ -31,10 +31,10 @@ type shape struct {
 	more   int
 }
 
-// check adds what is wrong with value, which is at path, as a t.
+// check adds the faults of value, at path, as a t.
 func (s *shape) check(t reflect.Type, value any, path string) {
 	if value == nil {
-		// What is null is not set.
+		// A null field is not set.
 		return
 	}
 	if t.Kind() == reflect.Pointer {
@@ -135,7 +135,7 @@ func (s *shape) checkStruct(t reflect.Type, value any, path string) {
 	}
 }
 
-// typeFields has the fields of each struct that was met, by their names in JSON.
+// typeFields has the fields of each struct met so far, by their names in JSON.
 var typeFields sync.Map
 
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
@@ -192,7 +192,7 @@ func wholeNumber(value any, bits int) bool {
 	case int64:
 		return float64(v) >= -limit && float64(v) < limit
 	case float64:
-		// Written without a fraction up to this size.
+		// JSON writes numbers without a fraction up to this size.
 		return v == math.Trunc(v) && v >= -limit && v < limit && math.Abs(v) < 1e21
 	case json.Number:
 		_, err := strconv.ParseInt(v.String(), 10, bits)
@@ -201,7 +201,7 @@ func wholeNumber(value any, bits int) bool {
 	return false
 }
 
-// nameOf is what a value is, in words.
+// nameOf names the kind of a value.
 func nameOf(value any) string {
 	switch value.(type) {
 	case string:
@@ -224,7 +224,7 @@ func ofBits(value any, bits int) string {
 	return fmt.Sprintf(" of at most %d bits", bits)
 }
 
-// shownKey is a key that may stand in a message, or that there is one.
+// shownKey is a key that may stand in a message, or a placeholder for one.
 func shownKey(key string) string {
 	if plainKey.MatchString(key) {
 		return key

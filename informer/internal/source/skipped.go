@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Skipped is an object of the manifests that is none of the kinds that are read. Most are meant for
-// others, such as Deployments; one that is misspelt looks the same. A plain value.
+// Skipped is an object of the manifests whose kind is not read. Most are meant for other programs,
+// such as Deployments; one that is misspelt looks the same. A plain value.
 type Skipped struct {
-	// Object has the kind and, as far as the object says it, its name.
+	// Object has the kind and, as far as the object has one, its name.
 	Object     Object `json:"object"`
 	APIVersion string `json:"apiVersion"`
-	// File and Place say where it stands, such as "document 2, items[3]".
+	// File and Place are the object's position, such as "document 2, items[3]".
 	File  string `json:"file"`
 	Place string `json:"place"`
-	// Hint says what may have been meant, or is "".
+	// Hint is the kind that was probably meant, or "".
 	Hint string `json:"hint,omitempty"`
 }
 
@@ -28,7 +28,7 @@ func (s Skipped) String() string {
 	return text
 }
 
-// skip notes an object that is none of ours.
+// skip notes an object of a kind that is not read.
 func (d *decoder) skip(object map[string]any, typ typeMeta) {
 	s := Skipped{Object: Object{Kind: typ.kind}, APIVersion: typ.apiVersion, Place: d.place, Hint: hint(typ)}
 	if meta, ok := object["metadata"].(map[string]any); ok {
@@ -53,7 +53,7 @@ func hint(typ typeMeta) string {
 	case ours && (!grouped && !strings.Contains(typ.apiVersion, "/") || grouped && distance(group, wantGroup) <= 2):
 		return "did you mean apiVersion " + want + "?"
 	case ours:
-		// Somebody else's kind of the same name, such as Knative's Service.
+		// A foreign kind of the same name, such as Knative's Service.
 		return ""
 	case typ.kind == "Endpoints" && typ.apiVersion == "v1":
 		return "write an EndpointSlice instead; nothing makes one of Endpoints here"

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// plainText gives a file's text as UTF-8 without a byte order mark. Windows writes UTF-16, which is
-// converted where a byte order mark says so; what cannot be text is refused, because the parsers end at
-// such bytes, or read something else than the editor shows.
+// plainText returns a file's text as UTF-8 without a byte order mark. Windows writes UTF-16, which is
+// converted where a byte order mark announces it; bytes that cannot be text are refused, because the
+// parsers end at them, or read something else than the editor shows.
 func plainText(raw []byte) ([]byte, error) {
 	switch {
 	case bytes.HasPrefix(raw, []byte{0xFF, 0xFE, 0, 0}), bytes.HasPrefix(raw, []byte{0, 0, 0xFE, 0xFF}):

@@ -17,8 +17,8 @@ const (
 	maxSettle = 500 * time.Millisecond
 )
 
-// lookEvery is how often a folder is read of which watching does not show everything: one behind a link,
-// or that could not be read, or not be watched.
+// lookEvery is how often a folder is read when watching does not show all its changes: one behind a
+// link, or that could not be read, or not be watched.
 const lookEvery = 10 * time.Second
 
 // lookAgain bounds the wait for what comes with time alone, in case the clock jumps.
@@ -34,7 +34,7 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 		return fmt.Errorf("watch manifests: %w", err)
 	}
 	defer watcher.Close()
-	// The parent tells when the root itself is replaced.
+	// The parent's events show that the root itself is replaced.
 	root := filepath.Clean(m.path)
 	if err := watcher.Add(filepath.Dir(root)); err != nil {
 		return fmt.Errorf("watch parent of manifests: %w", err)
@@ -54,7 +54,7 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 		if err != nil {
 			return err
 		}
-		// A folder that cannot be watched is looked at from time to time instead.
+		// A folder that cannot be watched is read from time to time instead.
 		if watchErr != nil && !blind {
 			m.log.Warn("manifests cannot be watched", "every", m.every, "error", watchErr)
 		}
@@ -74,7 +74,7 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 	q.Listed()
 
 	touched := make(map[string]bool)
-	// The timer is for the end of a burst of events, and without one for what comes with time alone.
+	// The timer is for the end of a burst of events; without events, for changes due to time alone.
 	timer := time.NewTimer(m.rest(blind))
 	defer timer.Stop()
 	var deadline time.Time
@@ -83,7 +83,7 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 		case <-ctx.Done():
 			return nil
 		case err := <-watcher.Errors:
-			// Events were lost; what they were about shows in the next scan.
+			// Events were lost; the next scan shows the changes they were about.
 			m.log.Warn("watching manifests", "error", err)
 		case e := <-watcher.Events:
 			if !m.concerns(root, e) {
@@ -91,7 +91,7 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 			}
 			if !e.Has(fsnotify.Write) {
 				// Another directory may be behind the name now, and be watched anew by the scan.
-				// It fails for what is no watched directory.
+				// Remove fails for a name that is no watched directory.
 				_ = watcher.Remove(e.Name)
 			}
 			touched[m.shownAs(e.Name)] = true

@@ -19,9 +19,8 @@ const (
 	lastRetry  = 2 * time.Second
 )
 
-// witness is the way to the API server. It notes whether the server can be reached (informers tell of
-// their failures, but not of their recovery), and repeats what did not reach it. Safe for concurrent
-// use.
+// witness is the way to the API server. It notes whether the server can be reached (informers report their
+// failures, but not their recovery), and repeats requests that did not reach it. Safe for concurrent use.
 type witness struct {
 	next http.RoundTripper
 	// noted is called after each attempt; nil is success.
@@ -29,8 +28,8 @@ type witness struct {
 }
 
 // RoundTrip answers as the next one does. A list or watch that meets no server, or one that is
-// starting or stopping, is repeated until its context ends. Writes are not: whoever wants them paces
-// them. Neither are other errors of the server, which may be about its load.
+// starting or stopping, is repeated until its context ends. Writes are not: their callers pace them.
+// Neither are other errors of the server, which may be about its load.
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	pause := firstRetry
 	for {

@@ -112,7 +112,7 @@ func Misses(routes []routing.Route, n int) []Request {
 func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
 // A packer puts requests side by side in memory, in the order in which they are made: a gateway has
-// just read the bytes that it looks up, and they are not what a benchmark should wait for.
+// just read the bytes that it looks up, and a benchmark should not wait for them.
 type packer struct{ free []byte }
 
 func (p *packer) pack(s string) []byte {

@@ -52,7 +52,7 @@ func bestHost(routes []routing.Route, host string) (name string, ok bool) {
 	return "", found[""]
 }
 
-// pathMatches says whether r alone would serve path.
+// pathMatches reports whether r alone would serve path.
 func pathMatches(r routing.Route, path string) bool {
 	if r.Default {
 		r = routing.Route{Path: "/", Type: routing.Prefix}
@@ -80,7 +80,7 @@ func pathMatches(r routing.Route, path string) bool {
 // elements splits the path of a Prefix Route, without its trailing slashes.
 func elements(path string) []string { return strings.Split(strings.TrimRight(path, "/"), "/") }
 
-// better says whether a is preferred over b, where both match.
+// better reports whether a is preferred over b, where both match.
 func better(a, b routing.Route) bool {
 	// "If two paths are still equally matched, precedence will be given to paths with an exact path
 	// type over prefix path type." One that is exact is as long as the request, so none is longer.

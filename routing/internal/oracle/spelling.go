@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// MatchSpelled is Match for paths as Ingresses and clients spell them. Routes that no request can mean
-// are passed over. refused is true for a request that has no path.
+// MatchSpelled is Match for paths as Ingresses and clients spell them. Routes that no request can
+// match are skipped. refused is true for a request that has no path.
 func MatchSpelled(routes []routing.Route, host, path string) (best int, refused bool) {
 	request, ok := Decode(path)
 	if !ok {

@@ -11,14 +11,14 @@ import (
 )
 
 // CORS answers the preflights of pages of other origins, and tells browsers what such pages may do and read: policy.CORS.
-// As in ingress-nginx a preflight is every OPTIONS request of an origin that is allowed, and what a Backend says of that is
-// replaced. An origin that is not allowed is told nothing by the gateway, and its requests go to the Backend: whether it
-// answers them is the Backend's to decide, and what a page may read of it the browser's.
+// As in ingress-nginx a preflight is every OPTIONS request of an allowed origin, and the Backend's own CORS fields are
+// replaced. For an origin that is not allowed the gateway adds no field, and its requests go to the Backend: whether to
+// answer them is the Backend's decision, and what a page may read of the answer the browser's.
 type CORS struct {
 	slot    int
 	any     bool
 	origins []origin
-	lines   []byte // of every response to an origin that is allowed, but Access-Control-Allow-Origin
+	lines   []byte // of every response to an allowed origin, but Access-Control-Allow-Origin
 }
 
 // NewCORS makes a CORS.
@@ -114,7 +114,7 @@ func (c *CORS) allows(asked []byte) bool {
 	return false
 }
 
-// origin is one that is allowed: before and after what a label of any name stands for, or all of it. In lower case.
+// origin is an allowed one: the text before and after the label of any name, or all of it. In lower case.
 type origin struct {
 	before, after string
 	label         bool
@@ -127,7 +127,7 @@ func newOrigin(s string) origin {
 	return origin{before: s}
 }
 
-// is reports whether an Origin field names it. Cases do not matter: browsers send lower case.
+// is reports whether an Origin field names the origin. Case does not matter: browsers send lower case.
 func (o *origin) is(asked []byte) bool {
 	if !o.label {
 		return message.EqualFold(asked, o.before)

@@ -1,2 +1,3 @@
-// Package access has the Filters that say who may ask: List by address, CORS by the origin of a page.
+// Package access has the Filters that decide which requests are allowed: List by address, CORS by the
+// origin of a page.
 package access

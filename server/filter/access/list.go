@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/server"
 )
 
-// List answers 403 to clients whose address may not ask: policy.Access.
+// List answers 403 to clients whose address is not allowed: policy.Access.
 type List struct{ allow, deny prefixes }
 
 // NewList makes a List.
@@ -33,11 +33,11 @@ func (l *List) Request(x *server.Exchange) server.Verdict {
 // prefixes are sorted and disjoint, see policy.Disjoint.
 type prefixes []netip.Prefix
 
-// contain reports whether one of them has the address.
+// contain reports whether one of the prefixes has the address.
 //
 // hot: runs per request; no alloc, no lock.
 func (p prefixes) contain(a netip.Addr) bool {
-	// The last that begins at the address or before is the only one that can have it. IPv4 comes before IPv6.
+	// Only the last prefix that begins at or before the address can have it. IPv4 comes before IPv6.
 	from, to := 0, len(p)
 	for from < to {
 		if i := int(uint(from+to) / 2); a.Less(p[i].Addr()) {

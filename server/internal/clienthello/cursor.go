@@ -6,8 +6,8 @@ type cursor struct {
 	buf  []byte
 	at   int  // the next byte
 	left int  // bytes left in the record of at
-	rest int  // bytes left in the vector that is read
-	bad  bool // something was read that is not there
+	rest int  // bytes left in the vector being read
+	bad  bool // a read went past the end
 }
 
 // u8 reads a byte, 0 where there is none.

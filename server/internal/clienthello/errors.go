@@ -12,7 +12,7 @@ const (
 	Done Status = outcome.Done
 )
 
-// Error says why a hello was refused. It is one byte, so that it can be counted in an array and turned
+// Error is why a hello was refused. It is one byte, so that it can be counted in an array and turned
 // into an error without allocating. After an Error the connection is to be closed, after an alert
 // unless it is ErrNotTLS.
 type Error uint8
@@ -23,7 +23,7 @@ const (
 	ErrNotTLS // the first two bytes begin no handshake record: another protocol
 
 	// Records: RFC 8446 section 5.1.
-	ErrRecordType    // something else inside the message
+	ErrRecordType    // another type inside the message
 	ErrRecordVersion // major version other than 3
 	ErrRecordLength  // empty, or longer than 2^14 bytes
 	ErrTooLarge      // the message ends behind Limits.MaxBytes

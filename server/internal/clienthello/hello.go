@@ -9,8 +9,8 @@ const (
 )
 
 const (
-	// DefaultMaxBytes is what Limits.MaxBytes is when zero. Browsers send up to 2 KiB, with a large
-	// session ticket up to 4 KiB more.
+	// DefaultMaxBytes stands for Limits.MaxBytes when that is zero. Browsers send up to 2 KiB, with
+	// a large session ticket up to 4 KiB more.
 	DefaultMaxBytes = 16 << 10
 	// MinMaxBytes is the least that Limits.MaxBytes can be.
 	MinMaxBytes = 512
@@ -19,22 +19,22 @@ const (
 // Limits bounds a hello. The zero value means the default.
 type Limits struct {
 	// MaxBytes bounds the hello with its record headers; 0 means DefaultMaxBytes, less than MinMaxBytes
-	// means that.
+	// means MinMaxBytes.
 	MaxBytes int
 }
 
-// Hello is what a ClientHello says and how far its parsing has come. The zero value is ready to use.
-// Do not copy it while parsing, and Reset it before using it for another connection.
+// Hello is the content of a ClientHello and how far its parsing has come. The zero value is ready to
+// use. Do not copy it while parsing, and Reset it before using it for another connection.
 type Hello struct {
-	// Len is the length of the hello in the buffer, with record headers. What is behind it belongs to
+	// Len is the length of the hello in the buffer, with record headers. Bytes behind it belong to
 	// the next message of the client.
 	Len int
-	// Version is the newest version of TLS that client offers and this package knows, 0 for none.
+	// Version is the newest version of TLS that the client offers and this package knows, 0 for none.
 	Version uint16
-	// ALPN says that the client names application protocols; H2 and HTTP11, that these are among them.
+	// ALPN means that the client names application protocols; H2 and HTTP11, that these are among them.
 	ALPN, H2, HTTP11 bool
-	// ECH says that the client encrypted another hello inside this one, or says so to keep others from
-	// standing out (RFC 9849 section 6.2).
+	// ECH means that the client encrypted another hello inside this one, or pretends so to keep others
+	// from standing out (RFC 9849 section 6.2).
 	ECH bool
 
 	// Valid once the hello is complete:
@@ -61,8 +61,8 @@ func (h *Hello) ServerName() []byte { return h.name[:h.nameLen] }
 // Parse parses the ClientHello at the start of buf.
 //
 // On Incomplete call it again with the same bytes and more behind them (the buffer may have moved); h
-// remembers where it was. Every other Status is final, and later calls return it again. Before
-// Done only the methods of Status mean something.
+// remembers where it was. Every other Status is final, and later calls return it again. Before Done
+// only the methods of Status are valid.
 //
 // hot: runs per connection; no alloc, no lock.
 func Parse(h *Hello, buf []byte, lim Limits) Status {

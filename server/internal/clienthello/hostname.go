@@ -5,9 +5,9 @@ const (
 	maxLabel    = 63
 )
 
-// appendHostName writes name to dst in lower case without a trailing dot, and says whether it is a host name:
-// labels of 1 to 63 letters, digits, hyphens and underscores with one dot between, 253 bytes in all,
-// no hyphen at either end of a label. Underscores are none of RFC 1123's, but names in use have them.
+// appendHostName writes name to dst in lower case without a trailing dot, and reports whether it is a host
+// name: labels of 1 to 63 letters, digits, hyphens and underscores with one dot between, 253 bytes in all, no
+// hyphen at either end of a label. RFC 1123 has no underscores, but names in use do.
 func appendHostName(dst *[maxHostName]byte, name []byte) (uint8, bool) {
 	if n := len(name); n > 0 && name[n-1] == '.' {
 		name = name[:n-1]

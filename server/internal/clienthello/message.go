@@ -137,7 +137,7 @@ func (h *Hello) parseALPN(c *cursor) Error {
 	return ErrNone
 }
 
-// is says that the rest of c is want. It reads from a copy.
+// is reports whether the rest of c is want. It reads from a copy.
 func (c cursor) is(want string) bool {
 	if c.rest != len(want) {
 		return false
@@ -150,8 +150,8 @@ func (c cursor) is(want string) bool {
 	return true
 }
 
-// parseVersions notes the newest version that is known; the values that clients throw in to keep
-// servers tolerant (RFC 8701) are not.
+// parseVersions notes the newest version that is known; the values that clients add to keep servers
+// tolerant (RFC 8701) are not.
 func (h *Hello) parseVersions(c *cursor) Error {
 	list := c.take(c.u8())
 	if c.bad || c.rest > 0 || list.rest == 0 || list.rest%2 != 0 {

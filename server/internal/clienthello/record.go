@@ -9,7 +9,7 @@ const (
 	typeClientHello = 1
 )
 
-// walk follows the records until the message is complete. It judges each byte of a header when it
+// walk follows the records until the message is complete. It checks each byte of a header when it
 // comes, in the order of the stream, so that a fault is the same however the bytes come.
 func (h *Hello) walk(buf []byte, limit int) Status {
 	for {
@@ -56,8 +56,8 @@ func (h *Hello) walk(buf []byte, limit int) Status {
 	}
 }
 
-// judgeRecord judges as much of a record's type and version as there is. The minor version means
-// nothing: section 5.1 has it ignored.
+// judgeRecord checks the part of a record's type and version that is there. The minor version is
+// ignored, as section 5.1 has it.
 func (h *Hello) judgeRecord(b []byte) Error {
 	if h.record == 0 && (len(b) > 0 && b[0] != typeHandshake || len(b) > 1 && b[1] != 3) {
 		return ErrNotTLS

@@ -1,5 +1,5 @@
-// Package grpcweb is what gRPC-Web adds to gRPC on the wire, as functions over bytes. The source is
-// github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md.
+// Package grpcweb implements gRPC-Web's additions to gRPC on the wire, as functions over bytes. The
+// source is github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md.
 //
 // A request names its form by its media type: Parse reads it, AppendNative and Form.AppendType write the
 // ones that take its place. Messages are framed as in gRPC and are not looked at. Trailers become the last
@@ -10,7 +10,7 @@
 //
 // Invariants:
 //
-//  1. What a Decoder gives does not depend on how the bytes were split into reads.
+//  1. A Decoder's output does not depend on how the bytes were split into reads.
 //  2. Base64 is taken in one spelling: no white space, no missing padding, no bits behind the last byte.
 //  3. No bytes are held but the up to three characters of an incomplete group.
 //

@@ -1,6 +1,6 @@
 package grpcweb
 
-// Form is how a body is written.
+// Form is the coding of a body.
 type Form uint8
 
 const (
@@ -17,8 +17,8 @@ const (
 	typeBase64 = "application/grpc-web-text-base64"
 )
 
-// Parse reads a media type. suffix is what follows its name, the message format and parameters, such as
-// "+proto" or ";charset=utf-8"; it aliases mediaType.
+// Parse reads a media type. suffix is the rest after its name, the message format and parameters, such
+// as "+proto" or ";charset=utf-8"; it aliases mediaType.
 //
 // hot: runs per gRPC request; no alloc, no lock.
 func Parse(mediaType []byte) (f Form, suffix []byte) {
@@ -33,7 +33,7 @@ func Parse(mediaType []byte) (f Form, suffix []byte) {
 	return None, nil
 }
 
-// Native returns the suffix of gRPC's own media type, and whether mediaType is that.
+// Native returns the suffix of gRPC's own media type, and whether mediaType is one.
 func Native(mediaType []byte) (suffix []byte, ok bool) {
 	if named(mediaType, typeNative) {
 		return mediaType[len(typeNative):], true

@@ -18,17 +18,17 @@ var digits = func() (t [256]byte) {
 
 // Decoder reads text. The zero value is at its start. It may be copied.
 type Decoder struct {
-	bits   uint32 // of the n characters of the group that is not complete
+	bits   uint32 // of the n characters of the incomplete group
 	n      uint8
 	padded bool // n is 2, and one '=' of two came
 }
 
-// Ahead is by how much dst must begin before src for Decode to work within one buffer: what src completes
-// is written before it is read, less than one group.
+// Ahead is how far dst must begin before src for Decode to work within one buffer: a group completed by
+// src is written before src is read, less than one group.
 const Ahead = 2
 
-// Decode appends the bytes of src to dst. It returns false where src is not base64; what came before the
-// fault was appended, and d is of no more use.
+// Decode appends the bytes of src to dst. It returns false where src is not base64; the bytes before the
+// fault were appended, and d must not be used again.
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (d *Decoder) Decode(dst, src []byte) ([]byte, bool) {

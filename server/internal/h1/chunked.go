@@ -9,7 +9,7 @@ const (
 	// MaxChunkExtensions bounds the number of extensions of one chunk.
 	MaxChunkExtensions = 16
 	// MaxChunkOverhead bounds extension bytes in excess of data: a body of one-byte chunks with long
-	// extensions costs much and says nothing.
+	// extensions costs much and carries little.
 	MaxChunkOverhead = 16 << 10
 	// MaxTrailer bounds the bytes of a trailer section.
 	MaxTrailer = 8 << 10
@@ -17,7 +17,7 @@ const (
 	MaxTrailerFields = 64
 )
 
-// chunkState is what the next byte must be.
+// chunkState is the kind of byte that must come next.
 type chunkState uint8
 
 const (
@@ -38,10 +38,9 @@ const (
 	chunkDone
 )
 
-// Chunked follows the framing of one chunked body (RFC 9112 section 7.1) over any split. The zero
-// value stands before the first byte. It holds no buffer, so an idle one costs nothing but itself;
-// copy it freely. Use either Feed or Next for a body; Next also takes a trailer section, before which Feed
-// stops. An Error is final.
+// Chunked follows the framing of one chunked body (RFC 9112 section 7.1) over any split. The zero value stands
+// before the first byte. It holds no buffer, so an idle one costs nothing but itself; copy it freely. Use either
+// Feed or Next for a body; Next also takes a trailer section, before which Feed stops. An Error is final.
 //
 // Strict where parsers differ: a size is 1 to 16 hexadecimal digits with nothing around them, lines
 // end in CR LF only, extensions contain no control byte but HTAB, and a trailer field has a valid
@@ -67,11 +66,10 @@ func (c *Chunked) Done() bool { return c.state == chunkDone }
 // Data returns how many bytes of data, without framing, were consumed.
 func (c *Chunked) Data() int64 { return c.taken }
 
-// Feed validates the framing and returns how many bytes of b belong to the body with its framing: pass
-// exactly those on. n is less than len(b) only when the body ends within b, when err is set, in which case
-// the bytes before n are still valid, or when a trailer field begins at n. Those have to be looked at
-// before they are passed on: from there on use Next, and end the body with what is left of them and an
-// empty line.
+// Feed validates the framing and returns how many bytes of b belong to the body with its framing: pass exactly
+// those on. n is less than len(b) only when the body ends within b, when err is set, in which case the bytes
+// before n are still valid, or when a trailer field begins at n. Trailer fields have to be checked before they
+// are passed on: from there on use Next, and end the body with the fields that are kept and an empty line.
 //
 // hot: runs per read of a chunked body; no alloc, no lock.
 func (c *Chunked) Feed(b []byte) (n int, done bool, err Error) {
@@ -92,7 +90,7 @@ func (c *Chunked) Feed(b []byte) (n int, done bool, err Error) {
 	return n, c.state == chunkDone, c.err
 }
 
-// Part is what Next found.
+// Part is the kind of bytes that Next found.
 type Part uint8
 
 const (
@@ -107,7 +105,7 @@ const (
 	PartDone
 )
 
-// Next takes the framing off: it consumes n bytes of b and returns what they hold. part aliases b.
+// Next removes the framing: it consumes n bytes of b and returns their content. part aliases b.
 // Call it again with b[n:] until it returns PartDone, or until b is empty and more must be read.
 func (c *Chunked) Next(b []byte) (kind Part, part []byte, n int, err Error) {
 	for n < len(b) && c.state != chunkDone {
@@ -245,7 +243,7 @@ func (c *Chunked) step(b byte) Error {
 }
 
 // extension accounts for one byte of a chunk extension. A quoted string may hold no CR either, so
-// that the line ends at the same place for a parser that knows nothing of quotes.
+// that the line ends at the same place for a parser without quoting.
 func (c *Chunked) extension(b byte) Error {
 	if b < 0x20 && b != '\t' || b == 0x7f {
 		if b == '\n' {

@@ -6,10 +6,10 @@ import "github.com/sluice-gateway/sluice/server/internal/message"
 // compared with every field.
 const maxNominations = 64
 
-// connection takes note of one Connection field. What it nominates is marked when the head is
-// complete, because the nominated field may stand behind it.
+// connection notes one Connection field. The fields that it nominates are marked when the head is
+// complete, because a nominated field may stand behind it.
 func (p *parser) connection(v []byte) {
-	switch string(v) { // nearly all there are
+	switch string(v) { // nearly all values
 	case "keep-alive", "Keep-Alive":
 		p.keepAlive = true
 		return
@@ -32,8 +32,8 @@ func (p *parser) connection(v []byte) {
 	}
 }
 
-// finishConnection computes what depends on Connection and the version, and marks the nominated
-// fields. "close" wins over "keep-alive", and both over the version's default.
+// finishConnection computes the flags that depend on Connection and the version, and marks the
+// nominated fields. "close" wins over "keep-alive", and both over the version's default.
 func (p *parser) finishConnection(h *message.Head, b []byte) Error {
 	h.KeepAlive = !p.close && (h.Minor == 1 || p.keepAlive)
 	h.Upgrade = p.upgrade && h.Minor == 1 && h.Seen.Has(message.FieldUpgrade)

@@ -16,9 +16,9 @@
 //     growing prefixes ends in the same Status and the same offsets as one call with everything. Only
 //     when a fault shows may differ: at once, or at the end of its line.
 //  2. Work is linear in the bytes received, also when they come one at a time.
-//  3. What is accepted has one reading. Anything that two parsers could frame or route differently
-//     is an Error: see the list at Error.
-//  4. A field that a client names in Connection never takes away what frames, routes or
+//  3. An accepted message has one reading. Anything that two parsers could frame or route
+//     differently is an Error: see the list at Error.
+//  4. A field that a client names in Connection never removes a field that frames, routes or
 //     authenticates the request: see message.ProtectedFields.
 //
 // What never happens here: no socket, no clock, no allocation (except that Fields grows until it

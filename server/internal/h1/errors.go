@@ -12,7 +12,7 @@ const (
 	Done Status = outcome.Done
 )
 
-// Error says why a message was refused. It is one byte, so that it can be counted in an array and
+// Error is why a message was refused. It is one byte, so that it can be counted in an array and
 // turned into an error without allocating. After an Error the connection cannot be read further:
 // where the next message begins is not known.
 type Error uint8
@@ -103,7 +103,7 @@ var errorTable = [errorCount]struct {
 }
 
 // HTTPStatus returns the status code to answer a client's request with. A response that fails to
-// parse is the upstream's fault: answer 502 whatever this says.
+// parse is the upstream's fault: answer 502 in any case.
 func (e Error) HTTPStatus() int { return errorTable[e].status }
 
 // Reason returns a short text for an error answer or a log; it holds nothing the peer sent.

@@ -41,7 +41,7 @@ func (l *Limits) setDefaults() {
 // parser is the working state of parsing one head, kept between calls that return Incomplete.
 type parser struct {
 	status    Status // Done and failures stick
-	inFields  bool   // the start line is behind us
+	inFields  bool   // the start line has been parsed
 	close     bool   // Connection: close
 	keepAlive bool   // Connection: keep-alive
 	upgrade   bool   // Connection: upgrade
@@ -54,7 +54,7 @@ type parser struct {
 
 // wait reports whether the line at pos, which did not end in an earlier call, still has no end, and
 // remembers how far it looked: a line that comes byte by byte is scanned once, not once per byte.
-// When the buffer is full the answer is no, so that what there is of the line is judged.
+// When the buffer is full it returns false, so that the line is judged by the bytes present.
 func (p *parser) wait(b []byte, full bool) bool {
 	if p.scanned == 0 || full || bytes.IndexByte(b[p.scanned:], '\n') >= 0 {
 		return false
@@ -70,7 +70,7 @@ func (p *parser) pause(b []byte) Status {
 }
 
 // parseFields parses field lines from p.pos up to and including the empty line. On Incomplete p.pos is
-// at the first byte of the line that is incomplete.
+// at the first byte of the incomplete line.
 //
 // Two passes, first over the lines, then over the names found, took a fifth less time than one:
 // neither has a call in its loop, so their variables stay in registers. The first fault in the bytes
@@ -176,7 +176,7 @@ func (p *parser) indexLines(h *message.Head, b []byte, maxFields int) Status {
 }
 
 // nameFields is the second pass: it checks and identifies the names of the fields from known on, and
-// takes note of those that frame the message.
+// notes those that frame the message.
 func (p *parser) nameFields(h *message.Head, b []byte, known int) Error {
 	fields := h.Fields[known:]
 	for i := range fields {
@@ -229,13 +229,13 @@ func (p *parser) endFields(h *message.Head, b []byte, fields []message.Field, i 
 	return fault(h, fields, ErrFieldName)
 }
 
-// fault stores what indexLines has, for nameFields to look for a fault further to the front.
+// fault stores the lines indexed so far, for nameFields to look for a fault further to the front.
 func fault(h *message.Head, fields []message.Field, err Error) Status {
 	h.Fields = fields
 	return err.failed()
 }
 
-// keep stores what parseFields has and returns Incomplete; line is where the incomplete line begins.
+// keep stores the lines parsed so far and returns Incomplete; line is where the incomplete line begins.
 func (p *parser) keep(h *message.Head, fields []message.Field, line int) Status {
 	h.Fields = fields
 	p.pos = line
@@ -261,7 +261,7 @@ func valueError(c byte) Error {
 	return ErrFieldValue
 }
 
-// framed takes note of the value v of Fields[i], whose ID is in framedFields.
+// framed notes the value v of Fields[i], whose ID is in framedFields.
 func (p *parser) framed(h *message.Head, v []byte, i int, id message.FieldID) Error {
 	switch id {
 	case message.FieldHost:

@@ -70,12 +70,12 @@ const (
 	wordPost = 'P' | 'O'<<8 | 'S'<<16 | 'T'<<24
 )
 
-// maxEmptyLines bounds the empty lines in front of a request. Old clients send one behind a body, a hand
-// on a keyboard a few; beyond that somebody only keeps the connection busy.
+// maxEmptyLines bounds the empty lines in front of a request. Old clients send one behind a body, a
+// person typing a few; more only keep the connection busy.
 const maxEmptyLines = 4
 
 // skipEmptyLines returns where the first line that is not empty begins: RFC 9112 section 2.2. A LF ends
-// an empty line without a CR before it, too: nothing can hide in a line that has no bytes.
+// an empty line without a CR before it, too: a line without bytes can hide nothing.
 func skipEmptyLines(b []byte) (i int, st Status) {
 	for lines := 0; i < len(b); lines++ {
 		end := i
@@ -91,7 +91,7 @@ func skipEmptyLines(b []byte) (i int, st Status) {
 		case end > i && b[end] != '\n':
 			return i, ErrBareCR.failed()
 		default:
-			return i, Done // which no method begins with, where it is one more
+			return i, Done // a further empty line is not skipped; no method begins with CR or LF
 		}
 	}
 	return i, Incomplete
@@ -219,8 +219,8 @@ func (r *Request) parseVersion(b []byte, i int) Status {
 	return r.versionFault(b, b[i:])
 }
 
-// versionFault says what is wrong with v, which begins where the version should, or Incomplete when
-// v may still become right. It looks at no byte behind those that decide.
+// versionFault returns the fault of v, which begins where the version should, or Incomplete when v
+// may still become valid. It looks at no byte behind the deciding ones.
 func (r *Request) versionFault(b, v []byte) Status {
 	const form = "HTTP/0.0\r\n" // 0 stands for any digit
 	for i, c := range v[:min(len(v), len(form))] {

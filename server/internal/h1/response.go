@@ -17,9 +17,9 @@ func (r *Response) Reset() {
 	r.parser = parser{}
 }
 
-// ParseResponse parses the response head at the start of buf. It is called like ParseRequest. An
-// upstream whose response fails to parse is answered for with 502 and its connection is closed.
-// There is no lenience towards upstreams: what they send may be a client's input echoed.
+// ParseResponse parses the response head at the start of buf. It is called like ParseRequest. A
+// response that fails to parse is answered with 502 and the upstream's connection is closed. There
+// is no lenience towards upstreams: their bytes may be a client's input echoed.
 //
 // hot: runs per response; no alloc, no lock.
 func ParseResponse(r *Response, buf []byte, lim Limits) Status {
@@ -56,7 +56,7 @@ func ParseResponse(r *Response, buf []byte, lim Limits) Status {
 }
 
 // parseStatusLine parses "HTTP/1.x code [reason]" CR LF. The space before an empty reason may be
-// missing: many servers leave it out, and nothing else can be meant.
+// missing: many servers leave it out, and no other reading exists.
 func (r *Response) parseStatusLine(b []byte) Status {
 	const form = "HTTP/0.0 000" // 0 stands for any digit
 	w := message.Load(b, 0)
@@ -102,8 +102,8 @@ func (r *Response) parseStatusLine(b []byte) Status {
 	return Done
 }
 
-// statusLineFault says what is wrong with the first bytes of a response, or Incomplete when they may
-// still become right.
+// statusLineFault returns the fault of the first bytes of a response, or Incomplete when they may
+// still become valid.
 func statusLineFault(b []byte, form string) Status {
 	for i, c := range b[:min(len(b), len(form))] {
 		switch {
@@ -130,7 +130,7 @@ func (r *Response) finish(b []byte) Error {
 	}
 	// RFC 9112 section 6.3 gives these no body, and RFC 9110 section 8.6 no length. A server that
 	// announces one may send it too, and that must not be read as the next response. The length itself
-	// is not passed on, for a client that believes it.
+	// is not passed on, since a client might believe it.
 	if r.Code < 200 || r.Code == 204 {
 		if r.Chunked || r.ContentLength > 0 {
 			r.KeepAlive = false

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// parseTarget tells the form of the target, which lies at b[off:end] and whose first '?' is at
+// parseTarget finds the form of the target, which lies at b[off:end] and whose first '?' is at
 // query (-1 when there is none), and checks that it suits the method.
 func (r *Request) parseTarget(b []byte, off, end, query int) Error {
 	r.Form = message.OriginForm
@@ -40,9 +40,8 @@ func (r *Request) parseTarget(b []byte, off, end, query int) Error {
 	return r.parseAbsolute(b, off, pathEnd)
 }
 
-// parseAbsolute takes the authority out of "http://authority/path"; pathEnd is where the query or
-// the target ends. User information is refused with the rest of what is no host: RFC 9110 section
-// 4.2.4.
+// parseAbsolute takes the authority out of "http://authority/path"; pathEnd is where the query or the
+// target ends. User information is refused like everything else that is no host: RFC 9110 section 4.2.4.
 func (r *Request) parseAbsolute(b []byte, off, pathEnd int) Error {
 	r.Form = message.AbsoluteForm
 	t := b[off:pathEnd]
@@ -89,7 +88,7 @@ func (r *Request) finishHost(b []byte) Error {
 		return ErrHost
 	}
 	// RFC 9112 section 3.2.2 lets the target win over a Host that differs, and forbids a client to
-	// send such a pair. Who sends it is after an upstream or a cache that picks the other one.
+	// send such a pair. A sender of one aims at an upstream or a cache that picks the other one.
 	if !same {
 		return ErrHostConflict
 	}

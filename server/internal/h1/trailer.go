@@ -58,10 +58,10 @@ func (c *Chunked) trailerName(b byte) Error {
 	return ErrNone
 }
 
-// ParseTrailer indexes a trailer section gathered from PartTrailer pieces and appends its fields to
-// dst; it allocates only when dst has no room. Field.Hop says which are of one connection only; that
-// message.NotTrailers must not be there is for the caller to see to, as RFC 9110 section 6.5.1 has
-// recipients ignore them. raw has been validated by Chunked, so an error can only come from other bytes.
+// ParseTrailer indexes a trailer section gathered from PartTrailer pieces and appends its fields to dst;
+// it allocates only when dst has no room. Field.Hop marks those of one connection only; the caller must
+// ignore those in message.NotTrailers, as RFC 9110 section 6.5.1 has recipients do. raw has been
+// validated by Chunked, so an error can only come from other bytes.
 func ParseTrailer(dst []message.Field, raw []byte) ([]message.Field, Error) {
 	h := message.Head{Fields: dst}
 	p := parser{trailer: true}

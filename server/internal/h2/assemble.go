@@ -7,19 +7,19 @@ import (
 
 // Writing a decoded header block out as a head.
 //
-// A block is a list of fields, pseudo-fields first. They are kept aside until the first regular field
-// or the end of the block comes, because a start line has an order and they have none; then the start
-// line is written, and after it Host, which :authority is. Regular fields follow as they come, except
-// Host, which must agree and is dropped, and the crumbs of Cookie, which section 8.2.3 wants joined
-// into one line; that one comes last.
+// A block is a list of fields, pseudo-fields first. Pseudo-fields are kept aside until the first
+// regular field or the end of the block comes, because a start line has an order and they have none;
+// then the start line is written, and after it Host, from :authority. Regular fields follow as they
+// come, except Host, which must agree and is dropped, and the crumbs of Cookie, which section 8.2.3
+// has joined into one line; the joined line comes last.
 //
 //	:method GET, :path /a?b, :authority x, cookie a=1, accept */*, cookie b=2
 //
 //	GET /a?b HTTP/1.1    host: x    accept: */*    cookie: a=1; b=2
 //
-// The first fault wins, and what follows it is decoded and dropped: the dynamic table must not miss it.
+// The first fault wins, and the fields after it are decoded and dropped: the dynamic table must not miss them.
 
-// kind is what a block is read as.
+// kind is the kind of message that a block is read as.
 type kind uint8
 
 const (
@@ -42,8 +42,8 @@ const (
 
 var pseudoNames = [pseudoCount]string{":method", ":scheme", ":authority", ":path", ":protocol", ":status"}
 
-// assembler turns header blocks into heads. One serves all connections of a loop, because what it
-// makes is used up before the next one comes.
+// assembler turns header blocks into heads. One serves all connections of a loop, because each head
+// is used up before the next one comes.
 type assembler struct {
 	// Set by limits, between blocks:
 
@@ -55,7 +55,7 @@ type assembler struct {
 	req     message.Request
 	resp    message.Response
 	trailer message.Head
-	arena   []byte // what they index
+	arena   []byte // the bytes that they index
 	fault   Fault
 
 	// Of the block being read:
@@ -69,13 +69,13 @@ type assembler struct {
 	scratch  []byte // the values of pseudo-fields
 	cookie   []byte // joined
 	cookies  int
-	secret   bool // one of them is
+	secret   bool // one of the crumbs is sensitive
 	accepted bool // the response accepts an extended CONNECT
 	stream   *Stream
 	hpack    hpack.Field
 }
 
-// What a loop keeps of its scratch memory.
+// The scratch memory that a loop keeps.
 const keptArena = 64 << 10
 
 func (a *assembler) limits(c *Config) {
@@ -136,7 +136,7 @@ func (a *assembler) trailerSection(c *Conn, p []byte) bool {
 	return true
 }
 
-// nothing reads p for the dynamic table's sake.
+// nothing decodes p only for the dynamic table.
 func (a *assembler) nothing(c *Conn, p []byte) bool {
 	a.begin(kindNothing, nil)
 	return c.decoder.decode(p, a) || c.fail(errCompression)
@@ -202,7 +202,7 @@ func (a *assembler) has(which int) bool { return a.have&(1<<which) != 0 }
 
 func (a *assembler) value(which int) []byte { return a.pseudo[which].Of(a.scratch) }
 
-// start writes what stands in front of the regular fields.
+// start writes the lines in front of the regular fields.
 func (a *assembler) start() {
 	a.started = true
 	switch a.kind {
@@ -294,7 +294,7 @@ func (a *assembler) regular(d *decoder, f *hpack.Field) {
 			h.ContentLength = n
 		case message.FieldCookie:
 			if a.kind == kindRequest {
-				// An empty crumb says nothing, and would leave white space at the end of the value.
+				// An empty crumb holds nothing, and would leave white space at the end of the value.
 				if a.cookies++; len(a.cookie) > 0 && len(value) > 0 {
 					a.cookie = append(a.cookie, "; "...)
 				}
@@ -305,7 +305,7 @@ func (a *assembler) regular(d *decoder, f *hpack.Field) {
 		}
 	}
 	if a.kind == kindTrailers && message.NotTrailers.Has(id) {
-		hop = true // RFC 9110 section 6.5.1 has them dropped
+		hop = true // recipients drop them: RFC 9110 section 6.5.1
 	}
 	a.appendLine(name, value, id, hop)
 	h.Fields[len(h.Fields)-1].Sensitive = f.Sensitive

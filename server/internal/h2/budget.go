@@ -2,25 +2,25 @@ package h2
 
 // Budgets against floods.
 //
-// HTTP/2 lets a peer cause work with frames that carry nothing: resets, acknowledged frames, empty
-// frames, headers in crumbs. Each kind has an allowance, large enough for any client that means to
-// get something done. An exhausted allowance is replenished by time and by useful work, and when that is
-// not enough the connection ends with ENHANCE_YOUR_CALM. Charging is one increment; what has been
-// earned is only looked at when an allowance is exhausted.
+// HTTP/2 lets a peer cause work with frames that carry nothing: resets, acknowledged frames, empty frames,
+// headers in crumbs. Each kind has an allowance, large enough for any client with real work. An exhausted
+// allowance is replenished by time and by useful work, and when that is not enough the connection ends with
+// ENHANCE_YOUR_CALM. Charging is one increment; earnings are only looked at when an allowance is exhausted.
 //
 // Three things are no flood, because something else bounds them:
 //
-//   - what was on its way when we reset a stream, see amnesty: the windows that we granted bound it;
+//   - frames on their way when we reset a stream, see amnesty: the windows that we granted bound them;
 //   - a header block in pieces of a frame's size: its own limit bounds it;
-//   - in the client's role, whatever ends a stream: each of these is a request of ours.
+//   - in the client's role, frames that end a stream: each of these is a request of ours.
 //
-// An Endpoint that floods is worse than none, but many clients share its connection: it is told of once
-// (ClientHandler.Flooded), so that no more requests come, and cut off only when it goes on for long.
+// An Endpoint that floods is worse than none, but many clients share its connection: the handler is
+// told once (ClientHandler.Flooded), so that no more requests come, and the connection is cut only when
+// the flood goes on for long.
 //
 // CVE-2023-44487 (rapid reset) is FloodReset; being made to reset instead (CVE-2025-8671, MadeYouReset) is
 // FloodFault; CVE-2019-9511 to 9518 and CVE-2024-27316 are the others.
 
-// Flood is a kind of frame that is worth nothing by itself.
+// Flood is a kind of frame that carries nothing by itself.
 type Flood uint8
 
 const (
@@ -33,7 +33,7 @@ const (
 	FloodEmpty              // DATA without data, unless it ends the stream
 	FloodWindowUpdate       // WINDOW_UPDATE
 	FloodPriority           // PRIORITY and frames of an unknown type
-	FloodClosed             // frames on streams that are closed, beyond what was on its way
+	FloodClosed             // frames on streams that are closed, beyond those that were on their way
 	FloodTinyWindow         // windows that let us send a few bytes at a time
 	FloodOutput             // answers that the peer makes us queue and does not read
 
@@ -46,7 +46,7 @@ var floodNames = [FloodCount]string{"none", "reset", "fault", "continuation", "s
 // String returns the name as a metric's label has it.
 func (f Flood) String() string { return floodNames[f] }
 
-// floodLimits are the allowances: what a peer may do at once.
+// floodLimits are the allowances: how much a peer may do at once.
 var floodLimits = [FloodCount]uint16{
 	FloodReset:        300, // a browser that leaves a page resets all its streams, and may do so again
 	FloodFault:        200,
@@ -61,7 +61,7 @@ var floodLimits = [FloodCount]uint16{
 	FloodOutput:       0,
 }
 
-// floodRates are what time gives back of each, for every floodTick.
+// floodRates are how much of each allowance time gives back, for every floodTick.
 var floodRates = [FloodCount]uint8{
 	FloodReset: 4, // 200 a second: calls that time out, or that the first of several answers makes needless
 	FloodFault: 1, FloodContinuation: 1, FloodSettings: 1, FloodPing: 1, FloodEmpty: 1, FloodWindowUpdate: 1,
@@ -70,19 +70,19 @@ var floodRates = [FloodCount]uint8{
 
 const (
 	floodTick = int64(1e9 / 50)
-	// workPerExchange is what a completed Exchange gives back of every allowance, and maxServed what can be
-	// kept of it.
+	// workPerExchange is the part of every allowance that a completed Exchange gives back, and maxServed
+	// the most of it that is kept.
 	workPerExchange = 4
 	maxServed       = 4 << 10
 	// workUnit is how many bytes of DATA, either way, give back one of the kinds that go with DATA: net/http's
 	// client answers each 4 KiB with two updates, of the stream and of the connection.
 	workUnit = 2 << 10
-	// maxWork is what can be kept of it: 128 MiB of DATA.
+	// maxWork is the most that is kept of it: 128 MiB of DATA.
 	maxWork = 64 << 10
-	// maxHasty is how many streams a peer may open and reset in what one read brings, whatever its allowance.
-	// It bounds what others wait for one turn of a rapid reset; who leaves a page has opened its streams before.
+	// maxHasty is how many streams a peer may open and reset within one read, whatever its allowance. It bounds how
+	// long others wait for one turn of a rapid reset; a client that leaves a page has opened its streams before.
 	maxHasty = 100
-	// crumb is the length below which a piece of a header block, or of data that nobody wants, counts: longer ones
+	// crumb is the length below which a piece of a header block, or of data without a stream, counts: longer ones
 	// cost the peer more than us.
 	crumb = 1 << 10
 	// maxLapses is how many times an Endpoint may use up an allowance before it is cut off.
@@ -119,8 +119,8 @@ func (b *budget) charge(f Flood, now int64) bool {
 }
 
 // replenish turns time and work into allowance. Work that is not needed yet is kept, up to a bound: windows let us
-// send long before the peer's updates tell that it has read. Time is not: who was silent for an hour may not
-// flood for a minute.
+// send long before the peer's updates show that it has read. Time is not kept: an hour of silence must not pay for
+// a minute of flood.
 func (b *budget) replenish(f Flood, now int64) bool {
 	ticks := max(0, (now-b.since)/floodTick)
 	b.since += ticks * floodTick
@@ -143,7 +143,7 @@ func (b *budget) replenish(f Flood, now int64) bool {
 	return b.spent[f] <= floodLimits[f]
 }
 
-// lapse gives all allowances anew, and reports whether that is still to be borne.
+// lapse gives all allowances anew, and reports whether the Endpoint's lapses are still within maxLapses.
 func (b *budget) lapse() bool {
 	if b.lapses == maxLapses {
 		return false
@@ -162,7 +162,7 @@ func (b *budget) earn(n int) {
 	}
 }
 
-// earnFrames counts work that n frames of the peer's belong to.
+// earnFrames counts work that accounts for n of the peer's frames.
 func (b *budget) earnFrames(n uint32) { b.work = min(b.work+n, maxWork) }
 
 // earnExchange counts a completed Exchange.

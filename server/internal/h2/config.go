@@ -2,12 +2,12 @@ package h2
 
 import "github.com/sluice-gateway/sluice/server/internal/hpack"
 
-// Config is how connections behave. A zero field means its default.
+// Config configures connections. A zero field means its default.
 type Config struct {
 	// MaxStreams bounds the streams that a peer may have open: SETTINGS_MAX_CONCURRENT_STREAMS.
 	// Default 128.
 	MaxStreams uint32
-	// StreamWindow is what a peer may send on a stream before the handler consumes, in bytes.
+	// StreamWindow is how many bytes a peer may send on a stream before the handler consumes.
 	// Default 256 KiB, at least 65535.
 	StreamWindow uint32
 	// ConnWindow is the same for all streams of a connection together. Default 1 MiB, at least

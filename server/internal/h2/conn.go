@@ -2,20 +2,20 @@ package h2
 
 import "encoding/binary"
 
-// Conn is the protocol state of one connection. It has no socket: Feed takes what was read, Output is
-// what is to be written. Make it with Shared.NewServer or NewClient; it belongs to the loop, is not
+// Conn is the protocol state of one connection. It has no socket: Feed takes the bytes read, Output
+// has the bytes to write. Make it with Shared.NewServer or NewClient; it belongs to the loop, is not
 // copied, and ends with Close. The zero value is not usable.
 //
-//  1. To read: while Congested is false, Feed what read(2) gave, once for all of it. On an error write
-//     the output and close.
-//  2. To write: after each batch of calls, and again as long as there is Output, write(2) it and say
-//     Wrote. Look at Err first: WriteData can find that the connection is over.
+//  1. To read: while Congested is false, Feed the bytes of read(2), once for all of them. On an error
+//     write the output and close.
+//  2. To write: after each batch of calls, and again as long as there is Output, write(2) it and
+//     call Wrote. Look at Err first: WriteData can find that the connection is over.
 //  3. To answer: on Handler.Request, and later, WriteInterim, WriteHead, WriteData and WriteTrailers;
-//     Release when the last was taken and nothing more is wanted of the request.
+//     Release when the last was taken and the rest of the request is of no use.
 //  4. To ask: OpenRequest, then WriteData and WriteTrailers; Release when the response has ended.
 //  5. To pass a body on: Consumed when the other side took it, never before.
 //  6. To drain: GoAway(false), Ping, on Pong GoAway(true), close when Open is 0.
-//  7. Timeouts are the owner's: a connection without streams (Open), whatever it has begun to send, a stream whose data
+//  7. Timeouts are the owner's: a connection without streams (Open), even in the middle of a frame, a stream whose data
 //     the peer gives no window for, output that does not move, a Ping without a Pong.
 type Conn struct {
 	// Immutable after New:
@@ -34,15 +34,15 @@ type Conn struct {
 	settled  bool  // the peer's first frame, SETTINGS, came
 	headLen  uint8 // bytes of a partial frame header
 	head     [frameHeaderLen]byte
-	in       []byte // the payload of a frame that has not come whole, nil for none
+	in       []byte // the payload of an incomplete frame, nil for none
 	data     dataFrame
 	block    headerBlock
 	decoder  decoder
 	budget   budget
 	amnesty  amnesty
 	fedFrom  uint32 // lastPeer when Feed was called
-	hasty    int    // streams that this Feed brought and gave up
-	recvOpen int32  // what we let the peer send on all streams
+	hasty    int    // streams that this Feed brought and reset
+	recvOpen int32  // bytes that the peer may send on all streams
 	credit   int32  // consumed and not yet announced
 
 	// Streams:
@@ -84,7 +84,7 @@ func (h *Shared) NewServer(now int64, handler ServerHandler) *Conn {
 }
 
 // NewClient returns a connection in the client's role, on which requests can be opened at once. tls
-// says which scheme they name.
+// decides the scheme that they name.
 func (h *Shared) NewClient(now int64, handler ClientHandler, tls bool) *Conn {
 	c := h.newConn(now)
 	c.client, c.h, c.tls = handler, handler, tls
@@ -112,7 +112,7 @@ func (h *Shared) newConn(now int64) *Conn {
 	c.recvOpen = defaultWindow
 	c.sendOpen = defaultWindow
 	c.peerWindow = defaultWindow
-	c.peerStreams = 100 // what nobody's first SETTINGS go below: section 6.5.2
+	c.peerStreams = 100 // first SETTINGS below this are not expected: section 6.5.2
 	c.goneLast = maxWindow
 	return c
 }
@@ -140,8 +140,8 @@ func (c *Conn) Close() {
 func (c *Conn) Err() error { return c.err }
 
 // Feed takes bytes from the peer, however they were split, and calls the handler. now is the loop's
-// clock in nanoseconds. It keeps a frame that is not complete, and nothing else of p. An error means
-// that the connection is over: write the output, which holds a GOAWAY, and close.
+// clock in nanoseconds. It keeps an incomplete frame, and nothing else of p. An error means that the
+// connection is over: write the output, which holds a GOAWAY, and close.
 //
 // hot: runs per read; no alloc, no lock.
 func (c *Conn) Feed(now int64, p []byte) error {
@@ -218,7 +218,7 @@ func (c *Conn) feedFrame(p []byte) []byte {
 	return p[n:]
 }
 
-// begin checks what a frame's header tells, before its payload is waited for.
+// begin checks a frame by its header, before its payload is waited for.
 func (c *Conn) begin(h frameHeader) bool {
 	switch {
 	case h.length > maxFrame:
@@ -271,7 +271,7 @@ func (c *Conn) fail(err error) bool {
 	return false
 }
 
-// charge counts a frame that is worth nothing by itself, and reports whether the connection lives. A client's
+// charge counts a frame that carries nothing by itself, and reports whether the connection lives. A client's
 // connection ends when an allowance is used up; an Endpoint's takes no more requests from then on, and those under
 // way, which are of many clients, go on.
 func (c *Conn) charge(f Flood) bool {
@@ -291,11 +291,11 @@ func (c *Conn) charge(f Flood) bool {
 func (c *Conn) Output() []byte { return c.out[c.sent:] }
 
 // Congested reports whether so much output waits that the owner should not Feed until some of it was
-// written: a peer that does not read is not listened to.
+// written: a peer that does not read is not read from.
 func (c *Conn) Congested() bool { return len(c.out)-c.sent > 2*c.shared.config.MaxOutput }
 
-// Wrote takes note that the first n bytes of the output were written, and lets streams that waited
-// write more: look at Output again.
+// Wrote notes that the first n bytes of the output were written, and lets waiting streams write
+// more: look at Output again.
 func (c *Conn) Wrote(n int) {
 	c.sent += n
 	if c.sent == len(c.out) {
@@ -317,9 +317,9 @@ func (c *Conn) room() []byte {
 	return c.out
 }
 
-// reply makes room for an answer that the peer caused, such as an acknowledgement, which nothing but
-// the peer's reading bounds. A client is not listened to while much waits for it, see Congested; an Endpoint is, and
-// requests that wait for it are not its doing.
+// reply makes room for an answer that the peer caused, such as an acknowledgement, which only the peer's reading
+// bounds. A client is not read from while much waits for it, see Congested; an Endpoint is, since the requests that
+// wait for it are not its doing.
 func (c *Conn) reply() bool {
 	waits := len(c.out) - c.sent
 	if c.client != nil {

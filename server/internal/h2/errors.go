@@ -35,9 +35,9 @@ func (c Code) String() string {
 // ConnError ends a connection. There is one of each, made at start, so that returning it costs no
 // allocation; it must not be changed.
 type ConnError struct {
-	// Code is what the GOAWAY says.
+	// Code is the GOAWAY's.
 	Code Code
-	// Flood names what ran out where Code is EnhanceYourCalm, FloodNone otherwise.
+	// Flood names the exhausted allowance where Code is EnhanceYourCalm, FloodNone otherwise.
 	Flood Flood
 	// Reason is a short text for a log; it holds nothing the peer sent.
 	Reason string
@@ -48,7 +48,7 @@ func (e *ConnError) Error() string { return e.Code.String() + ": " + e.Reason }
 
 func connError(code Code, reason string) *ConnError { return &ConnError{Code: code, Reason: reason} }
 
-// What ends a connection. The section of RFC 9113 is beside each.
+// Connection errors. The section of RFC 9113 is beside each.
 var (
 	errPreface          = connError(ProtocolError, "not the HTTP/2 preface")                      // 3.4
 	errFirstFrame       = connError(ProtocolError, "the first frame is not SETTINGS")             // 3.4
@@ -75,7 +75,7 @@ var (
 	errSettingExtended  = connError(ProtocolError, "SETTINGS_ENABLE_CONNECT_PROTOCOL taken back") // RFC 8441 section 3
 )
 
-// Fault says why the head or the framing of one stream was refused.
+// Fault is why the head or the framing of one stream was refused.
 type Fault uint8
 
 const (

@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // dataFrame is the DATA frame being read. Its payload is delivered as it comes.
 type dataFrame struct {
-	s       *Stream // nil: nobody wants it
+	s       *Stream // nil: the stream is gone, the data is dropped
 	left    uint32  // payload to come, padding aside
 	pad     uint32  // padding to come
 	active  bool
@@ -57,7 +57,7 @@ func (c *Conn) beginData(h frameHeader) {
 	}
 }
 
-// measure holds the frame's data, whose length is now known, against content-length: section 8.1.1.
+// measure compares the frame's data, whose length is now known, with content-length: section 8.1.1.
 func (c *Conn) measure() {
 	d := &c.data
 	if s := d.s; s != nil && s.left >= 0 {
@@ -73,9 +73,9 @@ func (c *Conn) closedData(id, length uint32) bool {
 	if c.idle(id) {
 		return c.fail(errIdleStream)
 	}
-	// Section 5.1: what was on its way when we reset the stream is ignored, anything else is told. What came
-	// too late for our GOAWAY is ignored too: section 6.8. A stream of which nothing is known may be one that we
-	// reset while there were many.
+	// Section 5.1: frames that were on their way when we reset the stream are ignored, others are answered.
+	// Frames that came too late for our GOAWAY are ignored too: section 6.8. A stream of which nothing is known
+	// may be one that we reset while there were many.
 	how := uint32(endedByUs)
 	if c.server != nil && id <= c.goneLast {
 		how = c.past.find(id)
@@ -89,7 +89,7 @@ func (c *Conn) closedData(id, length uint32) bool {
 	return how == endedByUs || c.refuse(id, FaultStreamClosed)
 }
 
-// feedData takes what of p belongs to the DATA frame and returns the rest.
+// feedData consumes the part of p that belongs to the DATA frame and returns the rest.
 //
 // hot: runs per DATA frame; no alloc, no lock.
 func (c *Conn) feedData(p []byte) []byte {
@@ -173,7 +173,7 @@ func (c *Conn) deliver(p []byte, end bool) {
 	}
 }
 
-// endReceiving takes note of the peer's END_STREAM.
+// endReceiving notes the peer's END_STREAM.
 func (c *Conn) endReceiving(s *Stream) {
 	s.recvEnded = true
 	if s.sendEnded {
@@ -190,9 +190,9 @@ func (c *Conn) padding(n int32) {
 	c.consumed(n)
 }
 
-// Consumed takes note that the handler has passed on n bytes of what Data delivered for s, so that
-// the peer may send as many more. Windows are updated when half of one has been consumed, and at no other
-// time. It must be called before Release; what is then left counts as consumed.
+// Consumed notes that the handler has passed on n bytes that Data delivered for s, so that the peer may
+// send as many more. Windows are updated when half of one has been consumed, and at no other time. It
+// must be called before Release; the bytes then left count as consumed.
 //
 // hot: runs per piece of a body; no alloc, no lock.
 func (c *Conn) Consumed(s *Stream, n int) {
@@ -215,7 +215,7 @@ func (c *Conn) update(s *Stream) {
 
 func (c *Conn) consumed(n int32) {
 	c.credit += n
-	// Not only when half of the window is used up: streams that nobody reads may hold nearly all of it.
+	// Not only when half of the window is used up: streams that are not being read may hold nearly all of it.
 	if c.credit >= int32(min(c.shared.config.ConnWindow/2, c.shared.config.StreamWindow)) && c.err == nil {
 		c.out = appendWord(c.room(), frameWindowUpdate, 0, uint32(c.credit))
 		c.recvOpen += c.credit

@@ -29,7 +29,7 @@ const (
 	frameHeaderLen = 9
 
 	// maxFrame is the largest payload taken and sent: the default, and the least that a peer must
-	// take. Larger frames save nothing, because what costs is the copy, and hold up other streams.
+	// take. Larger frames save nothing, because the copy is the cost, and hold up other streams.
 	maxFrame = 16 << 10
 
 	// maxWindow is the largest flow-control window and stream id: 31 bits.

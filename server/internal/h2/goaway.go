@@ -34,16 +34,16 @@ func (c *Conn) dropAbove(last uint32) {
 			if s.id > last {
 				again = true
 				c.closeStream(s, endedByPeer)
-				c.h.Reset(s, RefusedStream) // which may end others: begin anew
+				c.h.Reset(s, RefusedStream) // may end others: begin anew
 			}
 			return !again
 		})
 	}
 }
 
-// GoAway tells the peer that the connection is drained: section 6.8. The first call, with final
-// false, only asks it to open no more streams; those that are on their way are still taken. The second,
-// a round trip later (Ping tells), says which is the last one. What was opened is finished.
+// GoAway announces the drain of the connection: section 6.8. The first call, with final false, only
+// asks the peer to open no more streams; those on their way are still taken. The second, a round trip
+// later (Ping measures it), names the last one. Open streams are finished.
 func (c *Conn) GoAway(final bool) {
 	last := uint32(maxWindow)
 	if final {
@@ -58,6 +58,6 @@ func (c *Conn) Gone() bool { return c.peerGone }
 
 func (c *Conn) appendGoAway(last uint32, code Code) {
 	c.out = appendFrameHeader(c.room(), 8, frameGoAway, 0, 0)
-	c.out = binary.BigEndian.AppendUint32(c.out, min(last, c.goneLast)) // which may not go up
+	c.out = binary.BigEndian.AppendUint32(c.out, min(last, c.goneLast)) // may not go up
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(code))
 }

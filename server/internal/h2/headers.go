@@ -5,11 +5,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// The seam to HPACK: what it knows about names, in package message's terms.
+// The seam to HPACK: its numbers for names, in package message's terms.
 //
-// A peer repeats itself, and HPACK then sends a reference to the dynamic table. So what was found out
-// about an entry is kept with it (Annotate), and a field that is referred to is not examined again: its
-// name was valid and has a FieldID, and a mark says that its value was valid as well.
+// A peer repeats itself, and HPACK then sends a reference to the dynamic table. So the result of
+// examining an entry is kept with it (Annotate), and a field that refers to the entry is not examined
+// again: its name was valid and has a FieldID, and a mark records that its value was valid as well.
 
 // firstName is the NameID of message.FieldOther; those of the other FieldIDs follow.
 const firstName = hpack.FirstFreeID
@@ -66,7 +66,7 @@ func (d *decoder) decode(p []byte, a *assembler) bool {
 	return err == hpack.ErrNone
 }
 
-// skip reads the whole fields at the front of p, and returns where the first begins that is not whole. first says
+// skip reads the whole fields at the front of p, and returns where the first incomplete one begins. first means
 // that p begins the block.
 func (d *decoder) skip(p []byte, first bool, f *hpack.Field) (pos int, ok bool) {
 	err := hpack.ErrNone

@@ -34,7 +34,7 @@ func (c *Conn) closeStream(s *Stream, how uint32) {
 	c.free(s)
 }
 
-// free gives a stream that is closed and released back.
+// free returns a stream that is closed and released to the free list.
 func (c *Conn) free(s *Stream) {
 	if s.closed && s.released {
 		c.live--
@@ -83,8 +83,8 @@ func (c *Conn) reset(s *Stream, code Code) {
 	c.closeStream(s, endedByUs)
 }
 
-// streamFault resets a stream for what the peer did, and tells the handler. A client has an allowance for
-// that. An Endpoint needs none: it was we who opened the stream, and its fault is that stream's alone.
+// streamFault resets a stream for a fault of the peer, and tells the handler. A client has an allowance
+// for faults. An Endpoint needs none: we opened the stream, and its fault is that stream's alone.
 func (c *Conn) streamFault(s *Stream, f Fault) {
 	if c.server != nil && (!c.charge(FloodFault) || !c.reply()) {
 		return

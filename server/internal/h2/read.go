@@ -10,15 +10,15 @@ import (
 type headerBlock struct {
 	active bool
 	header frameHeader // of the HEADERS frame
-	self   bool        // it made its stream depend on itself
-	// skipped: it is too long to be kept, and is decoded for the dynamic table's sake as it comes.
+	self   bool        // the HEADERS frame made its stream depend on itself
+	// skipped: the block is too long to be kept, and is decoded as it comes, only for the dynamic table.
 	skipped bool
 	length  int    // so far
-	buf     []byte // what is not decoded
+	buf     []byte // not decoded yet
 }
 
-// skipBlocks is how many times what is kept of a block may come of one that is skipped. The other streams of the
-// connection wait meanwhile.
+// skipBlocks is how long a skipped block may become, in multiples of the most that is kept of one. The other
+// streams of the connection wait meanwhile.
 const skipBlocks = 4
 
 // headers acts on HEADERS: section 6.2.
@@ -70,7 +70,7 @@ func (c *Conn) continuation(h frameHeader, p []byte) {
 		return
 	}
 	// A block is decoded in one piece. One of more than twice the limit that the peer was told is its stream's fault,
-	// and may be the doing of one of many whose streams these are; one that goes on is the connection's.
+	// since the connection's streams may be many clients'; one that goes on is the connection's.
 	b := &c.block
 	most := max(2*c.shared.config.MaxHead, 2*maxFrame)
 	b.length += len(p)
@@ -92,7 +92,7 @@ func (c *Conn) continuation(h frameHeader, p []byte) {
 	}
 }
 
-// skip decodes the whole fields that are here of a block, and forgets them. It reports whether the connection lives.
+// skip decodes the whole fields of a block so far, and drops them. It reports whether the connection lives.
 func (c *Conn) skip(b *headerBlock) bool {
 	n, ok := c.decoder.skip(b.buf, !b.skipped, &c.shared.heads.hpack)
 	if !ok {
@@ -103,7 +103,7 @@ func (c *Conn) skip(b *headerBlock) bool {
 	return true
 }
 
-// headerBlock acts on a complete header block, of which p is to be decoded. Whatever becomes of it, it must be,
+// headerBlock acts on a complete header block, whose rest p is to be decoded. It must be decoded in every case,
 // because it may have changed the dynamic table.
 func (c *Conn) headerBlock(b *headerBlock, p []byte) {
 	h, self := b.header, b.self
@@ -119,7 +119,7 @@ func (c *Conn) headerBlock(b *headerBlock, p []byte) {
 			c.fail(errIdleStream)
 			return
 		}
-		if c.amnesty.takeFrame() || c.charge(FloodClosed) { // the answer to what we have cancelled
+		if c.amnesty.takeFrame() || c.charge(FloodClosed) { // the answer to a cancelled request
 			c.decodeNothing(p)
 		}
 	case s == nil && h.stream <= c.lastPeer:
@@ -163,7 +163,7 @@ func (c *Conn) closedHeaders(id uint32, p []byte) {
 			c.refuse(id, FaultStreamClosed)
 		}
 	default:
-		if !c.amnesty.takeFrame() { // of one that we reset while there were many
+		if !c.amnesty.takeFrame() { // for a stream that we reset while there were many
 			c.fail(errStreamID)
 			return
 		}
@@ -273,7 +273,7 @@ func (c *Conn) trailers(s *Stream, p []byte, end bool) {
 	}
 }
 
-// decodeNothing keeps the dynamic table in step with a header block that nobody wants.
+// decodeNothing keeps the dynamic table in step with a header block that is dropped.
 func (c *Conn) decodeNothing(p []byte) bool { return c.shared.heads.nothing(c, p) }
 
 // resetStream acts on RST_STREAM: section 6.4.

@@ -7,7 +7,7 @@ import (
 )
 
 // startRequest checks the pseudo-fields of a request, section 8.3.1, and writes the request line and
-// Host. An extended CONNECT becomes the GET with Upgrade that it stands for: RFC 8441 section 4.
+// Host. An extended CONNECT becomes the equivalent GET with Upgrade: RFC 8441 section 4.
 func (a *assembler) startRequest() {
 	r := &a.req
 	const request = 1<<pseudoMethod | 1<<pseudoScheme | 1<<pseudoPath
@@ -133,7 +133,7 @@ func checkTarget(b []byte) (query int, ok bool) {
 }
 
 // host takes a Host field, and reports whether its line is to be written: beside :authority it must
-// agree (section 8.3.1), and says nothing new.
+// agree (section 8.3.1), and is redundant.
 func (a *assembler) host(value []byte) bool {
 	r := &a.req
 	if !a.has(pseudoAuthority) {
@@ -170,7 +170,7 @@ func (a *assembler) finishRequest(end bool) {
 		}
 	}
 	if (end || r.Extended) && r.ContentLength > 0 {
-		// A CONNECT has no content: RFC 9110 section 9.3.6. What DATA it brings is the other protocol's.
+		// A CONNECT has no content: RFC 9110 section 9.3.6. Its DATA is the other protocol's.
 		a.fault = FaultLengthMismatch
 		return
 	}

@@ -1,6 +1,6 @@
 package h2
 
-// pump lets the streams that wait write, in turn, as long as there is room for them.
+// pump lets the waiting streams write, in turn, as long as there is room for them.
 func (c *Conn) pump() {
 	if c.pumping || c.feeding {
 		return
@@ -22,11 +22,10 @@ func (c *Conn) writable() bool {
 // tinyPiece is the length below which a piece of data that a window cuts off counts as a crumb.
 const tinyPiece = 128
 
-// WriteData sends bytes of a body, copying them, and returns how many it took: no more than both
-// windows and the room in the output allow, and not more than a frame while other streams wait.
-// Where that is less than all, Handler.Writable is called when there may be room, and the rest, with end
-// as before, is to be offered then. end ends our side of the stream together with the last
-// byte. For a stream that has ended the bytes are dropped.
+// WriteData sends bytes of a body, copying them, and returns how many it took: no more than both windows and the
+// room in the output allow, and not more than a frame while other streams wait. Where that is less than all,
+// Handler.Writable is called when there may be room, and the rest, with end as before, is to be offered then. end
+// ends our side of the stream together with the last byte. For a stream that has ended the bytes are dropped.
 //
 // hot: runs per piece of a body; no alloc, no lock.
 func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
@@ -79,9 +78,9 @@ func (c *Conn) WriteData(s *Stream, p []byte, end bool) int {
 	return n
 }
 
-// grow makes room for n more bytes of output behind b, first where what was written lies, then in a buffer
-// that holds all that MaxOutput lets wait. Left to append, the output would outgrow what is kept for the
-// next user, and each read of a long body would leave buffers behind.
+// grow makes room for n more bytes of output behind b, first over the part already written, then in a
+// buffer that holds as much as MaxOutput lets wait. Left to append, the output would outgrow the size kept
+// for the next user, and each read of a long body would leave buffers behind.
 func (c *Conn) grow(b []byte, n int) []byte {
 	if c.sent > 0 {
 		b = b[:copy(b, b[c.sent:])]
@@ -103,7 +102,7 @@ func (c *Conn) chargeTiny(b *[]byte) bool {
 	return c.charge(FloodTinyWindow)
 }
 
-// endSending takes note of our END_STREAM.
+// endSending notes our END_STREAM.
 func (c *Conn) endSending(s *Stream) {
 	s.sendEnded = true
 	s.starved = false

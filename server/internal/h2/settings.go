@@ -100,7 +100,7 @@ func (c *Conn) setting(id uint16, v uint32) bool {
 			return c.fail(errSettingWindow)
 		}
 		return c.initialWindow(int32(v))
-	case settingMaxFrame: // ours are never longer than the least that is allowed
+	case settingMaxFrame: // our frames are never longer than the least allowed maximum
 		if v < maxFrame || v > 1<<24-1 {
 			return c.fail(errSettingValue)
 		}
@@ -113,7 +113,7 @@ func (c *Conn) setting(id uint16, v uint32) bool {
 		}
 		c.peerExtended = v == 1
 	}
-	return true // what is not known is ignored, and SETTINGS_MAX_HEADER_LIST_SIZE is advice
+	return true // unknown settings are ignored, and SETTINGS_MAX_HEADER_LIST_SIZE is advice
 }
 
 // initialWindow changes the windows of all streams by as much as the initial one changed: section
@@ -138,8 +138,7 @@ func (c *Conn) initialWindow(v int32) bool {
 	return ok
 }
 
-// MaxStreams returns how many streams the peer lets us open at a time. Before its SETTINGS came that is a
-// cautious guess.
+// MaxStreams returns how many streams the peer lets us open at a time, a cautious guess before its SETTINGS came.
 func (c *Conn) MaxStreams() int { return int(min(c.peerStreams, maxWindow)) }
 
 // ExtendedConnect reports whether the peer takes extended CONNECT.

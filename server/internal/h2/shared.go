@@ -1,10 +1,9 @@
 package h2
 
-// Shared is what all connections of one loop have in common: the configuration, scratch memory for
-// the head being read or written, and free lists. It belongs to that loop. Make it with NewShared; it
-// is not copied.
+// Shared holds the common parts of all connections of one loop: the configuration, scratch memory for the head
+// being read or written, and free lists. It belongs to that loop. Make it with NewShared; it is not copied.
 type Shared struct {
-	// Immutable after NewShared, but for what SetLimits says:
+	// Immutable after NewShared, but for the bounds that SetLimits changes:
 
 	config Config
 
@@ -18,7 +17,7 @@ type Shared struct {
 	large   [][]byte // free, of maxBuffer bytes
 }
 
-// Bounds of the free lists: what a loop keeps after a burst.
+// Bounds of the free lists: the most that a loop keeps after a burst.
 const (
 	maxFreeStreams = 4096
 	maxFreeConns   = 256
@@ -31,7 +30,7 @@ const (
 	maxBuffer = 160 << 10
 )
 
-// NewShared returns what the connections of a new loop share.
+// NewShared returns the shared parts for the connections of a new loop.
 func NewShared(config Config) *Shared {
 	config.setDefaults()
 	h := &Shared{config: config}
@@ -39,8 +38,8 @@ func NewShared(config Config) *Shared {
 	return h
 }
 
-// SetLimits changes the bounds of heads for those that come from now on, of all connections, to those of
-// config. The others of its fields stay as they are.
+// SetLimits changes the bounds of heads to those of config, for later heads on all connections. The
+// other fields of the configuration stay as they are.
 func (h *Shared) SetLimits(config Config) {
 	config.setDefaults()
 	h.config.MaxHead, h.config.MaxFields, h.config.MaxTarget = config.MaxHead, config.MaxFields, config.MaxTarget

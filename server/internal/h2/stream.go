@@ -12,8 +12,8 @@ type Stream struct {
 
 	id       uint32
 	method   message.Method
-	sendOpen int32 // what the peer lets us send; negative after SETTINGS took some back
-	recvOpen int32 // what we let the peer send
+	sendOpen int32 // bytes that the peer lets us send; negative after SETTINGS took some back
+	recvOpen int32 // bytes that the peer may send
 	credit   int32 // consumed and not yet announced
 	held     int32 // delivered and not yet consumed
 	left     int64 // of content-length, -1 when there is none
@@ -50,9 +50,9 @@ func (s *Stream) Closed() bool { return s.closed }
 func (s *Stream) SendEnded() bool { return s.sendEnded || s.closed }
 
 // streamTable holds the streams that are not closed. Ids count up by two, so that id/2 modulo the size
-// gives each of the last few a slot of its own; only streams that live much longer than others share
-// one, in a chain. The zero value is empty. Open addressing with moving up took 290 ns for what takes 6
-// here and 49 in a Go map: consecutive ids are one long run, which every removal must look through.
+// gives each of the last few a slot of its own; only streams that live much longer than others share one,
+// in a chain. The zero value is empty. Open addressing with moving up took 290 ns for an operation that
+// takes 6 here and 49 in a Go map: consecutive ids are one long run, which every removal must look through.
 type streamTable struct {
 	slots []*Stream // a power of two, at least n; heads of chains
 	n     int
@@ -163,7 +163,7 @@ const (
 	endedNever  = iota // not remembered
 	endedBoth          // END_STREAM both ways
 	endedByPeer        // RST_STREAM received
-	endedByUs          // RST_STREAM sent: what was on its way is to be ignored
+	endedByUs          // RST_STREAM sent: frames that were on their way are ignored
 )
 
 const (
@@ -172,9 +172,8 @@ const (
 )
 
 // closedStreams remembers how the last few streams ended, because section 5.1 has frames on a closed
-// stream answered by that. A word for each: the id without its lowest bit, and how it ended. Those
-// that we reset have room of their own, because forgetting one of them costs an innocent peer
-// its connection.
+// stream answered by that. A word for each: the id without its lowest bit, and how it ended. Those that
+// we reset have room of their own, because forgetting one of them costs an innocent peer its connection.
 type closedStreams struct {
 	ended  [rememberEnded]uint32
 	reset  [rememberReset]uint32

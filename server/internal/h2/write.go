@@ -15,15 +15,15 @@ type Outgoing struct {
 	// is to be sent.
 	Head  *message.Head
 	Bytes []byte
-	// Lines are further field lines, "Name: value" CR LF each. White space around a value stays behind.
+	// Lines are further field lines, "Name: value" CR LF each. White space around a value is dropped.
 	Lines []byte
 	// Authority and Target replace those of a request where they are not nil.
 	Authority, Target []byte
 }
 
 // OpenRequest opens a stream with a request, and reports whether it could: not when the peer's
-// streams are used up, after a GOAWAY, or when it takes an extended CONNECT that the peer does not
-// offer. A GET with Upgrade is sent as one. end says that there is no body.
+// streams are used up, after a GOAWAY, or when r needs an extended CONNECT that the peer does not
+// offer. A GET with Upgrade is sent as one. end means that there is no body.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) OpenRequest(r *message.Request, o Outgoing, end bool) (*Stream, bool) {
@@ -104,8 +104,8 @@ func upgradeTo(r *message.Request, head []byte) []byte {
 	return first
 }
 
-// CarriesUpgrade reports that OpenRequest sends r, whose head is given, as an extended CONNECT. Where it does not, r
-// has no more to come than what its framing says.
+// CarriesUpgrade reports whether OpenRequest sends r, whose head is given, as an extended CONNECT. Where it does
+// not, nothing follows r beyond its framed body.
 func CarriesUpgrade(r *message.Request, head []byte) bool { return upgradeTo(r, head) != nil }
 
 // internProtocol names a protocol without an allocation where it is the usual one.
@@ -132,7 +132,7 @@ func (c *Conn) path(r *message.Request, head []byte) []byte {
 }
 
 // WriteHead sends a response's head with a status code of 200 or more, or 101 to accept an extended
-// CONNECT. end says that there is no body.
+// CONNECT. end means that there is no body.
 //
 // hot: runs per response; no alloc, no lock.
 func (c *Conn) WriteHead(s *Stream, code int, o Outgoing, end bool) {
@@ -168,7 +168,7 @@ func (c *Conn) WriteTrailers(s *Stream, o Outgoing) {
 	}
 	start := c.beginBlock()
 	c.fields(s, o)
-	if len(c.encoder.out) == start+frameHeaderLen { // nothing is left of it
+	if len(c.encoder.out) == start+frameHeaderLen { // no field was left
 		c.encoder.end()
 		c.WriteData(s, nil, true)
 		return
@@ -257,8 +257,8 @@ func (c *Conn) fields(s *Stream, o Outgoing) {
 	}
 }
 
-// unsent are the fields that are said in another way here, or not at all; uncopied are those that must not come
-// from another message's head: how long a body is, is for whoever sends it to say, in Lines.
+// unsent are the fields that HTTP/2 expresses otherwise, or not at all; uncopied are those that must not come
+// from another message's head: the length of a body is known to its sender, who puts it into Lines.
 const (
 	unsent   = message.HopFields | 1<<message.FieldHost
 	uncopied = unsent | 1<<message.FieldContentLength

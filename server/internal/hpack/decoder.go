@@ -8,15 +8,15 @@ package hpack
 // connections of a loop, so that its scratch buffer has found its size.
 type Field struct {
 	Name, Value []byte
-	// NameID is the name by number: of the static table, or as set by Annotate. NameOther says nothing:
-	// a name that is spelled out is not looked up (see LookupName).
+	// NameID is the name by number: of the static table, or as set by Annotate. NameOther means
+	// nothing: a name that is spelled out is not looked up (see LookupName).
 	NameID NameID
 	// Static is the index in the static table of the whole field, 0 where it did not come from there:
 	// 2 is ":method: GET".
 	Static uint8
 	// Mark is what Annotate stored with the entry of the dynamic table, otherwise 0.
 	Mark uint8
-	// Sensitive says that the field came as never indexed: whoever forwards it must encode it so as
+	// Sensitive means that the field came as never indexed: a forwarded copy must be encoded so as
 	// well (RFC 7541 section 6.2.3, IndexNever).
 	Sensitive bool
 
@@ -24,14 +24,14 @@ type Field struct {
 	scratch []byte
 }
 
-// Size is what the field counts towards SETTINGS_MAX_HEADER_LIST_SIZE: RFC 9113 section 6.5.2. One
-// byte of a block can name a field as large as the table: count sizes, not bytes.
+// Size is the field's part of SETTINGS_MAX_HEADER_LIST_SIZE: RFC 9113 section 6.5.2. One byte of a
+// block can name a field as large as the table: count sizes, not bytes.
 func (f *Field) Size() int { return len(f.Name) + len(f.Value) + entryOverhead }
 
 // Decoder reads the header blocks of one direction of one connection, in the order they come; a
-// block that nobody wants must be decoded all the same. The zero value is not usable, see
-// NewDecoder. It belongs to one goroutine, must not be copied after use, and holds no memory
-// beyond itself until the peer fills its table, and then at most 1.4 times the table's size.
+// dropped block must be decoded all the same. The zero value is not usable, see NewDecoder. It
+// belongs to one goroutine, must not be copied after use, and holds no memory beyond itself until
+// the peer fills its table, and then at most 1.4 times the table's size.
 //
 //	pos, err := d.Begin(block)
 //	for err == hpack.ErrNone && pos < len(block) {
@@ -58,8 +58,8 @@ func NewDecoder() Decoder {
 }
 
 // SetTableSize sets how large a table the peer may ask for, at most MaxTableSize: the
-// SETTINGS_HEADER_TABLE_SIZE that we sent, to be set when the peer has acknowledged it. Where that is
-// less than the table has, the next block must begin with an update.
+// SETTINGS_HEADER_TABLE_SIZE that we sent, to be set when the peer has acknowledged it. Where the
+// table holds more, the next block must begin with an update.
 func (d *Decoder) SetTableSize(n uint32) {
 	if n > MaxTableSize {
 		panic("BUG: hpack: table size beyond MaxTableSize")
@@ -109,7 +109,7 @@ func (d *Decoder) sizeUpdates(block []byte) (pos int, err Error) {
 }
 
 // Next decodes the field at pos < len(block) into f and returns the position behind it. It bounds
-// nothing but strings: fields and their sizes are the caller's to count.
+// nothing but strings: the caller counts fields and their sizes.
 //
 // hot: runs per request; no lock, and no alloc but for the table and f's scratch buffer to grow.
 func (d *Decoder) Next(block []byte, pos int, f *Field) (next int, err Error) {
@@ -193,7 +193,7 @@ func (d *Decoder) literal(block []byte, pos int, f *Field, mask byte, index bool
 	return pos, ErrNone
 }
 
-// readString reads a string literal (section 5.2). Huffman code is decoded behind what f.scratch holds.
+// readString reads a string literal (section 5.2). Huffman code is decoded behind the bytes that f.scratch holds.
 func (d *Decoder) readString(block []byte, pos int, f *Field) (s []byte, next int, err Error) {
 	if uint(pos) >= uint(len(block)) {
 		return nil, pos, ErrTruncated
@@ -236,10 +236,9 @@ func indexError(i uint64) Error {
 	return ErrIndexRange
 }
 
-// Annotate stores id and mark with the entry of the dynamic table that f came from or went to, so
-// that whatever was found out about it is found out once: f and later fields from this entry carry
-// both, and entries that take over its name inherit id. Without such an entry nothing is stored. f
-// must be what the last call of Next delivered.
+// Annotate stores id and mark with the entry of the dynamic table that f came from or went to, so that an
+// entry is examined once: f and later fields from this entry carry both, and entries that take over its
+// name inherit id. Without such an entry nothing is stored. f must be the field of the last call of Next.
 func (d *Decoder) Annotate(f *Field, id NameID, mark uint8) {
 	f.NameID, f.Mark = id, mark
 	if f.number != 0 {

@@ -2,10 +2,10 @@
 // bytes, and the two dynamic tables of a connection.
 //
 // A request's header block goes through Decoder.Begin and Decoder.Next, one field a call. A Field
-// aliases what it came from, so that the caller copies each name and value once, to where it wants
-// them; its NameID, and a Mark that the caller can store in the table, save looking at the bytes of a
-// name or value that was seen before. Blocks are written with the Append functions of an Encoder,
-// which decides by name what is worth a place in the peer's table.
+// aliases its source, so that the caller copies each name and value once, to its destination; its
+// NameID, and a Mark that the caller can store in the table, save looking at the bytes of a name or
+// value that was seen before. Blocks are written with the Append functions of an Encoder, which
+// decides by name which fields are worth a place in the peer's table.
 //
 // Every function runs on the goroutine that calls it, which is the event loop owning the connection.
 // A connection has one Decoder and one Encoder. A Field, with its scratch buffer, is for the whole
@@ -15,10 +15,10 @@
 //
 //  1. Work is linear in the bytes of a block and of the fields that it names, and so is memory: a
 //     table never takes more than about 1.4 times the size agreed on, and nothing before its first entry.
-//  2. What Next delivers stays valid until the next call, whatever the field itself evicted.
-//  3. Searching the Encoder's table takes at most eight comparisons, whatever it was made to hold.
+//  2. A Field stays valid until the next call of Next, whatever the field itself evicted.
+//  3. Searching the Encoder's table takes at most eight comparisons, whatever fields it holds.
 //  4. A block is decoded to the same fields as by golang.org/x/net/http2/hpack, or refused where that
-//     refuses it; what differs is listed at FuzzDecode.
+//     refuses it; the differences are listed at FuzzDecode.
 //
 // What never happens here: no socket, no clock, no lock, no allocation once tables and scratch have
 // their size, no judgement about names and values (that is RFC 9113 section 8, and the caller's), no

@@ -7,8 +7,8 @@ import "strconv"
 // itself until the first field is indexed.
 //
 // Each block begins with Begin and goes out whole, in the order of encoding: the peer's table follows
-// what it reads. Names and values are copied and not checked. The Append functions put one field each
-// behind dst and return the extended slice.
+// the blocks it reads. Names and values are copied and not checked. The Append functions put one
+// field each behind dst and return the extended slice.
 //
 //	b = e.Begin(b)
 //	b = e.AppendStatus(b, 200)
@@ -122,7 +122,7 @@ func (e *Encoder) AppendField(dst, name, value []byte, how Indexing) []byte {
 	return e.appendOther(dst, name, value, how)
 }
 
-// maxFolded is the longest name that AppendFolded looks up: what it folds lies on the stack.
+// maxFolded is the longest name that AppendFolded looks up: the folded copy lies on the stack.
 const maxFolded = 64
 
 // AppendFolded appends a field whose name is in any case; it goes out in lower case. Beyond 64 bytes a
@@ -229,7 +229,7 @@ func (e *Encoder) appendLiteral(dst []byte, index uint64, name, value []byte, ho
 	return appendString(dst, value, huffman)
 }
 
-// literalByte returns the bits above the name's index that say how the field is to be indexed.
+// literalByte returns the bits above the name's index that encode how the field is to be indexed.
 func literalByte(how Indexing) byte {
 	switch how {
 	case IndexYes:
@@ -245,7 +245,7 @@ func appendIndexed(dst []byte, age uint32) []byte {
 	return appendInteger(dst, 0x80, 0x7f, staticCount+1+uint64(age))
 }
 
-// appendString appends a string literal, in Huffman code where that is wanted and shorter.
+// appendString appends a string literal, in Huffman code where huffman is set and the code is shorter.
 func appendString(dst, s []byte, huffman bool) []byte {
 	if huffman {
 		if n := huffmanLen(s); n < len(s) {

@@ -1,6 +1,6 @@
 package hpack
 
-// Error says why a header block was refused; ErrNone is success. It is one byte, so that it can be
+// Error is why a header block was refused; ErrNone is success. It is one byte, so that it can be
 // counted in an array and returned without allocating. After any Error the Decoder's table no longer
 // matches the peer's: RFC 9113 section 4.3 makes each of them a connection error COMPRESSION_ERROR.
 type Error uint8
@@ -15,7 +15,7 @@ const (
 	ErrStringTooLong     // a string beyond Decoder.MaxString
 	ErrHuffman           // EOS, or padding that is not 0 to 7 one bits: section 5.2
 	ErrSizeUpdateLate    // a table size update behind a field: section 4.2
-	ErrSizeUpdateRange   // a table size update beyond what was announced: section 6.3
+	ErrSizeUpdateRange   // a table size update beyond the announced size: section 6.3
 	ErrSizeUpdateMissing // the announced size went down and the peer did not follow: section 4.2
 
 	errorCount

@@ -23,7 +23,7 @@ func appendDecoded(dst, src []byte) ([]byte, bool) {
 	out := dst[:cap(dst)]
 	o := start
 	var word uint64 // the next bits, left-aligned
-	var n uint      // how many of them are known
+	var n uint      // how many of the bits are known
 	i := 0
 	for len(src)-i >= 8 {
 		word |= binary.BigEndian.Uint64(src[i:]) >> (n & 63)
@@ -78,7 +78,7 @@ func appendDecoded(dst, src []byte) ([]byte, bool) {
 		word <<= length & 63
 		n -= length
 	}
-	// What is left is shorter than the code it begins: padding, or a fault.
+	// The rest is shorter than the code it begins: padding, or a fault.
 	if n > 7 || word>>(64-n)&(1<<n-1) != 1<<n-1 {
 		return dst, false
 	}

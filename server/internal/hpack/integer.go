@@ -1,7 +1,7 @@
 package hpack
 
-// Integers (RFC 7541 section 5.1): what fits stands in the low bits of the first byte, the rest
-// follows in groups of seven bits, the lowest first.
+// Integers (RFC 7541 section 5.1): a small one stands in the low bits of the first byte, the rest
+// of a larger one follows in groups of seven bits, the lowest first.
 
 // maxContinuation bounds the bytes behind the first. Nine hold 63 bits, so that the sum cannot
 // overflow; each legitimate value fits into five, and the surplus tolerates padding with zero groups.

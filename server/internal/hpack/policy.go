@@ -1,12 +1,12 @@
 package hpack
 
-// Indexing says how a field is represented, as far as there is a choice.
+// Indexing is how a field is represented, as far as there is a choice.
 type Indexing uint8
 
 const (
 	// IndexAuto decides by the name: see autoIndexing.
 	IndexAuto Indexing = iota
-	// IndexYes puts the field into the dynamic table unless it takes more than half of that.
+	// IndexYes puts the field into the dynamic table unless it takes more than half of the table.
 	IndexYes
 	// IndexNo spells the value out; intermediaries may index it.
 	IndexNo
@@ -21,9 +21,9 @@ const shortCookie = 20
 // everyNth is how many new values of a name that varies pass until one is indexed.
 const everyNth = 16
 
-// autoIndexing is IndexAuto for the static names: IndexYes but for what identifies a user, and for
-// what differs from message to message, which would only push useful entries out. Date stays the
-// same for a second. For other names, see Encoder.appendOther.
+// autoIndexing is IndexAuto for the static names: IndexYes but for fields that identify a user, and
+// for those that differ from message to message, which would only push useful entries out. Date
+// stays the same for a second. For other names, see Encoder.appendOther.
 var autoIndexing = [staticCount + 1]Indexing{
 	NameAuthorization:      IndexNever,
 	NameProxyAuthorization: IndexNever,

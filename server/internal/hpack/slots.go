@@ -9,9 +9,9 @@ import (
 //
 // A hash selects a group of four slots, and a slot holds 16 more bits of the hash and the low 16 bits of
 // an entry's number. Eviction leaves slots alone: one whose number is no longer live is free, and a
-// number that came round again is found out when the entry is compared. A full group gives up its
-// oldest slot, so that neither a search nor an insertion takes more than four steps, whatever fields
-// a peer makes us encode; the price is that an entry can be forgotten and inserted once more.
+// number that came round again is found out when the entry is compared. A full group replaces its oldest
+// slot, so that neither a search nor an insertion takes more than four steps, whatever fields a peer
+// makes us encode; the price is that an entry can be forgotten and inserted once more.
 //
 // Each entry has a slot by its whole field, and one by its name where that is not a static name.
 

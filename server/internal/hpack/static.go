@@ -63,7 +63,7 @@ const (
 	NameVia                NameID = 60
 	NameWWWAuthenticate    NameID = 61
 
-	// FirstFreeID is the first NameID that means what the caller of Annotate says.
+	// FirstFreeID is the first NameID whose meaning the caller of Annotate defines.
 	FirstFreeID NameID = 62
 )
 

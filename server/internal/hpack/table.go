@@ -1,19 +1,19 @@
 package hpack
 
 // A dynamic table (RFC 7541 section 2.3.2) is a queue of fields. Their bytes lie in one buffer, oldest
-// first, each name directly before its value and never split; when the end of the buffer is reached
-// and enough has been evicted, what is left moves to the front. Since each entry counts 32 bytes more
-// than it holds, there is room between two moves, and a move costs less than what led to it.
+// first, each name directly before its value and never split; when the end of the buffer is reached and
+// enough has been evicted, the live fields move to the front. Since each entry counts 32 bytes more
+// than it holds, there is room between two moves, and a move costs less than the insertions before it.
 //
 // Positions are kept as offsets from the first byte that was ever inserted, modulo 2^32, so that a move
 // changes one number and no entry.
 
 const (
-	// DefaultTableSize is what a peer may use before it has seen SETTINGS_HEADER_TABLE_SIZE.
+	// DefaultTableSize is the size that a peer may use before it has seen SETTINGS_HEADER_TABLE_SIZE.
 	DefaultTableSize = 4096
 	// MaxTableSize is the largest table size that can be asked for here. Lengths are 16-bit.
 	MaxTableSize = 1 << 16
-	// entryOverhead is what each entry counts beyond its bytes: section 4.1.
+	// entryOverhead is the size of an entry beyond its bytes: section 4.1.
 	entryOverhead = 32
 
 	minBuffer  = 256
@@ -57,7 +57,7 @@ func (t *table) valueOf(e *entry) []byte {
 	return t.buf[o:end:end]
 }
 
-// setMax changes the size of the table; what does not fit any more is evicted.
+// setMax changes the size of the table; fields that no longer fit are evicted.
 func (t *table) setMax(max uint32) {
 	t.max = max
 	t.evict(max)
@@ -73,8 +73,8 @@ func (t *table) evict(room uint32) {
 	}
 }
 
-// insert adds a field and returns its entry, nil where it is larger than the table, which is empty
-// then (section 4.4). Neither name nor value may lie in the table.
+// insert adds a field and returns its entry, nil where it is larger than the table, which is then
+// empty (section 4.4). Neither name nor value may lie in the table.
 func (t *table) insert(name, value []byte, id NameID) *entry {
 	n := len(name) + len(value)
 	if n+entryOverhead > int(t.max) {

@@ -12,8 +12,8 @@ import (
 	"github.com/cloudwego/netpoll"
 )
 
-// Events says what became possible on a descriptor since the last call. Edge-triggered: it is said
-// once, and stays true until a system call returns EAGAIN.
+// Events are the readiness changes of a descriptor since the last call. Edge-triggered: each is
+// reported once, and holds until a system call returns EAGAIN.
 type Events uint32
 
 const (
@@ -21,7 +21,7 @@ const (
 	Readable Events = syscall.EPOLLIN
 	// Writable: a write will not return EAGAIN.
 	Writable Events = syscall.EPOLLOUT
-	// ReadClosed: the peer sent its FIN; reads give what is left and then 0.
+	// ReadClosed: the peer sent its FIN; reads return the remaining bytes and then 0.
 	ReadClosed Events = syscall.EPOLLRDHUP
 	// Closed: both directions are shut, by a reset or by FINs both ways.
 	Closed Events = syscall.EPOLLHUP
@@ -52,7 +52,7 @@ func (s *Source) Open() bool { return s.fd != 0 }
 type slot struct {
 	handler    Handler
 	generation int32
-	due        Events // in this batch, and not told yet
+	due        Events // in this batch, and not reported yet
 }
 
 // batch is how many events one epoll_wait takes. A larger one lets timers and posts wait longer.
@@ -78,11 +78,11 @@ type Loop struct {
 	wheel  wheel
 	again  []Handler
 	rerun  []Handler
-	// awaited counts what goroutines compute for this loop: see Await.
+	// awaited counts results that goroutines compute for this loop: see Await.
 	awaited int
 	batches,
 	handled uint64
-	full bool // this batch may not be all that there was
+	full bool // this batch may not hold all pending events
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -94,7 +94,7 @@ type Loop struct {
 	done   chan struct{}
 }
 
-// Slots of the descriptors that every Loop has.
+// Slots of every Loop's own descriptors.
 const (
 	slotEvent = iota
 	slotTimer
@@ -164,8 +164,8 @@ func (l *Loop) Now() int64 { return l.now }
 // Batches returns how many batches and events were handled.
 func (l *Loop) Batches() (batches, events uint64) { return l.batches, l.handled }
 
-// Due takes the events of s that this batch has brought and its handler was not told of yet. They are not told
-// again.
+// Due takes the events of s that this batch has brought and that its handler was not called with yet. They are
+// not reported again.
 //
 // hot: runs per request; no alloc, no lock.
 func (l *Loop) Due(s *Source) Events {
@@ -175,7 +175,7 @@ func (l *Loop) Due(s *Source) Events {
 	return ev
 }
 
-// Batch numbers the batches of events. full says that there may have been more events than this one holds.
+// Batch numbers the batches of events. full means that there may have been more events than this one holds.
 func (l *Loop) Batch() (number uint64, full bool) { return l.batches, l.full }
 
 // Serve runs the Loop on a netpoll poller until Close, and then frees its own descriptors. The
@@ -189,7 +189,7 @@ func (l *Loop) Serve() error {
 	return err
 }
 
-// Close ends the Loop from any goroutine, after what was posted before has run.
+// Close ends the Loop from any goroutine, after the functions posted before have run.
 func (l *Loop) Close() {
 	l.Post(func() {
 		if l.closed.CompareAndSwap(false, true) {
@@ -242,8 +242,8 @@ func (l *Loop) Assign(s *Source, fd int, h Handler) {
 	s.fd, s.slot = int32(fd)+1, i
 }
 
-// Watch asks for the events of an assigned socket. What is possible at this moment is reported too.
-// On failure s is given up and its descriptor closed.
+// Watch asks for the events of an assigned socket, its present readiness included. On failure s is
+// closed with its descriptor.
 func (l *Loop) Watch(s *Source) error { return l.watch(s, edgeBoth&0xffffffff) }
 
 // RegisterListener adds a listening socket, level-triggered: a handler that leaves connections in
@@ -302,9 +302,9 @@ func (l *Loop) Again(h Handler) {
 func (l *Loop) Check() { l.owner.check() }
 
 // Await adds to the number of results that this loop waits for and that goroutines of the process compute.
-// While there are any, the loop lets them run before it waits for events: it would have the runtime take
-// its processor away for them, one context switch each way where there are no more processors than
-// loops. A TLS handshake took 20 % of its time for that.
+// While there are any, the loop lets them run before it waits for events: it would otherwise have the
+// runtime take its processor away for them, one context switch each way where there are no more processors
+// than loops. A TLS handshake took 20 % of its time for that.
 func (l *Loop) Await(n int) { l.awaited += n }
 
 // wait waits for events, up to linger milliseconds.
@@ -318,7 +318,7 @@ func (l *Loop) wait() (n int, errno syscall.Errno) {
 	return epollWaitFor(l.epfd, l.events[:], linger)
 }
 
-// run handles ready events until there are none. It is what netpoll's poller calls.
+// run handles ready events until there are none. netpoll's poller calls it.
 func (l *Loop) run() {
 	l.owner.enter()
 	for wait := false; ; wait = true {

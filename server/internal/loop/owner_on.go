@@ -20,7 +20,7 @@ func (o *owner) enter() { o.goroutine.Store(goroutine()) }
 // check panics on any other goroutine than that of the last batch. Before the first one the Loop is being set up.
 func (o *owner) check() {
 	if owns := o.goroutine.Load(); owns != 0 && owns != goroutine() {
-		panic(fmt.Sprintf("goroutine %d touches a Loop of goroutine %d: post", goroutine(), owns))
+		panic(fmt.Sprintf("BUG: goroutine %d touches a Loop of goroutine %d: post", goroutine(), owns))
 	}
 }
 
@@ -31,7 +31,7 @@ func goroutine() uint64 {
 	number, _, _ := bytes.Cut(b, []byte(" "))
 	n, err := strconv.ParseUint(string(number), 10, 64)
 	if err != nil {
-		panic(fmt.Sprintf("a stack trace begins with %q", text))
+		panic(fmt.Sprintf("BUG: a stack trace begins with %q", text))
 	}
 	return n
 }

@@ -42,8 +42,8 @@ func Pollers(n int) error {
 	return nil
 }
 
-// pollerListener is the Loop as netpoll's server sees it: a listener whose descriptor is the loop's
-// epoll set, and whose Accept never has a connection to give, because the Loop keeps them.
+// pollerListener is netpoll's view of the Loop: a listener whose descriptor is the loop's epoll
+// set, and whose Accept never returns a connection, because the Loop keeps them.
 //
 // netpoll calls Accept on its poller's goroutine whenever the descriptor is readable, which for an
 // epoll descriptor means that an event waits in it. It is registered level-triggered, so an event

@@ -8,13 +8,13 @@ import (
 )
 
 // The wrappers below use RawSyscall: the descriptors are non-blocking, so the calls return at once
-// and the scheduler need not be told, which saves about 40 ns a call. They report a raw Errno (0 is
+// and the scheduler need not be told, which saves about 40 ns a call. They return a raw Errno (0 is
 // success), because boxing an Errno in an error interface is a comparison away from an allocation.
 
 // Read reads into p once. n is 0 with errno 0 at end of stream.
 func Read(fd int, p []byte) (n int, errno syscall.Errno) {
-	// recvfrom rather than read: it skips what the file layer does before it reaches the socket. The
-	// loop's eventfd and timerfd are no sockets, see drainCounter.
+	// recvfrom rather than read: it skips the file layer in front of the socket. The loop's eventfd
+	// and timerfd are no sockets, see drainCounter.
 	r, _, e := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
 	if e != 0 {
 		return 0, e
@@ -38,7 +38,7 @@ func Write(fd int, p []byte) (n int, errno syscall.Errno) {
 }
 
 // Unacknowledged returns how many sent bytes the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)); 0
-// where that cannot be told.
+// where that is unknown.
 func Unacknowledged(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 
 // Timer calls its Handler once, at or after its deadline. The zero value is stopped; set OnExpire
 // once before Set. It is linked into the wheel while it waits: embed it in its owner, do not copy it,
-// and Unlink it before the owner is given up.
+// and Unlink it before the owner is freed.
 type Timer struct {
 	OnExpire   Expirer
 	deadline   int64
@@ -33,7 +33,7 @@ type Timer struct {
 	tick       int64 // tick of that slot
 }
 
-// Expirer is told that a Timer's deadline passed. now is Loop.Now.
+// Expirer is called when a Timer's deadline has passed. now is Loop.Now.
 type Expirer interface {
 	Expired(t *Timer, now int64)
 }
@@ -114,7 +114,7 @@ func (w *wheel) unlink(t *Timer) {
 	w.count--
 }
 
-// advance fires what is due at now.
+// advance fires the Timers due at now.
 func (w *wheel) advance(now int64) {
 	target := now >> tickShift
 	if w.done >= target {
@@ -168,7 +168,7 @@ func (w *wheel) nextTick() int64 {
 	return 0
 }
 
-// arm sets the timerfd to the first occupied slot, when that is earlier than what it is set to.
+// arm sets the timerfd to the first occupied slot, when that is earlier than its present time.
 func (l *Loop) arm() {
 	w := &l.wheel
 	if w.count == 0 || (w.armed != 0 && w.earliest >= w.armed) {

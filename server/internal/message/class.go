@@ -51,7 +51,7 @@ func LoadTail(b []byte, i int) uint64 {
 	return w
 }
 
-// ValueStops marks control bytes (HTAB among them) and DEL: all that can end or spoil a value.
+// ValueStops marks control bytes (HTAB among them) and DEL: every byte that can end or spoil a value.
 func ValueStops(x uint64) uint64 {
 	del := x ^ 0x7f*ones
 	return ((x - 0x20*ones) | (del - ones)) &^ x & highs
@@ -77,7 +77,7 @@ const (
 	ClassHost              // reg-name of RFC 3986 section 3.2.2, '%' aside
 	ClassHex
 	ClassDigit
-	ClassPlain // a letter, a digit or a hyphen: what field names are made of, but for odd ones
+	ClassPlain // a letter, a digit or a hyphen: nearly all bytes of field names
 )
 
 // Class holds the classes of every byte: Class[c]&ClassToken is not 0 where c is a tchar. Read only.

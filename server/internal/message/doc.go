@@ -1,8 +1,8 @@
-// Package message is the head of a request or a response as every part of the gateway sees it,
-// whichever protocol it came by.
+// Package message is the head of a request or a response in the form that every part of the gateway
+// reads, whichever protocol it came by.
 //
-// A codec (h1, h2) fills a Request or a Response from what it reads, and writes a head from one. What
-// lies between the codecs knows this form only, and no codec knows its counterpart.
+// A codec (h1, h2) fills a Request or a Response from the bytes it reads, and writes a head from one.
+// The code between the codecs knows this form only, and no codec knows its counterpart.
 //
 // The form is an index over bytes. The bytes are laid out as HTTP/1.1 lays them out: a start line,
 // field lines "name: value" CR LF that follow one another without a gap, and CR LF. HTTP/1 comes like
@@ -20,11 +20,11 @@
 //
 // Invariants:
 //
-//  1. Who fills a Head has validated it: names are tokens, values hold no control byte but HTAB, the
-//     authority is host[:port], at most one Host and one length.
+//  1. The codec that fills a Head has validated it: names are tokens, values hold no control byte
+//     but HTAB, the authority is host[:port], at most one Host and one length.
 //  2. A Span is meaningful as long as the bytes from the start line to HeadLen are unchanged.
-//  3. A field with Hop set stays behind. Everything else about the connection is in a flag of its
-//     own, for the codec that writes the head to say anew in its protocol's way.
+//  3. A field with Hop set is not forwarded. Every other property of the connection is in a flag of
+//     its own, for the codec that writes the head to express in its protocol's way.
 //
 // What never happens here: no allocation, no normalising of names, order or case, no import outside
 // the standard library.

@@ -8,13 +8,13 @@ type Field struct {
 	Name Span
 	// Value is the value without white space at its ends. It may be empty.
 	Value Span
-	// ID is the name where it is known, so that nobody has to compare names again.
+	// ID is the name where it is known, so that names are compared once.
 	ID FieldID
 	// Hop is set where the field belongs to this connection and is not forwarded: the standard
 	// hop-by-hop fields, and those that Connection nominates (see ProtectedFields).
 	Hop bool
-	// Sensitive says that the sender forbade compressing the field with others (RFC 7541 section
-	// 7.1.3), which whoever forwards it has to pass on where the protocol knows it.
+	// Sensitive means that the sender forbade compressing the field with others (RFC 7541 section
+	// 7.1.3); forwarding must keep that where the protocol has it.
 	Sensitive bool
 }
 
@@ -26,7 +26,7 @@ type FieldID uint8
 const (
 	// FieldOther is any other name of letters, digits and hyphens.
 	FieldOther FieldID = iota
-	// FieldOdd is one with other bytes that a token may have: see Fold.
+	// FieldOdd is a name with other bytes that a token may have: see Fold.
 	FieldOdd
 	FieldHost
 	FieldConnection
@@ -165,7 +165,7 @@ func (s FieldSet) Has(id FieldID) bool { return s>>(id&63)&1 != 0 }
 const (
 	// HopFields are never forwarded: RFC 9110 section 7.6.1 lists them. TE is one of them; a
 	// gateway that can relay trailers sends its own "TE: trailers" (Head.TETrailers). Trailer,
-	// Proxy-Authenticate and Proxy-Authorization are not on that list: the first speaks of the
+	// Proxy-Authenticate and Proxy-Authorization are not on that list: Trailer describes the
 	// message, and a reverse proxy that never asked for proxy credentials has no reason to take
 	// them from an upstream that did (section 11.7.2 lets a proxy relay them).
 	//
@@ -183,14 +183,13 @@ const (
 	authFields FieldSet = 1<<FieldAuthorization | 1<<FieldWWWAuthenticate | 1<<FieldProxyAuthorization |
 		1<<FieldProxyAuthenticate | 1<<FieldCookie | 1<<FieldSetCookie
 
-	// contentFields say how to read the body.
+	// contentFields describe how to read the body.
 	contentFields FieldSet = 1<<FieldContentLength | 1<<FieldContentType | 1<<FieldContentEncoding |
 		1<<FieldContentRange | 1<<FieldTrailer
 
-	// ProtectedFields stay although Connection nominates them. Section 7.6.1 forbids a sender to
-	// nominate what is meant for all recipients; obeying it all the same would let a client strip
-	// the Host, the length, its own address as an outer proxy recorded it, or its identity, before
-	// the upstream sees them.
+	// ProtectedFields stay although Connection nominates them. Section 7.6.1 forbids a sender to nominate
+	// fields meant for all recipients; obeying it all the same would let a client strip the Host, the
+	// length, its own address as an outer proxy recorded it, or its identity, before the upstream sees them.
 	ProtectedFields = ForwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldXRequestID |
 		1<<FieldVia | 1<<FieldMaxForwards | 1<<FieldExpect | 1<<FieldCacheControl | 1<<FieldRange | 1<<FieldDate
 
@@ -199,15 +198,15 @@ const (
 		1<<FieldTransferEncoding | 1<<FieldTE | 1<<FieldUpgrade
 
 	// NotTrailers must not come in a trailer section: RFC 9110 section 6.5.1 (framing, routing,
-	// request modifiers, authentication, response control, content format), and what the gateway
-	// vouches for.
+	// request modifiers, authentication, response control, content format), and the fields that the
+	// gateway vouches for.
 	NotTrailers = HopFields | ForwardedFields | authFields | contentFields | 1<<FieldHost | 1<<FieldExpect |
 		1<<FieldDate | 1<<FieldCacheControl | 1<<FieldIfNoneMatch | 1<<FieldIfModifiedSince | 1<<FieldIfMatch |
 		1<<FieldIfUnmodifiedSince | 1<<FieldIfRange | 1<<FieldRange | 1<<FieldLocation | 1<<FieldVary |
 		1<<FieldAge | 1<<FieldExpires | 1<<FieldPragma | 1<<FieldMaxForwards
 
-	// PlainOnly are the names for which no FieldOdd name may pass: what steers how a message is read and
-	// what the gateway vouches for.
+	// PlainOnly are the names for which no FieldOdd name may pass: those that decide how a message is
+	// read and those that the gateway vouches for.
 	PlainOnly = NotTrailers | 1<<FieldXRequestID
 )
 
@@ -274,11 +273,11 @@ func nameSlot(first, last uint64) uint64 {
 	return ((first | folds) ^ bits.RotateLeft64(last|folds, 29)) * nameHash >> (64 - nameBits)
 }
 
-// LookupName names the n bytes of b from i; 0 < n <= MaxKnownName. FieldOther says nothing about the
-// bytes' validity, and is returned for what is FieldOdd, too: see IsPlain.
+// LookupName names the n bytes of b from i; 0 < n <= MaxKnownName. FieldOther implies nothing about
+// the bytes' validity, and is returned for FieldOdd names, too: see IsPlain.
 func LookupName(b []byte, i, n int) FieldID {
 	// The word that ends with the name begins before it when n < 8. Shifting those bytes out is
-	// cheaper than a branch on n, which nobody can predict.
+	// cheaper than a branch on n, which is unpredictable.
 	end := i + n
 	if end < 8 || end > len(b) {
 		return lookupShort(b[i:end])
@@ -320,13 +319,13 @@ func LookupField(name []byte) FieldID {
 
 // Folding names.
 //
-// Programs that get fields as environment variables (CGI, FastCGI, WSGI, Rack) do not see what stood
-// between the words of a name: all of them make '_' of '-', PHP of '.' too, and lighttpd, like
-// Apache before 2.4, of every byte but letters and digits. Where two fields have one such name they get
-// the values joined, or the one that came last. So X_Real.IP is X-Real-IP to them.
+// Programs that get fields as environment variables (CGI, FastCGI, WSGI, Rack) do not see the bytes
+// between the words of a name: all of them make '_' of '-', PHP of '.' too, and lighttpd, like Apache
+// before 2.4, of every byte but letters and digits. Where two fields have one such name they get the
+// values joined, or the last one. So X_Real.IP is X-Real-IP to them.
 
-// Fold appends the FieldOdd name with a hyphen for every byte that is not plain, in lower case: as which
-// other name it may be read.
+// Fold appends the FieldOdd name with a hyphen for every byte that is not plain, in lower case: the
+// other name that it may be read as.
 func Fold(dst, name []byte) []byte {
 	for _, c := range name {
 		if Class[c]&ClassPlain == 0 {

@@ -10,22 +10,22 @@ type Head struct {
 	// HeadLen is the number of bytes of the head, the empty line and, in HTTP/1, skipped leading empty
 	// lines included: the body begins at this offset.
 	HeadLen int
-	// Minor is the x of HTTP/1.x: 0 or 1. It is 1 for what came by another version.
+	// Minor is the x of HTTP/1.x: 0 or 1. It is 1 for messages of another version.
 	Minor uint8
-	// Chunked says that a body follows whose length its own framing tells: "Transfer-Encoding:
+	// Chunked means that a body follows whose end its own framing marks: "Transfer-Encoding:
 	// chunked" in HTTP/1, DATA without a content-length in HTTP/2.
 	Chunked bool
-	// KeepAlive says that the peer lets the connection live after this message. For a Response the
-	// framing decides as well, see Response.BodyKind.
+	// KeepAlive means that the peer keeps the connection open after this message. For a Response
+	// the framing decides as well, see Response.BodyKind.
 	KeepAlive bool
-	// Upgrade says that Connection lists "upgrade" and an Upgrade field is there. RFC 9110 section
+	// Upgrade means that Connection lists "upgrade" and an Upgrade field is there. RFC 9110 section
 	// 7.8 has it ignored in HTTP/1.0. An extended CONNECT is one too: see Request.Extended.
 	Upgrade bool
-	// UpgradeH2C says that Upgrade lists h2c. Passing that on would open a tunnel around every rule
-	// of the gateway; treat such a request as if it had no Upgrade.
+	// UpgradeH2C means that Upgrade lists h2c. Passing that on would open a tunnel around every
+	// rule of the gateway; treat such a request as if it had no Upgrade.
 	UpgradeH2C bool
-	// TETrailers says that TE lists "trailers": the sender wants trailers relayed. TE is hop-by-hop,
-	// so whoever forwards the head says it anew.
+	// TETrailers means that TE lists "trailers": the sender accepts relayed trailers. TE is
+	// hop-by-hop, so a forwarded head gets a TE of its own.
 	TETrailers bool
 
 	// Seen holds the known names that occur among Fields.

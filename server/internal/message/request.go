@@ -12,12 +12,11 @@ type Request struct {
 	// Path is the path of the target, without the query. It is empty for a CONNECT, and where the
 	// target is "http://host" (see EmptyPath).
 	Path Span
-	// Query is what follows the first '?' of the target, without it.
+	// Query is the text after the first '?' of the target, without it.
 	Query Span
-	// Authority is host[:port] that the request is for: the target's where it names one, else the
-	// value of Host. Empty only in an HTTP/1.0 request without Host. RFC 9112 section 3.2.2 wants
-	// it forwarded as Host; the two cannot differ in more than case and a default port, because
-	// codecs refuse that.
+	// Authority is host[:port] that the request is for: the target's where it names one, else the value
+	// of Host. Empty only in an HTTP/1.0 request without Host. RFC 9112 section 3.2.2 requires forwarding
+	// it as Host; the two cannot differ in more than case and a default port, because codecs refuse that.
 	Authority Span
 	// Host is Authority without the port; brackets of an IP literal are kept. Its bytes are valid,
 	// its case is as sent.
@@ -29,20 +28,20 @@ type Request struct {
 	Method Method
 	// Form is the form of the target.
 	Form TargetForm
-	// TLSScheme says that the request names the scheme https, in an absolute-form target or in
-	// :scheme. It is the client's word; what the connection is made of is not asked.
+	// TLSScheme means that the request names the scheme https, in an absolute-form target or in
+	// :scheme. It is the client's claim; the connection itself is not looked at.
 	TLSScheme bool
-	// EmptyPath says that an absolute-form target has no path: forward "/", or "*" for OPTIONS.
+	// EmptyPath means that an absolute-form target has no path: forward "/", or "*" for OPTIONS.
 	EmptyPath bool
-	// HasBody says that a body follows the head: Chunked, or ContentLength above zero.
+	// HasBody means that a body follows the head: Chunked, or ContentLength above zero.
 	HasBody bool
-	// ExpectContinue says that the client waits for 100 before it sends the body.
+	// ExpectContinue means that the client waits for 100 before it sends the body.
 	ExpectContinue bool
-	// ExpectOther says that Expect holds something else: answer 417.
+	// ExpectOther means that Expect holds something else: answer 417.
 	ExpectOther bool
-	// Extended says that an Upgrade request came as an extended CONNECT (RFC 8441): it stands here as
-	// the GET that it means, with Connection and Upgrade fields of which the latter holds :protocol,
-	// but without what belongs to HTTP/1's handshake, such as Sec-WebSocket-Key. 101 accepts it.
+	// Extended means that an Upgrade request came as an extended CONNECT (RFC 8441): it stands here
+	// as the equivalent GET, with Connection and Upgrade fields of which the latter holds :protocol,
+	// but without the fields of HTTP/1's handshake, such as Sec-WebSocket-Key. 101 accepts it.
 	Extended bool
 }
 
@@ -60,7 +59,7 @@ func (r *Request) SetAuthority(b []byte) (ok bool) {
 	return ok
 }
 
-// SameAuthority reports whether host[:port] at s names what Host and Port name: the case of the host
+// SameAuthority reports whether host[:port] at s is the same as Host and Port: the case of the host
 // and the port that the scheme implies make no difference. valid is false where s is malformed.
 func (r *Request) SameAuthority(b []byte, s Span) (same, valid bool) {
 	host, port, ok := SplitAuthority(b, s)
@@ -85,8 +84,8 @@ func (r *Request) portOf(b []byte, s Span) int64 {
 	return 80
 }
 
-// ReadExpect sets ExpectContinue and ExpectOther from all Expect fields. An HTTP/1.0 client cannot
-// mean it: RFC 9110 section 10.1.1.
+// ReadExpect sets ExpectContinue and ExpectOther from all Expect fields. It ignores them in
+// HTTP/1.0: RFC 9110 section 10.1.1.
 func (r *Request) ReadExpect(b []byte) {
 	if r.Minor == 0 || !r.Seen.Has(FieldExpect) {
 		return

@@ -11,15 +11,15 @@ type Response struct {
 	Code uint16
 }
 
-// BodyKind says how the body of a response is delimited.
+// BodyKind is how the body of a response is delimited.
 type BodyKind uint8
 
 const (
-	// BodyNone means that no byte of a body follows, whatever Content-Length says.
+	// BodyNone means that no byte of a body follows, whatever Content-Length is.
 	BodyNone BodyKind = iota
 	// BodyLength means Response.ContentLength bytes, possibly 0.
 	BodyLength
-	// BodyChunked means that the body's own framing tells its end: Head.Chunked.
+	// BodyChunked means that the body's own framing marks its end: Head.Chunked.
 	BodyChunked
 	// BodyUntilClose means that the body ends with the connection, which cannot be used again.
 	BodyUntilClose
@@ -33,7 +33,7 @@ func (r *Response) Reset() {
 	r.ContentLength = -1
 }
 
-// BodyKind says how the body is delimited when the request's method was method: RFC 9112 section
+// BodyKind returns how the body is delimited when the request's method was method: RFC 9112 section
 // 6.3. With BodyUntilClose the connection cannot be used again even where KeepAlive is true.
 func (r *Response) BodyKind(method Method) BodyKind {
 	switch {

@@ -1,4 +1,4 @@
-// Package outcome is how the parsers of hostile bytes say how far they came.
+// Package outcome is the result type of parsers of hostile bytes.
 //
 // A parser that is fed a growing buffer has three answers: more bytes are needed, all is here, or a fault
 // that no further byte can mend. All fit a byte, so that a parser returns them in a register, keeps them

@@ -1,7 +1,6 @@
 package outcome
 
-// Fault is a parser's own list of what can be wrong; its zero value is that nothing is. There are at most
-// 254 others.
+// Fault is a parser's own list of faults; its zero value means none. There are at most 254 others.
 type Fault interface {
 	~uint8
 	// Reason is a short text for an answer or a log; it holds nothing the peer sent.
@@ -15,14 +14,14 @@ type Status[F Fault] uint8
 const (
 	// Incomplete asks for more bytes behind those given.
 	Incomplete = 0
-	// Done means that what was to be parsed is complete and valid.
+	// Done means that the input is complete and valid.
 	Done = 1
 )
 
 // Failed returns a fault as the outcome of a parse.
 func Failed[F Fault](f F) Status[F] { return Status[F](f) + Done }
 
-// Err returns the fault of a failed parse, and that there is none for Incomplete and Done.
+// Err returns the fault of a failed parse, and the zero Fault for Incomplete and Done.
 func (s Status[F]) Err() F {
 	if s <= Done {
 		return 0

@@ -7,7 +7,7 @@ import (
 )
 
 // AppendV1 appends the line of version 1 for a connection. Where one address is IPv4 and the other
-// IPv6, the former is written IPv4-mapped; where one is missing, the line says UNKNOWN.
+// IPv6, the former is written IPv4-mapped; where one is missing, the line is UNKNOWN.
 func AppendV1(dst []byte, source, destination netip.AddrPort) []byte {
 	if !source.IsValid() || !destination.IsValid() {
 		return append(dst, "PROXY UNKNOWN\r\n"...)
@@ -27,8 +27,8 @@ func AppendV1(dst []byte, source, destination netip.AddrPort) []byte {
 }
 
 // AppendV2 appends h as a header of version 2; Version is not looked at. Local makes it a LOCAL one without
-// anything else, which is what a health check sends. Checksum adds a CRC32c. The fields must be within the
-// bounds stated at Header, so that the result is within MaxV2.
+// anything else, as health checks send. Checksum adds a CRC32c. The fields must be within the bounds stated
+// at Header, so that the result is within MaxV2.
 func AppendV2(dst []byte, h *Header) []byte {
 	start := len(dst)
 	dst = append(dst, signature...)
@@ -65,7 +65,7 @@ func AppendV2(dst []byte, h *Header) []byte {
 	return dst
 }
 
-// appendTo appends the SSL TLV unless it would say nothing.
+// appendTo appends the SSL TLV unless it would be empty.
 func (t *TLS) appendTo(dst []byte) []byte {
 	if !t.Used && !t.Certificate && t.Version == nil && t.CommonName == nil {
 		return dst

@@ -12,9 +12,9 @@ const (
 	Done Status = outcome.Done
 )
 
-// Error says why a header was refused. It is one byte, so that it can be counted in an array and
+// Error is why a header was refused. It is one byte, so that it can be counted in an array and
 // turned into an error without allocating. After an Error the connection is to be closed without an
-// answer: what follows the header, and in which protocol, is not known.
+// answer: the protocol behind the header is not known.
 type Error uint8
 
 const (

@@ -13,9 +13,9 @@ const (
 	MaxHeader = MaxV2
 )
 
-// Header is what a PROXY protocol header says. The zero value is that of no header; it may be copied. The
-// byte slices alias the buffer that was parsed: copy them to keep them beyond it. They are as the
-// peer sent them, so they are to be trusted as far as the peer is.
+// Header is the content of a PROXY protocol header. The zero value is that of no header; it may be
+// copied. The byte slices alias the buffer that was parsed: copy them to keep them beyond it. They are as
+// the peer sent them, so they are to be trusted as far as the peer is.
 type Header struct {
 	// Source is the client, Destination the address it connected to. Both are zero when Local is set.
 	// Neither is IPv4-mapped, so the two can be of different families.
@@ -28,32 +28,32 @@ type Header struct {
 	Authority []byte
 	// UniqueID identifies the connection at the sender, up to 128 bytes of any value. nil when not given.
 	UniqueID []byte
-	// TLS is what the sender says about a TLS connection that it ended.
+	// TLS is the sender's description of a TLS connection that it ended.
 	TLS TLS
 
 	// Version is 1 or 2.
 	Version uint8
-	// Local says that the connection's own addresses are the ones to use: the sender speaks for itself
-	// (LOCAL, a health check), or does not know (UNKNOWN, UNSPEC), or names what is no address here (UNIX
-	// sockets, datagrams).
+	// Local means that the connection's own addresses are the ones to use: the sender is itself the
+	// client (LOCAL, a health check), or does not know it (UNKNOWN, UNSPEC), or names an address of
+	// another kind (UNIX sockets, datagrams).
 	Local bool
-	// Checksum says that the header carried a CRC32c; it was right.
+	// Checksum means that the header carried a CRC32c; it was right.
 	Checksum bool
 }
 
-// TLS is the SSL TLV: section 2.2.6. The zero value says that there was none.
+// TLS is the SSL TLV: section 2.2.6. The zero value means that there was none.
 type TLS struct {
 	// Version is the name of the protocol version, such as "TLSv1.3", nil when not given.
 	Version []byte
 	// CommonName is that of the client's certificate, at most 255 bytes without control bytes. nil when not
-	// given. Whether it was verified is in Verified, and that it names somebody only there.
+	// given. It proves nothing unless Verified is set.
 	CommonName []byte
-	// Used says that the client spoke TLS with the sender.
+	// Used means that the client spoke TLS with the sender.
 	Used bool
-	// Certificate says that the client showed a certificate, in this connection or in the one that
+	// Certificate means that the client showed a certificate, in this connection or in the one that
 	// its session began with.
 	Certificate bool
-	// Verified says that it showed one and that the sender found it valid.
+	// Verified means that the client showed a certificate and the sender found it valid.
 	Verified bool
 }
 

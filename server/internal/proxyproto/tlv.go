@@ -104,7 +104,7 @@ func (t *TLS) parse(b []byte) Error {
 			return ErrTLV
 		}
 		var to *[]byte
-		least := byte(' ') // what must not be in the value, with all below it
+		least := byte(' ') // must not be in the value, nor any byte below it
 		switch kind {
 		case subtypeVersion:
 			to = &t.Version
@@ -139,7 +139,7 @@ func nextTLV(b []byte, at int) (kind byte, value []byte, next int, ok bool) {
 	return b[at], b[begin:next:next], next, true
 }
 
-// isPrintable says that every byte is above least and not DEL; UTF-8 passes.
+// isPrintable reports whether every byte is above least and not DEL; UTF-8 passes.
 func isPrintable(b []byte, least byte) bool {
 	for _, c := range b {
 		if c <= least || c == 0x7f {

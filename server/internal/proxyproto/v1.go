@@ -8,8 +8,8 @@ import (
 
 const prefixV1 = "PROXY "
 
-// parseV1 parses the line of section 2.1. It waits for the end of the line before it looks at what
-// is in it, so that the fault it reports does not depend on how much was there.
+// parseV1 parses the line of section 2.1. It waits for the end of the line before it looks at the
+// content, so that the fault it reports does not depend on how much was there.
 func (h *Header) parseV1(buf []byte) (int, Status) {
 	if !hasPrefix(buf, prefixV1) {
 		return 0, ErrSignature.failed()
@@ -35,12 +35,12 @@ func (h *Header) parseV1(buf []byte) (int, Status) {
 	return end + 1, Done
 }
 
-// parseLine parses what is behind "PROXY " and before CR LF.
+// parseLine parses the text between "PROXY " and CR LF.
 func (h *Header) parseLine(line []byte) Error {
 	protocol, rest, more := bytes.Cut(line, space)
 	ipv6 := false
 	switch string(protocol) {
-	case "UNKNOWN": // whatever follows is to be ignored
+	case "UNKNOWN": // the rest is to be ignored
 		h.Local = true
 		return ErrNone
 	case "TCP4":
@@ -78,7 +78,7 @@ func (h *Header) parseLine(line []byte) Error {
 var space = []byte{' '}
 
 // parseAddr parses an address of one family. Senders that listen on both families through one socket
-// announce IPv4 clients as "TCP6 ::ffff:192.0.2.1"; such an address is taken for what it is.
+// announce IPv4 clients as "TCP6 ::ffff:192.0.2.1"; such an address is unmapped.
 func parseAddr(b []byte, ipv6 bool) (netip.Addr, bool) {
 	// The longest text is that of an IPv4-mapped address written out; netip knows zones, the protocol
 	// does not.

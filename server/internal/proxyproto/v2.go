@@ -9,8 +9,8 @@ import (
 // first byte.
 const signature = "\r\n\r\n\x00\r\nQUIT\n"
 
-// headLen is the length of what is before the addresses: signature, version and command, family and
-// transport, and the length of the rest.
+// headLen is the length of the part before the addresses: signature, version and command, family
+// and transport, and the length of the rest.
 const headLen = len(signature) + 4
 
 // The halves of the two bytes behind the signature.
@@ -36,8 +36,8 @@ var addressLen = [...]int{
 	familyUnix:   2 * 108,
 }
 
-// parseV2 parses a header of version 2. Each byte of the fixed part is judged when it comes, what is
-// behind it when all of it is there.
+// parseV2 parses a header of version 2. Each byte of the fixed part is checked when it comes, the
+// rest when it is complete.
 func (h *Header) parseV2(buf []byte) (int, Status) {
 	if !hasPrefix(buf, signature) {
 		return 0, ErrSignature.failed()
@@ -72,8 +72,8 @@ func (h *Header) parseV2(buf []byte) (int, Status) {
 	}
 	h.Version = 2
 	if command == commandLocal || family == familyUnspec || transport == transportUnspec {
-		// The whole block is to be discarded: of what an unspecified sender put there, not even the
-		// length is known, so there is nowhere for TLVs to begin.
+		// The whole block is to be discarded: not even the length of an unspecified sender's
+		// addresses is known, so there is nowhere for TLVs to begin.
 		h.Local = true
 		if len(buf) < n {
 			return 0, Incomplete
@@ -98,7 +98,7 @@ func (h *Header) parseV2(buf []byte) (int, Status) {
 	return n, Done
 }
 
-// parseAddresses takes over two addresses and two ports, b being as long as the family says.
+// parseAddresses reads two addresses and two ports; b has the length that the family requires.
 func (h *Header) parseAddresses(b []byte, family byte) {
 	var source, destination netip.Addr
 	if family == familyInet {

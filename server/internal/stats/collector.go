@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector returns what scrapes the data plane, but for what WriteRoutes writes. It may be registered once. Each scrape
-// asks every loop and waits for at most a second.
+// Collector returns the collector of the data plane, except for the metrics of WriteRoutes. It may be registered once.
+// Each scrape asks every loop and waits for at most a second.
 func (r *Registry) Collector() prometheus.Collector { return collector{r} }
 
 type collector struct{ registry *Registry }
@@ -164,8 +164,8 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	upstreamActive.value(ch, float64(c.UpstreamActive))
 }
 
-// difference is what is open now. The loops answer one after the other, so a connection that moves
-// between them can be seen closed before it is seen accepted.
+// difference is the number open now. The loops answer one after the other, so a connection that
+// moves between them can be seen closed before it is seen accepted.
 func difference(begun, ended uint64) float64 {
 	if ended > begun {
 		return 0

@@ -4,7 +4,7 @@ package stats
 // Most Routes see two or three.
 const maxCodes = 12
 
-// codeOther counts what found no room. Its method and status labels are "other".
+// codeOther counts the pairs that found no room. Its method and status labels are "other".
 const codeOther = 1 << 31
 
 // codeOf packs a method and a status. It is never 0, which marks a free slot.
@@ -28,7 +28,7 @@ func statusName(status uint16) string {
 	return string([]byte{'0' + byte(status/100), '0' + byte(status/10%10), '0' + byte(status%10)})
 }
 
-// delta is what one loop counted for one Series since the last harvest. It holds no pointer, so the
+// delta holds one loop's counts for one Series since the last harvest. It holds no pointer, so the
 // garbage collector does not scan it, and fits eight cache lines, of which a request touches about five.
 // While it is in its Shard's dirty list it belongs to the loop; in a batch, to the scraper, but for
 // stamp, which only the loop writes.
@@ -61,8 +61,8 @@ const (
 	sizeHistograms = histograms - sizeRequest
 )
 
-// stamp says whose a delta is, and for which harvest. One that does not fit the Series and the
-// Shard at hand is stale: it was handed over, or serves another Series by now.
+// stamp names the owner of a delta, and its harvest. A delta whose stamp does not fit the Series
+// and the Shard at hand is stale: it was handed over, or serves another Series by now.
 type stamp struct {
 	owner uint64
 	epoch uint64

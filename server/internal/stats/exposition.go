@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// expositionChunk is how much text WriteRoutes gathers before it writes: all that a scrape holds of it.
+// expositionChunk is how much text WriteRoutes gathers before it writes: the most that a scrape holds of it.
 const expositionChunk = 64 << 10
 
-// WriteRoutes writes what is counted per Route, in the text format of Prometheus, as it was at the last harvest; a scrape
-// has just made one through the Collector. It writes chunks of some 64 KiB and holds nothing while it writes, so that a reader
-// may be slow; samples of different metrics may then be of different harvests.
+// WriteRoutes writes the counts per Route, in the text format of Prometheus, as of the last harvest; a scrape has just
+// made one through the Collector. It writes chunks of some 64 KiB and holds no lock while it writes, so that a reader may
+// be slow; samples of different metrics may then be of different harvests.
 func (r *Registry) WriteRoutes(w io.Writer) error {
 	r.harvesting.Lock()
 	list := mergeLabels(r.live())
@@ -42,7 +42,7 @@ type exposition struct {
 	err      error
 }
 
-// family writes all samples of a metric, which the format wants side by side.
+// family writes all samples of a metric, which the format requires side by side.
 func (e *exposition) family(m *metric, kind string, sample func(*exposition, *labelKey, *totals)) {
 	if e.err != nil || len(e.list) == 0 {
 		return
@@ -60,7 +60,7 @@ func (e *exposition) family(m *metric, kind string, sample func(*exposition, *la
 	}
 }
 
-// clear returns totals to join others in.
+// clear returns emptied totals for joining others.
 func (e *exposition) clear() *totals {
 	e.scratch = newTotals(e.registry.keep)
 	return e.scratch
@@ -109,8 +109,8 @@ func (e *exposition) name(name, suffix string) {
 	e.buf = append(append(e.buf, name...), suffix...)
 }
 
-// labels writes them in the order of the alphabet, as Prometheus' own library does. method and status are left
-// out where they are empty. No Route is a canary yet: the label is there because dashboards select on it.
+// labels writes the labels in the order of the alphabet, as Prometheus' own library does. method and status are
+// left out where they are empty. No Route is a canary yet: the label is there because dashboards select on it.
 func (e *exposition) labels(k *labelKey, method, status string) {
 	e.buf = append(e.buf, `{canary="",host="`...)
 	e.value(k.host)
@@ -131,8 +131,8 @@ func (e *exposition) labels(k *labelKey, method, status string) {
 	e.buf = append(e.buf, `"}`...)
 }
 
-// value writes a label's value: escaped, and with U+FFFD for what is not UTF-8, which Prometheus takes for the
-// end of the answer.
+// value writes a label's value: escaped, and with U+FFFD for bytes that are not UTF-8, which Prometheus takes
+// for the end of the answer.
 func (e *exposition) value(s string) {
 	for i := 0; i < len(s); {
 		c := s[i]

@@ -12,7 +12,7 @@ import (
 //	time 30 ms = 30,000,000 ns, 25 bits: table says bucket 7 (bound 25 ms); 30 > 25, so bucket 8 (50 ms)
 
 // timeBounds are upper bounds in nanoseconds. From 5 ms on they are the bounds that the dashboards
-// for ingress-nginx know; the finer ones below show what the gateway itself adds.
+// for ingress-nginx know; the finer ones below show the gateway's own part.
 var timeBounds = [...]uint64{
 	250e3, 500e3, 1e6, 25e5, 5e6, 10e6, 25e6, 50e6, 100e6, 250e6, 500e6, 1e9, 25e8, 5e9, 10e9,
 }
@@ -74,11 +74,11 @@ type routeHistogram struct {
 	// Name is its name in the configuration.
 	Name   string
 	bounds []uint64
-	unit   float64 // what the reported values are less than those counted by
+	unit   float64 // how many units of the counted values make one reported unit
 	le     []string
 }
 
-// routeHistograms are all of them.
+// routeHistograms are all histograms of a Route.
 var routeHistograms = [histograms]routeHistogram{
 	timeDuration: timesOf(nginxDuration),
 	timeUpstream: timesOf(nginxResponse),

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// otherIngress is the value of the label ingress, and of namespace, for what is counted together. No object can have
-// it as its name.
+// otherIngress is the value of the labels ingress and namespace for Series that are counted together. No object can
+// have this name.
 const otherIngress = "_other"
 
 // labelled is the totals of all Series that ended up with the same labels.
@@ -25,8 +25,8 @@ func (k *labelKey) compare(o *labelKey) int {
 		strings.Compare(k.path, o.path), strings.Compare(k.service, o.service))
 }
 
-// mergeLabels sorts what counted something, and joins Series that differ in nothing but the index of their
-// Backend: two ports of a Service make two Backends with the same labels, and Prometheus refuses a label set sent twice.
+// mergeLabels sorts the Series that counted something, and joins those that differ only in the index of their Backend:
+// two ports of a Service make two Backends with the same labels, and Prometheus refuses a label set sent twice.
 func mergeLabels(series []*Series) []labelled {
 	out := make([]labelled, 0, len(series))
 	for _, s := range series {

@@ -62,7 +62,7 @@ func (m *metric) kind() string {
 // metrics is every metric, in the order of definition below.
 var metrics []*metric
 
-// routeLabels are the labels that ingress-nginx puts on what it counts per location.
+// routeLabels are the labels of ingress-nginx's metrics per location.
 var routeLabels = []string{"namespace", "ingress", "service", "canary", "host", "path"}
 
 // Per process.

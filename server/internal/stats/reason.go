@@ -42,7 +42,7 @@ const (
 	Internal
 	// SourceLimit: the client has as many requests in flight as one source may (429).
 	SourceLimit
-	// Overloaded: given up, or refused, for other clients.
+	// Overloaded: cut or refused so that other clients are served.
 	Overloaded
 	// LoopDetected: the request came back through Services of type ExternalName (508).
 	LoopDetected
@@ -58,7 +58,7 @@ var reasonNames = [Reasons]string{
 	"source_limit", "overloaded", "loop_detected",
 }
 
-// passthroughReasons are those that a connection which is passed through can end for.
+// passthroughReasons are the Reasons for which a passed-through connection can end.
 var passthroughReasons = [...]Reason{NoEndpoint, ConnectFailed, ConnectTimeout, UpstreamTimeout, UpstreamReset, UpstreamOverload, ClientAbort, Draining, Overloaded}
 
 // String returns the metric label, which is also the access log's.
@@ -94,7 +94,7 @@ var closeNames = [Closes]string{"client", "idle", "response", "error", "reset", 
 // String returns the metric label.
 func (c Close) String() string { return closeNames[c] }
 
-// Floods is the number of kinds of HTTP/2 frames that a client can send too much of; floodNames are their
+// Floods is the number of kinds of HTTP/2 frames that a client can flood with; floodNames are their
 // labels, in the order of h2.Flood.
 const Floods = 12
 
@@ -105,7 +105,7 @@ var floodNames = [Floods]string{"none", "reset", "fault", "continuation", "setti
 type ProxyRefusal uint8
 
 const (
-	// ProxyUntrusted: the peer is none of those that may say who the client is.
+	// ProxyUntrusted: the peer may not say who the client is.
 	ProxyUntrusted ProxyRefusal = iota
 	// ProxyMalformed: the connection began with something else, or ended within its header.
 	ProxyMalformed

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// Registry owns the Series and the Shards, and merges what the Shards counted. Made by NewRegistry.
-// Safe for concurrent use. Must not be copied.
+// Registry owns the Series and the Shards, and merges the Shards' counts. Made by NewRegistry. Safe
+// for concurrent use. Must not be copied.
 type Registry struct {
 	// Immutable after NewRegistry:
 	snapshot func() *routing.Snapshot
@@ -21,7 +21,7 @@ type Registry struct {
 	noRoute  *Series
 	wake     chan struct{} // a loop holds many deltas
 
-	// Guarded by mu, which is held for short: Attach waits for it.
+	// Guarded by mu, which is never held for long: Attach waits for it.
 	mu     sync.Mutex
 	series map[key]interned
 	nextID uint64
@@ -31,28 +31,29 @@ type Registry struct {
 	// Guarded by harvesting, which a harvest holds while it waits for the loops.
 	harvesting  sync.Mutex
 	shards      []*Shard
-	all         *totals // over every Series there ever was
+	all         *totals // over every Series so far
 	lastHarvest time.Time
-	// own counts the Series that have samples of their own, in all and by namespace; other holds those that
-	// count what found no room, by namespace, or by otherIngress where there is no room for any.
+	// own counts the Series that have samples of their own, in all and by namespace; other holds the ones that
+	// count for all Series without room, by namespace, or by otherIngress where there is no room for any.
 	own            int
 	ownByNamespace map[string]int
 	other          map[string]*Series
 }
 
-// Limits bound what a scrape reports of Routes. Whoever may write an Ingress decides how many Routes there are and whoever
-// may send requests which of them are used: without bounds a tenant could make a scrape of gigabytes.
+// Limits bound a scrape's samples of Routes. The writers of Ingresses decide how many Routes there are, and clients which
+// of them are used: without bounds a tenant could make a scrape of gigabytes.
 type Limits struct {
-	// Series is how many label sets there may be in all, and PerNamespace those of the objects of one
-	// namespace; those that are used later are counted together. They bound the hosts whose certificates are reported,
-	// too, of which the ones that expire last are left out.
+	// Series is how many label sets there may be in all, and PerNamespace those of the objects of one namespace; later
+	// ones are counted together. They bound the hosts whose certificates are reported, too: those that expire last are
+	// left out.
 	Series, PerNamespace int
-	// Histograms are names of RouteHistograms that are reported with their buckets; of the others the sum and the count.
+	// Histograms are names of RouteHistograms that are reported with their buckets; the others have only the sum and the
+	// count.
 	Histograms []string
 }
 
 // interned is an entry of the index: it does not keep its Series alive, and remembers the slot that
-// comes free when it is gone.
+// is free when the Series is gone.
 type interned struct {
 	series weak.Pointer[Series]
 	slot   uint32
@@ -62,8 +63,8 @@ type interned struct {
 const (
 	// patience is how long a harvest waits for all loops together.
 	patience = time.Second
-	// interval is how often Run harvests when nobody scrapes. A loop would need 140 million requests
-	// a second to wrap a 32-bit delta in it.
+	// interval is how often Run harvests between scrapes. A loop would need 140 million requests a
+	// second to wrap a 32-bit delta in it.
 	interval = 30 * time.Second
 	// maxAllCodes bounds the pairs of method and status over all Series.
 	maxAllCodes = 512
@@ -88,8 +89,8 @@ func NewRegistry(snapshot func() *routing.Snapshot, tls func() TLS, limits Limit
 }
 
 // NewShard makes the counters of one loop. post runs a function on the loop's goroutine, soon, and
-// must not wait for it; it may drop it when the loop has ended. sample, which may be nil, runs there
-// before each harvest, to set the gauges.
+// must not wait for it; it may drop the function when the loop has ended. sample, which may be nil,
+// runs there before each harvest, to set the gauges.
 func (r *Registry) NewShard(post func(func()), sample func(*Counters)) *Shard {
 	r.harvesting.Lock()
 	defer r.harvesting.Unlock()
@@ -98,8 +99,8 @@ func (r *Registry) NewShard(post func(func()), sample func(*Counters)) *Shard {
 	return s
 }
 
-// Attach returns the Series of a Route: the one that another Route with the same labels has, where
-// there is one. The caller keeps it in Route.Attachment.
+// Attach returns the Series of a Route: that of another Route with the same labels, where there is
+// one. The caller keeps it in Route.Attachment.
 func (r *Registry) Attach(route *routing.Route) *Series {
 	k := keyOf(route)
 	r.mu.Lock()
@@ -108,7 +109,7 @@ func (r *Registry) Attach(route *routing.Route) *Series {
 		if s := known.series.Value(); s != nil {
 			return s
 		}
-		// Its place among those with samples of their own goes with the key, until it is forgotten.
+		// The place of its samples goes with the key, until the key is forgotten.
 		s := r.newSeries(k, known.slot)
 		r.series[k] = interned{weak.Make(s), known.slot, known.own}
 		return s
@@ -133,7 +134,7 @@ func (r *Registry) newSeries(k key, slot uint32) *Series {
 	return &Series{id: r.nextID, slot: slot, key: k}
 }
 
-// Run harvests now and then until ctx ends, for times when nobody scrapes, and when a loop holds many deltas.
+// Run harvests until ctx ends, at intervals between scrapes, and when a loop holds many deltas.
 func (r *Registry) Run(ctx context.Context) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -155,8 +156,8 @@ func (r *Registry) Run(ctx context.Context) {
 	}
 }
 
-// harvest asks every loop for its batch, merges what comes in time, and forgets the Series that are
-// gone. The caller holds harvesting.
+// harvest asks every loop for its batch, merges those that come in time, and forgets the Series
+// that are gone. The caller holds harvesting.
 func (r *Registry) harvest() {
 	r.lastHarvest = time.Now()
 	for _, s := range r.shards {
@@ -204,7 +205,7 @@ func (r *Registry) merge(s *Shard, b batch) {
 		service := serviceOf(snapshot, series.key.backend)
 		t := series.totals
 		if t == nil || service != "" && t.service != service && t.service != "" {
-			// Another Backend lives at the index now: its counters start at zero.
+			// Another Backend has the index now: its counters start at zero.
 			t = newTotals(r.keep)
 			series.totals = t
 		}
@@ -219,7 +220,7 @@ func (r *Registry) merge(s *Shard, b batch) {
 	s.returned = b
 }
 
-// counted returns where the requests of s are counted: in itself while there is room for its label set.
+// counted returns the Series that counts the requests of s: itself while there is room for its label set.
 func (r *Registry) counted(s *Series) *Series {
 	if to := s.folded.Load(); to != nil {
 		return to
@@ -233,7 +234,7 @@ func (r *Registry) counted(s *Series) *Series {
 	defer r.mu.Unlock()
 	known := r.series[s.key]
 	if known.own {
-		return s // has the place of one with the same labels that is gone
+		return s // takes the place of a Series with the same labels that is gone
 	}
 	if !full && r.ownByNamespace[namespace] < r.limits.PerNamespace {
 		known.own = true
@@ -254,7 +255,7 @@ func (r *Registry) counted(s *Series) *Series {
 	return to
 }
 
-// isOther is true of a Series that counts what found no room.
+// isOther is true of a Series that counts for others without room.
 func (s *Series) isOther() bool { return s.key.ingress.Name == otherIngress }
 
 // serviceOf names the Service at a Backend's index, "" when there is none.

@@ -15,17 +15,17 @@ type Series struct {
 	slot uint32 // in Shard.local; used again after this Series is gone
 	key  key
 
-	// Atomic. folded is the Series that this one's requests are counted in since it found no room among those
-	// with samples of their own; nil for nearly all. Written once, by a harvest.
+	// Atomic. folded is the Series that counts this one's requests since it found no room for samples of its
+	// own; nil for nearly all. Written once, by a harvest.
 	folded atomic.Pointer[Series]
 
 	// Guarded by Registry.harvesting:
 	totals *totals // nil until the first harvest that found something
 }
 
-// key is what makes one Series of several Routes. The Backend stands for itself by its index, which
-// is constant while it exists; its name is looked up when the Series is reported, because the
-// Snapshot that holds the Backend is not built yet when the Route is attached.
+// key decides which Routes share a Series. The Backend is in it by index, which is constant while
+// the Backend exists; its name is looked up when the Series is reported, because the Snapshot that
+// holds the Backend is not built yet when the Route is attached.
 type key struct {
 	ingress    routing.ObjectName
 	host, path string

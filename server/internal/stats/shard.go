@@ -1,7 +1,7 @@
 package stats
 
 // Counters are one loop's plain totals; the loop adds to them directly. Copyable. All count from
-// the start of the loop but for those marked as gauges, which hold what is true now.
+// the start of the loop but for the gauges, which hold present values.
 type Counters struct {
 	// ConnectionsAccepted and ConnectionsClosed may be counted by two loops for one connection that
 	// was handed over; their sums over all loops fit together.
@@ -25,24 +25,24 @@ type Counters struct {
 	UpstreamEjections  uint64
 	UpstreamStaleConns uint64
 
-	// Passthroughs counts TLS connections passed to an Endpoint as they are, once that was connected to;
-	// PassthroughFailures those that did not come about, or not to their proper end; PassthroughIn and
+	// Passthroughs counts TLS connections passed to an Endpoint as they are, once connected;
+	// PassthroughFailures those that did not get there, or did not end properly; PassthroughIn and
 	// PassthroughOut bytes from their clients and to them.
 	Passthroughs                  uint64
 	PassthroughFailures           [Reasons]uint64
 	PassthroughIn, PassthroughOut uint64
 
-	// Floods counts clients' HTTP/2 connections that were cut off, by what they sent too much of: see h2.Flood.
+	// Floods counts clients' HTTP/2 connections that were cut for a flood: see h2.Flood.
 	Floods [Floods]uint64
 	// EndpointFloods counts those of Endpoints that take no more requests for the same reason.
 	EndpointFloods [Floods]uint64
 	// Refusals counts connections for TLS that ended before their handshake began.
 	Refusals [Refusals]uint64
 
-	// Shed counts what was closed, cut or refused for others.
+	// Shed counts connections and requests closed, cut or refused for others.
 	Shed [Sheds]uint64
 
-	// ProxyRefusals counts connections that were closed for want of a good PROXY protocol header.
+	// ProxyRefusals counts connections closed for want of a valid PROXY protocol header.
 	ProxyRefusals [ProxyRefusals]uint64
 
 	// Gauges, set by the sample function:
@@ -89,7 +89,7 @@ type entry struct {
 	delta  *delta
 }
 
-// batch is what a loop hands over.
+// batch is a loop's answer to a harvest.
 type batch struct {
 	counters Counters
 	dirty    []entry
@@ -100,7 +100,7 @@ type Event struct {
 	// Method is the codec's number for it, 0 = another one.
 	Method uint8
 	Reason Reason
-	// Status is what was sent to the client; 0 when it left before any.
+	// Status is the status sent to the client; 0 when it left before any.
 	Status uint16
 	// BytesIn and BytesOut are the request and the response on the client's side, heads included.
 	BytesIn, BytesOut int64
@@ -146,7 +146,7 @@ func (s *Shard) Record(series *Series, e *Event) {
 }
 
 // apply counts the held events. First it finds their deltas, then it reads from every cache line that it
-// is going to write to: loads that do not depend on each other. Only then it writes.
+// will write to: loads that do not depend on each other. Only then it writes.
 //
 // hot: runs per request; no alloc, no lock, no atomic.
 func (s *Shard) apply() {
@@ -160,13 +160,13 @@ func (s *Shard) apply() {
 	}
 	var sum uint64
 	for i := range events {
-		// A stale one belongs to the scraper, but for its stamp.
+		// A stale delta belongs to the scraper, but for its stamp.
 		if d := s.deltas[i]; d != nil && d.stamp == (stamp{events[i].series.id, s.epoch}) {
 			bucket := &d.times[timeBucket(uint64(max(events[i].Duration, 0)))]
 			sum += d.stamp.epoch + uint64(d.codes[0].n) + uint64(bucket[0]) + uint64(d.times[0][0]) + uint64(d.sizes[3][0])
 		}
 	}
-	s.sink = sum // or the compiler would leave the loads out
+	s.sink = sum // otherwise the compiler would leave the loads out
 	for i := range events {
 		series, d := events[i].series, s.deltas[i]
 		if d == nil || d.stamp != (stamp{series.id, s.epoch}) {
@@ -178,7 +178,7 @@ func (s *Shard) apply() {
 }
 
 // find returns the delta for series where a first look found none: that of the Series it is folded into, one that
-// an event before has been given meanwhile, or a new one.
+// an earlier event was given meanwhile, or a new one.
 func (s *Shard) find(series *Series) *delta {
 	if to := series.folded.Load(); to != nil {
 		series = to
@@ -191,9 +191,8 @@ func (s *Shard) find(series *Series) *delta {
 	return s.touch(series)
 }
 
-// manyDirty is how many deltas a loop holds before it asks for a harvest out of turn: half a kilobyte each. One that
-// finds no room for Series of their own then folds them, so that requests to very many Routes do not take a
-// delta for each.
+// manyDirty is how many deltas a loop holds before it asks for a harvest out of turn: half a kilobyte each. A harvest
+// without room for further Series folds them, so that requests to very many Routes do not take a delta for each.
 const manyDirty = 2048
 
 // touch gives series a delta for this epoch.
@@ -222,8 +221,8 @@ func (s *Shard) touch(series *Series) *delta {
 	return d
 }
 
-// handOver runs on the loop: it takes back what an earlier harvest merged, and gives what was
-// recorded since. Only the append of spares, of manyDirty at most, is proportional to the work of that earlier harvest.
+// handOver runs on the loop: it takes back the parts that an earlier harvest merged, and gives everything recorded
+// since. Only the append of spares, of manyDirty at most, is proportional to the work of that earlier harvest.
 func (s *Shard) handOver(returned batch) batch {
 	if s.sample != nil {
 		s.sample(&s.Counters)

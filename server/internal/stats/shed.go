@@ -1,6 +1,6 @@
 package stats
 
-// Shed is why something was closed, cut or refused so that other clients are served.
+// Shed is why a connection, stream or request was closed, cut or refused so that other clients are served.
 type Shed uint8
 
 const (
@@ -14,7 +14,7 @@ const (
 	ShedStalled
 	// ShedDescriptors: a request that waited for its client, while connections to Endpoints were short.
 	ShedDescriptors
-	// ShedBuffered: a connection that held most, because limits.buffered_bytes waited.
+	// ShedBuffered: a connection with the most bytes waiting, because limits.buffered_bytes was reached.
 	ShedBuffered
 
 	// Sheds is the number of Shed values, for arrays indexed by Shed.

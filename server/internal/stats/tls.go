@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// TLS is what a scrape is told of handshakes.
+// TLS holds the counts of handshakes for a scrape.
 type TLS struct{ Clients, Endpoints tlsconn.Counts }
 
 // Refusal is why a client's connection for TLS ended before its handshake began.
@@ -18,7 +18,7 @@ type Refusal uint8
 const (
 	// RefusedNoHello: the ClientHello did not come in time.
 	RefusedNoHello Refusal = iota
-	// RefusedNotTLS: what came is none.
+	// RefusedNotTLS: the bytes are no TLS.
 	RefusedNotTLS
 	// RefusedHelloSize: it is larger than any client's.
 	RefusedHelloSize
@@ -57,7 +57,7 @@ func sendHandshakes(ch chan<- prometheus.Metric, peer string, c *tlsconn.Counts)
 	handshakesActive.value(ch, float64(c.UnderWay), peer)
 }
 
-// nginxClass is what ingress-nginx has as the class of a certificate: the controller that serves it.
+// nginxClass is ingress-nginx's class of a certificate: the controller that serves it.
 const nginxClass = "sluice-gateway.io/ingress"
 
 // sendCertificates reports until when the certificates of a Snapshot are valid; nil has none. Beyond the limits those
@@ -96,7 +96,7 @@ type expiring struct {
 // soonest is certificates in the order in which they expire, once within was called.
 type soonest []expiring
 
-// within returns what the limits have room for.
+// within returns as many as the limits allow.
 func (s soonest) within(limits Limits) soonest {
 	slices.SortStableFunc(s, func(a, b expiring) int { return a.NotAfter.Compare(b.NotAfter) })
 	byNamespace := map[string]int{}

@@ -8,7 +8,7 @@ import (
 // maxTotalCodes bounds the pairs of method and status reported per Series.
 const maxTotalCodes = 64
 
-// totals are what a Series counted in all harvests. Guarded by Registry.harvesting. The zero value has
+// totals hold a Series' counts of all harvests. Guarded by Registry.harvesting. The zero value has
 // counted nothing and keeps no buckets.
 type totals struct {
 	service string
@@ -30,7 +30,7 @@ func newTotals(keep histogramSet) *totals {
 	return t
 }
 
-// histogramSet says of which histograms the buckets are kept.
+// histogramSet names the histograms whose buckets are kept.
 type histogramSet uint8
 
 func (s histogramSet) has(which int) bool { return s>>which&1 != 0 }
@@ -107,8 +107,7 @@ func (t *totals) join(o *totals) {
 	}
 }
 
-// cumulative gives the form that Prometheus wants: for each bound divided by unit, the count of what is at
-// most that.
+// cumulative returns Prometheus' form: for each bound divided by unit, the count of values of at most that.
 func (t *totals) cumulative(which int, bounds []uint64, unit float64) map[float64]uint64 {
 	at := make(map[float64]uint64, len(bounds))
 	var count uint64

@@ -17,20 +17,20 @@ type Vitals struct {
 	Hosts, Routes, Backends, Endpoints int
 	Rejections                         int
 
-	// Events counts changes of objects that arrived, Builds what was built from them, and Publishes
-	// the builds that changed something. LastBuild is how long the last build took.
+	// Events counts changes of objects that arrived, Builds the builds from them, and Publishes the
+	// builds that changed something. LastBuild is how long the last build took.
 	Events, Builds, Publishes uint64
 	LastBuild                 time.Duration
 	LastPublish               time.Time
 	// Propagation counts publishes by the time from the arrival of their oldest change: one count for
-	// each upper bound in PropagationBounds (seconds), not cumulative, and one for what is above.
+	// each upper bound in PropagationBounds (seconds), not cumulative, and one above the last.
 	Propagation       []uint64
 	PropagationBounds []float64
 	PropagationSum    float64 // seconds
 	// Connected is false while the source of objects cannot be reached.
 	Connected bool
 
-	// ReloadOK says how the last reading of the configuration file went, at ReloadTime.
+	// ReloadOK is the result of the last reading of the configuration file, at ReloadTime.
 	ReloadOK   bool
 	ReloadTime time.Time
 
@@ -69,7 +69,7 @@ var vitals = []*metric{
 	vitalLinesLost, nginxReloadOK, nginxSuccess,
 }
 
-// VitalsCollector returns what scrapes the control plane; read is called once per scrape.
+// VitalsCollector returns the collector of the control plane; read is called once per scrape.
 func VitalsCollector(read func() Vitals) prometheus.Collector { return vitalsCollector(read) }
 
 type vitalsCollector func() Vitals
@@ -120,7 +120,7 @@ func (v *Vitals) sendPropagation(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstHistogram(vitalPropagation.desc, count, v.PropagationSum, at)
 }
 
-// timestamp sends a time in Unix seconds, or nothing for one that has not been.
+// timestamp sends a time in Unix seconds, or nothing for the zero time.
 func (m *metric) timestamp(ch chan<- prometheus.Metric, t time.Time) {
 	if !t.IsZero() {
 		m.value(ch, float64(t.UnixMilli())/1e3)

@@ -32,8 +32,8 @@ var ianaNames = func() map[string]uint16 {
 }()
 
 // ParseCiphers reads a list of cipher suites, by their OpenSSL or IANA names, separated by colons,
-// commas or spaces. An empty list is DefaultCipherSuites. refused are the entries that name nothing
-// that crypto/tls does securely: finite-field DHE, static RSA, CBC with SHA-2, and OpenSSL's keywords.
+// commas or spaces. An empty list is DefaultCipherSuites. refused are the entries that name no suite
+// that crypto/tls calls secure: finite-field DHE, static RSA, CBC with SHA-2, and OpenSSL's keywords.
 // The order has no effect: crypto/tls picks by the strength and speed of both sides. TLS 1.3 suites are
 // accepted and have no effect: they are always on.
 func ParseCiphers(list string) (suites []uint16, refused []string) {

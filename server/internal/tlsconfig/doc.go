@@ -3,18 +3,18 @@
 //
 // A handshake with a client calls back here with its ClientHello. The name in it is normalised and
 // looked up among the Certificates in force, exactly, then as a wildcard, then the default; the
-// Policy of the name says which versions, ciphers and protocols are offered and whether the client
-// must have a certificate. A Server keeps no certificate: what a Snapshot swaps in is used by the
-// next handshake, and no open connection notices.
+// Policy of the name decides which versions, ciphers and protocols are offered and whether the
+// client must have a certificate. A Server keeps no certificate: the next handshake uses the
+// Snapshot then in force, and no open connection notices a change.
 //
 // Goroutines: everything is safe for concurrent use; callbacks run on the handshakes' goroutines.
 //
 // Invariants:
 //
 //  1. A session is resumed only for the name and the Policy that it was made under.
-//  2. What cannot be verified is refused: client verification without a CA lets nobody in.
+//  2. Whatever cannot be verified is refused: client verification without a CA admits no client.
 //  3. Ticket keys are random, never leave the process, and are forgotten when their time is over.
-//  4. What is cached is bounded.
+//  4. Every cache is bounded.
 //
 // What never happens here: no file, no socket, no Kubernetes object.
 //

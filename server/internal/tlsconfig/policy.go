@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// Policy is what differs from the Settings for the clients of some names. The zero value of each field
-// but ID is what the Settings say. Immutable once handed to a Server; it caches its tls.Config, so
-// equal Policies should be one. Must not be copied then.
+// Policy holds the differences from the Settings for the clients of some names. The zero value of each
+// field but ID means that of the Settings. Immutable once handed to a Server; it caches its
+// tls.Config, so equal Policies should be one. Must not be copied then.
 type Policy struct {
-	// ID names the Policy among all of the process's life: sessions of one ID are not resumed under
-	// another. It changes whenever something below does.
+	// ID names the Policy for all of the process's life: sessions of one ID are not resumed under
+	// another. It changes whenever a field below does.
 	ID string
 	// MinVersion and MaxVersion are tls.VersionTLS12 or tls.VersionTLS13.
 	MinVersion, MaxVersion uint16

@@ -23,7 +23,7 @@ type Policies interface {
 	Policy(name string) *Policy
 }
 
-// Settings are what a Policy starts from.
+// Settings are the basis of every Policy.
 type Settings struct {
 	MinVersion, MaxVersion uint16   // 0: TLS 1.2, TLS 1.3
 	CipherSuites           []uint16 // of TLS 1.2; nil: DefaultCipherSuites
@@ -103,11 +103,11 @@ func (s *Server) base(policy string) *tls.Config {
 }
 
 // certificate chooses by name and by what the client can verify: of several, ECDSA, because it costs a
-// tenth of RSA to sign with; where the client can verify none, it is told so by crypto/tls with the
-// first. Returning nothing has it send unrecognized_name.
+// tenth of RSA to sign with; where the client can verify none, crypto/tls reports that to it when
+// given the first. Returning nothing has it send unrecognized_name.
 func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	// The keys are made, two thirds of what a handshake computes. What else runs on this processor, a loop, has
-	// its turn before the signature.
+	// The keys are made, two thirds of a handshake's computing. A loop on this processor has its turn before
+	// the signature.
 	runtime.Gosched()
 	pairs := s.lookup(NormalName(hello.ServerName))
 	switch {
@@ -118,7 +118,7 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	case len(pairs) == 1:
 		return pairs[0], nil
 	}
-	// Which names a pair is served for is Lookup's to say, even if it does not cover them:
+	// Lookup decides which names a pair is served for, even if it does not cover them:
 	// SupportsCertificate would leave it out.
 	nameless := *hello
 	nameless.ServerName = ""
@@ -154,8 +154,8 @@ func (s *Server) lookup(name string) []*tls.Certificate {
 	return nil
 }
 
-// NormalName returns a server name as Certificates and Policies know it: lower case, without the dot
-// that may end an absolute name.
+// NormalName returns a server name in the form of Certificates and Policies: lower case, without the
+// dot that may end an absolute name.
 func NormalName(name string) string {
 	return strings.ToLower(strings.TrimSuffix(name, "."))
 }

@@ -57,7 +57,7 @@ func (t *Tickets) rotate() {
 	}
 	if len(t.keys) == 0 || now.Sub(t.keys[0].made) >= t.period {
 		k := ticketKey{made: now}
-		// It does not fail: crypto/rand ends the process where the system has no randomness.
+		// Read does not fail: crypto/rand ends the process where the system has no randomness.
 		_, _ = rand.Read(k.secret[:])
 		t.keys = append([]ticketKey{k}, t.keys...)
 		t.keys = t.keys[:min(len(t.keys), t.accept)]
@@ -73,9 +73,9 @@ func (t *Tickets) rotate() {
 	t.config.SetSessionTicketKeys(secrets)
 }
 
-// bound is what a ticket is good for. crypto/tls resumes a session for whichever server name, and
-// under whichever Config, its ticket decrypts; a client that was let in under one Host's policy would
-// be let in under another's (RFC 6066, 3, forbids it for names).
+// bound is the name and Policy that a ticket is valid for. crypto/tls resumes a session for whichever
+// server name, and under whichever Config, its ticket decrypts; a client admitted under one Host's
+// policy would be admitted under another's (RFC 6066, 3, forbids it for names).
 type bound [16]byte
 
 func bind(policy, name string) bound {

@@ -10,8 +10,8 @@ import (
 
 // Owner is the connection that a Conn belongs to. It is called on its loop.
 type Owner interface {
-	// Progress says that the handshake has something to send, has room again for what the peer sent,
-	// or has ended: call Advance, and read the socket if it was left unread.
+	// Progress reports that the handshake has something to send, has room again for the peer's
+	// bytes, or has ended: call Advance, and read the socket if it was left unread.
 	Progress()
 }
 
@@ -22,17 +22,16 @@ type Poster interface{ Post(func()) }
 type Buffers interface {
 	// Get returns an empty slice with a capacity of at least n.
 	Get(n int) []byte
-	// Put takes back what Get returned. It is also handed slices that Get never gave out, to be
-	// dropped or kept.
+	// Put takes back a slice of Get. It is also handed other slices, to be dropped or kept.
 	Put(b []byte)
 }
 
-// Bounds of what a peer can cause after the handshake without sending a byte of plaintext.
+// Bounds on work that a peer can cause after the handshake without sending a byte of plaintext.
 const (
 	// maxBarren is how much ciphertext may come between two records of data: tickets, key updates,
 	// padding. crypto/tls would collect a handshake message of up to 256 KiB.
 	maxBarren = 64 << 10
-	// maxReply is what may wait to be sent because of records received: answers to key updates.
+	// maxReply bounds the bytes to send because of records received: answers to key updates.
 	maxReply = 4 << 10
 )
 
@@ -45,7 +44,7 @@ type Conn struct {
 	buffers Buffers
 	stash   []byte // ciphertext that waits for the rest of its record, or for room for its plaintext
 	off     int    // where stash begins
-	err     error  // what Read returns from now on
+	err     error  // Read's result from now on
 	more    bool   // crypto/tls may hold plaintext of a record that did not fit
 	fin     bool   // nothing follows stash
 	closed  bool
@@ -55,11 +54,11 @@ type Conn struct {
 type wire struct {
 	hs     *handshake // nil once the handshake is complete
 	frames framer
-	in     []byte // what Read may give to crypto/tls
-	out    []byte // what crypto/tls wrote
-	// reading: crypto/tls was called to decrypt, so what it writes is a reply.
+	in     []byte // ciphertext for Read to give to crypto/tls
+	out    []byte // ciphertext from crypto/tls
+	// reading: crypto/tls was called to decrypt, so its writes are replies.
 	reading bool
-	// clogged: a reply did not fit. crypto/tls would say so at the next write only.
+	// clogged: a reply did not fit. crypto/tls would report that only at the next write.
 	clogged bool
 	inside  int // records in crypto/tls's buffer, at most
 	barren  int // bytes since the last plaintext
@@ -100,7 +99,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close implements net.Conn. crypto/tls calls it from tls.Conn.Close only, which nobody calls.
+// Close implements net.Conn. Only tls.Conn.Close would call it, and that is never called.
 func (w *wire) Close() error { return nil }
 
 // LocalAddr implements net.Conn.
@@ -114,17 +113,17 @@ func (w *wire) SetDeadline(time.Time) error      { return nil }
 func (w *wire) SetReadDeadline(time.Time) error  { return nil }
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
-// Read takes over raw, all that was read from the socket and not yet handed in, and decrypts as much
-// of it as fits into p. fin says that the socket has ended behind raw. raw is not needed after Read.
+// Read takes over raw, all bytes that were read from the socket and not yet handed in, and decrypts as much
+// of them as fits into p. fin means that the socket has ended behind raw. raw is not needed after Read.
 //
-// n bytes of plaintext are in p. err is nil when more may come; io.EOF when the peer said
-// close_notify; io.ErrUnexpectedEOF when the socket ended without; else what is wrong: an alert of
+// n bytes of plaintext are in p. err is nil when more may come; io.EOF after the peer's
+// close_notify; io.ErrUnexpectedEOF when the socket ended without one; else the fault: an alert of
 // the peer's, or records that do not decrypt. Once not nil it stays. n and err may both be set.
 //
 // n == 0 without err means that no whole record of data is here. Hand in raw only while Buffered is
-// false, and ask for no event while it is true: what it speaks of has already been read from the
-// socket. If p is at least as long as raw and what waits from before, all whole records fit.
-// Afterwards, HasReply says whether something must be sent.
+// false, and ask for no event while it is true: the buffered bytes have already been read from the
+// socket. If p is at least as long as raw and the bytes kept from before, all whole records fit.
+// Afterwards, HasReply reports whether something must be sent.
 //
 // hot: runs per read; no alloc and no lock but those inside crypto/tls, see TestAllocations.
 func (c *Conn) Read(p, raw []byte, fin bool) (n int, err error) {
@@ -207,7 +206,7 @@ func (c *Conn) keep(b []byte) {
 	have := c.stash[c.off:]
 	need := len(have) + len(b)
 	if c.off+need > cap(c.stash) || c.off > 0 && c.off+need > cap(c.stash)/2 {
-		// Room for the whole record that b is the begin of, so that it need not grow again.
+		// Room for the whole record whose beginning is b, so that it need not grow again.
 		size := expected(have)
 		if len(have) == 0 {
 			size = expected(b)
@@ -240,37 +239,37 @@ func (c *Conn) release() {
 }
 
 // Buffered reports whether Read may give more without more from the socket. While it is true, no
-// event may come: read again when there is room. Now and then it is true for nothing, when plaintext
-// filled p to its last byte: a Read that gives nothing then says nothing about the socket.
+// event may come: read again when there is room. It can be true with nothing buffered, when plaintext
+// filled p to its last byte: a Read that gives nothing then does not mean that the socket is drained.
 //
 // hot: runs per read; no alloc, no lock.
 func (c *Conn) Buffered() bool {
 	return c.err == nil && (c.more || c.wire.inside > 0 || c.wire.frames.ready(c.stash[c.off:]))
 }
 
-// HasReply reports whether Read left something to send, with the next Append or AppendReply: an answer
-// to a key update, or the alert that says why Read failed. To bound what waits for a peer that does
-// not read, take it only once everything taken before has been written; Read fails when it grows.
+// HasReply reports whether Read left something to send, with the next Append or AppendReply: an answer to a
+// key update, or the alert that explains why Read failed. To bound the bytes that wait for a peer that does
+// not read, take the reply only once everything taken before has been written; Read fails when it grows.
 //
 // hot: runs per read; no alloc, no lock.
 func (c *Conn) HasReply() bool { return len(c.wire.out) > 0 }
 
-// AppendReply appends to dst what HasReply speaks of.
+// AppendReply appends the reply that HasReply reports to dst.
 func (c *Conn) AppendReply(dst []byte) []byte {
 	dst = append(dst, c.wire.out...)
 	c.wire.out = nil
 	return dst
 }
 
-// Overhead is at most what a record adds to the plaintext, of which one holds MaxPlain, for sizing
+// Overhead is the most that a record adds to the plaintext, of which one holds MaxPlain, for sizing
 // the dst of Append: header, explicit nonce or type, and tag, of any AEAD.
 const (
 	Overhead = 32
 	MaxPlain = 16 << 10
 )
 
-// Append appends the records of p to dst, behind what HasReply speaks of. It fails only once the Conn
-// has failed or CloseNotify was sent; dst is valid in any case.
+// Append appends the records of p to dst, behind the reply that HasReply reports. It fails only once
+// the Conn has failed or CloseNotify was sent; dst is valid in any case.
 //
 // hot: runs per write; no alloc, no lock but crypto/tls's own.
 func (c *Conn) Append(dst, p []byte) ([]byte, error) {
@@ -295,17 +294,17 @@ func (c *Conn) AppendClose(dst []byte) []byte {
 		return dst
 	}
 	w.out = dst
-	// It fails only if the Conn has, and then the peer has been told otherwise.
+	// CloseWrite fails only if the Conn has failed, and then the peer has had an alert.
 	_ = c.tls.CloseWrite()
 	dst, w.out = w.out, nil
 	return dst
 }
 
-// Protocol is what ALPN agreed on, or "". It means something once the handshake is complete.
+// Protocol is the result of ALPN, or "". It is valid once the handshake is complete.
 func (c *Conn) Protocol() string { return c.tls.ConnectionState().NegotiatedProtocol }
 
-// Suite returns the cipher suite of a connection of TLS 1.2 or below, and 0 for TLS 1.3, whose suites are
-// not to be chosen.
+// Suite returns the cipher suite of a connection of TLS 1.2 or below, and 0 for TLS 1.3, whose suites
+// cannot be chosen.
 func (c *Conn) Suite() uint16 {
 	s := c.tls.ConnectionState()
 	if s.Version > tls.VersionTLS12 {
@@ -317,9 +316,9 @@ func (c *Conn) Suite() uint16 {
 // State describes the connection, once the handshake is complete.
 func (c *Conn) State() tls.ConnectionState { return c.tls.ConnectionState() }
 
-// Close gives up the Conn's memory, and its handshake, if one is under way: the Owner is not called any
-// more, from this moment. why is what the handshake is counted as, such as ErrTimeout; nil is
-// ErrAborted. It sends nothing. Closing twice does no harm.
+// Close frees the Conn's memory, and aborts its handshake, if one is under way: the Owner is not called
+// any more, from this moment. why is the reason that the handshake is counted under, such as
+// ErrTimeout; nil is ErrAborted. It sends nothing. Closing twice does no harm.
 func (c *Conn) Close(why error) {
 	if c.closed {
 		return

@@ -1,13 +1,12 @@
 // Package tlsconn runs crypto/tls on event loops, for clients (server role) and for HTTPS upstreams
 // (client role).
 //
-// A connection begins as bytes that its loop collects until package clienthello finds a whole ClientHello.
-// Then Handshakes.Server makes a Conn and shakes hands on a goroutine, which only computes: what the
-// loop reads goes in by Feed, what is to be sent comes out by Advance, and the Owner is called on
-// its loop whenever there is something to take. A goroutine that needs the peer gives up its turn on
-// the processor and waits. Once Advance reports the end of the handshake, the Conn belongs to the
-// loop alone: Read decrypts what the owner read from the socket, Append encrypts to where the owner
-// collects its output. Neither waits or touches a descriptor.
+// A connection begins as bytes that its loop collects until package clienthello finds a whole ClientHello. Then
+// Handshakes.Server makes a Conn and shakes hands on a goroutine, which only computes: Feed hands it the bytes that
+// the loop reads, Advance takes the bytes to send, and the Owner is called on its loop whenever there is something
+// to take. A goroutine that needs the peer releases its turn on the processor and waits. Once Advance reports the
+// end of the handshake, the Conn belongs to the loop alone: Read decrypts the bytes that the owner read from the
+// socket, Append encrypts to where the owner collects its output. Neither waits or touches a descriptor.
 //
 //	if clienthello.Parse(&hello, in, limits) == clienthello.Done { // server role, on the loop
 //		conn, err = handshakes.Server(tlsconn.Params{Config: cfg, Loop: l, Owner: o, Early: in, ...})
@@ -16,26 +15,26 @@
 //	n, err = conn.Read(plain, cipher[:m], eof)                // when the socket had m bytes
 //	out, err = conn.Append(out[:0], response)
 //
-// Goroutines: one for each handshake under way, bounded in number, of which a few run at a time; one
-// that has ended waits a second for another.
-// Handshakes is safe for concurrent use; a Conn's methods belong to its owner's loop from the begin.
+// Goroutines: one for each handshake under way, bounded in number, of which a few run at a time; a
+// goroutine whose handshake has ended waits a second for another. Handshakes is safe for concurrent
+// use; a Conn's methods belong to its owner's loop from the beginning.
 //
 // Invariants:
 //
 //  1. Only the loop touches the socket. A handshake that outlives its connection ends without a
 //     trace: it holds no descriptor, and its Owner is not called after Close.
-//  2. crypto/tls is given whole records, as far as they fit, and nothing behind them that is not
-//     whole. So its input buffer is empty between Reads, never grows beyond one record, and how the
-//     network cut the bytes makes no difference.
-//  3. When crypto/tls wants more than is here, it gets a temporary error, which it does not remember
+//  2. crypto/tls is given whole records, as far as they fit, and no partial record behind them. So
+//     its input buffer is empty between Reads, never grows beyond one record, and how the network
+//     cut the bytes makes no difference.
+//  3. When crypto/tls needs more than is here, it gets a temporary error, which it does not remember
 //     once the handshake is complete. TestTemporaryErrorIsNotRemembered pins that to the Go version.
 //  4. The peer's close_notify is io.EOF; an end without one is io.ErrUnexpectedEOF.
 //  5. Work, memory and output that a peer can cause without sending plaintext are bounded: see
 //     maxHandshake, maxBarren, maxReply.
 //
-// Memory: an established Conn retains what crypto/tls does (keys, the peer's certificates, and one
+// Memory: an established Conn retains the state of crypto/tls (keys, the peer's certificates, and one
 // buffer as large as the largest record received, 18 KiB at most), about 6 KiB after a small request.
-// A record that is not whole yet waits in a buffer borrowed from the owner's pool.
+// An incomplete record waits in a buffer borrowed from the owner's pool.
 //
 // What never happens here: no system call, no clock. Deadlines are the owner's: it calls
 // Close with ErrTimeout.

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	// ErrBusy: as many handshakes are under way as are allowed, and none of them can be given up.
+	// ErrBusy: as many handshakes are under way as are allowed, and none of them can be displaced.
 	ErrBusy = errors.New("too many TLS handshakes under way")
 	// ErrShare: the same of one source.
 	ErrShare = errors.New("too many TLS handshakes under way from one address")
@@ -26,8 +26,8 @@ var (
 	errPanic         = errors.New("TLS handshake panicked")
 )
 
-// dryError is what crypto/tls gets when no whole record is here. It is temporary, so that crypto/tls
-// does not remember it.
+// dryError is the error that crypto/tls gets when no whole record is here. It is temporary, so that
+// crypto/tls does not remember it.
 type dryError struct{}
 
 var errDry net.Error = dryError{}
@@ -36,7 +36,7 @@ func (dryError) Error() string   { return "no whole TLS record is here yet" }
 func (dryError) Timeout() bool   { return true }
 func (dryError) Temporary() bool { return true }
 
-// Reason says why a handshake failed, for counting.
+// Reason is why a handshake failed, for counting.
 type Reason uint8
 
 const (
@@ -54,7 +54,7 @@ const (
 	ReasonTimeout
 	// ReasonDisplaced: newer handshakes needed the place.
 	ReasonDisplaced
-	// ReasonAborted: the owner gave up for reasons of its own, such as a drain.
+	// ReasonAborted: the owner closed it for reasons of its own, such as a drain.
 	ReasonAborted
 	// ReasonInternal: a fault of ours.
 	ReasonInternal
@@ -70,7 +70,7 @@ var reasonNames = [reasons]string{
 // String is the value of the metric's label.
 func (r Reason) String() string { return reasonNames[r] }
 
-// reasonOf classifies what HandshakeContext returned.
+// reasonOf classifies an error of HandshakeContext.
 func reasonOf(err error) Reason {
 	var verification *tls.CertificateVerificationError
 	var op *net.OpError

@@ -11,9 +11,9 @@ const maxRecord = recordHeader + 16<<10 + 2048
 //
 // crypto/tls reads into a buffer that never shrinks. It asks for the header with at least 512 bytes
 // of room, takes whatever it gets, and grows the buffer when the record whose header it has seen
-// does not fit behind what it has already consumed: with records cut anywhere the buffer grows to
-// 57 KiB. If nothing but whole records enter, it is empty whenever a record begins, starts over at
-// its first byte, and grows to one record and those 512 bytes.
+// does not fit behind the bytes already consumed: with records cut anywhere the buffer grows to 57
+// KiB. If only whole records enter, it is empty whenever a record begins, starts over at its first
+// byte, and grows to one record and those 512 bytes.
 type framer struct {
 	rest int // bytes still to come of the record that did not fit into the room
 }
@@ -49,9 +49,9 @@ func (f *framer) span(in []byte, room, most int) (n, records int) {
 	return n, records
 }
 
-// recordSize returns the length of the whole record that in begins with, or 0 if it is not here yet.
-// Of one that is larger than allowed, or of an unknown version, it is the header: that is all crypto/tls
-// needs to refuse it.
+// recordSize returns the length of the whole record that in begins with, or 0 if it is not here yet. Of
+// a record that is larger than allowed, or of an unknown version, it is the header's: crypto/tls needs
+// no more to refuse it.
 //
 // hot: runs per record; no alloc, no lock.
 func recordSize(in []byte) int {
@@ -68,7 +68,7 @@ func recordSize(in []byte) int {
 	return size
 }
 
-// expected returns what the record that in begins with will take, or 0 if its header is not here.
+// expected returns the length of the record that in begins with, or 0 if its header is not here.
 func expected(in []byte) int {
 	if len(in) < recordHeader {
 		return 0
@@ -76,7 +76,7 @@ func expected(in []byte) int {
 	return recordHeader + (int(in[3])<<8 | int(in[4]))
 }
 
-// ready reports whether span would give something.
+// ready reports whether span would return records.
 func (f *framer) ready(in []byte) bool {
 	return len(in) > 0 && (f.rest > 0 || recordSize(in) > 0)
 }

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// maxHandshake bounds what a peer may send in a handshake, unless Params say less. It leaves room for a chain of
-	// certificates, much of which crypto/tls goes on to retain.
+	// maxHandshake bounds the bytes that a peer may send in a handshake, unless Params has a lower bound. It leaves
+	// room for a chain of certificates, much of which crypto/tls goes on to retain.
 	maxHandshake = 128 << 10
-	// maxQueue bounds what waits between the loop and a handshake. It is more than two records, so the
-	// one that the handshake waits for always fits.
+	// maxQueue bounds the bytes that wait between the loop and a handshake. It is more than two
+	// records, so the one that the handshake waits for always fits.
 	maxQueue = 40 << 10
 )
 
@@ -28,12 +28,12 @@ type handshake struct {
 	owner  Owner
 	client bool
 	check  func(tls.ConnectionState) // nil for none
-	// maxBytes is what the peer may send.
+	// maxBytes is how many bytes the peer may send.
 	maxBytes int
 
 	// Owned by the goroutine:
 	given int  // bytes given to crypto/tls
-	slot  bool // it is its turn on the processor
+	slot  bool // holds a turn on the processor
 
 	// Guarded by set.mu:
 	source    *source
@@ -94,8 +94,8 @@ func (h *handshake) enter() {
 	}
 }
 
-// leave ends the turn. The loop has one before the next handshake does: it may be on the same processor, and a
-// goroutine that a channel wakes runs ahead of all others, so that each turn would follow the last.
+// leave ends the turn. The loop gets a turn before the next handshake does: it may be on the same processor,
+// and a goroutine that a channel wakes runs ahead of all others, so that each handshake would follow the last.
 func (h *handshake) leave() {
 	if h.slot {
 		runtime.Gosched()
@@ -142,15 +142,15 @@ func (h *handshake) read(p []byte) (int, error) {
 		aborted := h.why != nil
 		h.mu.Unlock()
 		h.set.resume(h)
-		// One that is given up ends at once, so that it does not queue with those that are not.
+		// An aborted handshake ends at once, so that it does not queue with the others.
 		if !aborted {
 			h.enter()
 		}
 	}
 }
 
-// tellLocked hands over what crypto/tls wrote, and has the owner called on its loop. What is written
-// between two waits travels as one.
+// tellLocked hands over the output of crypto/tls, and has the owner called on its loop. Everything
+// written between two waits travels as one.
 func (h *handshake) tellLocked() {
 	w := &h.conn.wire
 	h.out = append(h.out, w.out...)
@@ -178,8 +178,8 @@ func (h *handshake) abort(why error) {
 	}
 }
 
-// Room returns how many bytes Feed takes now. Where it is 0 leave the socket unread: Progress says
-// when there is room again.
+// Room returns how many bytes Feed takes now. Where it is 0 leave the socket unread: Progress
+// reports when there is room again.
 func (c *Conn) Room() int {
 	h := c.wire.hs
 	if h == nil {
@@ -192,7 +192,7 @@ func (c *Conn) Room() int {
 	return room
 }
 
-// Feed hands what was read from the socket to the handshake, which keeps a copy. fin says that the
+// Feed hands bytes read from the socket to the handshake, which keeps a copy. fin means that the
 // socket has ended behind raw.
 func (c *Conn) Feed(raw []byte, fin bool) {
 	h := c.wire.hs
@@ -208,10 +208,10 @@ func (c *Conn) Feed(raw []byte, fin bool) {
 	}
 }
 
-// Advance appends to dst what the handshake wants sent. done says that it has ended; then err says
-// whether it failed, in which case dst may end with the alert that says why, to be sent before the
-// connection is closed. Else the Conn is ready for Read and Append, and Buffered says whether bytes
-// that came early wait for Read.
+// Advance appends to dst the bytes that the handshake has to send. done means that it has ended;
+// then err is set if it failed, in which case dst may end with the alert for the peer, to be sent
+// before the connection is closed. Else the Conn is ready for Read and Append, and Buffered reports
+// whether bytes that came early wait for Read.
 func (c *Conn) Advance(dst []byte) (out []byte, done bool, err error) {
 	h := c.wire.hs
 	if h == nil {

@@ -13,7 +13,7 @@ import (
 // Limits bounds handshakes. The zero value is the defaults.
 type Limits struct {
 	// UnderWay bounds the handshakes with clients at a time, and separately those with upstreams. Each
-	// holds a goroutine and some 30 KiB; one that waits for its peer may be given up for a new one, the
+	// holds a goroutine and some 30 KiB; one that waits for its peer may be displaced by a new one, the
 	// longest first, and lives on for as long as its goroutine needs to end; of these there are no more
 	// than the same number. 0: 4096.
 	UnderWay int
@@ -36,7 +36,7 @@ func (l Limits) underWay() int {
 type Handshakes struct {
 	// Immutable after NewHandshakes:
 	slots chan struct{}   // holds a token for each that computes
-	rest  chan *handshake // to a goroutine that has nothing to do
+	rest  chan *handshake // to an idle goroutine
 	ended chan struct{}   // closed by Close
 
 	// Guarded by mu:
@@ -52,7 +52,7 @@ type Handshakes struct {
 	served, dialed counters
 }
 
-// source is what one source has under way.
+// source counts one source's handshakes under way.
 type source struct {
 	key     netip.Addr
 	clients int
@@ -64,7 +64,7 @@ type counters struct {
 	failed                                                 [reasons]atomic.Uint64
 }
 
-// Counts is what Handshakes has done so far with one kind of peer.
+// Counts is the work of Handshakes so far with one kind of peer.
 type Counts struct {
 	Started, Completed uint64
 	Resumed            uint64 // of Completed
@@ -98,7 +98,7 @@ func (s *Handshakes) SetLimits(l Limits) {
 	s.limits = l
 }
 
-// Counts returns what has happened so far with clients.
+// Counts returns the counts so far with clients.
 func (s *Handshakes) Counts() Counts {
 	c := s.served.read()
 	s.mu.Lock()
@@ -107,7 +107,7 @@ func (s *Handshakes) Counts() Counts {
 	return c
 }
 
-// UpstreamCounts returns what has happened so far with upstreams.
+// UpstreamCounts returns the counts so far with upstreams.
 func (s *Handshakes) UpstreamCounts() Counts {
 	c := s.dialed.read()
 	s.mu.Lock()
@@ -116,7 +116,7 @@ func (s *Handshakes) UpstreamCounts() Counts {
 	return c
 }
 
-// read copies what is counted. Resumed is read first, so that it is not more than Completed.
+// read copies the counters. Resumed is read first, so that it is not more than Completed.
 func (c *counters) read() Counts {
 	n := Counts{
 		Started: c.started.Load(), Resumed: c.resumed.Load(),
@@ -136,19 +136,18 @@ type Params struct {
 	Loop    Poster
 	Owner   Owner
 	Buffers Buffers
-	// Early is what was read from the socket already; it is copied. For Server it begins with a whole
-	// ClientHello.
+	// Early is a copy of the bytes read from the socket already. For Server it begins with a whole ClientHello.
 	Early []byte
-	// MaxBytes bounds what the peer may send in the handshake, 128 KiB if 0. crypto/tls parses the certificates
-	// that come before anybody can say that they are too many.
+	// MaxBytes bounds the bytes that the peer may send in the handshake, 128 KiB if 0. crypto/tls parses all
+	// certificates before their number can be checked.
 	MaxBytes int
 	// Check, where set, is called when the handshake has succeeded, on its goroutine and as a part of it: in its
-	// turn on the processors, and counted as under way. What it writes may be read once Advance says done.
+	// turn on the processors, and counted as under way. Its writes may be read once Advance returns done.
 	Check func(tls.ConnectionState)
 }
 
 // Server begins a handshake with a client. It fails with ErrBusy or ErrShare where the limits do not
-// allow it and no other that waits for its peer can be given up instead.
+// allow it and no other that waits for its peer can be displaced.
 func (s *Handshakes) Server(p Params) (*Conn, error) {
 	c, h := s.make(p)
 	c.tls = tls.Server(&c.wire, p.Config)
@@ -215,8 +214,8 @@ func (s *Handshakes) countersOf(h *handshake) *counters {
 	return &s.served
 }
 
-// restTime is how long a goroutine waits for another handshake. Its stack has grown to what one takes by
-// then: growing a new one is 8 % of a handshake.
+// restTime is how long a goroutine waits for another handshake. By then its stack has grown to a
+// handshake's size: growing a new one is 8 % of a handshake.
 const restTime = time.Second
 
 // work runs h, and then others as long as they come in time.
@@ -225,7 +224,7 @@ func (s *Handshakes) work(h *handshake) {
 	idle := time.NewTimer(restTime)
 	defer idle.Stop()
 	for {
-		// What h refers to is to be freed.
+		// Free the objects that h refers to.
 		h = nil
 		idle.Reset(restTime)
 		select {
@@ -239,7 +238,7 @@ func (s *Handshakes) work(h *handshake) {
 	}
 }
 
-// sourceOf is what one client can be taken to hold: providers hand out an IPv6 /64 or more.
+// sourceOf is the range that one client can be taken to hold: providers hand out an IPv6 /64 or more.
 func sourceOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
@@ -249,8 +248,8 @@ func sourceOf(a netip.Addr) netip.Addr {
 	return a
 }
 
-// admitLocked counts h as under way. A source beyond its share gives up its own oldest that waits,
-// everyone together one of the oldest of all.
+// admitLocked counts h as under way. A source beyond its share displaces its own oldest that waits;
+// beyond the bound of all, one of the oldest of all is displaced.
 func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 	src := s.sources[key]
 	if src == nil {
@@ -272,9 +271,9 @@ func (s *Handshakes) admitLocked(h *handshake, key netip.Addr) error {
 // candidates is how many of the oldest are looked at for one whose source has many.
 const candidates = 16
 
-// displaceLocked gives up one of a list, if it can: of its oldest, the one whose source has most under
-// way, and the oldest of these. Where a flood keeps the processors busy, few get to wait, and the oldest
-// may be a client that has only just had its turn.
+// displaceLocked displaces one handshake of a list, if it can: of its oldest, the one whose source has
+// most under way, and the oldest of these. Where a flood keeps the processors busy, few get to wait, and
+// the oldest may be a client that has only just had its turn.
 func (s *Handshakes) displaceLocked(waiting *list.List) bool {
 	// A flood can displace faster than goroutines get to end.
 	if waiting.Len() == 0 || s.leaving >= s.limits.underWay() {
@@ -305,7 +304,7 @@ func (s *Handshakes) wait(h *handshake) {
 	}
 }
 
-// resume notes that it waits no more.
+// resume notes that h waits no more.
 func (s *Handshakes) resume(h *handshake) {
 	if h.client {
 		return

@@ -11,28 +11,28 @@ const (
 
 // Request is one raw request, or several, as a client sends it.
 type Request struct {
-	// Name says what is wrong (or remarkable) in a few words, and is unique.
+	// Name describes the fault (or the remarkable part) in a few words, and is unique.
 	Name string
-	// Raw is what goes over the wire.
+	// Raw is the bytes on the wire.
 	Raw string
-	// Status is what the client gets: the status that refuses it, or 200 in Accepted.
+	// Status is the client's answer: the status that refuses the request, or 200 in Accepted.
 	Status int
-	// Body says that the head is fine and the fault is in the body's framing, so that an upstream
+	// Body means that the head is valid and the fault is in the body's framing, so that an upstream
 	// may already have seen the head.
 	Body bool
 }
 
 // Response is one raw response as an upstream sends it.
 type Response struct {
-	// Name says what is wrong in a few words, and is unique.
+	// Name describes the fault in a few words, and is unique.
 	Name string
-	// Raw is what goes over the wire; the upstream closes after it where Close is set.
+	// Raw is the bytes on the wire; the upstream closes after it where Close is set.
 	Raw string
 	// Method is the method of the request answered, GET where empty.
 	Method string
-	// Body says that the head is fine and the fault is in the body.
+	// Body means that the head is valid and the fault is in the body.
 	Body bool
-	// Close says that the fault shows only when the upstream closes after Raw.
+	// Close means that the fault shows only when the upstream closes after Raw.
 	Close bool
 }
 
@@ -44,7 +44,7 @@ func post(body string) string {
 	return "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body
 }
 
-// smuggled is what an attacker hides behind a fault.
+// smuggled is the request that an attacker hides behind a fault.
 const smuggled = "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
 
 func repeat(s string, n int) string { return strings.Repeat(s, n) }

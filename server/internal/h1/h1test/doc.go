@@ -6,9 +6,9 @@
 // and holds only data; nothing may change it.
 //
 // Over a socket a refused request gets exactly one answer, with Status, and then the connection is
-// closed; whatever stands behind the fault, which in many cases is a smuggled second request, is
-// never answered. A refused response gives the client 502 when the fault is in the head, and a cut
-// connection when it is in a body whose head has been passed on.
+// closed; the bytes behind the fault, in many cases a smuggled second request, are never answered.
+// A refused response gives the client 502 when the fault is in the head, and a cut connection when
+// it is in a body whose head has been passed on.
 //
 // Read first: Requests.
 package h1test

@@ -1,6 +1,6 @@
 package h1test
 
-// Responses are what a faulty or hostile upstream sends. None may reach a client as if it were
+// Responses are those of a faulty or hostile upstream. None may reach a client as if it were
 // complete, and no byte of one may be read as the answer to another request.
 var Responses = []Response{
 	// Status line.

@@ -26,9 +26,11 @@ import (
 // witness); until then the queue just stays empty.
 type Cluster struct {
 	// Immutable after NewCluster and OpenCluster:
+
+	// Client is for lists, watches and Events.
 	Client kubernetes.Interface
-	// Statuses is the client for writing statuses. It has no limit, because their writer has one: that of Client
-	// is for lists and watches, which must not wait behind thousands of writes.
+	// Statuses is the client for writing statuses. It has no limit, because their writer has one: the lists
+	// and watches of Client must not wait behind thousands of writes.
 	Statuses   kubernetes.Interface
 	namespaces Namespaces
 	log        *slog.Logger
@@ -67,7 +69,7 @@ func OpenCluster(kubeconfig string, namespaces Namespaces, log *slog.Logger, rea
 	if c.Client, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, fmt.Errorf("make cluster client: %w", err)
 	}
-	config.QPS = -1 // whoever writes statuses has the limiter
+	config.QPS = -1 // the writer of statuses has the limiter
 	if c.Statuses, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, fmt.Errorf("make cluster client for statuses: %w", err)
 	}

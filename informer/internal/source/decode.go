@@ -86,7 +86,7 @@ func decodeFile(path string) (events []Event, skipped []Skipped, err error) {
 
 var errTooLarge = fmt.Errorf("the file is larger than %d MiB; split it", maxManifest>>20)
 
-// plainPathError drops the path, which the Rejection has already.
+// plainPathError drops the path, which the Fault has already.
 func plainPathError(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -11,7 +11,7 @@
 //	interfaces ── WatchNode ───────────────┘
 //
 // A folder of manifests is found by readFolder, each file split by documents, compared with its types by shape,
-// and kept by Manifests; only the last knows what was before. ReadManifests is for one look.
+// and kept by Manifests; only Manifests remembers earlier scans. ReadManifests is for one look.
 //
 // Goroutines: Run of Cluster and Manifests, each watch of Secrets and WatchNode have one of their own, and share
 // nothing but the Queue and a Reach, which are safe for concurrent use. SecretWatches is the receiver's.

@@ -217,7 +217,7 @@ func TestSecretsAreSilent(t *testing.T) {
 			t.Errorf("%q is not refused: %s", text, shown)
 		}
 		if strings.Contains(shown, secret) || strings.Contains(log.String(), secret) {
-			t.Errorf("%q: Rejections\n%s\nlog\n%s", text, shown, &log)
+			t.Errorf("%q: Faults\n%s\nlog\n%s", text, shown, &log)
 		}
 	}
 }

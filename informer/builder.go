@@ -39,6 +39,7 @@ type builder struct {
 
 	// What there is:
 	cache     cache
+	classes   classSet
 	entries   map[routing.ObjectName]*entry
 	byHost    map[string][]*entry // sorted by age
 	below     family              // the exact names in byHost
@@ -55,14 +56,9 @@ type builder struct {
 	outsiders    outsiderSet
 	built        bool
 
-	leaving            classGraces
-	defaultClassKnown  bool
-	defaultClassCached *networkingv1.IngressClass
-
 	// What the current step touches:
 	dirtyIngresses map[routing.ObjectName]struct{}
 	dirtyHosts     map[string]struct{}
-	dirtyClasses   bool
 	dirtyFallback  bool
 
 	// compiled names the Ingresses that the last build compiled or dropped.
@@ -86,6 +82,7 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		dirtyIngresses: make(map[routing.ObjectName]struct{}),
 		dirtyHosts:     make(map[string]struct{}),
 	}
+	b.classes = newClassSet(&b.cfg)
 	if cfg.DefaultCertificate != "" {
 		b.certificates.fallback = new(secretPair)
 		b.credentials.use(cfg.defaultName(), configured)
@@ -104,10 +101,7 @@ func (b *builder) apply(key source.Key, object any) {
 		}
 	case source.Class:
 		next, _ := object.(*networkingv1.IngressClass)
-		if old, now := b.putClass(key.Name, next); !sameClass(old, now) {
-			b.dirtyClasses = true
-		}
-		b.rejected.replace(subject{ofClass, name}, b.rejectClass(next))
+		b.rejected.replace(subject{ofClass, name}, b.classes.apply(key.Name, next, b.now()))
 	case source.Service:
 		next, _ := object.(*corev1.Service)
 		if old := put(b.cache.services, name, next); !sameService(old, next) {
@@ -156,10 +150,8 @@ func (b *builder) apply(key source.Key, object any) {
 // build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
 // changed since the last one.
 func (b *builder) build() *routing.Snapshot {
-	b.endGraces()
-	if b.dirtyClasses {
-		b.classChanged()
-		b.dirtyClasses = false
+	for _, name := range b.classes.affected(b.now(), b.cache.ingresses, b.controllerWas) {
+		b.dirtyIngresses[name] = struct{}{}
 	}
 	b.compiled = b.compiled[:0]
 	for name := range b.dirtyIngresses {
@@ -202,6 +194,15 @@ func (b *builder) build() *routing.Snapshot {
 // waiting reports whether a Secret that is referred to may be about to arrive.
 func (b *builder) waiting() bool { return b.certificates.waiting() || b.credentials.waiting() }
 
+// controllerWas returns what classes said of an Ingress when it was compiled.
+func (b *builder) controllerWas(name routing.ObjectName) (controller string, refused bool) {
+	if e := b.entries[name]; e != nil {
+		controller = e.controller
+	}
+	_, refused = b.classless[name]
+	return controller, refused
+}
+
 // recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
 // of both its forms.
 func (b *builder) recompile(name routing.ObjectName) {
@@ -211,7 +212,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 	delete(b.classless, name)
 	var others *networkingv1.Ingress
 	if ing := b.cache.ingresses[name]; ing != nil {
-		controller, reason := b.controllerOf(ing)
+		controller, reason := b.classes.controllerOf(ing)
 		if controller != "" {
 			next, rejections = b.compile(ing, controller)
 		} else if reason != "" {

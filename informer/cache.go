@@ -18,7 +18,6 @@ import (
 // with their source and never edited.
 type cache struct {
 	ingresses map[routing.ObjectName]*networkingv1.Ingress
-	classes   map[string]*networkingv1.IngressClass
 	services  map[routing.ObjectName]*corev1.Service
 	slices    map[routing.ObjectName]*discoveryv1.EndpointSlice
 	secrets   map[routing.ObjectName]*corev1.Secret
@@ -29,7 +28,6 @@ type cache struct {
 func newCache() cache {
 	return cache{
 		ingresses: make(map[routing.ObjectName]*networkingv1.Ingress),
-		classes:   make(map[string]*networkingv1.IngressClass),
 		services:  make(map[routing.ObjectName]*corev1.Service),
 		slices:    make(map[routing.ObjectName]*discoveryv1.EndpointSlice),
 		secrets:   make(map[routing.ObjectName]*corev1.Secret),

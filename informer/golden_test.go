@@ -335,9 +335,9 @@ func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
 	var objects, namespaces, secrets, addresses, gone []source.Event
-	for name := range w.b.leaving.until {
+	for name := range w.b.classes.leaving {
 		key := keyOf(source.Class, routing.ObjectName{Name: name})
-		objects, gone = append(objects, source.Event{Key: key, Object: w.b.cache.classes[name]}), append(gone, source.Event{Key: key})
+		objects, gone = append(objects, source.Event{Key: key, Object: w.b.classes.byName[name]}), append(gone, source.Event{Key: key})
 	}
 	for key, object := range w.objects {
 		switch {
@@ -402,9 +402,9 @@ func (w *world) leftovers() string {
 	}
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.leaving.until),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.classes.leaving),
 		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
-		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
+		"ingresses": len(b.cache.ingresses), "classes": len(b.classes.byName), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
 		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),
 		"namespaces of Secrets": len(b.certificates.namespaces), "Certificates": len(b.certificates.list),

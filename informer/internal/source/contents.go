@@ -6,9 +6,9 @@ import "log/slog"
 type Contents struct {
 	// Events has the objects, and the Faults of entries.
 	Events []Event
-	// Skipped are the objects that are none of the kinds that are read, in the order of their files.
+	// Skipped are the objects whose kinds are not read, in the order of their files.
 	Skipped []Skipped
-	// Ignored are the first files that nothing reads because of their names, and MoreIgnored counts the others.
+	// Ignored are the first files whose names are not those of manifests, and MoreIgnored counts the others.
 	Ignored     []string
 	MoreIgnored int
 }

@@ -6,14 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Fault says what is wrong with an entry of a folder of manifests: that it cannot be read, or that one of its
-// objects is not taken. A plain value.
+// Fault is why an entry of a folder of manifests, or one of its objects, is not delivered as it stands. A plain value.
 type Fault struct {
 	// File is the path of the entry, fit for a line of a report.
 	File string
-	// Object is the one that the fault is about; "" for the whole entry.
+	// Object names the object that is not delivered; "" for the whole entry.
 	Object string
-	// Reason says what is wrong, what happens instead, and how to mend it.
+	// Reason is the fault, its consequence, and how to mend it.
 	Reason string
 }
 

@@ -2,7 +2,7 @@ package source
 
 import "sync"
 
-// Reach says whether a source can be reached. The zero value cannot, without a reason. Safe for concurrent
+// Reach holds whether a source can be reached. The zero value is out of reach, without a reason. Safe for concurrent
 // use; must not be copied.
 type Reach struct {
 	mu sync.Mutex

@@ -116,7 +116,7 @@ func TestSecretsAreNotBoundClusterWide(t *testing.T) {
 // the README have too, names the role and the account that are installed.
 func TestRejectionNamesTheRole(t *testing.T) {
 	const command = "create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice"
-	for _, name := range []string{"../informer/secrets.go", "base/clusterrole.yaml", "../README.md"} {
+	for _, name := range []string{"../informer/internal/source/secrets.go", "base/clusterrole.yaml", "../README.md"} {
 		if !strings.Contains(string(read(t, name)), command) {
 			t.Errorf("%s lacks %q", name, command)
 		}

@@ -240,7 +240,7 @@ func (b *builder) refreshCertificates() (result certificates, changed bool) {
 	}
 	b.lookAtClock(now)
 	for ingress := range s.staleIngresses {
-		b.rejected.replace(objectKey{kindTLS, ingress}, b.rejectTLS(b.entries[ingress], now))
+		b.rejected.replace(subject{ofTLS, ingress}, b.rejectTLS(b.entries[ingress], now))
 	}
 	clear(s.staleIngresses)
 	if names := b.refreshNames(); len(names) > 0 {

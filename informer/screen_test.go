@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -129,17 +130,6 @@ func FuzzScreen(f *testing.F) {
 	})
 }
 
-// TestOwnAddresses: those of this machine have loopback among them, sorted.
-func TestOwnAddresses(t *testing.T) {
-	own, err := ownAddresses()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.IsSortedFunc(own, netip.Addr.Compare) || !slices.Contains(own, netip.MustParseAddr("127.0.0.1")) {
-		t.Errorf("own addresses %v", own)
-	}
-}
-
 // TestNodeIsWatched: an address that the node gets while the gateway runs ends an Endpoint.
 func TestNodeIsWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -148,16 +138,16 @@ func TestNodeIsWatched(t *testing.T) {
 		var own atomic.Pointer[[]netip.Addr]
 		own.Store(new([]netip.Addr))
 		c.own = func() ([]netip.Addr, error) { return *own.Load(), nil }
-		c.queue.push(fleet(1)...)
+		c.queue.Push(fleet(1)...)
 		c.step()
-		go c.watchNode(t.Context())
+		go source.WatchNode(t.Context(), c.queue, c.own, c.log)
 		synctest.Wait()
 		c.step()
 		if got := len(c.store.Load().Backends[0].Endpoints); got != 3 {
 			t.Fatalf("%d Endpoints", got)
 		}
 		own.Store(&[]netip.Addr{netip.MustParseAddr("10.0.0.2")})
-		time.Sleep(2 * lookAtNode)
+		time.Sleep(time.Minute)
 		c.step()
 		if got := len(c.store.Load().Backends[0].Endpoints); got != 2 {
 			t.Errorf("%d Endpoints after the node got the address of one", got)

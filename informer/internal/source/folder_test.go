@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"net"
@@ -58,7 +58,7 @@ func unprivileged(t *testing.T, f func()) {
 // TestOneBadEntry: an entry that cannot be read is rejected by its name, whatever it is, and the rest is
 // served. What was read of it before stays.
 func TestOneBadEntry(t *testing.T) {
-	d := newDir(t, Config{})
+	d := newDir(t)
 	if err := os.Chmod(filepath.Dir(d.path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +146,14 @@ func TestFIFOInPlaceOfFile(t *testing.T) {
 	if _, _, err := decodeFile(fifo); err == nil || err.Error() != "it is a FIFO, and only regular files are read" {
 		t.Errorf("error %v", err)
 	}
-	if _, err := InspectDir(fifo, Config{}); err == nil || !strings.Contains(err.Error(), "a FIFO") {
+	if _, err := ReadManifests(fifo, nil); err == nil || !strings.Contains(err.Error(), "a FIFO") {
 		t.Errorf("as the root: error %v", err)
 	}
 }
 
 // TestLinkedFolders: a folder is followed wherever links lead, each real one once.
 func TestLinkedFolders(t *testing.T) {
-	d := newDir(t, Config{})
+	d := newDir(t)
 	d.write("service.yaml", manifestService)
 	// The kubelet's layout of a ConfigMap whose items have paths in sub folders.
 	d.write("mount/..v1/sub/deep/c.yaml", ingressManifest("c", "v1.test"))
@@ -195,7 +195,7 @@ func TestLinkedFolders(t *testing.T) {
 // TestGrace: an empty file, or one that is gone, keeps its state for a while, and no longer.
 func TestGrace(t *testing.T) {
 	const empty = "; File a.yaml: the file is empty; its last state stays for 5s and then goes"
-	d := newDir(t, Config{})
+	d := newDir(t)
 	d.write("service.yaml", manifestService)
 	d.write("a.yaml", ingressManifest("a", "a.test"))
 	d.expect("at first", "a.test")

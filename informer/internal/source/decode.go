@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"encoding/json"
@@ -17,9 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
 // maxManifest bounds one file, because it is read into memory as a whole, and takes some twenty times its
@@ -59,7 +58,7 @@ var strictDecoder = func() runtime.Decoder {
 }()
 
 // decodeFile reads the objects of a manifest file.
-func decodeFile(path string) (events []event, skipped []Skipped, err error) {
+func decodeFile(path string) (events []Event, skipped []Skipped, err error) {
 	// Without O_NONBLOCK the opening of a FIFO that took the file's place would wait for a writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -82,12 +81,12 @@ func decodeFile(path string) (events []event, skipped []Skipped, err error) {
 	if len(text) > maxManifest {
 		return nil, nil, errTooLarge
 	}
-	return decode(text)
+	return Decode(text)
 }
 
 var errTooLarge = fmt.Errorf("the file is larger than %d MiB; split it", maxManifest>>20)
 
-// plainPathError drops the path, which the Rejection has already.
+// plainPathError drops the path, which the Fault has already.
 func plainPathError(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -96,9 +95,9 @@ func plainPathError(err error) error {
 	return fmt.Errorf("it cannot be read: %w", err)
 }
 
-// decode reads all objects of a manifest: several documents, and Lists of objects. skipped has the
+// Decode reads all objects of a manifest: several documents, and Lists of objects. skipped has the
 // objects of other kinds. It fails as a whole, so that a file never takes effect in part.
-func decode(raw []byte) (events []event, skipped []Skipped, err error) {
+func Decode(raw []byte) (events []Event, skipped []Skipped, err error) {
 	text, err := plainText(raw)
 	if err != nil {
 		return nil, nil, err
@@ -124,7 +123,7 @@ const maxListDepth = 4
 
 // decoder gathers the objects of a file.
 type decoder struct {
-	events  []event
+	events  []Event
 	skipped []Skipped
 	// place is the present object's position in the file.
 	place string
@@ -260,7 +259,7 @@ func (d *decoder) known(object map[string]any, typ typeMeta) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", named, err)
 	}
-	if e.object != nil {
+	if e.Object != nil {
 		d.events = append(d.events, e)
 	}
 	return nil
@@ -294,17 +293,17 @@ func sameGroupKind(kind, apiVersion string) bool {
 
 // manifestEvent names an object as the API server would: without a namespace it is in "default". The
 // event's object is nil for kinds that no Snapshot is made of.
-func manifestEvent(object runtime.Object) (event, error) {
+func manifestEvent(object runtime.Object) (Event, error) {
 	meta := object.(metav1.Object)
 	switch name, namespace := meta.GetName(), meta.GetNamespace(); {
 	case name == "":
-		return event{}, errors.New("metadata.name is required")
+		return Event{}, errors.New("metadata.name is required")
 	case len(validation.IsDNS1123Subdomain(name)) > 0:
-		return event{}, errors.New("metadata.name: want lower-case letters, digits, \"-\" and \".\", as the API server does")
+		return Event{}, errors.New("metadata.name: want lower-case letters, digits, \"-\" and \".\", as the API server does")
 	case namespace != "" && len(validation.IsDNS1123Label(namespace)) > 0:
-		return event{}, errors.New("metadata.namespace: want lower-case letters, digits and \"-\", as the API server does")
+		return Event{}, errors.New("metadata.namespace: want lower-case letters, digits and \"-\", as the API server does")
 	}
-	name := routing.ObjectName{Namespace: meta.GetNamespace(), Name: meta.GetName()}
+	name := types.NamespacedName{Namespace: meta.GetNamespace(), Name: meta.GetName()}
 	if name.Namespace == "" {
 		name.Namespace = metav1.NamespaceDefault
 	}
@@ -312,15 +311,15 @@ func manifestEvent(object runtime.Object) (event, error) {
 	switch o := object.(type) {
 	case *networkingv1.Ingress:
 		o.Namespace = name.Namespace
-		return event{objectKey{kindIngress, name}, o}, nil
+		return Event{Key{Ingress, name}, o}, nil
 	case *networkingv1.IngressClass:
-		return event{objectKey{kindClass, routing.ObjectName{Name: name.Name}}, o}, nil
+		return Event{Key{Class, types.NamespacedName{Name: name.Name}}, o}, nil
 	case *corev1.Service:
 		o.Namespace = name.Namespace
-		return event{objectKey{kindService, name}, o}, nil
+		return Event{Key{Service, name}, o}, nil
 	case *discoveryv1.EndpointSlice:
 		o.Namespace = name.Namespace
-		return event{objectKey{kindSlice, name}, o}, nil
+		return Event{Key{Slice, name}, o}, nil
 	case *corev1.Secret:
 		o.Namespace = name.Namespace
 		// The API server merges these on a write.
@@ -331,7 +330,7 @@ func manifestEvent(object runtime.Object) (event, error) {
 			o.Data[key] = []byte(value)
 		}
 		o.StringData = nil
-		return event{objectKey{kindSecret, name}, o}, nil
+		return Event{Key{Secret, name}, o}, nil
 	}
-	return event{}, nil
+	return Event{}, nil
 }

@@ -1,8 +1,9 @@
-package informer
+package source
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,18 +14,18 @@ import (
 // gateway runs, such as a load balancer's.
 const lookAtNode = 10 * time.Second
 
-// watchNode sends the node's own addresses to the builder until ctx ends.
-func (c *Controller) watchNode(ctx context.Context) {
+// WatchNode delivers the node's own addresses, as own returns them, until ctx ends.
+func WatchNode(ctx context.Context, q *Queue, own func() ([]netip.Addr, error), log *slog.Logger) {
 	ticker := time.NewTicker(lookAtNode)
 	defer ticker.Stop()
 	var last []netip.Addr
 	for {
-		own, err := c.own()
+		now, err := own()
 		if err != nil {
-			c.log.Warn("the node's own addresses cannot be read; those known last are kept from Endpoints", "error", err)
-		} else if !slices.Equal(own, last) {
-			c.queue.push(event{objectKey{kind: kindNode}, own})
-			last = own
+			log.Warn("the node's own addresses cannot be read; those known last are kept from Endpoints", "error", err)
+		} else if !slices.Equal(now, last) {
+			q.Push(Event{Key{Kind: Node}, now})
+			last = now
 		}
 		select {
 		case <-ctx.Done():
@@ -38,8 +39,8 @@ func (c *Controller) watchNode(ctx context.Context) {
 // Services: they are local to the node, and lead to Pods.
 const servicesInterface = "kube-ipvs0"
 
-// ownAddresses returns the addresses of the interfaces, sorted.
-func ownAddresses() ([]netip.Addr, error) {
+// OwnAddresses returns the addresses of the interfaces, sorted.
+func OwnAddresses() ([]netip.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)

@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"context"
@@ -21,18 +21,21 @@ const (
 // link, or that could not be read, or not be watched.
 const lookEvery = 10 * time.Second
 
+// lookAgain bounds the wait for what comes with time alone, in case the clock jumps.
+const lookAgain = time.Hour
+
 // configMapVersion is the link that the kubelet swaps when a mounted ConfigMap changes.
 const configMapVersion = "..data"
 
-// run watches the files until ctx ends.
-func (m *manifests) run(ctx context.Context, q *queue) error {
+// Run watches the files until ctx ends.
+func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch manifests: %w", err)
 	}
 	defer watcher.Close()
 	// The parent's events show that the root itself is replaced.
-	root := filepath.Clean(m.cfg.Manifests)
+	root := filepath.Clean(m.path)
 	if err := watcher.Add(filepath.Dir(root)); err != nil {
 		return fmt.Errorf("watch parent of manifests: %w", err)
 	}
@@ -61,14 +64,14 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 				_ = watcher.Remove(dir)
 			}
 		}
-		q.push(events...)
+		q.Push(events...)
 		return nil
 	}
 	if err := scan(nil); err != nil {
 		return fmt.Errorf("read manifests: %w", err)
 	}
-	m.stats.source(nil)
-	q.sync()
+	m.reach.note(nil)
+	q.Listed()
 
 	touched := make(map[string]bool)
 	// The timer is for the end of a burst of events; without events, for changes due to time alone.
@@ -96,7 +99,7 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 			deadline = time.Time{}
 			err := scan(touched)
 			clear(touched)
-			if changed := m.stats.source(err); changed && err != nil {
+			if changed := m.reach.note(err); changed && err != nil {
 				m.log.Error("manifests cannot be read; the last good state stays", "error", err)
 			}
 			timer.Reset(m.rest(blind || err != nil))
@@ -111,7 +114,7 @@ func (m *manifests) run(ctx context.Context, q *queue) error {
 }
 
 // rest is how long nothing need be read when there are no events.
-func (m *manifests) rest(blind bool) time.Duration {
+func (m *Manifests) rest(blind bool) time.Duration {
 	wait := lookAgain
 	if blind || m.blind {
 		wait = m.every
@@ -123,7 +126,7 @@ func (m *manifests) rest(blind bool) time.Duration {
 }
 
 // concerns reports whether an event can change what scan finds.
-func (m *manifests) concerns(root string, e fsnotify.Event) bool {
+func (m *Manifests) concerns(root string, e fsnotify.Event) bool {
 	if e.Op == fsnotify.Chmod {
 		return false
 	}

@@ -1,49 +1,49 @@
-package informer
+package source
 
 import (
 	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
-// watched runs a Controller of a folder, and returns what waits until it serves the hosts wanted.
-func watched(t *testing.T, root string, every time.Duration) (c *Controller, expect func(what, want string)) {
+// watched delivers a folder to a queue, and returns what waits until the queue has told of the hosts wanted. What
+// goes is gone for good.
+func watched(t *testing.T, root string, every time.Duration) (reach *Reach, expect func(what, want string)) {
 	t.Helper()
-	published := make(chan string, 100)
-	c, err := New(Config{Manifests: root}, new(routing.Store), Options{
-		Logger:    slog.New(slog.DiscardHandler),
-		OnPublish: func(s *routing.Snapshot) { published <- hosts(s) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := c.source.(*manifests)
+	reach = new(Reach)
+	m := NewManifests(root, nil, slog.New(slog.DiscardHandler), reach)
 	m.grace, m.every = time.Millisecond, every
+	q := NewQueue()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
+	go func() { done <- m.Run(ctx, q) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return c, func(what, want string) {
+	told := make(told)
+	return reach, func(what, want string) {
 		t.Helper()
-		deadline := time.After(patience)
+		deadline := time.After(time.Minute)
 		for last := "nothing"; last != want; {
 			select {
-			case last = <-published:
+			case <-q.Wake():
 			case <-deadline:
-				t.Fatalf("%s: last published %q, want %q", what, last, want)
+				t.Fatalf("%s: last told of %q, want %q", what, last, want)
 			}
+			pending, _ := q.Take()
+			for key, object := range pending {
+				told.hear(Event{key, object})
+			}
+			last = told.hosts() + strings.ReplaceAll(told.faults(), root+"/", "")
 		}
 	}
 }
@@ -88,11 +88,9 @@ func TestStartWithBadEntries(t *testing.T) {
 	if err := os.Symlink("loop", filepath.Join(root, "loop")); err != nil {
 		t.Fatal(err)
 	}
-	c, expect := watched(t, root, 10*time.Millisecond)
-	expect("the start", "a.test")
-	if list := c.Rejections(); len(list) != 3 {
-		t.Errorf("Rejections %v", list)
-	}
+	const others = "; File fifo.yaml: it is a FIFO, and only regular files are read; File loop: the link leads to itself"
+	_, expect := watched(t, root, 10*time.Millisecond)
+	expect("the start", "a.test; File broken.yaml: document 1: line 1: a value is missing, or begins with a character that it cannot begin with; nothing of the file is served"+others)
 	write(t, filepath.Join(root, "broken.yaml"), ingressManifest("b", "b.test"))
-	expect("a file that is mended", "a.test b.test")
+	expect("a file that is mended", "a.test b.test"+others)
 }

@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // file by emptying it, or by moving it away, first. Its objects go at once where another file has them.
 const grace = 5 * time.Second
 
-// manifests reads a folder of manifests, or one file. A file that cannot be read or parsed keeps its last
+// Manifests reads a folder of manifests, or one file. A file that cannot be read or parsed keeps its last
 // good state and is reported; for an object in two files the file that sorts first counts. An entry that
 // cannot be read is reported, and the rest is served.
 //
@@ -23,20 +23,21 @@ const grace = 5 * time.Second
 // ones are editors' temporary files, and the versions behind a mounted ConfigMap. Symbolic links are
 // followed, which is how a mounted ConfigMap shows its current version, but not those that lead to a
 // folder they are in. Used by one goroutine.
-type manifests struct {
+type Manifests struct {
 	// Immutable:
-	cfg   *Config
-	log   *slog.Logger
-	stats *stats
-	now   func() time.Time
-	grace time.Duration
+	path       string
+	namespaces Namespaces
+	log        *slog.Logger
+	reach      *Reach
+	now        func() time.Time
+	grace      time.Duration
 	// every is how often a folder is read when watching does not show all its changes.
 	every time.Duration
 
 	// As of the last scan:
 	files   map[string]*manifestFile
-	objects map[objectKey]any
-	reports map[string][]Rejection
+	objects map[Key]any
+	reports map[string][]Fault
 	dirs    map[string]string
 	// next is when the state of a file lapses, zero for never, and blind is true where watching does not
 	// show every change.
@@ -50,7 +51,7 @@ type manifests struct {
 // manifestFile is the last good state of a file, and the fault of its present one. Immutable.
 type manifestFile struct {
 	info    fs.FileInfo
-	events  []event
+	events  []Event
 	skipped []Skipped
 	err     error
 	// lapses is set while the file is empty, or gone, and its state stays.
@@ -58,15 +59,16 @@ type manifestFile struct {
 	gone   bool
 }
 
-func newManifests(cfg *Config, log *slog.Logger, stats *stats) *manifests {
-	return &manifests{cfg: cfg, log: log, stats: stats, now: time.Now, grace: grace, every: lookEvery, files: make(map[string]*manifestFile)}
+// NewManifests makes a source of a folder, or of one file. It reads nothing yet.
+func NewManifests(path string, namespaces Namespaces, log *slog.Logger, reach *Reach) *Manifests {
+	return &Manifests{path: path, namespaces: namespaces, log: log, reach: reach, now: time.Now, grace: grace, every: lookEvery, files: make(map[string]*manifestFile)}
 }
 
 // scan reads what has changed since the last scan and returns the difference. Files in touched are
 // read even when they look the same. entering is called with each real folder before it is listed, and
 // may be nil. An error leaves everything as it was.
-func (m *manifests) scan(touched map[string]bool, entering func(dir string)) ([]event, error) {
-	found, err := readFolder(m.cfg.Manifests, entering)
+func (m *Manifests) scan(touched map[string]bool, entering func(dir string)) ([]Event, error) {
+	found, err := readFolder(m.path, entering)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +111,7 @@ func (m *manifests) scan(touched map[string]bool, entering func(dir string)) ([]
 
 // linger keeps the state of a file that was emptied, or removed where info is nil, until grace has
 // passed. A file that changes between the two gains no time.
-func (m *manifests) linger(old *manifestFile, info fs.FileInfo) *manifestFile {
+func (m *Manifests) linger(old *manifestFile, info fs.FileInfo) *manifestFile {
 	next := &manifestFile{info: info, events: old.events, lapses: old.lapses, gone: info == nil}
 	if next.lapses.IsZero() {
 		next.lapses = m.now().Add(m.grace)
@@ -121,7 +123,7 @@ func (m *manifests) linger(old *manifestFile, info fs.FileInfo) *manifestFile {
 }
 
 // read returns the state of one file, from memory where it looks unchanged.
-func (m *manifests) read(path string, info fs.FileInfo, touched bool) *manifestFile {
+func (m *Manifests) read(path string, info fs.FileInfo, touched bool) *manifestFile {
 	old := m.files[path]
 	if old != nil && !old.gone && !touched && os.SameFile(old.info, info) &&
 		old.info.Size() == info.Size() && old.info.ModTime().Equal(info.ModTime()) {
@@ -152,7 +154,7 @@ func (m *manifests) read(path string, info fs.FileInfo, touched bool) *manifestF
 	return &manifestFile{info: info, events: events, skipped: skipped}
 }
 
-func (m *manifests) logSkipped(path string, skipped []Skipped) {
+func (m *Manifests) logSkipped(path string, skipped []Skipped) {
 	var kinds []string
 	for _, s := range skipped {
 		if s.Hint != "" {
@@ -168,7 +170,7 @@ func (m *manifests) logSkipped(path string, skipped []Skipped) {
 }
 
 // skipped returns what was skipped in all files, in their order.
-func (m *manifests) skipped() (list []Skipped) {
+func (m *Manifests) skipped() (list []Skipped) {
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
 		list = append(list, m.files[path].skipped...)
 	}
@@ -177,18 +179,18 @@ func (m *manifests) skipped() (list []Skipped) {
 
 // merge puts all files together and returns the difference to the last time. faults are the entries that
 // could not be read, and kept is true for those whose state stays, at least in part.
-func (m *manifests) merge(faults map[string]string, kept map[string]bool) (events []event) {
-	objects := make(map[objectKey]any, len(m.objects))
-	reports := make(map[string][]Rejection)
-	from := make(map[objectKey]string, len(m.objects))
-	reject := func(path, value, reason string) {
-		reports[path] = append(reports[path], fileRejection(path, value, reason))
+func (m *Manifests) merge(faults map[string]string, kept map[string]bool) (events []Event) {
+	objects := make(map[Key]any, len(m.objects))
+	reports := make(map[string][]Fault)
+	from := make(map[Key]string, len(m.objects))
+	fault := func(path, object, reason string) {
+		reports[path] = append(reports[path], Fault{File: shownPath(path), Object: object, Reason: reason})
 	}
 	for path, reason := range faults {
 		if kept[path] {
 			reason += "; the last good state of it stays"
 		}
-		reject(path, "", reason)
+		fault(path, "", reason)
 	}
 	paths := slices.Sorted(maps.Keys(m.files))
 	for _, path := range paths {
@@ -198,23 +200,23 @@ func (m *manifests) merge(faults map[string]string, kept map[string]bool) (event
 			if len(file.events) > 0 {
 				reason = "; the last good state of the file stays"
 			}
-			reject(path, "", file.err.Error()+reason)
+			fault(path, "", file.err.Error()+reason)
 		}
 		if !file.lapses.IsZero() {
 			if !file.gone {
-				reject(path, "", fmt.Sprintf("the file is empty; its last state stays for %s and then goes", m.grace))
+				fault(path, "", fmt.Sprintf("the file is empty; its last state stays for %s and then goes", m.grace))
 			}
 			continue
 		}
 		for _, e := range file.events {
-			if e.key.Namespace != "" && !m.cfg.watches(e.key.Namespace) {
+			if e.Key.Namespace != "" && !m.namespaces.Has(e.Key.Namespace) {
 				continue
 			}
-			if first, twice := from[e.key]; twice {
-				reject(path, e.key.String(), first+" defines it already, and that one is used; remove one of the two")
+			if first, twice := from[e.Key]; twice {
+				fault(path, e.Key.String(), first+" defines it already, and that one is used; remove one of the two")
 				continue
 			}
-			objects[e.key], from[e.key] = e.object, shownPath(path)
+			objects[e.Key], from[e.Key] = e.Object, shownPath(path)
 		}
 	}
 	// An object of a lingering file yields to one of a present file, and to the one in force since.
@@ -224,48 +226,37 @@ func (m *manifests) merge(faults map[string]string, kept map[string]bool) (event
 			continue
 		}
 		for _, e := range file.events {
-			if _, there := objects[e.key]; !there && m.objects[e.key] == e.object {
-				objects[e.key] = e.object
+			if _, there := objects[e.Key]; !there && m.objects[e.Key] == e.Object {
+				objects[e.Key] = e.Object
 			}
 		}
 	}
 	for key, object := range objects {
 		if m.objects[key] != object {
-			events = append(events, event{key, object})
+			events = append(events, Event{key, object})
 		}
 	}
 	for key := range m.objects {
 		if _, still := objects[key]; !still {
-			events = append(events, event{key, nil})
+			events = append(events, Event{key, nil})
 		}
 	}
 	for path, list := range reports {
 		if !slices.Equal(m.reports[path], list) {
-			events = append(events, event{fileKey(path), list})
+			events = append(events, Event{fileKey(path), list})
 		}
 	}
 	for path := range m.reports {
 		if _, still := reports[path]; !still {
-			events = append(events, event{fileKey(path), nil})
+			events = append(events, Event{fileKey(path), nil})
 		}
 	}
 	m.objects, m.reports = objects, reports
 	return events
 }
 
-func fileRejection(path, value, reason string) Rejection {
-	r := Rejection{Object: Object{Kind: "File", Name: shownPath(path)}, Reason: reason}
-	if value != "" {
-		r.Field, r.Value = "object", shorten(value)
-	}
-	return r
-}
-
-// shownPath is a path that cannot forge a line of a report.
-func shownPath(path string) string { return printable(path, '?') }
-
 // shownAs gives the name of a file in a real folder.
-func (m *manifests) shownAs(real string) string {
+func (m *Manifests) shownAs(real string) string {
 	if dir, ok := m.dirs[filepath.Dir(real)]; ok {
 		return filepath.Join(dir, filepath.Base(real))
 	}

@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"bytes"
@@ -99,7 +99,7 @@ func TestNothingIsDropped(t *testing.T) {
 		{"a name with a line break", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a\nFile x: all is well"}}`, refused},
 	}
 	for _, row := range rows {
-		events, _, err := decode([]byte(row.text))
+		events, _, err := Decode([]byte(row.text))
 		if got := strings.Join(keys(events), ","); got != row.objects || (err != nil) != (row.objects == refused) {
 			t.Errorf("%s: objects %q, error %v, want %q", row.name, got, err, row.objects)
 		}
@@ -125,7 +125,7 @@ func TestExpansionIsBounded(t *testing.T) {
 		{"repeated keys", "{" + strings.Repeat(`"a":1,`, 1<<17) + `"a":1}`, "and 131069 more"},
 	}
 	for _, row := range rows {
-		if _, _, err := decode([]byte(row.text)); err == nil || !strings.Contains(err.Error(), row.err) {
+		if _, _, err := Decode([]byte(row.text)); err == nil || !strings.Contains(err.Error(), row.err) {
 			t.Errorf("%s: error %v, want %q", row.name, err, row.err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestLinesOfFile(t *testing.T) {
 		{"a: \x01\n", 7},
 	} {
 		for _, newline := range []string{"\n", "\r\n", "\r"} {
-			_, _, err := decode([]byte(strings.ReplaceAll(before+row.text, "\n", newline)))
+			_, _, err := Decode([]byte(strings.ReplaceAll(before+row.text, "\n", newline)))
 			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("line %d: ", row.line)) {
 				t.Errorf("%q with %q: error %v, want line %d", row.text, newline, err, row.line)
 			}
@@ -208,7 +208,7 @@ func TestSecretsAreSilent(t *testing.T) {
 		toUTF16(head+"stringData: {a: hunter2", false),
 	}
 	for _, text := range texts {
-		d := newDir(t, Config{})
+		d := newDir(t)
 		var log bytes.Buffer
 		d.m.log = slog.New(slog.NewTextHandler(&log, nil))
 		d.write("s.yaml", text)
@@ -217,7 +217,7 @@ func TestSecretsAreSilent(t *testing.T) {
 			t.Errorf("%q is not refused: %s", text, shown)
 		}
 		if strings.Contains(shown, secret) || strings.Contains(log.String(), secret) {
-			t.Errorf("%q: Rejections\n%s\nlog\n%s", text, shown, &log)
+			t.Errorf("%q: Faults\n%s\nlog\n%s", text, shown, &log)
 		}
 	}
 }
@@ -232,7 +232,7 @@ func TestTornSecretsAreSilent(t *testing.T) {
 	}
 	check := func(text string) {
 		t.Helper()
-		_, skipped, err := decode([]byte(text))
+		_, skipped, err := Decode([]byte(text))
 		if err != nil && strings.Contains(err.Error(), secret) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -273,7 +273,7 @@ func FuzzDocuments(f *testing.F) {
 		if strings.HasPrefix(text, "\xFF") || strings.HasPrefix(text, "\xFE") {
 			return // the addition below is not UTF-16
 		}
-		events, skipped, err := decode([]byte(text))
+		events, skipped, err := Decode([]byte(text))
 		if err != nil && (strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "yaml:") || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), ": it is no ")) {
 			t.Errorf("%q: words of a library: %v", text, err)
 		}
@@ -281,7 +281,7 @@ func FuzzDocuments(f *testing.F) {
 			if strings.HasPrefix(more, "\n{") && (err != nil || len(events) == 0 || len(skipped) > 0 || strings.Contains(text, "fieldsV1")) {
 				continue // it may be a part of the last object
 			}
-			after, skippedAfter, errAfter := decode([]byte(text + more))
+			after, skippedAfter, errAfter := Decode([]byte(text + more))
 			if errAfter != nil {
 				continue
 			}

@@ -1,4 +1,4 @@
-package informer
+package source
 
 import (
 	"context"
@@ -8,17 +8,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	clientcache "k8s.io/client-go/tools/cache"
-
-	"github.com/sluice-gateway/sluice/routing"
 )
 
-// secretWatches reads the Secrets that served Ingresses refer to: one list and watch of
+// SecretWatches reads the Secrets that served Ingresses refer to: one list and watch of
 // type=kubernetes.io/tls in each namespace whose tls sections have such a reference, from the first to
-// the last of them; one of metadata.name for each Secret that an annotation or the configuration names
-// (see maxNamed); and the same for each Secret of a namespace in which the gateway may not list the
-// type: a Role with resourceNames allows just that. Owned by one goroutine; results come back as events.
+// the last of them; one of metadata.name for each Secret that an annotation or the configuration names,
+// or of all of a namespace, where they are many; and one of metadata.name for each Secret of a namespace
+// in which the gateway may not list the type: a Role with resourceNames allows just that. The receiver
+// decides which (see Follow). Owned by one goroutine; results come back as events.
 //
 // One watch for each Secret would see only what it must, and suit a Role with resourceNames. But it
 // does not scale to 10,000 Secrets: an informer is several goroutines and a stream of a connection,
@@ -27,22 +27,31 @@ import (
 // namespace is between: the type keeps tokens and passwords in the API server, the right can be
 // given namespace by namespace, and the number of watches is that of the namespaces. The right to
 // write an Ingress is the right to use any Secret of the namespace by naming it anyway.
-type secretWatches struct {
-	// Immutable after newSecretWatches:
-	cluster *cluster
-	queue   *queue
+type SecretWatches struct {
+	// Immutable after NewSecretWatches:
+	cluster *Cluster
+	queue   *Queue
 
-	watches map[secretWatchKey]*secretWatch
+	watches map[SecretsKey]*secretWatch
 	running sync.WaitGroup
 }
 
-func newSecretWatches(c *cluster, q *queue) *secretWatches {
-	return &secretWatches{cluster: c, queue: q, watches: make(map[secretWatchKey]*secretWatch)}
+// SecretsKey names a watch: of one Secret; of all that are certificates, where Name is
+// CertificateSecrets; or of all, where it is AllSecrets. A Secret can have neither name.
+type SecretsKey types.NamespacedName
+
+const (
+	CertificateSecrets = ""
+	AllSecrets         = "*"
+)
+
+func NewSecretWatches(c *Cluster, q *Queue) *SecretWatches {
+	return &SecretWatches{cluster: c, queue: q, watches: make(map[SecretsKey]*secretWatch)}
 }
 
-// follow starts the missing watches and stops the unused ones. A watch that is stopped adds nothing
-// to the queue after follow has returned.
-func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
+// Follow starts the missing watches and stops the unused ones. A watch that is stopped adds nothing
+// to the queue after Follow has returned.
+func (s *SecretWatches) Follow(wanted map[SecretsKey]struct{}) {
 	for key, w := range s.watches {
 		if _, still := wanted[key]; !still {
 			w.stop()
@@ -53,7 +62,7 @@ func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
 		if s.watches[key] != nil {
 			continue
 		}
-		// Not Run's context: follow(nil) ends the watch.
+		// Not Run's context: Follow(nil) ends the watch.
 		ctx, cancel := context.WithCancel(context.Background())
 		w := &secretWatch{key: key, cluster: s.cluster, queue: s.queue, cancel: cancel}
 		s.watches[key] = w
@@ -61,18 +70,18 @@ func (s *secretWatches) follow(wanted map[secretWatchKey]struct{}) {
 	}
 }
 
-// close stops all watches and waits for them.
-func (s *secretWatches) close() {
-	s.follow(nil)
+// Close stops all watches and waits for them.
+func (s *SecretWatches) Close() {
+	s.Follow(nil)
 	s.running.Wait()
 }
 
 // secretWatch reads the Secrets that its key names.
 type secretWatch struct {
 	// Immutable:
-	key     secretWatchKey
-	cluster *cluster
-	queue   *queue
+	key     SecretsKey
+	cluster *Cluster
+	queue   *Queue
 	cancel  context.CancelFunc
 
 	mu sync.Mutex
@@ -88,22 +97,22 @@ func (w *secretWatch) stop() {
 	w.cancel()
 }
 
-func (w *secretWatch) push(events ...event) {
+func (w *secretWatch) push(events ...Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped {
-		w.queue.push(events...)
+		w.queue.Push(events...)
 	}
 }
 
 // run watches until ctx ends, and waits for the informer to stop.
 func (w *secretWatch) run(ctx context.Context) {
-	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.client, 0,
+	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.Client, 0,
 		informers.WithNamespace(w.key.Namespace), informers.WithTransform(trim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 			o.FieldSelector = w.key.selector().String()
 		}))
-	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, kindSecret})
+	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, Secret})
 	if err != nil {
 		panic("BUG: a new informer: " + err.Error())
 	}
@@ -122,11 +131,11 @@ func (w *secretWatch) run(ctx context.Context) {
 }
 
 // selector restricts the watch to the Secrets of its key.
-func (k secretWatchKey) selector() fields.Selector {
+func (k SecretsKey) selector() fields.Selector {
 	switch k.Name {
-	case certificateSecrets:
+	case CertificateSecrets:
 		return fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS))
-	case allSecrets:
+	case AllSecrets:
 		return fields.Everything()
 	}
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, k.Name)
@@ -134,7 +143,7 @@ func (k secretWatchKey) selector() fields.Selector {
 
 // read reports that all Secrets have been pushed, or why they cannot be.
 func (w *secretWatch) read(reason string) {
-	w.push(event{objectKey{kindSecrets, routing.ObjectName(w.key)}, reason})
+	w.push(Event{Key{Secrets, types.NamespacedName(w.key)}, reason})
 }
 
 // failed reports a missing right: no other sign would explain the missing certificate. Secrets read
@@ -150,9 +159,9 @@ func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err 
 }
 
 // missingRight names what cannot be read, and the right that the namespace's administrators can grant.
-func (k secretWatchKey) missingRight() string {
+func (k SecretsKey) missingRight() string {
 	what := "the Secrets of namespace " + k.Namespace
-	if k.Name != certificateSecrets && k.Name != allSecrets {
+	if k.Name != CertificateSecrets && k.Name != AllSecrets {
 		what = "Secret " + k.Namespace + "/" + k.Name
 	}
 	return "the gateway may not list and watch " + what + "; let it: kubectl -n " + k.Namespace +

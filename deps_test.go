@@ -45,6 +45,14 @@ var forbidden = []edge{
 		"a build must not depend on how requests are served: manifests are checked without a data plane"},
 	{"informer/...", "upstream/...", transitive,
 		"health and balancing state belong to the loops and are not inputs of a build"},
+	{"informer/internal/source/...", "informer", transitive,
+		"a source delivers objects and decides nothing of them; the compiler refuses the circle, and this says why"},
+	{"informer/internal/source/...", "informer/annotation/...", transitive,
+		"as above: what an annotation means is decided after its object has arrived"},
+	{"informer/internal/source/...", "routing/...", transitive,
+		"objects in, events out: what a Snapshot is made of changes without a source, and a source without Snapshots"},
+	{"informer/annotation/...", "informer/internal/source/...", transitive,
+		"what a value means does not depend on where its object came from"},
 	{"informer/annotation/...", "k8s.io/client-go/...", transitive,
 		"what a value means depends on the value alone; objects are looked up by informer, which makes Routes of it"},
 	{"...", "bench/...", transitive,
@@ -53,6 +61,18 @@ var forbidden = []edge{
 		"as above"},
 	{"...", "deploy/...", transitive,
 		"deploy holds manifests, the tests of these, programs of a few lines, and a control plane with its own go.mod"},
+	{"server/internal/wire/...", "server", transitive,
+		"bytes know no request: the Exchange and its sides stand on them"},
+	{"server/internal/wire/...", "server/config/...", transitive,
+		"as above; limits are handed in"},
+	{"server/internal/wire/...", "server/internal/stats/...", transitive,
+		"as above; who uses bytes counts them"},
+	{"server/internal/wire/...", "server/internal/h1/...", transitive,
+		"a socket carries any protocol"},
+	{"server/internal/wire/...", "routing/...", transitive,
+		"bytes know no Route, Backend or Policy"},
+	{"server/internal/wire/...", "upstream/...", transitive,
+		"a socket is dialled by address: whose it is, and what becomes of it, is for its owner to say"},
 	{"server/internal/outcome/...", "...", direct,
 		"it is what every parser of hostile bytes answers with"},
 	{"server/internal/message/...", "!std", direct,
@@ -114,8 +134,7 @@ type edge struct {
 	reason   string
 }
 
-// reach says how far an edge looks. Imports of test files count as direct ones in every reach but
-// shipped.
+// reach is how far an edge looks. Imports of test files count as direct ones in every reach but shipped.
 type reach int
 
 const (
@@ -125,7 +144,7 @@ const (
 	shipped                 // import statements of what is built into the binary: tests may hold it to a second implementation
 )
 
-// listed is what these tests read of `go list -json`.
+// listed has the fields of `go list -json` that these tests read.
 type listed struct {
 	ImportPath                         string
 	Imports, TestImports, XTestImports []string
@@ -192,7 +211,7 @@ func TestForbids(t *testing.T) {
 	}
 }
 
-// forbids says whether the edge is about an import of to, by a package that matches e.from.
+// forbids reports whether the edge is about an import of to, by a package that matches e.from.
 func (e edge) forbids(from, to string) bool {
 	if e.to == "!std" {
 		return !matches(e.from, to) && to != module+"/server/internal/outcome" && strings.Contains(firstSegment(to), ".")

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// stalledFIFO makes a FIFO that is full and that nobody reads.
+// stalledFIFO makes a FIFO that is full and without a reader.
 func stalledFIFO(t *testing.T, path string) {
 	t.Helper()
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -43,8 +43,8 @@ func fill(t *testing.T, fd int) {
 	}
 }
 
-// TestStalledLogs: nobody reads either log, from before the start. Changes go live, a reload is carried out and
-// SIGTERM ends the gateway; what was lost is in the metrics.
+// TestStalledLogs: neither log has a reader, from before the start. Changes go live, a reload is carried out
+// and SIGTERM ends the gateway; lost lines are in the metrics.
 func TestStalledLogs(t *testing.T) {
 	dir := t.TempDir()
 	stalledFIFO(t, filepath.Join(dir, "error.log"))
@@ -76,8 +76,7 @@ func TestStalledLogs(t *testing.T) {
 	r.stop(t)
 }
 
-// TestStalledStderr: the pipe that a container runtime gives the process as stderr is full, and
-// nobody reads it.
+// TestStalledStderr: the pipe that a container runtime gives the process as stderr is full and has no reader.
 func TestStalledStderr(t *testing.T) {
 	if os.Getenv("SLUICE_TEST_STDERR") != "" {
 		os.Exit(Options{}.run([]string{"serve", "--manifests", os.Getenv("SLUICE_TEST_STDERR"),
@@ -119,7 +118,7 @@ func TestStalledStderr(t *testing.T) {
 	}
 }
 
-// TestLastWordsDoNotWait: what the process says of its end does not keep it from ending.
+// TestLastWordsDoNotWait: the last message does not keep the process from ending.
 func TestLastWordsDoNotWait(t *testing.T) {
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {

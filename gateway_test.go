@@ -186,7 +186,7 @@ func (r *running) stop(t *testing.T) {
 // patience is how long a test waits for what is to come, on whatever machine.
 const patience = time.Minute
 
-// eventually asks every few milliseconds until f says yes.
+// eventually asks every few milliseconds until f returns true.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -254,7 +254,7 @@ func TestServe(t *testing.T) {
 	writeFile(t, file, strings.Replace(string(text), "/api/v1", "/api/v2", 1))
 	eventually(t, "route for /api/v2", func() bool { status, _ := r.get(t, "/api/v2/x"); return status == 200 })
 
-	// A reload applies what it can and names the rest; the log is opened anew.
+	// A reload applies the live keys and names the rest; the log is opened anew.
 	if err := os.Rename(filepath.Join(r.dir, "error.log"), filepath.Join(r.dir, "error.log.1")); err != nil {
 		t.Fatal(err)
 	}
@@ -407,7 +407,7 @@ func TestSecondSignal(t *testing.T) {
 	eventually(t, "line about the second signal", func() bool { return strings.Contains(r.errorLog(t), "second signal") })
 }
 
-// TestServeFails: what cannot start says why and leaves nothing bound.
+// TestServeFails: a gateway that cannot start reports why and leaves nothing bound.
 func TestServeFails(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -19,12 +19,12 @@ import (
 // is: variables are initialised in the order of the files' names.
 var imported = observe()
 
-// process is what an import could have changed.
+// process is the state that an import could have changed.
 type process struct {
 	flags       []string
 	goroutines  string // their stacks, "" where there is one
 	processors  int    // GOMAXPROCS
-	standard    int    // what the runtime makes of the machine and the cgroup
+	standard    int    // the runtime's number for the machine and the cgroup
 	memory      int64  // limit
 	pipeIgnored bool
 	logToStderr bool

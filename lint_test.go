@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// bans are the house rules that no linter knows. Each says why, because the person who meets it is
+// bans are the house rules that no linter knows. Each has its reason, because the person who meets it is
 // about to work around it; a rule that does not serve the reader any more is changed here, in review.
 var bans = []ban{
 	{"raw atomic", "a typed atomic cannot be read without atomics by mistake, and is aligned on every platform", rawAtomic},
@@ -83,7 +83,7 @@ func TestNothingUnfinished(t *testing.T) {
 	})
 }
 
-// product says whether the file is part of the binary or of its tests, not of a tool beside it.
+// product reports whether the file is part of the binary or of its tests, not of a tool beside it.
 func product(s *source) bool {
 	return !strings.HasPrefix(s.path, "bench/") && !strings.HasPrefix(s.path, "deploy/")
 }
@@ -153,7 +153,7 @@ func slowInHot(s *source) []finding {
 // compare, and are left alone.
 func isFunction(name string) bool { return name != "Is" && name != "As" && name != "AsType" }
 
-// hot says whether a line of the function's comment begins with "hot:".
+// hot reports whether a line of the function's comment begins with "hot:".
 func hot(function *ast.FuncDecl) bool {
 	if function.Doc == nil {
 		return false
@@ -203,7 +203,7 @@ func sleep(s *source) []finding {
 	}
 	found := selections(s, s.file, "time", func(name string) bool { return name == "Sleep" })
 	if s.test() {
-		// A test may play a slow peer; it says so on the line.
+		// A test may play a slow peer, with a mark on the line.
 		lines := strings.Split(s.text, "\n")
 		found = slices.DeleteFunc(found, func(f finding) bool { return strings.Contains(lines[f.line-1], "// ") })
 	}

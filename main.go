@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/filter"
 )
 
-// Options are what a program adds to Sluice. The zero value adds nothing: it is the command sluice.
+// Options are a program's additions to Sluice. The zero value adds nothing: it is the command sluice.
 type Options struct {
 	// Server goes to the data plane of serve as it stands; its Filters are the program's own.
 	Server server.Options

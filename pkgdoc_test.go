@@ -16,8 +16,8 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// packageCommentProblems groups files by folder and says which package breaks the rule: the comment
-// is in doc.go, or in main.go where that is the only file of a command. It begins as go doc wants it.
+// packageCommentProblems groups files by folder and names the package that breaks the rule: the comment
+// is in doc.go, or in main.go where that is the only file of a command. It begins as go doc expects it.
 func packageCommentProblems(sources []*source) []string {
 	folders := map[string][]*source{}
 	for _, s := range sources {

@@ -63,7 +63,7 @@ func (p *plane) get(path string, query url.Values) ([]byte, error) {
 		return nil, fmt.Errorf("ask gateway: %w", err)
 	}
 	if host == p.address {
-		// Without one the gateway's answer explains what it needs.
+		// Without a token the gateway's answer explains what it needs.
 		if token, err := os.ReadFile(p.token); err == nil {
 			request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 		}

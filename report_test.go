@@ -54,8 +54,8 @@ func sluice(args ...string) (code int, out string) {
 	return code, text.String() + log.String()
 }
 
-// TestCheckSaysWhatIsLeftOut: what is not served because nobody reads it, or because it is another's, is
-// shown with where it stands, and is no reason to fail.
+// TestCheckSaysWhatIsLeftOut: an object that is not served because its kind is not read, or because it
+// is another controller's, is shown with its place, and is no reason to fail.
 func TestCheckSaysWhatIsLeftOut(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "all.yaml")
@@ -160,8 +160,8 @@ func TestCheckCountsByField(t *testing.T) {
 	}
 }
 
-// TestExplainAgrees: where a gateway answers itself, explain says so, by its exit code too, and names who
-// else has the host.
+// TestExplainAgrees: where a gateway answers itself, explain reports it, by its exit code too, and names
+// the other controllers' Ingresses of the host.
 func TestExplainAgrees(t *testing.T) {
 	r := startGateway(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "backend") }), "")
 	var slice strings.Builder
@@ -221,7 +221,7 @@ func get(t *testing.T, r *running, host string, path ...string) (status int, bod
 	return r.do(request)
 }
 
-// TestPlaneFollows: a gateway is asked where its configuration says that it can be, unless a flag does.
+// TestPlaneFollows: a gateway is asked at the address in its configuration, unless a flag names another.
 func TestPlaneFollows(t *testing.T) {
 	standard := config.Default().Listen
 	for _, row := range []struct {

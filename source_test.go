@@ -29,7 +29,7 @@ func parseSource(path, text string) (*source, error) {
 	return &source{path: path, text: text, fset: fset, file: file}, nil
 }
 
-// test says whether the file is compiled only into tests.
+// test reports whether the file is compiled only into tests.
 func (s *source) test() bool { return strings.HasSuffix(s.path, "_test.go") }
 
 // line returns the line number of pos.

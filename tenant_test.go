@@ -52,7 +52,7 @@ func secretYAML(t *testing.T, namespace, name string, serial int64, key crypto.S
 		name, namespace, chain, encode("PRIVATE KEY", private), chain)
 }
 
-// ingressYAML is an Ingress of a year; tls and rules are what follows these keys, "" for nothing.
+// ingressYAML is an Ingress of a year; tls and rules are the text after these keys, "" for nothing.
 func ingressYAML(namespace, name string, year int, annotations, tls, rules string) string {
 	text := fmt.Sprintf("---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: %s\n  namespace: %s\n  creationTimestamp: \"%d-01-01T00:00:00Z\"\n  annotations: {%s}\nspec:\n  ingressClassName: sluice\n",
 		name, namespace, year, annotations)
@@ -69,8 +69,8 @@ func ruleYAML(host, path string) string {
 	return fmt.Sprintf(`{host: %q, http: {paths: [{path: %q, pathType: Prefix, backend: {service: {name: echo, port: {number: 80}}}}]}}`, host, path)
 }
 
-// hostileObjects is what one file of the hostile namespace says next: anything that an Ingress can, about the
-// host of the honest one, and about those around it. All of it is younger.
+// hostileObjects is the next content of one file of the hostile namespace: anything that an Ingress can be,
+// about the host of the honest one, and about those around it. All of it is younger.
 func hostileObjects(r *mathrand.Rand, n int) string {
 	name, year := fmt.Sprint("hostile-", n), 2021+r.IntN(5)
 	one := func(of ...string) string { return of[r.IntN(len(of))] }

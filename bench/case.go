@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// kind is how a Case loads a proxy and what it reads.
+// kind is how a Case loads a proxy and which figures it reads.
 type kind string
 
 const (

@@ -18,7 +18,7 @@ import (
 type keyPair struct {
 	// Immutable after newKeyPair:
 	Cert, Key string // files
-	Both      string // file of both, as HAProxy wants it
+	Both      string // file of both, in HAProxy's form
 
 	certPEM, keyPEM []byte
 	roots           *x509.CertPool

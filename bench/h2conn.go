@@ -62,7 +62,7 @@ type h2stream struct {
 	state    int    // the handler's own
 }
 
-// ending is what follows the queued data of a stream.
+// ending is how a stream goes on after its queued data.
 type ending int
 
 const (
@@ -284,8 +284,8 @@ func (c *h2conn) writeHeaders(s *h2stream, end bool, fields ...string) error {
 	return c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
-// send sends data, in one frame where the windows have room, and queues the rest. last is what follows
-// the data; with withData this end of the stream is done.
+// send sends data, in one frame where the windows have room, and queues the rest. last is how the
+// stream goes on afterwards; with withData this end of it is done.
 func (c *h2conn) send(s *h2stream, data []byte, last ending) error {
 	s.last = last
 	if n := int64(len(data)); len(s.queue) == 0 && n > 0 && n <= min(s.window, c.window, int64(c.maxFrame)) {

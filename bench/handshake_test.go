@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// shakeServer serves HTTP/1.1 over TLS with a key pair of the run; resumed counts what it resumed.
+// shakeServer serves HTTP/1.1 over TLS with a key pair of the run; resumed counts resumed handshakes.
 type shakeServer struct {
 	*httptest.Server
 	handshaker

@@ -25,7 +25,7 @@ import (
 	"unsafe"
 )
 
-// loadReport is what "bench load" prints.
+// loadReport is the output of "bench load".
 type loadReport struct {
 	Requests int64   `json:"requests"` // answered, warm-up included
 	Errors   int64   `json:"errors"`

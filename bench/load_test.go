@@ -42,7 +42,7 @@ func TestGeneratorCountsWaiting(t *testing.T) {
 	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n.Add(1) == 10 {
-			time.Sleep(200 * time.Millisecond) // the stall is what is tested
+			time.Sleep(200 * time.Millisecond) // the stall under test
 		}
 		fmt.Fprint(w, "hello")
 	}))

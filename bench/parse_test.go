@@ -25,7 +25,7 @@ func TestWrkArgs(t *testing.T) {
 	}
 }
 
-// What h2load 1.52 prints, without its progress.
+// The output of h2load 1.52, without its progress.
 const h2loadOutput = `TLS Protocol: TLSv1.3
 Cipher: TLS_AES_128_GCM_SHA256
 Server Temp Key: X25519 253 bits

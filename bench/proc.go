@@ -69,9 +69,9 @@ func parseStat(text string) (stat, error) {
 
 // cpuTime is the CPU time that the processes have used, all threads, ended ones too.
 //
-// It comes from each process's CPU-time clock (clock_gettime), which the kernel brings up to date to the
-// nanosecond when asked: /proc/PID/stat has the same sum in steps of 10 ms, and /proc/PID/task/*/schedstat is
-// as old as the last tick and forgets threads that have ended.
+// The time comes from each process's CPU-time clock (clock_gettime), which the kernel brings up to date to
+// the nanosecond when asked: /proc/PID/stat has the same sum in steps of 10 ms, and
+// /proc/PID/task/*/schedstat is as old as the last tick and forgets threads that have ended.
 func cpuTime(pids []int) (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range pids {

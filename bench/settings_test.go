@@ -19,7 +19,7 @@ func testSettings() Settings {
 	}
 }
 
-// caseSettings are testSettings for every case, with a key pair that nobody reads.
+// caseSettings are testSettings for every case, with a key pair that is never read.
 func caseSettings() map[string]Settings {
 	r := &Runner{origin2: "127.0.0.1:18000", keys: &keyPair{
 		Cert: "/run/bench/tls.crt", Key: "/run/bench/tls.key", Both: "/run/bench/tls.pem", certPEM: []byte("certificate"), keyPEM: []byte("key"),
@@ -77,7 +77,7 @@ func checkTemplate(t *testing.T, name, id string, settings Settings) {
 	}
 }
 
-// What a case asks for stands in every contender's configuration, and in that of no other case.
+// The settings of a case stand in every contender's configuration, and in that of no other case.
 func TestCaseSettings(t *testing.T) {
 	all := caseSettings()
 	tests := []struct {

@@ -13,7 +13,7 @@ type tool struct {
 	name string
 	args func(c Case, g *rig, d time.Duration) []string
 	read func(c Case, output string) (tally, error)
-	// ours says that the command is a subcommand of this program.
+	// ours is true where the command is a subcommand of this program.
 	ours bool
 }
 

@@ -106,7 +106,7 @@ func TestDemoAddresses(t *testing.T) {
 	}
 }
 
-// TestDemo runs the demo as `make run` does, sends what it says to try, and interrupts it.
+// TestDemo runs the demo as `make run` does, sends the requests that it prints, and interrupts it.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes on fixed ports")

@@ -34,10 +34,10 @@ if ((size > limit)); then
 	echo "image-check: the binary has $size bytes, over $limit" >&2
 	exit 1
 fi
-# The linker says nothing where the variable that it shall set does not exist.
+# The linker is silent where the variable to set does not exist.
 "$out/sluice" version | grep -F "sluice $version "
 
-# What a container runtime does for the DaemonSet: uid 65532, NET_BIND_SERVICE in the permitted and the
+# As a container runtime does for the DaemonSet: uid 65532, NET_BIND_SERVICE in the permitted and the
 # bounding set, nothing ambient or inheritable, no_new_privs. In a network namespace of its own, where
 # port 80 is free and 1024 is the first unprivileged port. Killed by pid.
 # shellcheck disable=SC2016

@@ -9,7 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 )
 
-// versionVariable is what the linker sets.
+// versionVariable is the variable that the linker sets.
 const versionVariable = "github.com/sluice-gateway/sluice.version"
 
 // TestImageIsBuiltLikeTheBinary: the Dockerfile's build line is the Makefile's.
@@ -27,7 +27,7 @@ func TestImageIsBuiltLikeTheBinary(t *testing.T) {
 	}
 }
 
-// TestVersionIsLinkedIn: the linker says nothing where the variable that it shall set does not exist.
+// TestVersionIsLinkedIn: the linker is silent where the variable to set does not exist.
 func TestVersionIsLinkedIn(t *testing.T) {
 	out, err := exec.Command(sluice(t), "version").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "sluice under-test go1.") {

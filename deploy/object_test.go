@@ -85,7 +85,7 @@ func parseObjects(text []byte) ([]metav1.Object, error) {
 	}
 }
 
-// TestEveryYAML strict-parses every YAML file below deploy by what it is.
+// TestEveryYAML strict-parses every YAML file below deploy as its kind.
 func TestEveryYAML(t *testing.T) {
 	checked := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {

@@ -26,8 +26,8 @@ var rights = []right{
 	{"events.k8s.io", "events", []string{"create", "patch"}, "EventsV1", "Events"},
 }
 
-// reading is what an informer needs, list and watch, and get with them: whoever may list an object
-// may read it whole, so leaving get out protects nothing and only surprises.
+// reading is the verbs of an informer, list and watch, and get with them: the right to list an
+// object is the right to read it whole, so leaving get out protects nothing and only surprises.
 var reading = []string{"get", "list", "watch"}
 
 // right is verbs on one resource, and the client-go calls that use it.
@@ -116,7 +116,7 @@ func TestSecretsAreNotBoundClusterWide(t *testing.T) {
 // the README have too, names the role and the account that are installed.
 func TestRejectionNamesTheRole(t *testing.T) {
 	const command = "create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice"
-	for _, name := range []string{"../informer/secrets.go", "base/clusterrole.yaml", "../README.md"} {
+	for _, name := range []string{"../informer/internal/source/secrets.go", "base/clusterrole.yaml", "../README.md"} {
 		if !strings.Contains(string(read(t, name)), command) {
 			t.Errorf("%s lacks %q", name, command)
 		}
@@ -237,7 +237,7 @@ func groupOf(e ast.Expr) string {
 	return ""
 }
 
-// method returns the name of a method call without arguments, and what it is called on.
+// method returns the name of a method call without arguments, and its receiver.
 func method(e ast.Expr) (name string, on ast.Expr) {
 	call, ok := e.(*ast.CallExpr)
 	if !ok || len(call.Args) > 0 {

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "Rewrite generated files.")
 const singleFile = "sluice.yaml"
 
 // render joins the base's resources in kustomization.yaml's order, comments included. Kustomize itself
-// would drop the comments, which are what a person reads before applying the file.
+// would drop the comments, which a person reads before applying the file.
 func render(t *testing.T) []byte {
 	t.Helper()
 	var k kustomization
@@ -50,7 +50,7 @@ func TestGeneratedSingleFile(t *testing.T) {
 	}
 }
 
-// TestEveryBaseFileIsAResource: a file that kustomization.yaml forgets would be applied by nobody.
+// TestEveryBaseFileIsAResource: a file missing in kustomization.yaml would never be applied.
 func TestEveryBaseFileIsAResource(t *testing.T) {
 	var k kustomization
 	if err := yaml.UnmarshalStrict(read(t, "base/kustomization.yaml"), &k); err != nil {

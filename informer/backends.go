@@ -12,7 +12,7 @@ import (
 // Backend in a later step: an index never passes from one Backend to another between two consecutive
 // Snapshots, and a Backend that moves from one Ingress to another within a step keeps its own.
 
-// target is what identifies a Backend's Endpoints.
+// target identifies a Backend's Endpoints.
 type target struct {
 	service routing.ObjectName
 	// port is the name of the Service port, as slices spell it.

@@ -18,7 +18,7 @@ func tlsVariant(t annotation.BackendTLS) string {
 	}
 	depth := 0
 	if t.Depth != annotation.DefaultBackendTLS.Depth {
-		// Such that names of Backends, which metrics have, stay what they were before the default had a value.
+		// Names of Backends, which metrics have, stay as they were before the default had a value.
 		depth = t.Depth + 1
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{t.Verify, t.Secret, t.Name, t.SendName, depth, t.Min, t.Max, string(t.Ciphers)}))

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 )
 
 // BenchmarkChange is the cost of one changed object, from its event to a Snapshot.
@@ -14,17 +16,17 @@ func BenchmarkChange(b *testing.B) {
 		w.step(fleet(n)...)
 		bld := w.b
 		b.Run(fmt.Sprintf("endpoint/ingresses=%d", n), func(b *testing.B) {
-			change := []event{fleetSlice(n/2, "10.0.0.1"), fleetSlice(n/2, "10.0.0.2")}
+			change := []source.Event{fleetSlice(n/2, "10.0.0.1"), fleetSlice(n/2, "10.0.0.2")}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				bld.apply(change[i%2].key, change[i%2].object)
+				bld.apply(change[i%2].Key, change[i%2].Object)
 				if bld.build() == nil {
 					b.Fatal("nothing changed")
 				}
 			}
 		})
 		b.Run(fmt.Sprintf("ingress/ingresses=%d", n), func(b *testing.B) {
-			key := objectKey{kindIngress, fleetName(n / 2)}
+			key := keyOf(source.Ingress, fleetName(n/2))
 			was := w.objects[key].(*networkingv1.Ingress)
 			moved := was.DeepCopy()
 			moved.Spec.Rules[0].HTTP.Paths[0].Path = "/moved"
@@ -37,7 +39,7 @@ func BenchmarkChange(b *testing.B) {
 			}
 		})
 		b.Run(fmt.Sprintf("status/ingresses=%d", n), func(b *testing.B) {
-			key := objectKey{kindIngress, fleetName(n / 2)}
+			key := keyOf(source.Ingress, fleetName(n/2))
 			same := w.objects[key].(*networkingv1.Ingress).DeepCopy()
 			bld.apply(key, same)
 			bld.build()

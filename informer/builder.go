@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -33,11 +34,12 @@ type builder struct {
 	// Immutable after newBuilder:
 	cfg   Config
 	hosts routing.Builder
-	// now tells whether a Certificate has expired.
+	// now is the clock for the expiry of Certificates.
 	now func() time.Time
 
-	// What there is:
+	// The objects:
 	cache     cache
+	classes   classSet
 	entries   map[routing.ObjectName]*entry
 	byHost    map[string][]*entry // sorted by age
 	below     family              // the exact names in byHost
@@ -54,14 +56,9 @@ type builder struct {
 	outsiders    outsiderSet
 	built        bool
 
-	leaving            classGraces
-	defaultClassKnown  bool
-	defaultClassCached *networkingv1.IngressClass
-
-	// What the current step touches:
+	// Touched by the current step:
 	dirtyIngresses map[routing.ObjectName]struct{}
 	dirtyHosts     map[string]struct{}
-	dirtyClasses   bool
 	dirtyFallback  bool
 
 	// compiled names the Ingresses that the last build compiled or dropped.
@@ -85,6 +82,7 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		dirtyIngresses: make(map[routing.ObjectName]struct{}),
 		dirtyHosts:     make(map[string]struct{}),
 	}
+	b.classes = newClassSet(&b.cfg)
 	if cfg.DefaultCertificate != "" {
 		b.certificates.fallback = new(secretPair)
 		b.credentials.use(cfg.defaultName(), configured)
@@ -93,29 +91,27 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 }
 
 // apply stores the new state of one object, nil when it is gone, and marks what it touches.
-func (b *builder) apply(key objectKey, object any) {
-	switch key.kind {
-	case kindIngress:
+func (b *builder) apply(key source.Key, object any) {
+	name := routing.ObjectName(key.NamespacedName)
+	switch key.Kind {
+	case source.Ingress:
 		next, _ := object.(*networkingv1.Ingress)
-		if old := put(b.cache.ingresses, key.ObjectName, next); !sameIngress(old, next) {
-			b.dirtyIngresses[key.ObjectName] = struct{}{}
+		if old := put(b.cache.ingresses, name, next); !sameIngress(old, next) {
+			b.dirtyIngresses[name] = struct{}{}
 		}
-	case kindClass:
+	case source.Class:
 		next, _ := object.(*networkingv1.IngressClass)
-		if old, now := b.putClass(key.Name, next); !sameClass(old, now) {
-			b.dirtyClasses = true
-		}
-		b.rejected.replace(key, b.rejectClass(next))
-	case kindService:
+		b.rejected.replace(subject{ofClass, name}, b.classes.apply(key.Name, next, b.now()))
+	case source.Service:
 		next, _ := object.(*corev1.Service)
-		if old := put(b.cache.services, key.ObjectName, next); !sameService(old, next) {
-			for ingress := range b.byService[key.ObjectName] {
+		if old := put(b.cache.services, name, next); !sameService(old, next) {
+			for ingress := range b.byService[name] {
 				b.dirtyIngresses[ingress] = struct{}{}
 			}
 		}
-	case kindSlice:
+	case source.Slice:
 		next, _ := object.(*discoveryv1.EndpointSlice)
-		for _, slice := range []*discoveryv1.EndpointSlice{b.cache.putSlice(key.ObjectName, next), next} {
+		for _, slice := range []*discoveryv1.EndpointSlice{b.cache.putSlice(name, next), next} {
 			if slice == nil {
 				continue
 			}
@@ -123,29 +119,29 @@ func (b *builder) apply(key objectKey, object any) {
 				b.backends.serviceChanged(service)
 			}
 		}
-		b.rejected.replace(key, b.rejectSlice(next))
-	case kindSecret:
+		b.rejected.replace(subject{ofSlice, name}, b.rejectSlice(next))
+	case source.Secret:
 		next, _ := object.(*corev1.Secret)
-		if !b.takesSecret(key.ObjectName, next) {
+		if !b.takesSecret(name, next) {
 			return
 		}
-		if old := put(b.cache.secrets, key.ObjectName, next); !sameSecret(old, next) {
-			b.certificates.secretChanged(key.ObjectName)
-			b.credentialChanged(key.ObjectName)
+		if old := put(b.cache.secrets, name, next); !sameSecret(old, next) {
+			b.certificates.secretChanged(name)
+			b.credentialChanged(name)
 		}
-	case kindSecrets:
+	case source.Secrets:
 		if reason, ok := object.(string); ok {
-			b.secretsRead(secretWatchKey(key.ObjectName), reason)
+			b.secretsRead(source.SecretsKey(key.NamespacedName), reason)
 		}
-	case kindAddresses:
+	case source.Addresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
-	case kindNode:
+	case source.Node:
 		own, _ := object.([]netip.Addr)
 		b.ownAddressesChanged(own)
-	case kindFile:
-		list, _ := object.([]Rejection)
-		b.rejected.replace(key, list)
+	case source.File:
+		faults, _ := object.([]source.Fault)
+		b.rejected.replace(subject{ofFile, name}, rejectFile(faults))
 	default:
 		panic("BUG: event of unknown kind")
 	}
@@ -154,10 +150,8 @@ func (b *builder) apply(key objectKey, object any) {
 // build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
 // changed since the last one.
 func (b *builder) build() *routing.Snapshot {
-	b.endGraces()
-	if b.dirtyClasses {
-		b.classChanged()
-		b.dirtyClasses = false
+	for _, name := range b.classes.affected(b.now(), b.cache.ingresses, b.controllerWas) {
+		b.dirtyIngresses[name] = struct{}{}
 	}
 	b.compiled = b.compiled[:0]
 	for name := range b.dirtyIngresses {
@@ -200,6 +194,15 @@ func (b *builder) build() *routing.Snapshot {
 // waiting reports whether a Secret that is referred to may be about to arrive.
 func (b *builder) waiting() bool { return b.certificates.waiting() || b.credentials.waiting() }
 
+// controllerWas returns what classes said of an Ingress when it was compiled.
+func (b *builder) controllerWas(name routing.ObjectName) (controller string, refused bool) {
+	if e := b.entries[name]; e != nil {
+		controller = e.controller
+	}
+	_, refused = b.classless[name]
+	return controller, refused
+}
+
 // recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
 // of both its forms.
 func (b *builder) recompile(name routing.ObjectName) {
@@ -209,19 +212,19 @@ func (b *builder) recompile(name routing.ObjectName) {
 	delete(b.classless, name)
 	var others *networkingv1.Ingress
 	if ing := b.cache.ingresses[name]; ing != nil {
-		controller, reason := b.controllerOf(ing)
+		controller, reason := b.classes.controllerOf(ing)
 		if controller != "" {
 			next, rejections = b.compile(ing, controller)
 		} else if reason != "" {
 			b.classless[name] = struct{}{}
-			source := &routing.Source{Ingress: name}
-			rejections = []Rejection{rejectIngress(source, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
+			of := &routing.Source{Ingress: name}
+			rejections = []Rejection{rejectIngress(of, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
 		} else {
 			others = ing
 		}
 	}
 	b.outsiders.replace(name, others)
-	b.rejected.replace(objectKey{kindIngress, name}, rejections)
+	b.rejected.replace(subject{ofIngress, name}, rejections)
 	if old != nil && next != nil && old.same(next) {
 		b.exchange(next)
 	} else {
@@ -333,10 +336,10 @@ func remove(list []*entry, e *entry) []*entry {
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
 func (b *builder) buildHost(name string) *routing.Host {
-	owner := objectKey{kindHost, routing.ObjectName{Name: name}}
+	key := subject{ofHost, routing.ObjectName{Name: name}}
 	entries, left := b.admitted(name)
 	if len(entries) == 0 {
-		b.rejected.replace(owner, left)
+		b.rejected.replace(key, left)
 		return nil
 	}
 	routes, tls, rejections := joinHost(name, entries)
@@ -345,7 +348,7 @@ func (b *builder) buildHost(name string) *routing.Host {
 	if tls != nil {
 		host = host.WithTLS(tls)
 	}
-	b.rejected.replace(owner, append(conflictRejections(conflicts), rejections...))
+	b.rejected.replace(key, append(conflictRejections(conflicts), rejections...))
 	return host
 }
 
@@ -361,5 +364,5 @@ func (b *builder) buildFallback() {
 	var conflicts []routing.Conflict
 	b.fallback, conflicts = b.hosts.BuildDefault(routes)
 	// No Host is called "*", so that the owner is unique.
-	b.rejected.replace(objectKey{kindHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
+	b.rejected.replace(subject{ofHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
 }

@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -17,7 +18,6 @@ import (
 // with their source and never edited.
 type cache struct {
 	ingresses map[routing.ObjectName]*networkingv1.Ingress
-	classes   map[string]*networkingv1.IngressClass
 	services  map[routing.ObjectName]*corev1.Service
 	slices    map[routing.ObjectName]*discoveryv1.EndpointSlice
 	secrets   map[routing.ObjectName]*corev1.Secret
@@ -28,7 +28,6 @@ type cache struct {
 func newCache() cache {
 	return cache{
 		ingresses: make(map[routing.ObjectName]*networkingv1.Ingress),
-		classes:   make(map[string]*networkingv1.IngressClass),
 		services:  make(map[routing.ObjectName]*corev1.Service),
 		slices:    make(map[routing.ObjectName]*discoveryv1.EndpointSlice),
 		secrets:   make(map[routing.ObjectName]*corev1.Secret),
@@ -106,13 +105,7 @@ func sameService(a, b *corev1.Service) bool {
 		})
 }
 
-// secretKeys are the keys of a Secret's data that are read.
-var secretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, revocationKey}
-
-// revocationKey is where ingress-nginx has the list of revoked client certificates.
-const revocationKey = "ca.crl"
-
 func sameSecret(a, b *corev1.Secret) bool {
 	return a != nil && b != nil && a.Type == b.Type &&
-		!slices.ContainsFunc(secretKeys, func(key string) bool { return !bytes.Equal(a.Data[key], b.Data[key]) })
+		!slices.ContainsFunc(source.SecretKeys, func(key string) bool { return !bytes.Equal(a.Data[key], b.Data[key]) })
 }

@@ -50,7 +50,7 @@ type certificateSet struct {
 	// step. 0 = no bound.
 	budget time.Duration
 
-	// What the current step touches:
+	// Touched by the current step:
 	staleSecrets   map[routing.ObjectName]struct{}
 	staleNames     map[string]struct{}
 	staleIngresses map[routing.ObjectName]struct{}
@@ -81,7 +81,7 @@ func (c claim) compare(o claim) int {
 	return cmp.Or(c.source.Compare(&o.source), cmp.Compare(c.section, o.section))
 }
 
-// secretNamespace is what is known of the Secrets in a namespace.
+// secretNamespace is the knowledge of one namespace's Secrets.
 type secretNamespace struct {
 	// secrets counts the Secrets referred to.
 	secrets int
@@ -240,7 +240,7 @@ func (b *builder) refreshCertificates() (result certificates, changed bool) {
 	}
 	b.lookAtClock(now)
 	for ingress := range s.staleIngresses {
-		b.rejected.replace(objectKey{kindTLS, ingress}, b.rejectTLS(b.entries[ingress], now))
+		b.rejected.replace(subject{ofTLS, ingress}, b.rejectTLS(b.entries[ingress], now))
 	}
 	clear(s.staleIngresses)
 	if names := b.refreshNames(); len(names) > 0 {
@@ -259,7 +259,7 @@ func (b *builder) refreshSecrets(now time.Time) map[routing.ObjectName]*routing.
 	replaced := make(map[routing.ObjectName]*routing.Certificate)
 	start, done := time.Now(), 0
 	for name := range s.staleSecrets {
-		// Not before one is done, so that every step makes progress.
+		// Not before one Secret is parsed, so that every step makes progress.
 		if s.budget > 0 && done > 0 && time.Since(start) > s.budget {
 			break
 		}
@@ -400,7 +400,7 @@ func (s *certificateSet) expect(c *routing.Certificate, now time.Time) {
 	if c == nil {
 		return
 	}
-	// It is still good at NotAfter.
+	// A Certificate is still good at NotAfter.
 	for _, t := range [...]time.Time{c.NotBefore, c.NotAfter.Add(1)} {
 		if t.After(now) && (s.next.IsZero() || t.Before(s.next)) {
 			s.next = t

@@ -12,45 +12,35 @@ import (
 // within that time, whatever its content, counts at once.
 const classGrace = 10 * time.Second
 
-// classGraces holds the deleted classes that still count, with the time when they cease to. The builder
-// keeps them in its cache until then. Owned by the builder's goroutine; the zero value is ready.
-type classGraces struct {
-	until map[string]time.Time
-}
-
-// put stores the new state of a class in the cache, and returns the one that counted before.
-func (b *builder) putClass(name string, next *networkingv1.IngressClass) (old, now *networkingv1.IngressClass) {
-	old = b.cache.classes[name]
+// put stores the new state of a class, and returns the one that counted before and the one that counts.
+func (s *classSet) put(name string, next *networkingv1.IngressClass, at time.Time) (old, now *networkingv1.IngressClass) {
+	old = s.byName[name]
 	// A directory of manifests is read as a whole, so that a class is never missing between two files.
-	if next == nil && old != nil && b.cfg.Manifests == "" {
-		if _, gone := b.leaving.until[name]; !gone {
-			if b.leaving.until == nil {
-				b.leaving.until = make(map[string]time.Time)
-			}
-			b.leaving.until[name] = b.now().Add(classGrace)
+	if next == nil && old != nil && s.cfg.Manifests == "" {
+		if _, gone := s.leaving[name]; !gone {
+			s.leaving[name] = at.Add(classGrace)
 		}
 		return old, old
 	}
-	delete(b.leaving.until, name)
-	put(b.cache.classes, name, next)
+	delete(s.leaving, name)
+	put(s.byName, name, next)
 	return old, next
 }
 
 // endGraces forgets the classes whose grace has ended.
-func (b *builder) endGraces() {
-	now := b.now()
-	for name, until := range b.leaving.until {
+func (s *classSet) endGraces(now time.Time) {
+	for name, until := range s.leaving {
 		if !now.Before(until) {
-			delete(b.leaving.until, name)
-			delete(b.cache.classes, name)
-			b.dirtyClasses = true
+			delete(s.leaving, name)
+			delete(s.byName, name)
+			s.changed = true
 		}
 	}
 }
 
 // next returns when the first class ceases to count, or zero for never.
-func (g *classGraces) next() (first time.Time) {
-	for _, until := range g.until {
+func (s *classSet) next() (first time.Time) {
+	for _, until := range s.leaving {
 		if first.IsZero() || until.Before(first) {
 			first = until
 		}
@@ -60,7 +50,7 @@ func (g *classGraces) next() (first time.Time) {
 
 // nextChange returns when the builder has something to do without an event, or zero for never.
 func (b *builder) nextChange() time.Time {
-	next, class := b.certificates.next, b.leaving.next()
+	next, class := b.certificates.next, b.classes.next()
 	if next.IsZero() || !class.IsZero() && class.Before(next) {
 		return class
 	}

@@ -8,6 +8,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -30,27 +31,27 @@ func TestDeletedClassEndsByItself(t *testing.T) {
 		class := &networkingv1.IngressClass{}
 		class.Name, class.Spec.Controller = "edge", DefaultController
 		class.Annotations = map[string]string{networkingv1.AnnotationIsDefaultIngressClass: "true"}
-		key := objectKey{kindClass, routing.ObjectName{Name: "edge"}}
-		c.queue.push(append(fleet(1), event{key, class})...)
-		c.queue.sync()
+		key := keyOf(source.Class, routing.ObjectName{Name: "edge"})
+		c.queue.Push(append(fleet(1), source.Event{Key: key, Object: class})...)
+		c.queue.Listed()
 		synctest.Wait()
 		served := c.store.Load().Table.Routes()
 		if served == 0 {
 			t.Fatal("nothing is served")
 		}
-		c.queue.push(event{key, nil})
+		c.queue.Push(source.Event{Key: key})
 		time.Sleep(classGrace - time.Second)
 		synctest.Wait()
 		if n := c.store.Load().Table.Routes(); n != served {
 			t.Errorf("before the time is over: %d Routes, want %d", n, served)
 		}
-		c.queue.push(event{key, class})
+		c.queue.Push(source.Event{Key: key, Object: class})
 		time.Sleep(2 * classGrace)
 		synctest.Wait()
 		if s := c.store.Load(); s.Table.Routes() != served || s.Generation != 1 {
 			t.Errorf("the class is there again: %d Routes, want %d; %d publishes", s.Table.Routes(), served, s.Generation)
 		}
-		c.queue.push(event{key, nil})
+		c.queue.Push(source.Event{Key: key})
 		time.Sleep(classGrace + time.Second)
 		synctest.Wait()
 		if n := c.store.Load().Table.Routes(); n != 0 {

@@ -22,6 +22,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -35,12 +36,12 @@ func clusterController(t *testing.T, cfg Config, client *fake.Clientset) (c *Con
 	}
 	published = make(chan *routing.Snapshot, 100)
 	log := slog.New(slog.DiscardHandler)
-	c = &Controller{cfg: cfg, log: log, store: new(routing.Store), queue: newQueue(),
+	c = &Controller{cfg: cfg, log: log, store: new(routing.Store), queue: source.NewQueue(),
 		opts: Options{OnPublish: func(s *routing.Snapshot) { published <- s }}}
 	c.builder = newBuilder(cfg, nil)
 	c.builder.rejected.collect = true
-	source := &cluster{cfg: &c.cfg, log: log, stats: &c.stats, client: client}
-	c.source, c.secrets = source, newSecretWatches(source, c.queue)
+	cluster := source.NewCluster(client, cfg.Namespaces, log, &c.reach)
+	c.source, c.secrets = cluster, source.NewSecretWatches(cluster, c.queue)
 	c.events = newEventWriter(client, log)
 	c.status = newStatusWriter(&c.cfg, client, log)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -55,7 +56,7 @@ func clusterController(t *testing.T, cfg Config, client *fake.Clientset) (c *Con
 	return c, published
 }
 
-// patience is what a test waits for something that is to come, on whatever machine.
+// patience is how long a test waits for an expected event, on any machine.
 const patience = time.Minute
 
 // watching returns a channel that is closed once a resource is watched: the fake forgets what is deleted between
@@ -89,7 +90,7 @@ func await(t *testing.T, what string, published chan *routing.Snapshot, ok func(
 
 func fleetObjects(n int) (objects []runtime.Object) {
 	for _, e := range fleet(n) {
-		objects = append(objects, e.object.(runtime.Object))
+		objects = append(objects, e.Object.(runtime.Object))
 	}
 	class := &networkingv1.IngressClass{}
 	class.Name, class.Spec.Controller = DefaultClass, DefaultController
@@ -106,7 +107,7 @@ func TestClusterSource(t *testing.T) {
 		t.Error("not synced after the first publish")
 	}
 	ctx := t.Context()
-	slice := fleetSlice(1, "10.0.0.7").object.(runtime.Object)
+	slice := fleetSlice(1, "10.0.0.7").Object.(runtime.Object)
 	if err := client.Tracker().Update(discoveryResource, slice, "default"); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestClusterSource(t *testing.T) {
 func TestSecretsAreWatchedOnDemand(t *testing.T) {
 	objects := fleetObjects(2)
 	with := func(i int, secret string) *networkingv1.Ingress {
-		ing := fleet(i + 1)[3*i].object.(*networkingv1.Ingress)
+		ing := fleet(i + 1)[3*i].Object.(*networkingv1.Ingress)
 		ing.Spec.TLS = []networkingv1.IngressTLS{{SecretName: secret}}
 		return ing
 	}
@@ -152,7 +153,7 @@ func TestSecretsAreWatchedOnDemand(t *testing.T) {
 	if got := <-asked; got != "default type=kubernetes.io/tls" || len(asked) > 0 {
 		t.Errorf("asked for %q and %d more", got, len(asked))
 	}
-	// It was read: what is wrong is that it is for a.test.
+	// The Secret was read: its fault is that it is for a.test.
 	if list := c.Rejections(); len(list) != 1 || !strings.Contains(list[0].Reason, "good for no host of the object, app-00000.test") {
 		t.Errorf("Rejections %v", list)
 	}
@@ -167,7 +168,7 @@ func TestSecretsAreWatchedOnDemand(t *testing.T) {
 		}
 		return s.Certificates[0].NotAfter.Year() == 2121
 	})
-	if err := client.Tracker().Update(ingressResource, fleet(1)[0].object.(runtime.Object), "default"); err != nil {
+	if err := client.Tracker().Update(ingressResource, fleet(1)[0].Object.(runtime.Object), "default"); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "an Ingress without tls", published, func(s *routing.Snapshot) bool { return len(s.Certificates) == 0 })
@@ -204,7 +205,7 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		}
 	})
 	t.Run("by name only", func(t *testing.T) {
-		// What a Role with resourceNames allows; the other namespace allows nothing, and is in nobody's way.
+		// The rights of a Role with resourceNames; the other namespace allows nothing, and holds nothing up.
 		objects := append(secured(), testSecret(t, "pair", "a"), testSecret(t, "other", "a"))
 		stranger := objects[0].DeepCopyObject().(*networkingv1.Ingress)
 		stranger.Namespace = "closed"
@@ -268,7 +269,7 @@ func testSecret(t *testing.T, name, pair string) *corev1.Secret {
 	return s
 }
 
-// noticedWatch tells when it is stopped.
+// noticedWatch reports when it is stopped.
 type noticedWatch struct {
 	watch.Interface
 	stopped chan struct{}
@@ -277,15 +278,6 @@ type noticedWatch struct {
 func (w *noticedWatch) Stop() {
 	w.Interface.Stop()
 	w.stopped <- struct{}{}
-}
-
-// TestTrimSecret: of a Secret nothing but the pair stays in memory.
-func TestTrimSecret(t *testing.T) {
-	s := testSecret(t, "pair", "a")
-	s.Annotations = map[string]string{lastApplied: "all of it", "other": "x"}
-	if _, err := trim(s); err != nil || len(s.Data) != 2 || len(s.Annotations) != 0 {
-		t.Errorf("error %v; %d values, annotations %v", err, len(s.Data), s.Annotations)
-	}
 }
 
 var (
@@ -301,7 +293,7 @@ func describeEvent(o runtime.Object) string {
 }
 
 // TestStatusFollowsThePublish: the address is written once the Snapshot that serves the object is
-// live, and not again when it is there; what somebody else writes is put right.
+// live, and not again when it is there; another program's value is overwritten.
 func TestStatusFollowsThePublish(t *testing.T) {
 	client := fake.NewClientset(fleetObjects(2)...)
 	var mu sync.Mutex
@@ -377,7 +369,7 @@ func TestStatusAddresses(t *testing.T) {
 		if got := w.current(b); got != nil {
 			t.Errorf("no Service: %v", got)
 		}
-		b.apply(objectKey{kindService, routing.ObjectName{Namespace: "ns", Name: "gateway"}}, &row.service)
+		b.apply(keyOf(source.Service, routing.ObjectName{Namespace: "ns", Name: "gateway"}), &row.service)
 		var got []string
 		for _, a := range w.current(b) {
 			got = append(got, a.Hostname+a.IP)

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -89,7 +89,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // watches reports whether objects of namespace are in scope.
 func (c *Config) watches(namespace string) bool {
-	return len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace)
+	return source.Namespaces(c.Namespaces).Has(namespace)
 }
 
 // Resolver finds the addresses of ExternalName Services, off the event loops.

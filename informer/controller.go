@@ -10,13 +10,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// source feeds a queue: it calls sync once its first full list is in the queue, and pushes changes
+// feed fills a queue: it calls Listed once its first full list is in the queue, and pushes changes
 // until ctx ends. It returns an error only when it cannot start at all.
-type source interface {
-	run(ctx context.Context, q *queue) error
+type feed interface {
+	Run(ctx context.Context, q *source.Queue) error
 }
 
 // secretsPatience bounds how long the first publish waits for Secrets, which are only requested once
@@ -38,10 +39,10 @@ type Controller struct {
 	opts   Options
 	log    *slog.Logger
 	store  *routing.Store
-	source source
+	source feed
 	// own returns the node's own addresses; nil where they do not matter.
 	own   func() ([]netip.Addr, error)
-	queue *queue
+	queue *source.Queue
 	// status and events write to the cluster; nil with manifests, status also where there is nothing
 	// to write.
 	status *statusWriter
@@ -51,7 +52,7 @@ type Controller struct {
 	builder *builder
 	names   resolution
 	// secrets is nil with manifests.
-	secrets *secretWatches
+	secrets *source.SecretWatches
 	// held is the first Snapshot while it waits for Secrets, until patience ends; heldSeen is when its
 	// oldest event came.
 	held     *routing.Snapshot
@@ -63,6 +64,7 @@ type Controller struct {
 
 	// Safe for concurrent use:
 	stats  stats
+	reach  source.Reach
 	synced atomic.Bool
 }
 
@@ -75,27 +77,27 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	c := &Controller{cfg: cfg, opts: opts, log: opts.Logger, store: store, queue: newQueue()}
+	c := &Controller{cfg: cfg, opts: opts, log: opts.Logger, store: store, queue: source.NewQueue()}
 	c.builder = newBuilder(cfg, opts.Attach)
 	c.names = resolution{resolver: opts.Resolver, queue: c.queue}
 	if cfg.Manifests != "" {
-		c.source = newManifests(&c.cfg, c.log, &c.stats)
+		c.source = source.NewManifests(cfg.Manifests, cfg.Namespaces, c.log, &c.reach)
 		return c, nil
 	}
-	cluster, err := newCluster(&c.cfg, c.log, &c.stats)
+	cluster, err := source.OpenCluster(cfg.Kubeconfig, cfg.Namespaces, c.log, &c.reach)
 	if err != nil {
 		return nil, err
 	}
 	c.source = cluster
-	c.own = ownAddresses
+	c.own = source.OwnAddresses
 	if c.builder.backends.screen.own, err = c.own(); err != nil {
 		return nil, err
 	}
-	c.secrets = newSecretWatches(cluster, c.queue)
-	c.events = newEventWriter(cluster.client, c.log)
+	c.secrets = source.NewSecretWatches(cluster, c.queue)
+	c.events = newEventWriter(cluster.Client, c.log)
 	c.builder.rejected.collect = true
 	if cfg.PublishService != "" || len(cfg.StatusAddresses) > 0 {
-		c.status = newStatusWriter(&c.cfg, cluster.statuses, c.log)
+		c.status = newStatusWriter(&c.cfg, cluster.Statuses, c.log)
 	}
 	return c, nil
 }
@@ -115,10 +117,10 @@ func (c *Controller) Run(ctx context.Context) error {
 		writers.Go(func() { c.events.run(ctx) })
 	}
 	if c.own != nil {
-		writers.Go(func() { c.watchNode(ctx) })
+		writers.Go(func() { source.WatchNode(ctx, c.queue, c.own, c.log) })
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- c.source.run(ctx, c.queue) }()
+	go func() { failed <- c.source.Run(ctx, c.queue) }()
 	defer c.close()
 	var pace pace
 	for {
@@ -132,7 +134,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			failed <- nil
 			<-ctx.Done()
 			return nil
-		case <-c.queue.wake:
+		case <-c.queue.Wake():
 		}
 		if !pace.wait(ctx) {
 			return c.join(failed)
@@ -147,7 +149,7 @@ func (c *Controller) Run(ctx context.Context) error {
 func (c *Controller) close() {
 	c.names.close()
 	if c.secrets != nil {
-		c.secrets.close()
+		c.secrets.Close()
 	}
 	if c.expiry != nil {
 		c.expiry.Stop()
@@ -164,7 +166,7 @@ func (c *Controller) join(failed <-chan error) error {
 
 // step builds and publishes the queued changes.
 func (c *Controller) step() {
-	pending, seen := c.queue.take()
+	pending, seen := c.queue.Take()
 	start := time.Now()
 	for key, object := range pending {
 		c.builder.apply(key, object)
@@ -175,12 +177,12 @@ func (c *Controller) step() {
 	}
 	snapshot := c.builder.build()
 	if c.builder.certificates.behind() {
-		c.queue.signal()
+		c.queue.Signal()
 	}
 	c.stats.built(time.Since(start))
 	c.names.follow(c.builder.backends.externals)
 	if c.secrets != nil {
-		c.secrets.follow(c.builder.secretsWanted())
+		c.secrets.Follow(c.builder.secretsWanted())
 	}
 	c.expect(c.builder.nextChange())
 	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
@@ -217,7 +219,7 @@ func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.
 	now := time.Now()
 	if c.patience.IsZero() {
 		c.patience = now.Add(secretsPatience)
-		time.AfterFunc(secretsPatience, c.queue.signal)
+		time.AfterFunc(secretsPatience, c.queue.Signal)
 	}
 	if now.Before(c.patience) {
 		c.held, c.heldSeen = snapshot, seen
@@ -235,7 +237,7 @@ func (c *Controller) expect(next time.Time) {
 	}
 	wait := min(time.Until(next), lookAgain)
 	if c.expiry == nil {
-		c.expiry = time.AfterFunc(wait, c.queue.signal)
+		c.expiry = time.AfterFunc(wait, c.queue.Signal)
 	} else {
 		c.expiry.Reset(wait)
 	}
@@ -250,6 +252,7 @@ func (c *Controller) Rejections() []Rejection { return c.builder.rejected.all() 
 // Stats returns the counters.
 func (c *Controller) Stats() Stats {
 	s := c.stats.snapshot()
-	s.Events = c.queue.count()
+	s.Events = c.queue.Count()
+	s.Connected, s.LastError = c.reach.State()
 	return s
 }

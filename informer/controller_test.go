@@ -17,20 +17,21 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
 // fedSource is a source that does nothing; the test writes to the queue.
 type fedSource struct{ err error }
 
-func (s fedSource) run(ctx context.Context, _ *queue) error {
+func (s fedSource) Run(ctx context.Context, _ *source.Queue) error {
 	if s.err == nil {
 		<-ctx.Done()
 	}
 	return s.err
 }
 
-func startController(t *testing.T) (c *Controller, q *queue, stop func()) {
+func startController(t *testing.T) (c *Controller, q *source.Queue, stop func()) {
 	t.Helper()
 	c = newTestController(t, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -96,9 +97,9 @@ func TestNamesAreResolvedWhileInUse(t *testing.T) {
 		r := &recordedResolver{make(map[string]func([]netip.AddrPort))}
 		c := newTestController(t, Options{Resolver: r})
 		events := fleet(1)
-		service := events[1].object.(*corev1.Service)
+		service := events[1].Object.(*corev1.Service)
 		service.Spec.Type, service.Spec.ExternalName = corev1.ServiceTypeExternalName, "api.example.com"
-		c.queue.push(events...)
+		c.queue.Push(events...)
 		c.step()
 		answer := r.watches["api.example.com"]
 		if answer == nil {
@@ -109,7 +110,7 @@ func TestNamesAreResolvedWhileInUse(t *testing.T) {
 		if got := c.store.Load().Backends[0].Endpoints; len(got) != 1 {
 			t.Errorf("Endpoints %v", got)
 		}
-		c.queue.push(event{events[0].key, nil})
+		c.queue.Push(source.Event{Key: events[0].Key})
 		c.step()
 		if len(r.watches) != 0 {
 			t.Error("a name that nobody uses is still watched")
@@ -125,14 +126,14 @@ func TestHooks(t *testing.T) {
 		Attach:    func(r *routing.Route) { attached++; r.Attachment = attached },
 		OnPublish: func(*routing.Snapshot) { published++ },
 	})
-	c.queue.push(fleet(2)...)
+	c.queue.Push(fleet(2)...)
 	c.step()
 	if attached != 4 || published != 1 || c.store.Load().Generation != 1 {
 		t.Errorf("%d Routes attached, %d publishes, generation %d", attached, published, c.store.Load().Generation)
 	}
-	c.queue.push(fleetSlice(0, "10.0.0.9"))
+	c.queue.Push(fleetSlice(0, "10.0.0.9"))
 	c.step()
-	c.queue.push(fleetSlice(0, "10.0.0.9"))
+	c.queue.Push(fleetSlice(0, "10.0.0.9"))
 	c.step() // nothing new
 	if attached != 4 || published != 2 {
 		t.Errorf("after an Endpoint change: %d Routes attached, %d publishes", attached, published)
@@ -145,10 +146,10 @@ func TestCertificatesExpireByThemselves(t *testing.T) {
 		c, q, stop := startController(t)
 		defer stop()
 		events := fleet(1)
-		events[0].object.(*networkingv1.Ingress).Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"a.test"}, SecretName: "pair"}}
+		events[0].Object.(*networkingv1.Ingress).Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"a.test"}, SecretName: "pair"}}
 		secret := shortLived(t, 90*time.Minute)
-		q.push(append(events, event{objectKey{kindSecret, routing.ObjectName{Namespace: "default", Name: "pair"}}, secret})...)
-		q.sync()
+		q.Push(append(events, event(source.Secret, routing.ObjectName{Namespace: "default", Name: "pair"}, secret))...)
+		q.Listed()
 		time.Sleep(89 * time.Minute)
 		synctest.Wait()
 		if list := c.Rejections(); len(list) > 0 {

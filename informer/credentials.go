@@ -3,6 +3,7 @@ package informer
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -152,28 +153,19 @@ func (b *builder) forgetSecrets(namespace string) {
 // namespace replaces them.
 const maxNamed = 32
 
-// secretWatchKey names a watch: of one Secret; of all that are certificates, where name is
-// certificateSecrets; or of all, where it is allSecrets. A Secret can have neither name.
-type secretWatchKey routing.ObjectName
-
-const (
-	certificateSecrets = ""
-	allSecrets         = "*"
-)
-
 // secretsWanted returns the watches that the last build needs.
-func (b *builder) secretsWanted() map[secretWatchKey]struct{} {
-	wanted := make(map[secretWatchKey]struct{}, len(b.certificates.namespaces)+len(b.credentials.named))
+func (b *builder) secretsWanted() map[source.SecretsKey]struct{} {
+	wanted := make(map[source.SecretsKey]struct{}, len(b.certificates.namespaces)+len(b.credentials.named))
 	oneByOne := false
 	for namespace, n := range b.certificates.namespaces {
 		// The watch stays wanted where it fails: it is tried again, and the right may be granted.
-		wanted[secretWatchKey{namespace, certificateSecrets}] = struct{}{}
+		wanted[source.SecretsKey{Namespace: namespace, Name: source.CertificateSecrets}] = struct{}{}
 		oneByOne = oneByOne || n.byName()
 	}
 	if oneByOne {
 		for name := range b.certificates.pairs {
 			if b.certificates.namespaces[name.Namespace].byName() {
-				wanted[secretWatchKey(name)] = struct{}{}
+				wanted[source.SecretsKey(name)] = struct{}{}
 			}
 		}
 	}
@@ -183,19 +175,19 @@ func (b *builder) secretsWanted() map[secretWatchKey]struct{} {
 	}
 	for name := range b.credentials.named {
 		if counts[name.Namespace] > maxNamed {
-			name.Name = allSecrets
+			name.Name = source.AllSecrets
 		}
-		wanted[secretWatchKey(name)] = struct{}{}
+		wanted[source.SecretsKey(name)] = struct{}{}
 	}
 	return wanted
 }
 
 // secretsRead handles the report of a watch: all its Secrets are here, or cannot be read.
-func (b *builder) secretsRead(key secretWatchKey, reason string) {
+func (b *builder) secretsRead(key source.SecretsKey, reason string) {
 	switch key.Name {
-	case certificateSecrets:
+	case source.CertificateSecrets:
 		b.certificates.secretsRead(key.Namespace, reason)
-	case allSecrets:
+	case source.AllSecrets:
 		for name := range b.credentials.named {
 			if name.Namespace == key.Namespace {
 				b.credentialRead(name, reason)

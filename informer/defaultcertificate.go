@@ -46,6 +46,6 @@ func (b *builder) refreshDefault(now time.Time) (changed bool) {
 			reject(reason)
 		}
 	}
-	b.rejected.replace(objectKey{kindSecret, name}, list)
+	b.rejected.replace(subject{ofSecret, name}, list)
 	return p.live != was
 }

@@ -1,11 +1,11 @@
 // Package informer turns Kubernetes objects into Snapshots: Ingress, IngressClass, Service,
 // EndpointSlice and Secret in, routing.Snapshot and Rejections out.
 //
-// An event travels so: a source (client-go informers, or a directory of manifests) puts the changed
-// object into the queue, where a later change of the same object replaces an earlier one; the one
-// goroutine of Controller.Run takes all that is queued, changes its cache, compiles the Ingresses
-// that it touches, builds their Hosts and Backends, and publishes. It does so at once when idle, and
-// waits for a bounded holdoff only while it is busy.
+// An event travels so: a source (client-go informers, or a directory of manifests; see internal/source)
+// puts the changed object into the queue, where a later change of the same object replaces an earlier
+// one; the one goroutine of Controller.Run takes all that is queued, changes its cache, compiles the
+// Ingresses that it touches, builds their Hosts and Backends, and publishes. It does so at once when
+// idle, and waits for a bounded holdoff only while it is busy.
 //
 // Secrets are read on demand: after a build the cluster source is given the namespaces in which the tls
 // sections of the served Ingresses refer to one, and the names from annotations and the configuration, and
@@ -32,10 +32,9 @@
 // Memory: objects are kept as the source delivered them, without managedFields; a cluster source
 // shares them with its informers.
 //
-// A folder of manifests is found by readFolder, each file split by documents, compared with its types by
-// shape, and kept by manifests; only manifests remembers earlier scans.
-//
-// Package annotation reads annotations; their consequences are decided here.
+// Package source delivers objects, and package annotation reads annotations; their consequences are
+// decided here. What is written to a cluster, statuses and Events, is written here, too: it follows
+// from a build.
 //
 // Read first: Controller, builder, compiler; then testdata/*.txtar, one behaviour each.
 package informer

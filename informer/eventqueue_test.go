@@ -15,6 +15,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -43,8 +44,8 @@ func TestEventsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestEventsGiveWay: whoever has the most loses the newest, and a namespace that has fewer loses nothing; the
-// queue never holds more than its limit, and nothing of what has gone.
+// TestEventsGiveWay: the namespace with the most loses its newest, and one with fewer loses nothing; the
+// queue never holds more than its limit, and nothing already taken.
 func TestEventsGiveWay(t *testing.T) {
 	const limit = 12
 	q := newEventQueue(limit)
@@ -154,15 +155,15 @@ func TestNoteSharesTheQueue(t *testing.T) {
 	world.b.rejected.collect = true
 	events := fleet(2 * maxEvents)
 	for _, e := range events {
-		if ing, ok := e.object.(*networkingv1.Ingress); ok {
+		if ing, ok := e.Object.(*networkingv1.Ingress); ok {
 			ing.Annotations = map[string]string{annotation.OwnPrefix + "no-such-thing": "x"}
 		}
 	}
 	world.step(events...)
 	w.note(world.b)
-	late := fleet(1)[0].object.(*networkingv1.Ingress).DeepCopy()
+	late := fleet(1)[0].Object.(*networkingv1.Ingress).DeepCopy()
 	late.Namespace, late.Annotations = "late", map[string]string{annotation.OwnPrefix + "no-such-thing": "x"}
-	world.step(event{objectKey{kindIngress, routing.ObjectName{Namespace: "late", Name: late.Name}}, late})
+	world.step(event(source.Ingress, routing.ObjectName{Namespace: "late", Name: late.Name}, late))
 	w.note(world.b)
 	if w.queue.count != maxEvents || w.queue.byNamespace["late"] == nil {
 		t.Errorf("%d Events wait, none of the namespace that came late", w.queue.count)

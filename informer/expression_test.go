@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -22,7 +23,7 @@ func TestExpressionsHoldNothingUp(t *testing.T) {
 	w.step(fleet(3)...)
 	authority := testSecret(t, "ca", "a")
 	authority.Data["ca.crt"] = testPEM(t, "ca.crt")
-	w.step(event{objectKey{kindSecret, routing.ObjectName{Namespace: authority.Namespace, Name: "ca"}}, authority})
+	w.step(event(source.Secret, routing.ObjectName{Namespace: authority.Namespace, Name: "ca"}, authority))
 	hostile := []string{
 		"CN=" + strings.Repeat("a{1000}", 3000),
 		"CN=" + strings.Repeat("(?:.?){1000}", 300),
@@ -31,7 +32,7 @@ func TestExpressionsHoldNothingUp(t *testing.T) {
 		"CN=((a{10}){10}){10}",
 	}
 	const n = 50
-	change := func(round int) (events []event) {
+	change := func(round int) (events []source.Event) {
 		for i := range n {
 			ing := &networkingv1.Ingress{}
 			ing.Namespace, ing.Name = authority.Namespace, fmt.Sprint("hostile-", i)
@@ -40,7 +41,7 @@ func TestExpressionsHoldNothingUp(t *testing.T) {
 				annotation.NginxPrefix + "auth-tls-match-cn": hostile[i%len(hostile)] + fmt.Sprint(round),
 			}
 			ing.Spec.Rules = []networkingv1.IngressRule{{Host: fmt.Sprintf("hostile-%d.test", i)}}
-			events = append(events, event{objectKey{kindIngress, routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name}}, ing})
+			events = append(events, event(source.Ingress, routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name}, ing))
 		}
 		return events
 	}

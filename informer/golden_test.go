@@ -16,7 +16,9 @@ import (
 
 	"golang.org/x/tools/txtar"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -125,7 +127,7 @@ func (s *script) run(command string, args []string) {
 	case "delete":
 		events := s.events(args)
 		for i := range events {
-			events[i].object = nil
+			events[i].Object = nil
 		}
 		s.last = s.world.step(events...)
 	case "resolve":
@@ -133,7 +135,7 @@ func (s *script) run(command string, args []string) {
 		for _, a := range args[2:] {
 			addrs = append(addrs, netip.MustParseAddrPort(a))
 		}
-		s.last = s.world.step(event{objectKey{kindAddresses, routing.ObjectName{Namespace: args[1], Name: args[0]}}, addrs})
+		s.last = s.world.step(event(source.Addresses, routing.ObjectName{Namespace: args[1], Name: args[0]}, addrs))
 	case "default":
 		s.configure(func(c *Config) { c.DefaultCertificate = args[0] })
 	case "node":
@@ -142,7 +144,7 @@ func (s *script) run(command string, args []string) {
 			own = append(own, netip.MustParseAddr(a))
 		}
 		slices.SortFunc(own, netip.Addr.Compare)
-		s.last = s.world.step(event{objectKey{kind: kindNode}, own})
+		s.last = s.world.step(event(source.Node, routing.ObjectName{}, own))
 	case "allow":
 		s.configure(func(c *Config) {
 			for _, a := range args {
@@ -155,7 +157,7 @@ func (s *script) run(command string, args []string) {
 		s.configure(func(c *Config) { c.HostOwnership = args[0] })
 	case "secrets":
 		namespace, name, _ := strings.Cut(args[0], "/")
-		s.last = s.world.step(event{objectKey{kindSecrets, routing.ObjectName{Namespace: namespace, Name: name}}, strings.Join(args[1:], " ")})
+		s.last = s.world.step(event(source.Secrets, routing.ObjectName{Namespace: namespace, Name: name}, strings.Join(args[1:], " ")))
 	case "clock":
 		year, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -176,15 +178,15 @@ func (s *script) run(command string, args []string) {
 	}
 }
 
-func (s *script) events(names []string) (events []event) {
+func (s *script) events(names []string) (events []source.Event) {
 	s.t.Helper()
 	for _, name := range names {
-		decoded, _, err := decode(s.file(name).Data)
+		decoded, _, err := source.Decode(s.file(name).Data)
 		if err != nil {
 			s.t.Fatalf("%s: %v", s.at, err)
 		}
 		for _, e := range decoded {
-			if secret, ok := e.object.(*corev1.Secret); ok {
+			if secret, ok := e.Object.(*corev1.Secret); ok {
 				s.fill(secret)
 			}
 		}
@@ -250,10 +252,10 @@ func (s *script) equal(what, got, want string) {
 func (s *script) deleteToEmpty() {
 	s.t.Helper()
 	s.at = "at the end"
-	for _, key := range slices.SortedFunc(maps.Keys(s.world.objects), func(a, b objectKey) int {
+	for _, key := range slices.SortedFunc(maps.Keys(s.world.objects), func(a, b source.Key) int {
 		return strings.Compare(a.String(), b.String())
 	}) {
-		s.world.step(event{key, nil})
+		s.world.step(source.Event{Key: key})
 	}
 	s.world.later()
 	empty := s.world.show()
@@ -269,43 +271,52 @@ func (s *script) deleteToEmpty() {
 // world is a builder with all that it was told, so that a fresh one can be told the same.
 type world struct {
 	b        *builder
-	objects  map[objectKey]any
+	objects  map[source.Key]any
 	snapshot *routing.Snapshot
 }
 
+// event is one of an object of a Snapshot.
+func event(kind source.Kind, name routing.ObjectName, object any) source.Event {
+	return source.Event{Key: keyOf(kind, name), Object: object}
+}
+
+func keyOf(kind source.Kind, name routing.ObjectName) source.Key {
+	return source.Key{Kind: kind, NamespacedName: types.NamespacedName(name)}
+}
+
 func newWorld(cfg Config) *world {
-	w := &world{b: newBuilder(cfg, nil), objects: make(map[objectKey]any)}
+	w := &world{b: newBuilder(cfg, nil), objects: make(map[source.Key]any)}
 	w.b.now = func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 	return w
 }
 
 // unwanted reports whether a source would not give an event, because nothing that is built needs it.
-func (w *world) unwanted(key objectKey, object any) bool {
-	switch key.kind {
-	case kindAddresses:
+func (w *world) unwanted(key source.Key, object any) bool {
+	switch key.Kind {
+	case source.Addresses:
 		return w.b.backends.externals[externalOf(key)] == nil
-	case kindSecret:
+	case source.Secret:
 		secret, _ := object.(*corev1.Secret)
-		return !w.b.takesSecret(key.ObjectName, secret)
-	case kindSecrets:
-		_, wanted := w.b.secretsWanted()[secretWatchKey(key.ObjectName)]
+		return !w.b.takesSecret(routing.ObjectName(key.NamespacedName), secret)
+	case source.Secrets:
+		_, wanted := w.b.secretsWanted()[source.SecretsKey(key.NamespacedName)]
 		return !wanted
 	}
 	return false
 }
 
 // step applies events and builds; the result is nil when there was nothing to publish.
-func (w *world) step(events ...event) *routing.Snapshot {
+func (w *world) step(events ...source.Event) *routing.Snapshot {
 	for _, e := range events {
-		if w.unwanted(e.key, e.object) {
+		if w.unwanted(e.Key, e.Object) {
 			continue
 		}
-		if e.object == nil {
-			delete(w.objects, e.key)
+		if e.Object == nil {
+			delete(w.objects, e.Key)
 		} else {
-			w.objects[e.key] = e.object
+			w.objects[e.Key] = e.Object
 		}
-		w.b.apply(e.key, e.object)
+		w.b.apply(e.Key, e.Object)
 	}
 	next := w.b.build()
 	if next != nil {
@@ -323,21 +334,21 @@ func (w *world) step(events ...event) *routing.Snapshot {
 func (w *world) fresh() *world {
 	f := newWorld(w.b.cfg)
 	f.b.now = w.b.now
-	var objects, namespaces, secrets, addresses, gone []event
-	for name := range w.b.leaving.until {
-		key := objectKey{kindClass, routing.ObjectName{Name: name}}
-		objects, gone = append(objects, event{key, w.b.cache.classes[name]}), append(gone, event{key, nil})
+	var objects, namespaces, secrets, addresses, gone []source.Event
+	for name := range w.b.classes.leaving {
+		key := keyOf(source.Class, routing.ObjectName{Name: name})
+		objects, gone = append(objects, source.Event{Key: key, Object: w.b.classes.byName[name]}), append(gone, source.Event{Key: key})
 	}
 	for key, object := range w.objects {
 		switch {
-		case key.kind == kindSecrets && key.Name == certificateSecrets:
-			namespaces = append(namespaces, event{key, object})
-		case key.kind == kindSecret || key.kind == kindSecrets:
-			secrets = append(secrets, event{key, object})
-		case key.kind == kindAddresses:
-			addresses = append(addresses, event{key, object})
+		case key.Kind == source.Secrets && key.Name == source.CertificateSecrets:
+			namespaces = append(namespaces, source.Event{Key: key, Object: object})
+		case key.Kind == source.Secret || key.Kind == source.Secrets:
+			secrets = append(secrets, source.Event{Key: key, Object: object})
+		case key.Kind == source.Addresses:
+			addresses = append(addresses, source.Event{Key: key, Object: object})
 		default:
-			objects = append(objects, event{key, object})
+			objects = append(objects, source.Event{Key: key, Object: object})
 		}
 	}
 	f.step(objects...)
@@ -358,14 +369,14 @@ func (w *world) later() {
 }
 
 // good are the Secrets whose last good Certificates are live.
-func (w *world) good() (events []event) {
+func (w *world) good() (events []source.Event) {
 	for name, p := range w.b.certificates.pairs {
 		if p.from != nil {
-			events = append(events, event{objectKey{kindSecret, name}, p.from})
+			events = append(events, event(source.Secret, name, p.from))
 		}
 	}
 	if p := w.b.certificates.fallback; p != nil && p.from != nil {
-		events = append(events, event{objectKey{kindSecret, w.b.cfg.defaultName()}, p.from})
+		events = append(events, event(source.Secret, w.b.cfg.defaultName(), p.from))
 	}
 	return events
 }
@@ -391,9 +402,9 @@ func (w *world) leftovers() string {
 	}
 	for name, n := range map[string]int{
 		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.leaving.until),
+		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.classes.leaving),
 		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
-		"ingresses": len(b.cache.ingresses), "classes": len(b.cache.classes), "services": len(b.cache.services),
+		"ingresses": len(b.cache.ingresses), "classes": len(b.classes.byName), "services": len(b.cache.services),
 		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
 		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),
 		"namespaces of Secrets": len(b.certificates.namespaces), "Certificates": len(b.certificates.list),

@@ -1,6 +1,12 @@
 package informer
 
-import "github.com/sluice-gateway/sluice/routing"
+import (
+	"github.com/sluice-gateway/sluice/informer/internal/source"
+	"github.com/sluice-gateway/sluice/routing"
+)
+
+// Skipped is an object of the manifests whose kind is not read.
+type Skipped = source.Skipped
 
 // Inspection is a source's state at one time: the Snapshot, and the objects left out of it. Made by
 // InspectDir and InspectCluster; not edited after.

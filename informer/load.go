@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -17,21 +18,16 @@ func InspectDir(dir string, cfg Config) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newManifests(&cfg, slog.New(slog.DiscardHandler), &stats{})
-	events, err := m.scan(nil, nil)
+	contents, err := source.ReadManifests(dir, cfg.Namespaces)
 	if err != nil {
 		return nil, fmt.Errorf("read manifests: %w", err)
 	}
 	b := newBuilder(cfg, nil)
-	for _, e := range events {
-		b.apply(e.key, e.object)
+	for _, e := range contents.Events {
+		b.apply(e.Key, e.Object)
 	}
 	result := inspect(b, b.build())
-	result.Skipped = m.skipped()
-	for _, path := range m.ignored {
-		result.IgnoredFiles = append(result.IgnoredFiles, shownPath(path))
-	}
-	result.MoreIgnored = m.more
+	result.Skipped, result.IgnoredFiles, result.MoreIgnored = contents.Skipped, contents.Ignored, contents.MoreIgnored
 	return result, nil
 }
 
@@ -44,46 +40,46 @@ func InspectCluster(ctx context.Context, kubeconfig string, cfg Config) (*Inspec
 	if err != nil {
 		return nil, err
 	}
-	var stats stats
-	c, err := newCluster(&cfg, slog.New(slog.DiscardHandler), &stats)
+	var reach source.Reach
+	c, err := source.OpenCluster(cfg.Kubeconfig, cfg.Namespaces, slog.New(slog.DiscardHandler), &reach)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	q := newQueue()
+	q := source.NewQueue()
 	done := make(chan error, 1)
-	go func() { done <- c.run(ctx, q) }()
+	go func() { done <- c.Run(ctx, q) }()
 	defer func() { <-done }()
 	defer cancel()
 	select {
-	case <-q.wake:
+	case <-q.Wake():
 	case err := <-done:
 		done <- err
 		return nil, fmt.Errorf("list cluster: %w", err)
 	case <-ctx.Done():
-		if last := stats.snapshot().LastError; last != "" {
+		if _, last := reach.State(); last != "" {
 			return nil, fmt.Errorf("list cluster: %w: %s", ctx.Err(), last)
 		}
 		return nil, fmt.Errorf("list cluster: %w", ctx.Err())
 	}
 	b := newBuilder(cfg, nil)
-	secrets := newSecretWatches(c, q)
-	defer secrets.close()
+	secrets := source.NewSecretWatches(c, q)
+	defer secrets.Close()
 	patience := time.NewTimer(secretsPatience)
 	defer patience.Stop()
 	var snapshot *routing.Snapshot
 	for {
-		pending, _ := q.take()
+		pending, _ := q.Take()
 		for key, object := range pending {
 			b.apply(key, object)
 		}
 		snapshot = cmp.Or(b.build(), snapshot)
-		secrets.follow(b.secretsWanted())
+		secrets.Follow(b.secretsWanted())
 		if !b.waiting() {
 			return inspect(b, snapshot), nil
 		}
 		select {
-		case <-q.wake:
+		case <-q.Wake():
 		case <-patience.C:
 			return inspect(b, snapshot), nil
 		case <-ctx.Done():

@@ -9,12 +9,20 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-const (
-	manifestService = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports: [{port: 80}]\n"
-	manifestIngress = `apiVersion: networking.k8s.io/v1
+// manifest is an Ingress of a host, and a Service for it.
+func manifest(name, host string) string {
+	return strings.NewReplacer("NAME", name, "HOST", host).Replace(`apiVersion: v1
+kind: Service
+metadata: {name: NAME}
+spec:
+  ports: [{port: 80}]
+---
+apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: NAME}
 spec:
@@ -22,81 +30,8 @@ spec:
   - host: HOST
     http:
       paths:
-      - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
-`
-)
-
-func ingressManifest(name, host string) string {
-	return strings.NewReplacer("NAME", name, "HOST", host).Replace(manifestIngress)
-}
-
-// TestDecode: what a manifest may hold, and what refuses the whole file.
-func TestDecode(t *testing.T) {
-	list := "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSuffix(manifestService, "\n"), "\n", "\n  ") + "\n"
-	rows := []struct{ text, objects, skipped, err string }{
-		{"", "", "", ""},
-		{"---\n# nothing\n---\n", "", "", ""},
-		{manifestService, "Service default/web", "", ""},
-		{manifestService + "---\n" + ingressManifest("a", "a.test"), "Service default/web,Ingress default/a", "", ""},
-		{list, "Service default/web", "", ""},
-		{`{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"ns"}}`, "Service ns/web", "", ""},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: YQ==}\n", "Secret default/s", "", ""},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '%'}\n", "", "", "document 1: Secret default/s: data[a]: want base64; plain text belongs into stringData"},
-		{"apiVersion: apps/v1\nkind: Deployment\nwhatever: true\n", "", ": document 1: apps/v1 Deployment", ""},
-		{"apiVersion: serving.knative.dev/v1\nkind: Service\n", "", ": document 1: serving.knative.dev/v1 Service", ""},
-		{"apiVersion: extensions/v1beta1\nkind: Ingress\n", "", "", "document 1: Ingress of apiVersion extensions/v1beta1 is not supported: want networking.k8s.io/v1"},
-		{manifestService + "---\nkind: Service\n", "", "", "document 2: kind and apiVersion are required"},
-		{"a: b: c\n", "", "", "document 1: "},
-		{"- a\n", "", "", "document 1: not an object"},
-		{"apiVersion: v1\nkind: Service\nmetadata: {}\n", "", "", "document 1: Service: metadata.name is required"},
-		{manifestService + "  prots: []\n", "", "", "document 1: Service default/web: spec.prots: no such field; did you mean ports?"},
-		{manifestService + "kind: Service\n", "", "", "document 1: line 6: key kind is there twice in one mapping"},
-	}
-	for _, row := range rows {
-		events, skipped, err := decode([]byte(row.text))
-		if row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
-			t.Errorf("%q: error %v, want %q", row.text, err, row.err)
-		}
-		if got := strings.Join(keys(events), ","); got != row.objects {
-			t.Errorf("%q: objects %s, want %s", row.text, got, row.objects)
-		}
-		var left []string
-		for _, s := range skipped {
-			left = append(left, s.String())
-		}
-		if got := strings.Join(left, ","); got != row.skipped {
-			t.Errorf("%q: skipped %s, want %s", row.text, got, row.skipped)
-		}
-	}
-}
-
-// dir is a directory of manifests that is scanned by hand.
-type dir struct {
-	t    *testing.T
-	path string
-	m    *manifests
-	w    *world
-	// now is the time, which a test lets pass.
-	now time.Time
-}
-
-func (d *dir) pass(t time.Duration) { d.now = d.now.Add(t) }
-
-func newDir(t *testing.T, cfg Config) *dir {
-	t.Helper()
-	cfg.Manifests = t.TempDir()
-	cfg, err := cfg.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &dir{t, cfg.Manifests, newManifests(&cfg, slog.New(slog.DiscardHandler), &stats{}), newWorld(cfg), time.Unix(1e9, 0)}
-	d.m.now = func() time.Time { return d.now }
-	return d
-}
-
-func (d *dir) write(name, text string) {
-	d.t.Helper()
-	write(d.t, filepath.Join(d.path, name), text)
+      - {path: /, pathType: Prefix, backend: {service: {name: NAME, port: {number: 80}}}}
+`)
 }
 
 func write(t *testing.T, path, text string) {
@@ -109,17 +44,6 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// scan reads the directory, builds, and returns the Hosts and then the Rejections.
-func (d *dir) scan() string {
-	d.t.Helper()
-	events, err := d.m.scan(nil, nil)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.w.step(events...)
-	return hosts(d.w.snapshot) + strings.ReplaceAll(rejections(d.w.b.rejected.all()), d.path+"/", "")
-}
-
 func hosts(s *routing.Snapshot) string {
 	var names []string
 	for h := range s.Table.Hosts() {
@@ -128,75 +52,23 @@ func hosts(s *routing.Snapshot) string {
 	return strings.Join(names, " ")
 }
 
-func rejections(list []Rejection) (text string) {
-	for _, r := range list {
-		text += "; " + r.String()
-	}
-	return text
-}
-
-func TestScan(t *testing.T) {
-	d := newDir(t, Config{Namespaces: []string{"default"}})
-	expect := func(what, want string) {
-		t.Helper()
-		if got := d.scan(); got != want {
-			t.Errorf("%s:\n%s\nwant\n%s", what, got, want)
-		}
-	}
-	d.write("service.yaml", manifestService)
-	d.write("a.yml", ingressManifest("a", "a.test"))
-	d.write("deep/er/b.json", `{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"b"},"spec":{"rules":[{"host":"b.test"}],"defaultBackend":{"service":{"name":"web","port":{"number":80}}}}}`)
-	d.write("elsewhere.yaml", strings.Replace(ingressManifest("c", "c.test"), "{name: c}", "{name: c, namespace: other}", 1))
-	d.write("notes.txt", "no manifest")
-	d.write("a.yml~", "no manifest")
-	d.write(".a.yml.swp", "no manifest")
-	d.write(".hidden/x.yaml", "no manifest")
-	expect("all file names", "a.test b.test")
-
-	d.write("a.yml", "broken: [")
-	expect("a broken file keeps its last state", "a.test b.test; File a.yml: document 1: line 1: a value is missing, or begins with a character that it cannot begin with; the last good state of the file stays")
-	d.write("new.yaml", "broken: [")
-	d.write("a.yml", ingressManifest("a", "mended.test"))
-	expect("a new broken file has none", "b.test mended.test; File new.yaml: document 1: line 1: a value is missing, or begins with a character that it cannot begin with; nothing of the file is served")
-	d.write("new.yaml", ingressManifest("a", "twice.test"))
-	expect("an object in two files", `b.test mended.test; File new.yaml: object="Ingress default/a": a.yml defines it already, and that one is used; remove one of the two`)
-	if err := os.Remove(filepath.Join(d.path, "a.yml")); err != nil {
+// TestManifestsAreServed: what a folder holds is live, what it lacks is a Rejection, and so is what changes.
+func TestManifestsAreServed(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "a.yaml"), manifest("a", "a.test"))
+	write(t, filepath.Join(root, "b.yaml"), manifest("a", "b.test"))
+	write(t, filepath.Join(root, "broken.yaml"), "a: [")
+	if err := unix.Mkfifo(filepath.Join(root, "fifo\n.yaml"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	expect("the other file takes over", "b.test twice.test")
-	if err := os.RemoveAll(filepath.Join(d.path, "deep")); err != nil {
-		t.Fatal(err)
-	}
-	d.scan()
-	d.pass(grace)
-	expect("a directory goes", "twice.test")
-	if err := os.RemoveAll(d.path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.m.scan(nil, nil); err == nil {
-		t.Error("no error where the root is gone")
-	}
-	if got := hosts(d.w.snapshot); got != "twice.test" {
-		t.Errorf("the root goes: %s", got)
-	}
-}
-
-// TestHotReload watches a directory, and changes it in the ways that people, editors and the kubelet
-// do.
-func TestHotReload(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "manifests")
-	write(t, filepath.Join(root, "service.yaml"), manifestService)
 	published := make(chan string, 100)
-	store := new(routing.Store)
-	c, err := New(Config{Manifests: root}, store, Options{
+	c, err := New(Config{Manifests: root}, new(routing.Store), Options{
 		Logger:    slog.New(slog.DiscardHandler),
 		OnPublish: func(s *routing.Snapshot) { published <- hosts(s) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What goes here is gone for good.
-	c.source.(*manifests).grace = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
@@ -209,8 +81,7 @@ func TestHotReload(t *testing.T) {
 	expect := func(what, want string) {
 		t.Helper()
 		deadline := time.After(patience)
-		last := "nothing"
-		for last != want {
+		for last := "nothing"; last != want; {
 			select {
 			case last = <-published:
 			case <-deadline:
@@ -218,59 +89,36 @@ func TestHotReload(t *testing.T) {
 			}
 		}
 	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
+	rejected := func() string {
+		var text strings.Builder
+		for _, r := range c.Rejections() {
+			text.WriteString(strings.ReplaceAll(r.String(), root+"/", "") + "\n")
 		}
+		return text.String()
 	}
-	expect("the start", "")
+	expect("the start", "a.test")
 	if s := c.Stats(); !c.Synced() || !s.Connected || s.Publishes != 1 {
 		t.Errorf("after the start: synced %v, %+v", c.Synced(), s)
 	}
-
-	file := filepath.Join(root, "a.yaml")
-	write(t, file, ingressManifest("a", "one.test"))
-	expect("a new file", "one.test")
-	write(t, file, ingressManifest("a", "two.test"))
-	expect("a file written in place", "two.test")
-	write(t, filepath.Join(root, ".a.yaml.tmp"), ingressManifest("a", "three.test"))
-	must(os.Rename(filepath.Join(root, ".a.yaml.tmp"), file))
-	expect("a file renamed into place", "three.test")
-	write(t, filepath.Join(root, "sub", "deeper", "b.yaml"), ingressManifest("b", "b.test"))
-	expect("a new directory", "b.test three.test")
-	must(os.Rename(filepath.Join(root, "sub"), filepath.Join(root, "other")))
-	write(t, filepath.Join(root, "other", "deeper", "b.yaml"), ingressManifest("b", "moved.test"))
-	expect("a directory that moves", "moved.test three.test")
-	must(os.RemoveAll(filepath.Join(root, "other")))
-	expect("a directory that goes", "three.test")
-
-	// What the kubelet does with a ConfigMap.
-	mount := filepath.Join(root, "mount")
-	write(t, filepath.Join(mount, "..v1", "c.yaml"), ingressManifest("c", "v1.test"))
-	must(os.Symlink("..v1", filepath.Join(mount, "..data")))
-	must(os.Symlink("..data/c.yaml", filepath.Join(mount, "c.yaml")))
-	expect("a mounted ConfigMap", "three.test v1.test")
-	write(t, filepath.Join(mount, "..v2", "c.yaml"), ingressManifest("c", "v2.test"))
-	must(os.Symlink("..v2", filepath.Join(mount, "..data_tmp")))
-	must(os.Rename(filepath.Join(mount, "..data_tmp"), filepath.Join(mount, "..data")))
-	must(os.RemoveAll(filepath.Join(mount, "..v1")))
-	expect("a ConfigMap that changes", "three.test v2.test")
-
-	// The root itself is replaced.
-	next := root + ".next"
-	write(t, filepath.Join(next, "all.yaml"), manifestService+"---\n"+ingressManifest("a", "next.test"))
-	must(os.Rename(root, root+".old"))
-	must(os.Rename(next, root))
-	expect("another root", "next.test")
-	write(t, filepath.Join(root, "all.yaml"), manifestService+"---\n"+ingressManifest("a", "last.test"))
-	expect("a file of the other root", "last.test")
+	want := `File b.yaml: object="Ingress default/a": a.yaml defines it already, and that one is used; remove one of the two
+File b.yaml: object="Service default/a": a.yaml defines it already, and that one is used; remove one of the two
+File broken.yaml: document 1: line 1: a value is missing, or begins with a character that it cannot begin with; nothing of the file is served
+File fifo?.yaml: it is a FIFO, and only regular files are read
+`
+	if got := rejected(); got != want {
+		t.Errorf("Rejections\n%s\nwant\n%s", got, want)
+	}
+	write(t, filepath.Join(root, "broken.yaml"), manifest("mended", "mended.test"))
+	expect("a file that is mended", "a.test mended.test")
+	if got := rejected(); strings.Contains(got, "broken.yaml") {
+		t.Errorf("Rejections of a file that is mended\n%s", got)
+	}
 }
 
 // TestInspectDir: --manifests may name a file, too.
 func TestInspectDir(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "all.yaml")
-	write(t, file, manifestService+"---\n"+ingressManifest("a", "a.test"))
+	write(t, file, manifest("a", "a.test"))
 	i, err := InspectDir(file, Config{})
 	if err != nil || len(i.Rejections) > 0 || hosts(i.Snapshot) != "a.test" {
 		t.Errorf("a file: %+v, error %v", i, err)

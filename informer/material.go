@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -34,8 +35,8 @@ const rootsKey = corev1.ServiceAccountRootCAKey
 
 func parseMaterial(secret *corev1.Secret) *material {
 	m := &material{
-		sum:         sumOf(secret, secretKeys...),
-		authorities: sumOf(secret, rootsKey, revocationKey),
+		sum:         sumOf(secret, source.SecretKeys...),
+		authorities: sumOf(secret, rootsKey, source.RevocationKey),
 	}
 	if text := secret.Data[rootsKey]; len(text) > 0 {
 		m.roots, m.rootsFault = parseRoots(text)
@@ -43,7 +44,7 @@ func parseMaterial(secret *corev1.Secret) *material {
 	if len(secret.Data[corev1.TLSCertKey])+len(secret.Data[corev1.TLSPrivateKeyKey]) > 0 {
 		m.pair, m.pairFault = parseKeyPair(secret)
 	}
-	if text := secret.Data[revocationKey]; len(text) > 0 {
+	if text := secret.Data[source.RevocationKey]; len(text) > 0 {
 		m.revoked, m.revokedFault = parseRevocations(text)
 	}
 	return m
@@ -88,17 +89,17 @@ func parseRevocations(text []byte) (routing.Revocations, string) {
 	revoked := make(routing.Revocations)
 	blocks, whole := pemBlocks(text)
 	if !whole {
-		return nil, revocationKey + " holds a broken PEM block"
+		return nil, source.RevocationKey + " holds a broken PEM block"
 	}
 	for _, block := range blocks {
 		list, err := x509.ParseRevocationList(block.Bytes)
 		if err != nil || block.Type != "X509 CRL" {
-			return nil, revocationKey + " holds what is no PEM list of revoked certificates"
+			return nil, source.RevocationKey + " holds what is no PEM list of revoked certificates"
 		}
 		revoked.Add(list)
 	}
 	if len(revoked) == 0 {
-		return nil, revocationKey + " holds no PEM list of revoked certificates"
+		return nil, source.RevocationKey + " holds no PEM list of revoked certificates"
 	}
 	return revoked, ""
 }

@@ -83,7 +83,7 @@ func (b *builder) reference(o Object) (corev1.ObjectReference, bool) {
 			ref.APIVersion, ref.UID = networkingv1.SchemeGroupVersion.String(), ing.UID
 		}
 	case "IngressClass":
-		if class := b.cache.classes[o.Name]; class != nil {
+		if class := b.classes.byName[o.Name]; class != nil {
 			ref.APIVersion, ref.UID = networkingv1.SchemeGroupVersion.String(), class.UID
 		}
 	case "Service":

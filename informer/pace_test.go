@@ -45,12 +45,12 @@ func TestPace(t *testing.T) {
 func TestControllerCoalesces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, q, stop := startController(t)
-		q.push(fleet(1)...)
+		q.Push(fleet(1)...)
 		synctest.Wait()
 		if c.store.Load() != nil || c.Synced() {
 			t.Fatal("published before the source synced")
 		}
-		q.sync()
+		q.Listed()
 		synctest.Wait()
 		if c.store.Load() == nil || !c.Synced() {
 			t.Fatal("not published when the source synced")
@@ -58,13 +58,13 @@ func TestControllerCoalesces(t *testing.T) {
 		<-time.After(time.Second)
 
 		start := time.Now()
-		q.push(fleetSlice(0, "10.0.0.8"))
+		q.Push(fleetSlice(0, "10.0.0.8"))
 		synctest.Wait()
 		if n := c.Stats().Publishes; n != 2 || time.Since(start) != 0 {
 			t.Errorf("an event in silence: %d publishes after %v", n, time.Since(start))
 		}
 		for _, addr := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
-			q.push(fleetSlice(0, addr))
+			q.Push(fleetSlice(0, addr))
 			synctest.Wait()
 		}
 		if n := c.Stats().Publishes; n != 2 {

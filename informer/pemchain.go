@@ -16,7 +16,7 @@ const (
 	// maxChain bounds the certificates that every client is sent. OpenSSL's clients refuse more than
 	// 100 kB, Go's more than 256 KiB, and as much waits in memory for each client that does not read.
 	maxChain = 64 << 10
-	// maxRSABits is what Go's clients verify at most; a signature with 8,192 bits already takes some 20 ms of a core.
+	// maxRSABits is the largest that Go's clients verify; a signature with 8,192 bits already takes some 20 ms of a core.
 	maxRSABits = 8192
 )
 

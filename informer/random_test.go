@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -54,7 +55,7 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 			}
 			w := newWorld(cfg)
 			for n := range 120 {
-				var events []event
+				var events []source.Event
 				for range 1 + u.IntN(3) {
 					events = append(events, u.event())
 				}
@@ -69,7 +70,7 @@ func TestIncrementalEqualsFresh(t *testing.T) {
 				}
 			}
 			for key := range maps.Clone(w.objects) {
-				w.step(event{key, nil})
+				w.step(source.Event{Key: key})
 			}
 			w.later()
 			got := w.show() + w.leftovers()
@@ -144,7 +145,7 @@ func checkStep(t *testing.T, before *routing.Snapshot, listed []*routing.Backend
 // checkCertificates holds two consecutive Snapshots to what the data plane relies on: what is the same
 // is the same pointer, and a change of nothing but Secrets that no annotation names leaves all else as
 // it is.
-func checkCertificates(t *testing.T, b *builder, before, next *routing.Snapshot, events []event) {
+func checkCertificates(t *testing.T, b *builder, before, next *routing.Snapshot, events []source.Event) {
 	t.Helper()
 	if !slices.IsSortedFunc(next.Certificates, func(a, b *routing.Certificate) int {
 		return strings.Compare(a.Secret.String(), b.Secret.String())
@@ -161,8 +162,8 @@ func checkCertificates(t *testing.T, b *builder, before, next *routing.Snapshot,
 			}
 		}
 	}
-	onlySecrets := !slices.ContainsFunc(events, func(e event) bool {
-		return e.key.kind != kindSecret && e.key.kind != kindSecrets || b.credentials.named[e.key.ObjectName] != nil
+	onlySecrets := !slices.ContainsFunc(events, func(e source.Event) bool {
+		return e.Key.Kind != source.Secret && e.Key.Kind != source.Secrets || b.credentials.named[routing.ObjectName(e.Key.NamespacedName)] != nil
 	})
 	if onlySecrets && (before.Table != next.Table || !slices.Equal(before.Backends, next.Backends)) {
 		t.Errorf("%v changed more than Certificates", keys(events))
@@ -180,10 +181,10 @@ func firstDifference(steps, scratch string) string {
 	return "one is a prefix of the other"
 }
 
-func keys(events []event) (names []string) {
+func keys(events []source.Event) (names []string) {
 	for _, e := range events {
-		name := e.key.String()
-		if e.object == nil {
+		name := e.Key.String()
+		if e.Object == nil {
 			name = "delete " + name
 		}
 		names = append(names, name)
@@ -199,51 +200,51 @@ type universe struct {
 
 func one[T any](u universe, of ...T) T { return of[u.IntN(len(of))] }
 
-func (u universe) event() event {
+func (u universe) event() source.Event {
 	name := routing.ObjectName{Namespace: one(u, "a", "b"), Name: one(u, "x", "y", "z")}
 	gone := u.IntN(4) == 0
 	switch u.IntN(14) {
 	case 9:
-		return event{objectKey{kind: kindNode}, one(u, nil, []netip.Addr{netip.MustParseAddr("10.0.0.2")}, []netip.Addr{netip.MustParseAddr("10.0.0.3")})}
+		return event(source.Node, routing.ObjectName{}, one(u, nil, []netip.Addr{netip.MustParseAddr("10.0.0.2")}, []netip.Addr{netip.MustParseAddr("10.0.0.3")}))
 	case 0:
-		key := objectKey{kindClass, routing.ObjectName{Name: one(u, "sluice", "nginx", "edge")}}
+		key := keyOf(source.Class, routing.ObjectName{Name: one(u, "sluice", "nginx", "edge")})
 		if gone {
-			return event{key, nil}
+			return source.Event{Key: key}
 		}
-		return event{key, u.class(key.Name)}
+		return source.Event{Key: key, Object: u.class(key.Name)}
 	case 1, 2:
-		key := objectKey{kindService, name}
+		key := keyOf(source.Service, name)
 		if gone {
-			return event{key, nil}
+			return source.Event{Key: key}
 		}
-		return event{key, u.service(name)}
+		return source.Event{Key: key, Object: u.service(name)}
 	case 3, 4:
-		key := objectKey{kindSlice, routing.ObjectName{Namespace: name.Namespace, Name: one(u, "s1", "s2", "s3")}}
+		key := keyOf(source.Slice, routing.ObjectName{Namespace: name.Namespace, Name: one(u, "s1", "s2", "s3")})
 		if gone {
-			return event{key, nil}
+			return source.Event{Key: key}
 		}
-		return event{key, u.slice(key.ObjectName)}
+		return source.Event{Key: key, Object: u.slice(routing.ObjectName(key.NamespacedName))}
 	case 5:
 		addrs := []netip.AddrPort{netip.MustParseAddrPort(one(u, "192.0.2.1:80", "192.0.2.2:80", "127.0.0.1:80", "10.0.0.2:80"))}
-		return event{externalKey(external{"ext.test", uint16(one(u, 80, 81))}), addrs}
+		return source.Event{Key: externalKey(external{"ext.test", uint16(one(u, 80, 81))}), Object: addrs}
 	case 6, 7:
 		if u.IntN(6) == 0 {
-			// That of the default certificate, which nothing else uses.
+			// The Secret of the default certificate, which nothing else uses.
 			name = routing.ObjectName{Namespace: "b", Name: "w"}
 		}
-		key := objectKey{kindSecret, name}
+		key := keyOf(source.Secret, name)
 		if gone {
-			return event{key, nil}
+			return source.Event{Key: key}
 		}
-		return event{key, u.secret(name)}
+		return source.Event{Key: key, Object: u.secret(name)}
 	case 8:
-		return event{objectKey{kindSecrets, routing.ObjectName{Namespace: name.Namespace, Name: one(u, certificateSecrets, name.Name)}}, one(u, "", "", "not allowed")}
+		return event(source.Secrets, routing.ObjectName{Namespace: name.Namespace, Name: one(u, source.CertificateSecrets, name.Name)}, one(u, "", "", "not allowed"))
 	}
-	key := objectKey{kindIngress, name}
+	key := keyOf(source.Ingress, name)
 	if gone {
-		return event{key, nil}
+		return source.Event{Key: key}
 	}
-	return event{key, u.ingress(name)}
+	return source.Event{Key: key, Object: u.ingress(name)}
 }
 
 func (u universe) created() metav1.Time {
@@ -387,9 +388,9 @@ func TestUntouchedPartsAreShared(t *testing.T) {
 		t.Errorf("an Endpoint change made %d new Backends", n)
 	}
 
-	ing := w.objects[objectKey{kindIngress, fleetName(3)}].(*networkingv1.Ingress).DeepCopy()
+	ing := w.objects[keyOf(source.Ingress, fleetName(3))].(*networkingv1.Ingress).DeepCopy()
 	ing.Spec.Rules[0].HTTP.Paths[0].Path = "/changed"
-	w.step(event{objectKey{kindIngress, fleetName(3)}, ing})
+	w.step(event(source.Ingress, fleetName(3), ing))
 	third := w.snapshot
 	if &third.Backends[0] != &second.Backends[0] {
 		t.Error("a change of path made a new list of Backends")
@@ -401,8 +402,8 @@ func TestUntouchedPartsAreShared(t *testing.T) {
 	}
 }
 
-// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case nobody runs them: a
-// build costs what its objects do, and not their square. Fewer of them are the measure of the machine.
+// TestBuildTakesNoTime guards the bars of the benchmarks by an order of magnitude, in case they are not run: a
+// build's cost is proportional to its objects, not to their square. Fewer of them are the measure of the machine.
 func TestBuildTakesNoTime(t *testing.T) {
 	const few, many = 1_000, 10_000
 	build := func(n int, enough time.Duration) time.Duration {
@@ -434,7 +435,7 @@ func differing(a, b []*routing.Backend) (n int) {
 }
 
 // fleet is n Ingresses with a Host of two paths, a Service and a slice of three Endpoints each.
-func fleet(n int) (events []event) {
+func fleet(n int) (events []source.Event) {
 	prefix := networkingv1.PathTypePrefix
 	for i := range n {
 		name := fleetName(i)
@@ -455,8 +456,8 @@ func fleet(n int) (events []event) {
 		service.Namespace, service.Name = name.Namespace, name.Name
 		service.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80}}
 		events = append(events,
-			event{objectKey{kindIngress, name}, ing},
-			event{objectKey{kindService, name}, service},
+			event(source.Ingress, name, ing),
+			event(source.Service, name, service),
 			fleetSlice(i, "10.0.0.1", "10.0.0.2", "10.0.0.3"))
 	}
 	return events
@@ -468,7 +469,7 @@ func fleetName(i int) routing.ObjectName {
 
 func fleetHost(i int) string { return fmt.Sprintf("app-%05d.test", i) }
 
-func fleetSlice(i int, addrs ...string) event {
+func fleetSlice(i int, addrs ...string) source.Event {
 	name, port := "http", int32(8080)
 	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4}
 	of := fleetName(i)
@@ -478,5 +479,5 @@ func fleetSlice(i int, addrs ...string) event {
 	for _, a := range addrs {
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{a}})
 	}
-	return event{objectKey{kindSlice, routing.ObjectName{Namespace: s.Namespace, Name: s.Name}}, s}
+	return event(source.Slice, routing.ObjectName{Namespace: s.Namespace, Name: s.Name}, s)
 }

@@ -7,23 +7,14 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sluice-gateway/sluice/informer/internal/source"
+	"github.com/sluice-gateway/sluice/routing"
 )
 
 // Object names the subject of a Rejection: a Kubernetes object, or a manifest file (Kind "File",
-// Name its path). Namespace is empty for objects that have none. A plain value.
-type Object struct {
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-}
-
-// String returns "Kind namespace/name", or "Kind name" without a namespace.
-func (o Object) String() string {
-	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
-	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
-}
+// Name its path).
+type Object = source.Object
 
 // Rejection is why an object, or a part of it, is not served as written. A plain value.
 type Rejection struct {
@@ -88,12 +79,50 @@ func printable(text string, instead rune) string {
 	}, text)
 }
 
-// rejectionSet holds the Rejections of every owner. An owner is the object whose compilation gave
-// them, or the Host whose conflicts they are. Safe for concurrent use.
+// rejectFile gives the Rejections of an entry of the manifests.
+func rejectFile(faults []source.Fault) (list []Rejection) {
+	for _, f := range faults {
+		r := Rejection{Object: Object{Kind: "File", Name: f.File}, Reason: f.Reason}
+		if f.Object != "" {
+			r.Field, r.Value = "object", shorten(f.Object)
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// subject is the object, Host or name whose Rejections are replaced together, for one kind of reason.
+type subject struct {
+	kind subjectKind
+	routing.ObjectName
+}
+
+type subjectKind uint8
+
+const (
+	ofIngress subjectKind = iota
+	ofClass
+	ofSlice
+	// ofSecret are those of the default certificate.
+	ofSecret
+	ofFile
+	// ofAddresses are those of what the name of a Service resolves to.
+	ofAddresses
+	// ofHost are the conflicts between objects that name a Host.
+	ofHost
+	// ofTLS are those of the Secrets of an Ingress.
+	ofTLS
+	// ofPorts are those of what the slices of a Service lack.
+	ofPorts
+	// ofServerName are the conflicts between the certificates for a name.
+	ofServerName
+)
+
+// rejectionSet holds the Rejections of every subject. Safe for concurrent use.
 type rejectionSet struct {
 	mu sync.Mutex
 	// Guarded by mu; the slices are never edited, only replaced:
-	byOwner map[objectKey][]Rejection
+	bySubject map[subject][]Rejection
 
 	// Owned by the goroutine that calls replace:
 
@@ -102,12 +131,12 @@ type rejectionSet struct {
 	added   []Rejection
 }
 
-// replace sets the Rejections of owner and reports whether they differ from before.
-func (s *rejectionSet) replace(owner objectKey, list []Rejection) bool {
+// replace sets the Rejections of a subject and reports whether they differ from before.
+func (s *rejectionSet) replace(of subject, list []Rejection) bool {
 	slices.SortFunc(list, compareRejections)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.byOwner[owner]
+	old := s.bySubject[of]
 	if slices.Equal(old, list) {
 		return false
 	}
@@ -119,13 +148,13 @@ func (s *rejectionSet) replace(owner objectKey, list []Rejection) bool {
 		}
 	}
 	if len(list) == 0 {
-		delete(s.byOwner, owner)
+		delete(s.bySubject, of)
 		return true
 	}
-	if s.byOwner == nil {
-		s.byOwner = make(map[objectKey][]Rejection)
+	if s.bySubject == nil {
+		s.bySubject = make(map[subject][]Rejection)
 	}
-	s.byOwner[owner] = list
+	s.bySubject[of] = list
 	return true
 }
 
@@ -140,7 +169,7 @@ func (s *rejectionSet) takeAdded() []Rejection {
 func (s *rejectionSet) all() []Rejection {
 	s.mu.Lock()
 	var list []Rejection
-	for _, r := range s.byOwner {
+	for _, r := range s.bySubject {
 		list = append(list, r...)
 	}
 	s.mu.Unlock()

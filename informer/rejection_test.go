@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/routing"
 )
 
 func TestRejectionString(t *testing.T) {
@@ -11,9 +13,9 @@ func TestRejectionString(t *testing.T) {
 		r    Rejection
 		want string
 	}{
-		{Rejection{Object{"Ingress", "ns", "web"}, "spec.rules[0].host", "x y", "bad"}, `Ingress ns/web: spec.rules[0].host="x y": bad`},
-		{Rejection{Object{"IngressClass", "", "c"}, "spec.parameters", "", "bad"}, "IngressClass c: spec.parameters: bad"},
-		{Rejection{Object{"File", "", "a.yaml"}, "", "", "bad"}, "File a.yaml: bad"},
+		{Rejection{Object{Kind: "Ingress", Namespace: "ns", Name: "web"}, "spec.rules[0].host", "x y", "bad"}, `Ingress ns/web: spec.rules[0].host="x y": bad`},
+		{Rejection{Object{Kind: "IngressClass", Name: "c"}, "spec.parameters", "", "bad"}, "IngressClass c: spec.parameters: bad"},
+		{Rejection{Object{Kind: "File", Name: "a.yaml"}, "", "", "bad"}, "File a.yaml: bad"},
 	}
 	for _, row := range rows {
 		if got := row.r.String(); got != row.want {
@@ -41,7 +43,7 @@ func TestShorten(t *testing.T) {
 func TestRejectionSet(t *testing.T) {
 	var s rejectionSet
 	a, b := Rejection{Object: Object{Kind: "A"}}, Rejection{Object: Object{Kind: "B"}}
-	first, second := fileKey("1"), fileKey("2")
+	first, second := subject{ofFile, routing.ObjectName{Name: "1"}}, subject{ofFile, routing.ObjectName{Name: "2"}}
 	if !s.replace(first, []Rejection{b, a}) || s.replace(first, []Rejection{a, b}) {
 		t.Error("the order of a list matters")
 	}

@@ -4,14 +4,16 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/sluice-gateway/sluice/routing"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 )
 
 // resolution keeps one watch per namespace and external name that a Backend uses. Owned by Run's goroutine;
 // the addresses come back as events.
 type resolution struct {
 	resolver Resolver
-	queue    *queue
+	queue    *source.Queue
 	stop     map[asked]func()
 }
 
@@ -47,20 +49,20 @@ func (r *resolution) follow(wanted map[external]map[*slot]struct{}) {
 		}
 		r.stop[a] = r.resolver.Watch(a.namespace, a.name, a.port, func(addrs []netip.AddrPort) {
 			// All namespaces get the same addresses of a name, one after the other.
-			r.queue.push(event{externalKey(a.external), addrs})
+			r.queue.Push(source.Event{Key: externalKey(a.external), Object: addrs})
 		})
 	}
 }
 
 func (r *resolution) close() { r.follow(nil) }
 
-// externalKey and externalOf carry a name and port in an objectKey.
+// externalKey and externalOf carry a name and port in a Key.
 
-func externalKey(e external) objectKey {
-	return objectKey{kindAddresses, routing.ObjectName{Namespace: strconv.Itoa(int(e.port)), Name: e.name}}
+func externalKey(e external) source.Key {
+	return source.Key{Kind: source.Addresses, NamespacedName: types.NamespacedName{Namespace: strconv.Itoa(int(e.port)), Name: e.name}}
 }
 
-func externalOf(key objectKey) external {
+func externalOf(key source.Key) external {
 	port, err := strconv.ParseUint(key.Namespace, 10, 16)
 	if err != nil {
 		panic("BUG: port of a resolved name: " + err.Error())

@@ -199,7 +199,7 @@ func (b *builder) rejectAddresses() {
 				}}
 			}
 		}
-		b.rejected.replace(objectKey{kindAddresses, service}, list)
+		b.rejected.replace(subject{ofAddresses, service}, list)
 	}
 	clear(b.backends.screened)
 }
@@ -223,6 +223,6 @@ func (b *builder) ownAddressesChanged(own []netip.Addr) {
 		}
 	}
 	for name, slice := range b.cache.slices {
-		b.rejected.replace(objectKey{kindSlice, name}, b.rejectSlice(slice))
+		b.rejected.replace(subject{ofSlice, name}, b.rejectSlice(slice))
 	}
 }

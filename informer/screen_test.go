@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -53,8 +54,8 @@ func TestScreen(t *testing.T) {
 		{"2001:0:1:2:3:4:80ff:fffe", true, false},    // Teredo of 127.0.0.1
 		{"2001:0:1:2:3:4:5601:5601", true, true},     // and of 169.254.169.254
 		{"2001:db8::5efe:7f00:1", true, false},       // ISATAP
-		{"2001:db8::200:5efe:a9fe:a9fe", true, true}, // with the bit that says the address is unique
-		{"10.0.0.6", false, false},                   // what is left is what Endpoints have
+		{"2001:db8::200:5efe:a9fe:a9fe", true, true}, // with the bit that marks the address as unique
+		{"10.0.0.6", false, false},                   // the Endpoints' usual addresses
 		{"172.16.0.1", false, false},
 		{"192.168.1.1", false, false},
 		{"100.64.0.1", false, false},
@@ -129,17 +130,6 @@ func FuzzScreen(f *testing.F) {
 	})
 }
 
-// TestOwnAddresses: those of this machine have loopback among them, sorted.
-func TestOwnAddresses(t *testing.T) {
-	own, err := ownAddresses()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.IsSortedFunc(own, netip.Addr.Compare) || !slices.Contains(own, netip.MustParseAddr("127.0.0.1")) {
-		t.Errorf("own addresses %v", own)
-	}
-}
-
 // TestNodeIsWatched: an address that the node gets while the gateway runs ends an Endpoint.
 func TestNodeIsWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -148,16 +138,16 @@ func TestNodeIsWatched(t *testing.T) {
 		var own atomic.Pointer[[]netip.Addr]
 		own.Store(new([]netip.Addr))
 		c.own = func() ([]netip.Addr, error) { return *own.Load(), nil }
-		c.queue.push(fleet(1)...)
+		c.queue.Push(fleet(1)...)
 		c.step()
-		go c.watchNode(t.Context())
+		go source.WatchNode(t.Context(), c.queue, c.own, c.log)
 		synctest.Wait()
 		c.step()
 		if got := len(c.store.Load().Backends[0].Endpoints); got != 3 {
 			t.Fatalf("%d Endpoints", got)
 		}
 		own.Store(&[]netip.Addr{netip.MustParseAddr("10.0.0.2")})
-		time.Sleep(2 * lookAtNode)
+		time.Sleep(time.Minute)
 		c.step()
 		if got := len(c.store.Load().Backends[0].Endpoints); got != 2 {
 			t.Errorf("%d Endpoints after the node got the address of one", got)

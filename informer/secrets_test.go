@@ -23,6 +23,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -79,18 +80,18 @@ func TestManyNamedSecretsAreOneWatch(t *testing.T) {
 		t.Errorf("%d watches", n)
 	}
 	b.credentials.use(routing.ObjectName{Namespace: "a", Name: "last"}, user)
-	want := map[secretWatchKey]struct{}{{"a", allSecrets}: {}, {"b", "s"}: {}}
+	want := map[source.SecretsKey]struct{}{{Namespace: "a", Name: source.AllSecrets}: {}, {Namespace: "b", Name: "s"}: {}}
 	if got := b.secretsWanted(); !maps.Equal(got, want) {
 		t.Errorf("watches %v", got)
 	}
-	b.secretsRead(secretWatchKey{"a", allSecrets}, "")
-	if b.secretsRead(secretWatchKey{"b", "s"}, ""); b.waiting() {
+	b.secretsRead(source.SecretsKey{Namespace: "a", Name: source.AllSecrets}, "")
+	if b.secretsRead(source.SecretsKey{Namespace: "b", Name: "s"}, ""); b.waiting() {
 		t.Error("still waiting")
 	}
 }
 
 // manySecrets is n Ingresses with a host and a Secret each, all of the same pair.
-func manySecrets(t testing.TB, n int) (events []event) {
+func manySecrets(t testing.TB, n int) (events []source.Event) {
 	t.Helper()
 	chain, key := anyPair(t)
 	for i := range n {
@@ -101,7 +102,7 @@ func manySecrets(t testing.TB, n int) (events []event) {
 		secret := &corev1.Secret{Type: corev1.SecretTypeTLS}
 		secret.Namespace, secret.Name = name.Namespace, name.Name
 		secret.Data = map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}
-		events = append(events, event{objectKey{kindIngress, name}, ing}, event{objectKey{kindSecret, name}, secret})
+		events = append(events, event(source.Ingress, name, ing), event(source.Secret, name, secret))
 	}
 	return events
 }
@@ -157,14 +158,14 @@ func secretsCost(t *testing.T, n int, enough time.Duration) (all, one time.Durat
 	if names := w.snapshot.ServerNames.Names(); names != n || len(w.snapshot.Certificates) != n {
 		t.Fatalf("%d names, %d Certificates", names, len(w.snapshot.Certificates))
 	}
-	was := events[2*(n/2)+1].object.(*corev1.Secret)
+	was := events[2*(n/2)+1].Object.(*corev1.Secret)
 	renewed := was.DeepCopy()
 	renewed.Data[corev1.TLSCertKey] = append(slices.Clip(renewed.Data[corev1.TLSCertKey]), '\n')
 	var before *routing.Snapshot
 	next := []*corev1.Secret{renewed, was}
 	one = best(0, func() {
 		before = w.snapshot
-		w.b.apply(objectKey{kindSecret, fleetName(n / 2)}, next[0])
+		w.b.apply(keyOf(source.Secret, fleetName(n/2)), next[0])
 		w.snapshot = w.b.build()
 		slices.Reverse(next)
 	})
@@ -197,7 +198,7 @@ func best(enough time.Duration, f func()) time.Duration {
 	return shortest
 }
 
-// cpuTime is what the process has used: on a busy machine a clock on the wall says nothing.
+// cpuTime is the process's CPU time: on a busy machine wall-clock time proves nothing.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -235,10 +236,10 @@ func BenchmarkSecrets(b *testing.B) {
 	b.Run("one", func(b *testing.B) {
 		w := newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
 		w.step(events...)
-		was := events[2*(n/2)+1].object.(*corev1.Secret)
+		was := events[2*(n/2)+1].Object.(*corev1.Secret)
 		renewed := was.DeepCopy()
 		renewed.Data[corev1.TLSCertKey] = append(slices.Clip(renewed.Data[corev1.TLSCertKey]), '\n')
-		key := objectKey{kindSecret, fleetName(n / 2)}
+		key := keyOf(source.Secret, fleetName(n/2))
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			w.b.apply(key, []*corev1.Secret{renewed, was}[i%2])

@@ -90,7 +90,7 @@ func (b *builder) decideName(name string) (list []*routing.Certificate) {
 				"the certificate is not served for "+name+": the name belongs to another namespace, which decides"))
 		}
 	}
-	b.rejected.replace(objectKey{kindServerName, routing.ObjectName{Name: name}}, rejections)
+	b.rejected.replace(subject{ofServerName, routing.ObjectName{Name: name}}, rejections)
 	return list
 }
 

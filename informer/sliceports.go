@@ -18,7 +18,7 @@ import (
 // refreshPorts finds anew, for the Services that the step touched, the ports that no slice has.
 func (b *builder) refreshPorts() {
 	for service := range b.backends.portsStale {
-		b.rejected.replace(objectKey{kindPorts, service}, b.rejectPorts(service))
+		b.rejected.replace(subject{ofPorts, service}, b.rejectPorts(service))
 	}
 	clear(b.backends.portsStale)
 }

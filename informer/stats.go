@@ -59,25 +59,6 @@ func (s *stats) published(seen, now time.Time) {
 	s.s.Propagation[i]++
 }
 
-// source notes whether the source could be reached, and reports whether that changed.
-func (s *stats) source(err error) (changed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was := s.s.Connected
-	s.s.Connected = err == nil
-	if err != nil {
-		s.s.LastError = err.Error()
-	}
-	return was != s.s.Connected
-}
-
-// noteError keeps an error without marking the source as out of reach.
-func (s *stats) noteError(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.s.LastError = err.Error()
-}
-
 func (s *stats) snapshot() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()

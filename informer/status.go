@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/flowcontrol"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -84,7 +85,7 @@ func newStatusWriter(cfg *Config, client kubernetes.Interface, log *slog.Logger)
 
 // note compares the statuses that a step may have changed. Called after the publish, on the
 // builder's goroutine.
-func (w *statusWriter) note(b *builder, pending map[objectKey]any) {
+func (w *statusWriter) note(b *builder, pending map[source.Key]any) {
 	addresses := w.current(b)
 	if !slices.EqualFunc(addresses, w.addresses, sameAddress) {
 		// At a start, or where the gateway's own address changed, nothing that follows is urgent.
@@ -98,8 +99,8 @@ func (w *statusWriter) note(b *builder, pending map[objectKey]any) {
 		}
 	}
 	for key := range pending {
-		if key.kind == kindIngress {
-			w.compare(b, key.ObjectName, false)
+		if key.Kind == source.Ingress {
+			w.compare(b, routing.ObjectName(key.NamespacedName), false)
 		}
 	}
 }

@@ -20,16 +20,17 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// statusServer is an API server that takes a while for each write, and tells the builder of it later still.
+// statusServer is an API server that takes a while for each write, and notifies the builder later still.
 type statusServer struct {
 	t     *testing.T
 	b     *builder
 	w     *statusWriter
 	takes time.Duration
-	queue *queue // what note is to be told of
+	queue *source.Queue // where note's events come from
 
 	mu sync.Mutex
 	// Guarded by mu:
@@ -45,11 +46,11 @@ func newStatusServer(t *testing.T, n int, takes time.Duration) *statusServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &statusServer{t: t, b: newBuilder(cfg, nil), takes: takes, queue: newQueue(), written: make(map[string]int)}
+	s := &statusServer{t: t, b: newBuilder(cfg, nil), takes: takes, queue: source.NewQueue(), written: make(map[string]int)}
 	s.w = newStatusWriter(&cfg, nil, slog.New(slog.DiscardHandler))
 	s.w.patch = s.patch
 	for i := range n {
-		s.b.apply(objectKey{kindIngress, fleetName(i)}, s.ingress(i))
+		s.b.apply(keyOf(source.Ingress, fleetName(i)), s.ingress(i))
 	}
 	return s
 }
@@ -92,15 +93,15 @@ func (s *statusServer) patch(_ context.Context, object routing.ObjectName, text 
 	ing := s.ingress(number)
 	ing.Status.LoadBalancer = patch.Status.LoadBalancer
 	time.AfterFunc(50*time.Millisecond, func() {
-		s.queue.push(event{objectKey{kindIngress, fleetName(number)}, ing})
+		s.queue.Push(event(source.Ingress, fleetName(number), ing))
 	})
 	return nil
 }
 
 // step is Controller.step, as far as the status is concerned.
-func (s *statusServer) step(events ...event) {
-	s.queue.push(events...)
-	pending, _ := s.queue.take()
+func (s *statusServer) step(events ...source.Event) {
+	s.queue.Push(events...)
+	pending, _ := s.queue.Take()
 	for key, object := range pending {
 		s.b.apply(key, object)
 	}
@@ -142,7 +143,7 @@ func TestStatusOfTenThousand(t *testing.T) {
 			s.mu.Lock()
 			before := len(s.order)
 			s.mu.Unlock()
-			s.step(event{objectKey{kindIngress, fleetName(i)}, s.ingress(i)})
+			s.step(event(source.Ingress, fleetName(i), s.ingress(i)))
 			s.run(500 * time.Millisecond)
 			s.mu.Lock()
 			if s.written[fleetName(i).Name] == 0 {
@@ -226,7 +227,7 @@ func TestStatusTasks(t *testing.T) {
 	if got, want := taken(0), []string{"raised", "newer", "urgent", "backlog"}; !slices.Equal(got, want) {
 		t.Errorf("taken %v, want %v", got, want)
 	}
-	put("urgent", true, 0) // somebody overwrote it
+	put("urgent", true, 0) // another program overwrote it
 	if got, want := taken(statusAgain-1), []string{"later"}; !slices.Equal(got, want) {
 		t.Errorf("before it may be written again: %v, want %v", got, want)
 	}

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -28,17 +27,6 @@ func podOf(e *discoveryv1.Endpoint) string {
 		return "hostname/" + name
 	}
 	return ""
-}
-
-// trimTarget keeps the fields that podOf reads.
-func trimTarget(t *corev1.ObjectReference) *corev1.ObjectReference {
-	switch {
-	case t == nil:
-		return nil
-	case t.UID != "":
-		return &corev1.ObjectReference{UID: t.UID}
-	}
-	return &corev1.ObjectReference{Kind: t.Kind, Namespace: t.Namespace, Name: t.Name}
 }
 
 // twinsOf finds the Pods that have an address of each family in list, which is sorted and was gathered from

@@ -2,7 +2,7 @@ package routing
 
 import "net/netip"
 
-// Protocol is what a Backend speaks (annotation backend-protocol, Service ports[].appProtocol).
+// Protocol is the protocol of a Backend (annotation backend-protocol, Service ports[].appProtocol).
 type Protocol uint8
 
 const (

@@ -12,12 +12,12 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// BackendTLS says how TLS is spoken to the Endpoints of a Backend of protocol HTTPS or GRPCS
-// (annotations proxy-ssl-*). Immutable once published, safe for concurrent use, and shared by
-// consecutive Backends while nothing of it changes. No way of printing it shows the private key.
+// BackendTLS configures TLS to the Endpoints of a Backend of protocol HTTPS or GRPCS (annotations
+// proxy-ssl-*). Immutable once published, safe for concurrent use, and shared by consecutive
+// Backends while nothing of it changes. No way of printing it shows the private key.
 type BackendTLS struct {
 	// Verify has the Endpoint's certificate checked against Roots and Name. Without it any
-	// certificate is taken, which is what ingress-nginx does by default.
+	// certificate is taken, as by ingress-nginx's default.
 	Verify bool
 	// Roots are the authorities; nil for the system's.
 	Roots *x509.CertPool

@@ -40,8 +40,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkForm compares the forms of a Host of few Routes, which is what maxRecords and minShortcut
-// were chosen by.
+// BenchmarkForm compares the forms of a Host of few Routes; maxRecords and minShortcut were chosen by it.
 func BenchmarkForm(b *testing.B) {
 	for _, size := range []int{1, 2, 4, 8, 16, 32, 64, 128} {
 		routes := genroutes.OneHost("h", size)
@@ -136,7 +135,7 @@ func BenchmarkWith(b *testing.B) {
 	}
 }
 
-// BenchmarkNormalize is what precedes Match: a path and a host that need nothing, and some that do.
+// BenchmarkNormalize is the work before Match: a path and a host that need nothing, and some that do.
 func BenchmarkNormalize(b *testing.B) {
 	dst := make([]byte, 0, 256)
 	for _, path := range []string{"/", "/api/v1/orders/items/1234567", "/api/v1/a%20b/../items//7"} {

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// TestBuildHostConflicts says who is served where several ask for the same requests.
+// TestBuildHostConflicts: which object is served where several ask for the same requests.
 func TestBuildHostConflicts(t *testing.T) {
 	source := func(name string, created int64) *routing.Source {
 		namespace, name, _ := strings.Cut(name, "/")

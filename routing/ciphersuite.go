@@ -24,8 +24,8 @@ var cipherSuites = map[string]uint16{
 	"AES256-SHA":                    tls.TLS_RSA_WITH_AES_256_CBC_SHA,
 }
 
-// CipherSuite returns the suite of TLS 1.2 or below that OpenSSL calls by this name, which is what
-// ingress-nginx takes, and whether crypto/tls has it.
+// CipherSuite returns the suite of TLS 1.2 or below with this name of OpenSSL's, as ingress-nginx
+// takes it, and whether crypto/tls has it.
 func CipherSuite(name string) (id uint16, ok bool) {
 	id, ok = cipherSuites[name]
 	return id, ok

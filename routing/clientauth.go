@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// ClientAuth says what certificate the clients of a Host must show (annotations auth-tls-*). Immutable
-// once published, safe for concurrent use.
+// ClientAuth is the policy for client certificates of a Host (annotations auth-tls-*). Immutable once
+// published, safe for concurrent use.
 type ClientAuth struct {
 	Mode ClientAuthMode
 	// Roots are the authorities of client certificates, and Revoked what they have taken back.
@@ -39,7 +39,7 @@ type ClientAuth struct {
 	Identity [sha256.Size]byte
 }
 
-// ClientAuthMode says whether a certificate is asked for, and what it must be.
+// ClientAuthMode is whether a certificate is asked for, and what it must be.
 type ClientAuthMode uint8
 
 const (
@@ -122,7 +122,7 @@ func (a *ClientAuth) Allows(leaf *x509.Certificate) bool {
 	return a.MatchName == (expression.Expression{}) || leaf != nil && a.MatchName.Match("CN="+leaf.Subject.CommonName)
 }
 
-// Equal reports whether a and o, which may be nil, say the same.
+// Equal reports whether a and o, which may be nil, are the same policy.
 func (a *ClientAuth) Equal(o *ClientAuth) bool {
 	if a == nil || o == nil {
 		return a == o

@@ -35,7 +35,7 @@ func newConflict(host string, winner, loser *Route) (Conflict, bool) {
 	}, true
 }
 
-// Reason says in a clause why the winner won.
+// Reason gives, as a clause, why the winner won.
 func (c Conflict) Reason() string {
 	if c.Winner == c.Loser && len(c.WinnerPath) > len(c.Path) {
 		return "it is the longer one of the same object"

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// labels is a Filter of somebody else, with a slice in it: it cannot be compared with ==.
+// labels is another program's Filter, with a slice in it: it cannot be compared with ==.
 type labels struct{ names []string }
 
 func (labels) Kind() policy.Kind              { return "labels" }

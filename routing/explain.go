@@ -23,7 +23,7 @@ type Explanation struct {
 	Omitted int
 	// Route is the answer; nil means 404.
 	Route *Route
-	// RouteReason says why this Route and no other.
+	// RouteReason is why this Route and no other.
 	RouteReason string
 }
 
@@ -32,15 +32,15 @@ type Candidate struct {
 	Route *Route
 	// Matches is true when the Route would serve the request if there were no better one.
 	Matches bool
-	// Reason says why it matches, or does not.
+	// Reason is why the Route matches, or does not.
 	Reason string
 }
 
 // maxCandidates bounds an Explanation; a host may have 100,000 paths under one segment.
 const maxCandidates = 64
 
-// Explain says which Route Match gives for a normalised host and path, and why. Not for the request
-// path.
+// Explain returns the Route that Match gives for a normalised host and path, and why. Not for the
+// request path.
 func (t *Table) Explain(host, path []byte) Explanation {
 	e := Explanation{RequestHost: string(host), RequestPath: string(path), Route: t.Match(host, path)}
 	if t != nil {

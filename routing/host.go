@@ -42,7 +42,7 @@ func kindOf(name string) hostKind {
 	return exactHost
 }
 
-// wildcardKey is what follows "*." in the name of a wildcard Host.
+// wildcardKey is the part after "*." in the name of a wildcard Host.
 func wildcardKey(name string) string { return name[len("*."):] }
 
 // Name returns the name as configured, in lower case: "example.com", "*.example.com", or "" for the
@@ -60,7 +60,7 @@ func (h *Host) Routes() iter.Seq[*Route] {
 	}
 }
 
-// key is what the Table's index compares.
+// key is compared by the Table's index.
 //
 // hot: runs per request; must inline.
 func (h *Host) key() string { return h.text[h.keyAt:h.keyEnd] }

@@ -29,7 +29,7 @@ func TestHostTLS(t *testing.T) {
 		{"b.test", "b.test", false, nil},
 		{"X.B.test", "*.b.test", true, to},
 		{"x.y.b.test", "", false, nil},
-		{"plain.b.test", "none", false, nil}, // what the wildcard asks for does not apply
+		{"plain.b.test", "none", false, nil}, // the wildcard's ClientAuth does not apply
 		{"c.test", "c.test", true, nil},      // its Backend is not resolved
 		{"", "", false, nil},
 	} {

@@ -117,7 +117,7 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// words are what decoder chooses from.
+// words are decoder's choices.
 var words = struct {
 	hosts, segments []string
 	sources         []*routing.Source

@@ -131,7 +131,7 @@ func FuzzNormalizePath(f *testing.F) {
 		} else if !same && &got[0] != &dst[:1][0] {
 			t.Fatalf("%q: allocated", raw)
 		}
-		// What came out is normal, unless it has bytes that only escapes can bring in.
+		// The result is normal, unless it has bytes that only escapes can bring in.
 		if bytes.IndexFunc(got, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("%?#", r) }) < 0 {
 			if again, ok := routing.NormalizePath(nil, got); !ok || !bytes.Equal(again, got) {
 				t.Fatalf("%q: got %q, and from that %q %v", raw, got, again, ok)

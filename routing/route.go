@@ -2,8 +2,8 @@ package routing
 
 import "fmt"
 
-// PathType says how a Route's path is compared with a request's normalised path
-// (Kubernetes Ingress spec.rules[].http.paths[].pathType).
+// PathType is how a Route's path is compared with a request's normalised path (Kubernetes Ingress
+// spec.rules[].http.paths[].pathType).
 type PathType uint8
 
 const (

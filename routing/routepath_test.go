@@ -9,8 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/internal/oracle"
 )
 
-// TestParsePath: what an Ingress spells is what a request with that path becomes, or is refused with a
-// reason.
+// TestParsePath: an Ingress's spelling becomes the path that a request with it has, or is refused with a reason.
 func TestParsePath(t *testing.T) {
 	for _, tt := range []struct{ spelled, path, spelling string }{
 		{"/", "/", "/"},
@@ -105,7 +104,7 @@ func agreeSpelled(t *testing.T, spec []byte, request string) {
 	}
 }
 
-// TestSpellingsOfOnePath: every pair of spellings is one Route or two, as the oracle says, and a
+// TestSpellingsOfOnePath: every pair of spellings is one Route or two, by the oracle, and a
 // conflict where they are one.
 func TestSpellingsOfOnePath(t *testing.T) {
 	old, young := &routing.Source{Created: 1, Ingress: routing.ObjectName{Namespace: "n", Name: "old"}}, &routing.Source{Created: 2, Ingress: routing.ObjectName{Namespace: "n", Name: "young"}}
@@ -132,7 +131,7 @@ func TestSpellingsOfOnePath(t *testing.T) {
 	}
 }
 
-// FuzzParsePath: what is accepted is what the very same request becomes, and its Spelling leads back.
+// FuzzParsePath: an accepted path is the one that the very same request has, and its Spelling leads back.
 func FuzzParsePath(f *testing.F) {
 	for _, s := range spellings {
 		f.Add("/" + s)

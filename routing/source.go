@@ -22,7 +22,7 @@ type Source struct {
 	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
 	// conflict, then the lexically smaller namespace/name.
 	Created int64
-	// Policy is what the object asks of requests; nil where it asks for nothing.
+	// Policy holds what the object asks of requests; nil for nothing.
 	Policy *policy.Policy
 	// TLS is the HostTLS of the Route's Host, whichever object set it; nil for none. It is here, and not
 	// in Route, because a Route fills a cache line.

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/server/sink"
 )
 
@@ -81,7 +82,7 @@ func (l *logFields) take(req *message.Request, head []byte) {
 }
 
 func (l *logFields) reset() logFields {
-	return logFields{small(l.method), small(l.target), small(l.host), small(l.agent), small(l.referer)}
+	return logFields{wire.Reuse(l.method), wire.Reuse(l.target), wire.Reuse(l.host), wire.Reuse(l.agent), wire.Reuse(l.referer)}
 }
 
 // logExchange writes one line.
@@ -120,7 +121,7 @@ func (w *worker) logPassthrough(p *passthrough, reason stats.Reason) {
 	b = appendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
 	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
-	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.loop.Now()-p.started)/1000))
+	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.Now()-p.started)/1000))
 	if p.endpoint != nil {
 		b = append(b, `,"endpoint":"`...)
 		b = p.endpoint.Addr.AppendTo(b)

@@ -141,7 +141,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 			})
 			if streams {
 				for _, w := range g.workers {
-					w.loop.Post(func() {
+					w.Post(func() {
 						for _, s := range append([]*upSession(nil), w.sessions...) {
 							s.end(0)
 						}

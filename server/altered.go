@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // altered is what Filters have changed of a request beside its fields, and what they keep. Only an Exchange whose
@@ -31,7 +33,7 @@ type Slot struct {
 // alter returns what holds the changes of this Exchange.
 func (x *Exchange) alter() *altered {
 	if x.altered == nil {
-		if x.altered = x.w.freeA.take(); x.altered == nil {
+		if x.altered = x.w.freeA.Take(); x.altered == nil {
 			x.altered = &altered{}
 		}
 	}
@@ -41,10 +43,10 @@ func (x *Exchange) alter() *altered {
 // freeAltered takes a back.
 func (w *worker) freeAltered(a *altered) {
 	for i := range a.slots {
-		a.slots[i] = Slot{Bytes: small(a.slots[i].Bytes)}
+		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: small(a.target), web: translation{suffix: small(a.web.suffix)}}
-	w.freeA.put(a)
+	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
+	w.freeA.Put(a)
 }
 
 // Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during

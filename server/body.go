@@ -5,11 +5,9 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
-
-// rounds bounds how many reads one Exchange gets before the others have their turn.
-const rounds = 8
 
 // takeRequestBody consumes the body bytes at the start of data, n of them, and returns what goes out for
 // them.
@@ -39,53 +37,53 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 func (x *Exchange) pumpRequest() {
 	c, u, w := x.c, x.u, x.w
 	for round := 0; !x.up.done; round++ {
-		if x.pipe != nil && x.pipe.up {
+		if x.pipe != nil && x.pipeUp {
 			if !x.spliceRequest() {
 				return
 			}
 			continue
 		}
-		if u.pending() > 0 {
+		if u.Pending() > 0 {
 			return
 		}
-		if round == rounds {
-			w.loop.Again(c)
+		if round == wire.Rounds {
+			w.Again(c)
 			return
 		}
-		data := c.held()
+		data := c.Held()
 		if len(data) == 0 && !x.uninvited && x.spliceable(&x.up) && x.startSplice(true) {
 			continue
 		}
 		held := len(data) > 0
 		if !held {
-			n := c.read(w.scratch)
+			n := c.Read(w.Scratch)
 			if n == 0 {
 				switch {
-				case c.ended() && !c.lost() && x.up.endless():
+				case c.Ended() && !c.Lost() && x.up.endless():
 					x.streamed = true
-					if x.up.end(u, w.chunk, c.trailers()) < 0 {
+					if x.up.end(u, w.chunk, c.Trailers()) < 0 {
 						x.upClose = true
 						x.fail(failBody)
 					}
-				case c.ended() || c.lost():
+				case c.Ended() || c.Lost():
 					// The client gave up half-way: so must the Endpoint.
 					x.cancel(failAborted)
 				}
 				return
 			}
-			data = w.scratch[:n]
+			data = w.Scratch[:n]
 		}
-		data = data[:min(len(data), scratchSize)]
-		last := held && c.lastHeld()
+		data = data[:min(len(data), wire.ScratchSize)]
+		last := held && c.LastHeld()
 		out, n, fail := x.takeRequestBody(data)
 		if fail != nil {
 			x.upClose = true
 			x.fail(fail)
 			return
 		}
-		c.progress()
+		c.Restart()
 		x.streamed = true
-		ended := last && n == len(c.held()) && x.up.endless()
+		ended := last && n == len(c.Held()) && x.up.endless()
 		switch {
 		case x.up.by != nil:
 			x.up.done = x.up.done || ended
@@ -100,12 +98,12 @@ func (x *Exchange) pumpRequest() {
 		}
 		x.up.pass(u, out)
 		if held {
-			c.drop(n)
+			c.Drop(n)
 		} else {
-			c.keep(data[n:])
+			c.Keep(data[n:])
 		}
 		x.await(x.timeout(x.policy.read, w.set.read))
-		if u.lost() {
+		if u.Lost() {
 			return // the response may still say why
 		}
 	}
@@ -117,17 +115,17 @@ func (x *Exchange) pumpRequest() {
 func (x *Exchange) pumpResponse() {
 	c, u, w := x.c, x.u, x.w
 	for round := 0; ; round++ {
-		if c.lost() {
+		if c.Lost() {
 			x.cancel(failAborted)
 			return
 		}
-		if before := c.pending(); before > 0 && !c.flush() {
-			if c.pending() < before {
-				c.progress()
+		if before := c.Pending(); before > 0 && !c.Flush() {
+			if c.Pending() < before {
+				c.Restart()
 			}
 			return
 		}
-		if x.pipe != nil && !x.pipe.up {
+		if x.pipe != nil && !x.pipeUp {
 			if !x.spliceResponse() {
 				return
 			}
@@ -137,8 +135,8 @@ func (x *Exchange) pumpResponse() {
 			x.complete()
 			return
 		}
-		if round == rounds {
-			w.loop.Again(c)
+		if round == wire.Rounds {
+			w.Again(c)
 			return
 		}
 		if !x.headDone {
@@ -150,27 +148,27 @@ func (x *Exchange) pumpResponse() {
 		if x.spliceable(&x.down) && x.startSplice(false) {
 			continue
 		}
-		data := u.held()
+		data := u.Held()
 		held := len(data) > 0
 		if !held {
-			n := u.read(w.scratch)
+			n := u.Read(w.Scratch)
 			if n == 0 {
-				if u.ended() || u.lost() {
+				if u.Ended() || u.Lost() {
 					x.upstreamEnds()
 				}
 				return
 			}
-			data = w.scratch[:n]
+			data = w.Scratch[:n]
 		}
-		data = data[:min(len(data), scratchSize)]
-		c.progress()
+		data = data[:min(len(data), wire.ScratchSize)]
+		c.Restart()
 		x.await(x.timeout(x.policy.read, w.set.read))
-		n := x.relay(data, held && len(data) == len(u.held()) && u.lastHeld())
+		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
 		if x.c != c {
 			return
 		}
 		if held {
-			u.drop(n)
+			u.Drop(n)
 		}
 	}
 }
@@ -183,7 +181,7 @@ func (x *Exchange) relay(data []byte, last bool) (n int) {
 	out, n, ok := x.takeResponseBody(data, last)
 	x.sentBytes += int64(len(out))
 	if !ok {
-		x.c.send(out, false)
+		x.c.Send(out, false)
 		x.cancel(failMalformed)
 		return n
 	}
@@ -232,7 +230,7 @@ const (
 // interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
 // ended.
 func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
-	now := x.w.loop.Now()
+	now := x.w.Now()
 	if x.informed > 0 {
 		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
 	}
@@ -246,7 +244,7 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 	}
 	if resp.Code == 100 {
 		x.uninvited = false
-	} else if x.c.pending() > responseHeadLimit {
+	} else if x.c.Pending() > responseHeadLimit {
 		return true // the client does not read, and this is no answer
 	}
 	if !x.oldClient {
@@ -277,7 +275,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		// Whether the Endpoint has left HTTP/1 all the same, or is about to, nobody can see.
 		x.upClose = true
 	}
-	x.headTime = w.loop.Now()
+	x.headTime = w.Now()
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {
 		return len(rest)
@@ -345,7 +343,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	if !ok {
 		x.cancel(failMalformed)
 	} else if x.down.done && len(x.down.trailers) > 0 {
-		c.sendTrailers(x.down.trailers)
+		c.SendTrailers(x.down.trailers)
 	}
 	return n
 }
@@ -353,27 +351,27 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 // upstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
 func (x *Exchange) upstreamEnds() {
 	u := x.u
-	if !x.down.endless() || u.lost() {
+	if !x.down.endless() || u.Lost() {
 		x.upClose = true
 	}
 	switch {
 	case !x.headDone && x.expiring():
 		x.fail(failRequestTimeout)
-	case !x.headDone && x.informed == 0 && len(u.held()) == 0:
+	case !x.headDone && x.informed == 0 && len(u.Held()) == 0:
 		x.attemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.fail(failUpstreamReset)
-	case u.lost() || !x.down.endless():
+	case u.Lost() || !x.down.endless():
 		x.cancel(failUpstreamReset)
 	default:
-		n := x.down.end(x.c, x.w.chunk, u.trailers())
+		n := x.down.end(x.c, x.w.chunk, u.Trailers())
 		if n < 0 {
 			x.upClose = true
 			x.cancel(failMalformed)
 			return
 		}
 		x.sentBytes += int64(n)
-		if x.c.pending() == 0 {
+		if x.c.Pending() == 0 {
 			x.complete()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"flag"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -155,7 +156,7 @@ func playRound(t *testing.T, seed uint64) {
 func (r *round) eachLoop(f func(w *worker)) {
 	for _, w := range r.g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() { f(w); close(done) })
+		w.Post(func() { f(w); close(done) })
 		<-done
 	}
 }
@@ -211,31 +212,17 @@ func (r *round) plan(rng *rand.Rand) *plan {
 
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
-	twice(r, "Exchange", w.freeX.free)
-	twice(r, "downConn", w.freeC.free)
-	twice(r, "upConn", w.freeU.free)
-	twice(r, "downStream", w.freeD.free)
-	twice(r, "upStream", w.freeS.free)
-	twice(r, "keptHead", w.freeH.free)
-	twice(r, "pipe", w.pipes)
-	for _, sizes := range w.buffers.free {
-		seen := map[*byte]bool{}
-		for _, b := range sizes {
-			if p := &b[:1][0]; seen[p] {
-				r.errorf("a buffer is free twice")
-			} else {
-				seen[p] = true
-			}
-		}
+	twice(r, "Exchange", w.freeX.All())
+	twice(r, "downConn", w.freeC.All())
+	twice(r, "upConn", w.freeU.All())
+	twice(r, "downStream", w.freeD.All())
+	twice(r, "upStream", w.freeS.All())
+	twice(r, "keptHead", w.freeH.All())
+	for _, fault := range w.Audit() {
+		r.errorf("%s", fault)
 	}
 	if n := w.conns.Load(); n != 0 {
 		r.errorf("%d connections are counted as open", n)
-	}
-	if n := w.buffers.account.used; n != 0 {
-		r.errorf("%d bytes are counted as waiting", n)
-	}
-	if n := w.use.descriptors.Load() - 2*int64(len(w.pipes)); n != 0 {
-		r.errorf("%d descriptors are counted as in use", n)
 	}
 	if w.crowd.most != 0 || w.sources.count() != 0 {
 		r.errorf("%d connections of a source are counted", w.crowd.most)
@@ -261,9 +248,9 @@ func (r *round) audit(w *worker) {
 }
 
 // twice looks for a struct that a list of free ones has twice.
-func twice[T any](r *round, what string, list []*T) {
+func twice[T any](r *round, what string, list iter.Seq[*T]) {
 	seen := map[*T]bool{}
-	for _, p := range list {
+	for p := range list {
 		if seen[p] {
 			r.errorf("a %s is free twice", what)
 		}

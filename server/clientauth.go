@@ -81,6 +81,14 @@ func (s *clientCert) check(state tls.ConnectionState) {
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
 }
 
+// asked returns how much a client may show, and what is to look at it: nothing where no certificate is asked for.
+func (s *clientCert) asked() (room int, check func(tls.ConnectionState)) {
+	if s == nil {
+		return 0, nil
+	}
+	return s.auth.MaxShown() * maxClientCertificate, s.check
+}
+
 // began takes note that the handshake has ended.
 func (s *clientCert) began(now int64) {
 	s.until = math.MaxInt64
@@ -164,7 +172,7 @@ func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
 func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	c := x.c.peer()
 	if c.shown != nil {
-		c.shown.age(x.w.loop.Now())
+		c.shown.age(x.w.Now())
 	}
 	switch {
 	case auth.Mode == routing.ClientAuthOff:

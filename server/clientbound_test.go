@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // selfSigned makes a client's certificate that nobody vouches for.
@@ -100,16 +101,16 @@ func TestPassedOnIsBounded(t *testing.T) {
 				left := 0
 				for _, w := range g.workers {
 					done := make(chan struct{})
-					w.loop.Post(func() {
+					w.Post(func() {
 						defer close(done)
 						left += int(w.conns.Load()) + len(w.dead)
-						for _, x := range w.freeX.free {
-							if cap(x.edits.add) > smallBuffer {
+						for x := range w.freeX.All() {
+							if cap(x.edits.add) > wire.SmallBuffer {
 								t.Errorf("a pooled Exchange keeps %d bytes", cap(x.edits.add))
 							}
 						}
-						for _, c := range w.freeC.free {
-							if c.tls != nil || c.shown != nil {
+						for c := range w.freeC.All() {
+							if c.TLS != nil || c.shown != nil {
 								t.Error("a pooled connection keeps what a client has shown")
 							}
 						}

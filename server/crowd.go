@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -22,7 +23,7 @@ type crowd struct {
 
 // join adds c to its share.
 func (w *worker) join(c *downConn, src *source) {
-	s := &src.shares[w.loop.ID()]
+	s := &src.shares[w.ID()]
 	c.share = s
 	c.link(s)
 	w.crowd.move(s, s.n+1)
@@ -169,11 +170,11 @@ func (s *share) giveWay(idle bool, left *int) *downConn {
 func (c *downConn) idle() bool {
 	switch c.phase {
 	case phaseHead:
-		return c.wait == waitIdle && !c.waits() || c.wait == waitHead
+		return c.Wait == wire.WaitIdle && !c.waits() || c.Wait == wire.WaitHead
 	case phaseHello, phaseProxy, phaseLinger:
 		return true
 	case phaseSession:
-		return c.session.h2.Open() == 0 && !c.waits()
+		return c.session.H2.Open() == 0 && !c.waits()
 	}
 	return false
 }
@@ -181,7 +182,7 @@ func (c *downConn) idle() bool {
 // waits reports that bytes have arrived at the socket.
 func (c *downConn) waits() bool {
 	var b [1]byte
-	n, _, err := syscall.Recvfrom(c.src.FD(), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	n, _, err := syscall.Recvfrom(c.Src.FD(), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == nil && n > 0
 }
 
@@ -189,13 +190,13 @@ func (c *downConn) waits() bool {
 func (c *downConn) stalled() bool {
 	switch c.phase {
 	case phaseHead:
-		return c.wait == waitSend
+		return c.Wait == wire.WaitSend
 	case phaseServe:
-		return c.wait == waitSend || c.wait == waitBody
+		return c.Wait == wire.WaitSend || c.Wait == wire.WaitBody
 	case phaseSession:
 		s := c.session
 		for d := s.streams.next; d != &s.streams; d = d.next {
-			if d.wait != waitSend && d.wait != waitBody {
+			if d.Wait != wire.WaitSend && d.Wait != wire.WaitBody {
 				return false
 			}
 		}
@@ -210,17 +211,17 @@ func (w *worker) shed(c *downConn, why stats.Shed) {
 	c.why = stats.ClosedShed
 	switch {
 	case c.x != nil:
-		c.reset()
+		c.Reset()
 		c.x.cancel(failShed)
 	case c.passthrough != nil:
 		c.passthrough.end(stats.Overloaded, upstream.Canceled)
 		return
-	case c.session != nil && c.session.h2.Open() == 0:
+	case c.session != nil && c.session.H2.Open() == 0:
 		// So that the client knows that a request that it sends now was not seen.
-		c.session.h2.GoAway(true)
-		c.push(c.session.h2.Output())
+		c.session.H2.GoAway(true)
+		c.Push(c.session.H2.Output())
 	case c.session != nil:
-		c.reset()
+		c.Reset()
 		c.session.blame = failShed
 	}
 	c.shut()

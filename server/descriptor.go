@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // The Endpoints' side has a part of the process's descriptors (capacity.descriptors), for connections and for
@@ -19,7 +20,7 @@ import (
 const giveUpCode = h2.EnhanceYourCalm
 
 // takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
-// for sources with few requests in flight. The counterpart is giveDescriptors.
+// for sources with few requests in flight. The counterpart is wire.Loop.GiveDescriptors.
 func (w *worker) takeDescriptor(s *share) bool {
 	bound := w.set.capacity.descriptors
 	used := w.peers.descriptors() + 1
@@ -32,20 +33,28 @@ func (w *worker) takeDescriptor(s *share) bool {
 	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
 		return false
 	}
-	w.use.descriptors.Add(1)
+	w.Use.Descriptors.Add(1)
 	return true
+}
+
+// connect has s connect to an Endpoint, within the descriptors of the Endpoints' side, and reports whether it could begin
+// to, for a client of a source. Its events go to h.
+func (w *worker) connect(s *wire.Sock, to *dialer, h loop.Handler, of *share) bool {
+	if !w.takeDescriptor(of) {
+		w.short = true
+		return false
+	}
+	return s.Connect(&to.addr, h)
 }
 
 // fewRequests is what a source has in flight on a loop that has few.
 const fewRequests = 8
 
-func (w *worker) giveDescriptors(n int64) { w.use.descriptors.Add(-n) }
-
 // spareDescriptors has descriptors made free at the end of this batch.
 func (w *worker) spareDescriptors() {
 	if !w.sparing {
 		w.sparing = true
-		w.loop.Again((*sparing)(w))
+		w.Again((*sparing)(w))
 	}
 }
 
@@ -66,16 +75,13 @@ func (r *sparing) Ready(loop.Events) {
 	}
 	part := target / int64(len(w.peers))
 	for _, o := range w.peers {
-		if o != w && o.use.descriptors.Load() > part {
-			o.loop.Post(o.spareDescriptors)
+		if o != w && o.Use.Descriptors.Load() > part {
+			o.Post(o.spareDescriptors)
 		}
 	}
-	for ; excess > 0 && len(w.pipes) > 0; excess -= 2 {
-		w.closePipe(w.pipes[len(w.pipes)-1])
-		w.pipes = w.pipes[:len(w.pipes)-1]
-	}
+	excess -= 2 * int64(w.ClosePipes(int(excess+1)/2))
 	excess -= int64(w.upstreams.Shed(int(max(excess, 0))))
-	excess = min(excess, w.use.descriptors.Load()-part)
+	excess = min(excess, w.Use.Descriptors.Load()-part)
 	if excess <= 0 {
 		return
 	}
@@ -118,7 +124,7 @@ func (s *share) cutStalled(n int64) (freed int64) {
 func (s *downSession) cutStalled(n int64, why stats.Shed) (cut int64) {
 	for d := s.streams.next; d != &s.streams && cut < n; {
 		after := d.next
-		if d.holdsConn() && (d.wait == waitSend || d.wait == waitBody) {
+		if d.holdsConn() && (d.Wait == wire.WaitSend || d.Wait == wire.WaitBody) {
 			cut++
 			s.c.w.shard.Shed[why]++
 			d.giveUp()

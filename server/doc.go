@@ -11,6 +11,8 @@
 // Endpoint that does has an upSession, which its requests share, with an upStream each. The Exchange knows
 // no protocol: it stands between two sides (side.go).
 //
+// The bytes of both, and how they pass on, are package wire's: Sock, Stream, Pipe, Ways.
+//
 // Before its first request a downConn may have to go through a PROXY protocol header and TLS; and one whose
 // server name wants Passthrough never has a request: a passthrough copies its bytes to an Endpoint and back.
 //

@@ -8,14 +8,16 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // downConn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
 // holds no buffer.
 type downConn struct {
-	sock
+	wire.Sock
+	w *worker
 	client
-	waitTimer
+	wire.WaitTimer
 
 	next, prev *downConn // the worker's list of all its connections
 	// older and younger are its source's: see share.
@@ -70,10 +72,10 @@ func (c *downConn) begins() {
 
 // Ready implements loop.Handler.
 func (c *downConn) Ready(ev loop.Events) {
-	c.note(ev)
+	c.Note(ev)
 	if ev&loop.Closed != 0 && !c.tunnels() && c.phase != phaseShake {
 		// Both directions are shut: nothing we send can arrive.
-		c.broken = true
+		c.Broken = true
 	}
 	if ev&loop.ReadClosed != 0 && c.x != nil {
 		c.x.clientEnds()
@@ -90,7 +92,7 @@ func (c *downConn) pump() {
 		return
 	}
 	if c.oneShot() {
-		c.await(waitWatch, watchDelay)
+		c.await(wire.WaitWatch, watchDelay)
 		return
 	}
 	c.watch()
@@ -107,14 +109,14 @@ const watchDelay = int64(50e6)
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) oneShot() bool {
 	x := c.x
-	return c.phase == phaseServe && !x.keepAlive && x.up.done && !x.headDone && !x.upgrade && !x.parked && c.out.len() == 0
+	return c.phase == phaseServe && !x.keepAlive && x.up.done && !x.headDone && !x.upgrade && !x.parked && c.Out.Len() == 0
 }
 
 // watch asks for events.
 func (c *downConn) watch() {
 	c.watched = true
-	if err := c.w.loop.Watch(&c.src); err != nil {
-		c.broken = true
+	if err := c.w.Watch(&c.Src); err != nil {
+		c.Broken = true
 		c.drive()
 	}
 }
@@ -167,7 +169,7 @@ func (c *downConn) step(heads int) bool {
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) breaks() bool {
-	if !c.broken || c.tunnels() {
+	if !c.Broken || c.tunnels() {
 		return false
 	}
 	c.why = stats.ClosedReset
@@ -182,11 +184,11 @@ func (c *downConn) breaks() bool {
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) nextHead(heads int) bool {
-	if before := c.out.len(); !c.flush() {
-		if c.out.len() < before {
-			c.progress()
+	if before := c.Out.Len(); !c.Flush() {
+		if c.Out.Len() < before {
+			c.Restart()
 		}
-		c.await(waitSend, c.w.set.send)
+		c.await(wire.WaitSend, c.w.set.send)
 		return false
 	}
 	if c.ending != endingNot {
@@ -194,7 +196,7 @@ func (c *downConn) nextHead(heads int) bool {
 		return true
 	}
 	if heads >= headRounds {
-		c.w.loop.Again(c)
+		c.w.Again(c)
 		return false
 	}
 	return c.readHead()
@@ -205,13 +207,13 @@ func (c *downConn) nextHead(heads int) bool {
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) readHead() bool {
 	w := c.w
-	data := c.in.bytes()
+	data := c.In.Bytes()
 	if len(data) == 0 {
-		n := c.read(w.scratch[:headRead])
+		n := c.Read(w.Scratch[:headRead])
 		if n == 0 {
 			return c.headEnds()
 		}
-		data = w.scratch[:n]
+		data = w.Scratch[:n]
 	}
 	for {
 		if !c.partial {
@@ -228,27 +230,27 @@ func (c *downConn) readHead() bool {
 				return true
 			}
 			// The rest of the head is still to come: keep what there is.
-			if c.in.len() == 0 {
-				w.buffers.append(&c.in, data)
+			if c.In.Len() == 0 {
+				w.Buffers.Append(&c.In, data)
 			}
 			c.partial = true
 		}
 		// It is parsed again only once another line is complete, so that a client that sends byte by
 		// byte costs at most one parse per field.
-		for line := false; !line && c.in.len() < w.set.requestLimits.MaxHead; {
-			n := c.read(w.scratch[:headRead])
+		for line := false; !line && c.In.Len() < w.set.requestLimits.MaxHead; {
+			n := c.Read(w.Scratch[:headRead])
 			if n == 0 {
-				if c.eof || c.broken {
+				if c.EOF || c.Broken {
 					c.shut()
 					return true
 				}
-				c.await(waitHead, w.set.header)
+				c.await(wire.WaitHead, w.set.header)
 				return false
 			}
-			w.buffers.append(&c.in, w.scratch[:n])
-			line = bytes.IndexByte(w.scratch[:n], '\n') >= 0
+			w.Buffers.Append(&c.In, w.Scratch[:n])
+			line = bytes.IndexByte(w.Scratch[:n], '\n') >= 0
 		}
-		data = c.in.bytes()
+		data = c.In.Bytes()
 		c.partial = false
 	}
 }
@@ -256,15 +258,15 @@ func (c *downConn) readHead() bool {
 // headEnds handles a connection with no byte of a next request.
 func (c *downConn) headEnds() bool {
 	switch {
-	case c.eof || c.broken:
+	case c.EOF || c.Broken:
 		c.shut()
 		return true
 	case c.w.draining:
-		c.await(waitIdle, int64(idleGrace))
+		c.await(wire.WaitIdle, int64(idleGrace))
 	case c.requests == 0:
-		c.await(waitHead, c.w.set.header)
+		c.await(wire.WaitHead, c.w.set.header)
 	default:
-		c.await(waitIdle, c.w.set.idle)
+		c.await(wire.WaitIdle, c.w.set.idle)
 	}
 	return false
 }
@@ -284,7 +286,7 @@ func (c *downConn) begin(data []byte) bool {
 	x := w.newExchange(c, &w.req.Request, from)
 	c.x = x
 	c.become(phaseServe)
-	if c.peerClosed {
+	if c.PeerClosed {
 		x.clientEnds()
 	}
 	c.requests++
@@ -294,18 +296,18 @@ func (c *downConn) begin(data []byte) bool {
 	if from == frameChunked {
 		x.up.rule.nominate(&w.req.Head, head)
 	}
-	fromIn := c.in.len() > 0
+	fromIn := c.In.Len() > 0
 	_, n, fail := x.takeRequestBody(rest)
 	early, next := rest[:n], rest[n:]
 	if fromIn {
 		// head and early alias c.in, which now keeps only what follows them.
-		kept := c.in
-		c.in = buffer{}
-		w.buffers.append(&c.in, next)
+		kept := c.In
+		c.In = wire.Buffer{}
+		w.Buffers.Append(&c.In, next)
 		x.start(&w.req.Request, head, early, fail)
-		w.buffers.release(&kept)
+		w.Buffers.Release(&kept)
 	} else {
-		w.buffers.append(&c.in, next)
+		w.Buffers.Append(&c.In, next)
 		x.start(&w.req.Request, head, early, fail)
 	}
 	return true
@@ -319,7 +321,7 @@ func (c *downConn) refuseHead(e h1.Error) {
 		reason = stats.HeaderTooLarge
 	}
 	c.w.recordRefused(status, reason)
-	c.w.buffers.release(&c.in)
+	c.w.Buffers.Release(&c.In)
 	c.respondError(nil, status, e.Reason(), false, false)
 	c.why = stats.ClosedOnError
 }
@@ -345,41 +347,41 @@ func (c *downConn) served(x *Exchange) {
 }
 
 // await implements downSide.
-func (c *downConn) await(what waiting, timeout int64) { c.guard(c.w.loop, what, timeout) }
+func (c *downConn) await(what wire.Wait, timeout int64) { c.Guard(&c.w.Loop, what, timeout) }
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {
-	wait := c.wait
-	c.wait = waitNothing
-	if wait == waitWatch {
+	wait := c.Wait
+	c.Wait = wire.WaitNothing
+	if wait == wire.WaitWatch {
 		c.watch()
 		return
 	}
 	c.why = stats.ClosedOnError
 	switch wait {
-	case waitHead:
-		if c.in.len() > 0 {
+	case wire.WaitHead:
+		if c.In.Len() > 0 {
 			c.w.recordRefused(408, stats.HeaderTimeout)
 			c.respondError(nil, 408, "the request head did not arrive in time", false, false)
 		}
 		c.shut()
-	case waitBody:
+	case wire.WaitBody:
 		if c.x != nil {
 			c.x.fail(failBodyTimeout)
 			c.pump()
 		}
-	case waitSend:
+	case wire.WaitSend:
 		// What the kernel still holds for this client must go with it.
-		c.reset()
+		c.Reset()
 		if c.x != nil {
 			c.x.cancel(failStalled)
 		}
 		c.shut()
-	case waitHandshake:
+	case wire.WaitHandshake:
 		c.giveUpTLS(tlsconn.ErrTimeout)
-	case waitProxy:
+	case wire.WaitProxy:
 		c.refuseProxy(stats.ProxyTimeout)
-	case waitIdle:
+	case wire.WaitIdle:
 		c.why = stats.ClosedIdle
 		if c.w.draining {
 			c.why = stats.ClosedDraining
@@ -389,7 +391,7 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 			return
 		}
 		c.shut()
-	case waitLinger:
+	case wire.WaitLinger:
 		c.why = stats.ClosedAfterResponse
 		c.shut()
 	}
@@ -400,22 +402,22 @@ func (c *downConn) linger() {
 	if c.why == stats.ClosedByClient {
 		c.why = stats.ClosedAfterResponse
 	}
-	c.w.buffers.release(&c.in)
-	if c.eof || !c.readable && c.ending < endingUnread {
+	c.w.Buffers.Release(&c.In)
+	if c.EOF || !c.Readable && c.ending < endingUnread {
 		c.shut()
 		return
 	}
-	c.shutWrite()
+	c.ShutWrite()
 	c.become(phaseLinger)
 }
 
 // discard drains the socket before close. It does not decrypt TLS, or a flood could buy CPU.
 func (c *downConn) discard() {
-	c.flush() // TLS's end, where that had to wait
-	for range rounds {
-		n, end := c.readSocket(c.w.scratch)
+	c.Flush() // TLS's end, where that had to wait
+	for range wire.Rounds {
+		n, end := c.ReadSocket(c.w.Scratch)
 		if n == 0 {
-			if end || c.eof || c.broken {
+			if end || c.EOF || c.Broken {
 				c.shut()
 			}
 			return
@@ -425,7 +427,7 @@ func (c *downConn) discard() {
 			return
 		}
 	}
-	c.w.loop.Again(c)
+	c.w.Again(c)
 }
 
 // shut closes the connection for good. The worker frees it when the batch is over.
@@ -437,7 +439,7 @@ func (c *downConn) shut() {
 		s.over()
 	}
 	c.become(phaseClosed)
-	c.close()
-	c.w.loop.Unlink(&c.timer)
+	c.Close()
+	c.w.Unlink(&c.Timer)
 	c.w.forget(c)
 }

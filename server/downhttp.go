@@ -30,7 +30,7 @@ func (c *downConn) form(x *Exchange, from framing) form {
 func (c *downConn) sendInterim(resp *message.Response, head []byte) int {
 	w := c.w
 	w.out = appendInterimHead(w.out[:0], resp, head)
-	c.write(w.out)
+	c.Write(w.out)
 	return len(w.out)
 }
 
@@ -45,11 +45,11 @@ func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []by
 	w.out = appendResponseHead(w.out[:0], x, resp, head, c.ending != endingNot)
 	n := len(w.out) + len(body)
 	if len(body) > joinLimit {
-		c.write2(w.out, body)
+		c.Write2(w.out, body)
 		return n
 	}
 	w.out = append(w.out, body...)
-	c.write(w.out)
+	c.Write(w.out)
 	return n
 }
 
@@ -86,7 +86,7 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 	if x.method != message.MethodHead {
 		w.out = append(w.out, body...)
 	}
-	c.write(w.out)
+	c.Write(w.out)
 	return len(w.out)
 }
 
@@ -99,7 +99,7 @@ func (c *downConn) respondError(x *Exchange, status int, text string, keepAlive,
 	}
 	w.refusal = w.appendOwn(w.refusal[:0], x, nil)
 	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
-	c.write(w.out)
+	c.Write(w.out)
 	return len(w.out)
 }
 
@@ -112,11 +112,11 @@ func (c *downConn) refuse(x *Exchange, f *failure) int {
 func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
 	w := c.w
 	c.ends(endingAfterResponse)
-	c.timer.Stop()
-	c.progress()
+	c.Timer.Stop()
+	c.Restart()
 	w.out = appendSwitchHead(w.out[:0], x, resp, head)
 	n := len(w.out) + len(rest)
-	c.write2(w.out, rest)
+	c.Write2(w.out, rest)
 	return n
 }
 
@@ -124,16 +124,16 @@ func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []by
 // reset tells the client that it is not.
 func (c *downConn) cut(x *Exchange) {
 	c.ends(endingCut)
-	if c.broken {
+	if c.Broken {
 		return
 	}
 	if x.tunnel {
-		c.flush()
-		c.reset()
+		c.Flush()
+		c.Reset()
 		return
 	}
 	if x.down.form == formBare && x.down.from != frameNone && (x.down.from != frameLength || x.down.by != nil) {
-		c.reset()
+		c.Reset()
 	}
-	c.flush()
+	c.Flush()
 }

@@ -31,26 +31,26 @@ func (c *downConn) beginProxy() {
 func (c *downConn) readProxy() bool {
 	w := c.w
 	for {
-		n := c.read(w.scratch[:headRead])
+		n := c.Read(w.Scratch[:headRead])
 		if n == 0 {
 			switch {
-			case c.in.len() == 0 && (c.eof || c.broken):
+			case c.In.Len() == 0 && (c.EOF || c.Broken):
 				c.shut() // a check that the port is open
-			case c.eof || c.broken:
+			case c.EOF || c.Broken:
 				c.refuseProxy(stats.ProxyMalformed)
 			}
 			return false
 		}
-		data := w.scratch[:n]
-		if c.in.len() > 0 {
-			w.buffers.append(&c.in, data)
-			data = c.in.bytes()
+		data := w.Scratch[:n]
+		if c.In.Len() > 0 {
+			w.Buffers.Append(&c.In, data)
+			data = c.In.Bytes()
 		}
 		header, length, status := proxyproto.Parse(data)
 		switch status {
 		case proxyproto.Incomplete: // of which a header's most is held, a few KiB
-			if c.in.len() == 0 {
-				w.buffers.append(&c.in, data)
+			if c.In.Len() == 0 {
+				w.Buffers.Append(&c.In, data)
 			}
 			continue
 		case proxyproto.Done:
@@ -59,10 +59,10 @@ func (c *downConn) readProxy() bool {
 				c.shut()
 				return false
 			}
-			if c.in.len() == 0 {
-				w.buffers.append(&c.in, data[length:])
+			if c.In.Len() == 0 {
+				w.Buffers.Append(&c.In, data[length:])
 			} else {
-				w.buffers.consume(&c.in, length)
+				w.Buffers.Consume(&c.In, length)
 			}
 			c.begins()
 			return true
@@ -90,7 +90,7 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 	}
 	w := c.w
 	src, n := w.sources.enter(c.remote.Addr())
-	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.loop.ID()]) {
+	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.ID()]) {
 		w.sources.leave(src)
 		return false
 	}

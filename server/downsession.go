@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // downSession is the HTTP/2 part of a client's connection: it feeds what the socket has to the protocol's
@@ -11,7 +12,7 @@ import (
 // its loop.
 type downSession struct {
 	c *downConn
-	output
+	wire.Output
 	streams downStream    // head of the list of those that are open
 	resets  int           // streams that the client reset, less those that were served
 	late    []*downStream // of those that came in this read, see deferAfter; some may be gone
@@ -39,7 +40,7 @@ func (c *downConn) startSession(data []byte) {
 	w := c.w
 	s := &downSession{c: c}
 	s.streams.next, s.streams.prev = &s.streams, &s.streams
-	s.h2 = w.h2.NewServer(w.loop.Now(), s)
+	s.H2 = w.h2.NewServer(w.Now(), s)
 	c.session = s
 	c.become(phaseSession)
 	s.touch()
@@ -47,7 +48,7 @@ func (c *downConn) startSession(data []byte) {
 		n := copy(w.frames, data) // data may be in a buffer that the handler's work needs
 		s.feed(w.frames[:n])
 	}
-	w.buffers.release(&c.in)
+	w.Buffers.Release(&c.In)
 	if w.draining {
 		s.drain() // the drain began before c was known to be HTTP/2
 	}
@@ -58,34 +59,34 @@ func (s *downSession) pump() {
 	c := s.c
 	w := c.w
 	for round := 0; ; round++ {
-		if c.broken || c.eof && c.in.len() == 0 {
+		if c.Broken || c.EOF && c.In.Len() == 0 {
 			s.end()
 			return
 		}
-		if s.closing || s.h2.Congested() {
+		if s.closing || s.H2.Congested() {
 			break
 		}
-		if round == rounds {
-			w.loop.Again(c)
+		if round == wire.Rounds {
+			w.Again(c)
 			break
 		}
-		n := c.read(w.frames)
+		n := c.Read(w.frames)
 		if n == 0 {
-			if c.eof || c.broken {
+			if c.EOF || c.Broken {
 				continue
 			}
 			break
 		}
 		s.feed(w.frames[:n])
 	}
-	if c.writable && s.unsent() {
+	if c.Writable && s.unsent() {
 		s.touch()
 	}
 	s.waits()
 }
 
 func (s *downSession) feed(p []byte) {
-	if err := s.h2.Feed(s.c.w.loop.Now(), p); err != nil {
+	if err := s.H2.Feed(s.c.w.Now(), p); err != nil {
 		s.fail(err)
 	}
 	for i := 0; i < len(s.late); i++ {
@@ -100,7 +101,7 @@ func (s *downSession) feed(p []byte) {
 	clear(s.late)
 	s.late = s.late[:0]
 	for _, d := range s.small {
-		if d.gathering && d.session == s && !s.closing {
+		if d.Gathering && d.session == s && !s.closing {
 			d.gathered()
 		}
 	}
@@ -123,7 +124,7 @@ func (s *downSession) fail(err error) {
 }
 
 // unsent reports that output waits, as frames or sealed.
-func (s *downSession) unsent() bool { return s.output.unsent(&s.c.sock) }
+func (s *downSession) unsent() bool { return s.Output.Unsent(&s.c.Sock) }
 
 // waits arms the connection's timer.
 func (s *downSession) waits() {
@@ -132,46 +133,46 @@ func (s *downSession) waits() {
 	switch {
 	case c.phase == phaseClosed:
 	case s.unsent():
-		c.await(waitSend, set.send)
-	case s.h2.Open() > 0:
-		c.rest()
+		c.await(wire.WaitSend, set.send)
+	case s.H2.Open() > 0:
+		c.Rest()
 	case c.w.draining:
-		c.await(waitIdle, int64(idleGrace))
+		c.await(wire.WaitIdle, int64(idleGrace))
 	case c.requests == 0:
-		c.await(waitHead, set.header)
+		c.await(wire.WaitHead, set.header)
 	default:
-		c.await(waitIdle, set.idle)
+		c.await(wire.WaitIdle, set.idle)
 	}
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() { s.later(s.c.w, s) }
+func (s *downSession) touch() { s.FlushLater(&s.c.w.Loop, s) }
 
-// flushOutput implements flusher.
-func (s *downSession) flushOutput() {
-	s.dirty = false
+// FlushOutput implements wire.Flusher.
+func (s *downSession) FlushOutput() {
+	s.Dirty = false
 	c := s.c
-	if c.phase == phaseClosed || s.h2 == nil { // closed, or its last streams asked for it as they were cancelled
+	if c.phase == phaseClosed || s.H2 == nil { // closed, or its last streams asked for it as they were cancelled
 		return
 	}
-	congested := s.h2.Congested()
-	if s.writeTo(&c.sock) {
-		c.progress()
+	congested := s.H2.Congested()
+	if s.FlushTo(&c.Sock) {
+		c.Restart()
 	}
-	if congested && !s.h2.Congested() {
-		c.w.loop.Again(c) // what was left unread meanwhile has had its event
+	if congested && !s.H2.Congested() {
+		c.w.Again(c) // what was left unread meanwhile has had its event
 	}
-	if err := s.h2.Err(); err != nil {
+	if err := s.H2.Err(); err != nil {
 		s.fail(err)
 	}
 	unsent := s.unsent()
 	switch {
-	case c.broken:
+	case c.Broken:
 		s.end()
 	case s.closing && !unsent:
 		c.ends(endingUnread) // the client did not expect it
 		s.leave()
-	case s.goaway == goawaySaid && s.h2.Open() == 0 && !unsent:
+	case s.goaway == goawaySaid && s.H2.Open() == 0 && !unsent:
 		if c.w.draining {
 			c.why = stats.ClosedDraining
 		}
@@ -185,8 +186,8 @@ func (s *downSession) flushOutput() {
 func (s *downSession) drain() {
 	if s.goaway == 0 && !s.closing {
 		s.goaway = goawayAsked
-		s.h2.GoAway(false)
-		s.h2.Ping(0)
+		s.H2.GoAway(false)
+		s.H2.Ping(0)
 		s.touch()
 	}
 }
@@ -195,7 +196,7 @@ func (s *downSession) drain() {
 func (s *downSession) farewell() {
 	if s.goaway != goawaySaid {
 		s.goaway = goawaySaid
-		s.h2.GoAway(true)
+		s.H2.GoAway(true)
 	}
 	s.touch()
 }
@@ -204,13 +205,13 @@ func (s *downSession) farewell() {
 func (s *downSession) Pong(uint64) {
 	if s.goaway == goawayAsked {
 		s.goaway = goawaySaid
-		s.h2.GoAway(true)
+		s.H2.GoAway(true)
 	}
 }
 
 // end closes a connection that is gone.
 func (s *downSession) end() {
-	if s.c.broken && s.c.why == stats.ClosedByClient {
+	if s.c.Broken && s.c.why == stats.ClosedByClient {
 		s.c.why = stats.ClosedReset
 	}
 	s.c.shut()
@@ -230,15 +231,15 @@ func (s *downSession) over() {
 		why = failAborted
 	}
 	for d := s.streams.next; d != &s.streams; d = s.streams.next {
-		d.gone = true
+		d.Gone = true
 		if d.x != nil {
 			d.x.cancel(why)
 		} else {
 			d.free()
 		}
 	}
-	s.release(s.c.w)
-	s.h2, s.c.session = nil, nil
+	s.Release(&s.c.w.Loop)
+	s.H2, s.c.session = nil, nil
 }
 
 // Request implements h2.ServerHandler.
@@ -246,9 +247,9 @@ func (s *downSession) over() {
 // hot: runs per request; no alloc, no lock.
 func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, end bool) {
 	d := s.c.w.newDownStream(s, st)
-	d.recvEnd = end
+	d.Complete = end
 	s.c.requests++
-	s.c.rest()
+	s.c.Rest()
 	if s.resets >= deferAfter {
 		d.late = s.c.w.keepRequest(req, head, nil)
 		d.late.whole = end
@@ -283,12 +284,12 @@ func (s *downSession) begin(d *downStream, req *message.Request, head []byte, en
 func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 	d, ok := st.Owner.(*downStream)
 	if !ok {
-		s.h2.Consumed(st, len(p))
+		s.H2.Consumed(st, len(p))
 		return
 	}
-	d.recvEnd = end
-	if len(p) < smallPiece && !end {
-		if d.gather(p) {
+	d.Complete = end
+	if len(p) < wire.SmallPiece && !end {
+		if d.Gather(p) {
 			s.small = append(s.small, d)
 		}
 		return
@@ -300,10 +301,10 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 // Trailers implements h2.Handler.
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
-		d.recvEnd = true
+		d.Complete = true
 		rule := trailerRule{request: true, names: d.w.set.names}
 		rule.mark(t.Fields, lines)
-		d.gotTrailers = appendFields(d.gotTrailers[:0], t, lines, false)
+		d.GotTrailers = appendFields(d.GotTrailers[:0], t, lines, false)
 		d.pump()
 	}
 }
@@ -315,9 +316,9 @@ func (s *downSession) Fault(st *h2.Stream, f h2.Fault) {
 		w.recordRefused(status, stats.HeaderTooLarge)
 		w.out = message.AppendRefusal(w.out[:0], status, f.Reason())
 		w.refusal = w.appendOwn(w.refusal[:0], nil, refusalFields)
-		s.h2.WriteHead(st, status, h2.Outgoing{Lines: w.refusal}, false)
-		s.h2.WriteData(st, w.out, true)
-		s.h2.Release(st)
+		s.H2.WriteHead(st, status, h2.Outgoing{Lines: w.refusal}, false)
+		s.H2.WriteData(st, w.out, true)
+		s.H2.Release(st)
 		return
 	}
 	if st == nil {
@@ -337,15 +338,15 @@ func (s *downSession) Reset(st *h2.Stream, _ h2.Code) {
 func (s *downSession) lose(st *h2.Stream) {
 	d, ok := st.Owner.(*downStream)
 	if !ok {
-		s.h2.Release(st)
+		s.H2.Release(st)
 		return
 	}
-	if d.gathering {
-		if d.gathered(); d.st != st {
+	if d.Gathering {
+		if d.gathered(); d.H2Stream != st {
 			return
 		}
 	}
-	d.gone = true
+	d.Gone = true
 	switch {
 	case d.x == nil:
 		d.free()

@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // downStream is one stream of a client's HTTP/2 connection: the downSide of its Exchange. Made and pooled
@@ -15,10 +16,11 @@ import (
 //	         └──► late ──┘       │                     │                 ▲
 //	       (see deferAfter)      └─────── reset, by either end ──────────┘
 type downStream struct {
-	streamSide
+	wire.Stream
+	w       *worker
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
-	waitTimer
+	wire.WaitTimer
 	graced bool      // has waited for its client beyond the grace
 	waited bool      // and counts among the session's stalled
 	late   *keptHead // the request, where its Exchange is still to begin, see deferAfter
@@ -28,12 +30,13 @@ type downStream struct {
 
 // newDownStream makes the side of a stream that the client has opened.
 func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
-	d := w.freeD.take()
+	d := w.freeD.Take()
 	if d == nil {
 		d = &downStream{}
-		d.timer.OnExpire = d
+		d.Timer.OnExpire = d
 	}
-	d.streamSide.init(w, s.h2, st)
+	d.Stream.Begin(&w.Loop, s.H2, st)
+	d.w = w
 	st.Owner = d
 	d.session = s
 	d.next, d.prev = s.streams.next, &s.streams
@@ -50,19 +53,19 @@ func (d *downStream) free() {
 	if d.late != nil {
 		w.freeKept(d.late)
 	}
-	d.streamSide.free()
-	d.timer.Stop()
-	*d = downStream{waitTimer: waitTimer{timer: d.timer}, streamSide: d.streamSide}
-	if w.freeD.full() {
-		w.loop.Unlink(&d.timer)
+	d.Stream.Free()
+	d.Timer.Stop()
+	*d = downStream{w: w, WaitTimer: wire.WaitTimer{Timer: d.Timer}, Stream: d.Stream}
+	if w.freeD.Full() {
+		w.Unlink(&d.Timer)
 	}
-	w.freeD.put(d)
+	w.freeD.Put(d)
 }
 
 // Ready implements loop.Handler.
 func (d *downStream) Ready(loop.Events) {
 	d.pump()
-	if d.st != nil {
+	if d.H2Stream != nil {
 		d.session.touch()
 	}
 }
@@ -71,52 +74,52 @@ func (d *downStream) Ready(loop.Events) {
 func (d *downStream) pump() {
 	switch {
 	case d.late != nil:
-	case d.st == nil: // freed: answered at once, or since it asked for another turn
+	case d.H2Stream == nil: // freed: answered at once, or since it asked for another turn
 	case d.x != nil:
 		d.x.pump()
-	case d.flush():
+	case d.Flush():
 		d.free()
 	}
 }
 
 // gathered passes on what was stored.
 func (d *downStream) gathered() {
-	d.gathering = false
+	d.Gathering = false
 	d.pump()
 }
 
 // receive takes a piece of the request's body.
 func (d *downStream) receive(p []byte) {
-	st := d.st
-	d.offer(p)
+	st := d.H2Stream
+	d.Offer(p)
 	if d.x != nil {
 		d.x.pump()
 	}
-	if d.st == st {
-		d.store()
+	if d.H2Stream == st {
+		d.Store()
 	}
 }
 
-// drop implements side: the window that opens has to be told.
-func (d *downStream) drop(n int) {
-	d.streamSide.drop(n)
+// Drop implements wire.Bytes: the window that opens has to be told.
+func (d *downStream) Drop(n int) {
+	d.Stream.Drop(n)
 	d.session.touch()
 }
 
-// send implements side.
+// Send implements wire.Bytes.
 //
 // hot: runs per piece of a body; no alloc, no lock.
-func (d *downStream) send(p []byte, last bool) {
-	d.streamSide.send(p, last)
+func (d *downStream) Send(p []byte, last bool) {
+	d.Stream.Send(p, last)
 	d.session.touch()
 }
 
-func (d *downStream) sendTrailers(lines []byte) {
-	d.streamSide.sendTrailers(lines)
+func (d *downStream) SendTrailers(lines []byte) {
+	d.Stream.SendTrailers(lines)
 	d.session.touch()
 }
 
-func (d *downStream) shutWrite() { d.send(nil, true) }
+func (d *downStream) ShutWrite() { d.Send(nil, true) }
 
 func (d *downStream) peer() *client { return &d.session.c.client }
 
@@ -125,10 +128,10 @@ func (d *downStream) form(*Exchange, framing) form { return formBare }
 
 // sendInterim implements downSide.
 func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
-	if d.h2.Congested() {
+	if d.H2.Congested() {
 		return 0 // its connection takes nothing, and no window bounds heads
 	}
-	d.h2.WriteInterim(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
+	d.H2.WriteInterim(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
 	d.session.touch()
 	return len(head)
 }
@@ -150,9 +153,9 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 		w.out = x.down.appendFraming(w.out)
 	}
 	end := last && len(body) == 0
-	d.h2.WriteHead(d.st, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: w.out}, end)
+	d.H2.WriteHead(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: w.out}, end)
 	if !end {
-		d.send(body, last)
+		d.Send(body, last)
 	}
 	d.session.touch()
 	return resp.HeadLen + len(body)
@@ -175,9 +178,9 @@ func (d *downStream) answer(x *Exchange, status int, fields, body []byte) int {
 
 // respond sends a head of the field lines in w.out, and the body.
 func (d *downStream) respond(status int, body []byte) int {
-	d.h2.WriteHead(d.st, status, h2.Outgoing{Lines: d.w.out}, len(body) == 0)
+	d.H2.WriteHead(d.H2Stream, status, h2.Outgoing{Lines: d.w.out}, len(body) == 0)
 	if len(body) > 0 {
-		d.send(body, true)
+		d.Send(body, true)
 	}
 	d.session.touch()
 	return len(d.w.out) + len(body)
@@ -194,10 +197,10 @@ var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
 
 // switched implements downSide.
 func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
-	d.rest()
-	d.h2.WriteHead(d.st, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.edits.respAdd}, false)
+	d.Rest()
+	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.edits.respAdd}, false)
 	if len(rest) > 0 {
-		d.send(rest, false)
+		d.Send(rest, false)
 	}
 	d.session.touch()
 	return resp.HeadLen + len(rest)
@@ -205,13 +208,13 @@ func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []
 
 // cut implements downSide. CANCEL is a tunnel's reset: RFC 8441, section 5.
 func (d *downStream) cut(x *Exchange) {
-	if !d.gone {
+	if !d.Gone {
 		code := h2.InternalError
 		if x.tunnel {
 			code = h2.Cancel
 		}
-		d.gone = true
-		d.h2.Reset(d.st, code)
+		d.Gone = true
+		d.H2.Reset(d.H2Stream, code)
 		d.session.touch()
 	}
 }
@@ -219,35 +222,35 @@ func (d *downStream) cut(x *Exchange) {
 // served implements downSide: the stream goes, but not before what the client has not taken yet.
 func (d *downStream) served(*Exchange) {
 	d.x = nil
-	if !d.gone && d.session.resets > 0 {
+	if !d.Gone && d.session.resets > 0 {
 		d.session.resets--
 	}
-	if d.gone || d.pending() == 0 {
+	if d.Gone || d.Pending() == 0 {
 		d.free()
 		return
 	}
-	d.progress()
-	d.await(waitSend, d.w.set.send)
+	d.Restart()
+	d.await(wire.WaitSend, d.w.set.send)
 }
 
 // await implements downSide.
-func (d *downStream) await(what waiting, timeout int64) {
-	if what == waitSend && d.x != nil {
+func (d *downStream) await(what wire.Wait, timeout int64) {
+	if what == wire.WaitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}
-	d.guard(d.w.loop, what, timeout)
+	d.Guard(&d.w.Loop, what, timeout)
 }
 
-// progress and rest implement downSide.
-func (d *downStream) progress() {
+// Restart and Rest implement downSide.
+func (d *downStream) Restart() {
 	d.unstall()
-	d.session.moved = d.w.loop.Now()
-	d.waitTimer.progress()
+	d.session.moved = d.w.Now()
+	d.WaitTimer.Restart()
 }
 
-func (d *downStream) rest() {
+func (d *downStream) Rest() {
 	d.unstall()
-	d.waitTimer.rest()
+	d.WaitTimer.Rest()
 }
 
 // stallGrace is how long a stream may wait for its client before it counts as stalled. It is a part of
@@ -268,9 +271,9 @@ func (d *downStream) stalls() bool {
 		return false
 	}
 	d.graced = true
-	d.wait = waitSend
-	w.loop.Set(&d.timer, w.loop.Now()+send-stallGrace)
-	turn := !d.st.Starved() && w.loop.Now()-s.moved < stallGrace
+	d.Wait = wire.WaitSend
+	w.Set(&d.Timer, w.Now()+send-stallGrace)
+	turn := !d.H2Stream.Starved() && w.Now()-s.moved < stallGrace
 	if turn || s.c.trusted || !d.holdsConn() {
 		return true
 	}
@@ -293,18 +296,18 @@ func (d *downStream) unstall() {
 
 // Expired implements loop.Expirer.
 func (d *downStream) Expired(*loop.Timer, int64) {
-	if d.st == nil {
+	if d.H2Stream == nil {
 		return
 	}
-	wait := d.wait
-	d.wait = waitNothing
+	wait := d.Wait
+	d.Wait = wire.WaitNothing
 	switch {
-	case wait == waitBody && d.x != nil:
+	case wait == wire.WaitBody && d.x != nil:
 		d.x.fail(failBodyTimeout)
-	case wait == waitSend && d.stalls():
-	case wait == waitSend:
-		d.gone = true
-		d.h2.Reset(d.st, h2.Cancel)
+	case wait == wire.WaitSend && d.stalls():
+	case wait == wire.WaitSend:
+		d.Gone = true
+		d.H2.Reset(d.H2Stream, h2.Cancel)
 		d.session.touch()
 		if d.x != nil {
 			d.x.cancel(failStalled)

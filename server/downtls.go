@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -19,7 +20,7 @@ func (c *downConn) readHello() bool {
 		c.hello = &clienthello.Hello{}
 	}
 	for {
-		status := clienthello.Parse(c.hello, c.in.bytes(), clienthello.Limits{})
+		status := clienthello.Parse(c.hello, c.In.Bytes(), clienthello.Limits{})
 		switch {
 		case status == clienthello.Done:
 			return c.helloDone()
@@ -27,15 +28,15 @@ func (c *downConn) readHello() bool {
 			c.refuseHello(status.Err())
 			return true
 		}
-		n, end := c.readSocket(w.scratch[:headRead])
+		n, end := c.ReadSocket(w.Scratch[:headRead])
 		if n == 0 {
-			if end || c.broken {
+			if end || c.Broken {
 				w.shard.Refusals[stats.RefusedLeft]++
 				c.shut()
 			}
 			return false
 		}
-		w.buffers.append(&c.in, w.scratch[:n])
+		w.Buffers.Append(&c.In, w.Scratch[:n])
 	}
 }
 
@@ -51,13 +52,14 @@ func (c *downConn) helloDone() bool {
 		}
 		c.shown = newClientCert(s.ClientAuthFor(name))
 	}
-	if err := c.acceptTLS(w.set.tls.Config(), c.remote, c, c.in.bytes(), c.shown); err != nil {
+	room, check := c.shown.asked()
+	if err := c.AcceptTLS(w.set.tls.Config(), c.remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
-		c.mute = true
+		c.Mute = true
 		c.shut()
 		return false
 	}
-	w.buffers.release(&c.in)
+	w.Buffers.Release(&c.In)
 	c.become(phaseShake)
 	return true
 }
@@ -66,7 +68,7 @@ func (c *downConn) helloDone() bool {
 // where the Host's Backend could not be resolved.
 func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 	w := c.w
-	p := &passthrough{sock: sock{w: w}, c: c, name: name, started: w.loop.Now()}
+	p := &passthrough{Sock: wire.NewSock(&w.Loop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
 	p.Owner = p
 	c.passthrough = p
@@ -84,7 +86,7 @@ func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 func (c *downConn) refuseHello(e clienthello.Error) {
 	w := c.w
 	c.hello = nil
-	w.buffers.release(&c.in)
+	w.Buffers.Release(&c.In)
 	switch e {
 	case clienthello.ErrNotTLS:
 		w.shard.Refusals[stats.RefusedNotTLS]++
@@ -98,7 +100,7 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 		w.recordRefused(400, stats.ClientMalformed)
 		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
-		c.write(clienthello.AppendAlert(w.out[:0], e.Alert()))
+		c.Write(clienthello.AppendAlert(w.out[:0], e.Alert()))
 	}
 	c.ends(endingUnread)
 	c.why = stats.ClosedOnError
@@ -110,8 +112,8 @@ func (c *downConn) Progress() { c.pump() }
 
 // finishTLS goes on with the handshake, and returns true when the connection's first request can be read.
 func (c *downConn) finishTLS() bool {
-	if c.shaking {
-		done, err := c.shake()
+	if c.Shaking {
+		done, err := c.Shake()
 		switch {
 		case err != nil:
 			c.giveUpTLS(err)
@@ -119,13 +121,13 @@ func (c *downConn) finishTLS() bool {
 		case !done:
 			return false
 		}
-		c.suite = c.tls.Suite()
+		c.suite = c.TLS.Suite()
 		if c.shown != nil {
-			c.shown.began(c.w.loop.Now())
+			c.shown.began(c.w.Now())
 		}
 	}
 	c.become(phaseHead)
-	if c.tls.Protocol() == "h2" {
+	if c.TLS.Protocol() == "h2" {
 		c.startSession(nil)
 	}
 	return true
@@ -134,9 +136,9 @@ func (c *downConn) finishTLS() bool {
 // giveUpTLS closes a connection whose handshake failed: why is what it is counted as.
 func (c *downConn) giveUpTLS(why error) {
 	c.why = stats.ClosedOnError
-	c.mute = true
-	if c.tls != nil {
-		c.tls.Close(why)
+	c.Mute = true
+	if c.TLS != nil {
+		c.TLS.Close(why)
 	} else if c.phase == phaseHello {
 		c.w.shard.Refusals[stats.RefusedNoHello]++
 	}

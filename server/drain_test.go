@@ -186,7 +186,7 @@ func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
 	g.serve(nil, addr)
 	busy, release := make(chan struct{}), make(chan struct{})
-	g.workers[0].loop.Post(func() { close(busy); <-release })
+	g.workers[0].Post(func() { close(busy); <-release })
 	<-busy
 	c := g.wire()
 	c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -73,10 +74,11 @@ type Exchange struct {
 	timer loop.Timer
 	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
 	leaveAt int64
-	pipe    *pipe // while a body moves by splice
-	noPipe  bool  // none was to be had: copy
+	pipe    *wire.Pipe // while a body moves by splice
+	noPipe  bool       // none was to be had: copy
+	pipeUp  bool       // the body is the request's
 	tunnel  bool
-	ways    ways // of a tunnel
+	ways    wire.Ways // of a tunnel
 	parked  bool
 	over    bool  // its end is being told
 	faulty  bool  // a Filter has done what cannot be
@@ -294,14 +296,14 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 			x.kept.early = append(x.kept.early[:0], early...) // it was parked
 		}
 	} else {
-		x.request = x.w.buffers.Get(len(head) + len(early) + headRoom + len(x.edits.add))
+		x.request = x.w.Buffers.Get(len(head) + len(early) + headRoom + len(x.edits.add))
 		lent := int64(cap(x.request))
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
 		if x.kept == nil && x.policy.chain.looksBack() {
 			x.kept = x.w.keepRequest(req, head, nil)
 		}
-		x.w.buffers.recount(&lent, int64(cap(x.request)))
+		x.w.Buffers.Recount(&lent, int64(cap(x.request)))
 	}
 	if !streams && x.kept != nil && !x.policy.chain.looksBack() {
 		x.w.freeKept(x.kept)
@@ -315,7 +317,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) attempt() {
 	w := x.w
-	now := w.loop.Now()
+	now := w.Now()
 	x.wrote = false
 	var ep *upstream.Endpoint
 	if a := x.altered; a != nil && a.wish.IsValid() {
@@ -373,7 +375,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 		x.await(x.timeout(x.policy.connect, w.set.connect))
 		return
 	}
-	if c, ok := u.(*upConn); ok && c.backend != nil && c.tls == nil {
+	if c, ok := u.(*upConn); ok && c.backend != nil && c.TLS == nil {
 		x.await(x.timeout(x.policy.connect, w.set.connect))
 		c.startTLS()
 		return
@@ -454,13 +456,13 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) send() {
-	now := x.w.loop.Now()
+	now := x.w.Now()
 	if x.attempts > 0 && !x.u.reused() {
 		x.connectTime = now - x.chosen
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
 	x.wrote = x.u.begin(x)
-	if u, ok := x.u.(*upStream); ok && !x.wrote && x.upgrade && u.s.h2.Settled() && !u.s.h2.ExtendedConnect() {
+	if u, ok := x.u.(*upStream); ok && !x.wrote && x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
 		x.fail(failNoUpgrade) // no fault of the Endpoint's, and another connection to it would not help
 		return
 	}
@@ -471,7 +473,7 @@ func (x *Exchange) send() {
 // is safe.
 func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	w := x.w
-	now := w.loop.Now()
+	now := w.Now()
 	reused, unprocessed := false, false
 	if u := x.u; u != nil {
 		if outcome.Failed() && provoked(u) {
@@ -527,12 +529,12 @@ func (x *Exchange) pump() {
 		x.pumpTunnel()
 		return
 	}
-	if u.pending() > 0 {
-		if u.flush() {
+	if u.Pending() > 0 {
+		if u.Flush() {
 			x.await(x.timeout(x.policy.read, x.w.set.read))
 		}
 	}
-	if !x.up.done && !u.lost() {
+	if !x.up.done && !u.Lost() {
 		x.pumpRequest()
 		if x.c != c {
 			return
@@ -560,12 +562,12 @@ func (x *Exchange) pump() {
 func (x *Exchange) waits() {
 	c, w := x.c, x.w
 	switch {
-	case c.pending() > 0 || (x.pipe != nil && x.pipe.held > 0 && !x.pipe.up):
-		c.await(waitSend, x.timeout(x.policy.send, w.set.send))
+	case c.Pending() > 0 || (x.pipe != nil && x.pipe.Held > 0 && !x.pipeUp):
+		c.await(wire.WaitSend, x.timeout(x.policy.send, w.set.send))
 	case x.awaitsBody():
-		c.await(waitBody, x.bodyTimeout())
+		c.await(wire.WaitBody, x.bodyTimeout())
 	default:
-		c.rest()
+		c.Rest()
 	}
 }
 
@@ -588,12 +590,12 @@ func (x *Exchange) bodyTimeout() int64 {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) awaitsBody() bool {
-	return !x.up.done && !x.uninvited && x.u != nil && x.u.pending() == 0 && (x.pipe == nil || x.pipe.held == 0)
+	return !x.up.done && !x.uninvited && x.u != nil && x.u.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
 }
 
 // awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
 func (x *Exchange) awaitsClient() bool {
-	return x.awaitsBody() || x.c.pending() > 0 || x.pipe != nil && !x.pipe.up && x.pipe.held > 0
+	return x.awaitsBody() || x.c.Pending() > 0 || x.pipe != nil && !x.pipeUp && x.pipe.Held > 0
 }
 
 // clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
@@ -602,9 +604,9 @@ func (x *Exchange) clientEnds() {
 	if w.set.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
 		return
 	}
-	x.leaveAt = w.loop.Now() + w.set.halfClosed
+	x.leaveAt = w.Now() + w.set.halfClosed
 	if x.leaveAt < x.timer.Deadline() {
-		w.loop.Set(&x.timer, x.leaveAt)
+		w.Set(&x.timer, x.leaveAt)
 	}
 }
 
@@ -612,15 +614,15 @@ func (x *Exchange) clientEnds() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) await(timeout int64) {
-	deadline := x.w.loop.Now() + timeout
+	deadline := x.w.Now() + timeout
 	if x.leaveAt != 0 {
-		x.leaveAt = x.w.loop.Now() + x.w.set.halfClosed
+		x.leaveAt = x.w.Now() + x.w.set.halfClosed
 		deadline = min(deadline, x.leaveAt)
 	}
 	if x.edits.deadline != 0 {
 		deadline = min(deadline, x.edits.deadline)
 	}
-	x.w.loop.Set(&x.timer, deadline)
+	x.w.Set(&x.timer, deadline)
 }
 
 func (x *Exchange) timeout(own, standard int64) int64 {
@@ -648,7 +650,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 			u.s.retire() // the next request would wait for the same
 		}
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
-	case x.tunnel && x.ways.parting: // looked at by pump
+	case x.tunnel && x.ways.Parting: // looked at by pump
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)
 	case x.awaitsClient():
@@ -708,7 +710,7 @@ func outcomeOf(f *failure) upstream.Outcome {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w, u := x.c, x.w, x.u
-	now := w.loop.Now()
+	now := w.Now()
 	x.over = true
 	if x.parked {
 		x.unpark()
@@ -754,12 +756,9 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		w.logExchange(x, e)
 	}
 	if x.pipe != nil {
-		x.pipe.refine()
-		w.putPipe(x.pipe)
+		w.PutPipe(x.pipe)
 	}
-	if w.janitor.resting {
-		w.janitor.wake()
-	}
+	w.janitor.Wake()
 	c.served(x)
 	w.freeExchange(x)
 }
@@ -770,5 +769,5 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) settled() bool {
-	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.held == 0)
+	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.Held == 0)
 }

@@ -167,7 +167,7 @@ var misuses = map[string]func(t *testing.T){
 		var kept *Exchange
 		g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { kept = x; return Continue }))
 		c.Get("/p")
-		g.workers[0].loop.Post(func() { kept.Respond(403, nil, nil) })
+		g.workers[0].Post(func() { kept.Respond(403, nil, nil) })
 		g.settle()
 	},
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // framing is how a body is delimited where it comes from.
@@ -83,10 +84,10 @@ func (f *flow) settled() bool {
 // pass sends what take returned, and what ends the body where it has ended.
 //
 // hot: runs per read of a body; no alloc, no lock.
-func (f *flow) pass(to side, out []byte) {
-	to.send(out, f.whole())
+func (f *flow) pass(to wire.Bytes, out []byte) {
+	to.Send(out, f.whole())
 	if f.done && len(f.trailers) > 0 {
-		to.sendTrailers(f.trailers)
+		to.SendTrailers(f.trailers)
 	}
 }
 
@@ -158,7 +159,7 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 
 // end ends an endless body behind which trailers came, and returns how many bytes go out for that, -1 where its end makes no
 // sense.
-func (f *flow) end(to side, scratch, trailers []byte) int {
+func (f *flow) end(to wire.Bytes, scratch, trailers []byte) int {
 	if f.by != nil {
 		f.done = true
 		f.trailers = append(f.trailers[:0], trailers...)
@@ -171,9 +172,9 @@ func (f *flow) end(to side, scratch, trailers []byte) int {
 	}
 	out := f.finish(scratch[:0], trailers)
 	if f.form == formBare && len(trailers) > 0 {
-		to.sendTrailers(trailers)
+		to.SendTrailers(trailers)
 	} else {
-		to.send(out, true)
+		to.Send(out, true)
 	}
 	return len(out)
 }

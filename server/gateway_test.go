@@ -291,7 +291,7 @@ func (g *gateway) takenOver() {
 // narrow gives the gateway less capacity than the machine has.
 func (g *gateway) narrow(change func(*capacity)) {
 	for _, w := range g.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			set := *w.set
 			change(&set.capacity)
 			w.set = &set
@@ -313,7 +313,7 @@ func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	}()
 	for _, w := range g.workers {
 		for draining := make(chan bool, 1); ; {
-			w.loop.Post(func() { draining <- w.draining })
+			w.Post(func() { draining <- w.draining })
 			select {
 			case stopped := <-draining:
 				if !stopped {
@@ -490,7 +490,7 @@ func (g *gateway) settle() {
 		var wg sync.WaitGroup
 		for _, w := range g.workers {
 			wg.Add(1)
-			w.loop.Post(wg.Done)
+			w.Post(wg.Done)
 		}
 		wg.Wait()
 	}
@@ -500,7 +500,7 @@ func (g *gateway) settle() {
 func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 	for _, w := range g.workers {
 		one := make(chan uint64)
-		w.loop.Post(func() { one <- f(&w.shard.Counters) })
+		w.Post(func() { one <- f(&w.shard.Counters) })
 		sum += <-one
 	}
 	return sum
@@ -510,7 +510,7 @@ func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 func (g *gateway) connections() (accepted uint64, open int64) {
 	for _, w := range g.workers {
 		n := make(chan uint64)
-		w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
+		w.Post(func() { n <- w.shard.ConnectionsAccepted })
 		accepted += <-n
 		open += w.conns.Load()
 	}
@@ -521,7 +521,7 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 func (g *gateway) ended() (sum uint64) {
 	for _, w := range g.workers {
 		n := make(chan uint64, 1)
-		w.loop.Post(func() { n <- w.shard.Counters.ExchangesEnded })
+		w.Post(func() { n <- w.shard.Counters.ExchangesEnded })
 		sum += <-n
 	}
 	return sum
@@ -531,7 +531,7 @@ func (g *gateway) ended() (sum uint64) {
 func (g *gateway) ejected() (sum uint64) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() {
+		w.Post(func() {
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
 			close(done)
 		})
@@ -544,7 +544,7 @@ func (g *gateway) ejected() (sum uint64) {
 func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 	for _, w := range g.workers {
 		n := make(chan [stats.Refusals]uint64)
-		w.loop.Post(func() { n <- w.shard.Refusals })
+		w.Post(func() { n <- w.shard.Refusals })
 		for i, c := range <-n {
 			sum[i] += c
 		}
@@ -567,7 +567,7 @@ func (g *gateway) upstreamConns() int32 {
 	total := make(chan int32)
 	var sum int32
 	for _, w := range g.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			n := int32(0)
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
 			total <- n
@@ -581,7 +581,7 @@ func (g *gateway) upstreamConns() int32 {
 func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() {
+		w.Post(func() {
 			for _, s := range w.sessions {
 				if s.lone != loneNot {
 					open++
@@ -601,7 +601,7 @@ func (g *gateway) lone() (open, free int) {
 func (g *gateway) pipes() (n int64) {
 	for _, w := range g.workers {
 		one := make(chan int64)
-		w.loop.Post(func() { one <- 2 * int64(len(w.pipes)) })
+		w.Post(func() { one <- 2 * int64(w.IdlePipes()) })
 		n += <-one
 	}
 	return n
@@ -611,14 +611,14 @@ func (g *gateway) pipes() (n int64) {
 func (g *gateway) held() (bytes int) {
 	for _, w := range g.workers {
 		total := make(chan int)
-		w.loop.Post(func() {
+		w.Post(func() {
 			n := 0
 			for c := w.downs.next; c != &w.downs; c = c.next {
-				n += cap(c.in.b) + cap(c.out.b)
+				n += c.In.Cap() + c.Out.Cap()
 				if x := c.x; x != nil {
 					n += cap(x.request)
 					if u, ok := x.u.(*upConn); ok {
-						n += cap(u.in.b) + cap(u.out.b)
+						n += u.In.Cap() + u.Out.Cap()
 					}
 				}
 			}
@@ -649,7 +649,7 @@ type holding struct{ downs, exchanges, ups, streams int }
 func (g *gateway) holding() (h holding) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() {
+		w.Post(func() {
 			defer close(done)
 			h.downs += int(w.conns.Load())
 			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
@@ -669,7 +669,7 @@ func (g *gateway) holding() (h holding) {
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.loop.Post(func() { n += 2*len(w.pipes) + 2*len(w.sessions); close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*len(w.sessions); close(done) })
 		<-done
 	}
 	return n
@@ -715,7 +715,7 @@ func (g *gateway) wantAtRest() {
 		var left int64
 		for _, w := range g.workers {
 			done := make(chan struct{})
-			w.loop.Post(func() {
+			w.Post(func() {
 				left += int64(w.shard.Counters.ExchangesStarted) - int64(w.shard.Counters.ExchangesEnded)
 				w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
 				close(done)
@@ -747,10 +747,10 @@ func (g *gateway) wantNothingLeft() {
 		left := int64(g.sources.count())
 		for _, w := range g.workers {
 			one := make(chan int64)
-			w.loop.Post(func() {
+			w.Post(func() {
 				n := int64(w.crowd.most)
 				if len(w.sessions) == 0 { // those of Endpoints stay a while
-					n += max(w.buffers.account.used, -w.buffers.account.used)
+					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n
 			})

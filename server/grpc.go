@@ -131,5 +131,5 @@ func parseGRPCTimeout(v []byte) int64 {
 // keeps it too, and its reset may be here before our own timer.
 func (x *Exchange) expiring() bool {
 	const soon = int64(10e6)
-	return x.grpc && x.edits.deadline != 0 && x.w.loop.Now()+soon >= x.edits.deadline
+	return x.grpc && x.edits.deadline != 0 && x.w.Now()+soon >= x.edits.deadline
 }

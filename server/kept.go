@@ -1,6 +1,9 @@
 package server
 
-import "github.com/sluice-gateway/sluice/server/internal/message"
+import (
+	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
+)
 
 // keptHead is a request's head and the body bytes that came with it, for as long as it may have to be
 // sent, again. Pooled by its worker.
@@ -16,7 +19,7 @@ type keptHead struct {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead {
-	k := w.freeH.take()
+	k := w.freeH.Take()
 	if k == nil {
 		k = &keptHead{}
 	}
@@ -25,7 +28,7 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 	k.req.Fields = fields
 	k.head = append(k.head[:0], head...)
 	k.early = append(k.early[:0], early...)
-	w.buffers.recount(&k.held, int64(cap(k.head)+cap(k.early)))
+	w.Buffers.Recount(&k.held, int64(cap(k.head)+cap(k.early)))
 	return k
 }
 
@@ -33,8 +36,8 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 const smallFields = 256
 
 func (w *worker) freeKept(k *keptHead) {
-	w.buffers.recount(&k.held, 0)
-	if cap(k.head) <= smallBuffer && cap(k.early) <= smallBuffer && cap(k.req.Fields) <= smallFields {
-		w.freeH.put(k)
+	w.Buffers.Recount(&k.held, 0)
+	if cap(k.head) <= wire.SmallBuffer && cap(k.early) <= wire.SmallBuffer && cap(k.req.Fields) <= smallFields {
+		w.freeH.Put(k)
 	}
 }

@@ -203,7 +203,7 @@ func TestFloodOfPipelinedRequests(t *testing.T) {
 	<-read
 	worker := g.workers[0]
 	most := make(chan uint64)
-	worker.loop.Post(func() { n, _ := worker.loop.Batches(); most <- n })
+	worker.Post(func() { n, _ := worker.Batches(); most <- n })
 	// 16,384 requests in rounds of at most 64: had they been served in one go, so few batches of
 	// events could not have been enough.
 	if n := <-most; n < 1<<14/64/2 {

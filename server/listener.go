@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 type addrPort = netip.AddrPort
@@ -58,21 +59,21 @@ func bind(addr string) (fd int, port int, err error) {
 		return -1, 0, fmt.Errorf("open socket for %q: %w", addr, err)
 	}
 	const reusePort = 15 // SO_REUSEPORT
-	setInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	setInt(fd, syscall.SOL_SOCKET, reusePort, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, reusePort, 1)
 	// Accepted sockets inherit these. A client that vanished while a stream or a tunnel of its rests is known
 	// to be gone after two minutes: a request that is under way has no other bound than its Endpoint's.
-	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	setInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
-	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
-	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
-	setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
 	if family == syscall.AF_INET6 {
 		v6only := 1
 		if len(tcp.IP) == 0 {
 			v6only = 0
 		}
-		setInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
+		wire.SetInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
 	}
 	if err := syscall.Bind(fd, sa); err != nil {
 		syscall.Close(fd)
@@ -108,7 +109,7 @@ func (l *listener) Ready(loop.Events) { l.accept(acceptBatch) }
 func (l *listener) accept(most int) (taken int) {
 	w := l.w
 	for taken < most && l.src.Open() {
-		fd, remote, errno := accept(l.src.FD())
+		fd, remote, errno := wire.Accept(l.src.FD())
 		switch errno {
 		case 0:
 		case syscall.EINTR, syscall.ECONNABORTED:
@@ -136,7 +137,7 @@ func (l *listener) accept(most int) (taken int) {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
-			to.loop.Post(func() { to.open(fd, remote, peer, src) })
+			to.Post(func() { to.open(fd, remote, peer, src) })
 			continue
 		}
 		w.conns.Add(1)
@@ -155,7 +156,7 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	if !l.proxied && !set.trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
-		s := &src.shares[w.loop.ID()]
+		s := &src.shares[w.ID()]
 		if int64(n) > set.capacity.perSource && !w.makeShare(s) {
 			w.sources.leave(src)
 			return nil, false
@@ -170,7 +171,7 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 		// What can be closed may be on another loop.
 		for _, o := range w.peers {
 			if o != w {
-				o.loop.Post(o.makeRoomLater)
+				o.Post(o.makeRoomLater)
 			}
 		}
 		return src, true
@@ -198,5 +199,5 @@ func (l *listener) stopAccepting() {
 	}
 	const most = 1 << 16
 	l.accept(most)
-	l.w.loop.CloseSource(&l.src)
+	l.w.CloseSource(&l.src)
 }

@@ -53,7 +53,7 @@ func (x *Exchange) acquireLone(ep *upstream.Endpoint, b *routing.BackendTLS) (s 
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
-		if !s.backend.Equal(b) || s.h2.MaxStreams() == 0 {
+		if !s.backend.Equal(b) || s.H2.MaxStreams() == 0 {
 			s.lone = loneOver
 			continue
 		}
@@ -71,12 +71,12 @@ func (s *upSession) askLone() {
 	switch {
 	case s.closed:
 		return
-	case s.connecting, s.shaking:
+	case s.Connecting, s.Shaking:
 		s.end(upstream.Canceled) // no other request waits for it
 		return
 	}
 	s.lone = loneAsked
-	s.h2.Ping(lonePing)
+	s.H2.Ping(lonePing)
 	s.touch()
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
@@ -416,7 +417,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		// not sent twice.
 		for open := true; open; {
 			sessions := make(chan int)
-			g.workers[0].loop.Post(func() { sessions <- len(g.workers[0].sessions) })
+			g.workers[0].Post(func() { sessions <- len(g.workers[0].sessions) })
 			open = <-sessions > 0
 		}
 	}
@@ -568,7 +569,7 @@ func TestTunnelsTailArrives(t *testing.T) {
 	for i := 0; i < n; i += 16 << 10 {
 		_ = c.WriteData(1, i+16<<10 == n, body[i:i+16<<10])
 	}
-	time.Sleep(time.Duration(janitorPeriod) * 3 / 2) // a slow peer
+	time.Sleep(time.Duration(wire.JanitorPeriod) * 3 / 2) // a slow peer
 	close(look)
 	if got := <-total; got != n {
 		t.Errorf("%d bytes of %d arrive", got, n)

@@ -32,11 +32,11 @@ func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict)
 		return Respond
 	}
 	x.parked = true
-	deadline := w.loop.Now() + parkLimit
+	deadline := w.Now() + parkLimit
 	if x.edits.deadline != 0 {
 		deadline = min(deadline, x.edits.deadline)
 	}
-	w.loop.Set(&x.timer, deadline)
+	w.Set(&x.timer, deadline)
 	a := x.alter()
 	ctx, cancel := context.WithCancel(context.Background())
 	a.unpark = cancel
@@ -47,7 +47,7 @@ func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict)
 		defer func() {
 			cancel()
 			<-w.parking
-			w.loop.Post(func() {
+			w.Post(func() {
 				if x.serial == serial && x.parked && x.altered.parks == parks {
 					x.resume(next)
 				}

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -14,7 +15,7 @@ import (
 // another Endpoint can be tried. Afterwards there is no second try: TLS 1.3 lets a client send a request
 // along with its ClientHello.
 type passthrough struct {
-	sock          // to the Endpoint
+	wire.Sock     // to the Endpoint
 	upstream.Conn // counts as one busy connection of the Endpoint
 	c             *downConn
 	name          string // the server name
@@ -22,7 +23,7 @@ type passthrough struct {
 	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
 	attempts      int
 	fellBack      bool // the attempt goes on at the Pod's other address
-	ways          ways
+	ways          wire.Ways
 	timer         loop.Timer // guards the connect, and then against silence
 
 	// Times on the loop's clock, nanoseconds.
@@ -33,8 +34,8 @@ type passthrough struct {
 
 // attempt connects to an Endpoint other than avoid, the one that the attempt before failed on.
 func (p *passthrough) attempt(avoid *upstream.Endpoint) {
-	w := p.w
-	now := w.loop.Now()
+	w := p.c.w
+	now := w.Now()
 	ep := p.backend.Pick(now, avoid)
 	if ep != nil && ep.Full() {
 		ep = p.backend.Pick(now, ep)
@@ -54,11 +55,11 @@ func (p *passthrough) attempt(avoid *upstream.Endpoint) {
 
 // connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
 func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
-	w := p.w
+	w := p.c.w
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	w.short = false
-	if !p.open(dialerOf(ep), p, p.c.share) {
+	if !w.connect(&p.Sock, dialerOf(ep), p, p.c.share) {
 		if w.short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return
@@ -68,15 +69,15 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	}
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
-	w.loop.Set(&p.timer, now+w.set.connect)
-	if !p.connecting {
+	w.Set(&p.timer, now+w.set.connect)
+	if !p.Connecting {
 		p.established()
 	}
 }
 
 // attemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
 func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
-	w := p.w
+	w := p.c.w
 	goesOn := !p.fellBack && p.endpoint.HasTwin()
 	if p.attempts >= w.set.attempts && !goesOn {
 		p.end(reason, outcome)
@@ -84,10 +85,10 @@ func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcom
 	}
 	avoid := p.endpoint
 	p.leave(outcome)
-	p.sock = sock{w: w}
+	p.Sock = wire.NewSock(&w.Loop)
 	if goesOn {
 		p.fellBack = true
-		p.connect(avoid.Fallback(), w.loop.Now())
+		p.connect(avoid.Fallback(), w.Now())
 		return
 	}
 	w.shard.Retries++
@@ -100,7 +101,7 @@ func (p *passthrough) leave(outcome upstream.Outcome) {
 	if ep == nil {
 		return
 	}
-	now := p.w.loop.Now()
+	now := p.c.w.Now()
 	latency := p.connectTime
 	if latency == 0 {
 		latency = now - p.chosen
@@ -108,19 +109,19 @@ func (p *passthrough) leave(outcome upstream.Outcome) {
 	ep.Remove(&p.Conn)
 	ep.Finished(now, latency, outcome)
 	p.endpoint = nil
-	p.connecting = false
-	p.close()
+	p.Connecting = false
+	p.Close()
 }
 
 // Ready implements loop.Handler: events of the Endpoint's connection.
 func (p *passthrough) Ready(ev loop.Events) {
-	p.note(ev)
+	p.Note(ev)
 	if ev&loop.Closed != 0 {
 		// The rest can still be read; writing cannot succeed.
-		p.readable, p.peerClosed = true, true
+		p.Readable, p.PeerClosed = true, true
 	}
-	if p.connecting {
-		switch ended, ok := p.connectEnded(); {
+	if p.Connecting {
+		switch ended, ok := p.Connected(); {
 		case !ended:
 		case !ok:
 			p.attemptFailed(stats.ConnectFailed, upstream.ConnectFailed)
@@ -133,38 +134,38 @@ func (p *passthrough) Ready(ev loop.Events) {
 
 // established begins to pass on.
 func (p *passthrough) established() {
-	w := p.w
-	p.connectTime = max(w.loop.Now()-p.chosen, 1)
+	w := p.c.w
+	p.connectTime = max(w.Now()-p.chosen, 1)
 	w.shard.Passthroughs++
-	w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+	w.Set(&p.timer, w.Now()+w.set.tunnel)
 }
 
 // pump copies both ways, until both have ended or one side has broken: see ways.
 func (p *passthrough) pump() {
-	c, w := p.c, p.w
-	if p.connecting {
-		if c.broken {
+	c, w := p.c, p.c.w
+	if p.Connecting {
+		if c.Broken {
 			p.end(stats.ClientAbort, upstream.Canceled)
 		}
 		return
 	}
 	t := &p.ways
-	in, out, moved, more := t.relay(w, &c.sock, &p.sock)
+	in, out, moved, more := t.Relay(&w.Loop, &c.Sock, &p.Sock)
 	p.received += in
 	w.shard.PassthroughIn += uint64(in)
 	p.sent += out
 	w.shard.PassthroughOut += uint64(out)
 	switch {
-	case t.over(w.loop.Now(), w.set.send, more, &c.sock, &p.sock):
+	case t.Over(w.Now(), w.set.send, more, &c.Sock, &p.Sock):
 		p.over()
 		return
-	case t.parting:
-		w.loop.Set(&p.timer, w.loop.Now()+t.look)
+	case t.Parting:
+		w.Set(&p.timer, w.Now()+t.Look)
 	case moved:
-		w.loop.Set(&p.timer, w.loop.Now()+w.set.tunnel)
+		w.Set(&p.timer, w.Now()+w.set.tunnel)
 	}
 	if more {
-		w.loop.Again(c)
+		w.Again(c)
 	}
 }
 
@@ -173,11 +174,11 @@ func (p *passthrough) pump() {
 func (p *passthrough) over() {
 	t := &p.ways
 	switch {
-	case t.upEnded && t.downEnded:
+	case t.UpEnded && t.DownEnded:
 		p.end(stats.NoFailure, upstream.OK)
-	case p.c.broken:
+	case p.c.Broken:
 		p.end(stats.ClientAbort, upstream.Canceled)
-	case t.downEnded && !t.resets(&p.sock, &p.c.sock, true):
+	case t.DownEnded && !t.Resets(&p.Sock, &p.c.Sock, true):
 		p.end(stats.NoFailure, upstream.OK)
 	case p.sent == 0:
 		p.end(stats.UpstreamReset, upstream.Reset)
@@ -189,10 +190,10 @@ func (p *passthrough) over() {
 // Expired implements loop.Expirer.
 func (p *passthrough) Expired(*loop.Timer, int64) {
 	switch {
-	case p.connecting:
+	case p.Connecting:
 		p.attemptFailed(stats.ConnectTimeout, upstream.ConnectTimeout)
 		p.c.pump()
-	case p.ways.parting:
+	case p.ways.Parting:
 		p.c.pump()
 	default:
 		p.end(stats.UpstreamTimeout, upstream.Canceled)
@@ -202,7 +203,7 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 // end closes both connections and counts. After a failure each peer that is still there gets a reset, so
 // that neither takes the end for the other's.
 func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
-	c, w := p.c, p.w
+	c, w := p.c, p.c.w
 	endpoint := p.endpoint
 	if reason != stats.NoFailure {
 		w.shard.PassthroughFailures[reason]++
@@ -218,19 +219,17 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		c.why = stats.ClosedOnError
 	}
 	if reason != stats.NoFailure && p.connectTime != 0 {
-		p.reset()
-		c.reset()
+		p.Reset()
+		c.Reset()
 	}
 	if w.logs != nil {
 		w.logPassthrough(p, reason)
 	}
-	if w.janitor.resting {
-		w.janitor.wake()
-	}
+	w.janitor.Wake()
 	if endpoint != nil {
 		p.leave(outcome)
 	}
-	w.loop.Unlink(&p.timer)
+	w.Unlink(&p.timer)
 	c.passthrough = nil
 	c.shut()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // certificateAt returns the certificate that is presented at addr to a client that asks for name.
@@ -98,7 +99,7 @@ func TestPassthrough(t *testing.T) {
 	var served, refused int
 	for wait := time.Now().Add(servertest.Timeout); served+refused < 5 && time.Now().Before(wait); {
 		for _, w := range g.workers {
-			w.loop.Post(w.flushLog)
+			w.Post(w.flushLog)
 		}
 		g.settle()
 		served, refused = 0, 0
@@ -193,9 +194,9 @@ func TestPassthroughBytes(t *testing.T) {
 			held = 0
 			for _, w := range h.workers {
 				done := make(chan struct{})
-				w.loop.Post(func() {
+				w.Post(func() {
 					for d := w.downs.next; d != &w.downs; d = d.next {
-						held += d.out.len()
+						held += d.Out.Len()
 					}
 					close(done)
 				})
@@ -203,7 +204,7 @@ func TestPassthroughBytes(t *testing.T) {
 			}
 			return held > 0
 		})
-		if held > scratchSize {
+		if held > wire.ScratchSize {
 			t.Errorf("the gateway holds %d bytes for it", held)
 		}
 	})

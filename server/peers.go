@@ -14,7 +14,7 @@ func (p peers) connections() (open int64) {
 // buffered returns how many bytes wait in the process, to some hundred KiB for each loop.
 func (p peers) buffered() (sum int64) {
 	for _, w := range p {
-		sum += w.use.buffered.Load()
+		sum += w.Use.Buffered.Load()
 	}
 	return sum
 }
@@ -22,7 +22,7 @@ func (p peers) buffered() (sum int64) {
 // descriptors returns how many are in use on the Endpoints' side.
 func (p peers) descriptors() (sum int64) {
 	for _, w := range p {
-		sum += w.use.descriptors.Load()
+		sum += w.Use.Descriptors.Load()
 	}
 	return sum
 }

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/sluice-gateway/sluice/server/internal/wire"
+
 // phase is what a downConn does. In order of life:
 //
 //	accept ──┬────────────┬──► hello ──┬──► shake ──┬──► head ◄──► serve ──► linger ──► closed
@@ -40,26 +42,26 @@ func (c *downConn) become(p phase) {
 	c.phase = p
 	switch p {
 	case phaseProxy:
-		c.await(waitProxy, c.w.set.proxy)
+		c.await(wire.WaitProxy, c.w.set.proxy)
 	case phaseHello:
-		c.progress()
-		c.await(waitHandshake, c.w.set.handshake)
+		c.Restart()
+		c.await(wire.WaitHandshake, c.w.set.handshake)
 	case phaseShake: // in the time that phaseHello began
 	case phaseHead:
 		// Behind an answer, the rest of that has its time already; nextHead begins that of the head.
 		if before == phaseShake {
-			c.progress()
-			c.rest()
+			c.Restart()
+			c.Rest()
 		}
 	case phaseServe:
-		c.rest()
+		c.Rest()
 	case phaseSession: // the session arms the timer by what it waits for
-		c.progress()
+		c.Restart()
 	case phasePassthrough: // which has a timer of its own
-		c.progress()
-		c.rest()
+		c.Restart()
+		c.Rest()
 	case phaseLinger:
-		c.await(waitLinger, lingerTime)
+		c.await(wire.WaitLinger, lingerTime)
 	}
 }
 

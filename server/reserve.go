@@ -3,6 +3,8 @@ package server
 import (
 	"sync"
 	"syscall"
+
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // reserve is a descriptor that is kept open, to accept and close a connection with when no other is left. Made by newReserve;
@@ -36,7 +38,7 @@ func (r *reserve) shed(listenFD int) {
 		return
 	}
 	syscall.Close(r.fd)
-	if fd, _, errno := accept(listenFD); errno == 0 {
+	if fd, _, errno := wire.Accept(listenFD); errno == 0 {
 		syscall.Close(fd)
 	}
 	r.openLocked()

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -104,7 +105,7 @@ func (x *Exchange) runResponse(head *message.Response, data []byte) bool {
 		// answer in its place.
 		x.edits.respAdd = x.edits.respAdd[:r.before]
 		x.upClose = true
-		x.headTime = x.w.loop.Now()
+		x.headTime = x.w.Now()
 		x.replies(f.at, stats.Filtered, upstream.OK)
 		return false
 	}
@@ -216,6 +217,6 @@ func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Ou
 		x.webAnswer(o)
 	}
 	x.sentBytes += int64(x.c.answer(x, o.status, o.fields, o.body))
-	o.fields, o.body = small(o.fields), small(o.body)
+	o.fields, o.body = wire.Reuse(o.fields), wire.Reuse(o.body)
 	x.end(reason, outcome)
 }

@@ -177,7 +177,7 @@ func TestResumption(t *testing.T) {
 		both := 0
 		for _, w := range g.workers {
 			n := make(chan uint64)
-			w.loop.Post(func() { n <- w.shard.ConnectionsAccepted })
+			w.Post(func() { n <- w.shard.ConnectionsAccepted })
 			if <-n > 0 {
 				both++
 			}

@@ -153,7 +153,7 @@ func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) 
 // left, without cutting an exchange.
 func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			if live := s.store.Load(); live != nil {
 				w.upstreams.Sweep(live.Backends)
 			}
@@ -223,8 +223,8 @@ func (s *Server) Run() error {
 		l := newListener(w, &b)
 		w.templates = append(w.templates, l)
 		fd := b.fd
-		w.loop.Post(func() {
-			if err := w.loop.RegisterListener(&l.src, fd, l); err != nil {
+		w.Post(func() {
+			if err := w.RegisterListener(&l.src, fd, l); err != nil {
 				s.log.Error("register listener", "addr", l.addr, "err", err)
 				return
 			}
@@ -261,7 +261,7 @@ func (s *Server) Reload(c *config.Config) {
 	set.tls = s.serverTLS(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {
-		w.loop.Post(func() { w.reload(set) })
+		w.Post(func() { w.reload(set) })
 	}
 	if s.logs != nil {
 		s.logs.reopen(s.log)
@@ -285,7 +285,7 @@ const idleGrace = 2 * time.Second
 func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			w.startDrain()
 			begun <- struct{}{}
 		})
@@ -318,8 +318,8 @@ func (s *Server) drain(ctx context.Context) error {
 func (s *Server) stop() {
 	s.stopOnce.Do(func() {
 		for _, w := range s.workers {
-			w.loop.Post(w.cut)
-			w.loop.Close()
+			w.Post(w.cut)
+			w.Close()
 		}
 		s.handshakes.Close()
 		s.reserve.close()

@@ -5,54 +5,17 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // An Exchange stands between two sides and knows neither's protocol. Heads go through it as the indexes
 // that package message defines, bodies as bytes with a framing (see flow). Each side is an HTTP/1.1
-// connection, or one stream of an HTTP/2 connection; both belong to the Exchange's loop.
-
-// side is what the two have in common: bytes both ways, of which neither keeps more than one read's worth
-// that its peer does not take.
-type side interface {
-	// held returns bytes that came and were not taken yet; drop takes the first n of them, and keep puts
-	// bytes behind them.
-	held() []byte
-	drop(n int)
-	keep(p []byte)
-	// read reads once into p, when nothing is held. It returns 0 when there is nothing now, at the end
-	// (ended) and on failure (lost).
-	read(p []byte) int
-	ended() bool
-	lost() bool
-	// endedWell reports an end of which the peer said so itself, whether or not its connection broke behind it: who closes with
-	// something unread breaks it, and nothing is missing behind TLS's own end.
-	endedWell() bool
-	// deaf reports that nothing sent arrives any more. What came before may still be there to be read.
-	deaf() bool
-	// lastHeld reports that the body ends with what is held, without trailers.
-	lastHeld() bool
-	// trailers returns the field lines, each with CR LF, that came behind an endless body which ended.
-	trailers() []byte
-
-	// send sends p, of which it keeps what is not taken now; last says that the body ends with it. The
-	// caller owns p again afterwards. pending is what is kept, and flush tries to send it.
-	send(p []byte, last bool)
-	pending() int
-	flush() bool
-	// sendTrailers ends a body with field lines, on a side whose form is not HTTP/1.1 chunks.
-	sendTrailers(lines []byte)
-	// shutWrite ends our direction of a tunnel, behind what is kept.
-	shutWrite()
-	// unacknowledged is how much of what was sent the peer may not have yet, as far as that can be told.
-	unacknowledged() int
-	// plain returns the socket, where body bytes are the only ones on it for now and can be moved by the
-	// kernel; else nil.
-	plain() *sock
-}
+// connection, or one stream of an HTTP/2 connection; both belong to the Exchange's loop. What the two have in common is
+// wire.Bytes.
 
 // downSide is the client's side.
 type downSide interface {
-	side
+	wire.Bytes
 	loop.Handler // Ready(0) is pump
 	// peer says who the client is.
 	peer() *client
@@ -77,16 +40,16 @@ type downSide interface {
 	// served tells that the Exchange ended.
 	served(x *Exchange)
 
-	// await arms the timer of this side, unless it already guards the same wait; progress makes the
-	// next await start afresh; rest stops it.
-	await(what waiting, timeout int64)
-	progress()
-	rest()
+	// await arms the timer of this side, unless it already guards the same wait; Restart makes the
+	// next await start afresh; Rest stops it.
+	await(what wire.Wait, timeout int64)
+	Restart()
+	Rest()
 }
 
 // upSide is the Endpoint's side.
 type upSide interface {
-	side
+	wire.Bytes
 	// ready reports that the connection is established.
 	ready() bool
 	// begin sends what the Exchange holds of the request, and reports whether any of it left.

@@ -16,12 +16,12 @@ func TestSizes(t *testing.T) {
 		size, most uintptr
 	}{
 		{"Exchange", unsafe.Sizeof(Exchange{}), 888},
-		{"downConn", unsafe.Sizeof(downConn{}), 328},
-		{"downStream", unsafe.Sizeof(downStream{}), 288},
+		{"downConn", unsafe.Sizeof(downConn{}), 336},
+		{"downStream", unsafe.Sizeof(downStream{}), 296},
 		{"upConn", unsafe.Sizeof(upConn{}), 192},
-		{"upSession", unsafe.Sizeof(upSession{}), 280},
-		{"upStream", unsafe.Sizeof(upStream{}), 200},
-		{"downSession", unsafe.Sizeof(downSession{}), 408},
+		{"upSession", unsafe.Sizeof(upSession{}), 288},
+		{"upStream", unsafe.Sizeof(upStream{}), 208},
+		{"downSession", unsafe.Sizeof(downSession{}), 416},
 	} {
 		if row.size > row.most {
 			t.Errorf("%s takes %d bytes, at most %d are allowed", row.name, row.size, row.most)

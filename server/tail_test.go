@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // tailSize is more than the client's side takes at once, and less than what the kernel keeps of a peer that writes
@@ -195,9 +196,9 @@ func tailOfABody(t *testing.T, g *gateway, e *servertest.Endpoints, k servertest
 	c.Ask("GET")
 	p := e.Next(t)
 	for _, w := range g.workers {
-		w.loop.Post(func() {
+		w.Post(func() {
 			for d := w.downs.next; d != &w.downs; d = d.next {
-				setInt(d.src.FD(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4*slowReceive) // so that what waits does so before it
+				wire.SetInt(d.Src.FD(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4*slowReceive) // so that what waits does so before it
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // BodyFilter changes bodies.
@@ -151,7 +152,7 @@ func (x *Exchange) changeResponse(head *message.Response, data []byte) *transfor
 
 func (w *worker) addTransform(t *transforms, by Transform) *transforms {
 	if t == nil {
-		if t = w.freeT.take(); t == nil {
+		if t = w.freeT.Take(); t == nil {
 			t = &transforms{}
 		}
 	}
@@ -165,6 +166,6 @@ func (w *worker) freeTransforms(t *transforms) {
 		by.Close()
 	}
 	clear(t.list)
-	*t = transforms{list: t.list[:0], a: small(t.a), b: small(t.b)}
-	w.freeT.put(t)
+	*t = transforms{list: t.list[:0], a: wire.Reuse(t.a), b: wire.Reuse(t.b)}
+	w.freeT.Put(t)
 }

@@ -20,7 +20,7 @@ func (t transporter) ListenAndServe(network.OnData) error {
 	errs := make(chan error, len(t.s.workers))
 	for _, w := range t.s.workers {
 		wg.Go(func() {
-			if err := w.loop.Serve(); err != nil {
+			if err := w.Serve(); err != nil {
 				errs <- err
 			}
 		})

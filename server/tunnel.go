@@ -13,7 +13,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	if !x.runResponse(resp, data) {
 		return
 	}
-	x.headTime = w.loop.Now()
+	x.headTime = w.Now()
 	x.status = 101
 	x.headDone, x.upClose = true, true
 	x.up.done, x.down.done = true, true
@@ -23,10 +23,10 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.acceptWebSocket()
 	x.sentBytes += int64(c.switched(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.
-	if early := c.held(); len(early) > 0 {
-		u.send(early, false)
+	if early := c.Held(); len(early) > 0 {
+		u.Send(early, false)
 		x.reqBytes += int64(len(early))
-		c.drop(len(early))
+		c.Drop(len(early))
 	}
 	x.await(x.timeout(x.policy.read, w.set.tunnel))
 }
@@ -34,33 +34,33 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 // pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
 func (x *Exchange) pumpTunnel() {
 	c, u, w := x.c, x.u, x.w
-	up, down, moved, more := x.ways.relay(w, c, u)
+	up, down, moved, more := x.ways.Relay(&w.Loop, c, u)
 	x.reqBytes += up
 	x.sentBytes += down
 	switch {
-	case x.ways.over(w.loop.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
+	case x.ways.Over(w.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
 		x.endTunnel()
 		return
-	case x.ways.parting:
-		x.await(x.ways.look)
+	case x.ways.Parting:
+		x.await(x.ways.Look)
 	case moved:
 		x.await(x.timeout(x.policy.read, w.set.tunnel))
 	}
 	if more {
-		w.loop.Again(c)
+		w.Again(c)
 	}
 }
 
 // endTunnel closes both sides. Who was not told the other's end sees its break as one, and not as an end.
 func (x *Exchange) endTunnel() {
 	c, u := x.c, x.u
-	if x.ways.resets(u, c, x.ways.downEnded) {
+	if x.ways.Resets(u, c, x.ways.DownEnded) {
 		c.cut(x)
 	}
-	if u, ok := u.(*upConn); ok && x.ways.resets(c, u, x.ways.upEnded) {
-		u.reset()
+	if u, ok := u.(*upConn); ok && x.ways.Resets(c, u, x.ways.UpEnded) {
+		u.Reset()
 	}
-	if c.deaf() && !u.deaf() && !x.ways.upEnded {
+	if c.Deaf() && !u.Deaf() && !x.ways.UpEnded {
 		x.end(failAborted.reason, upstream.Canceled)
 		return
 	}

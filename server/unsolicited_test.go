@@ -60,7 +60,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			w := g.workers[0]
 			onLoop := func(f func()) {
 				done := make(chan struct{})
-				w.loop.Post(func() { defer close(done); f() })
+				w.Post(func() { defer close(done); f() })
 				<-done
 			}
 			victim, first := g.wire(), g.wire()
@@ -89,16 +89,16 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			onLoop(func() {
 				if row.reaches {
 					steps <- servertest.OKResponse("/first")
-					arrive(t, &u.src)
+					arrive(t, &u.Src)
 					u.Ready(loop.Readable)
 					if u.x != nil {
 						t.Error("the first Exchange has not ended")
 					}
 				}
 				victim.Send("GET /victim HTTP/1.1\r\nHost: a\r\n\r\n")
-				arrive(t, &c.src)
+				arrive(t, &c.Src)
 				steps <- poison
-				arrive(t, &u.src)
+				arrive(t, &u.Src)
 				if row.reaches {
 					c.Ready(loop.Readable)
 				} // else the events come together, the client's first

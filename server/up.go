@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -13,7 +14,8 @@ import (
 //	              │       (where TLS is)      │               │
 //	              └─────────────┴─────────────┴───────────────┴──► closed
 type upConn struct {
-	sock
+	wire.Sock
+	w *worker
 	upstream.Conn
 	x        *Exchange           // nil while idle
 	released uint64              // the loop's batch in which it last became idle
@@ -22,31 +24,31 @@ type upConn struct {
 
 // Ready implements loop.Handler.
 func (u *upConn) Ready(ev loop.Events) {
-	u.note(ev)
+	u.Note(ev)
 	switch {
-	case u.connecting:
+	case u.Connecting:
 		u.connected()
 		return
-	case u.shaking:
+	case u.Shaking:
 		u.secured()
 		return
 	}
 	if ev&loop.Closed != 0 {
 		// The rest can still be read; writing cannot succeed.
-		u.readable, u.peerClosed = true, true
+		u.Readable, u.PeerClosed = true, true
 	}
 	if x := u.x; x != nil {
 		x.c.pump()
 		return
 	}
-	if u.tls != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
+	if u.TLS != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
 		return // a session ticket or key update: no application data
 	}
 	if ev&(loop.Readable|loop.ReadClosed|loop.Closed|loop.Failed) != 0 {
 		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
 		// the next one.
 		if ev&(loop.ReadClosed|loop.Closed) != 0 {
-			u.Endpoint.PeerClosed(&u.Conn, u.w.loop.Now())
+			u.Endpoint.PeerClosed(&u.Conn, u.w.Now())
 		}
 		u.discard()
 	}
@@ -54,7 +56,7 @@ func (u *upConn) Ready(ev loop.Events) {
 
 // connected goes on once the connect has ended, either way.
 func (u *upConn) connected() {
-	ended, ok := u.connectEnded()
+	ended, ok := u.Connected()
 	if !ended {
 		return
 	}
@@ -74,7 +76,7 @@ func (u *upConn) connected() {
 // startTLS begins the handshake of a connection that was established. Progress says when there is
 // something to send.
 func (u *upConn) startTLS() {
-	if err := u.beginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u); err != nil {
+	if err := u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u); err != nil {
 		u.x.attemptFailed(failTLS, upstream.ConnectFailed)
 	}
 }
@@ -84,7 +86,7 @@ func (u *upConn) Progress() { u.Ready(0) }
 
 // secured goes on with the handshake, and sends the request when it is done.
 func (u *upConn) secured() {
-	done, err := u.shake()
+	done, err := u.Shake()
 	x := u.x
 	c := x.c // x may have ended when this returns
 	switch {
@@ -102,7 +104,7 @@ func (u *upConn) secured() {
 // which takes no more than that, leaves unseen what the Endpoint sent behind it; its event is spent, so
 // nothing but a look finds it before the next request's owner would.
 func (u *upConn) dry() bool {
-	return !u.readable && (u.tls == nil || !u.tls.Buffered()) || u.read(u.w.one[:]) == 0 && !u.eof && !u.broken
+	return !u.Readable && (u.TLS == nil || !u.TLS.Buffered()) || u.Read(u.w.one[:]) == 0 && !u.EOF && !u.Broken
 }
 
 // release implements upSide: u goes back to its pool, when nothing is left on it either way. This is the one
@@ -111,8 +113,8 @@ func (u *upConn) dry() bool {
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) release(now int64) {
 	u.x = nil
-	u.released, _ = u.w.loop.Batch()
-	if u.broken || u.peerClosed || u.eof || u.in.len() > 0 || u.out.len() > 0 || !u.dry() || !u.Endpoint.Release(&u.Conn, now) {
+	u.released, _ = u.w.Batch()
+	if u.Broken || u.PeerClosed || u.EOF || u.In.Len() > 0 || u.Out.Len() > 0 || !u.dry() || !u.Endpoint.Release(&u.Conn, now) {
 		u.discard()
 	}
 }
@@ -124,14 +126,14 @@ func (u *upConn) release(now int64) {
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) untouched() bool {
-	l := u.w.loop
-	if due := l.Due(&u.src); due != 0 {
-		if u.Ready(due); !u.src.Open() {
+	l := u.w
+	if due := l.Due(&u.Src); due != 0 {
+		if u.Ready(due); !u.Src.Open() {
 			return false
 		}
 	}
 	if batch, full := l.Batch(); batch == u.released || full {
-		if u.readable = true; !u.dry() {
+		if u.Readable = true; !u.dry() {
 			u.discard()
 			return false
 		}
@@ -154,18 +156,18 @@ func (u *upConn) stale(now int64) {
 // discard closes u and takes it out of its pool.
 func (u *upConn) discard() {
 	u.Endpoint.Remove(&u.Conn)
-	u.close()
+	u.Close()
 	u.w.freeUp(u)
 }
 
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
 func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 	u := w.newUp()
-	if !u.open(dialerOf(ep), u, x.share) {
+	if !w.connect(&u.Sock, dialerOf(ep), u, x.share) {
 		w.freeUp(u)
 		return nil
 	}
-	u.strict = true
+	u.Strict = true
 	u.backend = x.backend.Source().TLS
 	u.x = x
 	ep.Add(&u.Conn)

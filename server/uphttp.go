@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // How an upConn sends and reads heads: the HTTP/1.1 part of upSide.
@@ -11,7 +12,7 @@ import (
 // firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
 const firstRead = 20 << 10
 
-func (u *upConn) ready() bool       { return !u.connecting && !u.shaking }
+func (u *upConn) ready() bool       { return !u.Connecting && !u.Shaking }
 func (u *upConn) reused() bool      { return u.Reused() }
 func (u *upConn) unprocessed() bool { return false }
 func (u *upConn) chunked() framing  { return frameChunked }
@@ -20,8 +21,8 @@ func (u *upConn) chunked() framing  { return frameChunked }
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) begin(x *Exchange) bool {
-	u.write(x.request)
-	return !u.broken
+	u.Write(x.request)
+	return !u.Broken
 }
 
 // readHead implements upSide.
@@ -29,25 +30,25 @@ func (u *upConn) begin(x *Exchange) bool {
 // hot: runs per request; no alloc, no lock.
 func (u *upConn) readHead(x *Exchange) bool {
 	w := u.w
-	into := w.scratch
+	into := w.Scratch
 	if w.set.splice > 0 {
 		// The rest of a large body is to move by splice, so little of it is copied with the head.
 		into = into[:firstRead]
 	}
-	n := u.read(into)
+	n := u.Read(into)
 	if n == 0 {
-		if u.eof || u.broken {
+		if u.EOF || u.Broken {
 			x.upstreamEnds()
 		}
 		return false
 	}
-	x.c.progress()
+	x.c.Restart()
 	x.await(x.timeout(x.policy.read, w.set.read))
 	data := into[:n]
-	if u.in.len() > 0 {
+	if u.In.Len() > 0 {
 		line := bytes.IndexByte(data, '\n') >= 0
-		w.buffers.append(&u.in, data)
-		data = u.in.bytes()
+		w.Buffers.Append(&u.In, data)
+		data = u.In.Bytes()
 		if !line && len(data) < responseHeadLimit {
 			return true // one parse per line at most, however the head trickles in
 		}
@@ -57,8 +58,8 @@ func (u *upConn) readHead(x *Exchange) bool {
 		status := h1.ParseResponse(&w.resp, data, w.set.responseLimits)
 		switch {
 		case status == h1.Incomplete:
-			if u.in.len() == 0 {
-				w.buffers.append(&u.in, data)
+			if u.In.Len() == 0 {
+				w.Buffers.Append(&u.In, data)
 			}
 			return true
 		case status != h1.Done:
@@ -71,10 +72,10 @@ func (u *upConn) readHead(x *Exchange) bool {
 				x.malformed()
 				return false
 			}
-			kept := u.in
-			u.in = buffer{}
+			kept := u.In
+			u.In = wire.Buffer{}
 			x.switchProtocols(head, data, rest)
-			w.buffers.release(&kept)
+			w.Buffers.Release(&kept)
 			return false
 		}
 		if head.Code >= 200 {
@@ -83,18 +84,18 @@ func (u *upConn) readHead(x *Exchange) bool {
 		if !x.interimHead(head, data) {
 			return false
 		}
-		if u.in.len() > 0 {
-			w.buffers.consume(&u.in, w.resp.HeadLen)
-			rest = u.in.bytes()
+		if u.In.Len() > 0 {
+			w.Buffers.Consume(&u.In, w.resp.HeadLen)
+			rest = u.In.Bytes()
 		}
 		if len(rest) == 0 {
 			return true
 		}
 		data = rest
 	}
-	kept := u.in
-	u.in = buffer{}
+	kept := u.In
+	u.In = wire.Buffer{}
 	x.finalHead(&w.resp.Response, data, data[w.resp.HeadLen:], false)
-	w.buffers.release(&kept)
+	w.Buffers.Release(&kept)
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -20,10 +21,11 @@ import (
 // SETTINGS came. What retires it is the Endpoint's GOAWAY, a flood, or a connect that took too long. One that requests do not
 // share has states of its own: see loneState.
 type upSession struct {
-	sock
+	wire.Sock
+	w             *worker
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
-	output
+	wire.Output
 	dialer    *dialer
 	streams   []*upStream // those under way, and while connecting those that wait for it
 	small     []*upStream // with small pieces of this read, see gather; some may be gone
@@ -46,15 +48,14 @@ const pingAfter = int64(15e9)
 // the kernel refuses at once.
 func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share, alone bool) *upSession {
 	t := dialerOf(ep)
-	s := &upSession{dialer: t, backend: b}
-	s.strict = true
-	s.w = w
+	s := &upSession{Sock: wire.NewSock(&w.Loop), w: w, dialer: t, backend: b}
+	s.Strict = true
 	s.Owner = s
-	if !s.open(t, s, of) {
+	if !w.connect(&s.Sock, t, s, of) {
 		return nil
 	}
-	s.h2 = w.h2up.NewClient(w.loop.Now(), s, b != nil)
-	s.heard = w.loop.Now()
+	s.H2 = w.h2up.NewClient(w.Now(), s, b != nil)
+	s.heard = w.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
 	if alone {
@@ -63,7 +64,7 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *s
 		t.sessions = append(t.sessions, s)
 	}
 	w.sessions = append(w.sessions, s)
-	if !s.connecting && b != nil && !s.startTLS() {
+	if !s.Connecting && b != nil && !s.startTLS() {
 		return nil
 	}
 	return s
@@ -71,7 +72,7 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *s
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could.
 func (s *upSession) startTLS() bool {
-	if err := s.beginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s); err != nil {
+	if err := s.BeginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s); err != nil {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
@@ -83,15 +84,15 @@ func (s *upSession) Progress() { s.Ready(0) }
 
 // Ready implements loop.Handler.
 func (s *upSession) Ready(ev loop.Events) {
-	s.note(ev)
+	s.Note(ev)
 	if s.closed {
 		return
 	}
-	if s.connecting {
+	if s.Connecting {
 		s.connected()
 		return
 	}
-	if s.shaking && !s.secured() {
+	if s.Shaking && !s.secured() {
 		return
 	}
 	s.pump()
@@ -99,14 +100,14 @@ func (s *upSession) Ready(ev loop.Events) {
 
 // secured goes on with the handshake, and returns true when it is done.
 func (s *upSession) secured() bool {
-	done, err := s.shake()
+	done, err := s.Shake()
 	switch {
 	case err != nil:
 		s.end(upstream.ConnectFailed)
 		return false
 	case !done:
 		return false
-	case s.tls.Protocol() != "h2":
+	case s.TLS.Protocol() != "h2":
 		s.end(upstream.ConnectFailed)
 		return false
 	}
@@ -116,10 +117,10 @@ func (s *upSession) secured() bool {
 
 // connected goes on once the connect has ended, either way.
 func (s *upSession) connected() {
-	switch ended, ok := s.connectEnded(); {
+	switch ended, ok := s.Connected(); {
 	case !ended:
 	case !ok:
-		s.broken = true
+		s.Broken = true
 		s.end(upstream.ConnectFailed)
 	case s.backend == nil:
 		s.established()
@@ -137,7 +138,7 @@ func (s *upSession) established() {
 // sendWaiting sends the requests that waited for what is known by now.
 func (s *upSession) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
-		if u.x != nil && u.s == s && u.st == nil && !u.gone && u.ready() {
+		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.ready() {
 			c := u.x.c
 			u.x.send()
 			c.pump()
@@ -152,33 +153,33 @@ func (s *upSession) pump() {
 		if s.closed {
 			return
 		}
-		if round == rounds {
-			w.loop.Again(s)
+		if round == wire.Rounds {
+			w.Again(s)
 			break
 		}
-		n := s.read(w.upFrames) // also behind a reset: what came before it may be responses
+		n := s.Read(w.upFrames) // also behind a reset: what came before it may be responses
 		if n == 0 {
-			if s.eof || s.broken {
+			if s.EOF || s.Broken {
 				s.end(upstream.Reset)
 				return
 			}
 			break
 		}
-		s.heard, s.pinged = w.loop.Now(), false
-		err := s.h2.Feed(w.loop.Now(), w.upFrames[:n])
+		s.heard, s.pinged = w.Now(), false
+		err := s.H2.Feed(w.Now(), w.upFrames[:n])
 		s.passSmall()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
 				w.shard.EndpointFloods[e.Flood]++
 			}
 			s.touch()
-			s.flushOutput()
+			s.FlushOutput()
 			s.end(upstream.Malformed)
 			return
 		}
 		s.touch()
 	}
-	if s.writable && s.unsent() {
+	if s.Sock.Writable && s.unsent() {
 		s.touch()
 	}
 }
@@ -186,7 +187,7 @@ func (s *upSession) pump() {
 // passSmall passes on the small pieces of what was read.
 func (s *upSession) passSmall() {
 	for _, u := range s.small {
-		if u.gathering && u.s == s && !s.closed {
+		if u.Gathering && u.s == s && !s.closed {
 			u.gathered()
 		}
 	}
@@ -196,24 +197,24 @@ func (s *upSession) passSmall() {
 
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
-	if !s.connecting && !s.shaking && !s.closed {
-		s.later(s.w, s)
+	if !s.Connecting && !s.Shaking && !s.closed {
+		s.FlushLater(&s.w.Loop, s)
 	}
 }
 
-// flushOutput implements flusher.
-func (s *upSession) flushOutput() {
-	s.dirty = false
+// FlushOutput implements wire.Flusher.
+func (s *upSession) FlushOutput() {
+	s.Dirty = false
 	if s.closed {
 		return
 	}
-	s.writeTo(&s.sock)
+	s.FlushTo(&s.Sock)
 	switch {
-	case s.broken && s.h2.Err() == nil:
+	case s.Broken && s.H2.Err() == nil:
 		s.pump()
-	case s.broken:
+	case s.Broken:
 		s.end(upstream.Reset)
-	case len(s.streams) == 0 && s.h2.Gone() && s.arrived():
+	case len(s.streams) == 0 && s.H2.Gone() && s.arrived():
 		s.end(upstream.Canceled) // an Endpoint that stops waits for this: a grpc-go server for a second
 	}
 }
@@ -222,11 +223,11 @@ func (s *upSession) flushOutput() {
 // bytes are on their way, a request that was answered early. The kernel would drop them with the connection,
 // because the Endpoint goes on sending frames of its own.
 func (s *upSession) arrived() bool {
-	return !s.unsent() && loop.Unacknowledged(s.src.FD()) == 0
+	return !s.unsent() && loop.Unacknowledged(s.Src.FD()) == 0
 }
 
 // unsent reports that output waits, as frames or sealed.
-func (s *upSession) unsent() bool { return s.output.unsent(&s.sock) }
+func (s *upSession) unsent() bool { return s.Output.Unsent(&s.Sock) }
 
 // retire keeps new requests away.
 func (s *upSession) retire() {
@@ -250,12 +251,12 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		u := s.streams[len(s.streams)-1]
 		s.streams = s.streams[:len(s.streams)-1]
 		u.listed = false
-		u.gone = true
+		u.Gone = true
 		if x := u.x; x != nil {
 			c := x.c
 			if outcome == upstream.ConnectFailed {
 				f := failConnect
-				if s.tls != nil {
+				if s.TLS != nil {
 					f = failTLS
 				}
 				x.attemptFailed(f, outcome)
@@ -263,9 +264,9 @@ func (s *upSession) end(outcome upstream.Outcome) {
 			c.pump()
 		}
 	}
-	s.release(s.w)
+	s.Release(&s.w.Loop)
 	s.Endpoint.Remove(&s.Conn)
-	s.close()
+	s.Close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {
 		s.w.sessions = slices.Delete(s.w.sessions, i, i+1)
 	}
@@ -274,15 +275,15 @@ func (s *upSession) end(outcome upstream.Outcome) {
 // check is the janitor's look at a session; idle is how long one without streams is kept.
 func (s *upSession) check(now, idle int64) {
 	switch {
-	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.h2.Gone()) && s.arrived() || now-s.idleSince >= idle):
+	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.H2.Gone()) && s.arrived() || now-s.idleSince >= idle):
 		s.end(upstream.Canceled)
 	case len(s.streams) == 0 && s.lone == loneAsked && now-s.idleSince >= pingAfter:
 		s.end(upstream.Canceled)
-	case len(s.streams) == 0 || s.connecting || s.shaking || now-s.heard < pingAfter:
+	case len(s.streams) == 0 || s.Connecting || s.Shaking || now-s.heard < pingAfter:
 	case !s.pinged:
 		s.pinged = true
 		s.heard = now
-		s.h2.Ping(1)
+		s.H2.Ping(1)
 		s.touch()
 	default:
 		s.end(upstream.ResponseTimeout)
@@ -299,8 +300,8 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 	}
 	x := u.x
 	c := x.c
-	u.recvEnd = end
-	c.progress()
+	u.Complete = end
+	c.Restart()
 	x.await(x.timeout(x.policy.read, s.w.set.read))
 	switch {
 	case resp.Code == 101:
@@ -321,7 +322,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 	case end || x.c != c: // if x has ended, c goes on with what comes next
 		c.pump()
 	default:
-		x.waits() // progress has disarmed the client's timer
+		x.waits() // restart has disarmed the client's timer
 	}
 }
 
@@ -331,28 +332,28 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 	u, ok := st.Owner.(*upStream)
 	if !ok || u.x == nil {
-		s.h2.Consumed(st, len(p))
+		s.H2.Consumed(st, len(p))
 		return
 	}
-	u.recvEnd = end
-	if len(p) < smallPiece && !end {
-		if u.gather(p) {
+	u.Complete = end
+	if len(p) < wire.SmallPiece && !end {
+		if u.Gather(p) {
 			s.small = append(s.small, u)
 		}
 		return
 	}
-	u.offer(p)
+	u.Offer(p)
 	u.x.c.pump()
-	if u.st == st {
-		u.store()
+	if u.H2Stream == st {
+		u.Store()
 	}
 }
 
 // Trailers implements h2.Handler.
 func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
-		u.recvEnd = true
-		u.gotTrailers = appendFields(u.gotTrailers[:0], t, lines, false)
+		u.Complete = true
+		u.GotTrailers = appendFields(u.GotTrailers[:0], t, lines, false)
 		u.x.c.pump()
 	}
 }
@@ -363,12 +364,12 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		return
 	}
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
-		if u.gathering {
-			if u.gathered(); u.st != st || u.x == nil {
+		if u.Gathering {
+			if u.gathered(); u.H2Stream != st || u.x == nil {
 				return
 			}
 		}
-		u.gone = true
+		u.Gone = true
 		x := u.x
 		c := x.c
 		x.upClose = true
@@ -376,22 +377,22 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		c.pump()
 		return
 	}
-	s.h2.Release(st)
+	s.H2.Release(st)
 }
 
 // Reset implements h2.Handler.
 func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
 	u, ok := st.Owner.(*upStream)
 	if !ok || u.x == nil {
-		s.h2.Release(st)
+		s.H2.Release(st)
 		return
 	}
-	if u.gathering {
-		if u.gathered(); u.st != st || u.x == nil {
+	if u.Gathering {
+		if u.gathered(); u.H2Stream != st || u.x == nil {
 			return
 		}
 	}
-	u.gone = true
+	u.Gone = true
 	u.refused = code == h2.RefusedStream
 	u.x.c.pump()
 }

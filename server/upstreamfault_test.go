@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // TestMalformedResponses sends every response of the corpus, in one piece and byte by byte, with
@@ -64,11 +65,11 @@ func TestBytesBehindAResponse(t *testing.T) {
 				c.HTTP.SpliceThreshold = 0
 			}
 		}, Options{})
-		for _, size := range []int{0, 1, 4 << 10, 16 << 10, scratchSize - 100, scratchSize - 40, scratchSize, scratchSize + 1, 2 * scratchSize, 256 << 10, 1 << 20} {
+		for _, size := range []int{0, 1, 4 << 10, 16 << 10, wire.ScratchSize - 100, wire.ScratchSize - 40, wire.ScratchSize, wire.ScratchSize + 1, 2 * wire.ScratchSize, 256 << 10, 1 << 20} {
 			t.Run(fmt.Sprintf("%d bytes, splice %v", size, splice), func(t *testing.T) {
 				body := string(servertest.Pattern(size))
 				head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
-				if size == scratchSize {
+				if size == wire.ScratchSize {
 					// The first read ends exactly with the body.
 					body = body[:size-len(head)]
 					head = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(body))

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/server/internal/h2"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // upStream is one request on an HTTP/2 connection to an Endpoint: the upSide of its Exchange. Made and
@@ -11,7 +12,8 @@ import (
 //
 //	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type upStream struct {
-	streamSide
+	wire.Stream
+	w       *worker
 	s       *upSession
 	x       *Exchange
 	listed  bool // in the session's list
@@ -25,11 +27,12 @@ type upStream struct {
 // hot: runs per request; no alloc, no lock.
 func (s *upSession) attach(x *Exchange) *upStream {
 	w := s.w
-	u := w.freeS.take()
+	u := w.freeS.Take()
 	if u == nil {
 		u = &upStream{}
 	}
-	u.streamSide.init(w, s.h2, nil)
+	u.Stream.Begin(&w.Loop, s.H2, nil)
+	u.w = w
 	u.s, u.x = s, x
 	u.first = s.requests == 0
 	u.listed = true
@@ -40,7 +43,7 @@ func (s *upSession) attach(x *Exchange) *upStream {
 
 // gathered passes on what was stored.
 func (u *upStream) gathered() {
-	u.gathering = false
+	u.Gathering = false
 	if u.x != nil {
 		u.x.c.pump()
 	}
@@ -50,11 +53,11 @@ func (u *upStream) gathered() {
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upStream) ready() bool {
-	return u.st != nil || u.gone || !u.s.connecting && !u.s.shaking && (u.s.settled || !u.x.upgrade)
+	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrade)
 }
 
 func (u *upStream) reused() bool      { return !u.first }
-func (u *upStream) unprocessed() bool { return u.refused || u.st == nil }
+func (u *upStream) unprocessed() bool { return u.refused || u.H2Stream == nil }
 func (u *upStream) chunked() framing  { return frameStream }
 
 // begin implements upSide.
@@ -63,15 +66,15 @@ func (u *upStream) chunked() framing  { return frameStream }
 func (u *upStream) begin(x *Exchange) bool {
 	o := x.kept
 	end := x.up.whole() && len(o.early) == 0 && !x.upgrade
-	st, ok := u.h2.OpenRequest(&o.req, h2.Outgoing{
+	st, ok := u.H2.OpenRequest(&o.req, h2.Outgoing{
 		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
 	}, end)
 	if !ok {
-		u.gone = true
+		u.Gone = true
 		u.s.touch()
 		return false
 	}
-	u.st = st
+	u.H2Stream = st
 	st.Owner = u
 	if !end && !x.upgrade {
 		x.up.pass(u, o.early)
@@ -82,53 +85,53 @@ func (u *upStream) begin(x *Exchange) bool {
 
 // readHead implements upSide: heads come by the session, so that only its end is left to be seen.
 func (u *upStream) readHead(x *Exchange) bool {
-	if u.gone {
+	if u.Gone {
 		x.upstreamEnds()
 	}
 	return false
 }
 
-// send implements side.
+// Send implements wire.Bytes.
 //
 // hot: runs per piece of a body; no alloc, no lock.
-func (u *upStream) send(p []byte, last bool) {
-	u.streamSide.send(p, last)
+func (u *upStream) Send(p []byte, last bool) {
+	u.Stream.Send(p, last)
 	u.s.touch()
 }
 
-// drop implements side: the window that opens has to be told.
-func (u *upStream) drop(n int) {
-	u.streamSide.drop(n)
+// Drop implements wire.Bytes: the window that opens has to be told.
+func (u *upStream) Drop(n int) {
+	u.Stream.Drop(n)
 	u.s.touch()
 }
 
-func (u *upStream) flush() bool {
-	done := u.streamSide.flush()
+func (u *upStream) Flush() bool {
+	done := u.Stream.Flush()
 	u.s.touch()
 	return done
 }
 
-// sendTrailers implements side. On a session that others share none are sent: see lone.go.
-func (u *upStream) sendTrailers(lines []byte) {
+// SendTrailers implements wire.Bytes. On a session that others share none are sent: see lone.go.
+func (u *upStream) SendTrailers(lines []byte) {
 	if u.s.lone == loneNot {
-		u.send(nil, true)
+		u.Send(nil, true)
 		return
 	}
 	u.trailed = true
-	u.streamSide.sendTrailers(lines)
+	u.Stream.SendTrailers(lines)
 	u.s.touch()
 }
 
-func (u *upStream) shutWrite() { u.send(nil, true) }
+func (u *upStream) ShutWrite() { u.Send(nil, true) }
 
-// lost implements side: a response that is complete is not lost with its stream, though it may wait for the client.
-func (u *upStream) lost() bool { return u.gone && !u.recvEnd }
+// Lost implements wire.Bytes: a response that is complete is not lost with its stream, though it may wait for the client.
+func (u *upStream) Lost() bool { return u.Gone && !u.Complete }
 
-func (u *upStream) endedWell() bool { return u.ended() && !u.lost() }
+func (u *upStream) EndedWell() bool { return u.Ended() && !u.Lost() }
 
 // release, abandon and stale implement upSide: what is not complete is reset, and the session goes on.
 func (u *upStream) release(now int64) { u.free(now) }
-func (u *upStream) abandon()          { u.free(u.w.loop.Now()) }
+func (u *upStream) abandon()          { u.free(u.w.Now()) }
 func (u *upStream) stale(now int64)   { u.free(now) }
 
 // free gives the stream back.
@@ -142,19 +145,17 @@ func (u *upStream) free(now int64) {
 		s.streams = s.streams[:last]
 	}
 	if s.closed {
-		u.st = nil // the session's end takes it
+		u.H2Stream = nil // the session's end takes it
 	}
 	if len(s.streams) == 0 {
 		s.idleSince = now
 	}
 	s.touch()
-	u.streamSide.free()
+	u.Stream.Free()
 	if s.lone == loneBusy {
 		s.askLone()
 	}
-	*u = upStream{streamSide: u.streamSide}
-	w.freeS.put(u)
-	if w.janitor.resting {
-		w.janitor.wake()
-	}
+	*u = upStream{w: w, Stream: u.Stream}
+	w.freeS.Put(u)
+	w.janitor.Wake()
 }

@@ -14,13 +14,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
-	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
-
-// scratchSize is the largest single read, the size of the largest segment on loopback, and bounds what
-// waits for a slow peer.
-const scratchSize = 64 << 10
 
 // chunkRoom is for the framing of one chunk and the end of the body.
 const chunkRoom = 64
@@ -28,44 +24,42 @@ const chunkRoom = 64
 // worker is the data plane of one loop. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections.
 type worker struct {
+	wire.Loop
+
 	// Immutable once the loop runs:
-	loop      *loop.Loop
 	id        int // of the loop, from 0
 	shard     *stats.Shard
 	upstreams *upstream.Set
 	templates []*listener // of every address, for connections that other loops hand over
 
 	// The same, and shared by all loops:
-	peers      peers // all loops, this one among them
-	store      *routing.Store
-	logs       *accessLog // nil when off
-	handshakes *tlsconn.Handshakes
-	sources    *sources
-	reserve    *reserve
-	parking    chan struct{}
-	faults     *faults
+	peers   peers // all loops, this one among them
+	store   *routing.Store
+	logs    *accessLog // nil when off
+	sources *sources
+	reserve *reserve
+	parking chan struct{}
+	faults  *faults
 
 	// Owned by the loop:
 	set       *settings // replaced as a whole by a reload
 	listeners []*listener
 	downs     downConn // head of the list of all connections
-	buffers   bufferPool
-	pipes     []*pipe
-	freeX     freeList[Exchange]
-	freeC     freeList[downConn]
-	freeU     freeList[upConn]
-	freeD     freeList[downStream]
-	freeS     freeList[upStream]
-	freeH     freeList[keptHead]
-	freeA     freeList[altered]
-	freeT     freeList[transforms]
+	freeX     wire.FreeList[Exchange]
+	freeC     wire.FreeList[downConn]
+	freeU     wire.FreeList[upConn]
+	freeD     wire.FreeList[downStream]
+	freeS     wire.FreeList[upStream]
+	freeH     wire.FreeList[keptHead]
+	freeA     wire.FreeList[altered]
+	freeT     wire.FreeList[transforms]
 	h2, h2up  *h2.Shared // of clients' Sessions, and of Endpoints'
 	sessions  []*upSession
-	toFlush   []flusher
 	dead      []*downConn // closed in this batch, to be reused in the next
 	random    *rand.ChaCha8
 	draining  bool
-	janitor   janitor
+	janitor   wire.Janitor
+	relieving bool // see relieve
 	crowd     crowd
 	sparing   bool // see spareDescriptors
 	short     bool // an attempt to connect found no descriptor
@@ -75,11 +69,8 @@ type worker struct {
 	// Scratch, valid for one call:
 	req         h1.Request
 	resp        h1.Response
-	scratch     []byte
 	out         []byte
 	refusal     []byte
-	cipher      []byte // what a socket had of TLS records
-	sealed      []byte // records to be written
 	frames      []byte // what a client's HTTP/2 connection read
 	upFrames    []byte // what an Endpoint's did
 	chunk       []byte
@@ -93,29 +84,23 @@ type worker struct {
 
 	// Atomic, read by other loops:
 	conns atomic.Int64
-	use   use
 }
 
 // newWorker makes the data plane of l, the loop of s with that number. Its peers are to be set before it runs.
 func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	w := &worker{
-		loop:        l,
 		id:          id,
 		store:       s.store,
 		logs:        s.logs,
-		handshakes:  s.handshakes,
 		sources:     s.sources,
 		reserve:     s.reserve,
 		parking:     s.parking,
 		faults:      &faults{s.log},
 		set:         set,
-		scratch:     make([]byte, scratchSize),
-		out:         make([]byte, 0, scratchSize),
-		cipher:      make([]byte, scratchSize),
-		sealed:      make([]byte, 0, 2*scratchSize+sealRoom),
-		frames:      make([]byte, scratchSize),
-		upFrames:    make([]byte, scratchSize),
-		chunk:       make([]byte, 0, scratchSize+chunkRoom),
+		out:         make([]byte, 0, wire.ScratchSize),
+		frames:      make([]byte, wire.ScratchSize),
+		upFrames:    make([]byte, wire.ScratchSize),
+		chunk:       make([]byte, 0, wire.ScratchSize+chunkRoom),
 		pathScratch: make([]byte, 0, h1.DefaultMaxTarget),
 	}
 	var seed [32]byte
@@ -124,19 +109,20 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	}
 	w.random = rand.NewChaCha8(seed)
 	w.downs.next, w.downs.prev = &w.downs, &w.downs
-	w.buffers.account.w = w
+	w.Loop.Init(l, s.handshakes)
+	w.Buffers.OnGrowth = w.grown
 	o := set.upstream
 	o.Seed = rand.Uint64()
 	o.Live = s.store.Load
 	w.upstreams = upstream.NewSet(o)
 	w.upstreams.Discard = func(c *upstream.Conn) {
 		u := c.Owner.(*upConn)
-		u.close()
+		u.Close()
 		w.freeUp(u)
 	}
 	w.h2, w.h2up = h2.NewShared(set.h2), h2.NewShared(set.h2up)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
-	w.janitor.start(w)
+	w.janitor.Start(&w.Loop, w.look)
 	return w
 }
 
@@ -161,11 +147,29 @@ func (w *worker) reload(set *settings) {
 	}
 }
 
+// janitorWork is how many idle connections to Endpoints the janitor looks at in one go.
+const janitorWork = 256
+
+// look is what the janitor does: it hands over log lines, and closes idle connections to Endpoints.
+func (w *worker) look(now int64) (next int64) {
+	w.flushLog()
+	next = w.upstreams.Expire(now, janitorWork)
+	for i := len(w.sessions) - 1; i >= 0; i-- {
+		if i < len(w.sessions) {
+			w.sessions[i].check(now, w.set.upstream.IdleTimeout)
+		}
+	}
+	if next == 0 && len(w.sessions) > 0 {
+		next = now + wire.JanitorPeriod
+	}
+	return next
+}
+
 // sample fills the gauges at scrape time.
 func (w *worker) sample(c *stats.Counters) {
-	c.LoopBatches, c.LoopEvents = w.loop.Batches()
-	c.Timers = uint64(w.loop.Timers())
-	c.Buffered = uint64(max(w.buffers.account.used, 0))
+	c.LoopBatches, c.LoopEvents = w.Batches()
+	c.Timers = uint64(w.Timers())
+	c.Buffered = uint64(max(w.Buffers.Lent(), 0))
 	var idle, active, ejections uint64
 	w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
@@ -179,8 +183,8 @@ func (w *worker) sample(c *stats.Counters) {
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Exchange {
-	w.loop.Check()
-	x := w.freeX.take()
+	w.Check()
+	x := w.freeX.Take()
 	if x == nil {
 		x = &Exchange{w: w}
 		x.timer.OnExpire = x
@@ -192,7 +196,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
 	x.uninvited = req.ExpectContinue && from != frameNone
-	x.started = w.loop.Now()
+	x.started = w.Now()
 	x.reqBytes = int64(req.HeadLen)
 	same := formBare
 	if from == frameChunked {
@@ -211,9 +215,9 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 //
 // hot: runs per request; no alloc, no lock.
 func (w *worker) freeExchange(x *Exchange) {
-	w.loop.Check()
+	w.Check()
 	x.timer.Stop()
-	w.buffers.Put(x.request)
+	w.Buffers.Put(x.request)
 	if x.kept != nil {
 		w.freeKept(x.kept)
 	}
@@ -229,8 +233,8 @@ func (w *worker) freeExchange(x *Exchange) {
 		w.freeTransforms(x.down.by)
 		x.down.by = nil
 	}
-	if w.freeX.full() {
-		w.loop.Unlink(&x.timer)
+	if w.freeX.Full() {
+		w.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
 		x.c = nil
@@ -240,39 +244,39 @@ func (w *worker) freeExchange(x *Exchange) {
 		w:      w,
 		timer:  x.timer,
 		serial: x.serial + 1,
-		edits:  edits{add: small(x.edits.add), respAdd: small(x.edits.respAdd)},
+		edits:  edits{add: wire.Reuse(x.edits.add), respAdd: wire.Reuse(x.edits.respAdd)},
 		logged: x.logged.reset(),
 	}
-	w.freeX.put(x)
+	w.freeX.Put(x)
 }
 
 func (w *worker) newUp() *upConn {
-	u := w.freeU.take()
+	u := w.freeU.Take()
 	if u == nil {
 		u = &upConn{}
 	}
-	u.w = w
+	u.Sock, u.w = wire.NewSock(&w.Loop), w
 	u.Owner = u
 	return u
 }
 
 // freeUp takes u back. Its events of this batch are void, because its Source is closed.
 func (w *worker) freeUp(u *upConn) {
-	if !w.freeU.full() {
+	if !w.freeU.Full() {
 		*u = upConn{}
-		w.freeU.put(u)
+		w.freeU.Put(u)
 	}
 }
 
 // open takes over an accepted descriptor. src is its source, nil where that is not bounded, or not known yet.
 func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
-	c := w.freeC.take()
+	c := w.freeC.Take()
 	if c == nil {
 		c = &downConn{}
 	}
-	*c = downConn{sock: sock{w: w}, client: client{remote: remote, listener: ln}}
-	c.timer.OnExpire = c
-	w.loop.Assign(&c.src, fd, c)
+	*c = downConn{Sock: wire.NewSock(&w.Loop), w: w, client: client{remote: remote, listener: ln}}
+	c.Timer.OnExpire = c
+	w.Assign(&c.Src, fd, c)
 	c.trusted = w.set.trusts(remote.Addr())
 	c.next, c.prev = w.downs.next, &w.downs
 	c.next.prev, w.downs.next = c, c
@@ -282,7 +286,7 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	w.shard.ConnectionsAccepted++
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
-	c.readable, c.writable = true, true
+	c.Readable, c.Writable = true, true
 	if ln.proxied {
 		c.beginProxy()
 	} else {
@@ -299,10 +303,10 @@ func (w *worker) forget(c *downConn) {
 	w.leave(c)
 	w.conns.Add(-1)
 	w.shard.ConnectionsClosed[c.why]++
-	if len(w.freeC.free)+len(w.dead) < keepFree {
+	if w.freeC.Len()+len(w.dead) < wire.KeepFree {
 		w.dead = append(w.dead, c)
 		if len(w.dead) == 1 {
-			w.loop.Again((*reaper)(w))
+			w.Again((*reaper)(w))
 		}
 	}
 }
@@ -313,8 +317,8 @@ type reaper worker
 func (r *reaper) Ready(loop.Events) {
 	w := (*worker)(r)
 	for _, c := range w.dead {
-		c.tls, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
-		w.freeC.put(c)
+		c.TLS, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
+		w.freeC.Put(c)
 	}
 	clear(w.dead)
 	w.dead = w.dead[:0]
@@ -331,9 +335,9 @@ func (w *worker) startDrain() {
 		if c.phase == phaseSession {
 			c.session.drain()
 		}
-		if c.phase == phaseHead && c.in.len() == 0 && c.out.len() == 0 {
-			c.progress()
-			c.await(waitIdle, int64(idleGrace))
+		if c.phase == phaseHead && c.In.Len() == 0 && c.Out.Len() == 0 {
+			c.Restart()
+			c.await(wire.WaitIdle, int64(idleGrace))
 		}
 	}
 }
@@ -341,7 +345,7 @@ func (w *worker) startDrain() {
 // cut runs on the loop: it ends everything.
 func (w *worker) cut() {
 	for _, l := range w.listeners {
-		w.loop.CloseSource(&l.src)
+		w.CloseSource(&l.src)
 	}
 	for c := w.downs.next; c != &w.downs; {
 		next := c.next
@@ -362,10 +366,7 @@ func (w *worker) cut() {
 	for len(w.sessions) > 0 {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
-	for _, p := range w.pipes {
-		w.closePipe(p)
-	}
-	w.pipes = nil
+	w.ClosePipes(w.IdlePipes())
 	w.flushLog()
 }
 
@@ -380,7 +381,7 @@ func (w *worker) recordRefused(status int, reason stats.Reason) {
 //
 // hot: runs per response without Date; no alloc, no lock.
 func (w *worker) date() []byte {
-	if now := w.loop.Now(); now >= w.dateUntil {
+	if now := w.Now(); now >= w.dateUntil {
 		t := time.Now()
 		w.dateLine = append(w.dateLine[:0], "Date: "...)
 		w.dateLine = t.UTC().AppendFormat(w.dateLine, "Mon, 02 Jan 2006 15:04:05 GMT")

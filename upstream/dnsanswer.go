@@ -22,11 +22,11 @@ var (
 const (
 	// maxAliases bounds a chain of CNAMEs.
 	maxAliases = 16
-	// defaultNegativeTTL is how long "no such name" holds where the answer does not say.
+	// defaultNegativeTTL is how long "no such name" holds where the answer has no TTL for it.
 	defaultNegativeTTL = 5 * time.Second
 )
 
-// answer is what one message says about one name and type. One of three: addresses; neither
+// answer is the content of one message about one name and type. One of three: addresses; neither
 // addresses nor alias, which is an authoritative "there are none"; or an alias that this message
 // does not follow to its end.
 type answer struct {

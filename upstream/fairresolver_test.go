@@ -45,8 +45,8 @@ func (a *answers) times(name string) []time.Duration {
 	return a.asked[name]
 }
 
-// silence is what comes of a server that never answers, or only after a wait: nothing until ctx ends or the
-// client gives up.
+// silence is the result of a server that never answers, or only after a wait: nothing until ctx ends or the
+// client's own timeout.
 func silence(ctx context.Context, wait time.Duration) finding {
 	select {
 	case <-ctx.Done():
@@ -137,7 +137,7 @@ func TestNamesThatAnswerAreNotHeldUp(t *testing.T) {
 }
 
 // TestTurncoatsHoldUpNobody: names that have answered until now, and fall silent all at once, have the others
-// wait for one try, not for as long as they are silent. That they answer again now and then changes nothing.
+// wait for one try, not for as long as they are silent. Their answering again now and then changes nothing.
 func TestTurncoatsHoldUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent := false
@@ -199,8 +199,8 @@ func TestNamesRecoverBesideSilentOnes(t *testing.T) {
 	})
 }
 
-// TestSharedNamesWaitForNobody: a name that is watched by somebody with thousands of silent ones is still
-// looked up in the turn of who has few.
+// TestSharedNamesWaitForNobody: a name that a namespace with thousands of silent ones watches too is
+// still looked up in the turn of the namespace with few.
 func TestSharedNamesWaitForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, a := answeringResolver(func(ctx context.Context, name string) finding { return silence(ctx, 30*time.Second) })
@@ -272,7 +272,7 @@ func TestSilentServerHoldsUpNobody(t *testing.T) {
 	})
 	gaveUp := make(chan string, 10_000)
 	r := NewResolver(ResolverOptions{
-		// So long that it ends no earlier than the test.
+		// Long enough to outlast the test.
 		ResolvConf: writeResolvConf(t, "options timeout:30 attempts:5", server),
 		Failed:     func(name string, err error) { gaveUp <- fmt.Sprint(name, ": ", err) },
 	})

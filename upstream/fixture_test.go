@@ -48,7 +48,7 @@ func upTo(n int) []int {
 	return numbers
 }
 
-// newTestSet returns a Set that records what it discards; a Conn discarded twice is an error.
+// newTestSet returns a Set that records its discards; a Conn discarded twice is an error.
 func newTestSet(t testing.TB, o Options) (*Set, map[*Conn]bool) {
 	set := NewSet(o)
 	discarded := map[*Conn]bool{}

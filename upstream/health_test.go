@@ -170,7 +170,7 @@ func TestTriedForWantOfAnother(t *testing.T) {
 		t.Errorf("ejected: one %v, two %v; %d of 100 failed first", one.Ejected(), two.Ejected(), failed)
 	}
 
-	// One that is tried so and fails stays out no longer for it.
+	// An Endpoint that is tried so and fails stays out no longer for it.
 	until := two.until
 	exchange(two, s, ms, Reset)
 	if two.until != until || !two.Ejected() {

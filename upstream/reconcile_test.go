@@ -35,7 +35,7 @@ func TestReconcileKeepsStateByAddress(t *testing.T) {
 		}
 	}
 
-	// What was in flight ends as it will, and pools nothing.
+	// Exchanges in flight end as they will, and pool nothing.
 	leaves.Finished(2*s, ms, OK)
 	if leaves.Release(leavingBusy, 2*s) {
 		t.Error("pooled on an Endpoint that left")

@@ -97,10 +97,9 @@ func (c *resolvConf) setOption(option string) {
 }
 
 // candidates returns the absolute names to try for name, in order. An ExternalName is a CNAME's
-// target, hence absolute, so it is tried as it stands first, whatever ndots says: with the usual
-// ndots of 5, "api.example.com" would otherwise be looked for inside the cluster first, where
-// another tenant's Service could answer to it. ndots decides whether the search list is tried at
-// all.
+// target, hence absolute, so it is tried as it stands first, whatever ndots is: with the usual ndots
+// of 5, "api.example.com" would otherwise be looked for inside the cluster first, where another
+// tenant's Service could answer to it. ndots decides whether the search list is tried at all.
 func (c *resolvConf) candidates(name string) []string {
 	if absolute, ok := strings.CutSuffix(name, "."); ok {
 		return []string{absolute + "."}

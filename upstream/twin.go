@@ -16,7 +16,7 @@ package upstream
 //
 // On Backends without twins all this is one comparison with nil where an exchange ends.
 
-// pair makes twins of the Endpoints that r says are one Pod, and single ones of those that are not any more.
+// pair makes twins of the Endpoints that are one Pod by twins, and single ones of the others.
 func (b *Backend) pair(twins []int32) {
 	for i, e := range b.endpoints {
 		var twin *Endpoint
@@ -37,8 +37,8 @@ func (b *Backend) pair(twins []int32) {
 		if t == nil || e.aside || t.aside || t.twin != e {
 			continue
 		}
-		// Of two new ones the one that has answered, else the first in the order of addresses, which is
-		// IPv4, unless that family is known not to work.
+		// Of two new twins the face is the one that has answered, else the first in the order of
+		// addresses, which is IPv4, unless that family is known not to work.
 		aside := t
 		if !e.reached && (t.reached || e.family() == b.shunned) {
 			aside = e

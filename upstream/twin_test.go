@@ -39,7 +39,7 @@ func (e *Endpoint) pod() int {
 }
 
 // request is one request as the data plane makes it: two attempts at most, each of which may go on at the
-// Pod's other address. works says which addresses can be connected to; touched counts by address.
+// Pod's other address. works reports which addresses can be connected to; touched counts by address.
 func request(b *Backend, now int64, works func(*Endpoint) bool, touched map[netip.AddrPort]int) (served *Endpoint, attempts int) {
 	var avoid *Endpoint
 	for attempts < 2 {
@@ -66,7 +66,7 @@ func request(b *Backend, now int64, works func(*Endpoint) bool, touched map[neti
 }
 
 // TestTwinsOfOneFamily: where Pods answer in one family only, no request fails and none needs a second
-// attempt; one failure to connect tells for all Pods, and for those that come later.
+// attempt; one failure to connect decides for all Pods, and for those that come later.
 func TestTwinsOfOneFamily(t *testing.T) {
 	for _, policy := range []routing.Balance{routing.RoundRobin, routing.EWMA, routing.LeastConnections} {
 		for _, six := range []bool{false, true} {

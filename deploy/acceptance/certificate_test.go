@@ -50,7 +50,7 @@ func (g *gateway) openTLS(n int) []*client {
 func (g *gateway) shownBy(serial int64, since time.Time) time.Duration {
 	g.t.Helper()
 	for {
-		begun := time.Now() // what began now and sees it shows that it was there
+		begun := time.Now() // a handshake that begins now and gets the Certificate proves that it was live
 		c := g.dialTLS()
 		got := c.serial()
 		c.Close()
@@ -85,7 +85,7 @@ func TestCertificateRenewal(t *testing.T) {
 	}
 	t.Logf("%d renewals under %d connections: seen by new handshakes after %v (median), %v (worst); bar %v; no open connection closed",
 		rounds, connections, took[rounds/2], took[rounds-1], bar)
-	// The median: on a shared machine one round can meet somebody else's load.
+	// The median: on a shared machine one round can meet another process's load.
 	if took[rounds/2] > bar {
 		t.Errorf("a renewal took %v, bar %v", took[rounds/2], bar)
 	}
@@ -124,7 +124,7 @@ func TestManySecrets(t *testing.T) {
 		b := &texts[i%files]
 		fmt.Fprintf(b, "---\n%s---\n%s", secretYAML(fmt.Sprintf("s%d", i), certificate, key), secretIngressYAML(i))
 	}
-	// What happens to both gateways is the machine's doing.
+	// An effect on both gateways is the machine's doing.
 	idle := start(t, "", app)
 	idle.secureHost(1)
 	idle.shownBy(1, time.Now())
@@ -169,7 +169,7 @@ spec:
 `, i)
 }
 
-// spread is what a number of requests took.
+// spread summarises the times of a number of requests.
 type spread struct {
 	n                       int
 	p50, p99, p999, slowest time.Duration

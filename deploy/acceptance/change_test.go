@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// load is clients that ask without pause, on connections that they give up only when told to.
+// load is clients that ask without pause, on connections that they close only when asked to.
 type load struct {
 	wg             sync.WaitGroup
 	stop           atomic.Bool

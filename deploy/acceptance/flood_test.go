@@ -177,7 +177,7 @@ func TestHalfOpenHandshakes(t *testing.T) {
 			if most := 20*time.Millisecond + 2*max(calm.p99, besides.p99); during.p99 > most {
 				t.Errorf("the p99 of others is %v, bar %v", during.p99, most)
 			}
-			// 4,096 handshakes of some 30 KiB at a time, and as much again that is being given up.
+			// 4,096 handshakes of some 30 KiB at a time, and as many again that are ending.
 			if grown > 300<<20 {
 				t.Errorf("the gateway grew by %s", mebibytes(grown))
 			}

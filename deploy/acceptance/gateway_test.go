@@ -196,7 +196,7 @@ func (g *gateway) dial() *client {
 	return newClient(c)
 }
 
-// get sends a GET and reads the whole answer. closes says that the gateway ends the connection.
+// get sends a GET and reads the whole answer. closes is true where the gateway ends the connection.
 func (c *client) get(path string) (closes bool, err error) {
 	c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a.test\r\n\r\n", path); err != nil {

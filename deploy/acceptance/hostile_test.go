@@ -239,7 +239,7 @@ func (g *gateway) own(created string) {
 		fmt.Sprintf("metadata: {name: app, namespace: default, creationTimestamp: %q}", created), 1))
 }
 
-// shed returns what the gateway gave up, by reason.
+// shed returns the gateway's counts of shed connections and requests, by reason.
 func (g *gateway) shed() string {
 	var all []string
 	for _, why := range []string{"full", "connections_per_source", "requests_per_source", "stalled_streams", "descriptors", "buffered_bytes"} {

@@ -103,7 +103,7 @@ func hostileSide(what string) {
 	all.Wait()
 }
 
-// say returns a client that says text and then nothing, and takes nothing, until the gateway closes.
+// say returns a client that sends text and then nothing, and reads nothing, until the gateway closes.
 func say(text string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		if _, err := io.WriteString(c, text); err != nil {
@@ -113,7 +113,7 @@ func say(text string) func(*net.TCPConn) {
 	}
 }
 
-// waitClosed returns when the gateway has closed c, and takes a byte a second, which tells.
+// waitClosed returns when the gateway has closed c; it reads a byte a second, to find that out.
 func waitClosed(c *net.TCPConn) {
 	var b [1]byte
 	for {
@@ -198,7 +198,7 @@ func connectWithLength(c *net.TCPConn) {
 	_, _ = io.Copy(io.Discard, c)
 }
 
-// resetMany gives up streams as it opens them.
+// resetMany resets streams as it opens them.
 func resetMany(c *net.TCPConn) {
 	s := newHostileStreams(c, 65535)
 	for id := uint32(1); id < 2000; id += 2 {

@@ -91,7 +91,7 @@ func (g *gateway) hostileTenant() (stop func()) {
 		"a-node.yaml":     fmt.Sprintf(attackerIngress, "node", "sluice-gateway.io/upstream-vhost: localhost", "", "node.test", "/", "node", port),
 		"a-metadata.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: metadata, namespace: attacker}\nspec: {type: ExternalName, externalName: 169.254.169.254, ports: [{port: 80}]}\n",
 		"a-meta.yaml":     fmt.Sprintf(attackerIngress, "metadata", "", "", "metadata.test", "/", "metadata", "80"),
-		// Somebody else's host.
+		// Another tenant's host.
 		"a-unknown.yaml": fmt.Sprintf(attackerIngress, "unknown", `sluice-gateway.io/auth-tls-foo: "1"`, "", "a.test", "/zzz", "none", "80"),
 		"a-page.yaml": fmt.Sprintf(attackerIngress, "page",
 			`sluice-gateway.io/auth-tls-secret: attacker/authority, sluice-gateway.io/auth-tls-error-page: "https://attacker.test/"`, "", "a.test", "/zzy", "none", "80"),
@@ -129,7 +129,7 @@ func (g *gateway) hostileTenant() (stop func()) {
 			case <-time.After(200 * time.Millisecond):
 			}
 			switch n % 3 {
-			case 0: // what somebody else owns, again and again
+			case 0: // another tenant's host, again and again
 				g.write("a-unknown.yaml", strings.Replace(files["a-unknown.yaml"], "/zzz", fmt.Sprintf("/zzz/%d", n), 1))
 			case 1:
 				g.write("a-claim.yaml", strings.Replace(files["a-claim.yaml"], "name: claim", fmt.Sprintf("name: claim, labels: {n: \"%d\"}", n), 1))
@@ -163,8 +163,8 @@ func (g *gateway) ask(host string) int {
 	return resp.StatusCode
 }
 
-// wantShut looks for what the hostile tenant's objects must not open. The node's loopback is not among it: whoever
-// writes a directory of manifests is taken for the one who runs the gateway, and may serve what is beside it.
+// wantShut looks for ports that the hostile tenant's objects must not open. The node's loopback is not among them:
+// a writer of a directory of manifests counts as the gateway's operator, and may serve the ports beside it.
 func (g *gateway) wantShut() {
 	g.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {

@@ -19,7 +19,7 @@ spec:
   ports: [{name: http, port: 80, targetPort: 8080}]
 `
 
-// ingressYAML routes all of a.test to the Service; round changes a path that nobody asks for.
+// ingressYAML routes all of a.test to the Service; round changes a path that is never asked for.
 func ingressYAML(round int) string {
 	return fmt.Sprintf(`apiVersion: networking.k8s.io/v1
 kind: Ingress

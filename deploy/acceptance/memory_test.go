@@ -16,8 +16,8 @@ import (
 
 const gibibyte = 1 << 30
 
-// stuckBackend answers /quick at once; a GET of anything else gets a gibibyte, framed as its path says,
-// and an upload is not read. moved counts the bytes that the kernel took of the former.
+// stuckBackend answers /quick at once; a GET of anything else gets a gibibyte, framed as its path
+// names, and an upload is not read. moved counts the bytes of that gibibyte that the kernel took.
 func stuckBackend(t *testing.T) (addr string, moved *atomic.Int64) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,7 +62,7 @@ func serveStuck(c net.Conn, moved *atomic.Int64) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			continue
 		case req.Method == "POST":
-			return // the connection stays open, and nobody reads
+			return // the connection stays open, unread
 		case req.URL.Path == "/chunked":
 			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", gibibyte)
 		default:

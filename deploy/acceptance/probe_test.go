@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// A probe is a process of its own that asks gateways for something that they answer themselves, at a
-// real-time priority where it may: what it then has to wait for is an event loop, not the machine's turn
-// for the probe. Its connections are spread over all loops.
+// A probe is a process of its own that asks gateways for pages that they answer themselves, at a
+// real-time priority where it may: its waiting time is then an event loop's doing, not the machine's
+// turn for the probe. Its connections are spread over all loops.
 type probe struct {
 	t     *testing.T
 	cmd   *exec.Cmd

@@ -24,7 +24,7 @@ stop() {
 trap stop EXIT
 trap 'exit 0' INT TERM
 
-# ready says whether the gateway's /readyz answers 200. Bash speaks TCP itself, so the demo needs no
+# ready reports whether the gateway's /readyz answers 200. Bash speaks TCP itself, so the demo needs no
 # other tool to start.
 ready() {
 	local status

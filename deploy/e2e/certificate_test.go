@@ -88,7 +88,7 @@ func TestClientCertificate(t *testing.T) {
 	ing := s.secureIngress("x", "pair", host, "a:80")
 	ing.Annotations = map[string]string{"nginx.ingress.kubernetes.io/auth-tls-secret": s.name + "/clients"}
 	s.createIngress(ing)
-	// Nobody is let in by a policy that cannot be kept.
+	// A policy that cannot be kept admits no client.
 	s.awaitRejection("x", "auth-tls-secret", "no such Secret")
 	anonymous := &tls.Config{InsecureSkipVerify: true}
 	if got := newSecureClient(anonymous).get(t, host); got != "HTTP/2.0 503 " {

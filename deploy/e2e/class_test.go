@@ -73,7 +73,8 @@ func TestClassReplaced(t *testing.T) {
 	s.awaitAddress("own", true)
 }
 
-// What is no longer ours does not keep our address, unless somebody else has written another one there.
+// An Ingress that is no longer ours does not keep our address, unless another program has written
+// another one there.
 func TestStatusOfWhatIsNotOurs(t *testing.T) {
 	s := newSpace(t)
 	s.web("a", startPod(t, "a"))
@@ -106,7 +107,7 @@ func TestStatusOfWhatIsNotOurs(t *testing.T) {
 		t.Errorf("the other controller's address is now %v", list)
 	}
 
-	// It comes back, and the address too.
+	// The Ingress comes back, and the address too.
 	own := "sluice"
 	s.editIngress("moved", func(ing *networkingv1.Ingress) { ing.Spec.IngressClassName = &own })
 	s.awaitAddress("moved", true)

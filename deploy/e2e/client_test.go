@@ -25,7 +25,7 @@ type client struct {
 	sent time.Time // when the last request was out
 }
 
-// answer is what came back. Its short form is the status, and the name of the Pod where one answered.
+// answer is a client's result. Its short form is the status, and the name of the Pod where one answered.
 type answer struct {
 	status int
 	pod    string

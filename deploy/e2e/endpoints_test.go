@@ -27,7 +27,7 @@ func TestEndpointSlices(t *testing.T) {
 	x.allowed.Store(&[]string{"200 a", "200 b", "200 c"})
 	s.deleteSlice("one")
 	awaitOnly(t, x, "200 c")
-	// What is not ready gets nothing.
+	// An Endpoint that is not ready gets no request.
 	l.change(t, x, []string{"200 a"}, []string{"200 c"}, func() {
 		s.setEndpoints("two", readyEndpoint(a), unreadyEndpoint(b), terminatingEndpoint(c))
 	})
@@ -73,7 +73,7 @@ func awaitOnly(t *testing.T, x *target, answer string) {
 	x.allowed.Store(&[]string{answer})
 }
 
-// A Service's ports are found in slices by their name, and have the number that the slice says.
+// A Service's ports are found in slices by their name, and have the number that the slice has.
 func TestPorts(t *testing.T) {
 	s := newSpace(t)
 	p := startPod(t, "p", "8080", "8081", "8082")

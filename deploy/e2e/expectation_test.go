@@ -60,7 +60,7 @@ func TestExpectation(t *testing.T) {
 		{early, "200 a", true}, // answered before the change
 		{early, "200 b", true}, // the request went out before it, and was answered after
 		{late, "200 b", true},
-		{late, "200 a", false}, // what was seen to be gone has come again
+		{late, "200 a", false}, // an answer of a state known to be over
 		{early, "404", false},
 	} {
 		if got := slices.Contains(e.since(tt.moment), tt.answer); got != tt.right {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// statusAddress is what the gateway writes into the status of Ingresses.
+// statusAddress is the address that the gateway writes into the status of Ingresses.
 const statusAddress = "192.0.2.10"
 
 // gatewayOptions say how to run a gateway. name and port are its own.
@@ -35,7 +35,7 @@ type gateway struct {
 	address string // of HTTP
 	metrics string
 	admin   string
-	token   string // the file of what admin wants to be shown
+	token   string // the file with the admin plane's token
 	secure  string // of HTTPS
 	log     string
 

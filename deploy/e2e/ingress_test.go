@@ -29,7 +29,7 @@ func TestIngress(t *testing.T) {
 	neighbour := expect(s.host("neighbour"), "/a/x", "200 a")
 	x := expect(s.host("x"), "/v1/x", "404")
 	other := expect(s.host("x"), "/v2", "404")
-	y := expect(s.host("x"), "/v1/y", "404", "200 a", "200 b") // until a test below says otherwise
+	y := expect(s.host("x"), "/v1/y", "404", "200 a", "200 b") // until a test below changes that
 	l := startLoad(calmConnections, calmPause, neighbour, x, other, y)
 	defer l.stop(t, 0)
 
@@ -129,7 +129,7 @@ func TestIngressClass(t *testing.T) {
 	l.change(t, none, []string{"200 a"}, nil, func() { create(own, "sluice-gateway.io/ingress", isDefault) })
 	await(t, shared.gateway, s.host("own"), "/", "200 a") // by its name, in the same step
 	l.change(t, none, []string{"404"}, nil, func() { remove(own) })
-	// A default that is somebody else's.
+	// A default class of another controller.
 	create(own, "example.com/other", isDefault)
 	check(t, s.host("none"), "/", "404")
 }

@@ -101,8 +101,8 @@ func TestLife(t *testing.T) {
 // drainGrace is how long a gateway that drains keeps a connection on which nothing is asked.
 const drainGrace = 2 * time.Second
 
-// politeClients ask without pause until nobody accepts new connections: half of them on one connection
-// as long as it lasts, half on another for each request.
+// politeClients ask without pause until no listener accepts new connections: half of them on one
+// connection as long as it lasts, half on another for each request.
 type politeClients struct {
 	all    sync.WaitGroup
 	served atomic.Int64

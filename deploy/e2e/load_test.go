@@ -156,7 +156,7 @@ func (l *load) stop(t *testing.T, tolerated int) {
 	}
 }
 
-// eventually returns when holds does; its text says what was found instead.
+// eventually returns when holds does; its text describes the last finding instead.
 func eventually(t *testing.T, what string, holds func() (bool, string)) {
 	t.Helper()
 	deadline := time.Now().Add(2 * time.Minute)

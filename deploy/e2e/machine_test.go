@@ -11,7 +11,7 @@ import (
 // quiet is the largest share of the machine's time that others may take for a measurement to count.
 const quiet = 0.15
 
-// machineTime is what the processors have done since the machine started, in clock ticks.
+// machineTime is the work of the processors since the machine started, in clock ticks.
 type machineTime struct {
 	all   float64 // idle time included
 	other float64 // neither idle nor of the suite, the cluster or the shared gateway

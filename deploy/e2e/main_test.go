@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// suite is what all tests share. Immutable after TestMain has set it up.
+// suite is the state that all tests share. Immutable after TestMain has set it up.
 type suite struct {
 	dir     string // short: a socket path of etcd has to fit below it
 	cluster *cluster

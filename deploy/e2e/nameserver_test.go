@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// names are what the suite's DNS server knows; everything else does not exist.
+// names are the records of the suite's DNS server; every other name does not exist.
 var names = struct {
 	sync.Mutex
 	address map[string]netip.Addr // by name without the last dot

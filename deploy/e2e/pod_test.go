@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// podPort is where every Pod listens unless a test says otherwise.
+// podPort is where every Pod listens by default.
 const podPort = "8080"
 
 // pod is a real HTTP server on an address of its own. Its answers name it.
@@ -36,7 +36,7 @@ type pod struct {
 // podAddress is the next free one.
 var podAddress = netip.MustParseAddr("10.244.1.0")
 
-// startPod runs a Pod until the test ends. ports are what it listens on; podPort where there are none.
+// startPod runs a Pod until the test ends. It listens on ports, or on podPort where there are none.
 func startPod(t *testing.T, name string, ports ...string) *pod {
 	t.Helper()
 	podAddress = podAddress.Next()
@@ -89,8 +89,8 @@ func (p *pod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // unblock lets the slow requests finish.
 func (p *pod) unblock() { p.once.Do(func() { close(p.release) }) }
 
-// stop ends the Pod as one does that handles SIGTERM: it listens no more, finishes what it is
-// answering, and closes its connections.
+// stop ends the Pod like one that handles SIGTERM: it closes its listener, finishes the answers
+// under way, and closes its connections.
 func (p *pod) stop(t *testing.T) {
 	t.Helper()
 	if err := p.server.Shutdown(context.Background()); err != nil {

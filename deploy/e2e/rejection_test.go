@@ -34,7 +34,7 @@ func TestConflict(t *testing.T) {
 	s.awaitNoRejection("a-younger")
 }
 
-// A bad object is said to be one, where people look, and hurts nobody else.
+// A bad object is reported where people look, and harms no other.
 func TestBadIngress(t *testing.T) {
 	s := newSpace(t)
 	s.web("a", startPod(t, "a"))
@@ -70,7 +70,7 @@ func TestBadIngress(t *testing.T) {
 	if n := metric(t, shared.gateway, "sluice_rejections"); n < 4 {
 		t.Errorf("sluice_rejections is %v, want at least 4", n)
 	}
-	// What is mended is served, and said to be wrong no more.
+	// A mended object is served, and its Rejection is gone.
 	s.web("nowhere", startPod(t, "nowhere"))
 	await(t, shared.gateway, s.host("missing"), "/", "200 nowhere")
 	s.awaitNoRejection("missing")
@@ -108,7 +108,7 @@ func TestStatusFollowsServing(t *testing.T) {
 			}
 		}
 	}
-	// Somebody else's Ingress is left alone.
+	// Another controller's Ingress is left alone.
 	foreign := s.newIngress("foreign", s.host("foreign")+" / Prefix a:80")
 	class := "somebody-elses"
 	foreign.Spec.IngressClassName = &class

@@ -65,7 +65,7 @@ func TestAPIServerRestart(t *testing.T) {
 			took := time.Since(begun)
 			t.Logf("a change after the restart was live within %s", round(took))
 			if took > returnBound {
-				// What the same change takes on this machine at this time, there and back.
+				// How long the same change takes on this machine at this time, there and back.
 				begun := time.Now()
 				for _, row := range [][2]string{{"200 a", "a"}, {"200 b", "b"}, {"200 a", "a"}}[i%2:][:2] {
 					l.change(t, x, row[:1], nil, func() {
@@ -114,8 +114,8 @@ func (b *bystander) cutOff(t *testing.T, s *space) {
 	b.gate.shut()
 }
 
-// isExpired checks that the API server answers 410 to one who continues from where the bystander was
-// cut off: that is what it is about to meet.
+// isExpired checks that the API server answers 410 to a watch that continues from where the
+// bystander was cut off: the bystander is about to meet that.
 func (b *bystander) isExpired(t *testing.T, s *space) {
 	t.Helper()
 	w, err := s.api().NetworkingV1().Ingresses("").Watch(context.Background(), metav1.ListOptions{ResourceVersion: b.version})

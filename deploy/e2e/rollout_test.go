@@ -35,8 +35,8 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// The only Pod is replaced: for a moment nothing is ready but what terminates, and what it is answering
-// it finishes when its Endpoint is long gone.
+// The only Pod is replaced: for a moment only the terminating one is there, and it finishes its answers
+// when its Endpoint is long gone.
 func TestRolloutOfTheOnlyPod(t *testing.T) {
 	s := newSpace(t)
 	old := startPod(t, "old")
@@ -86,7 +86,7 @@ func TestKilledPod(t *testing.T) {
 	}
 	s.setEndpoints("web", readyEndpoints(pods[1:]...)...)
 	l.more(t, 1000)
-	// It comes back under the same address and is asked again.
+	// The Pod comes back under the same address and is asked again.
 	back := startPodAt(t, "a", pods[0].address)
 	s.setEndpoints("web", readyEndpoints(back, pods[1], pods[2])...)
 	eventually(t, "request to the Pod that came back", func() (bool, string) { return back.asked.Load() > 0, "none" })

@@ -223,8 +223,8 @@ func testChurn(t *testing.T, s *space, a, b *pod) {
 	l.stop(t, 0)
 }
 
-// testColdStart starts a gateway in the large cluster: it says that it is ready only when it serves
-// everything, and writes no status that is there already.
+// testColdStart starts a gateway in the large cluster: it is ready only when it serves everything,
+// and it writes no status that is there already.
 func testColdStart(t *testing.T, s *space) {
 	s.awaitStatuses()
 	before, err := s.api().NetworkingV1().Ingresses(s.name).List(context.Background(), metav1.ListOptions{})

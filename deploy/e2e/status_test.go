@@ -26,7 +26,7 @@ func TestManyStatuses(t *testing.T) {
 	s := newSpace(t)
 	s.web("a", startPod(t, "a"))
 	ingresses := s.api().NetworkingV1().Ingresses(s.name)
-	// A class of its own, which is nobody's yet, so that no gateway has written anything.
+	// A class of its own, without a controller yet, so that no gateway has written anything.
 	class := s.name + "-many"
 	s.many(n, func(s *space, i int) {
 		ing := s.newIngress(fmt.Sprintf("x-%d", i), fmt.Sprintf("%s / Prefix a:80", s.host(fmt.Sprintf("x-%d", i))))

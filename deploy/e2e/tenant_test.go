@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What a namespace writes, on a real API server, must not reach the node, and must not harm another one.
+// A namespace's objects, on a real API server, must not reach the node, and must not harm another namespace.
 
 // TestTenantReachesNoNode: neither an address nor a name leads to what listens on the node's loopback, or
 // to the metadata of a cloud, however the answer for the name changes.
@@ -63,14 +63,14 @@ func TestTenantReachesNoNode(t *testing.T) {
 	setName(name, "169.254.169.254")
 	resolvesTo("169.254.169.254 (link-local")
 	closed()
-	// The same name is served where it leads to a Pod, and no longer once it does not.
+	// The name is served while it leads to a Pod, and no longer afterwards.
 	setName(name, p.address)
 	await(t, shared.gateway, s.host("pod"), "/", "200 p")
 	setName(name, "127.0.0.1")
 	resolvesTo("127.0.0.1 (loopback)")
 	closed()
 
-	// Nobody takes loopback for a person.
+	// Loopback is no proof of identity.
 	token := shared.gateway.token
 	shared.gateway.token = "/dev/null"
 	status, body, err := shared.gateway.ask(shared.gateway.admin, "/debug/routes")
@@ -94,8 +94,8 @@ func (s *space) younger(than *networkingv1.Ingress, ing *networkingv1.Ingress) {
 	})
 }
 
-// TestTenantDecidesNothing: what a younger object of another namespace says about a host changes nothing for
-// the owner's clients: access, redirects, certificate, cipher suites.
+// TestTenantDecidesNothing: a younger object of another namespace changes nothing of a host for the owner's
+// clients: access, redirects, certificate, cipher suites.
 func TestTenantDecidesNothing(t *testing.T) {
 	shop, evil := newSpace(t), newSpace(t)
 	shop.web("a", startPod(t, "a"))
@@ -162,7 +162,7 @@ func TestTenantDecidesNothing(t *testing.T) {
 }
 
 // TestTenantLetsSecretsBeRead: with the rights of deploy/base alone no namespace's Secrets are read until the
-// namespace says so, for those that it names or for all, and others are served meanwhile.
+// namespace grants that, for those that it names or for all, and others are served meanwhile.
 func TestTenantLetsSecretsBeRead(t *testing.T) {
 	ctx := context.Background()
 	named, all := newSpace(t), newSpace(t)

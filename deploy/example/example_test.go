@@ -66,7 +66,7 @@ endpoints: [{addresses: ["127.0.0.1"], conditions: {ready: true}}]
 	return dir
 }
 
-// freeAddr is an address that nobody listens on.
+// freeAddr is an address without a listener.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

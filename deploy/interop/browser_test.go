@@ -17,7 +17,7 @@ import (
 	xwebsocket "golang.org/x/net/websocket"
 )
 
-// browserScript does in a page what web applications do, and returns what it saw.
+// browserScript does the requests of a web application in a page, and returns their results.
 const browserScript = `(async () => {
 	const seen = {page: document.title, protocol: performance.getEntriesByType('navigation')[0].nextHopProtocol};
 	performance.setResourceTimingBufferSize(1000);

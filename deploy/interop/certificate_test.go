@@ -20,7 +20,7 @@ var (
 	certPEM, keyPEM []byte
 	certPair        tls.Certificate
 	certRoots       = x509.NewCertPool()
-	certSPKI        string // as Chromium wants it: the hash of the public key
+	certSPKI        string // in Chromium's form: the hash of the public key
 )
 
 func init() {

@@ -53,7 +53,7 @@ func (f *frames) get(stream uint32) {
 	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.block, EndHeaders: true, EndStream: true})
 }
 
-// floods are what a hostile client repeats; round counts from 0, and is of a hundred frames or so.
+// floods are the frames that a hostile client repeats; round counts from 0, and is of a hundred frames or so.
 var floods = []struct {
 	name, metric string
 	round        func(f *frames, round int)
@@ -110,7 +110,7 @@ type siege struct {
 	conns int
 	host  string
 	deaf  bool
-	// counted is what the gateway counts when it cuts somebody off.
+	// counted is the gateway's count of connections cut for the flood.
 	counted func(g *gateway) float64
 	// bar is how many times as long the other client's p99 may be.
 	bar float64
@@ -126,8 +126,8 @@ func (s siege) String() string {
 
 func sieges() (all []siege) {
 	// A request takes two turns of the loop, and before each there may be a piece of a handshake: the one
-	// processor computes both, and crypto/tls lets nobody else have it for 130 us. That is the most that there is
-	// between two turns, but it is long beside a p99 of 300. Who is cut off and comes back shakes hands too.
+	// processor computes both, and crypto/tls keeps it for 130 us at a time. No more can come between two turns,
+	// but it is long beside a p99 of 300. A flooder that is cut off and comes back shakes hands too.
 	const bar, oneProcessor = 2, 3
 	for _, d := range downs {
 		if !d.http2 {
@@ -162,13 +162,13 @@ func sieges() (all []siege) {
 		siege{"silent", d, 5000, "h1.test", false, nil, bar}) // which is cut off later than this takes
 }
 
-// TestFloods: whoever floods is cut off and counted, what the gateway holds stays bounded, and another client's
-// p99 at most doubles.
+// TestFloods: a flooder is cut off and counted, the gateway's memory stays bounded, and another client's p99 at
+// most doubles.
 //
 // The gateway has a CPU to itself. The flooder shares the other with the innocent client and the Backend, and
-// runs only when these do not want it. As a control the same flood goes to a gateway that runs on that CPU too,
-// and as reluctantly: that is what the flood's mere presence on the machine costs. Where it costs much, the
-// control is what is compared with, and the log says so.
+// runs only when these are idle. As a control the same flood goes to a gateway that runs on that CPU too, and
+// as reluctantly: this measures the cost of the flood's mere presence on the machine. Where that is high, the
+// result is compared with the control, and the log reports it.
 func TestFloods(t *testing.T) {
 	measures(t)
 	requests, rounds := 1000, 3
@@ -205,7 +205,7 @@ func TestFloods(t *testing.T) {
 			if s.counted != nil {
 				counted = s.counted(g)
 			}
-			// What is close is looked at more closely.
+			// A close result is measured more often.
 			for n := 0; n < rounds || n < 3*rounds && e.beyond(s.bar) != ""; n++ {
 				calm()
 				e.quiet = append(e.quiet, c.measure(t, requests))
@@ -259,7 +259,7 @@ func (s siege) memory() int64 {
 	switch s.kind {
 	case "zero window": // 100 streams each, of what a window upstream lets the Endpoint send, in a buffer of up to twice that
 		return int64(s.conns) * 100 * (256 << 10)
-	case "half-open": // 4,096 handshakes of some 30 KiB at a time, and as much again that is being given up
+	case "half-open": // 4,096 handshakes of some 30 KiB at a time, and as many again that are ending
 		return 300 << 20
 	case "silent":
 		return 64 << 20
@@ -270,7 +270,7 @@ func (s siege) memory() int64 {
 	return 16 << 20
 }
 
-// evidence is what was measured of one siege.
+// evidence holds the measurements of one siege.
 type evidence struct {
 	quiet, control, flood []times
 	share                 float64 // of the gateway's CPU, a sum over the rounds
@@ -285,7 +285,7 @@ func (e *evidence) add(o outcome) {
 	e.Bytes += o.Bytes
 }
 
-// beyond tells what is beyond the bar, if something is.
+// beyond names the measurement beyond the bar, if there is one.
 func (e *evidence) beyond(bar float64) string {
 	q, w, f := middle(e.quiet), middle(e.control), middle(e.flood)
 	judge := func(protocol string, quiet, control, flood time.Duration) string {

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A flooder is a process of its own, with Backends of its own, that runs only where nothing else wants its CPU:
-// what another client sees is then the gateway's doing, and not the flooder's use of the CPU.
+// A flooder is a process of its own, with Backends of its own, that runs only where nothing else needs its CPU:
+// another client's latency is then the gateway's doing, and not the flooder's use of the CPU.
 type flooder struct {
 	t        *testing.T
 	cmd      *exec.Cmd
@@ -32,10 +32,10 @@ type flooder struct {
 	h1, h2c  string // addresses of its Backends
 }
 
-// flooderVariable tells a process that it is a flooder, and which step of becoming one it is at.
+// flooderVariable marks a process as a flooder, with its step of becoming one.
 const flooderVariable = "INTEROP_FLOODER"
 
-// order is what a flooder is told: a flood, or the end of one where Kind is empty.
+// order is an order to a flooder: a flood, or the end of one where Kind is empty.
 type order struct {
 	Kind  string
 	Down  string // one of downs
@@ -45,7 +45,7 @@ type order struct {
 	Deaf  bool // goes on when it is told that it is cut off, until it cannot
 }
 
-// outcome is what became of it.
+// outcome is the result of an order.
 type outcome struct {
 	CutOff int64 // times that the gateway said ENHANCE_YOUR_CALM
 	Conns  int64 // opened

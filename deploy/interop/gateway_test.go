@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("interop: no bin/sluice; run make interop")
 		os.Exit(1)
 	}
-	// net/http and x/net/http2 speak RFC 8441 only where the environment says so at the start.
+	// net/http and x/net/http2 speak RFC 8441 only where the environment has this at the start.
 	if debug := os.Getenv("GODEBUG"); !strings.Contains(debug, "http2xconnect=1") {
 		self, err := os.Executable()
 		if err == nil {
@@ -70,7 +70,7 @@ func start(t *testing.T, config string, services ...service) *gateway {
 	return startBy(t, (*exec.Cmd).Start, 2, config, services...)
 }
 
-// startPinned is start on one CPU, with one loop. lazily has it run only where nothing else wants the CPU.
+// startPinned is start on one CPU, with one loop. lazily has it run only where nothing else needs the CPU.
 func startPinned(t *testing.T, cpu int, lazily bool, config string, services ...service) *gateway {
 	t.Helper()
 	return startBy(t, func(cmd *exec.Cmd) error {
@@ -246,7 +246,7 @@ func (g *gateway) watchRSS() (peak func() int64) {
 // given are the ports that freeAddr has returned.
 var given sync.Map
 
-// freeAddr returns an address that nobody listens at, and that no other call returns. Its port is below those
+// freeAddr returns an address without a listener, and that no other call returns. Its port is below those
 // that the kernel gives out by itself: one of those could be taken, by a connection of this machine's, before
 // or in between the times that a server listens there.
 func freeAddr(t *testing.T) string {

@@ -19,7 +19,7 @@ import (
 // The interoperability cases of gRPC (doc/interop-test-descriptions.md in its repository) as grpc-go has them,
 // but for those that need an identity provider or ORCA, and those of the client's own balancing.
 
-// interopFailure is what the cases are made to panic with, in place of the end of the process.
+// interopFailure is the panic of a case, in place of the end of the process.
 type interopFailure string
 
 // interopLog turns grpc-go's fatal log entries, by which the cases fail, into panics.

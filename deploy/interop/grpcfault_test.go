@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// holder is a test server that tells what becomes of its calls.
+// holder is a test server that reports the end of its calls.
 type holder struct {
 	testpb.TestServiceServer
 	began    chan time.Duration // of a held call: the time that its deadline leaves, 0 for none
@@ -143,7 +143,7 @@ func TestGRPCDeadline(t *testing.T) {
 	})
 }
 
-// TestGRPCCancel: each side sees that the other gave up.
+// TestGRPCCancel: each side learns that the other cancelled.
 func TestGRPCCancel(t *testing.T) {
 	h := newHolder()
 	eachGRPC(t, h, func(t *testing.T, g *gateway, d down, u up) {

@@ -183,7 +183,7 @@ func roundOf(t *testing.T, c *http.Client, url string, n int) (median, slowest t
 func (b *backend) still() {
 	for before := int64(-1); before != b.sent.Load(); {
 		before = b.sent.Load()
-		time.Sleep(100 * time.Millisecond) // what moves cannot be told from what is about to
+		time.Sleep(100 * time.Millisecond) // moving bytes look the same as bytes about to move
 	}
 }
 
@@ -194,7 +194,7 @@ func TestStalledStream(t *testing.T) {
 	eachPair(t, g, func(t *testing.T, d down, u up) {
 		c := g.client(d)
 		url := d.url(u.host(), "/bytes?n=300000")
-		roundOf(t, c, url, 99) // opens what it opens
+		roundOf(t, c, url, 99) // warms up
 		median, slowest := roundOf(t, c, url, 99)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

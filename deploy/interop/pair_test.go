@@ -45,7 +45,7 @@ var ups = []up{
 
 func (u up) host() string { return u.name + ".test" }
 
-// protocols are what one side of net/http speaks, and nothing else.
+// protocols are those of one side of net/http, and no others.
 func protocols(tls, http2 bool) *http.Protocols {
 	p := &http.Protocols{}
 	p.SetHTTP1(!http2)
@@ -160,7 +160,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-	case "/sum": // reads all, and tells how much it was
+	case "/sum": // reads all, and reports how much it was
 		h := sha256.New()
 		n, err := io.Copy(h, r.Body)
 		if err == nil {

@@ -111,8 +111,8 @@ func startOn(cpu int, start func() error) error {
 	return err
 }
 
-// idle has the calling thread, and what it makes or becomes, run only where nothing else wants the CPU
-// (SCHED_IDLE, sched(7)).
+// idle has the calling thread, and the threads and programs it starts, run only where nothing else
+// needs the CPU (SCHED_IDLE, sched(7)).
 func idle() error {
 	return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
 }

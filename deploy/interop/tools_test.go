@@ -24,7 +24,7 @@ func tool(t *testing.T, names ...string) string {
 	return ""
 }
 
-// run runs a program to its end and returns what it printed.
+// run runs a program to its end and returns its output.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -60,7 +60,7 @@ func TestCurl(t *testing.T) {
 	}{
 		{"--http1.0", "1.1", false}, // the gateway's own version, RFC 9110 section 2.5
 		{"--http1.1", "1.1", false},
-		{"--http2", "1.1", false}, // asks for an upgrade to h2c, which RFC 9113 has given up
+		{"--http2", "1.1", false}, // asks for an upgrade to h2c, which RFC 9113 has removed
 		{"--http2-prior-knowledge", "2", false},
 		{"--http1.1", "1.1", true},
 		{"--http2", "2", true},

@@ -323,7 +323,7 @@ func TestWebSocketSurvivesSnapshots(t *testing.T) {
 			before := g.generation()
 			changed := s
 			if round%2 == 0 {
-				changed.endpoints = append([]string{freeAddr(t)}, s.endpoints...) // one more, which nobody answers at
+				changed.endpoints = append([]string{freeAddr(t)}, s.endpoints...) // one more, without a listener
 			}
 			g.apply(changed, round)
 			g.apply(other, round)

@@ -26,7 +26,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// refused is what a value gives that leaves every default, and closing one that closes the object.
+// refused stands for a value that leaves every default, and closing for one that closes the object.
 const (
 	refused = "refused"
 	closing = "closing"
@@ -37,7 +37,7 @@ type partly struct{ value any }
 
 func refusedAs(value any) partly { return partly{value} }
 
-// example is what an annotation makes of a value: what the Get of its Row returns, or refused, or closing, or refusedAs.
+// example is the result of a value: the return of its Row's Get, or refused, or closing, or refusedAs.
 type example struct {
 	key, value string
 	want       any
@@ -66,7 +66,7 @@ var examples = []example{
 	{"auth-tls-verify-depth", "many", refused},
 	{"auth-tls-no-such-thing", "x", closing},
 	{"backend-protocol", "grpcs", "GRPCS"},
-	{"backend-protocol", "fcgi", "HTTPFCGI"}, // what nothing here speaks is told apart from what is not known
+	{"backend-protocol", "fcgi", "HTTPFCGI"}, // a known protocol that is not spoken here differs from an unknown word
 	{"backend-protocol", "", refused},
 	{"backend-protocol", "SPDY", refused},
 	{"canary", "false", false},
@@ -141,7 +141,7 @@ var examples = []example{
 	{"upstream-vhost", "", refused},
 }
 
-// TestValues reads one annotation each. What is compared is what the Row itself says that it sets.
+// TestValues reads one annotation each. The result is compared through the Row's own Get.
 func TestValues(t *testing.T) {
 	shown := make(map[string]map[bool]bool) // by the key of a Row: refused or not
 	for _, v := range examples {
@@ -185,7 +185,7 @@ func TestValues(t *testing.T) {
 	}
 	for _, r := range rows {
 		takesAll := r.Key == "auth-tls-secret"        // whether there is one is not known here
-		closesAlways := strings.HasSuffix(r.Key, "*") // what nothing carries out
+		closesAlways := strings.HasSuffix(r.Key, "*") // carried out by nothing
 		if !shown[r.Key][true] && !takesAll || !shown[r.Key][false] && !closesAlways {
 			t.Errorf("%s: there is no example of a value that is taken, or none of one that is refused", r.Key)
 		}
@@ -223,8 +223,8 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// TestClosing: what closes an object says so once for each annotation, and the first reason is the one that is shown; only
-// what is about client certificates closes Hosts.
+// TestClosing: each annotation that closes an object is reported once, and the first reason is the one shown; only client
+// certificates close Hosts.
 func TestClosing(t *testing.T) {
 	rows := []struct {
 		keys  []string

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// TestCiphersAreBounded: however often and whatever a list names, it is short once it is read, and so is what is
-// said about it.
+// TestCiphersAreBounded: however long a list, the parsed one is short, and so is the text about it.
 func TestCiphersAreBounded(t *testing.T) {
 	long := strings.Repeat("AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256:HIGH:", 5000) + strings.Repeat("x", 1000)
 	suites, err := parseCiphers(long)

@@ -84,7 +84,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// instructions is what regexp really makes of a text, in the units of size.
+// instructions is the size of regexp's own program for a text, in the units of size.
 func instructions(t *testing.T, text string) (n int) {
 	t.Helper()
 	tree, err := syntax.Parse(text, syntax.Perl)

@@ -7,7 +7,7 @@ import (
 )
 
 // ownFields are the fields of a request or response that the gateway alone writes, by their names in lower case. A Policy
-// that could set one would break the framing of messages, speak for the connection, or say who the client is.
+// that set one would break the framing of messages, speak for the connection, or misstate who the client is.
 var ownFields = map[string]string{
 	// How a message is framed, and for whom it is.
 	"content-length":    framing,

@@ -74,8 +74,8 @@ func TestFiltersAreListed(t *testing.T) {
 	}
 }
 
-// TestNothingIsForgotten: a field that is added to Policy, to Limits or to a Filter has to be compared, or a change of it
-// is not served, and to be shown, or nobody sees what the gateway does.
+// TestNothingIsForgotten: a new field of Policy, of Limits or of a Filter has to be compared, or a change of it is not
+// served, and to be shown, or the gateway's behaviour cannot be seen.
 func TestNothingIsForgotten(t *testing.T) {
 	check := func(name string, set func(*Policy)) {
 		var p Policy

@@ -243,7 +243,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestForeignPages: a browser cannot be made to read or ask the admin plane for somebody else.
+// TestForeignPages: a browser cannot be made to read or ask the admin plane for another site.
 func TestForeignPages(t *testing.T) {
 	metrics, admin := start(t, testOptions())
 	_, port, err := net.SplitHostPort(admin)

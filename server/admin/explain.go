@@ -28,7 +28,7 @@ type Question struct {
 // maxListed bounds the Endpoints that the text lists; a Service may have thousands.
 const maxListed = 10
 
-// Answer says which way a request goes and why. The text is for people, the rest for programs.
+// Answer is the way of a request through the gateway, and why. The text is for people, the rest for programs.
 type Answer struct {
 	Generation uint64     `json:"generation"`
 	Status     int        `json:"status"` // what the gateway itself would answer; 0 when it forwards

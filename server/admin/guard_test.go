@@ -71,8 +71,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestSlowHead: whoever trickles a head is answered 408 when its time is over, however the bytes
-// were spread.
+// TestSlowHead: a client that trickles a head is answered 408 when its time is over, however the
+// bytes were spread.
 func TestSlowHead(t *testing.T) {
 	g := newGuard(nil)
 	var here net.Conn

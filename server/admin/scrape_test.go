@@ -89,7 +89,7 @@ func TestScrapeDisplacesSlowReaders(t *testing.T) {
 	if most != 1 || failures == 0 {
 		t.Errorf("%d scrapes worked at a time, %d were cut off, want 1 and those that came before", most, failures)
 	}
-	// What they were sent has no proper end.
+	// Their answers have no proper end.
 	cut := 0
 	for _, c := range slow {
 		if response, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // startStranger is start, where only 127.0.0.1 is the node's own address and the rest of the loopback
-// network is everybody else's.
+// network counts as other hosts.
 func startStranger(t *testing.T, options Options) (metrics string, g *guard) {
 	t.Helper()
 	s, err := New(options)

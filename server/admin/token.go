@@ -17,7 +17,7 @@ import (
 )
 
 // A connection over loopback does not prove who made it: on the host's network every process of the node can
-// make one, and the right to decide where a name leads can make the gateway itself connect. So the admin
+// make one, and an object that decides where a name leads can have the gateway itself connect. So the admin
 // address requires a token, from a file with few readers. The file is made where there is none, for a
 // gateway that runs as its operator's own user. The socket needs no token: its mode is the proof.
 

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// testToken is what the tests show unless they say otherwise.
+// testToken is the tests' token by default.
 const testToken = "0123456789abcdef0123"
 
 func tokenFile(t *testing.T, text string) string {
@@ -80,7 +80,7 @@ func TestTokenIsRequired(t *testing.T) {
 	}
 }
 
-// TestTokenFile: one is made where there is none; one that somebody else may have written is none.
+// TestTokenFile: one is made where there is none; one that another user may have written is refused.
 func TestTokenFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "token")
 	if err := token(name).ensure(); err != nil {
@@ -153,7 +153,7 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestNobodyIsAnswered without a token, and it is said why.
+// TestNobodyIsAnswered without a token, and the answer explains why.
 func TestNobodyIsAnswered(t *testing.T) {
 	var log bytes.Buffer
 	options := testOptions()
@@ -240,7 +240,7 @@ func TestSocket(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 
-	// What is no socket is not taken away.
+	// A file that is no socket is not removed.
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// TestCORS: which origins are allowed, and that what the Backend says of that is replaced for those and left for others.
+// TestCORS: which origins are allowed, and that the Backend's own CORS fields are replaced for those and left for others.
 func TestCORS(t *testing.T) {
 	app := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "theirs")

@@ -49,7 +49,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestTogether: the three on one Route, as their order says.
+// TestTogether: the three on one Route, in their order.
 func TestTogether(t *testing.T) {
 	g := newGateway(t, with(
 		&policy.Access{Deny: policy.Disjoint([]netip.Prefix{netip.MustParsePrefix("6.6.6.0/24")})},

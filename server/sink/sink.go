@@ -27,7 +27,7 @@ const (
 type Options struct {
 	// Path is a file or a FIFO, which is opened for appending; "" writes to Std.
 	Path string
-	// Std is what a Sink without a Path writes to. It is never closed.
+	// Std is the destination of a Sink without a Path. It is never closed.
 	Std io.Writer
 	// Report, which may be nil, is called on the writer's goroutine with the number of lines lost since its last
 	// call, and the error of the last failed write, if there was one: once writing works again, and not more often

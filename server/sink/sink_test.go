@@ -102,7 +102,7 @@ func TestStalledReader(t *testing.T) {
 			t.Fatalf("line %d: %.40q..., %v", i, got, err)
 		}
 	}
-	// It stalls again, for good.
+	// The reader stalls again, for good.
 	lost = int(s.Lost())
 	within(t, "Write", func() {
 		for int(s.Lost()) == lost {
@@ -138,7 +138,7 @@ func TestStalledStd(t *testing.T) {
 	s := open(t, Options{Std: std})
 	offered := offerUntilLost(t, s)
 	within(t, "Close", s.Close)
-	// What was offered before Close comes once somebody reads.
+	// Chunks offered before Close are written once there is a reader.
 	lines := bufio.NewScanner(reader)
 	within(t, "reading", func() {
 		for i := range offered - int(s.Lost()) {

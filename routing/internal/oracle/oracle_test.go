@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing/internal/oracle"
 )
 
-// TestMatch has the oracle agree with examples worked out by hand; what is right in the oracle
-// is what the differential tests hold the Table to.
+// TestMatch has the oracle agree with examples worked out by hand; the differential tests hold the
+// Table to the oracle.
 func TestMatch(t *testing.T) {
 	old, young := &routing.Source{Created: 1, Ingress: name("z")}, &routing.Source{Created: 2, Ingress: name("a")}
 	twin := &routing.Source{Created: 1, Ingress: name("b")}
@@ -39,7 +39,7 @@ func TestMatch(t *testing.T) {
 		{"*.x / P", "x /", -1},
 		{"*.x / P", ".x /", -1},
 		{"*.x / P, a.x / P", "a.x /", 1},
-		{"*.x / P, a.x /only P", "a.x /", -1}, // the exact host is the one that is asked
+		{"*.x / P, a.x /only P", "a.x /", -1}, // the exact host is the one asked
 		{"_ / P, *.x /only P", "a.x /", -1},
 		{"_ / P", "anything /", 0},
 		{"x /a P old, x /a P young", "x /a", 0},

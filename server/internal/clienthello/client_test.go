@@ -75,7 +75,7 @@ func sameAsServer(h *clienthello.Hello, seen *tls.ClientHelloInfo) string {
 	return ""
 }
 
-// firstFlight is what crypto/tls's client sends first.
+// firstFlight is the first flight of crypto/tls's client.
 func firstFlight(config *tls.Config) []byte {
 	var out bytes.Buffer
 	_ = tls.Client(recorder{oneWay{in: bytes.NewReader(nil)}, &out}, config).Handshake()
@@ -89,7 +89,7 @@ type recorder struct {
 
 func (c recorder) Write(p []byte) (int, error) { return c.out.Write(p) }
 
-// flight is what a client sent, and what a reader must find in it.
+// flight is a client's first bytes, and the values that a reader must find in them.
 type flight struct {
 	name string
 	raw  []byte

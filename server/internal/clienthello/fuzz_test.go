@@ -6,9 +6,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 )
 
-// FuzzParse holds Parse to three things: the split into reads does not matter, the cut into records
-// does not matter, and what it accepts crypto/tls reads the same way, unless it refuses. Nothing is claimed for
-// what Parse refuses: it is meant to be stricter.
+// FuzzParse holds Parse to three things: the split into reads does not matter, the cut into records does not
+// matter, and crypto/tls reads accepted hellos the same way, unless it refuses. Nothing is claimed for refused
+// hellos: Parse is meant to be stricter.
 func FuzzParse(f *testing.F) {
 	for _, c := range flights(f) {
 		if len(c.raw) < 4<<10 {

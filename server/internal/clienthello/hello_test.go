@@ -12,7 +12,7 @@ var (
 	name253 = strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
 )
 
-// accepted are hellos in one record, each with what it says.
+// accepted are hellos in one record, each with its content.
 var accepted = []struct{ message, want string }{
 	// Without extensions, as TLS 1.2 and older may be.
 	{message(plain), "50 0303 name="},
@@ -219,7 +219,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestFragments: how the message is cut into records changes nothing of what it means.
+// TestFragments: the cut of the message into records does not change its meaning.
 func TestFragments(t *testing.T) {
 	for _, c := range accepted {
 		whole, _ := parse([]byte(record(c.message)))
@@ -307,7 +307,7 @@ func TestLimits(t *testing.T) {
 		if len(raw) != c.size || (st == clienthello.Done) != c.fits || !c.fits && st.Err() != clienthello.ErrTooLarge {
 			t.Errorf("%d bytes under %d: %v", len(raw), c.limit, st)
 		}
-		// It is refused by its announced length, not when the bytes have come.
+		// A hello that is too large is refused by its announced length, not when the bytes have come.
 		var early clienthello.Hello
 		if got := clienthello.Parse(&early, []byte(raw[:9]), clienthello.Limits{MaxBytes: c.limit}); (got == clienthello.Incomplete) != c.fits {
 			t.Errorf("the first bytes of %d under %d: %v", len(raw), c.limit, got)

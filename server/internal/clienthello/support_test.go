@@ -102,7 +102,7 @@ func describe(h *clienthello.Hello, st clienthello.Status) string {
 	return fmt.Sprintf("%d %s", h.Len, meaning(h))
 }
 
-// meaning is what does not depend on records.
+// meaning is the content of a Hello, apart from its records.
 func meaning(h *clienthello.Hello) string {
 	s := fmt.Sprintf("%04x name=%s", h.Version, h.ServerName())
 	for _, f := range []struct {

@@ -10,7 +10,7 @@ func TestForms(t *testing.T) {
 	for _, tt := range []struct {
 		in             string
 		form           grpcweb.Form
-		native, answer string // what goes to the Backend, and back to the client
+		native, answer string // for the Backend, and back for the client
 	}{
 		{"application/grpc-web", grpcweb.Binary, "application/grpc", "application/grpc-web"},
 		{"application/grpc-web+proto", grpcweb.Binary, "application/grpc+proto", "application/grpc-web+proto"},

@@ -11,7 +11,7 @@ import (
 var corpusLimits = h1.Limits{MaxHead: h1test.MaxHead, MaxFields: h1test.MaxFields, MaxTarget: h1test.MaxTarget}
 
 // readRequest reads the first request of raw as the gateway would and returns its fault. complete
-// tells whether the request ended; head whether the fault, if any, came after the head.
+// reports whether the request ended; head whether the fault, if any, came after the head.
 func readRequest(raw []byte) (err h1.Error, head, complete bool) {
 	var r h1.Request
 	st := h1.ParseRequest(&r, raw, corpusLimits)
@@ -160,7 +160,7 @@ func TestSplitBodies(t *testing.T) {
 	}
 }
 
-// fed is what came of a chunked body.
+// fed is the result of a chunked body.
 type fed struct {
 	n    int
 	done bool

@@ -16,9 +16,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// The fuzz targets hold the codec to two things: the split does not matter, and what it accepts
-// net/http reads the same way. The exceptions, where net/http refuses or decodes more, are named at
-// the comparison. Nothing is claimed for what the codec refuses: it is meant to be stricter.
+// The fuzz targets hold the codec to two things: the split does not matter, and net/http reads
+// accepted messages the same way. The exceptions, where net/http refuses or decodes more, are named
+// at the comparison. Nothing is claimed for refused messages: the codec is meant to be stricter.
 
 // fuzzLimits are small, so that inputs reach them.
 var fuzzLimits = h1.Limits{MaxHead: 2048, MaxFields: 16, MaxTarget: 256}
@@ -149,7 +149,7 @@ func FuzzResponse(f *testing.F) {
 		for _, method := range []message.Method{message.MethodGet, message.MethodHead} {
 			q, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: method.String()})
 			if err != nil {
-				if whole.Has(message.FieldTrailer) { // net/http minds what it lists
+				if whole.Has(message.FieldTrailer) { // net/http checks the fields that it lists
 					return
 				}
 				t.Fatalf("%q: net/http refuses: %v", head, err)
@@ -166,7 +166,7 @@ func FuzzResponse(f *testing.F) {
 				kind == message.BodyNone && !emptyBody(q) {
 				t.Fatalf("%q to %v: net/http reads %+v, we kind %d of %+v", head, method, q, kind, whole)
 			}
-			// Who says close must be believed. Our own reasons to close are more than net/http's.
+			// A "close" must be believed. Our own reasons to close are more than net/http's.
 			if kind != message.BodyUntilClose && q.Close && whole.KeepAlive {
 				t.Fatalf("%q to %v: net/http closes, we do not", head, method)
 			}
@@ -204,7 +204,7 @@ func FuzzChunked(f *testing.F) {
 		if err != nil || string(data) != next.data {
 			t.Fatalf("%q: net/http reads %q and %v, we %q", body, data, err, next.data)
 		}
-		// The trailer section is what parsers of heads accept.
+		// Parsers of heads accept the trailer section.
 		if _, err := h1.ParseTrailer(nil, []byte(next.tail)); err != h1.ErrNone {
 			t.Fatalf("%q: ParseTrailer refuses %q: %v", body, next.tail, err)
 		}

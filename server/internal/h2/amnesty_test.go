@@ -119,7 +119,7 @@ func TestManyResetsAtOnce(t *testing.T) {
 	}
 }
 
-// TestWindowBehindReset: what nobody wants any more goes on to count for the connection's window, to the byte.
+// TestWindowBehindReset: data behind a reset still counts for the connection's window, to the byte.
 func TestWindowBehindReset(t *testing.T) {
 	const window = 65535
 	p := newPeer(t, Config{ConnWindow: window, StreamWindow: window}, false)
@@ -147,7 +147,7 @@ func TestWindowBehindReset(t *testing.T) {
 	}
 }
 
-// TestBusyClient: 100 calls a second that their client gives up unanswered, for a day, are no flood, on either side.
+// TestBusyClient: 100 calls a second that their client resets unanswered, for a day, are no flood, on either side.
 func TestBusyClient(t *testing.T) {
 	const rate = 100
 	day := 86400

@@ -165,7 +165,7 @@ func BenchmarkData(b *testing.B) {
 	}
 }
 
-// quiet consumes and says nothing.
+// quiet consumes and does nothing else.
 type quiet struct{ recorder }
 
 func (q *quiet) Data(s *Stream, p []byte, end bool) {

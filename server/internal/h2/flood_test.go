@@ -8,7 +8,7 @@ import (
 )
 
 // TestFloods: every flood ends with ENHANCE_YOUR_CALM and its name, after little work and in little memory,
-// also where nobody reads the answers; and at a rate that means no harm it does not.
+// also where the answers are not read; and at a harmless rate it does not.
 func TestFloods(t *testing.T) {
 	id := uint32(0)
 	next := func() uint32 { id += 2; return id - 1 }
@@ -151,7 +151,7 @@ func TestFloods(t *testing.T) {
 	})
 }
 
-// TestUpdatesOfLongBody: a client that tells of each 4 KiB that it has read, twice, is no flood.
+// TestUpdatesOfLongBody: a client that acknowledges each 4 KiB that it has read, twice, is no flood.
 func TestUpdatesOfLongBody(t *testing.T) {
 	p := newPeer(t, Config{}, true)
 	p.headers(1, true, get...)

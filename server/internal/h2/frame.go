@@ -38,7 +38,7 @@ const (
 	// defaultWindow is the initial window of a connection, and of streams until SETTINGS: section 6.9.2.
 	defaultWindow = 65535
 
-	// Preface is what a client's side of a connection begins with: section 3.4.
+	// Preface begins a client's side of a connection: section 3.4.
 	Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 )
 

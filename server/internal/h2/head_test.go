@@ -83,7 +83,7 @@ func sameAsH1(t testing.TB, q *message.Request, head []byte) {
 		t.Fatalf("h1 refuses %q: %v", head, st)
 	}
 	want := r.Request
-	// What HTTP/1 says in another way.
+	// Values that HTTP/1 expresses otherwise.
 	want.TLSScheme, want.Extended, want.Chunked, want.HasBody, want.Seen = q.TLSScheme, q.Extended, q.Chunked, q.HasBody, q.Seen
 	for i := range q.Fields {
 		q.Fields[i].Sensitive = false

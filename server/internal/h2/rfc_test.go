@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// exchange is one row of the specification: what a peer sends, and what it gets.
+// exchange is one row of the specification: a peer's frames, and the answer.
 type exchange struct {
 	name   string
 	send   func(p *peer)
@@ -121,7 +121,7 @@ func TestStreamStates(t *testing.T) { // RFC 9113 section 5.1
 	})
 }
 
-// answer is what a handler does that answers at once, and is done with the stream.
+// answer is a handler that answers at once, and releases the stream.
 func answer(p *peer) func(string, *Stream) {
 	return func(e string, s *Stream) {
 		if strings.Contains(e, " request ") {

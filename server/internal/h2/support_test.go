@@ -16,7 +16,7 @@ import (
 // The tests are written as a peer sees it: frames go in and come out by x/net's Framer, which is the
 // second implementation, and events are recorded as lines of text.
 
-// recorder is a handler that writes down what it is told. do, where set, acts on a line.
+// recorder is a handler that writes down its calls. do, where set, acts on a line.
 type recorder struct {
 	c       *Conn
 	log     []string

@@ -16,7 +16,7 @@ import (
 )
 
 // fieldsOf lists the fields that are forwarded, in lower case, cookies joined at the end as in HTTP/2. Content-Length
-// is not: whoever sends the body says it anew.
+// is left out: the sender of the body adds its own.
 func fieldsOf(h *message.Head, b []byte) (list []string) {
 	var cookies []string
 	for _, f := range h.Fields {
@@ -26,7 +26,7 @@ func fieldsOf(h *message.Head, b []byte) (list []string) {
 			if cookies == nil {
 				cookies = []string{}
 			}
-			if v := string(f.Value.Of(b)); v != "" { // an empty crumb says nothing
+			if v := string(f.Value.Of(b)); v != "" { // an empty crumb holds nothing
 				cookies = append(cookies, v)
 			}
 		default:

@@ -53,7 +53,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// TestSizes: what doc.go says that a connection costs.
+// TestSizes: the memory of a connection that doc.go names.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(hpack.Decoder{}) + unsafe.Sizeof(hpack.Encoder{}); n > 224 {
 		t.Errorf("%d bytes", n)

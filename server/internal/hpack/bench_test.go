@@ -8,7 +8,7 @@ import (
 	xnet "golang.org/x/net/http2/hpack"
 )
 
-// message is a header section, with its fields also as x/net wants them.
+// message is a header section, with its fields also in x/net's form.
 type message struct {
 	name   string
 	fields []struct{ name, value []byte }
@@ -85,7 +85,7 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
-		// With each name and value copied to where the caller keeps them.
+		// Each name and value is copied to where the caller keeps it.
 		b.Run(m.name+"/sluice copied", func(b *testing.B) {
 			b.ReportAllocs()
 			var f hpack.Field

@@ -14,7 +14,7 @@ type Field struct {
 	// Static is the index in the static table of the whole field, 0 where it did not come from there:
 	// 2 is ":method: GET".
 	Static uint8
-	// Mark is what Annotate stored with the entry of the dynamic table, otherwise 0.
+	// Mark is the mark that Annotate stored with the entry of the dynamic table, otherwise 0.
 	Mark uint8
 	// Sensitive means that the field came as never indexed: a forwarded copy must be encoded so as
 	// well (RFC 7541 section 6.2.3, IndexNever).

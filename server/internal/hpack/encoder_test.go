@@ -160,7 +160,7 @@ func TestEncoderSizeUpdates(t *testing.T) {
 	for _, row := range []struct {
 		limit uint32
 		set   []uint32
-		want  string // what the next block begins with
+		want  string // the beginning of the next block
 	}{
 		{4096, nil, ""},
 		{4096, []uint32{4096}, ""},

@@ -30,9 +30,9 @@ type huffmanCode struct {
 	bits uint32
 }
 
-// pairEntry is what the next pairBits bits of input mean: a symbol, or two, or, when it is zero, the
-// beginning of a longer code. From the low end: two symbols of a byte each, the number of symbols, and
-// from bit 18 and 24 the length of the first and of both codes.
+// pairEntry is the meaning of the next pairBits bits of input: a symbol, or two, or, when it is zero,
+// the beginning of a longer code. From the low end: two symbols of a byte each, the number of symbols,
+// and from bit 18 and 24 the length of the first and of both codes.
 type pairEntry uint32
 
 const (

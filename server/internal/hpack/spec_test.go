@@ -119,8 +119,7 @@ func TestSpecification(t *testing.T) {
 	}
 }
 
-// TestSpecificationEncoding: what the Encoder writes is what the RFC writes where it chooses the same
-// representations.
+// TestSpecificationEncoding: the Encoder's output is the RFC's where the RFC chooses the same representations.
 func TestSpecificationEncoding(t *testing.T) {
 	e := hpack.NewEncoder(hpack.DefaultTableSize)
 	for i, x := range requestsHuffman {

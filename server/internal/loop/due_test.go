@@ -19,8 +19,8 @@ func (k *taker) Ready(ev Events) {
 	}
 }
 
-// TestDue: whoever comes first in a batch can take the events of another, which is then not told; an event of a
-// Source that was closed is not due to the next owner of its slot.
+// TestDue: a handler can take the events of another one of the same batch, which is then not called with them;
+// an event of a Source that was closed is not due to the next owner of its slot.
 func TestDue(t *testing.T) {
 	l := start(t)
 	a, b := &taker{l: l}, &taker{l: l}
@@ -36,7 +36,7 @@ func TestDue(t *testing.T) {
 	})
 	on(l, func() {}) // the events of the registration come before this
 	on(l, func() {
-		// They came in one batch, because both were possible at once.
+		// The events came in one batch, because both were possible at once.
 		if a.told == 0 && b.told == 0 || a.told != 0 && b.told != 0 {
 			t.Errorf("told %v and %v, want one of them", a.told, b.told)
 		}

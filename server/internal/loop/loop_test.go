@@ -195,7 +195,7 @@ func TestNoEventAfterClose(t *testing.T) {
 		k.a, k.b = &Source{}, &Source{}
 		l.Register(k.a, fdA, killerOf{k, k.a, k.b})
 		l.Register(k.b, fdB, killerOf{k, k.b, k.a})
-		// Both become readable inside one batch: the loop is here, not in epoll_wait.
+		// Both sockets become readable inside one batch: the loop is here, not in epoll_wait.
 		peerA.Write([]byte("x"))
 		peerB.Write([]byte("x"))
 	})
@@ -220,7 +220,7 @@ type killerOf struct {
 
 func (h killerOf) Ready(ev Events) {
 	if ev&Readable == 0 {
-		return // the first report says only that it is writable
+		return // the first report is only that it is writable
 	}
 	h.k.called <- h.self
 	h.k.l.CloseSource(h.other)

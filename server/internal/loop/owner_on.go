@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// owner knows the goroutine of a Loop, under the build tag invariants: what belongs to the loop and is touched by another
-// goroutine panics there and then, where the race detector needs both to touch it at once.
+// owner knows the goroutine of a Loop, under the build tag invariants: another goroutine that touches the loop's state
+// panics at once, where the race detector needs both to touch it at once.
 type owner struct{ goroutine atomic.Uint64 }
 
 // enter is called where the loop's goroutine begins a batch.
@@ -24,7 +24,7 @@ func (o *owner) check() {
 	}
 }
 
-// goroutine returns the number of the calling goroutine, which is told in stack traces alone.
+// goroutine returns the number of the calling goroutine, which only stack traces have.
 func goroutine() uint64 {
 	var text [64]byte
 	b := bytes.TrimPrefix(text[:runtime.Stack(text[:], false)], []byte("goroutine "))

@@ -4,7 +4,7 @@ package loop
 
 import "testing"
 
-// TestOwner: what is set up before the loop runs may come from any goroutine, and afterwards from the loop's alone.
+// TestOwner: any goroutine may set a Loop up before it runs, and the loop's alone may touch it afterwards.
 func TestOwner(t *testing.T) {
 	l := start(t)
 	var timer Timer

@@ -18,8 +18,8 @@ const linger = 50
 // A Loop lingers only while no other Loop can be on its poller. netpoll deals its pollers out in turn,
 // so n Loops on n pollers have one each.
 //
-// pollers is what the Server that came last asked for. started counts those that netpoll has: it never has fewer
-// again, for the ones that go take the Loops of other Servers with them.
+// pollers is the number that the latest Server asked for. started counts netpoll's: it never has fewer again,
+// for the pollers that go would take the Loops of other Servers with them.
 var (
 	pollers, serving atomic.Int32
 	configure        sync.Mutex

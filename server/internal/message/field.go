@@ -174,7 +174,7 @@ const (
 	HopFields FieldSet = 1<<FieldConnection | 1<<FieldKeepAlive | 1<<FieldProxyConnection | 1<<FieldTE |
 		1<<FieldTransferEncoding | 1<<FieldUpgrade | 1<<FieldProxy
 
-	// ForwardedFields are what proxies record about the client: the gateway vouches for them.
+	// ForwardedFields record the client, as proxies saw it: the gateway vouches for them.
 	ForwardedFields FieldSet = 1<<FieldXForwardedFor | 1<<FieldXForwardedProto | 1<<FieldXForwardedHost |
 		1<<FieldXForwardedPort | 1<<FieldXForwardedScheme | 1<<FieldXForwardedPrefix | 1<<FieldXRealIP |
 		1<<FieldXScheme | 1<<FieldForwarded

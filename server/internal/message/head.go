@@ -1,6 +1,6 @@
 package message
 
-// Head is what a Request and a Response have in common. The zero value is empty and ready to use. It
+// Head is the common part of a Request and a Response. The zero value is empty and ready to use. It
 // may be reused for any number of messages but not copied while in use, because copies share Fields.
 type Head struct {
 	// Fields are the field lines in the order they came. The slice is reused for the next message.

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
 )
 
-// accepted are headers, each with what it says.
+// accepted are headers, each with its content.
 var accepted = []struct{ raw, want string }{
 	// Version 1.
 	{"PROXY TCP4 192.0.2.1 198.51.100.2 1000 443\r\n", "44 v1 192.0.2.1:1000 -> 198.51.100.2:443"},
@@ -38,7 +38,7 @@ var accepted = []struct{ raw, want string }{
 	{v2(0x20, 0xff, "junk"), "20 v2 local"},
 	{v2(0x20, 0x11, "x"), "17 v2 local"},
 	{v2(0x20, 0x11, inet, tlv(0x05, "id"), "ju"), "35 v2 local"},
-	// What is no address here.
+	// Addresses of other kinds.
 	{v2(0x21, 0x00), "16 v2 local"},
 	{v2(0x21, 0x00, "junk"), "20 v2 local"},
 	{v2(0x21, 0x10, "junk"), "20 v2 local"},
@@ -63,7 +63,7 @@ var accepted = []struct{ raw, want string }{
 		"65 v2 192.0.2.1:1000 -> 198.51.100.2:443 version=TLSv1.2 cn=Bob Bär tls certificate verified"},
 	{v2(0x21, 0x11, inet, tlv(0x20, "\x05\x00\x00\x00\x0a")), "36 v2 192.0.2.1:1000 -> 198.51.100.2:443 tls certificate"},
 	{v2(0x21, 0x11, inet, tlv(0x20, "\x00\x00\x00\x00\x01")), "36 v2 192.0.2.1:1000 -> 198.51.100.2:443"},
-	// A header that was summed up by hand, bit by bit, as RFC 4960 appendix B says.
+	// A header that was summed up by hand, bit by bit, by RFC 4960 appendix B.
 	{v2(0x21, 0x11, inet, tlv(0x03, handSum(v2(0x21, 0x11, inet, tlv(0x03, "\x00\x00\x00\x00"))))), "35 v2 192.0.2.1:1000 -> 198.51.100.2:443 checksum"},
 	{v2(0x21, 0x11, inet, tlv(0x04, strings.Repeat("x", 4096-31))), "4096 v2 192.0.2.1:1000 -> 198.51.100.2:443"},
 }

@@ -21,7 +21,7 @@ var (
 	number = regexp.MustCompile(`^(?:0|[1-9][0-9]{0,4})$`)
 )
 
-// reference returns what raw says, or false where it is no complete and valid header.
+// reference returns the content of raw, or false where it is no complete and valid header.
 func reference(raw []byte) (h proxyproto.Header, n int, ok bool) {
 	if strings.HasPrefix(string(raw), signature) {
 		return referenceV2(raw)

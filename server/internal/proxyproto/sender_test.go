@@ -135,7 +135,7 @@ listen secure
 	}
 }
 
-// TestNginxReceives has nginx read what the Append functions write, and answer what it read.
+// TestNginxReceives has nginx read the Append functions' output, and answer with its content.
 func TestNginxReceives(t *testing.T) {
 	program := lookProgram(t, "nginx")
 	dir, addr := t.TempDir(), freeAddr(t)
@@ -265,8 +265,8 @@ func listen(t *testing.T, addr string) *net.TCPListener {
 	return l.(*net.TCPListener)
 }
 
-// freeAddr returns a loopback address that nobody listened on a moment ago. Its port is below those that the
-// kernel gives out by itself, so that no connection of this machine's takes it meanwhile.
+// freeAddr returns a loopback address without a listener. Its port is below those that the kernel gives out
+// by itself, so that no connection of this machine's takes it meanwhile.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {

@@ -9,7 +9,7 @@ const (
 	// NoRoute and NoEndpoint: nothing to forward to (404, 503).
 	NoRoute
 	NoEndpoint
-	// ConnectFailed and ConnectTimeout: no connection to an Endpoint came about (502, 504).
+	// ConnectFailed and ConnectTimeout: no connection to an Endpoint came about (502).
 	ConnectFailed
 	ConnectTimeout
 	// UpstreamTimeout: the Endpoint did not answer, or stopped answering, in time.
@@ -105,7 +105,7 @@ var floodNames = [Floods]string{"none", "reset", "fault", "continuation", "setti
 type ProxyRefusal uint8
 
 const (
-	// ProxyUntrusted: the peer may not say who the client is.
+	// ProxyUntrusted: the peer may not announce clients.
 	ProxyUntrusted ProxyRefusal = iota
 	// ProxyMalformed: the connection began with something else, or ended within its header.
 	ProxyMalformed

@@ -34,7 +34,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkHandOver is what a scrape costs the loop, apart from the two switches of goroutine.
+// BenchmarkHandOver is the cost of a scrape to the loop, apart from the two switches of goroutine.
 func BenchmarkHandOver(b *testing.B) {
 	const routes = 10_000
 	r := NewRegistry(snapshotOf("cart"), nil, roomy)

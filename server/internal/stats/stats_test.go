@@ -371,8 +371,8 @@ func TestLabelsStayBounded(t *testing.T) {
 	}
 }
 
-// TestSilentLoop: a loop that does not answer costs a scrape one second, is reported, and what it
-// counted is merged when it comes back.
+// TestSilentLoop: a loop that does not answer costs a scrape one second, is reported, and its
+// counts are merged when it comes back.
 func TestSilentLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(snapshotOf("cart"), nil, roomy)

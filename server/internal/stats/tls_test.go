@@ -44,7 +44,7 @@ func TestScrapeCertificates(t *testing.T) {
 		`sluice_certificate_expiry_timestamp_seconds{default="true",key="RSA 2048",namespace="shop",secret="rs"} 1.8e+09`,
 	)
 
-	// What is live at the scrape counts.
+	// Certificates live at the scrape count.
 	snapshot = &routing.Snapshot{}
 	wantLines(t, scrape(t, r, "expire_time_seconds"))
 	snapshot = nil

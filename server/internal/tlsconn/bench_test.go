@@ -207,7 +207,7 @@ func benchmarkHandshakes(b *testing.B, server, client *tls.Config, resume bool) 
 	b.ReportMetric(float64(spent.Microseconds())/float64(n), "server-us")
 }
 
-// cpuTime is what the process has used.
+// cpuTime is the CPU time of the process so far.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

@@ -181,8 +181,8 @@ func readThrough(c *Conn, d *dripping, p []byte) (int, error) {
 	return n, err
 }
 
-// TestKeyUpdate: crypto/tls answers key updates inside Read, and what it writes is kept in order and
-// bounded. crypto/tls cannot be told to send one, so the records are made by hand.
+// TestKeyUpdate: crypto/tls answers key updates inside Read, and its output is kept in order and
+// bounded. crypto/tls cannot be made to send one, so the records are made by hand.
 func TestKeyUpdate(t *testing.T) {
 	server, client := pair(t, NewHandshakes(Limits{}), serverConfig(tls.VersionTLS13), clientConfig(), 0)
 	peer := newKeyUpdater(t, server, client)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestDisplacedSource: who has few under way is not given up for those who have many, though he has waited
-// longest.
+// TestDisplacedSource: a source with few handshakes under way is not displaced for one with many, though
+// it has waited longest.
 func TestDisplacedSource(t *testing.T) {
 	hs := NewHandshakes(Limits{UnderWay: 8})
 	admit := func(from string) *handshake {
@@ -36,7 +36,7 @@ func TestDisplacedSource(t *testing.T) {
 		hs.wait(next)
 		many = next
 	}
-	// Nobody else waits: then it has to be.
+	// No other waits: then it has to be.
 	hs.resume(many)
 	if admit("192.0.2.2"); few.why != ErrDisplaced {
 		t.Error("nobody gave way")

@@ -129,14 +129,14 @@ func (c *counters) read() Counts {
 	return n
 }
 
-// Params are what a Conn is made of. Those up to Buffers are required.
+// Params make a Conn. Those up to Buffers are required.
 type Params struct {
 	Config  *tls.Config
 	Remote  netip.AddrPort
 	Loop    Poster
 	Owner   Owner
 	Buffers Buffers
-	// Early is a copy of the bytes read from the socket already. For Server it begins with a whole ClientHello.
+	// Early has the bytes read from the socket already; they are copied. For Server they begin with a whole ClientHello.
 	Early []byte
 	// MaxBytes bounds the bytes that the peer may send in the handshake, 128 KiB if 0. crypto/tls parses all
 	// certificates before their number can be checked.

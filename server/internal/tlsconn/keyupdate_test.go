@@ -94,7 +94,7 @@ func (k *keyUpdater) seal(typ byte, data []byte) []byte {
 	return append(header, k.send.aead.Seal(nil, k.send.nonce(), append(bytes.Clone(data), typ), header)...)
 }
 
-// keyUpdate says that what follows is under the next key.
+// keyUpdate announces that the next record is under the next key.
 func (k *keyUpdater) keyUpdate(request bool) []byte {
 	message := []byte{24, 0, 0, 1, 0}
 	if request {

@@ -398,7 +398,7 @@ func TestFlood(t *testing.T) {
 	until(t, "their goroutines", func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// TestShare: a source that holds its share gives up its own oldest, not another's.
+// TestShare: a source that holds its share displaces its own oldest, not another's.
 func TestShare(t *testing.T) {
 	hs := NewHandshakes(Limits{PerSource: 2})
 	hello := clientHello(t)
@@ -444,7 +444,7 @@ func TestShare(t *testing.T) {
 	}
 	until(t, "the end", func() bool { return hs.Counts().UnderWay == 0 && len(hs.slots) == 0 })
 
-	// Nobody waits, so nobody can be given up.
+	// None waits, so none can be displaced.
 	hs = NewHandshakes(Limits{PerSource: 1, Running: 1})
 	hs.slots <- struct{}{} // the processor is taken
 	first, err := begin("192.0.2.1")
@@ -469,7 +469,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// TestDeadline: whoever stops anywhere in the handshake is cut off, and its goroutine ends.
+// TestDeadline: a client that stops anywhere in the handshake is cut off, and its goroutine ends.
 func TestDeadline(t *testing.T) {
 	hs := NewHandshakes(Limits{})
 	g := startGateway(t, serverConfig(0), hs)

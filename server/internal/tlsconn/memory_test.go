@@ -84,7 +84,7 @@ func TestWaitingMemory(t *testing.T) {
 	until(t, "the end", func() bool { return hs.Counts().UnderWay == 0 })
 }
 
-// memory is what is in use, goroutines' stacks included.
+// memory is the memory in use, goroutines' stacks included.
 func memory() int {
 	runtime.GC()
 	runtime.GC()

@@ -40,7 +40,7 @@ type end struct {
 
 func (e *end) Progress() { e.progress++ }
 
-// advance returns what the handshake wants sent.
+// advance returns the handshake's output.
 func (e *end) advance() []byte {
 	out, done, err := e.Advance(nil)
 	e.done, e.err = done, err
@@ -108,7 +108,7 @@ func pair(t testing.TB, hs *Handshakes, serverConfig, clientConfig *tls.Config, 
 	return server, client
 }
 
-// moveHandshake hands what from wants sent to to, whichever of them has finished.
+// moveHandshake hands from's output to to, whichever of them has finished.
 func moveHandshake(from, to *end, piece int) {
 	if from.progress == 0 {
 		return

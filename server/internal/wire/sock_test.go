@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/server/internal/loop"
+)
+
+// body returns n bytes, of which no two pieces are alike.
+func body(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i*7 + i>>8*13 + i>>16)
+	}
+	return b
+}
+
+// TestSockWrites: what a peer does not take is kept, counted and sent later, and the caller's bytes are the caller's again.
+func TestSockWrites(t *testing.T) {
+	l := newLoop(t)
+	s, peer := connect(t, l)
+	want := body(16 << 20)
+	p := bytes.Clone(want)
+	s.Write2(p[:100], p[100:])
+	clear(p)
+	if s.Pending() == 0 || s.Writable {
+		t.Fatalf("a peer that reads nothing took it all; writable: %v", s.Writable)
+	}
+	if held := s.Holds(); held < int64(s.Pending()) || l.Buffers.Lent() != held {
+		t.Errorf("%d bytes wait in %d bytes of memory, of which %d are counted", s.Pending(), held, l.Buffers.Lent())
+	}
+	s.ShutWrite()
+	got := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(peer)
+		got <- b
+	}()
+	for !s.Flush() {
+		wait(t, s, loop.Writable)
+		s.Note(loop.Writable)
+	}
+	if !bytes.Equal(<-got, want) {
+		t.Error("the peer read something else")
+	}
+	if s.Holds() != 0 {
+		t.Errorf("%d bytes are held when all has left", s.Holds())
+	}
+}
+
+// TestSockReads: a read that empties the socket says so, what was kept comes first, and an end is seen behind the last byte.
+func TestSockReads(t *testing.T) {
+	l := newLoop(t)
+	s, peer := connect(t, l)
+	var b [64]byte
+	peer.Write([]byte("one"))
+	arrives(t, s)
+	if n := s.Read(b[:]); string(b[:n]) != "one" || s.Readable {
+		t.Fatalf("read %q; readable: %v", b[:n], s.Readable)
+	}
+	s.Keep([]byte("kept"))
+	s.Drop(1)
+	if got := string(s.Held()); got != "ept" {
+		t.Errorf("held: %q", got)
+	}
+	s.Drop(3)
+	peer.Write([]byte("two"))
+	peer.CloseWrite()
+	wait(t, s, loop.ReadClosed)
+	s.Note(loop.Readable | loop.ReadClosed)
+	if n := s.Read(b[:]); string(b[:n]) != "two" || s.Ended() {
+		t.Fatalf("read %q; ended: %v", b[:n], s.Ended())
+	}
+	if n := s.Read(b[:]); n != 0 || !s.EndedWell() {
+		t.Errorf("read %d bytes more; ended well: %v", n, s.EndedWell())
+	}
+}
+
+// TestSockBreaks: what came before a reset can be read, and nothing is kept for a peer that is gone.
+func TestSockBreaks(t *testing.T) {
+	l := newLoop(t)
+	s, peer := connect(t, l)
+	peer.SetLinger(0)
+	peer.Close()
+	wait(t, s, loop.Readable)
+	s.Note(loop.Readable | loop.ReadClosed | loop.Failed)
+	var b [8]byte
+	if n := s.Read(b[:]); n != 0 || !s.Lost() || !s.Deaf() || s.EndedWell() {
+		t.Errorf("read %d bytes; lost: %v, ended well: %v", n, s.Lost(), s.EndedWell())
+	}
+	s.Write(b[:])
+	if s.Pending() != 0 {
+		t.Errorf("%d bytes wait for a peer that is gone", s.Pending())
+	}
+}

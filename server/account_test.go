@@ -91,7 +91,7 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 			servertest.Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			servertest.Until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound })
+			servertest.Until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound+256<<10 }) // a step that is not told, see wire.Pool
 			g.wantServed(4, 10)
 			if got := small.Get("/quick"); got.StatusCode != 200 {
 				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
@@ -168,7 +168,9 @@ func TestBufferedBytesAfterReload(t *testing.T) {
 	changed := config.Default()
 	changed.Limits.BufferedBytes = 1 << 20
 	g.Reload(changed)
-	servertest.Until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20 && g.shedOf(stats.ShedBuffered) > 0 })
+	// A loop tells the others of its sum by steps: one of these may be left over, which is in use no more.
+	const step = 256 << 10
+	servertest.Until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20+step && g.shedOf(stats.ShedBuffered) > 0 })
 }
 
 type zeros struct{}

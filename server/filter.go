@@ -20,7 +20,7 @@ import (
 
 // Filter is one layer of the onion.
 type Filter interface {
-	// Name is what logs and metrics call it.
+	// Name is what logs call it.
 	Name() string
 }
 

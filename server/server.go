@@ -31,7 +31,8 @@ import (
 
 // Options are what New takes beside the configuration. The zero value is usable.
 type Options struct {
-	// Filters are added to every Route's chain, behind the forwarded-header rules.
+	// Filters are added to every Route's chain, behind the forwarded-header rules. The place of the n-th is n, from 0: see
+	// Exchange.Slot.
 	Filters []Filter
 	// Middleware are Hertz handlers, added behind Filters; see HertzFilter.
 	Middleware []app.HandlerFunc

@@ -331,8 +331,6 @@ func (k madeKind) Equal(f asked.Filter) bool { return k == f }
 
 func (k madeKind) AppendText(b []byte) []byte { return append(b, k...) }
 
-type deny struct{}
-
 func (misspelt) Name() string { return "misspelt" }
 
 func (misspelt) Request(x *Exchange) {}

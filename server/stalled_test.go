@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"runtime/debug"
 	"syscall"
 	"testing"
@@ -95,19 +96,23 @@ var stillRequests = []stillState{
 
 const stillLength = 64 << 20
 
-// busyShare is the part of a core that all states together may take.
-const busyShare = 0.01
+// What may be taken of a core by one state, and by all 500 together, beyond the gateways at rest, whose clocks tick. One in
+// which an event brings about the next takes 80 % and more.
+const (
+	busyShare = 0.01
+	busyAll   = 0.03
+)
 
-// busy returns which part of a core the process takes. It is played again where that is too much: what goes on of
+// busy returns which part of a core the process takes. It is played again where that is above bar: what goes on of
 // itself is so each time.
-func busy(window time.Duration, tries int) (share float64) {
+func busy(window time.Duration, tries int, bar float64) (share float64) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for range tries {
 		before := cpuTime()
 		begun := time.Now()
 		time.Sleep(window) // nothing is waited for: this is what is measured
 		share = float64(cpuTime()-before) / float64(time.Since(begun))
-		if share < busyShare {
+		if share < bar {
 			return share
 		}
 	}
@@ -149,7 +154,7 @@ func TestStillStatesSleep(t *testing.T) {
 	if testing.Short() {
 		window = 300 * time.Millisecond
 	}
-	hold := func(t *testing.T, only int, window time.Duration, tries int) (share float64, n int) {
+	hold := func(t *testing.T, only int, window time.Duration, tries int, bar float64) (share float64, n int) {
 		s := &still{t: t, only: only}
 		defer func() {
 			for _, f := range s.closes {
@@ -160,20 +165,21 @@ func TestStillStatesSleep(t *testing.T) {
 			s.exchanges(protocol)
 		}
 		s.passedOn()
-		if only >= 0 {
+		if only >= 0 && len(s.names) > 0 {
 			t.Log(s.names[0])
 		}
-		return busy(window, tries), s.n
+		return busy(window, tries, bar), s.n
 	}
-	share, n := hold(t, -1, window, 20)
-	t.Logf("%d states take %.2f %% of a core", n, 100*share)
-	if share < busyShare {
+	rest, _ := hold(t, math.MaxInt, window, 1, 0) // no state
+	share, n := hold(t, -1, window, 20, rest+busyAll)
+	t.Logf("%d states take %.2f %% of a core, at rest it is %.2f %%", n, 100*share, 100*rest)
+	if share < rest+busyAll {
 		return
 	}
-	t.Errorf("%d states take %.1f %% of a core", n, 100*share)
+	t.Errorf("%d states take %.1f %% of a core, at rest it is %.1f %%", n, 100*share, 100*rest)
 	for i := range n {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			if share, _ := hold(t, i, 100*time.Millisecond, 5); share >= busyShare {
+			if share, _ := hold(t, i, 100*time.Millisecond, 5, rest+busyShare); share >= rest+busyShare {
 				t.Errorf("takes %.1f %% of a core", 100*share)
 			}
 		})

@@ -103,21 +103,19 @@ func (x *Exchange) SetPath(path []byte) {
 		x.faulty = true
 		return
 	}
-	if len(a.target) > 0 {
-		query := a.target[len(a.target):]
-		if i := bytes.IndexByte(a.target, '?'); i >= 0 {
-			query = bytes.Clone(a.target[i:])
+	if len(a.target) == 0 {
+		switch {
+		case !req.EmptyPath:
+			a.target = append(a.target, x.head[req.Path.Off:req.Target.End]...)
+		case !req.Query.Empty():
+			a.target = append(append(a.target, '?'), req.Query.Of(x.head)...)
 		}
-		a.target = append(append(a.target[:0], path...), query...)
-		return
 	}
-	a.target = append(a.target[:0], path...)
-	switch {
-	case req.EmptyPath && !req.Query.Empty():
-		a.target = append(append(a.target, '?'), req.Query.Of(x.head)...)
-	case !req.EmptyPath:
-		a.target = append(a.target, x.head[req.Path.End:req.Target.End]...)
+	end := bytes.IndexByte(a.target, '?')
+	if end < 0 {
+		end = len(a.target)
 	}
+	a.target = slices.Replace(a.target, 0, end, path...)
 }
 
 // SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.

@@ -61,9 +61,8 @@ func (x *Exchange) pumpRequest() {
 				switch {
 				case c.Ended() && !c.Lost() && x.up.endless():
 					x.streamed = true
-					if x.up.end(u, w.chunk, c.Trailers()) < 0 {
-						x.upClose = true
-						x.fail(failBody)
+					if _, ok := x.endBody(&x.up, u, c.Trailers()); !ok {
+						x.refuseBody()
 					}
 				case c.Ended() || c.Lost():
 					// The client gave up half-way: so must the Endpoint.
@@ -83,18 +82,10 @@ func (x *Exchange) pumpRequest() {
 		}
 		c.Restart()
 		x.streamed = true
-		ended := last && n == len(c.Held()) && x.up.endless()
-		switch {
-		case x.up.by != nil:
-			x.up.done = x.up.done || ended
-			var ok bool
-			if out, ok = x.up.through(out, w.chunk); !ok {
-				x.upClose = true
-				x.fail(failBody)
-				return
-			}
-		case ended:
-			out = x.up.finish(out, nil)
+		out, ok := x.advance(&x.up, out, last && n == len(c.Held()) && x.up.endless())
+		if !ok {
+			x.refuseBody()
+			return
 		}
 		x.up.pass(u, out)
 		if held {
@@ -202,18 +193,10 @@ func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, 
 		// More than the response announced: whatever it is, nobody may get it.
 		x.upClose = true
 	}
-	ended := last && x.down.endless()
-	switch {
-	case x.down.by != nil:
-		x.down.done = x.down.done || ended
-		if out, ok = x.down.through(out, x.w.chunk); !ok {
-			x.upClose = true
-			return nil, n, false
-		}
-	case ended:
-		out = x.down.finish(out, nil)
+	if out, ok = x.advance(&x.down, out, last && x.down.endless()); !ok {
+		x.upClose = true
 	}
-	return out, n, true
+	return out, n, ok
 }
 
 // A final response may be long in coming, and its Endpoint may say so again and again (102), or announce what
@@ -303,7 +286,14 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	outward := from
 	var by *transforms
 	if len(x.policy.chain.body) > 0 {
-		by = x.changeResponse(resp, data)
+		if by = x.transformResponse(resp, data); x.faulty {
+			if by != nil {
+				w.freeTransforms(by)
+			}
+			x.upClose = true
+			x.fail(failInternal)
+			return len(rest)
+		}
 	}
 	var status []byte
 	if x.translated() {
@@ -364,8 +354,8 @@ func (x *Exchange) upstreamEnds() {
 	case u.Lost() || !x.down.endless():
 		x.cancel(failUpstreamReset)
 	default:
-		n := x.down.end(x.c, x.w.chunk, u.Trailers())
-		if n < 0 {
+		n, ok := x.endBody(&x.down, x.c, u.Trailers())
+		if !ok {
 			x.upClose = true
 			x.cancel(failMalformed)
 			return

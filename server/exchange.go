@@ -268,7 +268,11 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		x.webRequest(req)
 	}
 	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != frameNone {
-		if x.up.by = x.transformRequest(); x.up.by != nil {
+		if x.up.by = x.transformRequest(); x.faulty {
+			x.fail(failInternal)
+			return
+		}
+		if x.up.by != nil {
 			from = frameStream // its length is not known any more
 		}
 	}
@@ -280,9 +284,8 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 		if x.up.by != nil {
 			x.up.length = -1
 			var ok bool
-			if early, ok = x.up.through(early, x.w.chunk); !ok {
-				x.upClose = true
-				x.fail(failBody)
+			if early, ok = x.advance(&x.up, early, false); !ok {
+				x.refuseBody()
 				return
 			}
 		}

@@ -9,7 +9,7 @@ import (
 // Filters may be anybody's, and a fault of one costs the request that it is about: a panic, a Verdict that says what was
 // not done, a field that is none. Such a request is answered 500 and the fault is logged.
 
-// faults logs them. Nil logs nothing.
+// faults logs them.
 type faults struct{ log *slog.Logger }
 
 func (f *faults) panicked(by Filter, reason any) {
@@ -25,41 +25,62 @@ func (f *faults) invalid(format string, args ...any) {
 }
 
 // askRequest calls a request phase.
-func (x *Exchange) askRequest(f RequestFilter) (v Verdict) {
-	serial := x.serial
-	defer func() {
-		if reason := recover(); reason != nil {
-			x.caught(f, serial, reason)
-		}
-	}()
+func (x *Exchange) askRequest(f RequestFilter) Verdict {
+	defer x.catch(f, x.serial)
 	return f.Request(x)
 }
 
 // askResponse calls a response phase.
-func (x *Exchange) askResponse(f ResponseFilter, r *Response) (v Verdict) {
-	serial := x.serial
-	defer func() {
-		if reason := recover(); reason != nil {
-			x.caught(f, serial, reason)
-		}
-	}()
+func (x *Exchange) askResponse(f ResponseFilter, r *Response) Verdict {
+	defer x.catch(f, x.serial)
 	return f.Response(x, r)
 }
 
-// tellDone calls a done phase.
-func (x *Exchange) tellDone(f DoneFilter, e *Event) {
+// askRequestBody and askResponseBody call a body phase.
+func (x *Exchange) askRequestBody(f BodyFilter) Transform {
+	defer x.catch(f, x.serial)
+	return f.RequestBody(x)
+}
+
+func (x *Exchange) askResponseBody(f BodyFilter, r *Response) Transform {
+	defer x.catch(f, x.serial)
+	return f.ResponseBody(x, r)
+}
+
+// change passes what take returned of a body through its transforms.
+func (x *Exchange) change(f *flow, p []byte) (out []byte, ok bool) {
+	defer x.catch(unnamed("transform"), x.serial)
+	return f.through(p, x.w.chunk)
+}
+
+// closeTransform tells a Transform that nothing more comes.
+func (w *worker) closeTransform(t Transform) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			x.w.faults.panicked(f, reason)
+			w.faults.panicked(unnamed("transform"), reason)
 		}
 	}()
+	t.Close()
+}
+
+// unnamed stands in the log for a part of a Filter that has no name of its own.
+type unnamed string
+
+// Name implements Filter.
+func (u unnamed) Name() string { return string(u) }
+
+// tellDone calls a done phase.
+func (x *Exchange) tellDone(f DoneFilter, e *Event) {
+	defer x.catch(f, x.serial)
 	f.Done(x, e)
 }
 
-// caught takes note of a panic, unless it came behind the end of the request that it was about.
-func (x *Exchange) caught(f Filter, serial uint64, reason any) {
-	x.w.faults.panicked(f, reason)
-	if x.serial == serial {
-		x.faulty = true
+// catch, deferred, takes note of a panic of a Filter: for the request of that serial, unless it has ended.
+func (x *Exchange) catch(f Filter, serial uint64) {
+	if reason := recover(); reason != nil {
+		x.w.faults.panicked(f, reason)
+		if x.serial == serial {
+			x.faulty = true
+		}
 	}
 }

@@ -70,6 +70,26 @@ func (f *flow) appendFraming(dst []byte) []byte {
 	return dst
 }
 
+// taken is the form in which take returns the body: bare where it is still to be changed.
+func (f *flow) taken() form {
+	if f.by != nil {
+		return formBare
+	}
+	return f.form
+}
+
+// frame appends a piece of the body, without framing, in the form that it goes out in.
+func (f *flow) frame(dst, p []byte) []byte {
+	if f.form != formChunks {
+		return append(dst, p...)
+	}
+	if len(p) == 0 {
+		return dst
+	}
+	dst = append(h1.AppendChunkHeader(dst, len(p)), p...)
+	return append(dst, '\r', '\n')
+}
+
 // endless reports that only the sender's end tells the end of the body.
 func (f *flow) endless() bool { return f.from == frameClose || f.from == frameStream }
 
@@ -106,7 +126,7 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 		f.done = f.left == 0
 	case frameChunked:
 		n = 0
-		if f.form == formSame && !f.trailing && f.by == nil {
+		if f.taken() == formSame && !f.trailing {
 			n, f.done, err = f.chunks.Feed(raw)
 			f.data = f.chunks.Data()
 			if n == len(raw) || f.done || err != h1.ErrNone {
@@ -120,10 +140,8 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 		return out, n + k, err
 	}
 	f.data += int64(n)
-	if f.form == formChunks && n > 0 && f.by == nil {
-		out = h1.AppendChunkHeader(scratch[:0], n)
-		out = append(out, raw[:n]...)
-		return append(out, '\r', '\n'), n, h1.ErrNone
+	if f.taken() == formChunks {
+		return f.frame(scratch[:0], raw[:n]), n, h1.ErrNone
 	}
 	return raw[:n], n, h1.ErrNone
 }
@@ -147,7 +165,7 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 			if f.trailing {
 				f.trailers = f.rule.filter(f.trailers)
 			}
-			if f.form == formSame && f.by == nil {
+			if f.taken() == formSame {
 				dst = append(append(dst, f.trailers...), '\r', '\n')
 				f.trailers = f.trailers[:0]
 			}
@@ -157,19 +175,8 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	return dst, n, h1.ErrNone
 }
 
-// end ends an endless body behind which trailers came, and returns how many bytes go out for that, -1 where its end makes no
-// sense.
+// end ends an endless body behind which trailers came, and returns how many bytes go out for that.
 func (f *flow) end(to wire.Bytes, scratch, trailers []byte) int {
-	if f.by != nil {
-		f.done = true
-		f.trailers = append(f.trailers[:0], trailers...)
-		out, ok := f.through(nil, scratch)
-		if !ok {
-			return -1
-		}
-		f.pass(to, out)
-		return len(out)
-	}
 	out := f.finish(scratch[:0], trailers)
 	if f.form == formBare && len(trailers) > 0 {
 		to.SendTrailers(trailers)

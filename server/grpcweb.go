@@ -25,6 +25,15 @@ type translation struct {
 	suffix   []byte       // of the request's media type
 }
 
+// appendType appends the field of the response's media type, with the Backend's suffix or, where it has none, the client's.
+func (t *translation) appendType(dst, suffix []byte) []byte {
+	if len(suffix) == 0 {
+		suffix = t.suffix
+	}
+	dst = t.answered.AppendType(append(dst, "Content-Type: "...), suffix)
+	return append(dst, '\r', '\n')
+}
+
 // translated reports that the client speaks gRPC-Web and the Backend gRPC.
 func (x *Exchange) translated() bool { return x.web != grpcweb.None && x.grpc }
 
@@ -104,21 +113,16 @@ func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (
 		}
 	}
 	if only {
-		status = x.addedStatus(status)
+		x.edits.respAdd, status = cutStatus(x.edits.respAdd, status)
 	}
-	if len(suffix) == 0 {
-		suffix = t.suffix
-	}
-	x.edits.respAdd = dropLines(x.edits.respAdd, "Content-Type")
-	x.edits.respAdd = t.answered.AppendType(append(x.edits.respAdd, "Content-Type: "...), suffix)
-	x.edits.respAdd = append(x.edits.respAdd, '\r', '\n')
+	x.edits.respAdd = t.appendType(dropLines(x.edits.respAdd, "Content-Type"), suffix)
 	return status, true
 }
 
-// addedStatus moves the status that Filters have added behind the lines of one.
-func (x *Exchange) addedStatus(status []byte) []byte {
-	kept := x.edits.respAdd[:0]
-	for rest := x.edits.respAdd; len(rest) > 0; {
+// cutStatus moves the lines that are part of the status that ends a call behind those of status. What is kept stays in place.
+func cutStatus(lines, status []byte) (kept, moved []byte) {
+	kept = lines[:0]
+	for rest := lines; len(rest) > 0; {
 		var line []byte
 		line, rest = cutLine(rest)
 		if name, value, _ := bytes.Cut(line, []byte(":")); isGRPCStatus(name) {
@@ -127,8 +131,7 @@ func (x *Exchange) addedStatus(status []byte) []byte {
 			kept = append(append(kept, line...), '\r', '\n')
 		}
 	}
-	x.edits.respAdd = kept
-	return status
+	return kept, status
 }
 
 // isGRPCStatus reports whether a field is part of the status that ends a call.
@@ -140,34 +143,15 @@ func isGRPCStatus(name []byte) bool {
 // webAnswer translates an answer of the gateway's own in gRPC's form, as appendGRPCRefusal gives it; others stay.
 func (x *Exchange) webAnswer(o *reply) {
 	t := &x.altered.web
-	var kept, lines []byte
-	native := false
-	for rest := o.fields; len(rest) > 0; {
-		var line []byte
-		line, rest = cutLine(rest)
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		value = bytes.TrimSpace(value)
-		switch {
-		case message.EqualFold(name, "content-type"):
-			var suffix []byte
-			if suffix, native = grpcweb.Native(value); native {
-				if len(suffix) == 0 {
-					suffix = t.suffix
-				}
-				value = t.answered.AppendType(nil, suffix)
-			}
-			kept = h1.AppendField(kept, name, value)
-		case isGRPCStatus(name):
-			lines = h1.AppendField(lines, name, value)
-		default:
-			kept = append(append(kept, line...), '\r', '\n')
-		}
-	}
-	if !native || len(lines) == 0 || len(o.body) > 0 {
+	suffix, native := grpcweb.Native(findLine(o.fields, "Content-Type"))
+	if !native || len(o.body) > 0 || findLine(o.fields, "Grpc-Status") == nil {
 		return
 	}
-	o.fields = append(o.fields[:0], kept...)
-	o.body = (&webEncoder{t.answered}).status(o.body[:0], lines)
+	line := t.appendType(nil, suffix) // suffix is a part of the fields
+	var status []byte
+	o.fields, status = cutStatus(dropLines(o.fields, "Content-Type"), nil)
+	o.fields = append(o.fields, line...)
+	o.body = (&webEncoder{t.answered}).status(o.body[:0], status)
 }
 
 // webDecoder is the Transform of a request's text.

@@ -76,21 +76,10 @@ func (x *Exchange) resume(next func(*Exchange) Verdict) {
 }
 
 // askNext calls what a parked Filter has left to do.
-func (x *Exchange) askNext(next func(*Exchange) Verdict) (v Verdict) {
-	serial := x.serial
-	defer func() {
-		if reason := recover(); reason != nil {
-			x.caught(parked{}, serial, reason)
-		}
-	}()
+func (x *Exchange) askNext(next func(*Exchange) Verdict) Verdict {
+	defer x.catch(unnamed("parked"), x.serial)
 	return next(x)
 }
-
-// parked is the name of a Filter that was parked, in the log.
-type parked struct{}
-
-// Name implements Filter.
-func (parked) Name() string { return "parked" }
 
 // failPark is how an Exchange goes on where block brought nothing.
 func failPark(x *Exchange) Verdict {
@@ -102,12 +91,12 @@ func failPark(x *Exchange) Verdict {
 func (w *worker) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			w.faults.panicked(parked{}, reason)
+			w.faults.panicked(unnamed("parked"), reason)
 			next = failPark
 		}
 	}()
 	if next = block(ctx); next == nil {
-		w.faults.misused(parked{}, "what it ran while parked")
+		w.faults.misused(unnamed("parked"), "what it ran while parked")
 		return failPark
 	}
 	return next

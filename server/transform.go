@@ -2,7 +2,6 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
-	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -95,24 +94,52 @@ func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
 		}
 		out = f.frame(out, p)
 	}
-	if done && f.form == formChunks {
-		out = append(out, '0', '\r', '\n')
-		out = append(append(out, f.trailers...), '\r', '\n')
-		f.trailers = f.trailers[:0]
+	if done {
+		out = f.finish(out, f.trailers)
+		if f.form == formChunks {
+			f.trailers = f.trailers[:0]
+		}
 	}
 	return out, true
 }
 
-// frame appends a piece of the body in the form that it goes out in.
-func (f *flow) frame(dst, p []byte) []byte {
-	if f.form != formChunks {
-		return append(dst, p...)
+// advance makes of out, which take returned, what goes out for it; ended says that an endless body ends with it. ok is false
+// where a transform makes no sense of it.
+//
+// hot: runs per read of a body; no alloc, no lock.
+func (x *Exchange) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
+	switch {
+	case f.by != nil:
+		f.done = f.done || ended
+		return x.change(f, out)
+	case ended:
+		out = f.finish(out, nil)
 	}
-	if len(p) == 0 {
-		return dst
+	return out, true
+}
+
+// endBody ends an endless body behind which trailers came, and returns how many bytes go out for that.
+func (x *Exchange) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool) {
+	if f.by == nil {
+		return f.end(to, x.w.chunk, trailers), true
 	}
-	dst = append(h1.AppendChunkHeader(dst, len(p)), p...)
-	return append(dst, '\r', '\n')
+	f.done = true
+	f.trailers = append(f.trailers[:0], trailers...)
+	out, ok := x.change(f, nil)
+	if ok {
+		f.pass(to, out)
+	}
+	return len(out), ok
+}
+
+// refuseBody ends x because of its request's body.
+func (x *Exchange) refuseBody() {
+	x.upClose = true
+	if x.faulty {
+		x.fail(failInternal)
+	} else {
+		x.fail(failBody)
+	}
 }
 
 // transformRequest asks the Filters for what changes the request's body, and returns nil where nothing does.
@@ -122,30 +149,24 @@ func (x *Exchange) transformRequest() *transforms {
 		t = x.w.addTransform(t, &webDecoder{})
 	}
 	for _, f := range x.policy.chain.body {
-		if by := f.filter.RequestBody(x); by != nil {
+		if by := x.askRequestBody(f.filter); by != nil {
 			t = x.w.addTransform(t, by)
 		}
 	}
 	return t
 }
 
-// transformResponse is transformRequest for the response.
-func (x *Exchange) transformResponse(r *Response) *transforms {
+// transformResponse is transformRequest for the response of a Backend.
+func (x *Exchange) transformResponse(head *message.Response, data []byte) *transforms {
+	r := &x.w.response
+	*r = Response{x: x, head: head, bytes: data, status: int(head.Code)}
 	var t *transforms
 	c := x.policy.chain
 	for i := len(c.body) - 1; i >= 0; i-- {
-		if by := c.body[i].filter.ResponseBody(x, r); by != nil {
+		if by := x.askResponseBody(c.body[i].filter, r); by != nil {
 			t = x.w.addTransform(t, by)
 		}
 	}
-	return t
-}
-
-// changeResponse asks the Filters for what changes the body of a Backend's response.
-func (x *Exchange) changeResponse(head *message.Response, data []byte) *transforms {
-	r := &x.w.response
-	*r = Response{x: x, head: head, bytes: data, status: int(head.Code)}
-	t := x.transformResponse(r)
 	*r = Response{}
 	return t
 }
@@ -163,7 +184,7 @@ func (w *worker) addTransform(t *transforms, by Transform) *transforms {
 // freeTransforms takes t back.
 func (w *worker) freeTransforms(t *transforms) {
 	for _, by := range t.list {
-		by.Close()
+		w.closeTransform(by)
 	}
 	clear(t.list)
 	*t = transforms{list: t.list[:0], a: wire.Reuse(t.a), b: wire.Reuse(t.b)}

@@ -153,3 +153,55 @@ func TestTransforms(t *testing.T) {
 		t.Errorf("%d transforms were not closed", n)
 	}
 }
+
+// broken panics in one of its phases.
+type broken struct{ where string }
+
+func (b broken) Name() string { return "broken" }
+
+func (b broken) at(where string) {
+	if b.where == where {
+		panic("boom")
+	}
+}
+
+func (b broken) RequestBody(*Exchange) Transform { b.at("request"); return brokenBody{b, "request"} }
+
+func (b broken) ResponseBody(*Exchange, *Response) Transform {
+	b.at("response")
+	return brokenBody{b, "response"}
+}
+
+type brokenBody struct {
+	broken
+	of string
+}
+
+func (b brokenBody) Feed(dst, p []byte, _ bool) ([]byte, bool) {
+	b.at("feed " + b.of)
+	return append(dst, p...), true
+}
+
+func (b brokenBody) Close() { b.at("close " + b.of) }
+
+// TestTransformsPanic: it costs the request that the body is of, and the loop goes on.
+func TestTransformsPanic(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		where string
+		want  string // status and whether the body is whole
+	}{
+		{"request", "500 true"}, {"response", "500 true"}, {"feed request", "500 true"}, {"feed response", "200 false"},
+		{"close request", "200 true"}, {"close response", "200 true"},
+	} {
+		g, c := filtered(t, nil, broken{row.where})
+		for range 2 {
+			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+			got := c.ReadAnswer("POST")
+			if s := fmt.Sprint(got.StatusCode, " ", got.Cut == nil); s != row.want {
+				t.Errorf("%s: got %s, want %s", row.where, s, row.want)
+			}
+			c = g.wire()
+		}
+	}
+}

@@ -77,6 +77,7 @@ func TestParkedLeft(t *testing.T) {
 	}
 }
 
+// TestFilterTwoMiddlewares: the second sees what the first has set, and the Backend one of them.
 func TestFilterTwoMiddlewares(t *testing.T) {
 	var saw atomic.Value
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Middleware: []app.HandlerFunc{
@@ -93,6 +94,7 @@ func TestFilterTwoMiddlewares(t *testing.T) {
 	}
 }
 
+// TestFilterMiddlewareDeletes: what a middleware deletes does not go upstream.
 func TestFilterMiddlewareDeletes(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Middleware: []app.HandlerFunc{
 		func(_ context.Context, c *app.RequestContext) {
@@ -108,6 +110,7 @@ func TestFilterMiddlewareDeletes(t *testing.T) {
 	}
 }
 
+// TestFilterMiddlewareSplits: a value with a line break in it is sent to neither side.
 func TestFilterMiddlewareSplits(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Middleware: []app.HandlerFunc{
 		func(_ context.Context, c *app.RequestContext) {
@@ -130,6 +133,7 @@ func TestFilterMiddlewareSplits(t *testing.T) {
 	}
 }
 
+// TestFilterParkAndRequestTimeout: the time for the whole request runs while it is parked.
 func TestFilterParkAndRequestTimeout(t *testing.T) {
 	release := make(chan bool)
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{onRequest(func(x *Exchange) Verdict {
@@ -139,14 +143,13 @@ func TestFilterParkAndRequestTimeout(t *testing.T) {
 		})
 	})}})
 	g.serve(&asked.Policy{Limits: asked.Limits{Request: 200e6}}, servertest.Backend(t, func(w http.ResponseWriter, _ *http.Request) {}))
-	time.AfterFunc(3*time.Second, func() { close(release) })
-	start := time.Now()
-	got := g.wire().Get("/")
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("got %d after %v, want 504 after 200 ms", got.StatusCode, d)
+	defer close(release)
+	if got := g.wire().Get("/"); got.StatusCode != 504 {
+		t.Errorf("got %d, want 504", got.StatusCode)
 	}
 }
 
+// TestFilterH2ClientGoneWhileParked: the next request on the same memory is clean, in every pairing.
 func TestFilterH2ClientGoneWhileParked(t *testing.T) {
 	blocked := make(chan chan bool, 10)
 	park := onRequest(func(x *Exchange) Verdict {
@@ -193,6 +196,7 @@ func TestFilterH2ClientGoneWhileParked(t *testing.T) {
 	})
 }
 
+// TestFilterResponseOfGRPCWeb: a type and a status that a Filter sets are the only ones.
 func TestFilterResponseOfGRPCWeb(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{onResponse(func(x *Exchange, r *Response) Verdict {
 		r.Set("Content-Type", string(r.Field("Content-Type")))
@@ -215,6 +219,7 @@ func TestFilterResponseOfGRPCWeb(t *testing.T) {
 	}
 }
 
+// TestFilterRefuseOnGRPCWeb: a refusal in the place of a response is in the form that the client reads.
 func TestFilterRefuseOnGRPCWeb(t *testing.T) {
 	for _, status := range []int{401, 403} {
 		g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{onResponse(func(x *Exchange, r *Response) Verdict {
@@ -243,6 +248,7 @@ func TestFilterRefuseOnGRPCWeb(t *testing.T) {
 	}
 }
 
+// TestFilterPipelined: requests that are answered, refused, parked and forwarded keep their order on one connection.
 func TestFilterPipelined(t *testing.T) {
 	_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
 		s := x.Slot(0)
@@ -276,6 +282,7 @@ func TestFilterPipelined(t *testing.T) {
 	}
 }
 
+// TestFilterMiddlewareReads: a middleware finds fields in any spelling, by either protocol.
 func TestFilterMiddlewareReads(t *testing.T) {
 	o := Options{Middleware: []app.HandlerFunc{func(_ context.Context, c *app.RequestContext) {
 		c.Header("X-Saw", fmt.Sprintf("%s %s %s %s", c.GetHeader("X-In"), c.GetHeader("Authorization"), c.Cookie("a"), c.UserAgent()))
@@ -312,6 +319,7 @@ func TestFilterMiddlewareReads(t *testing.T) {
 	}
 }
 
+// TestFilterExtendedConnectRespond200: a Filter's 200 does not open a WebSocket (RFC 8441 section 5).
 func TestFilterExtendedConnectRespond200(t *testing.T) {
 	g, _ := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
 		return x.Respond(200, []byte("Content-Type: text/html\r\n"), []byte("down for maintenance"))
@@ -321,7 +329,7 @@ func TestFilterExtendedConnectRespond200(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(servertest.Timeout))
 	conn.Write([]byte(http2.ClientPreface))
 	f := http2.NewFramer(conn, conn)
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
@@ -346,6 +354,7 @@ func TestFilterExtendedConnectRespond200(t *testing.T) {
 	}
 }
 
+// TestFilterParkHalfClosed: a client that has ended what it sends gets its answer.
 func TestFilterParkHalfClosed(t *testing.T) {
 	release := make(chan bool)
 	g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
@@ -363,6 +372,7 @@ func TestFilterParkHalfClosed(t *testing.T) {
 	}
 }
 
+// TestFilterOldClients: HTTP/1.0, with and without keep-alive.
 func TestFilterOldClients(t *testing.T) {
 	g, _ := filtered(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -387,6 +397,7 @@ func TestFilterOldClients(t *testing.T) {
 	}
 }
 
+// TestFilterWebToOtherBackend: gRPC-Web that a Filter sends to another Backend is translated as that one speaks.
 func TestFilterWebToOtherBackend(t *testing.T) {
 	grpc := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -441,6 +452,7 @@ func TestFilterWebToOtherBackend(t *testing.T) {
 	}
 }
 
+// TestFilterParkPanicIsLogged: with the reason.
 func TestFilterParkPanicIsLogged(t *testing.T) {
 	var mu sync.Mutex
 	var log bytes.Buffer

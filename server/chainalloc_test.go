@@ -42,7 +42,8 @@ var sameLine = []byte("X-H: i\r\n")
 // TestFiltersNeedNotAllocate: the contract costs no allocation, for the Backend's responses and for answers of the
 // gateway's own.
 func TestFiltersNeedNotAllocate(t *testing.T) {
-	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{
+	trusting := func(c *config.Config) { c.Threads, c.Forwarded.TrustedCIDRs = 1, []string{"127.0.0.0/8"} }
+	g := newGateway(t, trusting, Options{Filters: []Filter{
 		keeper{0}, keeper{1}, &plug{name: "answer", request: func(x *Exchange) Verdict {
 			if x.RequestField("X-Deny") != nil {
 				return x.Respond(403, sameLine, sameLine)
@@ -52,7 +53,7 @@ func TestFiltersNeedNotAllocate(t *testing.T) {
 	}})
 	g.serve(nil, thriftyBackend(t))
 	for name, tt := range map[string]struct{ request, end string }{
-		"GET":    {"GET /a/b HTTP/1.1\r\nHost: app.test\r\nX-B: 1\r\n\r\n", "hello"},
+		"GET":    {"GET /a/b HTTP/1.1\r\nHost: app.test\r\nX-B: 1\r\nX-Forwarded-For: 192.0.2.1, 203.0.113.7\r\n\r\n", "hello"},
 		"answer": {"GET /a/b HTTP/1.1\r\nHost: app.test\r\nX-Deny: 1\r\n\r\n", "\r\n\r\nX-H: i\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) { wantNoAllocations(t, g, []byte(tt.request), []byte(tt.end)) })

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"net/netip"
+	"unsafe"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -37,8 +39,8 @@ func (x *Exchange) Client() netip.Addr {
 		for len(list) > 0 {
 			var last []byte
 			list, last = cutLast(list)
-			named, err := parseForwarded(last)
-			if err != nil {
+			named, ok := parseForwarded(last)
+			if !ok {
 				return addr
 			}
 			if addr = named; !x.w.set.trusts(addr) {
@@ -59,26 +61,18 @@ func cutLast(list []byte) (before, last []byte) {
 }
 
 // parseForwarded reads an element of X-Forwarded-For: an address, with a port where some proxies write one.
-func parseForwarded(b []byte) (netip.Addr, error) {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
-	}
-	if len(b) > len("[0000:0000:0000:0000:0000:ffff:255.255.255.255%very-long-zone]:65535") {
-		b = nil
-	}
-	s := string(b)
-	addr, err := netip.ParseAddr(s)
+func parseForwarded(b []byte) (netip.Addr, bool) {
+	b = bytes.Trim(b, " \t")
+	text := unsafe.String(unsafe.SliceData(b), len(b)) // for this call: an address keeps none of it
+	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		port, portErr := netip.ParseAddrPort(s)
-		if portErr != nil {
-			return netip.Addr{}, err
+		port, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return netip.Addr{}, false
 		}
 		addr = port.Addr()
 	}
-	return addr.Unmap().WithZone(""), nil
+	return addr.Unmap().WithZone(""), true
 }
 
 // Method returns the request method as it was sent.

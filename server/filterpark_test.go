@@ -445,9 +445,7 @@ func TestFilterWebToOtherBackend(t *testing.T) {
 					t.Errorf("from %d, park %v: %d %q %v", from, park, got.StatusCode, got.Text, got.Header)
 				}
 			}
-			if n := g.openExchanges(); n != 0 {
-				t.Errorf("%d left", n)
-			}
+			servertest.Until(t, "the end of every Exchange", func() bool { return g.openExchanges() == 0 })
 		}
 	}
 }

@@ -77,8 +77,8 @@ func (l *logFields) take(req *message.Request, head []byte) {
 	l.method = append(l.method[:0], req.MethodSpan.Of(head)...)
 	l.target = append(l.target[:0], req.Target.Of(head)...)
 	l.host = append(l.host[:0], req.Authority.Of(head)...)
-	l.agent = append(l.agent[:0], fieldValue(&req.Head, head, message.FieldUserAgent)...)
-	l.referer = append(l.referer[:0], fieldValue(&req.Head, head, message.FieldReferer)...)
+	l.agent = append(l.agent[:0], req.Value(head, message.FieldUserAgent)...)
+	l.referer = append(l.referer[:0], req.Value(head, message.FieldReferer)...)
 }
 
 func (l *logFields) reset() logFields {

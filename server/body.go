@@ -322,7 +322,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	x.down.trailers = append(x.down.trailers, status...)
 	if !resp.KeepAlive {
 		x.upClose = true
-	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {
+	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
 		if seconds := keepAliveTimeout(hint); seconds > 0 {
 			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}

@@ -304,7 +304,7 @@ func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 		d.Complete = true
 		rule := trailerRule{request: true, names: d.w.set.names}
 		rule.mark(t.Fields, lines)
-		d.GotTrailers = appendFields(d.GotTrailers[:0], t, lines, false)
+		d.GotTrailers = t.AppendFields(d.GotTrailers[:0], lines, false)
 		d.pump()
 	}
 }

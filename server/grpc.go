@@ -18,7 +18,7 @@ const grpcType = "application/grpc"
 //
 // hot: runs per request; no alloc, no lock.
 func isGRPC(req *message.Request, head []byte) (bool, grpcweb.Form) {
-	v := fieldValue(&req.Head, head, message.FieldContentType)
+	v := req.Value(head, message.FieldContentType)
 	if len(v) < len(grpcType) || string(v[:len(grpcType)]) != grpcType {
 		return false, grpcweb.None
 	}

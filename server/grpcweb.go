@@ -43,7 +43,7 @@ func (x *Exchange) translateWeb(p routing.Protocol, req *message.Request, head [
 		x.web = grpcweb.None
 		return
 	}
-	_, suffix := grpcweb.Parse(fieldValue(&req.Head, head, message.FieldContentType))
+	_, suffix := grpcweb.Parse(req.Value(head, message.FieldContentType))
 	x.grpc = true
 	t := &x.alter().web
 	t.answered, t.suffix = acceptedWeb(req, head, x.web), append(t.suffix[:0], suffix...)
@@ -95,7 +95,7 @@ func (x *Exchange) webRequest(req *message.Request) {
 // body: a browser shows a script no other field of a foreign origin than those it was told to.
 func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
 	t := &x.altered.web
-	suffix, native := grpcweb.Native(fieldValue(&resp.Head, head, message.FieldContentType))
+	suffix, native := grpcweb.Native(resp.Value(head, message.FieldContentType))
 	if !native {
 		t.answered = grpcweb.None
 		return nil, false
@@ -115,7 +115,7 @@ func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (
 	if only {
 		x.edits.respAdd, status = cutStatus(x.edits.respAdd, status)
 	}
-	x.edits.respAdd = t.appendType(dropLines(x.edits.respAdd, "Content-Type"), suffix)
+	x.edits.respAdd = t.appendType(message.DropLines(x.edits.respAdd, "Content-Type"), suffix)
 	return status, true
 }
 
@@ -124,7 +124,7 @@ func cutStatus(lines, status []byte) (kept, moved []byte) {
 	kept = lines[:0]
 	for rest := lines; len(rest) > 0; {
 		var line []byte
-		line, rest = cutLine(rest)
+		line, rest = message.CutLine(rest)
 		if name, value, _ := bytes.Cut(line, []byte(":")); isGRPCStatus(name) {
 			status = h1.AppendField(status, name, bytes.TrimSpace(value))
 		} else {
@@ -143,13 +143,13 @@ func isGRPCStatus(name []byte) bool {
 // webAnswer translates an answer of the gateway's own in gRPC's form, as appendGRPCRefusal gives it; others stay.
 func (x *Exchange) webAnswer(o *reply) {
 	t := &x.altered.web
-	suffix, native := grpcweb.Native(findLine(o.fields, "Content-Type"))
-	if !native || len(o.body) > 0 || findLine(o.fields, "Grpc-Status") == nil {
+	suffix, native := grpcweb.Native(message.FindLine(o.fields, "Content-Type"))
+	if !native || len(o.body) > 0 || message.FindLine(o.fields, "Grpc-Status") == nil {
 		return
 	}
 	line := t.appendType(nil, suffix) // suffix is a part of the fields
 	var status []byte
-	o.fields, status = cutStatus(dropLines(o.fields, "Content-Type"), nil)
+	o.fields, status = cutStatus(message.DropLines(o.fields, "Content-Type"), nil)
 	o.fields = append(o.fields, line...)
 	o.body = (&webEncoder{t.answered}).status(o.body[:0], status)
 }

@@ -44,7 +44,7 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 	}
 	for rest := x.edits.add; len(rest) > 0; { // what the gateway and the Filters further outside say
 		var line []byte
-		line, rest = cutLine(rest)
+		line, rest = message.CutLine(rest)
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		add(name, bytes.TrimSpace(value))
 	}
@@ -67,7 +67,7 @@ func (f hertzFilter) apply(x *Exchange, rc *app.RequestContext, before map[strin
 		rc.Response.Header.VisitAll(func(k, v []byte) {
 			if message.LookupField(k) != message.FieldDate {
 				var ok bool
-				fields, ok = appendLine(fields, k, v)
+				fields, ok = message.AppendLine(fields, k, v)
 				valid = valid && ok
 			}
 		})

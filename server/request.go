@@ -119,14 +119,14 @@ func (x *Exchange) RequestField(name string) []byte {
 			return f.Value.Of(x.head)
 		}
 	}
-	return findLine(x.edits.add, name)
+	return message.FindLine(x.edits.add, name)
 }
 
 // AddRequestField adds a field to what goes upstream. Both are copied. What cannot stand in a head fails the request with
 // 500; fields of framing are left out.
 func (x *Exchange) AddRequestField(name, value string) {
 	var ok bool
-	if x.edits.add, ok = appendLine(x.edits.add, name, value); !ok {
+	if x.edits.add, ok = message.AppendLine(x.edits.add, name, value); !ok {
 		x.faulty = true
 	}
 }
@@ -142,14 +142,14 @@ func (x *Exchange) DropRequestField(name string) {
 			f.Hop = true
 		}
 	}
-	x.edits.add = dropLines(x.edits.add, name)
+	x.edits.add = message.DropLines(x.edits.add, name)
 }
 
 // AddResponseField adds a field to the final response head, whoever makes it. Both are copied. What cannot stand in a head
 // fails the request with 500; fields of framing are left out. See Response for more than that.
 func (x *Exchange) AddResponseField(name, value string) {
 	var ok bool
-	if x.edits.respAdd, ok = appendLine(x.edits.respAdd, name, value); !ok {
+	if x.edits.respAdd, ok = message.AppendLine(x.edits.respAdd, name, value); !ok {
 		x.faulty = true
 	}
 }

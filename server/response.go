@@ -47,10 +47,10 @@ func (r *Response) Field(name string) []byte {
 			}
 		}
 	}
-	if value := findLine(r.lines, name); value != nil {
+	if value := message.FindLine(r.lines, name); value != nil {
 		return value
 	}
-	return findLine(r.x.edits.respAdd, name)
+	return message.FindLine(r.x.edits.respAdd, name)
 }
 
 // Drop leaves out every field of that name, in any case, whoever has added it.
@@ -62,12 +62,12 @@ func (r *Response) Drop(name string) {
 			}
 		}
 	}
-	r.lines = dropLines(r.lines, name)
+	r.lines = message.DropLines(r.lines, name)
 	e := &r.x.edits
 	added := e.respAdd[r.before:]
-	e.respAdd = dropLines(e.respAdd[:r.before], name)
+	e.respAdd = message.DropLines(e.respAdd[:r.before], name)
 	r.before = len(e.respAdd)
-	e.respAdd = append(e.respAdd, dropLines(added, name)...)
+	e.respAdd = append(e.respAdd, message.DropLines(added, name)...)
 }
 
 // Add adds a field. Both are copied. What cannot stand in a head fails the request with 500.
@@ -77,7 +77,7 @@ func (r *Response) Add(name, value string) { r.x.AddResponseField(name, value) }
 // 500.
 func (r *Response) AddLines(lines []byte) {
 	var ok bool
-	if r.x.edits.respAdd, ok = appendLines(r.x.edits.respAdd, lines); !ok {
+	if r.x.edits.respAdd, ok = message.AppendLines(r.x.edits.respAdd, lines); !ok {
 		r.x.faulty = true
 	}
 }
@@ -135,7 +135,7 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 	// They may be parts of what the loop's reply holds.
 	n := &x.w.next
 	var ok bool
-	n.fields, ok = appendLines(n.fields[:0], fields)
+	n.fields, ok = message.AppendLines(n.fields[:0], fields)
 	n.status, n.body = status, append(n.body[:0], body...)
 	x.w.own, x.w.next = x.w.next, x.w.own
 	if !ok || status < 200 || status > 999 || x.extended && status < 300 {

@@ -353,7 +353,7 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.Complete = true
-		u.GotTrailers = appendFields(u.GotTrailers[:0], t, lines, false)
+		u.GotTrailers = t.AppendFields(u.GotTrailers[:0], lines, false)
 		u.x.c.pump()
 	}
 }

@@ -316,7 +316,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	}
 	x.down.begin(from, to, resp.ContentLength)
 	if from == frameChunked {
-		x.down.rule.nominate(&resp.Head, data)
+		x.down.rule.Nominate(&resp.Head, data)
 	}
 	x.down.length = length
 	x.down.trailers = append(x.down.trailers, status...)

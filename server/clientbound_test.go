@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -92,7 +93,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 			if got.StatusCode != row.status || !strings.Contains(got.Text, row.body) {
 				t.Errorf("got %d %.200q", got.StatusCode, got.Text)
 			}
-			if most := int64(2*maxClientName + 2*maxClientCertificate); largest.Load() > most {
+			if most := int64(2*clientcert.MaxClientName + 2*clientcert.MaxClientCertificate); largest.Load() > most {
 				t.Errorf("a head of %d bytes went to the Backend, want at most %d", largest.Load(), most)
 			}
 			c.Close()

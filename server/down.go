@@ -294,7 +294,7 @@ func (c *downConn) begin(data []byte) bool {
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
 	if from == frameChunked {
-		x.up.rule.nominate(&w.req.Head, head)
+		x.up.rule.Nominate(&w.req.Head, head)
 	}
 	fromIn := c.In.Len() > 0
 	_, n, fail := x.takeRequestBody(rest)

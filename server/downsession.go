@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -302,8 +303,8 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.Complete = true
-		rule := trailerRule{request: true, names: d.w.set.names}
-		rule.mark(t.Fields, lines)
+		rule := fieldrule.Trailers{Request: true, Names: d.w.set.names}
+		rule.Mark(t.Fields, lines)
 		d.GotTrailers = t.AppendFields(d.GotTrailers[:0], lines, false)
 		d.pump()
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -50,9 +51,9 @@ func (c *downConn) helloDone() bool {
 			c.beginPassthrough(b, name)
 			return true
 		}
-		c.shown = newClientCert(s.ClientAuthFor(name))
+		c.shown = clientcert.New(s.ClientAuthFor(name))
 	}
-	room, check := c.shown.asked()
+	room, check := c.shown.Asked()
 	if err := c.AcceptTLS(w.set.tls.Config(), c.remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
 		c.Mute = true
@@ -123,7 +124,7 @@ func (c *downConn) finishTLS() bool {
 		}
 		c.suite = c.TLS.Suite()
 		if c.shown != nil {
-			c.shown.began(c.w.Now())
+			c.shown.Began(c.w.Now())
 		}
 	}
 	c.become(phaseHead)

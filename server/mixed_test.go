@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -420,16 +419,6 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 			g.workers[0].Post(func() { sessions <- len(g.workers[0].sessions) })
 			open = <-sessions > 0
 		}
-	}
-}
-
-// TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
-func TestVerifierPanics(t *testing.T) {
-	t.Parallel()
-	s := &clientCert{auth: &routing.ClientAuth{}}
-	s.check(tls.ConnectionState{PeerCertificates: []*x509.Certificate{nil}})
-	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
-		t.Errorf("verdict %v, %q", s.err, s.fields)
 	}
 }
 

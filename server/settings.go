@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
@@ -18,7 +19,7 @@ type settings struct {
 
 	header, body, idle, connect, read, send, total, tunnel, halfClosed int64
 
-	names      nameRule
+	names      fieldrule.Names
 	server     []byte // line of the Server field, nil for none
 	unrouted   []byte // the same where there is no Route
 	bodyLimit  int64  // <= 0: none
@@ -66,7 +67,7 @@ func newSettings(c *config.Config, plain *compiled) *settings {
 		total:          int64(c.Timeouts.Request),
 		tunnel:         int64(c.Timeouts.Tunnel),
 		halfClosed:     int64(c.Timeouts.HalfClosed),
-		names:          nameRules[c.HTTP.HeaderNames],
+		names:          fieldrule.NamesOf(c.HTTP.HeaderNames),
 		bodyLimit:      int64(c.Limits.BodyBytes),
 		splice:         int64(c.HTTP.SpliceThreshold),
 		attempts:       1 + c.Upstream.Retries,

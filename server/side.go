@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 
+	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -76,10 +77,10 @@ type client struct {
 	remote   netip.AddrPort
 	listener *listener
 	announced
-	share   *share      // what its loop has of its source; nil: not bounded by source
-	trusted bool        // its forwarded headers are believed
-	shown   *clientCert // nil: the Host that its connection was opened for asks for no certificate
-	suite   uint16      // of TLS 1.2 and below
+	share   *share           // what its loop has of its source; nil: not bounded by source
+	trusted bool             // its forwarded headers are believed
+	shown   *clientcert.Cert // nil: the Host that its connection was opened for asks for no certificate
+	suite   uint16           // of TLS 1.2 and below
 }
 
 func (c *client) peer() *client { return c }

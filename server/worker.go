@@ -203,7 +203,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 		same = formSame // until it is known who receives it, see forward
 	}
 	x.up.begin(from, same, req.ContentLength)
-	x.up.rule.request, x.up.rule.names = true, w.set.names
+	x.up.rule.Request, x.up.rule.Names = true, w.set.names
 	if req.ContentLength == 0 && !x.upgrade {
 		x.up.length = 0 // which some Endpoints want to read where a method usually has a body
 	}

@@ -87,7 +87,7 @@ func (l *logFields) reset() logFields {
 
 // logExchange writes one line.
 func (w *worker) logExchange(x *Exchange, e *stats.Event) {
-	b := beginLine(w.log.b, x.c.peer())
+	b := beginLine(w.log.b, x.down.peer())
 	b = appendJSON(append(b, `","method":`...), x.logged.method)
 	b = appendJSON(append(b, `,"host":`...), x.logged.host)
 	b = appendJSON(append(b, `,"target":`...), x.logged.target)

@@ -110,7 +110,7 @@ func (x *Exchange) holds() int64 {
 	if x.kept != nil {
 		n += x.kept.held
 	}
-	switch u := x.u.(type) {
+	switch u := x.up.(type) {
 	case *upConn:
 		n += u.Sock.Holds()
 	case *upStream:

@@ -14,10 +14,10 @@ import (
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failure) {
-	if x.up.from == frameNone {
+	if x.reqBody.from == frameNone {
 		return nil, 0, nil
 	}
-	out, n, err := x.up.take(data, x.w.chunk)
+	out, n, err := x.reqBody.take(data, x.w.chunk)
 	x.reqBytes += int64(n)
 	x.uninvited = x.uninvited && n == 0
 	switch err {
@@ -27,7 +27,7 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 	default:
 		return out, n, failChunk
 	}
-	if x.bodyLimit > 0 && x.up.data > x.bodyLimit {
+	if x.bodyLimit > 0 && x.reqBody.data > x.bodyLimit {
 		return out, n, failBodyTooLarge
 	}
 	return out, n, nil
@@ -35,9 +35,9 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 
 // pumpRequest streams the request body from the client to the Endpoint while the Endpoint takes it.
 func (x *Exchange) pumpRequest() {
-	c, u, w := x.c, x.u, x.w
-	for round := 0; !x.up.done; round++ {
-		if x.pipe != nil && x.pipeUp {
+	c, u, w := x.down, x.up, x.w
+	for round := 0; !x.reqBody.done; round++ {
+		if x.pipe != nil && x.pipeRequest {
 			if !x.spliceRequest() {
 				return
 			}
@@ -51,7 +51,7 @@ func (x *Exchange) pumpRequest() {
 			return
 		}
 		data := c.Held()
-		if len(data) == 0 && !x.uninvited && x.spliceable(&x.up) && x.startSplice(true) {
+		if len(data) == 0 && !x.uninvited && x.spliceable(&x.reqBody) && x.startSplice(true) {
 			continue
 		}
 		held := len(data) > 0
@@ -59,9 +59,9 @@ func (x *Exchange) pumpRequest() {
 			n := c.Read(w.Scratch)
 			if n == 0 {
 				switch {
-				case c.Ended() && !c.Lost() && x.up.endless():
+				case c.Ended() && !c.Lost() && x.reqBody.endless():
 					x.streamed = true
-					if _, ok := x.endBody(&x.up, u, c.Trailers()); !ok {
+					if _, ok := x.endBody(&x.reqBody, u, c.Trailers()); !ok {
 						x.refuseBody()
 					}
 				case c.Ended() || c.Lost():
@@ -82,18 +82,18 @@ func (x *Exchange) pumpRequest() {
 		}
 		c.Restart()
 		x.streamed = true
-		out, ok := x.advance(&x.up, out, last && n == len(c.Held()) && x.up.endless())
+		out, ok := x.advance(&x.reqBody, out, last && n == len(c.Held()) && x.reqBody.endless())
 		if !ok {
 			x.refuseBody()
 			return
 		}
-		x.up.pass(u, out)
+		x.reqBody.pass(u, out)
 		if held {
 			c.Drop(n)
 		} else {
 			c.Keep(data[n:])
 		}
-		x.await(x.timeout(x.policy.read, w.set.read))
+		x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
 		if u.Lost() {
 			return // the response may still say why
 		}
@@ -104,7 +104,7 @@ func (x *Exchange) pumpRequest() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) pumpResponse() {
-	c, u, w := x.c, x.u, x.w
+	c, u, w := x.down, x.up, x.w
 	for round := 0; ; round++ {
 		if c.Lost() {
 			x.cancel(failAborted)
@@ -116,13 +116,13 @@ func (x *Exchange) pumpResponse() {
 			}
 			return
 		}
-		if x.pipe != nil && !x.pipeUp {
+		if x.pipe != nil && !x.pipeRequest {
 			if !x.spliceResponse() {
 				return
 			}
 			continue
 		}
-		if x.down.done {
+		if x.respBody.done {
 			x.complete()
 			return
 		}
@@ -131,12 +131,12 @@ func (x *Exchange) pumpResponse() {
 			return
 		}
 		if !x.headDone {
-			if !u.readHead(x) || x.c != c || x.u != u || x.tunnel {
+			if !u.readHead(x) || x.down != c || x.up != u || x.tunnel {
 				return
 			}
 			continue
 		}
-		if x.spliceable(&x.down) && x.startSplice(false) {
+		if x.spliceable(&x.respBody) && x.startSplice(false) {
 			continue
 		}
 		data := u.Held()
@@ -153,9 +153,9 @@ func (x *Exchange) pumpResponse() {
 		}
 		data = data[:min(len(data), wire.ScratchSize)]
 		c.Restart()
-		x.await(x.timeout(x.policy.read, w.set.read))
+		x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
 		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
-		if x.c != c {
+		if x.down != c {
 			return
 		}
 		if held {
@@ -172,11 +172,11 @@ func (x *Exchange) relay(data []byte, last bool) (n int) {
 	out, n, ok := x.takeResponseBody(data, last)
 	x.sentBytes += int64(len(out))
 	if !ok {
-		x.c.Send(out, false)
+		x.down.Send(out, false)
 		x.cancel(failMalformed)
 		return n
 	}
-	x.down.pass(x.c, out)
+	x.respBody.pass(x.down, out)
 	return n
 }
 
@@ -184,7 +184,7 @@ func (x *Exchange) relay(data []byte, last bool) (n int) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, ok bool) {
-	out, n, err := x.down.take(data, x.w.chunk)
+	out, n, err := x.respBody.take(data, x.w.chunk)
 	if err != h1.ErrNone {
 		x.upClose = true
 		return out, n, false
@@ -193,7 +193,7 @@ func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, 
 		// More than the response announced: whatever it is, nobody may get it.
 		x.upClose = true
 	}
-	if out, ok = x.advance(&x.down, out, last && x.down.endless()); !ok {
+	if out, ok = x.advance(&x.respBody, out, last && x.respBody.endless()); !ok {
 		x.upClose = true
 	}
 	return out, n, ok
@@ -227,11 +227,11 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 	}
 	if resp.Code == 100 {
 		x.uninvited = false
-	} else if x.c.Pending() > responseHeadLimit {
+	} else if x.down.Pending() > responseHeadLimit {
 		return true // the client does not read, and this is no answer
 	}
 	if !x.oldClient {
-		x.sentBytes += int64(x.c.sendInterim(resp, head))
+		x.sentBytes += int64(x.down.sendInterim(resp, head))
 	}
 	return true
 }
@@ -248,7 +248,7 @@ func (x *Exchange) malformed() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
-	c, w := x.c, x.w
+	c, w := x.down, x.w
 	if x.extended && resp.Code < 300 {
 		// To such a client it would say that the Upgrade was accepted: RFC 8441 section 5.
 		x.malformed()
@@ -278,7 +278,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	case message.BodyLength:
 		from, length = frameLength, resp.ContentLength
 	case message.BodyChunked:
-		from = x.u.chunked()
+		from = x.up.unknownLength()
 	case message.BodyUntilClose:
 		x.upClose = true
 		from = frameClose
@@ -307,19 +307,19 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		if from == frameNone {
 			w.freeTransforms(by)
 		} else {
-			x.down.by, outward = by, frameStream
+			x.respBody.by, outward = by, frameStream
 		}
 	}
 	to := c.form(x, outward)
-	if from == frameLength && x.u.chunked() == frameStream {
+	if from == frameLength && x.up.unknownLength() == frameStream {
 		from = frameStream // h2 has checked the length already; trailers may follow
 	}
-	x.down.begin(from, to, resp.ContentLength)
+	x.respBody.begin(from, to, resp.ContentLength)
 	if from == frameChunked {
-		x.down.rule.Nominate(&resp.Head, data)
+		x.respBody.rule.Nominate(&resp.Head, data)
 	}
-	x.down.length = length
-	x.down.trailers = append(x.down.trailers, status...)
+	x.respBody.length = length
+	x.respBody.trailers = append(x.respBody.trailers, status...)
 	if !resp.KeepAlive {
 		x.upClose = true
 	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
@@ -329,19 +329,19 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	}
 	body, n, ok := x.takeResponseBody(rest, last)
 	x.headDone = true
-	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.down.whole()))
+	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.respBody.whole()))
 	if !ok {
 		x.cancel(failMalformed)
-	} else if x.down.done && len(x.down.trailers) > 0 {
-		c.SendTrailers(x.down.trailers)
+	} else if x.respBody.done && len(x.respBody.trailers) > 0 {
+		c.SendTrailers(x.respBody.trailers)
 	}
 	return n
 }
 
 // upstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
 func (x *Exchange) upstreamEnds() {
-	u := x.u
-	if !x.down.endless() || u.Lost() {
+	u := x.up
+	if !x.respBody.endless() || u.Lost() {
 		x.upClose = true
 	}
 	switch {
@@ -351,17 +351,17 @@ func (x *Exchange) upstreamEnds() {
 		x.attemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.fail(failUpstreamReset)
-	case u.Lost() || !x.down.endless():
+	case u.Lost() || !x.respBody.endless():
 		x.cancel(failUpstreamReset)
 	default:
-		n, ok := x.endBody(&x.down, x.c, u.Trailers())
+		n, ok := x.endBody(&x.respBody, x.down, u.Trailers())
 		if !ok {
 			x.upClose = true
 			x.cancel(failMalformed)
 			return
 		}
 		x.sentBytes += int64(n)
-		if x.c.Pending() == 0 {
+		if x.down.Pending() == 0 {
 			x.complete()
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // allow was opened under another's: their clients are told to open one under this name (RFC 9110 section
 // 15.5.20).
 func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
-	c := x.c.peer()
+	c := x.down.peer()
 	if c.listener.secure && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
 		return failMisdirected
 	}
@@ -25,9 +25,9 @@ func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
 // checkClient applies what a Route's Host wants of clients. The handshake must have been for the same: a
 // connection that was opened under another name has shown nothing that counts here.
 func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
-	c := x.c.peer()
-	if c.shown != nil {
-		c.shown.Age(x.w.Now())
+	c := x.down.peer()
+	if c.certificate != nil {
+		c.certificate.Age(x.w.Now())
 	}
 	switch {
 	case auth.Mode == routing.ClientAuthOff:
@@ -35,7 +35,7 @@ func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	case !c.listener.secure:
 		return failClientCertificate
 	}
-	switch c.shown.Judge(auth) {
+	switch c.certificate.Judge(auth) {
 	case clientcert.Misdirected:
 		return failMisdirected
 	case clientcert.NoGood:

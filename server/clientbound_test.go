@@ -111,7 +111,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 							}
 						}
 						for c := range w.freeC.All() {
-							if c.TLS != nil || c.shown != nil {
+							if c.TLS != nil || c.certificate != nil {
 								t.Error("a pooled connection keeps what a client has shown")
 							}
 						}

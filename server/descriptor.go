@@ -139,6 +139,6 @@ func (d *downStream) holdsConn() bool {
 	if d.x == nil {
 		return false
 	}
-	_, ok := d.x.u.(*upConn)
+	_, ok := d.x.up.(*upConn)
 	return ok
 }

@@ -92,7 +92,7 @@ func (c *downConn) pump() {
 		return
 	}
 	if c.oneShot() {
-		c.await(wire.WaitWatch, watchDelay)
+		c.guard(wire.WaitWatch, watchDelay)
 		return
 	}
 	c.watch()
@@ -109,7 +109,7 @@ const watchDelay = int64(50e6)
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) oneShot() bool {
 	x := c.x
-	return c.phase == phaseServe && !x.keepAlive && x.up.done && !x.headDone && !x.upgrade && !x.parked && c.Out.Len() == 0
+	return c.phase == phaseServe && !x.keepAlive && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked && c.Out.Len() == 0
 }
 
 // watch asks for events.
@@ -188,7 +188,7 @@ func (c *downConn) nextHead(heads int) bool {
 		if c.Out.Len() < before {
 			c.Restart()
 		}
-		c.await(wire.WaitSend, c.w.set.send)
+		c.guard(wire.WaitSend, c.w.set.send)
 		return false
 	}
 	if c.ending != endingNot {
@@ -244,7 +244,7 @@ func (c *downConn) readHead() bool {
 					c.shut()
 					return true
 				}
-				c.await(wire.WaitHead, w.set.header)
+				c.guard(wire.WaitHead, w.set.header)
 				return false
 			}
 			w.Buffers.Append(&c.In, w.Scratch[:n])
@@ -262,11 +262,11 @@ func (c *downConn) headEnds() bool {
 		c.shut()
 		return true
 	case c.w.draining:
-		c.await(wire.WaitIdle, int64(idleGrace))
+		c.guard(wire.WaitIdle, int64(idleGrace))
 	case c.requests == 0:
-		c.await(wire.WaitHead, c.w.set.header)
+		c.guard(wire.WaitHead, c.w.set.header)
 	default:
-		c.await(wire.WaitIdle, c.w.set.idle)
+		c.guard(wire.WaitIdle, c.w.set.idle)
 	}
 	return false
 }
@@ -294,7 +294,7 @@ func (c *downConn) begin(data []byte) bool {
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
 	if from == frameChunked {
-		x.up.rule.Nominate(&w.req.Head, head)
+		x.reqBody.rule.Nominate(&w.req.Head, head)
 	}
 	fromIn := c.In.Len() > 0
 	_, n, fail := x.takeRequestBody(rest)
@@ -332,7 +332,7 @@ func (c *downConn) refuseHead(e h1.Error) {
 func (c *downConn) served(x *Exchange) {
 	c.x = nil
 	c.become(phaseHead)
-	if !x.up.done {
+	if !x.reqBody.done {
 		c.ends(endingUnread)
 	}
 	if x.tunnel {
@@ -346,8 +346,8 @@ func (c *downConn) served(x *Exchange) {
 	}
 }
 
-// await implements downSide.
-func (c *downConn) await(what wire.Wait, timeout int64) { c.Guard(&c.w.Loop, what, timeout) }
+// guard implements downSide.
+func (c *downConn) guard(what wire.Wait, timeout int64) { c.Guard(&c.w.Loop, what, timeout) }
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {

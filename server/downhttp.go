@@ -39,7 +39,7 @@ func (c *downConn) sendInterim(resp *message.Response, head []byte) int {
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []byte, _ bool) int {
 	w := c.w
-	if !x.up.done || !x.keepAlive || w.draining {
+	if !x.reqBody.done || !x.keepAlive || w.draining {
 		c.ends(endingAfterResponse)
 	}
 	w.out = appendResponseHead(w.out[:0], x, resp, head, c.ending != endingNot)
@@ -55,7 +55,7 @@ func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []by
 
 // keeps reports whether the connection goes on behind an answer of our own.
 func (c *downConn) keeps(x *Exchange) bool {
-	return x.keepAlive && x.up.done && c.ending == endingNot && !c.w.draining
+	return x.keepAlive && x.reqBody.done && c.ending == endingNot && !c.w.draining
 }
 
 // answer implements downSide.
@@ -64,7 +64,7 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 	keep := c.keeps(x)
 	switch {
 	case keep:
-	case x.up.done:
+	case x.reqBody.done:
 		c.ends(endingAfterResponse)
 	default:
 		c.ends(endingUnread)
@@ -108,8 +108,8 @@ func (c *downConn) refuse(x *Exchange, f *failure) int {
 	return c.respondError(x, f.status, f.text, c.keeps(x), x.method == message.MethodHead)
 }
 
-// switched implements downSide.
-func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
+// switchTo implements downSide.
+func (c *downConn) switchTo(x *Exchange, resp *message.Response, head, rest []byte) int {
 	w := c.w
 	c.ends(endingAfterResponse)
 	c.Timer.Stop()
@@ -132,7 +132,7 @@ func (c *downConn) cut(x *Exchange) {
 		c.Reset()
 		return
 	}
-	if x.down.form == formBare && x.down.from != frameNone && (x.down.from != frameLength || x.down.by != nil) {
+	if x.respBody.form == formBare && x.respBody.from != frameNone && (x.respBody.from != frameLength || x.respBody.by != nil) {
 		c.Reset()
 	}
 	c.Flush()

@@ -134,15 +134,15 @@ func (s *downSession) waits() {
 	switch {
 	case c.phase == phaseClosed:
 	case s.unsent():
-		c.await(wire.WaitSend, set.send)
+		c.guard(wire.WaitSend, set.send)
 	case s.H2.Open() > 0:
 		c.Rest()
 	case c.w.draining:
-		c.await(wire.WaitIdle, int64(idleGrace))
+		c.guard(wire.WaitIdle, int64(idleGrace))
 	case c.requests == 0:
-		c.await(wire.WaitHead, set.header)
+		c.guard(wire.WaitHead, set.header)
 	default:
-		c.await(wire.WaitIdle, set.idle)
+		c.guard(wire.WaitIdle, set.idle)
 	}
 }
 

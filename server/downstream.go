@@ -150,7 +150,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 	}
 	if resp.Has(message.FieldContentLength) {
 		// A length of 0 is left out otherwise: the end of the stream says the same.
-		w.out = x.down.appendFraming(w.out)
+		w.out = x.respBody.appendFraming(w.out)
 	}
 	end := last && len(body) == 0
 	d.H2.WriteHead(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: w.out}, end)
@@ -195,8 +195,8 @@ func (d *downStream) refuse(x *Exchange, f *failure) int {
 
 var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
 
-// switched implements downSide.
-func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
+// switchTo implements downSide.
+func (d *downStream) switchTo(x *Exchange, resp *message.Response, head, rest []byte) int {
 	d.Rest()
 	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.edits.respAdd}, false)
 	if len(rest) > 0 {
@@ -230,11 +230,11 @@ func (d *downStream) served(*Exchange) {
 		return
 	}
 	d.Restart()
-	d.await(wire.WaitSend, d.w.set.send)
+	d.guard(wire.WaitSend, d.w.set.send)
 }
 
-// await implements downSide.
-func (d *downStream) await(what wire.Wait, timeout int64) {
+// guard implements downSide.
+func (d *downStream) guard(what wire.Wait, timeout int64) {
 	if what == wire.WaitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}

@@ -51,9 +51,9 @@ func (c *downConn) helloDone() bool {
 			c.beginPassthrough(b, name)
 			return true
 		}
-		c.shown = clientcert.New(s.ClientAuthFor(name))
+		c.certificate = clientcert.New(s.ClientAuthFor(name))
 	}
-	room, check := c.shown.Asked()
+	room, check := c.certificate.Asked()
 	if err := c.AcceptTLS(w.set.tls.Config(), c.remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
 		c.Mute = true
@@ -123,8 +123,8 @@ func (c *downConn) finishTLS() bool {
 			return false
 		}
 		c.suite = c.TLS.Suite()
-		if c.shown != nil {
-			c.shown.Began(c.w.Now())
+		if c.certificate != nil {
+			c.certificate.Began(c.w.Now())
 		}
 	}
 	c.become(phaseHead)

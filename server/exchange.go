@@ -24,9 +24,9 @@ import (
 // Exchange is one request and its response: what the two connections share while it lasts. Made and
 // pooled by its worker; owned by the loop.
 type Exchange struct {
-	w *worker
-	c downSide // nil while nobody uses this Exchange
-	u upSide   // nil before the first attempt and between attempts
+	w    *worker
+	down downSide // nil while nobody uses this Exchange
+	up   upSide   // nil before the first attempt and between attempts
 
 	snapshot *routing.Snapshot // until the Backend is looked up
 	route    *routing.Route
@@ -53,7 +53,7 @@ type Exchange struct {
 	uninvited bool         // the client waits for 100 before it sends the body, and has got none
 	fellBack  bool         // this attempt goes on at the Pod's other address
 	attempts  uint8
-	up        flow      // the body, which its last byte taken from the client makes done
+	reqBody   flow      // the body, which its last byte taken from the client makes done
 	reqBytes  int64     // body bytes with their framing, head included
 	bodyLimit int64     // <= 0: none
 	request   []byte    // to HTTP/1: the head as forwarded, and the body bytes that came with it
@@ -65,7 +65,7 @@ type Exchange struct {
 	interim   int64 // bytes of 1xx heads, less what time has made good
 	informed  int64 // when the last one came; 0: none did
 	status    uint16
-	down      flow // the body
+	respBody  flow // the body
 	sentBytes int64
 
 	// Times on the loop's clock, nanoseconds.
@@ -73,21 +73,21 @@ type Exchange struct {
 
 	timer loop.Timer
 	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
-	leaveAt int64
-	pipe    *wire.Pipe // while a body moves by splice
-	noPipe  bool       // none was to be had: copy
-	pipeUp  bool       // the body is the request's
-	tunnel  bool
-	ways    wire.Ways // of a tunnel
-	parked  bool
-	over    bool  // its end is being told
-	faulty  bool  // a Filter has done what cannot be
-	passed  uint8 // request phases that began
-	depth   uint8 // places of the chain that the request has come to
-	edits   edits
-	altered *altered // nil for most
-	serial  uint64   // counts the requests that this Exchange served
-	logged  logFields
+	leaveAt     int64
+	pipe        *wire.Pipe // while a body moves by splice
+	noPipe      bool       // none was to be had: copy
+	pipeRequest bool       // the body is the request's
+	tunnel      bool
+	ways        wire.Ways // of a tunnel
+	parked      bool
+	over        bool  // its end is being told
+	faulty      bool  // a Filter has done what cannot be
+	passed      uint8 // request phases that began
+	depth       uint8 // places of the chain that the request has come to
+	edits       edits
+	altered     *altered // nil for most
+	serial      uint64   // counts the requests that this Exchange served
+	logged      logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
 	req   *message.Request
@@ -115,7 +115,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
-	if s := x.c.peer().share; s != nil && fail == nil {
+	if s := x.down.peer().share; s != nil && fail == nil {
 		if s.begin(w.set.capacity.requests) {
 			x.share = s
 		} else {
@@ -208,7 +208,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 		limit = w.set.bodyLimit
 	}
 	x.bodyLimit = limit
-	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
+	if limit > 0 && (x.reqBody.from == frameLength && x.reqBody.data+x.reqBody.left > limit || x.reqBody.data > limit) {
 		return failBodyTooLarge
 	}
 	if total := x.policy.total; total > 0 || w.set.total > 0 {
@@ -263,36 +263,36 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
 	}
-	from := x.up.from
+	from := x.reqBody.from
 	if x.translated() {
 		x.webRequest(req)
 	}
 	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != frameNone {
-		if x.up.by = x.transformRequest(); x.faulty {
+		if x.reqBody.by = x.transformRequest(); x.faulty {
 			x.fail(failInternal)
 			return
 		}
-		if x.up.by != nil {
+		if x.reqBody.by != nil {
 			from = frameStream // its length is not known any more
 		}
 	}
-	if to := requestForm(from, streams); to != x.up.form || x.up.trailing || x.up.by != nil {
+	if to := requestForm(from, streams); to != x.reqBody.form || x.reqBody.trailing || x.reqBody.by != nil {
 		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
-		x.up.begin(x.up.from, to, x.up.left+x.up.data)
-		x.up.data = 0
-		early, _, _ = x.up.take(early, x.w.chunk)
-		if x.up.by != nil {
-			x.up.length = -1
+		x.reqBody.begin(x.reqBody.from, to, x.reqBody.left+x.reqBody.data)
+		x.reqBody.data = 0
+		early, _, _ = x.reqBody.take(early, x.w.chunk)
+		if x.reqBody.by != nil {
+			x.reqBody.length = -1
 			var ok bool
-			if early, ok = x.advance(&x.up, early, false); !ok {
+			if early, ok = x.advance(&x.reqBody, early, false); !ok {
 				x.refuseBody()
 				return
 			}
 		}
 	}
-	x.edits.add = x.up.appendFraming(x.edits.add)
+	x.edits.add = x.reqBody.appendFraming(x.edits.add)
 	if streams {
-		x.trailed = req.Has(message.FieldTrailer) && x.up.from != frameNone && x.up.from != frameLength && x.web == grpcweb.None
+		x.trailed = req.Has(message.FieldTrailer) && x.reqBody.from != frameNone && x.reqBody.from != frameLength && x.web == grpcweb.None
 		if x.kept == nil {
 			x.kept = x.w.keepRequest(req, head, early)
 		} else {
@@ -356,7 +356,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 	u, reused := x.acquire(ep, now)
 	switch {
 	case u != nil:
-		x.u = u
+		x.up = u
 	case ep.Full():
 		ep.Finished(now, 0, upstream.Canceled)
 		x.endpoint = nil
@@ -374,12 +374,12 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 	if reused {
 		w.shard.UpstreamReuses++
 	}
-	if !u.ready() {
-		x.await(x.timeout(x.policy.connect, w.set.connect))
+	if !u.established() {
+		x.expectEndpoint(x.timeout(x.policy.connect, w.set.connect))
 		return
 	}
 	if c, ok := u.(*upConn); ok && c.backend != nil && c.TLS == nil {
-		x.await(x.timeout(x.policy.connect, w.set.connect))
+		x.expectEndpoint(x.timeout(x.policy.connect, w.set.connect))
 		c.startTLS()
 		return
 	}
@@ -460,16 +460,16 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) send() {
 	now := x.w.Now()
-	if x.attempts > 0 && !x.u.reused() {
+	if x.attempts > 0 && !x.up.reused() {
 		x.connectTime = now - x.chosen
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
-	x.wrote = x.u.begin(x)
-	if u, ok := x.u.(*upStream); ok && !x.wrote && x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
+	x.wrote = x.up.sendRequest(x)
+	if u, ok := x.up.(*upStream); ok && !x.wrote && x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
 		x.fail(failNoUpgrade) // no fault of the Endpoint's, and another connection to it would not help
 		return
 	}
-	x.await(x.timeout(x.policy.read, x.w.set.read))
+	x.expectEndpoint(x.timeout(x.policy.read, x.w.set.read))
 }
 
 // attemptFailed ends an attempt that brought no response byte, and replays the request where that
@@ -478,11 +478,11 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.Now()
 	reused, unprocessed := false, false
-	if u := x.u; u != nil {
+	if u := x.up; u != nil {
 		if outcome.Failed() && provoked(u) {
 			outcome = upstream.Canceled
 		}
-		x.u = nil
+		x.up = nil
 		reused, unprocessed = u.reused(), u.unprocessed()
 		if reused && outcome == upstream.Reset {
 			outcome = upstream.Stale
@@ -524,8 +524,8 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) pump() {
-	c, u := x.c, x.u
-	if x.parked || u == nil || !u.ready() {
+	c, u := x.down, x.up
+	if x.parked || u == nil || !u.established() {
 		return
 	}
 	if x.tunnel {
@@ -534,21 +534,21 @@ func (x *Exchange) pump() {
 	}
 	if u.Pending() > 0 {
 		if u.Flush() {
-			x.await(x.timeout(x.policy.read, x.w.set.read))
+			x.expectEndpoint(x.timeout(x.policy.read, x.w.set.read))
 		}
 	}
-	if !x.up.done && !u.Lost() {
+	if !x.reqBody.done && !u.Lost() {
 		x.pumpRequest()
-		if x.c != c {
+		if x.down != c {
 			return
 		}
-		u = x.u
-		if u == nil || !u.ready() {
+		u = x.up
+		if u == nil || !u.established() {
 			return
 		}
 	}
 	x.pumpResponse()
-	if x.c != c || x.u == nil {
+	if x.down != c || x.up == nil {
 		return
 	}
 	if x.tunnel {
@@ -556,19 +556,19 @@ func (x *Exchange) pump() {
 		x.pumpTunnel()
 		return
 	}
-	x.waits()
+	x.guardClient()
 }
 
-// waits arms the timers for whatever the Exchange now waits for.
+// guardClient arms the timers for whatever the Exchange now waits for.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) waits() {
-	c, w := x.c, x.w
+func (x *Exchange) guardClient() {
+	c, w := x.down, x.w
 	switch {
-	case c.Pending() > 0 || (x.pipe != nil && x.pipe.Held > 0 && !x.pipeUp):
-		c.await(wire.WaitSend, x.timeout(x.policy.send, w.set.send))
+	case c.Pending() > 0 || (x.pipe != nil && x.pipe.Held > 0 && !x.pipeRequest):
+		c.guard(wire.WaitSend, x.timeout(x.policy.send, w.set.send))
 	case x.awaitsBody():
-		c.await(wire.WaitBody, x.bodyTimeout())
+		c.guard(wire.WaitBody, x.bodyTimeout())
 	default:
 		c.Rest()
 	}
@@ -581,7 +581,7 @@ func (x *Exchange) waits() {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) bodyTimeout() int64 {
 	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) {
-		if _, ok := x.c.(*downStream); ok {
+		if _, ok := x.down.(*downStream); ok {
 			return x.timeout(x.policy.read, x.w.set.tunnel)
 		}
 	}
@@ -593,12 +593,12 @@ func (x *Exchange) bodyTimeout() int64 {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) awaitsBody() bool {
-	return !x.up.done && !x.uninvited && x.u != nil && x.u.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
+	return !x.reqBody.done && !x.uninvited && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
 }
 
 // awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
 func (x *Exchange) awaitsClient() bool {
-	return x.awaitsBody() || x.c.Pending() > 0 || x.pipe != nil && !x.pipeUp && x.pipe.Held > 0
+	return x.awaitsBody() || x.down.Pending() > 0 || x.pipe != nil && !x.pipeRequest && x.pipe.Held > 0
 }
 
 // clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
@@ -613,10 +613,10 @@ func (x *Exchange) clientEnds() {
 	}
 }
 
-// await sets the deadline of the upstream side, timeout nanoseconds from now.
+// expectEndpoint sets the deadline of the upstream side, timeout nanoseconds from now.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) await(timeout int64) {
+func (x *Exchange) expectEndpoint(timeout int64) {
 	deadline := x.w.Now() + timeout
 	if x.leaveAt != 0 {
 		x.leaveAt = x.w.Now() + x.w.set.halfClosed
@@ -637,7 +637,7 @@ func (x *Exchange) timeout(own, standard int64) int64 {
 
 // Expired implements loop.Expirer: the Endpoint, or the whole Exchange, took too long.
 func (x *Exchange) Expired(_ *loop.Timer, now int64) {
-	c := x.c
+	c := x.down
 	if c == nil {
 		return
 	}
@@ -648,8 +648,8 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 		x.cancel(failAborted)
 	case x.parked:
 		x.fail(failInternal)
-	case x.u != nil && !x.u.ready():
-		if u, ok := x.u.(*upStream); ok {
+	case x.up != nil && !x.up.established():
+		if u, ok := x.up.(*upStream); ok {
 			u.s.retire() // the next request would wait for the same
 		}
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
@@ -658,7 +658,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 		x.fail(failUpstreamTimeout)
 	case x.awaitsClient():
 		// The client is the slow one; its own timer watches it.
-		x.await(x.timeout(x.policy.read, x.w.set.read))
+		x.expectEndpoint(x.timeout(x.policy.read, x.w.set.read))
 		return
 	default:
 		x.fail(failUpstreamTimeout)
@@ -679,9 +679,9 @@ func (x *Exchange) fail(f *failure) {
 	}
 	x.status = uint16(f.status)
 	if x.grpc {
-		x.sentBytes += int64(x.c.answer(x, 200, appendGRPCRefusal(nil, f.status, f.text), nil))
+		x.sentBytes += int64(x.down.answer(x, 200, appendGRPCRefusal(nil, f.status, f.text), nil))
 	} else {
-		x.sentBytes += int64(x.c.refuse(x, f))
+		x.sentBytes += int64(x.down.refuse(x, f))
 	}
 	x.end(f.reason, outcomeOf(f))
 }
@@ -691,7 +691,7 @@ func (x *Exchange) cancel(f *failure) {
 	if x.status == 0 {
 		x.status = uint16(f.status)
 	}
-	x.c.cut(x)
+	x.down.cut(x)
 	x.upClose = true
 	x.end(f.reason, outcomeOf(f))
 }
@@ -712,7 +712,7 @@ func outcomeOf(f *failure) upstream.Outcome {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
-	c, w, u := x.c, x.w, x.u
+	c, w, u := x.down, x.w, x.up
 	now := w.Now()
 	x.over = true
 	if x.parked {
@@ -729,7 +729,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.endpoint.Finished(now, header-x.chosen, outcome)
 	}
 	if u != nil {
-		x.u = nil
+		x.up = nil
 		if x.settled() {
 			u.release(now)
 		} else {
@@ -772,5 +772,5 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) settled() bool {
-	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.Held == 0)
+	return !x.upClose && x.reqBody.settled() && x.respBody.settled() && (x.pipe == nil || x.pipe.Held == 0)
 }

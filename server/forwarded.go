@@ -27,7 +27,7 @@ const (
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) tellForwarded() bool {
-	c, req, head := x.c.peer(), x.req, x.head
+	c, req, head := x.down.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
 	hops := int64(noForwards)
@@ -135,8 +135,8 @@ func (x *Exchange) tellForwarded() bool {
 	if hops < noForwards {
 		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))
 	}
-	if c.shown != nil && x.route.ClientAuth() != nil {
-		dst = append(dst, c.shown.Lines()...)
+	if c.certificate != nil && x.route.ClientAuth() != nil {
+		dst = append(dst, c.certificate.Lines()...)
 	}
 	x.edits.add = dst
 	return true

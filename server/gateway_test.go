@@ -617,7 +617,7 @@ func (g *gateway) held() (bytes int) {
 				n += c.In.Cap() + c.Out.Cap()
 				if x := c.x; x != nil {
 					n += cap(x.request)
-					if u, ok := x.u.(*upConn); ok {
+					if u, ok := x.up.(*upConn); ok {
 						n += u.In.Cap() + u.Out.Cap()
 					}
 				}

@@ -42,7 +42,7 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 		dst = append(dst, x.serverLine()...)
 	}
 	dst = append(dst, x.edits.respAdd...)
-	dst = x.down.appendFraming(dst)
+	dst = x.respBody.appendFraming(dst)
 	switch {
 	case closing:
 		dst = append(dst, "Connection: close\r\n"...)

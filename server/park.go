@@ -17,7 +17,7 @@ const parkLimit = int64(60e9)
 func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	w := x.w
 	switch {
-	case x.c == nil || x.over || x.headDone:
+	case x.down == nil || x.over || x.headDone:
 		return Respond
 	case w.response.x != nil:
 		x.faulty = true
@@ -63,7 +63,7 @@ func (x *Exchange) resume(next func(*Exchange) Verdict) {
 	x.parked = false
 	x.altered.unpark = nil
 	x.timer.Stop()
-	c, serial := x.c, x.serial
+	c, serial := x.down, x.serial
 	switch verdict := x.askNext(next); {
 	case x.serial != serial: // it has answered
 	case x.parked: // again

@@ -16,13 +16,13 @@ import (
 func (x *Exchange) Route() *routing.Route { return x.route }
 
 // Remote returns the address of who sent the request: the connection's, or the one that a PROXY protocol header named.
-func (x *Exchange) Remote() netip.AddrPort { return x.c.peer().remote }
+func (x *Exchange) Remote() netip.AddrPort { return x.down.peer().remote }
 
 // Secure reports whether the client spoke TLS, with the gateway or with who sent a PROXY protocol header.
-func (x *Exchange) Secure() bool { return x.c.peer().secure() }
+func (x *Exchange) Secure() bool { return x.down.peer().secure() }
 
 // Trusted reports whether what the sender says of who is behind it is believed: trusted_proxies.
-func (x *Exchange) Trusted() bool { return x.c.peer().trusted }
+func (x *Exchange) Trusted() bool { return x.down.peer().trusted }
 
 // Client returns the address of the client itself: Remote's, or, where that is a trusted proxy, the last in X-Forwarded-For
 // that is none. What stands before that anybody may have written.

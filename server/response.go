@@ -159,7 +159,7 @@ func (x *Exchange) Refuse(status int, text string) Verdict {
 // mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
 func (x *Exchange) mayAnswer() bool {
 	r := &x.w.response
-	return x.c != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+	return x.down != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
 }
 
 // answered takes note that the loop's reply is made.
@@ -216,7 +216,7 @@ func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Ou
 	if x.translated() {
 		x.webAnswer(o)
 	}
-	x.sentBytes += int64(x.c.answer(x, o.status, o.fields, o.body))
+	x.sentBytes += int64(x.down.answer(x, o.status, o.fields, o.body))
 	o.fields, o.body = wire.Reuse(o.fields), wire.Reuse(o.body)
 	x.end(reason, outcome)
 }

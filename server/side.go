@@ -35,7 +35,7 @@ type downSide interface {
 	refuse(x *Exchange, f *failure) int
 	// switched sends the head that accepts an Upgrade, and the first bytes of the tunnel that the
 	// Exchange is from here on.
-	switched(x *Exchange, resp *message.Response, head, rest []byte) int
+	switchTo(x *Exchange, resp *message.Response, head, rest []byte) int
 	// cut ends the response in a way that nobody takes for its proper end.
 	cut(x *Exchange)
 	// served tells that the Exchange ended.
@@ -43,7 +43,7 @@ type downSide interface {
 
 	// await arms the timer of this side, unless it already guards the same wait; Restart makes the
 	// next await start afresh; Rest stops it.
-	await(what wire.Wait, timeout int64)
+	guard(what wire.Wait, timeout int64)
 	Restart()
 	Rest()
 }
@@ -52,11 +52,11 @@ type downSide interface {
 type upSide interface {
 	wire.Bytes
 	// ready reports that the connection is established.
-	ready() bool
+	established() bool
 	// begin sends what the Exchange holds of the request, and reports whether any of it left.
-	begin(x *Exchange) bool
+	sendRequest(x *Exchange) bool
 	// chunked is the framing of a response whose length its own framing tells.
-	chunked() framing
+	unknownLength() framing
 	// readHead reads once, and gives x the heads that are complete. It returns false when more must
 	// come first.
 	readHead(x *Exchange) bool
@@ -77,10 +77,10 @@ type client struct {
 	remote   netip.AddrPort
 	listener *listener
 	announced
-	share   *share           // what its loop has of its source; nil: not bounded by source
-	trusted bool             // its forwarded headers are believed
-	shown   *clientcert.Cert // nil: the Host that its connection was opened for asks for no certificate
-	suite   uint16           // of TLS 1.2 and below
+	share       *share           // what its loop has of its source; nil: not bounded by source
+	trusted     bool             // its forwarded headers are believed
+	certificate *clientcert.Cert // nil: the Host that its connection was opened for asks for no certificate
+	suite       uint16           // of TLS 1.2 and below
 }
 
 func (c *client) peer() *client { return c }

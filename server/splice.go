@@ -11,7 +11,7 @@ func (x *Exchange) spliceable(f *flow) bool {
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
 	}
-	return f.from == frameLength && f.by == nil && f.left >= threshold && x.c.Plain() != nil && x.u.Plain() != nil
+	return f.from == frameLength && f.by == nil && f.left >= threshold && x.down.Plain() != nil && x.up.Plain() != nil
 }
 
 // startSplice gets a pipe; without one (descriptors are short) the body is copied.
@@ -21,32 +21,32 @@ func (x *Exchange) startSplice(up bool) bool {
 		x.noPipe = true
 		return false
 	}
-	from := x.u.Plain()
+	from := x.up.Plain()
 	if up {
-		from = x.c.Plain()
+		from = x.down.Plain()
 	}
-	p.Begin(from, x.c)
-	x.pipe, x.pipeUp = p, up
+	p.Begin(from, x.down)
+	x.pipe, x.pipeRequest = p, up
 	return true
 }
 
 // spliceResponse moves what can move, and reports whether the caller should go on: the body is
 // through, or a reason to copy came up.
 func (x *Exchange) spliceResponse() bool {
-	if !x.moveSplice(x.u.Plain(), x.c.Plain(), &x.down.left, &x.sentBytes) {
+	if !x.moveSplice(x.up.Plain(), x.down.Plain(), &x.respBody.left, &x.sentBytes) {
 		return false
 	}
-	x.down.done = x.down.left == 0
+	x.respBody.done = x.respBody.left == 0
 	return true
 }
 
 // spliceRequest is spliceResponse for the request body.
 func (x *Exchange) spliceRequest() bool {
 	x.streamed = true
-	if !x.moveSplice(x.c.Plain(), x.u.Plain(), &x.up.left, &x.reqBytes) {
+	if !x.moveSplice(x.down.Plain(), x.up.Plain(), &x.reqBody.left, &x.reqBytes) {
 		return false // x may have ended, and may serve another request
 	}
-	x.up.done = x.up.left == 0
+	x.reqBody.done = x.reqBody.left == 0
 	return true
 }
 
@@ -67,19 +67,19 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 		progress := in > 0 || out > 0
 		if progress {
 			p.Moved()
-			x.c.Restart()
-			x.await(x.timeout(x.policy.read, w.set.read))
+			x.down.Restart()
+			x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
 		}
 		switch {
 		case to.Broken:
-			if !x.pipeUp {
+			if !x.pipeRequest {
 				x.cancel(failAborted)
 			}
 			return false
 		case p.Held == 0 && (*left == 0 || from.EOF || from.Broken && !from.Readable):
 			x.pipe = nil
 			w.PutPipe(p)
-			if *left > 0 && !x.pipeUp {
+			if *left > 0 && !x.pipeRequest {
 				x.upstreamEnds()
 				return false
 			}
@@ -92,7 +92,7 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 			p.Coarsen(*left)
 			return false
 		case round == wire.Rounds:
-			w.Again(x.c)
+			w.Again(x.down)
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // switchProtocols makes the Exchange a tunnel: the Endpoint has accepted the Upgrade. data begins with
 // the head that resp indexes; rest is what came behind it, and is the new protocol's.
 func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
-	c, u, w := x.c, x.u, x.w
+	c, u, w := x.down, x.up, x.w
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {
 		return
@@ -16,24 +16,24 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.headTime = w.Now()
 	x.status = 101
 	x.headDone, x.upClose = true, true
-	x.up.done, x.down.done = true, true
+	x.reqBody.done, x.respBody.done = true, true
 	x.tunnel = true
 	x.leaveAt = 0
 	w.shard.Tunnels++
 	x.acceptWebSocket()
-	x.sentBytes += int64(c.switched(x, resp, data, rest))
+	x.sentBytes += int64(c.switchTo(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.
 	if early := c.Held(); len(early) > 0 {
 		u.Send(early, false)
 		x.reqBytes += int64(len(early))
 		c.Drop(len(early))
 	}
-	x.await(x.timeout(x.policy.read, w.set.tunnel))
+	x.expectEndpoint(x.timeout(x.policy.read, w.set.tunnel))
 }
 
 // pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
 func (x *Exchange) pumpTunnel() {
-	c, u, w := x.c, x.u, x.w
+	c, u, w := x.down, x.up, x.w
 	up, down, moved, more := x.ways.Relay(&w.Loop, c, u)
 	x.reqBytes += up
 	x.sentBytes += down
@@ -42,9 +42,9 @@ func (x *Exchange) pumpTunnel() {
 		x.endTunnel()
 		return
 	case x.ways.Parting:
-		x.await(x.ways.Look)
+		x.expectEndpoint(x.ways.Look)
 	case moved:
-		x.await(x.timeout(x.policy.read, w.set.tunnel))
+		x.expectEndpoint(x.timeout(x.policy.read, w.set.tunnel))
 	}
 	if more {
 		w.Again(c)
@@ -53,7 +53,7 @@ func (x *Exchange) pumpTunnel() {
 
 // endTunnel closes both sides. Who was not told the other's end sees its break as one, and not as an end.
 func (x *Exchange) endTunnel() {
-	c, u := x.c, x.u
+	c, u := x.down, x.up
 	if x.ways.Resets(u, c, x.ways.DownEnded) {
 		c.cut(x)
 	}

@@ -73,7 +73,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			onLoop(func() {
 				for d := w.downs.next; d != &w.downs; d = d.next {
 					if d.x != nil {
-						u = d.x.u.(*upConn)
+						u = d.x.up.(*upConn)
 					} else {
 						c = d
 					}

@@ -38,7 +38,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		u.Readable, u.PeerClosed = true, true
 	}
 	if x := u.x; x != nil {
-		x.c.pump()
+		x.down.pump()
 		return
 	}
 	if u.TLS != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
@@ -61,7 +61,7 @@ func (u *upConn) connected() {
 		return
 	}
 	x := u.x
-	c := x.c // x may have ended when this returns
+	c := x.down // x may have ended when this returns
 	switch {
 	case !ok:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
@@ -88,7 +88,7 @@ func (u *upConn) Progress() { u.Ready(0) }
 func (u *upConn) secured() {
 	done, err := u.Shake()
 	x := u.x
-	c := x.c // x may have ended when this returns
+	c := x.down // x may have ended when this returns
 	switch {
 	case err != nil:
 		x.attemptFailed(failTLS, upstream.ConnectFailed)

@@ -12,15 +12,15 @@ import (
 // firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
 const firstRead = 20 << 10
 
-func (u *upConn) ready() bool       { return !u.Connecting && !u.Shaking }
-func (u *upConn) reused() bool      { return u.Reused() }
-func (u *upConn) unprocessed() bool { return false }
-func (u *upConn) chunked() framing  { return frameChunked }
+func (u *upConn) established() bool      { return !u.Connecting && !u.Shaking }
+func (u *upConn) reused() bool           { return u.Reused() }
+func (u *upConn) unprocessed() bool      { return false }
+func (u *upConn) unknownLength() framing { return frameChunked }
 
-// begin implements upSide.
+// sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) begin(x *Exchange) bool {
+func (u *upConn) sendRequest(x *Exchange) bool {
 	u.Write(x.request)
 	return !u.Broken
 }
@@ -42,8 +42,8 @@ func (u *upConn) readHead(x *Exchange) bool {
 		}
 		return false
 	}
-	x.c.Restart()
-	x.await(x.timeout(x.policy.read, w.set.read))
+	x.down.Restart()
+	x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
 	data := into[:n]
 	if u.In.Len() > 0 {
 		line := bytes.IndexByte(data, '\n') >= 0

@@ -111,7 +111,7 @@ func (s *upSession) secured() bool {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
-	s.established()
+	s.begins()
 	return !s.closed
 }
 
@@ -123,14 +123,14 @@ func (s *upSession) connected() {
 		s.Broken = true
 		s.end(upstream.ConnectFailed)
 	case s.backend == nil:
-		s.established()
+		s.begins()
 	default:
 		s.startTLS()
 	}
 }
 
-// established sends the requests that waited.
-func (s *upSession) established() {
+// begins sends the requests that waited.
+func (s *upSession) begins() {
 	s.sendWaiting()
 	s.touch()
 }
@@ -138,8 +138,8 @@ func (s *upSession) established() {
 // sendWaiting sends the requests that waited for what is known by now.
 func (s *upSession) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
-		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.ready() {
-			c := u.x.c
+		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.established() {
+			c := u.x.down
 			u.x.send()
 			c.pump()
 		}
@@ -251,7 +251,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		u.listed = false
 		u.Gone = true
 		if x := u.x; x != nil {
-			c := x.c
+			c := x.down
 			if outcome == upstream.ConnectFailed {
 				f := failConnect
 				if s.TLS != nil {
@@ -299,10 +299,10 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		return
 	}
 	x := u.x
-	c := x.c
+	c := x.down
 	u.Complete = end
 	c.Restart()
-	x.await(x.timeout(x.policy.read, s.w.set.read))
+	x.expectEndpoint(x.timeout(x.policy.read, s.w.set.read))
 	switch {
 	case resp.Code == 101:
 		if !x.upgrade {
@@ -319,10 +319,10 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		x.finalHead(resp, head, nil, end)
 	}
 	switch {
-	case end || x.c != c: // if x has ended, c goes on with what comes next
+	case end || x.down != c: // if x has ended, c goes on with what comes next
 		c.pump()
 	default:
-		x.waits() // restart has disarmed the client's timer
+		x.guardClient() // restart has disarmed the client's timer
 	}
 }
 
@@ -343,7 +343,7 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 		return
 	}
 	u.Offer(p)
-	u.x.c.pump()
+	u.x.down.pump()
 	if u.H2Stream == st {
 		u.Store()
 	}
@@ -354,7 +354,7 @@ func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.Complete = true
 		u.GotTrailers = t.AppendFields(u.GotTrailers[:0], lines, false)
-		u.x.c.pump()
+		u.x.down.pump()
 	}
 }
 
@@ -371,7 +371,7 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		}
 		u.Gone = true
 		x := u.x
-		c := x.c
+		c := x.down
 		x.upClose = true
 		x.fail(failMalformed)
 		c.pump()
@@ -394,13 +394,13 @@ func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
 	}
 	u.Gone = true
 	u.refused = code == h2.RefusedStream
-	u.x.c.pump()
+	u.x.down.pump()
 }
 
 // Writable implements h2.Handler.
 func (s *upSession) Writable(st *h2.Stream) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
-		u.x.c.pump()
+		u.x.down.pump()
 	}
 }
 

@@ -45,27 +45,27 @@ func (s *upSession) attach(x *Exchange) *upStream {
 func (u *upStream) gathered() {
 	u.Gathering = false
 	if u.x != nil {
-		u.x.c.pump()
+		u.x.down.pump()
 	}
 }
 
-// ready implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
+// established implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) ready() bool {
+func (u *upStream) established() bool {
 	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrade)
 }
 
-func (u *upStream) reused() bool      { return !u.first }
-func (u *upStream) unprocessed() bool { return u.refused || u.H2Stream == nil }
-func (u *upStream) chunked() framing  { return frameStream }
+func (u *upStream) reused() bool           { return !u.first }
+func (u *upStream) unprocessed() bool      { return u.refused || u.H2Stream == nil }
+func (u *upStream) unknownLength() framing { return frameStream }
 
-// begin implements upSide.
+// sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) begin(x *Exchange) bool {
+func (u *upStream) sendRequest(x *Exchange) bool {
 	o := x.kept
-	end := x.up.whole() && len(o.early) == 0 && !x.upgrade
+	end := x.reqBody.whole() && len(o.early) == 0 && !x.upgrade
 	st, ok := u.H2.OpenRequest(&o.req, h2.Outgoing{
 		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
 	}, end)
@@ -77,7 +77,7 @@ func (u *upStream) begin(x *Exchange) bool {
 	u.H2Stream = st
 	st.Owner = u
 	if !end && !x.upgrade {
-		x.up.pass(u, o.early)
+		x.reqBody.pass(u, o.early)
 	}
 	u.s.touch()
 	return true

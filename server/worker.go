@@ -189,7 +189,7 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 		x = &Exchange{w: w}
 		x.timer.OnExpire = x
 	}
-	x.c = c
+	x.down = c
 	x.method = req.Method
 	x.oldClient = req.Minor == 0
 	x.keepAlive = req.KeepAlive
@@ -202,10 +202,10 @@ func (w *worker) newExchange(c downSide, req *message.Request, from framing) *Ex
 	if from == frameChunked {
 		same = formSame // until it is known who receives it, see forward
 	}
-	x.up.begin(from, same, req.ContentLength)
-	x.up.rule.Request, x.up.rule.Names = true, w.set.names
+	x.reqBody.begin(from, same, req.ContentLength)
+	x.reqBody.rule.Request, x.reqBody.rule.Names = true, w.set.names
 	if req.ContentLength == 0 && !x.upgrade {
-		x.up.length = 0 // which some Endpoints want to read where a method usually has a body
+		x.reqBody.length = 0 // which some Endpoints want to read where a method usually has a body
 	}
 	w.shard.ExchangesStarted++
 	return x
@@ -225,19 +225,19 @@ func (w *worker) freeExchange(x *Exchange) {
 		w.freeAltered(x.altered)
 		x.altered = nil
 	}
-	if x.up.by != nil {
-		w.freeTransforms(x.up.by)
-		x.up.by = nil
+	if x.reqBody.by != nil {
+		w.freeTransforms(x.reqBody.by)
+		x.reqBody.by = nil
 	}
-	if x.down.by != nil {
-		w.freeTransforms(x.down.by)
-		x.down.by = nil
+	if x.respBody.by != nil {
+		w.freeTransforms(x.respBody.by)
+		x.respBody.by = nil
 	}
 	if w.freeX.Full() {
 		w.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
-		x.c = nil
+		x.down = nil
 		return
 	}
 	*x = Exchange{
@@ -317,7 +317,7 @@ type reaper worker
 func (r *reaper) Ready(loop.Events) {
 	w := (*worker)(r)
 	for _, c := range w.dead {
-		c.TLS, c.shown, c.hello = nil, nil, nil // a certificate may be of some KiB
+		c.TLS, c.certificate, c.hello = nil, nil, nil // a certificate may be of some KiB
 		w.freeC.Put(c)
 	}
 	clear(w.dead)
@@ -337,7 +337,7 @@ func (w *worker) startDrain() {
 		}
 		if c.phase == phaseHead && c.In.Len() == 0 && c.Out.Len() == 0 {
 			c.Restart()
-			c.await(wire.WaitIdle, int64(idleGrace))
+			c.guard(wire.WaitIdle, int64(idleGrace))
 		}
 	}
 }

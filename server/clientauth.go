@@ -13,7 +13,7 @@ import (
 // 15.5.20).
 func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
 	c := x.down.peer()
-	if c.listener.secure && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
+	if c.listener.tls && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
 		return failMisdirected
 	}
 	if t.ClientAuth == nil {
@@ -32,7 +32,7 @@ func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 	switch {
 	case auth.Mode == routing.ClientAuthOff:
 		return nil
-	case !c.listener.secure:
+	case !c.listener.tls:
 		return failClientCertificate
 	}
 	switch c.certificate.Judge(auth) {

@@ -24,7 +24,7 @@ type crowd struct {
 // join adds c to its share.
 func (w *worker) join(c *downConn, src *source) {
 	s := &src.shares[w.ID()]
-	c.share = s
+	c.share, c.quota = s, &s.quota
 	c.link(s)
 	w.crowd.move(s, s.n+1)
 }
@@ -35,11 +35,11 @@ func (w *worker) leave(c *downConn) {
 	if s == nil {
 		return
 	}
-	c.share = nil
+	c.share, c.quota = nil, nil
 	c.unlink(s)
 	w.crowd.move(s, s.n-1)
 	if s.n == 0 {
-		s.giveBack(s.permits - s.requests)
+		s.giveBackSpare()
 	}
 	w.sources.leave(s.source)
 }
@@ -102,7 +102,7 @@ func (k *crowd) move(s *share, n int) {
 func (k *crowd) giveBack() {
 	for n := 1; n <= k.most; n++ {
 		for s := k.ranks[n]; s != nil; s = s.next {
-			s.giveBack(s.permits - s.requests)
+			s.giveBackSpare()
 		}
 	}
 }

@@ -19,15 +19,15 @@ import (
 // giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
-// takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
+// takeDescriptor counts one more as used for a request of a source, and reports whether there is one. The last eighth is
 // for sources with few requests in flight. The counterpart is wire.Loop.GiveDescriptors.
-func (w *worker) takeDescriptor(s *share) bool {
+func (w *worker) takeDescriptor(of *quota) bool {
 	bound := w.set.capacity.descriptors
 	used := w.peers.descriptors() + 1
 	if used > bound-bound/4 {
 		w.spareDescriptors()
 	}
-	if s != nil && s.requests > fewRequests {
+	if of != nil && of.inFlight > fewRequests {
 		bound -= bound / 8
 	}
 	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
@@ -39,7 +39,7 @@ func (w *worker) takeDescriptor(s *share) bool {
 
 // connect has s connect to an Endpoint, within the descriptors of the Endpoints' side, and reports whether it could begin
 // to, for a client of a source. Its events go to h.
-func (w *worker) connect(s *wire.Sock, to *dialer, h loop.Handler, of *share) bool {
+func (w *worker) connect(s *wire.Sock, to *dialer, h loop.Handler, of *quota) bool {
 	if !w.takeDescriptor(of) {
 		w.short = true
 		return false
@@ -88,16 +88,16 @@ func (r *sparing) Ready(loop.Events) {
 	var busy []*share
 	for n := w.crowd.most; n > 0; n-- {
 		for s := w.crowd.ranks[n]; s != nil; s = s.next {
-			if s.requests > keepFew {
+			if s.inFlight > keepFew {
 				busy = append(busy, s)
 			}
 		}
 	}
-	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.requests, a.requests) })
+	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.inFlight, a.inFlight) })
 	for _, s := range busy {
 		// As many as bring it down to the next one's number would be fairer among several; the first that has
 		// most by far is the case that counts.
-		if excess -= s.cutStalled(min(excess, s.requests-keepFew)); excess <= 0 {
+		if excess -= s.cutStalled(min(excess, s.inFlight-keepFew)); excess <= 0 {
 			return
 		}
 	}

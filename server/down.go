@@ -20,6 +20,7 @@ type downConn struct {
 	wire.WaitTimer
 
 	next, prev *downConn // the worker's list of all its connections
+	share      *share    // nil: not bounded by source
 	// older and younger are its source's: see share.
 	older, younger *downConn
 
@@ -63,7 +64,7 @@ const (
 
 // begins has c read its first bytes: of TLS, or of HTTP.
 func (c *downConn) begins() {
-	if c.listener.secure {
+	if c.listener.tls {
 		c.become(phaseHello)
 	} else {
 		c.become(phaseHead)

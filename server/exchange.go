@@ -32,7 +32,7 @@ type Exchange struct {
 	route    *routing.Route
 	policy   *compiled
 	series   *stats.Series // nil: the request has no Route
-	share    *share        // where it is in flight; nil: not counted
+	quota    *quota        // where it is in flight; nil: not counted
 	backend  *upstream.Backend
 	protocol routing.Protocol
 	endpoint *upstream.Endpoint
@@ -115,9 +115,9 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
-	if s := x.down.peer().share; s != nil && fail == nil {
-		if s.begin(w.set.capacity.requests) {
-			x.share = s
+	if q := x.down.peer().quota; q != nil && fail == nil {
+		if q.begin(w.set.capacity.requests) {
+			x.quota = q
 		} else {
 			w.shard.Shed[stats.ShedRequests]++
 			fail = failSource
@@ -422,7 +422,7 @@ func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused b
 		s := dialerOf(ep).session(x.fresh, b)
 		reused = s != nil
 		if s == nil && !ep.Full() {
-			s = w.openSession(ep, b, x.share, false)
+			s = w.openSession(ep, b, x.quota, false)
 		}
 		if s == nil {
 			return nil, false
@@ -751,9 +751,9 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	if x.depth > 0 {
 		x.runDone(e)
 	}
-	if x.share != nil {
-		x.share.end()
-		x.share = nil
+	if x.quota != nil {
+		x.quota.end()
+		x.quota = nil
 	}
 	if w.logs != nil {
 		w.logExchange(x, e)

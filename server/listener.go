@@ -23,12 +23,11 @@ const acceptBatch = 8
 // listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
 // and the kernel spreads connections over them.
 type listener struct {
-	w         *worker
-	src       loop.Source
-	addr      string
-	portField []byte // the X-Forwarded-Port line
-	secure    bool   // TLS is spoken
-	proxied   bool   // behind a PROXY protocol header
+	inlet
+	w       *worker
+	src     loop.Source
+	addr    string
+	proxied bool // connections begin with a PROXY protocol header
 }
 
 // bind opens a listening socket. It is registered by its worker later, on the loop.
@@ -97,8 +96,8 @@ func bind(addr string) (fd int, port int, err error) {
 
 func newListener(w *worker, b *bound) *listener {
 	return &listener{
-		w: w, addr: b.addr, secure: b.secure, proxied: b.proxied,
-		portField: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n"),
+		inlet: inlet{tls: b.secure, portLine: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n")},
+		w:     w, addr: b.addr, proxied: b.proxied,
 	}
 }
 
@@ -184,7 +183,7 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 
 func (w *worker) listenerFor(other *listener) *listener {
 	for _, l := range w.templates {
-		if l.addr == other.addr && l.secure == other.secure {
+		if l.addr == other.addr && l.tls == other.tls {
 			return l
 		}
 	}

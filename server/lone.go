@@ -63,7 +63,7 @@ func (x *Exchange) acquireLone(ep *upstream.Endpoint, b *routing.BackendTLS) (s 
 	if ep.Crowded() {
 		return nil, false
 	}
-	return x.w.openSession(ep, b, x.share, true), false
+	return x.w.openSession(ep, b, x.quota, true), false
 }
 
 // askLone asks the Endpoint whether it has read all of the request that has ended.

@@ -59,7 +59,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	w.short = false
-	if !w.connect(&p.Sock, dialerOf(ep), p, p.c.share) {
+	if !w.connect(&p.Sock, dialerOf(ep), p, p.c.quota) {
 		if w.short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return

@@ -1,9 +1,6 @@
 package server
 
 import (
-	"net/netip"
-
-	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -70,17 +67,3 @@ type upSide interface {
 	abandon()
 	stale(now int64)
 }
-
-// client is who is at the other end of a downstream connection, or who the load balancer that is there says
-// it is.
-type client struct {
-	remote   netip.AddrPort
-	listener *listener
-	announced
-	share       *share           // what its loop has of its source; nil: not bounded by source
-	trusted     bool             // its forwarded headers are believed
-	certificate *clientcert.Cert // nil: the Host that its connection was opened for asks for no certificate
-	suite       uint16           // of TLS 1.2 and below
-}
-
-func (c *client) peer() *client { return c }

@@ -65,7 +65,7 @@ func TestPermits(t *testing.T) {
 					inFlight.Add(-1)
 					s.end()
 				}
-				s.giveBack(s.permits - s.requests)
+				s.giveBack(s.permits - s.inFlight)
 			})
 		}
 		wg.Wait()

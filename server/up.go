@@ -163,7 +163,7 @@ func (u *upConn) discard() {
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
 func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
 	u := w.newUp()
-	if !w.connect(&u.Sock, dialerOf(ep), u, x.share) {
+	if !w.connect(&u.Sock, dialerOf(ep), u, x.quota) {
 		w.freeUp(u)
 		return nil
 	}

@@ -46,7 +46,7 @@ const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
 // the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share, alone bool) *upSession {
+func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *quota, alone bool) *upSession {
 	t := dialerOf(ep)
 	s := &upSession{Sock: wire.NewSock(&w.Loop), w: w, dialer: t, backend: b}
 	s.Strict = true

@@ -274,7 +274,7 @@ func (w *worker) open(fd int, remote addrPort, ln *listener, src *source) {
 	if c == nil {
 		c = &downConn{}
 	}
-	*c = downConn{Sock: wire.NewSock(&w.Loop), w: w, client: client{remote: remote, listener: ln}}
+	*c = downConn{Sock: wire.NewSock(&w.Loop), w: w, client: client{remote: remote, listener: &ln.inlet}}
 	c.Timer.OnExpire = c
 	w.Assign(&c.Src, fd, c)
 	c.trusted = w.set.trusts(remote.Addr())

@@ -108,7 +108,7 @@ type edits struct {
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
-	if w.logs != nil {
+	if w.log != nil {
 		x.logged.take(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
@@ -755,8 +755,8 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.quota.end()
 		x.quota = nil
 	}
-	if w.logs != nil {
-		w.logExchange(x, e)
+	if w.log != nil {
+		w.log.exchange(x, e)
 	}
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)

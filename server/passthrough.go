@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -222,8 +223,8 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		p.Reset()
 		c.Reset()
 	}
-	if w.logs != nil {
-		w.logPassthrough(p, reason)
+	if w.log != nil {
+		p.log(reason)
 	}
 	w.janitor.Wake()
 	if endpoint != nil {
@@ -232,4 +233,23 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	w.Unlink(&p.timer)
 	c.passthrough = nil
 	c.shut()
+}
+
+// log writes the line of p, a TLS connection that was passed through.
+func (p *passthrough) log(reason stats.Reason) {
+	w := p.c.w
+	b := w.log.begin(p.c.remote)
+	b = appendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
+	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
+	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
+	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.Now()-p.started)/1000))
+	if p.endpoint != nil {
+		b = append(b, `,"endpoint":"`...)
+		b = p.endpoint.Addr.AppendTo(b)
+		b = append(b, '"')
+	}
+	if reason != stats.NoFailure {
+		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
+	}
+	w.log.end(b)
 }

@@ -35,7 +35,6 @@ type worker struct {
 	// The same, and shared by all loops:
 	peers   peers // all loops, this one among them
 	store   *routing.Store
-	logs    *accessLog // nil when off
 	sources *sources
 	reserve *reserve
 	parking chan struct{}
@@ -64,7 +63,7 @@ type worker struct {
 	sparing   bool // see spareDescriptors
 	short     bool // an attempt to connect found no descriptor
 	event     stats.Event
-	log       logBuffer
+	log       *logbook // nil when off
 
 	// Scratch, valid for one call:
 	req         h1.Request
@@ -91,7 +90,7 @@ func newWorker(s *Server, l *loop.Loop, id int, set *settings) *worker {
 	w := &worker{
 		id:          id,
 		store:       s.store,
-		logs:        s.logs,
+		log:         newLogbook(s.logs.sink()),
 		sources:     s.sources,
 		reserve:     s.reserve,
 		parking:     s.parking,
@@ -152,7 +151,7 @@ const janitorWork = 256
 
 // look is what the janitor does: it hands over log lines, and closes idle connections to Endpoints.
 func (w *worker) look(now int64) (next int64) {
-	w.flushLog()
+	w.log.flush()
 	next = w.upstreams.Expire(now, janitorWork)
 	for i := len(w.sessions) - 1; i >= 0; i-- {
 		if i < len(w.sessions) {
@@ -367,7 +366,7 @@ func (w *worker) cut() {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
 	w.ClosePipes(w.IdlePipes())
-	w.flushLog()
+	w.log.flush()
 }
 
 // recordRefused counts a request whose head was refused before it became an Exchange.

@@ -41,7 +41,7 @@ func (x *Exchange) alter() *altered {
 }
 
 // freeAltered takes a back.
-func (w *worker) freeAltered(a *altered) {
+func (w *coreLoop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
@@ -63,7 +63,7 @@ func (x *Exchange) Slot(i int) *Slot {
 // It lives as long as the Policy of the Route, and belongs to the loop: no other reads or writes it.
 func (x *Exchange) State(i int) any {
 	c := x.policy.chain
-	s := &c.state[x.w.id][i]
+	s := &c.state[x.w.ID()][i]
 	if *s == nil {
 		*s = c.loops[i].NewState()
 	}

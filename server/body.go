@@ -93,7 +93,7 @@ func (x *Exchange) pumpRequest() {
 		} else {
 			c.Keep(data[n:])
 		}
-		x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
+		x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
 		if u.Lost() {
 			return // the response may still say why
 		}
@@ -153,7 +153,7 @@ func (x *Exchange) pumpResponse() {
 		}
 		data = data[:min(len(data), wire.ScratchSize)]
 		c.Restart()
-		x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
+		x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
 		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
 		if x.down != c {
 			return

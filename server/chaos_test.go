@@ -143,7 +143,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += len(w.sessions)
+			left += len(w.up.sessions)
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0
@@ -213,21 +213,21 @@ func (r *round) plan(rng *rand.Rand) *plan {
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
 	twice(r, "Exchange", w.freeX.All())
-	twice(r, "downConn", w.freeC.All())
-	twice(r, "upConn", w.freeU.All())
-	twice(r, "downStream", w.freeD.All())
-	twice(r, "upStream", w.freeS.All())
+	twice(r, "downConn", w.down.freeC.All())
+	twice(r, "upConn", w.up.freeU.All())
+	twice(r, "downStream", w.down.freeD.All())
+	twice(r, "upStream", w.up.freeS.All())
 	twice(r, "keptHead", w.freeH.All())
 	for _, fault := range w.Audit() {
 		r.errorf("%s", fault)
 	}
-	if n := w.conns.Load(); n != 0 {
+	if n := w.down.conns.Load(); n != 0 {
 		r.errorf("%d connections are counted as open", n)
 	}
-	if w.crowd.most != 0 || w.sources.count() != 0 {
-		r.errorf("%d connections of a source are counted", w.crowd.most)
+	if w.down.crowd.most != 0 || w.down.sources.count() != 0 {
+		r.errorf("%d connections of a source are counted", w.down.crowd.most)
 	}
-	if w.downs.next != &w.downs {
+	if w.down.downs.next != &w.down.downs {
 		r.errorf("a connection is still in the list")
 	}
 	var c stats.Counters

@@ -104,13 +104,13 @@ func TestPassedOnIsBounded(t *testing.T) {
 					done := make(chan struct{})
 					w.Post(func() {
 						defer close(done)
-						left += int(w.conns.Load()) + len(w.dead)
+						left += int(w.down.conns.Load()) + len(w.down.dead)
 						for x := range w.freeX.All() {
 							if cap(x.edits.add) > wire.SmallBuffer {
 								t.Errorf("a pooled Exchange keeps %d bytes", cap(x.edits.add))
 							}
 						}
-						for c := range w.freeC.All() {
+						for c := range w.down.freeC.All() {
 							if c.TLS != nil || c.certificate != nil {
 								t.Error("a pooled connection keeps what a client has shown")
 							}

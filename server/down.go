@@ -15,7 +15,7 @@ import (
 // holds no buffer.
 type downConn struct {
 	wire.Sock
-	w *worker
+	w *downLoop
 	client
 	wire.WaitTimer
 
@@ -189,7 +189,7 @@ func (c *downConn) nextHead(heads int) bool {
 		if c.Out.Len() < before {
 			c.Restart()
 		}
-		c.guard(wire.WaitSend, c.w.set.send)
+		c.guard(wire.WaitSend, c.w.settings.send)
 		return false
 	}
 	if c.ending != endingNot {
@@ -219,7 +219,7 @@ func (c *downConn) readHead() bool {
 	for {
 		if !c.partial {
 			w.req.Reset()
-			status := h1.ParseRequest(&w.req, data, w.set.requestLimits)
+			status := h1.ParseRequest(&w.req, data, w.set.limits)
 			switch {
 			case status == h1.Done:
 				return c.begin(data)
@@ -238,7 +238,7 @@ func (c *downConn) readHead() bool {
 		}
 		// It is parsed again only once another line is complete, so that a client that sends byte by
 		// byte costs at most one parse per field.
-		for line := false; !line && c.In.Len() < w.set.requestLimits.MaxHead; {
+		for line := false; !line && c.In.Len() < w.set.limits.MaxHead; {
 			n := c.Read(w.Scratch[:headRead])
 			if n == 0 {
 				if c.EOF || c.Broken {
@@ -348,7 +348,7 @@ func (c *downConn) served(x *Exchange) {
 }
 
 // guard implements downSide.
-func (c *downConn) guard(what wire.Wait, timeout int64) { c.Guard(&c.w.Loop, what, timeout) }
+func (c *downConn) guard(what wire.Wait, timeout int64) { c.Guard(&c.w.coreLoop.Loop, what, timeout) }
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {

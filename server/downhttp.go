@@ -120,6 +120,8 @@ func (c *downConn) switchTo(x *Exchange, resp *message.Response, head, rest []by
 	return n
 }
 
+func (c *downConn) multiplexed() bool { return false }
+
 // cut implements downSide. Where the end of the connection would look like the end of the body, only a
 // reset tells the client that it is not.
 func (c *downConn) cut(x *Exchange) {

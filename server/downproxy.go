@@ -11,7 +11,7 @@ import (
 
 // beginProxy expects a header, unless the peer may not send one: then c is closed unread.
 func (c *downConn) beginProxy() {
-	if !contains(c.w.set.announcers, c.remote.Addr()) {
+	if !c.w.set.announces(c.remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
 	}
@@ -75,7 +75,7 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 		return true
 	}
 	c.remote = h.Source
-	c.trusted = c.w.set.trusts(h.Source.Addr())
+	c.trusted = c.w.settings.trusts(h.Source.Addr())
 	c.announced = announced{port: h.Destination.Port(), secure: h.TLS.Used}
 	if c.trusted {
 		return true

@@ -134,7 +134,7 @@ func (s *downSession) waits() {
 	switch {
 	case c.phase == phaseClosed:
 	case s.unsent():
-		c.guard(wire.WaitSend, set.send)
+		c.guard(wire.WaitSend, c.w.settings.send)
 	case s.H2.Open() > 0:
 		c.Rest()
 	case c.w.draining:
@@ -147,7 +147,7 @@ func (s *downSession) waits() {
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() { s.FlushLater(&s.c.w.Loop, s) }
+func (s *downSession) touch() { s.FlushLater(&s.c.w.coreLoop.Loop, s) }
 
 // FlushOutput implements wire.Flusher.
 func (s *downSession) FlushOutput() {
@@ -239,7 +239,7 @@ func (s *downSession) over() {
 			d.free()
 		}
 	}
-	s.Release(&s.c.w.Loop)
+	s.Release(&s.c.w.coreLoop.Loop)
 	s.H2, s.c.session = nil, nil
 }
 
@@ -303,7 +303,7 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.Complete = true
-		rule := fieldrule.Trailers{Request: true, Names: d.w.set.names}
+		rule := fieldrule.Trailers{Request: true, Names: d.w.settings.names}
 		rule.Mark(t.Fields, lines)
 		d.GotTrailers = t.AppendFields(d.GotTrailers[:0], lines, false)
 		d.pump()

@@ -17,7 +17,7 @@ import (
 //	       (see deferAfter)      └─────── reset, by either end ──────────┘
 type downStream struct {
 	wire.Stream
-	w       *worker
+	w       *downLoop
 	session *downSession
 	x       *Exchange // nil once it has ended and only out remains
 	wire.WaitTimer
@@ -29,13 +29,13 @@ type downStream struct {
 }
 
 // newDownStream makes the side of a stream that the client has opened.
-func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
+func (w *downLoop) newDownStream(s *downSession, st *h2.Stream) *downStream {
 	d := w.freeD.Take()
 	if d == nil {
 		d = &downStream{}
 		d.Timer.OnExpire = d
 	}
-	d.Stream.Begin(&w.Loop, s.H2, st)
+	d.Stream.Begin(&w.coreLoop.Loop, s.H2, st)
 	d.w = w
 	st.Owner = d
 	d.session = s
@@ -206,6 +206,8 @@ func (d *downStream) switchTo(x *Exchange, resp *message.Response, head, rest []
 	return resp.HeadLen + len(rest)
 }
 
+func (d *downStream) multiplexed() bool { return true }
+
 // cut implements downSide. CANCEL is a tunnel's reset: RFC 8441, section 5.
 func (d *downStream) cut(x *Exchange) {
 	if !d.Gone {
@@ -230,7 +232,7 @@ func (d *downStream) served(*Exchange) {
 		return
 	}
 	d.Restart()
-	d.guard(wire.WaitSend, d.w.set.send)
+	d.guard(wire.WaitSend, d.w.settings.send)
 }
 
 // guard implements downSide.
@@ -238,7 +240,7 @@ func (d *downStream) guard(what wire.Wait, timeout int64) {
 	if what == wire.WaitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}
-	d.Guard(&d.w.Loop, what, timeout)
+	d.Guard(&d.w.coreLoop.Loop, what, timeout)
 }
 
 // Restart and Rest implement downSide.
@@ -263,7 +265,7 @@ const stallGrace = int64(5e9)
 // on a slow connection has not stalled.
 func (d *downStream) stalls() bool {
 	w, s := d.w, d.session
-	send := w.set.send
+	send := w.settings.send
 	if x := d.x; x != nil {
 		send = x.timeout(x.policy.send, send)
 	}

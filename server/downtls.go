@@ -69,7 +69,7 @@ func (c *downConn) helloDone() bool {
 // where the Host's Backend could not be resolved.
 func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 	w := c.w
-	p := &passthrough{Sock: wire.NewSock(&w.Loop), c: c, name: name, started: w.Now()}
+	p := &passthrough{Sock: wire.NewSock(&w.coreLoop.Loop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
 	p.Owner = p
 	c.passthrough = p

@@ -24,7 +24,7 @@ import (
 // Exchange is one request and its response: what the two connections share while it lasts. Made and
 // pooled by its worker; owned by the loop.
 type Exchange struct {
-	w    *worker
+	w    *coreLoop
 	down downSide // nil while nobody uses this Exchange
 	up   upSide   // nil before the first attempt and between attempts
 
@@ -116,7 +116,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if q := x.down.peer().quota; q != nil && fail == nil {
-		if q.begin(w.set.capacity.requests) {
+		if q.begin(w.settings.requests) {
 			x.quota = q
 		} else {
 			w.shard.Shed[stats.ShedRequests]++
@@ -182,7 +182,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if x.route == nil {
 		return failNoRoute
 	}
-	x.policy = w.set.plain
+	x.policy = w.settings.plain
 	switch hung := x.route.Attachment.(type) {
 	case *stats.Series:
 		x.series = hung
@@ -205,15 +205,15 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	}
 	limit := x.policy.bodyLimit
 	if limit == 0 {
-		limit = w.set.bodyLimit
+		limit = w.settings.bodyLimit
 	}
 	x.bodyLimit = limit
 	if limit > 0 && (x.reqBody.from == frameLength && x.reqBody.data+x.reqBody.left > limit || x.reqBody.data > limit) {
 		return failBodyTooLarge
 	}
-	if total := x.policy.total; total > 0 || w.set.total > 0 {
+	if total := x.policy.total; total > 0 || w.settings.total > 0 {
 		if total == 0 {
-			total = w.set.total
+			total = w.settings.total
 		}
 		x.edits.deadline = x.started + total
 	}
@@ -352,8 +352,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 	x.chosen = now
 	x.connectTime = 0
 	ep.Started(now)
-	w.short = false
-	u, reused := x.acquire(ep, now)
+	u, reused, short := w.dialer.acquire(x, ep, now)
 	switch {
 	case u != nil:
 		x.up = u
@@ -362,7 +361,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 		x.endpoint = nil
 		x.fail(failOverloaded)
 		return
-	case w.short:
+	case short:
 		ep.Finished(now, 0, upstream.Canceled)
 		x.endpoint = nil
 		x.fail(failShort)
@@ -375,12 +374,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 		w.shard.UpstreamReuses++
 	}
 	if !u.established() {
-		x.expectEndpoint(x.timeout(x.policy.connect, w.set.connect))
-		return
-	}
-	if c, ok := u.(*upConn); ok && c.backend != nil && c.TLS == nil {
-		x.expectEndpoint(x.timeout(x.policy.connect, w.set.connect))
-		c.startTLS()
+		x.expectEndpoint(x.timeout(x.policy.connect, w.settings.connect))
 		return
 	}
 	x.send()
@@ -404,72 +398,21 @@ func overStreams(p routing.Protocol) bool {
 	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
 }
 
-// acquire gets a connection to ep, or a stream on one, that may still be connecting; nil where there is
-// none to be had.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused bool) {
-	w := x.w
-	if overStreams(x.protocol) {
-		b := x.backend.Source().TLS
-		if x.trailed {
-			if s, reused := x.acquireLone(ep, b); s != nil {
-				return s.attach(x), reused
-			} else if w.short {
-				return nil, false
-			}
-		}
-		s := dialerOf(ep).session(x.fresh, b)
-		reused = s != nil
-		if s == nil && !ep.Full() {
-			s = w.openSession(ep, b, x.quota, false)
-		}
-		if s == nil {
-			return nil, false
-		}
-		return s.attach(x), reused
-	}
-	for !x.fresh {
-		c := ep.Acquire(now)
-		if c == nil {
-			break
-		}
-		u := c.Owner.(*upConn)
-		if !u.backend.Equal(x.backend.Source().TLS) {
-			u.discard() // its certificate, or what it was checked against, has changed
-			continue
-		}
-		if !u.untouched() {
-			w.shard.UpstreamStaleConns++
-			continue
-		}
-		u.x = x
-		return u, true
-	}
-	if ep.Full() {
-		return nil, false
-	}
-	if u := w.dial(ep, x); u != nil {
-		return u, false
-	}
-	return nil, false
-}
-
 // send gives what is held of the request to the connection of this attempt.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) send() {
 	now := x.w.Now()
-	if x.attempts > 0 && !x.up.reused() {
+	if x.attempts > 0 && !x.up.Reused() {
 		x.connectTime = now - x.chosen
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
-	x.wrote = x.up.sendRequest(x)
-	if u, ok := x.up.(*upStream); ok && !x.wrote && x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
-		x.fail(failNoUpgrade) // no fault of the Endpoint's, and another connection to it would not help
+	var fail *failure
+	if x.wrote, fail = x.up.sendRequest(x); fail != nil {
+		x.fail(fail)
 		return
 	}
-	x.expectEndpoint(x.timeout(x.policy.read, x.w.set.read))
+	x.expectEndpoint(x.timeout(x.policy.read, x.w.settings.read))
 }
 
 // attemptFailed ends an attempt that brought no response byte, and replays the request where that
@@ -479,11 +422,11 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	now := w.Now()
 	reused, unprocessed := false, false
 	if u := x.up; u != nil {
-		if outcome.Failed() && provoked(u) {
+		if outcome.Failed() && u.provoked() {
 			outcome = upstream.Canceled
 		}
 		x.up = nil
-		reused, unprocessed = u.reused(), u.unprocessed()
+		reused, unprocessed = u.Reused(), u.unprocessed()
 		if reused && outcome == upstream.Reset {
 			outcome = upstream.Stale
 			w.shard.UpstreamStaleConns++
@@ -509,7 +452,7 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 	case x.wrote && !unprocessed:
 		sent = upstream.SentBuffered
 	}
-	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.set.attempts) {
+	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.settings.attempts) {
 		x.fail(f)
 		return
 	}
@@ -534,7 +477,7 @@ func (x *Exchange) pump() {
 	}
 	if u.Pending() > 0 {
 		if u.Flush() {
-			x.expectEndpoint(x.timeout(x.policy.read, x.w.set.read))
+			x.expectEndpoint(x.timeout(x.policy.read, x.w.settings.read))
 		}
 	}
 	if !x.reqBody.done && !u.Lost() {
@@ -566,7 +509,7 @@ func (x *Exchange) guardClient() {
 	c, w := x.down, x.w
 	switch {
 	case c.Pending() > 0 || (x.pipe != nil && x.pipe.Held > 0 && !x.pipeRequest):
-		c.guard(wire.WaitSend, x.timeout(x.policy.send, w.set.send))
+		c.guard(wire.WaitSend, x.timeout(x.policy.send, w.settings.send))
 	case x.awaitsBody():
 		c.guard(wire.WaitBody, x.bodyTimeout())
 	default:
@@ -580,12 +523,10 @@ func (x *Exchange) guardClient() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Exchange) bodyTimeout() int64 {
-	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) {
-		if _, ok := x.down.(*downStream); ok {
-			return x.timeout(x.policy.read, x.w.set.tunnel)
-		}
+	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) && x.down.multiplexed() {
+		return x.timeout(x.policy.read, x.w.settings.tunnel)
 	}
-	return x.w.set.body
+	return x.w.settings.body
 }
 
 // awaitsBody reports that the client owes more of the request: all that came has been passed on. One that
@@ -604,10 +545,10 @@ func (x *Exchange) awaitsClient() bool {
 // clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
 func (x *Exchange) clientEnds() {
 	w := x.w
-	if w.set.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
+	if w.settings.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
 		return
 	}
-	x.leaveAt = w.Now() + w.set.halfClosed
+	x.leaveAt = w.Now() + w.settings.halfClosed
 	if x.leaveAt < x.timer.Deadline() {
 		w.Set(&x.timer, x.leaveAt)
 	}
@@ -619,7 +560,7 @@ func (x *Exchange) clientEnds() {
 func (x *Exchange) expectEndpoint(timeout int64) {
 	deadline := x.w.Now() + timeout
 	if x.leaveAt != 0 {
-		x.leaveAt = x.w.Now() + x.w.set.halfClosed
+		x.leaveAt = x.w.Now() + x.w.settings.halfClosed
 		deadline = min(deadline, x.leaveAt)
 	}
 	if x.edits.deadline != 0 {
@@ -649,16 +590,14 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 	case x.parked:
 		x.fail(failInternal)
 	case x.up != nil && !x.up.established():
-		if u, ok := x.up.(*upStream); ok {
-			u.s.retire() // the next request would wait for the same
-		}
+		x.up.timedOut()
 		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
 	case x.tunnel && x.ways.Parting: // looked at by pump
 	case x.tunnel:
 		x.fail(failUpstreamTimeout)
 	case x.awaitsClient():
 		// The client is the slow one; its own timer watches it.
-		x.expectEndpoint(x.timeout(x.policy.read, x.w.set.read))
+		x.expectEndpoint(x.timeout(x.policy.read, x.w.settings.read))
 		return
 	default:
 		x.fail(failUpstreamTimeout)
@@ -718,7 +657,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	if x.parked {
 		x.unpark()
 	}
-	if outcome.Failed() && provoked(u) {
+	if u != nil && outcome.Failed() && u.provoked() {
 		outcome = upstream.Canceled
 	}
 	if x.endpoint != nil {
@@ -774,3 +713,18 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 func (x *Exchange) settled() bool {
 	return !x.upClose && x.reqBody.settled() && x.respBody.settled() && (x.pipe == nil || x.pipe.Held == 0)
 }
+
+// holds returns how many bytes of memory wait for x, with those of the Endpoint's side.
+func (x *Exchange) holds() int64 {
+	n := int64(cap(x.request))
+	if x.kept != nil {
+		n += x.kept.held
+	}
+	if x.up != nil {
+		n += x.up.Holds()
+	}
+	return n
+}
+
+// holdsConn reports that x has a connection to an Endpoint for itself.
+func (x *Exchange) holdsConn() bool { return x.up != nil && x.up.exclusive() }

@@ -54,7 +54,7 @@ func (x *Exchange) change(f *flow, p []byte) (out []byte, ok bool) {
 }
 
 // closeTransform tells a Transform that nothing more comes.
-func (w *worker) closeTransform(t Transform) {
+func (w *coreLoop) closeTransform(t Transform) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.faults.panicked(unnamed("transform"), reason)

@@ -58,7 +58,7 @@ func (x *Exchange) tellForwarded() bool {
 			}
 			continue
 		case message.FieldOdd:
-			f.Hop = f.Hop || !x.w.set.names.Pass(f.Name.Of(head))
+			f.Hop = f.Hop || !x.w.settings.names.Pass(f.Name.Of(head))
 			continue
 		case message.FieldOther:
 			name := f.Name.Of(head)

@@ -65,11 +65,11 @@ func (x *Exchange) adds(name string) bool {
 func (x *Exchange) serverLine() []byte {
 	switch {
 	case x.route == nil:
-		return x.w.set.unrouted
+		return x.w.settings.unrouted
 	case x.route.Anonymous:
 		return nil
 	}
-	return x.w.set.server
+	return x.w.settings.server
 }
 
 // hideServer keeps a Backend's word about that from the client, where its Route wants so.
@@ -88,8 +88,8 @@ func (x *Exchange) hideServer(resp *message.Response) {
 
 // appendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
 // it is for none.
-func (w *worker) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
-	server := w.set.unrouted
+func (w *coreLoop) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
+	server := w.settings.unrouted
 	if x != nil {
 		server = x.serverLine()
 	}

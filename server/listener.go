@@ -24,7 +24,7 @@ const acceptBatch = 8
 // and the kernel spreads connections over them.
 type listener struct {
 	inlet
-	w       *worker
+	w       *downLoop
 	src     loop.Source
 	addr    string
 	proxied bool // connections begin with a PROXY protocol header
@@ -94,7 +94,7 @@ func bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-func newListener(w *worker, b *bound) *listener {
+func newListener(w *downLoop, b *bound) *listener {
 	return &listener{
 		inlet: inlet{tls: b.secure, portLine: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n")},
 		w:     w, addr: b.addr, proxied: b.proxied,
@@ -149,10 +149,10 @@ func (l *listener) accept(most int) (taken int) {
 // counts it as its source's. A trusted peer speaks for many clients, and so does one that is to say by the
 // PROXY protocol who its client is: the former has no source, and the latter's connection none before it
 // has said so.
-func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
+func (w *downLoop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
-	if !l.proxied && !set.trusts(remote.Addr()) {
+	if !l.proxied && !w.settings.trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
 		s := &src.shares[w.ID()]
@@ -181,7 +181,7 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	return nil, false
 }
 
-func (w *worker) listenerFor(other *listener) *listener {
+func (w *downLoop) listenerFor(other *listener) *listener {
 	for _, l := range w.templates {
 		if l.addr == other.addr && l.tls == other.tls {
 			return l

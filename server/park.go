@@ -88,7 +88,7 @@ func failPark(x *Exchange) Verdict {
 }
 
 // guarded runs block; where it panics, the Exchange fails and the process lives.
-func (w *worker) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+func (w *coreLoop) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.faults.panicked(unnamed("parked"), reason)

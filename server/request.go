@@ -43,7 +43,7 @@ func (x *Exchange) Client() netip.Addr {
 			if !ok {
 				return addr
 			}
-			if addr = named; !x.w.set.trusts(addr) {
+			if addr = named; !x.w.settings.trusts(addr) {
 				return addr
 			}
 		}

@@ -48,7 +48,8 @@ type Server struct {
 	store      *routing.Store
 	registry   *stats.Registry
 	log        *slog.Logger
-	workers    peers
+	workers    []*worker
+	peers      peers // what the workers have of clients
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
 	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
@@ -107,12 +108,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		filters = append(filters, HertzFilter(h))
 	}
 	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
-	set := newSettings(c, s.attacher.standard)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
 	}
-	set.tls = s.serverTLS(c)
+	set := s.newSettings(c)
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
 	}
@@ -121,10 +121,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		if err != nil {
 			return nil, fmt.Errorf("create loop %d: %w", id, err)
 		}
-		s.workers = append(s.workers, newWorker(s, l, id, set))
+		w := newWorker(s, l, set)
+		s.workers, s.peers = append(s.workers, w), append(s.peers, w.down)
 	}
 	for _, w := range s.workers {
-		w.peers = s.workers
+		w.down.peers = s.peers
 	}
 	quietHertz()
 	s.engine = hertz.New(
@@ -221,15 +222,15 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.bound {
 		w := s.workers[b.loop]
-		l := newListener(w, &b)
-		w.templates = append(w.templates, l)
+		l := newListener(w.down, &b)
+		w.down.templates = append(w.down.templates, l)
 		fd := b.fd
 		w.Post(func() {
 			if err := w.RegisterListener(&l.src, fd, l); err != nil {
 				s.log.Error("register listener", "addr", l.addr, "err", err)
 				return
 			}
-			w.listeners = append(w.listeners, l)
+			w.down.listeners = append(w.down.listeners, l)
 		})
 	}
 	s.mu.Unlock()
@@ -258,8 +259,7 @@ func (s *Server) LogLinesLost() uint64 {
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
 func (s *Server) Reload(c *config.Config) {
-	set := newSettings(c, s.attacher.standard)
-	set.tls = s.serverTLS(c)
+	set := s.newSettings(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {
 		w.Post(func() { w.reload(set) })
@@ -287,7 +287,7 @@ func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
 		w.Post(func() {
-			w.startDrain()
+			w.down.startDrain()
 			begun <- struct{}{}
 		})
 	}
@@ -303,7 +303,7 @@ func (s *Server) drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := s.workers.connections()
+		open := s.peers.connections()
 		if open == 0 {
 			return nil
 		}

@@ -33,6 +33,8 @@ type downSide interface {
 	// switched sends the head that accepts an Upgrade, and the first bytes of the tunnel that the
 	// Exchange is from here on.
 	switchTo(x *Exchange, resp *message.Response, head, rest []byte) int
+	// multiplexed reports that the side is one stream of many, which may be open both ways for as long as they like.
+	multiplexed() bool
 	// cut ends the response in a way that nobody takes for its proper end.
 	cut(x *Exchange)
 	// served tells that the Exchange ended.
@@ -50,17 +52,29 @@ type upSide interface {
 	wire.Bytes
 	// ready reports that the connection is established.
 	established() bool
-	// begin sends what the Exchange holds of the request, and reports whether any of it left.
-	sendRequest(x *Exchange) bool
+	// sendRequest sends what the Exchange holds of the request, and reports whether any of it left. It fails where no
+	// connection to the Endpoint could carry the request, which is no fault of the Endpoint's.
+	sendRequest(x *Exchange) (wrote bool, fail *failure)
 	// chunked is the framing of a response whose length its own framing tells.
 	unknownLength() framing
 	// readHead reads once, and gives x the heads that are complete. It returns false when more must
 	// come first.
 	readHead(x *Exchange) bool
-	// reused reports that an earlier request went over the connection: it may have been closed since.
-	reused() bool
+	// Reused reports that an earlier request went over the connection: it may have been closed since.
+	Reused() bool
 	// unprocessed reports that the Endpoint has said that it did nothing for the request.
 	unprocessed() bool
+	// provoked reports that the end of the request says nothing about the Endpoint's health, because of what the client had it
+	// sent.
+	provoked() bool
+	// exclusive reports that the connection serves this request alone.
+	exclusive() bool
+	// Holds returns how many bytes of memory wait on the side.
+	Holds() int64
+	// timedOut tells that the connection was not established in time: the next request should not wait for it.
+	timedOut()
+	// breakOff ends a tunnel so that the Endpoint does not take it for a proper end, where its protocol can say that at once.
+	breakOff()
 	// release gives the side back after a request and a response that are complete, abandon after
 	// anything less, and stale after an attempt that found it closed.
 	release(now int64)

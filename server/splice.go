@@ -7,7 +7,7 @@ import "github.com/sluice-gateway/sluice/server/internal/wire"
 
 // spliceable reports whether a body with so much to come should move by splice.
 func (x *Exchange) spliceable(f *flow) bool {
-	threshold := x.w.set.splice
+	threshold := x.w.settings.splice
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
 	}
@@ -68,7 +68,7 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 		if progress {
 			p.Moved()
 			x.down.Restart()
-			x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
+			x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
 		}
 		switch {
 		case to.Broken:
@@ -98,13 +98,12 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	}
 }
 
-// getPipe returns a pipe, or nil where none is to be had: those of the Endpoints' side's descriptors that are left are for
-// connections.
-func (w *worker) getPipe() *wire.Pipe {
+// getPipe returns a pipe, or nil where none is to be had.
+func (w *coreLoop) getPipe() *wire.Pipe {
 	if p := w.TakePipe(); p != nil {
 		return p
 	}
-	if w.peers.descriptors()+2 > w.set.capacity.descriptors*7/8 {
+	if !w.admission.sparesPipe() {
 		return nil
 	}
 	return w.OpenPipe()

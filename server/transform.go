@@ -171,7 +171,7 @@ func (x *Exchange) transformResponse(head *message.Response, data []byte) *trans
 	return t
 }
 
-func (w *worker) addTransform(t *transforms, by Transform) *transforms {
+func (w *coreLoop) addTransform(t *transforms, by Transform) *transforms {
 	if t == nil {
 		if t = w.freeT.Take(); t == nil {
 			t = &transforms{}
@@ -182,7 +182,7 @@ func (w *worker) addTransform(t *transforms, by Transform) *transforms {
 }
 
 // freeTransforms takes t back.
-func (w *worker) freeTransforms(t *transforms) {
+func (w *coreLoop) freeTransforms(t *transforms) {
 	for _, by := range t.list {
 		w.closeTransform(by)
 	}

@@ -28,7 +28,7 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 		x.reqBytes += int64(len(early))
 		c.Drop(len(early))
 	}
-	x.expectEndpoint(x.timeout(x.policy.read, w.set.tunnel))
+	x.expectEndpoint(x.timeout(x.policy.read, w.settings.tunnel))
 }
 
 // pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
@@ -38,13 +38,13 @@ func (x *Exchange) pumpTunnel() {
 	x.reqBytes += up
 	x.sentBytes += down
 	switch {
-	case x.ways.Over(w.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
+	case x.ways.Over(w.Now(), x.timeout(x.policy.send, w.settings.send), more, c, u):
 		x.endTunnel()
 		return
 	case x.ways.Parting:
 		x.expectEndpoint(x.ways.Look)
 	case moved:
-		x.expectEndpoint(x.timeout(x.policy.read, w.set.tunnel))
+		x.expectEndpoint(x.timeout(x.policy.read, w.settings.tunnel))
 	}
 	if more {
 		w.Again(c)
@@ -57,8 +57,8 @@ func (x *Exchange) endTunnel() {
 	if x.ways.Resets(u, c, x.ways.DownEnded) {
 		c.cut(x)
 	}
-	if u, ok := u.(*upConn); ok && x.ways.Resets(c, u, x.ways.UpEnded) {
-		u.Reset()
+	if x.ways.Resets(c, u, x.ways.UpEnded) {
+		u.breakOff()
 	}
 	if c.Deaf() && !u.Deaf() && !x.ways.UpEnded {
 		x.end(failAborted.reason, upstream.Canceled)

@@ -71,7 +71,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			var u *upConn
 			var c *downConn
 			onLoop(func() {
-				for d := w.downs.next; d != &w.downs; d = d.next {
+				for d := w.down.downs.next; d != &w.down.downs; d = d.next {
 					if d.x != nil {
 						u = d.x.up.(*upConn)
 					} else {

@@ -15,7 +15,7 @@ import (
 //	              └─────────────┴─────────────┴───────────────┴──► closed
 type upConn struct {
 	wire.Sock
-	w *worker
+	w *upLoop
 	upstream.Conn
 	x        *Exchange           // nil while idle
 	released uint64              // the loop's batch in which it last became idle
@@ -66,19 +66,19 @@ func (u *upConn) connected() {
 	case !ok:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
 	case u.backend != nil:
-		u.startTLS()
+		if !u.startTLS() {
+			x.attemptFailed(failTLS, upstream.ConnectFailed)
+		}
 	default:
 		x.send()
 	}
 	c.pump()
 }
 
-// startTLS begins the handshake of a connection that was established. Progress says when there is
-// something to send.
-func (u *upConn) startTLS() {
-	if err := u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u); err != nil {
-		u.x.attemptFailed(failTLS, upstream.ConnectFailed)
-	}
+// startTLS begins the handshake of a connection that was established, and reports whether it could. Progress says when there
+// is something to send.
+func (u *upConn) startTLS() bool {
+	return u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u) == nil
 }
 
 // Progress implements tlsconn.Owner.
@@ -160,17 +160,22 @@ func (u *upConn) discard() {
 	u.w.freeUp(u)
 }
 
-// dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
-func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
-	u := w.newUp()
-	if !w.connect(&u.Sock, dialerOf(ep), u, x.quota) {
+// dial starts a connection to ep for x. It returns nil when the kernel refuses at once, or where there is no descriptor for it.
+func (w *upLoop) dial(ep *upstream.Endpoint, x *Exchange) (u *upConn, short bool) {
+	u = w.newUp()
+	ok, short := w.connect(&u.Sock, &dialerOf(ep).addr, u, x.quota)
+	if !ok {
 		w.freeUp(u)
-		return nil
+		return nil, short
 	}
 	u.Strict = true
 	u.backend = x.backend.Source().TLS
 	u.x = x
 	ep.Add(&u.Conn)
 	w.shard.UpstreamConnects++
-	return u
+	if !u.Connecting && u.backend != nil && !u.startTLS() {
+		u.discard()
+		return nil, false
+	}
+	return u, false
 }

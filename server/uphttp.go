@@ -13,16 +13,21 @@ import (
 const firstRead = 20 << 10
 
 func (u *upConn) established() bool      { return !u.Connecting && !u.Shaking }
-func (u *upConn) reused() bool           { return u.Reused() }
 func (u *upConn) unprocessed() bool      { return false }
 func (u *upConn) unknownLength() framing { return frameChunked }
+
+// provoked, exclusive, timedOut and breakOff implement upSide.
+func (u *upConn) provoked() bool  { return false }
+func (u *upConn) exclusive() bool { return true }
+func (u *upConn) timedOut()       {}
+func (u *upConn) breakOff()       { u.Reset() }
 
 // sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) sendRequest(x *Exchange) bool {
+func (u *upConn) sendRequest(x *Exchange) (wrote bool, fail *failure) {
 	u.Write(x.request)
-	return !u.Broken
+	return !u.Broken, nil
 }
 
 // readHead implements upSide.
@@ -31,7 +36,7 @@ func (u *upConn) sendRequest(x *Exchange) bool {
 func (u *upConn) readHead(x *Exchange) bool {
 	w := u.w
 	into := w.Scratch
-	if w.set.splice > 0 {
+	if w.settings.splice > 0 {
 		// The rest of a large body is to move by splice, so little of it is copied with the head.
 		into = into[:firstRead]
 	}
@@ -43,7 +48,7 @@ func (u *upConn) readHead(x *Exchange) bool {
 		return false
 	}
 	x.down.Restart()
-	x.expectEndpoint(x.timeout(x.policy.read, w.set.read))
+	x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
 	data := into[:n]
 	if u.In.Len() > 0 {
 		line := bytes.IndexByte(data, '\n') >= 0
@@ -55,7 +60,7 @@ func (u *upConn) readHead(x *Exchange) bool {
 	}
 	for {
 		w.resp.Reset()
-		status := h1.ParseResponse(&w.resp, data, w.set.responseLimits)
+		status := h1.ParseResponse(&w.resp, data, w.set.limits)
 		switch {
 		case status == h1.Incomplete:
 			if u.In.Len() == 0 {

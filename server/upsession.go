@@ -22,7 +22,7 @@ import (
 // share has states of its own: see loneState.
 type upSession struct {
 	wire.Sock
-	w             *worker
+	w             *upLoop
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
 	wire.Output
@@ -45,16 +45,16 @@ type upSession struct {
 const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
-// the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *quota, alone bool) *upSession {
+// the kernel refuses at once, or where there is no descriptor for it.
+func (w *upLoop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *quota, alone bool) (s *upSession, short bool) {
 	t := dialerOf(ep)
-	s := &upSession{Sock: wire.NewSock(&w.Loop), w: w, dialer: t, backend: b}
+	s = &upSession{Sock: wire.NewSock(&w.coreLoop.Loop), w: w, dialer: t, backend: b}
 	s.Strict = true
 	s.Owner = s
-	if !w.connect(&s.Sock, t, s, of) {
-		return nil
+	if ok, short := w.connect(&s.Sock, &t.addr, s, of); !ok {
+		return nil, short
 	}
-	s.H2 = w.h2up.NewClient(w.Now(), s, b != nil)
+	s.H2 = w.h2.NewClient(w.Now(), s, b != nil)
 	s.heard = w.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
@@ -65,9 +65,9 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *q
 	}
 	w.sessions = append(w.sessions, s)
 	if !s.Connecting && b != nil && !s.startTLS() {
-		return nil
+		return nil, false
 	}
-	return s
+	return s, false
 }
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could.
@@ -157,7 +157,7 @@ func (s *upSession) pump() {
 			w.Again(s)
 			break
 		}
-		n := s.Read(w.upFrames) // also behind a reset: what came before it may be responses
+		n := s.Read(w.frames) // also behind a reset: what came before it may be responses
 		if n == 0 {
 			if s.EOF || s.Broken {
 				s.end(upstream.Reset)
@@ -166,7 +166,7 @@ func (s *upSession) pump() {
 			break
 		}
 		s.heard, s.pinged = w.Now(), false
-		err := s.H2.Feed(w.Now(), w.upFrames[:n])
+		err := s.H2.Feed(w.Now(), w.frames[:n])
 		s.passSmall()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
@@ -198,7 +198,7 @@ func (s *upSession) passSmall() {
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
 	if !s.Connecting && !s.Shaking && !s.closed {
-		s.FlushLater(&s.w.Loop, s)
+		s.FlushLater(&s.w.coreLoop.Loop, s)
 	}
 }
 
@@ -262,7 +262,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 			c.pump()
 		}
 	}
-	s.Release(&s.w.Loop)
+	s.Release(&s.w.coreLoop.Loop)
 	s.Endpoint.Remove(&s.Conn)
 	s.Close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {
@@ -302,7 +302,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 	c := x.down
 	u.Complete = end
 	c.Restart()
-	x.expectEndpoint(x.timeout(x.policy.read, s.w.set.read))
+	x.expectEndpoint(x.timeout(x.policy.read, s.w.settings.read))
 	switch {
 	case resp.Code == 101:
 		if !x.upgrade {

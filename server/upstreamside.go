@@ -13,7 +13,7 @@ import (
 //	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type upStream struct {
 	wire.Stream
-	w       *worker
+	w       *upLoop
 	s       *upSession
 	x       *Exchange
 	listed  bool // in the session's list
@@ -31,7 +31,7 @@ func (s *upSession) attach(x *Exchange) *upStream {
 	if u == nil {
 		u = &upStream{}
 	}
-	u.Stream.Begin(&w.Loop, s.H2, nil)
+	u.Stream.Begin(&w.coreLoop.Loop, s.H2, nil)
 	u.w = w
 	u.s, u.x = s, x
 	u.first = s.requests == 0
@@ -56,14 +56,28 @@ func (u *upStream) established() bool {
 	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrade)
 }
 
-func (u *upStream) reused() bool           { return !u.first }
-func (u *upStream) unprocessed() bool      { return u.refused || u.H2Stream == nil }
+func (u *upStream) Reused() bool      { return !u.first }
+func (u *upStream) unprocessed() bool { return u.refused || u.H2Stream == nil }
+
+// provoked implements upSide: the Endpoint got trailers, and may be one that ends the connection for them. Else a client could
+// have an Endpoint ejected with those.
+func (u *upStream) provoked() bool { return u.trailed }
+
+// exclusive implements upSide. A lone session counts as shared: descriptors of it are bounded by the requests of a source.
+func (u *upStream) exclusive() bool { return false }
+
+// timedOut implements upSide: the next request would wait for the same session.
+func (u *upStream) timedOut() { u.s.retire() }
+
+// breakOff implements upSide: a stream that is given up is reset anyway.
+func (u *upStream) breakOff() {}
+
 func (u *upStream) unknownLength() framing { return frameStream }
 
 // sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) sendRequest(x *Exchange) bool {
+func (u *upStream) sendRequest(x *Exchange) (wrote bool, fail *failure) {
 	o := x.kept
 	end := x.reqBody.whole() && len(o.early) == 0 && !x.upgrade
 	st, ok := u.H2.OpenRequest(&o.req, h2.Outgoing{
@@ -72,7 +86,10 @@ func (u *upStream) sendRequest(x *Exchange) bool {
 	if !ok {
 		u.Gone = true
 		u.s.touch()
-		return false
+		if x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
+			return false, failNoUpgrade
+		}
+		return false, nil
 	}
 	u.H2Stream = st
 	st.Owner = u
@@ -80,7 +97,7 @@ func (u *upStream) sendRequest(x *Exchange) bool {
 		x.reqBody.pass(u, o.early)
 	}
 	u.s.touch()
-	return true
+	return true, nil
 }
 
 // readHead implements upSide: heads come by the session, so that only its end is left to be seen.

@@ -17,7 +17,7 @@ const (
 )
 
 // appendWebSocketKey appends the field of a challenge.
-func (w *worker) appendWebSocketKey(dst []byte) []byte {
+func (w *coreLoop) appendWebSocketKey(dst []byte) []byte {
 	raw := w.draw()
 	dst = append(dst, webSocketKey+": "...)
 	dst = base64.StdEncoding.AppendEncode(dst, raw[:])

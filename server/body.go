@@ -13,7 +13,7 @@ import (
 // them.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failure) {
+func (x *core) takeRequestBody(data []byte) (out []byte, n int, fail *failure) {
 	if x.reqBody.from == frameNone {
 		return nil, 0, nil
 	}
@@ -34,7 +34,7 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 }
 
 // pumpRequest streams the request body from the client to the Endpoint while the Endpoint takes it.
-func (x *Exchange) pumpRequest() {
+func (x *core) pumpRequest() {
 	c, u, w := x.down, x.up, x.w
 	for round := 0; !x.reqBody.done; round++ {
 		if x.pipe != nil && x.pipeRequest {
@@ -93,7 +93,7 @@ func (x *Exchange) pumpRequest() {
 		} else {
 			c.Keep(data[n:])
 		}
-		x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
+		x.expectResponse()
 		if u.Lost() {
 			return // the response may still say why
 		}
@@ -103,7 +103,7 @@ func (x *Exchange) pumpRequest() {
 // pumpResponse streams the response from the Endpoint to the client while the client takes it.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) pumpResponse() {
+func (x *core) pumpResponse() {
 	c, u, w := x.down, x.up, x.w
 	for round := 0; ; round++ {
 		if c.Lost() {
@@ -153,7 +153,7 @@ func (x *Exchange) pumpResponse() {
 		}
 		data = data[:min(len(data), wire.ScratchSize)]
 		c.Restart()
-		x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
+		x.expectResponse()
 		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
 		if x.down != c {
 			return
@@ -168,7 +168,7 @@ func (x *Exchange) pumpResponse() {
 // says that no more will come. x may have ended when it returns.
 //
 // hot: runs per read of a body; no alloc, no lock.
-func (x *Exchange) relay(data []byte, last bool) (n int) {
+func (x *core) relay(data []byte, last bool) (n int) {
 	out, n, ok := x.takeResponseBody(data, last)
 	x.sentBytes += int64(len(out))
 	if !ok {
@@ -183,7 +183,7 @@ func (x *Exchange) relay(data []byte, last bool) (n int) {
 // takeResponseBody is takeRequestBody for the response. ok is false where the framing is broken.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, ok bool) {
+func (x *core) takeResponseBody(data []byte, last bool) (out []byte, n int, ok bool) {
 	out, n, err := x.respBody.take(data, x.w.chunk)
 	if err != h1.ErrNone {
 		x.upClose = true
@@ -212,7 +212,7 @@ const (
 
 // interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
 // ended.
-func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
+func (x *core) interimHead(resp *message.Response, head []byte) bool {
 	now := x.w.Now()
 	if x.informed > 0 {
 		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
@@ -230,14 +230,14 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 	} else if x.down.Pending() > responseHeadLimit {
 		return true // the client does not read, and this is no answer
 	}
-	if !x.oldClient {
+	if !x.http10 {
 		x.sentBytes += int64(x.down.sendInterim(resp, head))
 	}
 	return true
 }
 
 // malformed fails x because of a response that nobody can make sense of.
-func (x *Exchange) malformed() {
+func (x *core) malformed() {
 	x.upClose = true
 	x.fail(failMalformed)
 }
@@ -247,7 +247,7 @@ func (x *Exchange) malformed() {
 // rest it took.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
+func (x *core) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
 	c, w := x.down, x.w
 	if x.extended && resp.Code < 300 {
 		// To such a client it would say that the Upgrade was accepted: RFC 8441 section 5.
@@ -339,7 +339,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 }
 
 // upstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
-func (x *Exchange) upstreamEnds() {
+func (x *core) upstreamEnds() {
 	u := x.up
 	if !x.respBody.endless() || u.Lost() {
 		x.upClose = true
@@ -370,7 +370,7 @@ func (x *Exchange) upstreamEnds() {
 // complete ends an Exchange whose response is handed over whole.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) complete() { x.end(0, upstream.OK) }
+func (x *core) complete() { x.end(0, upstream.OK) }
 
 // keepAliveTimeout returns the seconds of "timeout=5, max=100", or 0: when the Endpoint closes idle
 // connections. The field has no standard; Apache, Node.js and others send it.

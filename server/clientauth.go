@@ -11,7 +11,7 @@ import (
 // the name of a Host whose connections are passed on, and one with a cipher suite that the Host does not
 // allow was opened under another's: their clients are told to open one under this name (RFC 9110 section
 // 15.5.20).
-func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
+func (x *core) checkTLS(t *routing.HostTLS) *failure {
 	c := x.down.peer()
 	if c.listener.tls && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
 		return failMisdirected
@@ -24,7 +24,7 @@ func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
 
 // checkClient applies what a Route's Host wants of clients. The handshake must have been for the same: a
 // connection that was opened under another name has shown nothing that counts here.
-func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
+func (x *core) checkClient(auth *routing.ClientAuth) *failure {
 	c := x.down.peer()
 	if c.certificate != nil {
 		c.certificate.Age(x.w.Now())
@@ -47,7 +47,7 @@ func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
 }
 
 // errorPage is where a client without a good certificate is sent, "" for nowhere.
-func (x *Exchange) errorPage(f *failure) string {
+func (x *core) errorPage(f *failure) string {
 	if f != failClientCertificate || x.route == nil || x.route.ClientAuth() == nil {
 		return ""
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
+	"github.com/sluice-gateway/sluice/server/sink"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -38,7 +40,7 @@ type coreLoop struct {
 	log      *logbook  // nil when off
 	janitor  wire.Janitor
 
-	freeX  wire.FreeList[Exchange]
+	freeX  wire.FreeList[core]
 	freeH  wire.FreeList[keptHead]
 	freeA  wire.FreeList[altered]
 	freeT  wire.FreeList[transforms]
@@ -59,7 +61,7 @@ type coreLoop struct {
 type upDialer interface {
 	// acquire gets a side to ep for x, which may still be connecting; nil where there is none to be had. reused says that an
 	// earlier request used it, and short that there was no descriptor for it.
-	acquire(x *Exchange, ep *upstream.Endpoint, now int64) (u upSide, reused, short bool)
+	acquire(x *core, ep *upstream.Endpoint, now int64) (u upSide, reused, short bool)
 }
 
 // admission says what the process can spare: descriptors of the Endpoints' side are bounded for all loops together. There is
@@ -72,18 +74,19 @@ type admission interface {
 	sparesPipe() bool
 }
 
-// coreOptions are what a coreLoop is made of. All but log are to be set.
+// coreOptions are what a coreLoop is made of. All but lines are to be set.
 type coreOptions struct {
 	store    *routing.Store
 	parking  chan struct{} // as long as Exchanges may be parked at a time
-	faults   *faults
+	log      *slog.Logger  // of faults of Filters
+	lines    *sink.Sink    // of the access log; nil when off
 	settings *settings
-	log      *logbook
 }
 
 // init makes the zero value ready, but for the fields that are set behind it: shard, upstreams, dialer and admission.
 func (w *coreLoop) init(o coreOptions) {
-	w.store, w.parking, w.faults, w.settings, w.log = o.store, o.parking, o.faults, o.settings, o.log
+	w.store, w.parking, w.settings = o.store, o.parking, o.settings
+	w.faults, w.log = &faults{o.log}, newLogbook(o.lines)
 	w.chunk = make([]byte, 0, wire.ScratchSize+chunkRoom)
 	w.pathScratch = make([]byte, 0, h1.DefaultMaxTarget)
 	var seed [32]byte
@@ -93,20 +96,20 @@ func (w *coreLoop) init(o coreOptions) {
 	w.random = rand.NewChaCha8(seed)
 }
 
-// newExchange starts an Exchange for a request whose body is framed so.
+// newExchange makes the Exchange of a request whose body is framed so. head holds what req indexes.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *coreLoop) newExchange(c downSide, req *message.Request, from framing) *Exchange {
+func (w *coreLoop) newExchange(c downSide, req *message.Request, head []byte, from framing) *core {
 	w.Check()
 	x := w.freeX.Take()
 	if x == nil {
-		x = &Exchange{w: w}
+		x = &core{w: w}
 		x.timer.OnExpire = x
 	}
 	x.down = c
 	x.method = req.Method
-	x.oldClient = req.Minor == 0
-	x.keepAlive = req.KeepAlive
+	x.http10 = req.Minor == 0
+	x.persists = req.KeepAlive
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
 	x.uninvited = req.ExpectContinue && from != frameNone
@@ -118,6 +121,9 @@ func (w *coreLoop) newExchange(c downSide, req *message.Request, from framing) *
 	}
 	x.reqBody.begin(from, same, req.ContentLength)
 	x.reqBody.rule.Request, x.reqBody.rule.Names = true, w.settings.names
+	if from == frameChunked {
+		x.reqBody.rule.Nominate(&req.Head, head)
+	}
 	if req.ContentLength == 0 && !x.upgrade {
 		x.reqBody.length = 0 // which some Endpoints want to read where a method usually has a body
 	}
@@ -128,7 +134,7 @@ func (w *coreLoop) newExchange(c downSide, req *message.Request, from framing) *
 // freeExchange makes x ready for another request. Its timer may stay in the wheel, stopped.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *coreLoop) freeExchange(x *Exchange) {
+func (w *coreLoop) freeExchange(x *core) {
 	w.Check()
 	x.timer.Stop()
 	w.Buffers.Put(x.request)
@@ -154,7 +160,7 @@ func (w *coreLoop) freeExchange(x *Exchange) {
 		x.down = nil
 		return
 	}
-	*x = Exchange{
+	*x = core{
 		w:      w,
 		timer:  x.timer,
 		serial: x.serial + 1,

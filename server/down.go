@@ -26,7 +26,7 @@ type downConn struct {
 
 	// What it does, and what belongs to that. Set by become, and by who begins the phase:
 	hello       *clienthello.Hello // phaseHello, once a byte came
-	x           *Exchange          // phaseServe
+	x           *core              // phaseServe
 	session     *downSession       // phaseSession
 	passthrough *passthrough       // phasePassthrough
 	phase       phase
@@ -109,8 +109,7 @@ const watchDelay = int64(50e6)
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) oneShot() bool {
-	x := c.x
-	return c.phase == phaseServe && !x.keepAlive && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked && c.Out.Len() == 0
+	return c.phase == phaseServe && c.x.lastOfConnection() && c.Out.Len() == 0
 }
 
 // watch asks for events.
@@ -263,7 +262,7 @@ func (c *downConn) headEnds() bool {
 		c.shut()
 		return true
 	case c.w.draining:
-		c.guard(wire.WaitIdle, int64(idleGrace))
+		c.guard(wire.WaitIdle, idleGrace)
 	case c.requests == 0:
 		c.guard(wire.WaitHead, c.w.set.header)
 	default:
@@ -284,7 +283,9 @@ func (c *downConn) begin(data []byte) bool {
 	case w.req.ContentLength > 0:
 		from = frameLength
 	}
-	x := w.newExchange(c, &w.req.Request, from)
+	head := data[:w.req.HeadLen]
+	rest := data[w.req.HeadLen:]
+	x := w.newExchange(c, &w.req.Request, head, from)
 	c.x = x
 	c.become(phaseServe)
 	if c.PeerClosed {
@@ -292,13 +293,8 @@ func (c *downConn) begin(data []byte) bool {
 	}
 	c.requests++
 
-	head := data[:w.req.HeadLen]
-	rest := data[w.req.HeadLen:]
-	if from == frameChunked {
-		x.reqBody.rule.Nominate(&w.req.Head, head)
-	}
 	fromIn := c.In.Len() > 0
-	_, n, fail := x.takeRequestBody(rest)
+	n, fail := x.takeEarly(rest)
 	early, next := rest[:n], rest[n:]
 	if fromIn {
 		// head and early alias c.in, which now keeps only what follows them.
@@ -330,13 +326,13 @@ func (c *downConn) refuseHead(e h1.Error) {
 // served implements downSide: the response is handed over. In a drain the connection goes on unless
 // the response's head said that it would not: the client's next request may be on its way. Where the
 // request is not complete, the client is not going to be read from again.
-func (c *downConn) served(x *Exchange) {
+func (c *downConn) served(x *core) {
 	c.x = nil
 	c.become(phaseHead)
-	if !x.reqBody.done {
+	if !x.requestDone() {
 		c.ends(endingUnread)
 	}
-	if x.tunnel {
+	if x.tunnels() {
 		c.why = stats.ClosedTunnel
 		c.shut()
 	} else if c.ending == endingCut {

@@ -138,6 +138,11 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
+// idleGrace is how long a connection without a request under way stays open in a drain, from the drain's
+// begin or from its last answer: its client may be sending one at this very moment, and it will be
+// answered, with Connection: close.
+const idleGrace = int64(2e9)
+
 // startDrain runs on the loop.
 func (w *downLoop) startDrain() {
 	w.draining = true
@@ -151,7 +156,7 @@ func (w *downLoop) startDrain() {
 		}
 		if c.phase == phaseHead && c.In.Len() == 0 && c.Out.Len() == 0 {
 			c.Restart()
-			c.guard(wire.WaitIdle, int64(idleGrace))
+			c.guard(wire.WaitIdle, idleGrace)
 		}
 	}
 }

@@ -138,7 +138,7 @@ func (s *downSession) waits() {
 	case s.H2.Open() > 0:
 		c.Rest()
 	case c.w.draining:
-		c.guard(wire.WaitIdle, int64(idleGrace))
+		c.guard(wire.WaitIdle, idleGrace)
 	case c.requests == 0:
 		c.guard(wire.WaitHead, set.header)
 	default:
@@ -273,7 +273,7 @@ func (s *downSession) begin(d *downStream, req *message.Request, head []byte, en
 	default:
 		from = frameStream
 	}
-	x := s.c.w.newExchange(d, req, from)
+	x := s.c.w.newExchange(d, req, head, from)
 	d.x = x
 	x.start(req, head, nil, nil)
 	d.pump()
@@ -351,7 +351,7 @@ func (s *downSession) lose(st *h2.Stream) {
 	switch {
 	case d.x == nil:
 		d.free()
-	case d.x.tunnel:
+	case d.x.tunnels():
 		d.pump() // what came before may still be on its way
 	default:
 		d.x.cancel(failAborted)

@@ -21,9 +21,9 @@ import (
 //
 // The request body streams from send on, while the response may already be coming.
 
-// Exchange is one request and its response: what the two connections share while it lasts. Made and
-// pooled by its worker; owned by the loop.
-type Exchange struct {
+// core is one request and its response: what the two sides share while it lasts. Made and pooled by its loop, which owns it.
+// Filters see it as an Exchange.
+type core struct {
 	w    *coreLoop
 	down downSide // nil while nobody uses this Exchange
 	up   upSide   // nil before the first attempt and between attempts
@@ -40,8 +40,8 @@ type Exchange struct {
 
 	// The request.
 	method    message.Method
-	oldClient bool // HTTP/1.0
-	keepAlive bool
+	http10    bool // and knows neither chunks nor interim responses
+	persists  bool // its connection is to be kept alive
 	upgrade   bool
 	grpc      bool         // as it goes upstream
 	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
@@ -106,7 +106,7 @@ type edits struct {
 // start returns.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
+func (x *core) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
 	if w.log != nil {
 		x.logged.take(req, head)
@@ -131,7 +131,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	}
 	if fail != nil {
 		if page := x.errorPage(fail); page != "" {
-			x.Respond(302, h1.AppendField(nil, "Location", page), nil)
+			x.respond(302, h1.AppendField(nil, "Location", page), nil)
 			return
 		}
 		x.fail(fail)
@@ -146,7 +146,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 // match finds the Route, and what its object and its Host want of every request.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) match(req *message.Request, head []byte) *failure {
+func (x *core) match(req *message.Request, head []byte) *failure {
 	w := x.w
 	switch {
 	case req.Method == message.MethodConnect:
@@ -228,7 +228,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 // bind finds the Backend, once the Filters have had their say about it.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) bind(req *message.Request, head []byte) *failure {
+func (x *core) bind(req *message.Request, head []byte) *failure {
 	w := x.w
 	s := x.snapshot
 	x.snapshot = nil
@@ -254,7 +254,7 @@ var slash = []byte("/")
 // forward writes the head that goes upstream, and makes the first attempt.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) forward(req *message.Request, head, early []byte) {
+func (x *core) forward(req *message.Request, head, early []byte) {
 	if fail := x.bind(req, head); fail != nil {
 		x.fail(fail)
 		return
@@ -318,7 +318,7 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 // attempt picks an Endpoint and gets a connection to it.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) attempt() {
+func (x *core) attempt() {
 	w := x.w
 	now := w.Now()
 	x.wrote = false
@@ -346,7 +346,7 @@ func (x *Exchange) attempt() {
 // connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
+func (x *core) connect(ep *upstream.Endpoint, now int64) {
 	w := x.w
 	x.endpoint = ep
 	x.chosen = now
@@ -374,7 +374,7 @@ func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
 		w.shard.UpstreamReuses++
 	}
 	if !u.established() {
-		x.expectEndpoint(x.timeout(x.policy.connect, w.settings.connect))
+		x.expectEndpoint(x.connectTimeout())
 		return
 	}
 	x.send()
@@ -401,7 +401,7 @@ func overStreams(p routing.Protocol) bool {
 // send gives what is held of the request to the connection of this attempt.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) send() {
+func (x *core) send() {
 	now := x.w.Now()
 	if x.attempts > 0 && !x.up.Reused() {
 		x.connectTime = now - x.chosen
@@ -412,12 +412,12 @@ func (x *Exchange) send() {
 		x.fail(fail)
 		return
 	}
-	x.expectEndpoint(x.timeout(x.policy.read, x.w.settings.read))
+	x.expectResponse()
 }
 
 // attemptFailed ends an attempt that brought no response byte, and replays the request where that
 // is safe.
-func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
+func (x *core) attemptFailed(f *failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.Now()
 	reused, unprocessed := false, false
@@ -466,7 +466,7 @@ func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
 // it returns.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) pump() {
+func (x *core) pump() {
 	c, u := x.down, x.up
 	if x.parked || u == nil || !u.established() {
 		return
@@ -477,7 +477,7 @@ func (x *Exchange) pump() {
 	}
 	if u.Pending() > 0 {
 		if u.Flush() {
-			x.expectEndpoint(x.timeout(x.policy.read, x.w.settings.read))
+			x.expectResponse()
 		}
 	}
 	if !x.reqBody.done && !u.Lost() {
@@ -505,11 +505,11 @@ func (x *Exchange) pump() {
 // guardClient arms the timers for whatever the Exchange now waits for.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) guardClient() {
-	c, w := x.down, x.w
+func (x *core) guardClient() {
+	c := x.down
 	switch {
 	case c.Pending() > 0 || (x.pipe != nil && x.pipe.Held > 0 && !x.pipeRequest):
-		c.guard(wire.WaitSend, x.timeout(x.policy.send, w.settings.send))
+		c.guard(wire.WaitSend, x.sendTimeout())
 	case x.awaitsBody():
 		c.guard(wire.WaitBody, x.bodyTimeout())
 	default:
@@ -522,9 +522,9 @@ func (x *Exchange) guardClient() {
 // the client's word alone, and gives it no time.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) bodyTimeout() int64 {
+func (x *core) bodyTimeout() int64 {
 	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) && x.down.multiplexed() {
-		return x.timeout(x.policy.read, x.w.settings.tunnel)
+		return x.tunnelTimeout()
 	}
 	return x.w.settings.body
 }
@@ -533,17 +533,17 @@ func (x *Exchange) bodyTimeout() int64 {
 // waits for 100 owes nothing before it has come: until then it is the Endpoint that takes its time.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) awaitsBody() bool {
+func (x *core) awaitsBody() bool {
 	return !x.reqBody.done && !x.uninvited && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
 }
 
 // awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
-func (x *Exchange) awaitsClient() bool {
+func (x *core) awaitsClient() bool {
 	return x.awaitsBody() || x.down.Pending() > 0 || x.pipe != nil && !x.pipeRequest && x.pipe.Held > 0
 }
 
 // clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
-func (x *Exchange) clientEnds() {
+func (x *core) clientEnds() {
 	w := x.w
 	if w.settings.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
 		return
@@ -557,7 +557,7 @@ func (x *Exchange) clientEnds() {
 // expectEndpoint sets the deadline of the upstream side, timeout nanoseconds from now.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) expectEndpoint(timeout int64) {
+func (x *core) expectEndpoint(timeout int64) {
 	deadline := x.w.Now() + timeout
 	if x.leaveAt != 0 {
 		x.leaveAt = x.w.Now() + x.w.settings.halfClosed
@@ -569,7 +569,18 @@ func (x *Exchange) expectEndpoint(timeout int64) {
 	x.w.Set(&x.timer, deadline)
 }
 
-func (x *Exchange) timeout(own, standard int64) int64 {
+// expectResponse gives the Endpoint its time for the next piece of the response, which begins anew when something moves.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *core) expectResponse() { x.expectEndpoint(orElse(x.policy.read, x.w.settings.read)) }
+
+// connectTimeout, sendTimeout and tunnelTimeout are the Route's, or those of the configuration: nanoseconds.
+func (x *core) connectTimeout() int64 { return orElse(x.policy.connect, x.w.settings.connect) }
+func (x *core) sendTimeout() int64    { return orElse(x.policy.send, x.w.settings.send) }
+func (x *core) tunnelTimeout() int64  { return orElse(x.policy.read, x.w.settings.tunnel) }
+
+// orElse is own, or standard where the Route says nothing.
+func orElse(own, standard int64) int64 {
 	if own != 0 {
 		return own
 	}
@@ -577,7 +588,7 @@ func (x *Exchange) timeout(own, standard int64) int64 {
 }
 
 // Expired implements loop.Expirer: the Endpoint, or the whole Exchange, took too long.
-func (x *Exchange) Expired(_ *loop.Timer, now int64) {
+func (x *core) Expired(_ *loop.Timer, now int64) {
 	c := x.down
 	if c == nil {
 		return
@@ -597,7 +608,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 		x.fail(failUpstreamTimeout)
 	case x.awaitsClient():
 		// The client is the slow one; its own timer watches it.
-		x.expectEndpoint(x.timeout(x.policy.read, x.w.settings.read))
+		x.expectResponse()
 		return
 	default:
 		x.fail(failUpstreamTimeout)
@@ -606,7 +617,7 @@ func (x *Exchange) Expired(_ *loop.Timer, now int64) {
 }
 
 // fail answers the client with f, or cuts the response short when its head is gone already.
-func (x *Exchange) fail(f *failure) {
+func (x *core) fail(f *failure) {
 	if x.headDone {
 		x.cancel(f)
 		return
@@ -626,7 +637,7 @@ func (x *Exchange) fail(f *failure) {
 }
 
 // cancel ends the Exchange without a proper end of the response: the client sees that it was cut.
-func (x *Exchange) cancel(f *failure) {
+func (x *core) cancel(f *failure) {
 	if x.status == 0 {
 		x.status = uint16(f.status)
 	}
@@ -650,7 +661,7 @@ func outcomeOf(f *failure) upstream.Outcome {
 // end gives everything back and counts the Exchange.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
+func (x *core) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w, u := x.down, x.w, x.up
 	now := w.Now()
 	x.over = true
@@ -710,12 +721,12 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 // whatever the reason, is discarded: the bytes of one Exchange must never be taken for another's.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) settled() bool {
+func (x *core) settled() bool {
 	return !x.upClose && x.reqBody.settled() && x.respBody.settled() && (x.pipe == nil || x.pipe.Held == 0)
 }
 
 // holds returns how many bytes of memory wait for x, with those of the Endpoint's side.
-func (x *Exchange) holds() int64 {
+func (x *core) holds() int64 {
 	n := int64(cap(x.request))
 	if x.kept != nil {
 		n += x.kept.held
@@ -727,4 +738,4 @@ func (x *Exchange) holds() int64 {
 }
 
 // holdsConn reports that x has a connection to an Endpoint for itself.
-func (x *Exchange) holdsConn() bool { return x.up != nil && x.up.exclusive() }
+func (x *core) holdsConn() bool { return x.up != nil && x.up.exclusive() }

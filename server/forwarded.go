@@ -26,7 +26,7 @@ const (
 // http.header_names says so.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) tellForwarded() bool {
+func (x *core) tellForwarded() bool {
 	c, req, head := x.down.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte

@@ -129,7 +129,7 @@ func parseGRPCTimeout(v []byte) int64 {
 
 // expiring reports that the client's deadline is over, or as good as: an Endpoint that is told the deadline
 // keeps it too, and its reset may be here before our own timer.
-func (x *Exchange) expiring() bool {
+func (x *core) expiring() bool {
 	const soon = int64(10e6)
 	return x.grpc && x.edits.deadline != 0 && x.w.Now()+soon >= x.edits.deadline
 }

@@ -35,10 +35,10 @@ func (t *translation) appendType(dst, suffix []byte) []byte {
 }
 
 // translated reports that the client speaks gRPC-Web and the Backend gRPC.
-func (x *Exchange) translated() bool { return x.web != grpcweb.None && x.grpc }
+func (x *core) translated() bool { return x.web != grpcweb.None && x.grpc }
 
 // translateWeb has x translated where the Backend speaks p and that is gRPC.
-func (x *Exchange) translateWeb(p routing.Protocol, req *message.Request, head []byte) {
+func (x *core) translateWeb(p routing.Protocol, req *message.Request, head []byte) {
 	if p != routing.GRPC && p != routing.GRPCS || x.method != message.MethodPost {
 		x.web = grpcweb.None
 		return
@@ -50,7 +50,7 @@ func (x *Exchange) translateWeb(p routing.Protocol, req *message.Request, head [
 }
 
 // retranslateWeb does the same anew for another Backend than that of the Route.
-func (x *Exchange) retranslateWeb(p routing.Protocol, req *message.Request, head []byte) {
+func (x *core) retranslateWeb(p routing.Protocol, req *message.Request, head []byte) {
 	if x.method != message.MethodPost {
 		return
 	}
@@ -79,7 +79,7 @@ func acceptedWeb(req *message.Request, head []byte, asked grpcweb.Form) grpcweb.
 }
 
 // webRequest changes the head that goes upstream.
-func (x *Exchange) webRequest(req *message.Request) {
+func (x *core) webRequest(req *message.Request) {
 	for i := range req.Fields {
 		if f := &req.Fields[i]; f.ID == message.FieldContentType {
 			f.Hop = true
@@ -93,7 +93,7 @@ func (x *Exchange) webRequest(req *message.Request) {
 // webResponse changes the head that goes to the client, and reports whether the response is gRPC, whose body is to be
 // translated. Where that head is all of the response (Trailers-Only) it returns the lines of its status, which go into the
 // body: a browser shows a script no other field of a foreign origin than those it was told to.
-func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
+func (x *core) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
 	t := &x.altered.web
 	suffix, native := grpcweb.Native(resp.Value(head, message.FieldContentType))
 	if !native {
@@ -141,7 +141,7 @@ func isGRPCStatus(name []byte) bool {
 }
 
 // webAnswer translates an answer of the gateway's own in gRPC's form, as appendGRPCRefusal gives it; others stay.
-func (x *Exchange) webAnswer(o *reply) {
+func (x *core) webAnswer(o *reply) {
 	t := &x.altered.web
 	suffix, native := grpcweb.Native(message.FindLine(o.fields, "Content-Type"))
 	if !native || len(o.body) > 0 || message.FindLine(o.fields, "Grpc-Status") == nil {

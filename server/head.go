@@ -12,7 +12,7 @@ const headRoom = 192
 // added.
 //
 // hot: runs per request; no alloc, no lock.
-func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byte) []byte {
+func appendRequestHead(dst []byte, x *core, req *message.Request, head []byte) []byte {
 	dst = h1.AppendRequest(dst, req, head, x.target(), x.policy.upstreamHost)
 	switch {
 	case x.upgrade:
@@ -29,11 +29,11 @@ func appendRequestHead(dst []byte, x *Exchange, req *message.Request, head []byt
 	return append(dst, '\r', '\n')
 }
 
-// appendResponseHead appends the head that goes to the client.
+// appendResponseLines appends what goes to the client beside the fields of a Backend's head, but for the framing of its body:
+// what the gateway says, and what Filters have added.
 //
-// hot: runs per request; no alloc, no lock.
-func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []byte, closing bool) []byte {
-	dst = h1.AppendResponse(dst, resp, head)
+// hot: runs per response; no alloc, no lock.
+func (x *core) appendResponseLines(dst []byte, resp *message.Response) []byte {
 	if !resp.Has(message.FieldDate) && !x.adds("Date") {
 		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
 		dst = append(dst, x.w.date()...)
@@ -41,28 +41,20 @@ func appendResponseHead(dst []byte, x *Exchange, resp *message.Response, head []
 	if !resp.Has(message.FieldServer) && !x.adds("Server") {
 		dst = append(dst, x.serverLine()...)
 	}
-	dst = append(dst, x.edits.respAdd...)
-	dst = x.respBody.appendFraming(dst)
-	switch {
-	case closing:
-		dst = append(dst, "Connection: close\r\n"...)
-	case x.oldClient:
-		dst = append(dst, "Connection: keep-alive\r\n"...)
-	}
-	return append(dst, '\r', '\n')
+	return append(dst, x.edits.respAdd...)
 }
 
 // adds reports whether Filters have added a field of that name to the response.
 //
 // hot: runs per response; no alloc, no lock.
-func (x *Exchange) adds(name string) bool {
+func (x *core) adds(name string) bool {
 	return len(x.edits.respAdd) > 0 && message.FindLine(x.edits.respAdd, name) != nil
 }
 
 // serverLine returns the line that says who answered, where nobody else has.
 //
 // hot: runs per response; no alloc, no lock.
-func (x *Exchange) serverLine() []byte {
+func (x *core) serverLine() []byte {
 	switch {
 	case x.route == nil:
 		return x.w.settings.unrouted
@@ -75,7 +67,7 @@ func (x *Exchange) serverLine() []byte {
 // hideServer keeps a Backend's word about that from the client, where its Route wants so.
 //
 // hot: runs per response; no alloc, no lock.
-func (x *Exchange) hideServer(resp *message.Response) {
+func (x *core) hideServer(resp *message.Response) {
 	if !x.route.Anonymous || !resp.Has(message.FieldServer) {
 		return
 	}
@@ -88,7 +80,7 @@ func (x *Exchange) hideServer(resp *message.Response) {
 
 // appendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
 // it is for none.
-func (w *coreLoop) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
+func (w *coreLoop) appendOwn(dst []byte, x *core, fields []byte) []byte {
 	server := w.settings.unrouted
 	if x != nil {
 		server = x.serverLine()
@@ -103,24 +95,5 @@ func (w *coreLoop) appendOwn(dst []byte, x *Exchange, fields []byte) []byte {
 	return append(append(dst, server...), fields...)
 }
 
-// appendInterimHead appends a 1xx head.
-func appendInterimHead(dst []byte, resp *message.Response, head []byte) []byte {
-	dst = message.AppendStatusLine(dst, int(resp.Code))
-	dst = resp.AppendFields(dst, head, false)
-	return append(dst, '\r', '\n')
-}
-
-// appendSwitchHead appends a 101 head.
-func appendSwitchHead(dst []byte, x *Exchange, resp *message.Response, head []byte) []byte {
-	dst = message.AppendStatusLine(dst, 101)
-	dst = resp.AppendFields(dst, head, false)
-	dst = append(dst, x.edits.respAdd...)
-	dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
-	if to := resp.Value(head, message.FieldUpgrade); to != nil {
-		dst = append(dst, to...)
-	} else if x.kept != nil {
-		// Accepted by HTTP/2, which has no such field: what was asked for.
-		dst = append(dst, x.kept.req.Value(x.kept.head, message.FieldUpgrade)...)
-	}
-	return append(dst, "\r\n\r\n"...)
-}
+// refusalFields are those of a refusal in text: see message.AppendRefusal.
+var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")

@@ -42,7 +42,7 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 			add(field.Name.Of(head), field.Value.Of(head))
 		}
 	}
-	for rest := x.edits.add; len(rest) > 0; { // what the gateway and the Filters further outside say
+	for rest := x.AddedRequestFields(); len(rest) > 0; {
 		var line []byte
 		line, rest = message.CutLine(rest)
 		name, value, _ := bytes.Cut(line, []byte(":"))
@@ -72,8 +72,7 @@ func (f hertzFilter) apply(x *Exchange, rc *app.RequestContext, before map[strin
 			}
 		})
 		if !valid {
-			x.faulty = true
-			return Respond
+			return x.Respond(0, nil, nil) // which fails it
 		}
 		return x.Respond(rc.Response.StatusCode(), fields, body)
 	}

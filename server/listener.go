@@ -30,7 +30,7 @@ type listener struct {
 	proxied bool // connections begin with a PROXY protocol header
 }
 
-// bind opens a listening socket. It is registered by its worker later, on the loop.
+// bind opens a listening socket. It is registered later, on its loop.
 func bind(addr string) (fd int, port int, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -94,11 +94,31 @@ func bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-func newListener(w *downLoop, b *bound) *listener {
-	return &listener{
+// bound is a listening socket that no loop serves yet.
+type bound struct {
+	fd, port int
+	addr     string // as configured
+	secure   bool   // TLS is spoken
+	proxied  bool   // connections begin with a PROXY protocol header
+}
+
+// prepare makes the listener of a socket, before the loop runs; listen has it accept.
+func (w *downLoop) prepare(b *bound) *listener {
+	l := &listener{
 		inlet: inlet{tls: b.secure, portLine: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n")},
 		w:     w, addr: b.addr, proxied: b.proxied,
 	}
+	w.templates = append(w.templates, l)
+	return l
+}
+
+// listen runs on the loop: connections of the socket of l are accepted from now on.
+func (w *downLoop) listen(l *listener, fd int) error {
+	if err := w.RegisterListener(&l.src, fd, l); err != nil {
+		return fmt.Errorf("register listener %s: %w", l.addr, err)
+	}
+	w.listeners = append(w.listeners, l)
+	return nil
 }
 
 // Ready implements loop.Handler: connections wait.

@@ -59,7 +59,7 @@ func (l *logFields) reset() logFields {
 }
 
 // exchange writes the line of a request that has ended.
-func (l *logbook) exchange(x *Exchange, e *stats.Event) {
+func (l *logbook) exchange(x *core, e *stats.Event) {
 	b := l.begin(x.down.peer().remote)
 	b = appendJSON(append(b, `","method":`...), x.logged.method)
 	b = appendJSON(append(b, `,"host":`...), x.logged.host)

@@ -47,9 +47,9 @@ const (
 const lonePing = 2
 
 // acquireLone gets a lone session for x, or nil where there is none to be had.
-func (w *upLoop) acquireLone(x *Exchange, ep *upstream.Endpoint, b *routing.BackendTLS) (s *upSession, reused, short bool) {
+func (w *upLoop) acquireLone(x *core, ep *upstream.Endpoint, b *routing.BackendTLS) (s *upSession, reused, short bool) {
 	t := dialerOf(ep)
-	for !x.fresh && len(t.lone) > 0 {
+	for !x.mustDial() && len(t.lone) > 0 {
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
@@ -63,7 +63,7 @@ func (w *upLoop) acquireLone(x *Exchange, ep *upstream.Endpoint, b *routing.Back
 	if ep.Crowded() {
 		return nil, false, false
 	}
-	s, short = w.openSession(ep, b, x.quota, true)
+	s, short = w.openSession(ep, b, x.source(), true)
 	return s, false, short
 }
 

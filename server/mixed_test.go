@@ -268,7 +268,7 @@ func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	g.settle()
 	c := servertest.NewRawHTTP2(nc, nc)
 	c.Open()
-	t.InTime = time.Since(begun) < idleGrace
+	t.InTime = time.Since(begun) < time.Duration(idleGrace)
 	c.Request(1, "POST", "/", false) // stays open
 	for {
 		f, err := c.ReadFrame()

@@ -70,5 +70,5 @@ func (c *downConn) ends(how endKind) { c.ending = max(c.ending, how) }
 
 // tunnels reports that c's bytes are another protocol's: what came before its connection broke is still passed on.
 func (c *downConn) tunnels() bool {
-	return c.phase == phasePassthrough || c.x != nil && c.x.tunnel
+	return c.phase == phasePassthrough || c.x != nil && c.x.tunnels()
 }

@@ -122,6 +122,10 @@ func (x *Exchange) RequestField(name string) []byte {
 	return message.FindLine(x.edits.add, name)
 }
 
+// AddedRequestFields returns what the gateway and the Filters further outside have added to what goes upstream: field lines,
+// each with CR LF. It is valid until the next one is added.
+func (x *Exchange) AddedRequestFields() []byte { return x.edits.add }
+
 // AddRequestField adds a field to what goes upstream. Both are copied. What cannot stand in a head fails the request with
 // 500; fields of framing are left out.
 func (x *Exchange) AddRequestField(name, value string) {

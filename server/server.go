@@ -66,15 +66,14 @@ type Server struct {
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	bound    []bound
+	sockets  []socket
 	stopOnce sync.Once
 }
 
-type bound struct {
-	loop, fd, port int
-	addr           string
-	secure         bool
-	proxied        bool
+// socket is a listening socket, and the number of the loop that is to serve it.
+type socket struct {
+	loop int
+	bound
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -187,7 +186,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 				s.closeBoundLocked()
 				return err
 			}
-			s.bound = append(s.bound, bound{id, fd, port, addr, secure, slices.Contains(s.proxied, addr)})
+			s.sockets = append(s.sockets, socket{id, bound{fd, port, addr, secure, slices.Contains(s.proxied, addr)}})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
@@ -198,10 +197,10 @@ func (s *Server) listen(addrs []string, secure bool) error {
 }
 
 func (s *Server) closeBoundLocked() {
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		syscall.Close(b.fd)
 	}
-	s.bound = nil
+	s.sockets = nil
 }
 
 // Ports returns the ports that Listen bound, one for each of its addresses.
@@ -209,7 +208,7 @@ func (s *Server) Ports() []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ports []int
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		if b.loop == 0 {
 			ports = append(ports, b.port)
 		}
@@ -220,17 +219,13 @@ func (s *Server) Ports() []int {
 // Run serves until Drain or Stop, on the Hertz engine with the loops as its transport.
 func (s *Server) Run() error {
 	s.mu.Lock()
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		w := s.workers[b.loop]
-		l := newListener(w.down, &b)
-		w.down.templates = append(w.down.templates, l)
-		fd := b.fd
+		l := w.down.prepare(&b.bound)
 		w.Post(func() {
-			if err := w.RegisterListener(&l.src, fd, l); err != nil {
-				s.log.Error("register listener", "addr", l.addr, "err", err)
-				return
+			if err := w.down.listen(l, b.fd); err != nil {
+				s.log.Error("a listening socket is not served", "err", err)
 			}
-			w.down.listeners = append(w.down.listeners, l)
 		})
 	}
 	s.mu.Unlock()
@@ -277,11 +272,6 @@ func (s *Server) Drain(ctx context.Context) error {
 	<-s.ended
 	return err
 }
-
-// idleGrace is how long a connection without a request under way stays open in a drain, from the drain's
-// begin or from its last answer: its client may be sending one at this very moment, and it will be
-// answered, with Connection: close.
-const idleGrace = 2 * time.Second
 
 func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))

@@ -21,24 +21,24 @@ type downSide interface {
 	pump()
 
 	// form says how a response body of that framing goes out.
-	form(x *Exchange, from framing) form
+	form(x *core, from framing) form
 	// sendInterim relays a 1xx head, and sendHead the final head, with the first bytes of the body. Both
 	// return the number of bytes that went out, or will.
 	sendInterim(resp *message.Response, head []byte) int
-	sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int
+	sendHead(x *core, resp *message.Response, head, body []byte, last bool) int
 	// answer sends an answer of the gateway's own: fields are field lines with CR LF, less those of
 	// framing. refuse sends one that says what is wrong. Both return its length.
-	answer(x *Exchange, status int, fields, body []byte) int
-	refuse(x *Exchange, f *failure) int
+	answer(x *core, status int, fields, body []byte) int
+	refuse(x *core, f *failure) int
 	// switched sends the head that accepts an Upgrade, and the first bytes of the tunnel that the
 	// Exchange is from here on.
-	switchTo(x *Exchange, resp *message.Response, head, rest []byte) int
+	switchTo(x *core, resp *message.Response, head, rest []byte) int
 	// multiplexed reports that the side is one stream of many, which may be open both ways for as long as they like.
 	multiplexed() bool
 	// cut ends the response in a way that nobody takes for its proper end.
-	cut(x *Exchange)
+	cut(x *core)
 	// served tells that the Exchange ended.
-	served(x *Exchange)
+	served(x *core)
 
 	// await arms the timer of this side, unless it already guards the same wait; Restart makes the
 	// next await start afresh; Rest stops it.
@@ -54,12 +54,12 @@ type upSide interface {
 	established() bool
 	// sendRequest sends what the Exchange holds of the request, and reports whether any of it left. It fails where no
 	// connection to the Endpoint could carry the request, which is no fault of the Endpoint's.
-	sendRequest(x *Exchange) (wrote bool, fail *failure)
+	sendRequest(x *core) (wrote bool, fail *failure)
 	// chunked is the framing of a response whose length its own framing tells.
 	unknownLength() framing
 	// readHead reads once, and gives x the heads that are complete. It returns false when more must
 	// come first.
-	readHead(x *Exchange) bool
+	readHead(x *core) bool
 	// Reused reports that an earlier request went over the connection: it may have been closed since.
 	Reused() bool
 	// unprocessed reports that the Endpoint has said that it did nothing for the request.

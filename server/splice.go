@@ -6,7 +6,7 @@ import "github.com/sluice-gateway/sluice/server/internal/wire"
 // through a pipe by splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
 
 // spliceable reports whether a body with so much to come should move by splice.
-func (x *Exchange) spliceable(f *flow) bool {
+func (x *core) spliceable(f *flow) bool {
 	threshold := x.w.settings.splice
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
@@ -15,7 +15,7 @@ func (x *Exchange) spliceable(f *flow) bool {
 }
 
 // startSplice gets a pipe; without one (descriptors are short) the body is copied.
-func (x *Exchange) startSplice(up bool) bool {
+func (x *core) startSplice(up bool) bool {
 	p := x.w.getPipe()
 	if p == nil {
 		x.noPipe = true
@@ -32,7 +32,7 @@ func (x *Exchange) startSplice(up bool) bool {
 
 // spliceResponse moves what can move, and reports whether the caller should go on: the body is
 // through, or a reason to copy came up.
-func (x *Exchange) spliceResponse() bool {
+func (x *core) spliceResponse() bool {
 	if !x.moveSplice(x.up.Plain(), x.down.Plain(), &x.respBody.left, &x.sentBytes) {
 		return false
 	}
@@ -41,7 +41,7 @@ func (x *Exchange) spliceResponse() bool {
 }
 
 // spliceRequest is spliceResponse for the request body.
-func (x *Exchange) spliceRequest() bool {
+func (x *core) spliceRequest() bool {
 	x.streamed = true
 	if !x.moveSplice(x.down.Plain(), x.up.Plain(), &x.reqBody.left, &x.reqBytes) {
 		return false // x may have ended, and may serve another request
@@ -53,7 +53,7 @@ func (x *Exchange) spliceRequest() bool {
 // moveSplice fills the pipe from one socket and empties it into the other. left counts down what is
 // still to be taken from the first; moved counts what the second took. It returns true when the pipe
 // is given back: everything moved, or the source ended and the caller's read will find that.
-func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
+func (x *core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	w, p := x.w, x.pipe
 	if to.Out.Len() > 0 && !to.Flush() {
 		return false
@@ -68,7 +68,7 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 		if progress {
 			p.Moved()
 			x.down.Restart()
-			x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
+			x.expectResponse()
 		}
 		switch {
 		case to.Broken:

@@ -7,7 +7,7 @@ import (
 
 // switchProtocols makes the Exchange a tunnel: the Endpoint has accepted the Upgrade. data begins with
 // the head that resp indexes; rest is what came behind it, and is the new protocol's.
-func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
+func (x *core) switchProtocols(resp *message.Response, data, rest []byte) {
 	c, u, w := x.down, x.up, x.w
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {
@@ -28,23 +28,23 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 		x.reqBytes += int64(len(early))
 		c.Drop(len(early))
 	}
-	x.expectEndpoint(x.timeout(x.policy.read, w.settings.tunnel))
+	x.expectEndpoint(x.tunnelTimeout())
 }
 
 // pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
-func (x *Exchange) pumpTunnel() {
+func (x *core) pumpTunnel() {
 	c, u, w := x.down, x.up, x.w
 	up, down, moved, more := x.ways.Relay(&w.Loop, c, u)
 	x.reqBytes += up
 	x.sentBytes += down
 	switch {
-	case x.ways.Over(w.Now(), x.timeout(x.policy.send, w.settings.send), more, c, u):
+	case x.ways.Over(w.Now(), x.sendTimeout(), more, c, u):
 		x.endTunnel()
 		return
 	case x.ways.Parting:
 		x.expectEndpoint(x.ways.Look)
 	case moved:
-		x.expectEndpoint(x.timeout(x.policy.read, w.settings.tunnel))
+		x.expectEndpoint(x.tunnelTimeout())
 	}
 	if more {
 		w.Again(c)
@@ -52,7 +52,7 @@ func (x *Exchange) pumpTunnel() {
 }
 
 // endTunnel closes both sides. Who was not told the other's end sees its break as one, and not as an end.
-func (x *Exchange) endTunnel() {
+func (x *core) endTunnel() {
 	c, u := x.down, x.up
 	if x.ways.Resets(u, c, x.ways.DownEnded) {
 		c.cut(x)

@@ -17,7 +17,7 @@ type upConn struct {
 	wire.Sock
 	w *upLoop
 	upstream.Conn
-	x        *Exchange           // nil while idle
+	x        *core               // nil while idle
 	released uint64              // the loop's batch in which it last became idle
 	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
@@ -38,7 +38,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		u.Readable, u.PeerClosed = true, true
 	}
 	if x := u.x; x != nil {
-		x.down.pump()
+		x.clientSide().pump()
 		return
 	}
 	if u.TLS != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
@@ -61,7 +61,7 @@ func (u *upConn) connected() {
 		return
 	}
 	x := u.x
-	c := x.down // x may have ended when this returns
+	c := x.clientSide() // x may have ended when this returns
 	switch {
 	case !ok:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
@@ -88,7 +88,7 @@ func (u *upConn) Progress() { u.Ready(0) }
 func (u *upConn) secured() {
 	done, err := u.Shake()
 	x := u.x
-	c := x.down // x may have ended when this returns
+	c := x.clientSide() // x may have ended when this returns
 	switch {
 	case err != nil:
 		x.attemptFailed(failTLS, upstream.ConnectFailed)
@@ -161,15 +161,15 @@ func (u *upConn) discard() {
 }
 
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once, or where there is no descriptor for it.
-func (w *upLoop) dial(ep *upstream.Endpoint, x *Exchange) (u *upConn, short bool) {
+func (w *upLoop) dial(ep *upstream.Endpoint, x *core) (u *upConn, short bool) {
 	u = w.newUp()
-	ok, short := w.connect(&u.Sock, &dialerOf(ep).addr, u, x.quota)
+	ok, short := w.connect(&u.Sock, &dialerOf(ep).addr, u, x.source())
 	if !ok {
 		w.freeUp(u)
 		return nil, short
 	}
 	u.Strict = true
-	u.backend = x.backend.Source().TLS
+	u.backend = x.backendTLS()
 	u.x = x
 	ep.Add(&u.Conn)
 	w.shard.UpstreamConnects++

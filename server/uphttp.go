@@ -25,15 +25,15 @@ func (u *upConn) breakOff()       { u.Reset() }
 // sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) sendRequest(x *Exchange) (wrote bool, fail *failure) {
-	u.Write(x.request)
+func (u *upConn) sendRequest(x *core) (wrote bool, fail *failure) {
+	u.Write(x.requestBytes())
 	return !u.Broken, nil
 }
 
 // readHead implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) readHead(x *Exchange) bool {
+func (u *upConn) readHead(x *core) bool {
 	w := u.w
 	into := w.Scratch
 	if w.settings.splice > 0 {
@@ -47,8 +47,8 @@ func (u *upConn) readHead(x *Exchange) bool {
 		}
 		return false
 	}
-	x.down.Restart()
-	x.expectEndpoint(x.timeout(x.policy.read, w.settings.read))
+	x.clientSide().Restart()
+	x.expectResponse()
 	data := into[:n]
 	if u.In.Len() > 0 {
 		line := bytes.IndexByte(data, '\n') >= 0
@@ -73,7 +73,7 @@ func (u *upConn) readHead(x *Exchange) bool {
 		}
 		head, rest := &w.resp.Response, data[w.resp.HeadLen:]
 		if head.Code == 101 {
-			if !x.upgrade || !head.Upgrade || head.UpgradeH2C {
+			if !x.upgrades() || !head.Upgrade || head.UpgradeH2C {
 				x.malformed()
 				return false
 			}

@@ -97,17 +97,17 @@ func (w *upLoop) freeUp(u *upConn) {
 // acquire implements upDialer: it gets a connection to ep, or a stream on one.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *upLoop) acquire(x *Exchange, ep *upstream.Endpoint, now int64) (u upSide, reused, short bool) {
-	if overStreams(x.protocol) {
+func (w *upLoop) acquire(x *core, ep *upstream.Endpoint, now int64) (u upSide, reused, short bool) {
+	if x.overHTTP2() {
 		return w.acquireStream(x, ep)
 	}
-	for !x.fresh {
+	for !x.mustDial() {
 		c := ep.Acquire(now)
 		if c == nil {
 			break
 		}
 		u := c.Owner.(*upConn)
-		if !u.backend.Equal(x.backend.Source().TLS) {
+		if !u.backend.Equal(x.backendTLS()) {
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
@@ -131,19 +131,19 @@ func (w *upLoop) acquire(x *Exchange, ep *upstream.Endpoint, now int64) (u upSid
 // acquireStream is acquire for an Endpoint that speaks HTTP/2.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *upLoop) acquireStream(x *Exchange, ep *upstream.Endpoint) (u upSide, reused, short bool) {
-	b := x.backend.Source().TLS
-	if x.trailed {
+func (w *upLoop) acquireStream(x *core, ep *upstream.Endpoint) (u upSide, reused, short bool) {
+	b := x.backendTLS()
+	if x.announcesTrailers() {
 		if s, reused, short := w.acquireLone(x, ep, b); s != nil {
 			return s.attach(x), reused, false
 		} else if short {
 			return nil, false, true
 		}
 	}
-	s := dialerOf(ep).session(x.fresh, b)
+	s := dialerOf(ep).session(x.mustDial(), b)
 	reused = s != nil
 	if s == nil && !ep.Full() {
-		s, short = w.openSession(ep, b, x.quota, false)
+		s, short = w.openSession(ep, b, x.source(), false)
 	}
 	if s == nil {
 		return nil, false, short

@@ -139,7 +139,7 @@ func (s *upSession) begins() {
 func (s *upSession) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
 		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.established() {
-			c := u.x.down
+			c := u.x.clientSide()
 			u.x.send()
 			c.pump()
 		}
@@ -251,7 +251,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		u.listed = false
 		u.Gone = true
 		if x := u.x; x != nil {
-			c := x.down
+			c := x.clientSide()
 			if outcome == upstream.ConnectFailed {
 				f := failConnect
 				if s.TLS != nil {
@@ -299,13 +299,13 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		return
 	}
 	x := u.x
-	c := x.down
+	c := x.clientSide()
 	u.Complete = end
 	c.Restart()
-	x.expectEndpoint(x.timeout(x.policy.read, s.w.settings.read))
+	x.expectResponse()
 	switch {
 	case resp.Code == 101:
-		if !x.upgrade {
+		if !x.upgrades() {
 			x.malformed()
 			c.pump()
 			return
@@ -319,7 +319,7 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		x.finalHead(resp, head, nil, end)
 	}
 	switch {
-	case end || x.down != c: // if x has ended, c goes on with what comes next
+	case end || x.clientSide() != c: // if x has ended, c goes on with what comes next
 		c.pump()
 	default:
 		x.guardClient() // restart has disarmed the client's timer
@@ -343,7 +343,7 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 		return
 	}
 	u.Offer(p)
-	u.x.down.pump()
+	u.x.clientSide().pump()
 	if u.H2Stream == st {
 		u.Store()
 	}
@@ -354,7 +354,7 @@ func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.Complete = true
 		u.GotTrailers = t.AppendFields(u.GotTrailers[:0], lines, false)
-		u.x.down.pump()
+		u.x.clientSide().pump()
 	}
 }
 
@@ -371,9 +371,8 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		}
 		u.Gone = true
 		x := u.x
-		c := x.down
-		x.upClose = true
-		x.fail(failMalformed)
+		c := x.clientSide()
+		x.malformed()
 		c.pump()
 		return
 	}
@@ -394,13 +393,13 @@ func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
 	}
 	u.Gone = true
 	u.refused = code == h2.RefusedStream
-	u.x.down.pump()
+	u.x.clientSide().pump()
 }
 
 // Writable implements h2.Handler.
 func (s *upSession) Writable(st *h2.Stream) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
-		u.x.down.pump()
+		u.x.clientSide().pump()
 	}
 }
 

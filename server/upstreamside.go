@@ -3,7 +3,6 @@ package server
 import (
 	"slices"
 
-	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
@@ -15,7 +14,7 @@ type upStream struct {
 	wire.Stream
 	w       *upLoop
 	s       *upSession
-	x       *Exchange
+	x       *core
 	listed  bool // in the session's list
 	refused bool // the Endpoint did nothing for the request
 	first   bool // of its session
@@ -25,7 +24,7 @@ type upStream struct {
 // attach makes x's side of a new stream of s, which is opened by begin.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *upSession) attach(x *Exchange) *upStream {
+func (s *upSession) attach(x *core) *upStream {
 	w := s.w
 	u := w.freeS.Take()
 	if u == nil {
@@ -45,7 +44,7 @@ func (s *upSession) attach(x *Exchange) *upStream {
 func (u *upStream) gathered() {
 	u.Gathering = false
 	if u.x != nil {
-		u.x.down.pump()
+		u.x.clientSide().pump()
 	}
 }
 
@@ -53,7 +52,7 @@ func (u *upStream) gathered() {
 //
 // hot: runs per request; no alloc, no lock.
 func (u *upStream) established() bool {
-	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrade)
+	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrades())
 }
 
 func (u *upStream) Reused() bool      { return !u.first }
@@ -77,31 +76,28 @@ func (u *upStream) unknownLength() framing { return frameStream }
 // sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) sendRequest(x *Exchange) (wrote bool, fail *failure) {
-	o := x.kept
-	end := x.reqBody.whole() && len(o.early) == 0 && !x.upgrade
-	st, ok := u.H2.OpenRequest(&o.req, h2.Outgoing{
-		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
-	}, end)
+func (u *upStream) sendRequest(x *core) (wrote bool, fail *failure) {
+	req, o, end := x.outgoing()
+	st, ok := u.H2.OpenRequest(req, o, end)
 	if !ok {
 		u.Gone = true
 		u.s.touch()
-		if x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
+		if x.upgrades() && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
 			return false, failNoUpgrade
 		}
 		return false, nil
 	}
 	u.H2Stream = st
 	st.Owner = u
-	if !end && !x.upgrade {
-		x.reqBody.pass(u, o.early)
+	if !end && !x.upgrades() {
+		x.passEarly(u)
 	}
 	u.s.touch()
 	return true, nil
 }
 
 // readHead implements upSide: heads come by the session, so that only its end is left to be seen.
-func (u *upStream) readHead(x *Exchange) bool {
+func (u *upStream) readHead(x *core) bool {
 	if u.Gone {
 		x.upstreamEnds()
 	}

@@ -25,7 +25,7 @@ func (w *coreLoop) appendWebSocketKey(dst []byte) []byte {
 }
 
 // acceptWebSocket answers the challenge of a client whose Endpoint was not given it.
-func (x *Exchange) acceptWebSocket() {
+func (x *core) acceptWebSocket() {
 	k := x.kept
 	if k == nil || k.req.Extended || !overStreams(x.protocol) {
 		return

@@ -22,7 +22,7 @@ func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
 	w := &worker{}
 	w.Loop.Init(l, s.handshakes)
 	w.coreLoop.init(coreOptions{
-		store: s.store, parking: s.parking, faults: &faults{s.log}, settings: &set.core, log: newLogbook(s.logs.sink()),
+		store: s.store, parking: s.parking, log: s.log, lines: s.logs.sink(), settings: &set.core,
 	})
 	w.up = newUpLoop(&w.coreLoop, &set.up, rand.Uint64())
 	w.down = newDownLoop(&w.coreLoop, s.sources, s.reserve, &set.down)

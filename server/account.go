@@ -58,7 +58,7 @@ func (r *relief) Ready(loop.Events) {
 		return
 	}
 	var all []holder
-	for c := w.downs.next; c != &w.downs; c = c.next {
+	for c := range w.all() {
 		if n := c.holds(); n > 0 {
 			all = append(all, holder{c, n})
 		}

@@ -141,11 +141,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 			})
 			if streams {
 				for _, w := range g.workers {
-					w.Post(func() {
-						for _, s := range append([]*upSession(nil), w.up.sessions...) {
-							s.end(0)
-						}
-					})
+					w.Post(w.up.cut)
 				}
 			}
 			g.wantNothingLeft()

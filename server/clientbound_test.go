@@ -15,7 +15,6 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
-	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // selfSigned makes a client's certificate that nobody vouches for.
@@ -104,15 +103,10 @@ func TestPassedOnIsBounded(t *testing.T) {
 					done := make(chan struct{})
 					w.Post(func() {
 						defer close(done)
-						left += int(w.down.conns.Load()) + len(w.down.dead)
-						for x := range w.freeX.All() {
-							if cap(x.edits.add) > wire.SmallBuffer {
-								t.Errorf("a pooled Exchange keeps %d bytes", cap(x.edits.add))
-							}
-						}
-						for c := range w.down.freeC.All() {
-							if c.TLS != nil || c.certificate != nil {
-								t.Error("a pooled connection keeps what a client has shown")
+						left += w.down.open()
+						for _, fault := range append(w.auditPools(), w.down.auditConns()...) {
+							if strings.Contains(fault, "pooled") {
+								t.Error(fault)
 							}
 						}
 					})

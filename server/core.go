@@ -98,3 +98,6 @@ func (x *core) source() *quota { return x.quota }
 
 // clientSide is the side that the request came by.
 func (x *core) clientSide() downSide { return x.down }
+
+// endpointSide is the side of the attempt that is under way; nil where there is none.
+func (x *core) endpointSide() upSide { return x.up }

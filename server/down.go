@@ -62,6 +62,9 @@ const (
 	lingerTime  = int64(2e9)
 )
 
+// exchange is the one that is under way on a connection of HTTP/1; nil where there is none.
+func (c *downConn) exchange() *core { return c.x }
+
 // begins has c read its first bytes: of TLS, or of HTTP.
 func (c *downConn) begins() {
 	if c.listener.tls {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -61,6 +62,18 @@ func newDownLoop(core *coreLoop, sources *sources, reserve *reserve, set *downSe
 	return w
 }
 
+// current is the configuration that connections go by.
+func (w *downLoop) current() *downSettings { return w.set }
+
+// isDraining reports that a drain has begun.
+func (w *downLoop) isDraining() bool { return w.draining }
+
+// open returns how many connections are open, or closed in this batch.
+func (w *downLoop) open() int { return int(w.conns.Load()) + len(w.dead) }
+
+// mostOfSource returns how many connections that source has which has most.
+func (w *downLoop) mostOfSource() int { return w.crowd.most }
+
 // reload has everything from here on go by set: new connections, and new requests on those that are open. It comes behind the
 // reload of core, whose settings were before.
 func (w *downLoop) reload(set *downSettings, before *settings) {
@@ -70,7 +83,7 @@ func (w *downLoop) reload(set *downSettings, before *settings) {
 	if !slices.Equal(before.trusted, w.settings.trusted) {
 		// A proxy keeps its connections for days, and its fields are believed or not by what is said now. What
 		// its connections count for was settled as they were accepted.
-		for c := w.downs.next; c != &w.downs; c = c.next {
+		for c := range w.all() {
 			c.trusted = w.settings.trusts(c.remote.Addr())
 		}
 	}
@@ -82,8 +95,8 @@ func (w *downLoop) reload(set *downSettings, before *settings) {
 	}
 }
 
-// open takes over an accepted descriptor. src is its source, nil where that is not bounded, or not known yet.
-func (w *downLoop) open(fd int, remote addrPort, ln *listener, src *source) {
+// accepted takes over an accepted descriptor. src is its source, nil where that is not bounded, or not known yet.
+func (w *downLoop) accepted(fd int, remote addrPort, ln *listener, src *source) {
 	c := w.freeC.Take()
 	if c == nil {
 		c = &downConn{}
@@ -150,7 +163,7 @@ func (w *downLoop) startDrain() {
 		l.stopAccepting()
 	}
 	w.listeners = nil
-	for c := w.downs.next; c != &w.downs; c = c.next {
+	for c := range w.all() {
 		if c.phase == phaseSession {
 			c.session.drain()
 		}
@@ -166,8 +179,7 @@ func (w *downLoop) cut() {
 	for _, l := range w.listeners {
 		w.CloseSource(&l.src)
 	}
-	for c := w.downs.next; c != &w.downs; {
-		next := c.next
+	for c := range w.all() {
 		c.why = stats.ClosedDraining
 		if c.x != nil {
 			c.x.cancel(failDraining)
@@ -176,7 +188,6 @@ func (w *downLoop) cut() {
 			c.passthrough.end(stats.Draining, upstream.Canceled)
 		}
 		c.shut()
-		c = next
 	}
 }
 
@@ -185,4 +196,17 @@ func (w *downLoop) recordRefused(status int, reason stats.Reason) {
 	w.shard.ExchangesStarted++
 	w.event = stats.Event{Reason: reason, Status: uint16(status)}
 	w.shard.Record(nil, &w.event)
+}
+
+// all returns every connection. The one that it has come to may be closed.
+func (w *downLoop) all() iter.Seq[*downConn] {
+	return func(yield func(*downConn) bool) {
+		for c := w.downs.next; c != &w.downs; {
+			next := c.next
+			if !yield(c) {
+				return
+			}
+			c = next
+		}
+	}
 }

@@ -292,12 +292,12 @@ func (g *gateway) takenOver() {
 func (g *gateway) narrow(change func(*capacity)) {
 	for _, w := range g.workers {
 		w.Post(func() {
-			set := *w.down.set
+			set, before := *w.down.current(), w.settings
 			change(&set.capacity)
-			w.down.set = &set
-			all := *w.settings
+			all := *before
 			all.requests = set.capacity.requests
 			w.settings = &all
+			w.down.reload(&set, before)
 		})
 	}
 	g.settle()
@@ -316,7 +316,7 @@ func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	}()
 	for _, w := range g.workers {
 		for draining := make(chan bool, 1); ; {
-			w.Post(func() { draining <- w.down.draining })
+			w.Post(func() { draining <- w.down.isDraining() })
 			select {
 			case stopped := <-draining:
 				if !stopped {
@@ -515,7 +515,7 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 		n := make(chan uint64)
 		w.Post(func() { n <- w.shard.ConnectionsAccepted })
 		accepted += <-n
-		open += w.down.conns.Load()
+		open += int64(w.down.open())
 	}
 	return accepted, open
 }
@@ -585,14 +585,8 @@ func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			for _, s := range w.up.sessions {
-				if s.lone != loneNot {
-					open++
-				}
-				if s.lone == loneFree {
-					free++
-				}
-			}
+			n := w.up.open()
+			open, free = open+n.lone, free+n.loneFree
 			close(done)
 		})
 		<-done
@@ -616,14 +610,8 @@ func (g *gateway) held() (bytes int) {
 		total := make(chan int)
 		w.Post(func() {
 			n := 0
-			for c := w.down.downs.next; c != &w.down.downs; c = c.next {
-				n += c.In.Cap() + c.Out.Cap()
-				if x := c.x; x != nil {
-					n += cap(x.request)
-					if u, ok := x.up.(*upConn); ok {
-						n += u.In.Cap() + u.Out.Cap()
-					}
-				}
+			for c := range w.down.all() {
+				n += int(c.holds())
 			}
 			total <- n
 		})
@@ -654,13 +642,12 @@ func (g *gateway) holding() (h holding) {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += int(w.down.conns.Load())
+			h.downs += w.down.open()
 			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
-			h.ups -= len(w.up.sessions)
-			for _, s := range w.up.sessions {
-				h.streams += len(s.streams)
-			}
+			open := w.up.open()
+			h.ups -= open.sessions
+			h.streams += open.streams
 		})
 		<-done
 	}
@@ -672,7 +659,7 @@ func (g *gateway) holding() (h holding) {
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.Post(func() { n += 2*w.IdlePipes() + 2*len(w.up.sessions); close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.open().sessions; close(done) })
 		<-done
 	}
 	return n
@@ -751,8 +738,8 @@ func (g *gateway) wantNothingLeft() {
 		for _, w := range g.workers {
 			one := make(chan int64)
 			w.Post(func() {
-				n := int64(w.down.crowd.most)
-				if len(w.up.sessions) == 0 { // those of Endpoints stay a while
+				n := int64(w.down.mostOfSource())
+				if w.up.open().sessions == 0 { // those of Endpoints stay a while
 					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n

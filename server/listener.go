@@ -156,11 +156,11 @@ func (l *listener) accept(most int) (taken int) {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
-			to.Post(func() { to.open(fd, remote, peer, src) })
+			to.Post(func() { to.accepted(fd, remote, peer, src) })
 			continue
 		}
 		w.conns.Add(1)
-		w.open(fd, remote, l, src)
+		w.accepted(fd, remote, l, src)
 	}
 	return taken
 }

@@ -416,7 +416,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		// not sent twice.
 		for open := true; open; {
 			sessions := make(chan int)
-			g.workers[0].Post(func() { sessions <- len(g.workers[0].up.sessions) })
+			g.workers[0].Post(func() { sessions <- g.workers[0].up.open().sessions })
 			open = <-sessions > 0
 		}
 	}

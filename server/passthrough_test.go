@@ -195,7 +195,7 @@ func TestPassthroughBytes(t *testing.T) {
 			for _, w := range h.workers {
 				done := make(chan struct{})
 				w.Post(func() {
-					for d := w.down.downs.next; d != &w.down.downs; d = d.next {
+					for d := range w.down.all() {
 						held += d.Out.Len()
 					}
 					close(done)

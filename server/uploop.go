@@ -150,3 +150,21 @@ func (w *upLoop) acquireStream(x *core, ep *upstream.Endpoint) (u upSide, reused
 	}
 	return s.attach(x), reused, false
 }
+
+// upOpen is what is open of HTTP/2 with Endpoints, in numbers.
+type upOpen struct{ sessions, streams, lone, loneFree int }
+
+// open counts it.
+func (w *upLoop) open() (n upOpen) {
+	n.sessions = len(w.sessions)
+	for _, s := range w.sessions {
+		n.streams += len(s.streams)
+		if s.lone != loneNot {
+			n.lone++
+		}
+		if s.lone == loneFree {
+			n.loneFree++
+		}
+	}
+	return n
+}

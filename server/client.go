@@ -25,6 +25,11 @@ type inlet struct {
 	portLine []byte // of X-Forwarded-Port
 }
 
+// newInlet makes that of a socket that is bound to port.
+func newInlet(tls bool, port int) inlet {
+	return inlet{tls: tls, portLine: h1.AppendUintField(nil, "X-Forwarded-Port", uint64(port))}
+}
+
 // announced is what a PROXY protocol header says beside the client's address. The zero value is that of
 // a connection without one, or whose sender speaks for itself.
 type announced struct {

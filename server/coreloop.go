@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/server/sink"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -76,15 +77,17 @@ type admission interface {
 
 // coreOptions are what a coreLoop is made of. All but lines are to be set.
 type coreOptions struct {
-	store    *routing.Store
-	parking  chan struct{} // as long as Exchanges may be parked at a time
-	log      *slog.Logger  // of faults of Filters
-	lines    *sink.Sink    // of the access log; nil when off
-	settings *settings
+	handshakes *tlsconn.Handshakes
+	store      *routing.Store
+	parking    chan struct{} // as long as Exchanges may be parked at a time
+	log        *slog.Logger  // of faults of Filters
+	lines      *sink.Sink    // of the access log; nil when off
+	settings   *settings
 }
 
-// init makes the zero value ready, but for the fields that are set behind it: shard, upstreams, dialer and admission.
-func (w *coreLoop) init(o coreOptions) {
+// init makes the zero value ready for Exchanges on that loop, but for the fields that are set behind it: shard, upstreams, dialer and admission.
+func (w *coreLoop) init(on *loop.Loop, o coreOptions) {
+	w.Loop.Init(on, o.handshakes)
 	w.store, w.parking, w.settings = o.store, o.parking, o.settings
 	w.faults, w.log = &faults{o.log}, newLogbook(o.lines)
 	w.chunk = make([]byte, 0, wire.ScratchSize+chunkRoom)
@@ -207,3 +210,9 @@ func (w *coreLoop) connect(s *wire.Sock, to *wire.Addr, h loop.Handler, of *quot
 	}
 	return s.Connect(to, h), false
 }
+
+// startJanitor has look called about once a second while there is something to expire: see wire.Janitor.
+func (w *coreLoop) startJanitor(look func(now int64) (next int64)) { w.janitor.Start(&w.Loop, look) }
+
+// wakeJanitor tells that there may be something to expire.
+func (w *coreLoop) wakeJanitor() { w.janitor.Wake() }

@@ -347,7 +347,9 @@ func (c *downConn) served(x *core) {
 }
 
 // guard implements downSide.
-func (c *downConn) guard(what wire.Wait, timeout int64) { c.Guard(&c.w.coreLoop.Loop, what, timeout) }
+func (c *downConn) guard(what wire.Wait, timeout int64) {
+	c.WaitTimer.Guard(&c.w.coreLoop.Loop, what, timeout)
+}
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {

@@ -232,7 +232,7 @@ func (d *downStream) guard(what wire.Wait, timeout int64) {
 	if what == wire.WaitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}
-	d.Guard(&d.w.coreLoop.Loop, what, timeout)
+	d.WaitTimer.Guard(&d.w.coreLoop.Loop, what, timeout)
 }
 
 // Restart and Rest implement downSide.

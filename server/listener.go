@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
@@ -105,7 +104,7 @@ type bound struct {
 // prepare makes the listener of a socket, before the loop runs; listen has it accept.
 func (w *downLoop) prepare(b *bound) *listener {
 	l := &listener{
-		inlet: inlet{tls: b.secure, portLine: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n")},
+		inlet: newInlet(b.secure, b.port),
 		w:     w, addr: b.addr, proxied: b.proxied,
 	}
 	w.templates = append(w.templates, l)

@@ -226,7 +226,7 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	if w.log != nil {
 		p.log(reason)
 	}
-	w.janitor.Wake()
+	w.wakeJanitor()
 	if endpoint != nil {
 		p.leave(outcome)
 	}

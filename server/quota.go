@@ -11,6 +11,9 @@ type quota struct {
 	loops    int64
 }
 
+// newQuota makes that of one of so many loops, which share all.
+func newQuota(all *atomic.Int64, loops int) quota { return quota{all: all, loops: int64(loops)} }
+
 // How many permits a loop takes at a time, and how many unused ones it keeps: with few of them the bound
 // is exact, with many no request of a usual client looks beyond its loop.
 const (

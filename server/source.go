@@ -94,7 +94,7 @@ func (s *sources) enter(a netip.Addr) (*source, int) {
 			src = &source{shares: make([]share, s.loops)}
 			for i := range src.shares {
 				src.shares[i].source = src
-				src.shares[i].quota = quota{all: &src.permits, loops: int64(s.loops)}
+				src.shares[i].quota = newQuota(&src.permits, s.loops)
 			}
 		}
 		src.key = key

@@ -170,5 +170,5 @@ func (u *upStream) free(now int64) {
 	}
 	*u = upStream{w: w, Stream: u.Stream}
 	w.freeS.Put(u)
-	w.janitor.Wake()
+	w.wakeJanitor()
 }

@@ -20,14 +20,13 @@ type worker struct {
 // newWorker makes the data plane of l, one of the loops of s. Its peers are to be set before it runs.
 func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
 	w := &worker{}
-	w.Loop.Init(l, s.handshakes)
-	w.coreLoop.init(coreOptions{
-		store: s.store, parking: s.parking, log: s.log, lines: s.logs.sink(), settings: &set.core,
+	w.coreLoop.init(l, coreOptions{
+		handshakes: s.handshakes, store: s.store, parking: s.parking, log: s.log, lines: s.logs.sink(), settings: &set.core,
 	})
 	w.up = newUpLoop(&w.coreLoop, &set.up, rand.Uint64())
 	w.down = newDownLoop(&w.coreLoop, s.sources, s.reserve, &set.down)
 	w.shard = s.registry.NewShard(l.Post, w.sample)
-	w.janitor.Start(&w.Loop, w.look)
+	w.startJanitor(w.look)
 	return w
 }
 

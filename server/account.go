@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -80,7 +81,7 @@ func (r *relief) Ready(loop.Events) {
 func (c *downConn) holds() int64 {
 	n := c.Sock.Holds()
 	if c.x != nil {
-		n += c.x.holds()
+		n += c.x.Holds()
 	}
 	if c.passthrough != nil {
 		n += c.passthrough.Sock.Holds()
@@ -97,10 +98,10 @@ func (c *downConn) holds() int64 {
 func (d *downStream) holds() int64 {
 	n := d.Stream.Holds()
 	if d.late != nil {
-		n += d.late.held
+		n += d.late.Held
 	}
 	if d.x != nil {
-		n += d.x.holds()
+		n += d.x.Holds()
 	}
 	return n
 }
@@ -109,7 +110,7 @@ func (d *downStream) holds() int64 {
 // streams go that hold as much as the average or more.
 func (c *downConn) giveUp() {
 	w := c.w
-	if !c.trusted || c.session == nil {
+	if !c.Trusted || c.session == nil {
 		w.shed(c, stats.ShedBuffered)
 		return
 	}
@@ -122,7 +123,7 @@ func (c *downConn) giveUp() {
 	for _, d := range streams {
 		// Those that were not looked at yet are still there: to give up one ends no other.
 		if n := d.holds(); n > 0 && n*int64(len(streams)) >= sum {
-			w.shard.Shed[stats.ShedBuffered]++
+			w.Shard.Shed[stats.ShedBuffered]++
 			d.giveUp()
 		}
 	}
@@ -134,7 +135,7 @@ func (d *downStream) giveUp() {
 	d.H2.Reset(d.H2Stream, giveUpCode)
 	d.session.touch()
 	if d.x != nil {
-		d.x.cancel(failShed)
+		d.x.Cancel(exchange.FailShed)
 	} else {
 		d.free()
 	}

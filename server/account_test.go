@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -108,7 +109,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 	for _, p := range servertest.Pairings {
 		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
-			streams := overStreams(p.Protocol)
+			streams := exchange.SpeaksHTTP2(p.Protocol)
 			secure := p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(w, io.LimitReader(r.Body, 100))

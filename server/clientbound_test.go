@@ -104,7 +104,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 					w.Post(func() {
 						defer close(done)
 						left += w.down.open()
-						for _, fault := range append(w.auditPools(), w.down.auditConns()...) {
+						for _, fault := range append(w.AuditPools(), w.down.auditConns()...) {
 							if strings.Contains(fault, "pooled") {
 								t.Error(fault)
 							}

@@ -3,6 +3,7 @@ package server
 import (
 	"syscall"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -24,7 +25,7 @@ type crowd struct {
 // join adds c to its share.
 func (w *downLoop) join(c *downConn, src *source) {
 	s := &src.shares[w.ID()]
-	c.share, c.quota = s, &s.quota
+	c.share, c.Quota = s, &s.Quota
 	c.link(s)
 	w.crowd.move(s, s.n+1)
 }
@@ -35,11 +36,11 @@ func (w *downLoop) leave(c *downConn) {
 	if s == nil {
 		return
 	}
-	c.share, c.quota = nil, nil
+	c.share, c.Quota = nil, nil
 	c.unlink(s)
 	w.crowd.move(s, s.n-1)
 	if s.n == 0 {
-		s.giveBackSpare()
+		s.GiveBackSpare()
 	}
 	w.sources.leave(s.source)
 }
@@ -102,7 +103,7 @@ func (k *crowd) move(s *share, n int) {
 func (k *crowd) giveBack() {
 	for n := 1; n <= k.most; n++ {
 		for s := k.ranks[n]; s != nil; s = s.next {
-			s.giveBackSpare()
+			s.GiveBackSpare()
 		}
 	}
 }
@@ -144,7 +145,7 @@ func (w *downLoop) makeShare(s *share) bool {
 	left := looks
 	c := s.giveWay(true, &left)
 	if c == nil {
-		w.shard.Shed[stats.ShedSource]++
+		w.Shard.Shed[stats.ShedSource]++
 		return false
 	}
 	w.shed(c, stats.ShedSource)
@@ -207,12 +208,12 @@ func (c *downConn) stalled() bool {
 
 // shed closes c so that others are served.
 func (w *downLoop) shed(c *downConn, why stats.Shed) {
-	w.shard.Shed[why]++
+	w.Shard.Shed[why]++
 	c.why = stats.ClosedShed
 	switch {
 	case c.x != nil:
 		c.Reset()
-		c.x.cancel(failShed)
+		c.x.Cancel(exchange.FailShed)
 	case c.passthrough != nil:
 		c.passthrough.end(stats.Overloaded, upstream.Canceled)
 		return
@@ -222,7 +223,7 @@ func (w *downLoop) shed(c *downConn, why stats.Shed) {
 		c.Push(c.session.H2.Output())
 	case c.session != nil:
 		c.Reset()
-		c.session.blame = failShed
+		c.session.blame = exchange.FailShed
 	}
 	c.shut()
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -19,25 +20,25 @@ import (
 // giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
-// takeDescriptor implements admission. The last eighth is for sources with few requests in flight.
-func (w *downLoop) takeDescriptor(of *quota) bool {
+// TakeDescriptor implements admission. The last eighth is for sources with few requests in flight.
+func (w *downLoop) TakeDescriptor(of *exchange.Quota) bool {
 	bound := w.set.capacity.descriptors
 	used := w.peers.descriptors() + 1
 	if used > bound-bound/4 {
 		w.spareDescriptors()
 	}
-	if of != nil && of.inFlight > fewRequests {
+	if of != nil && of.InFlight > fewRequests {
 		bound -= bound / 8
 	}
-	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
+	if used > bound && w.Upstreams.Shed(1) == 0 { // at once, what can go at once
 		return false
 	}
 	w.Use.Descriptors.Add(1)
 	return true
 }
 
-// sparesPipe implements admission: those of the descriptors that are left are for connections.
-func (w *downLoop) sparesPipe() bool {
+// SparesPipe implements admission: those of the descriptors that are left are for connections.
+func (w *downLoop) SparesPipe() bool {
 	return w.peers.descriptors()+2 <= w.set.capacity.descriptors*7/8
 }
 
@@ -74,7 +75,7 @@ func (r *sparing) Ready(loop.Events) {
 		}
 	}
 	excess -= 2 * int64(w.ClosePipes(int(excess+1)/2))
-	excess -= int64(w.upstreams.Shed(int(max(excess, 0))))
+	excess -= int64(w.Upstreams.Shed(int(max(excess, 0))))
 	excess = min(excess, w.Use.Descriptors.Load()-part)
 	if excess <= 0 {
 		return
@@ -82,16 +83,16 @@ func (r *sparing) Ready(loop.Events) {
 	var busy []*share
 	for n := w.crowd.most; n > 0; n-- {
 		for s := w.crowd.ranks[n]; s != nil; s = s.next {
-			if s.inFlight > keepFew {
+			if s.InFlight > keepFew {
 				busy = append(busy, s)
 			}
 		}
 	}
-	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.inFlight, a.inFlight) })
+	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.InFlight, a.InFlight) })
 	for _, s := range busy {
 		// As many as bring it down to the next one's number would be fairer among several; the first that has
 		// most by far is the case that counts.
-		if excess -= s.cutStalled(min(excess, s.inFlight-keepFew)); excess <= 0 {
+		if excess -= s.cutStalled(min(excess, s.InFlight-keepFew)); excess <= 0 {
 			return
 		}
 	}
@@ -120,7 +121,7 @@ func (s *downSession) cutStalled(n int64, why stats.Shed) (cut int64) {
 		after := d.next
 		if d.holdsConn() && (d.Wait == wire.WaitSend || d.Wait == wire.WaitBody) {
 			cut++
-			s.c.w.shard.Shed[why]++
+			s.c.w.Shard.Shed[why]++
 			d.giveUp()
 		}
 		d = after
@@ -128,5 +129,5 @@ func (s *downSession) cutStalled(n int64, why stats.Shed) (cut int64) {
 	return cut
 }
 
-// holdsConn reports that the stream has a connection to an Endpoint for itself.
-func (d *downStream) holdsConn() bool { return d.x != nil && d.x.holdsConn() }
+// HoldsConn reports that the stream has a connection to an Endpoint for itself.
+func (d *downStream) holdsConn() bool { return d.x != nil && d.x.HoldsConn() }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -16,7 +17,7 @@ import (
 type downConn struct {
 	wire.Sock
 	w *downLoop
-	client
+	exchange.Client
 	wire.WaitTimer
 
 	next, prev *downConn // the worker's list of all its connections
@@ -26,7 +27,7 @@ type downConn struct {
 
 	// What it does, and what belongs to that. Set by become, and by who begins the phase:
 	hello       *clienthello.Hello // phaseHello, once a byte came
-	x           *core              // phaseServe
+	x           *exchange.Core     // phaseServe
 	session     *downSession       // phaseSession
 	passthrough *passthrough       // phasePassthrough
 	phase       phase
@@ -63,11 +64,11 @@ const (
 )
 
 // exchange is the one that is under way on a connection of HTTP/1; nil where there is none.
-func (c *downConn) exchange() *core { return c.x }
+func (c *downConn) exchange() *exchange.Core { return c.x }
 
 // begins has c read its first bytes: of TLS, or of HTTP.
 func (c *downConn) begins() {
-	if c.listener.tls {
+	if c.Listener.TLS {
 		c.become(phaseHello)
 	} else {
 		c.become(phaseHead)
@@ -82,21 +83,21 @@ func (c *downConn) Ready(ev loop.Events) {
 		c.Broken = true
 	}
 	if ev&loop.ReadClosed != 0 && c.x != nil {
-		c.x.clientEnds()
+		c.x.ClientEnds()
 	}
-	c.pump()
+	c.Pump()
 }
 
-// pump moves whatever can move, and sees to it that what is waited for will be reported.
+// Pump moves whatever can move, and sees to it that what is waited for will be reported.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *downConn) pump() {
+func (c *downConn) Pump() {
 	c.drive()
 	if c.watched || c.phase == phaseClosed {
 		return
 	}
 	if c.oneShot() {
-		c.guard(wire.WaitWatch, watchDelay)
+		c.Guard(wire.WaitWatch, watchDelay)
 		return
 	}
 	c.watch()
@@ -112,7 +113,7 @@ const watchDelay = int64(50e6)
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) oneShot() bool {
-	return c.phase == phaseServe && c.x.lastOfConnection() && c.Out.Len() == 0
+	return c.phase == phaseServe && c.x.LastOfConnection() && c.Out.Len() == 0
 }
 
 // watch asks for events.
@@ -154,7 +155,7 @@ func (c *downConn) step(heads int) bool {
 			return false
 		}
 		x := c.x
-		x.pump()
+		x.Pump()
 		return c.x != x && c.phase != phaseServe
 	case phaseSession:
 		c.session.pump()
@@ -177,7 +178,7 @@ func (c *downConn) breaks() bool {
 	}
 	c.why = stats.ClosedReset
 	if c.x != nil {
-		c.x.cancel(failAborted)
+		c.x.Cancel(exchange.FailAborted)
 	}
 	c.shut()
 	return true
@@ -191,7 +192,7 @@ func (c *downConn) nextHead(heads int) bool {
 		if c.Out.Len() < before {
 			c.Restart()
 		}
-		c.guard(wire.WaitSend, c.w.settings.send)
+		c.Guard(wire.WaitSend, c.w.Settings.Send)
 		return false
 	}
 	if c.ending != endingNot {
@@ -205,7 +206,7 @@ func (c *downConn) nextHead(heads int) bool {
 	return c.readHead()
 }
 
-// readHead reads and parses until a request has begun (true) or more bytes are needed (false).
+// ReadHead reads and parses until a request has begun (true) or more bytes are needed (false).
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) readHead() bool {
@@ -247,7 +248,7 @@ func (c *downConn) readHead() bool {
 					c.shut()
 					return true
 				}
-				c.guard(wire.WaitHead, w.set.header)
+				c.Guard(wire.WaitHead, w.set.header)
 				return false
 			}
 			w.Buffers.Append(&c.In, w.Scratch[:n])
@@ -265,11 +266,11 @@ func (c *downConn) headEnds() bool {
 		c.shut()
 		return true
 	case c.w.draining:
-		c.guard(wire.WaitIdle, idleGrace)
+		c.Guard(wire.WaitIdle, idleGrace)
 	case c.requests == 0:
-		c.guard(wire.WaitHead, c.w.set.header)
+		c.Guard(wire.WaitHead, c.w.set.header)
 	default:
-		c.guard(wire.WaitIdle, c.w.set.idle)
+		c.Guard(wire.WaitIdle, c.w.set.idle)
 	}
 	return false
 }
@@ -279,36 +280,36 @@ func (c *downConn) headEnds() bool {
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) begin(data []byte) bool {
 	w := c.w
-	from := frameNone
+	from := exchange.FrameNone
 	switch {
 	case w.req.Chunked:
-		from = frameChunked
+		from = exchange.FrameChunked
 	case w.req.ContentLength > 0:
-		from = frameLength
+		from = exchange.FrameLength
 	}
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
-	x := w.newExchange(c, &w.req.Request, head, from)
+	x := w.New(c, &w.req.Request, head, from)
 	c.x = x
 	c.become(phaseServe)
 	if c.PeerClosed {
-		x.clientEnds()
+		x.ClientEnds()
 	}
 	c.requests++
 
 	fromIn := c.In.Len() > 0
-	n, fail := x.takeEarly(rest)
+	n, fail := x.TakeEarly(rest)
 	early, next := rest[:n], rest[n:]
 	if fromIn {
 		// head and early alias c.in, which now keeps only what follows them.
 		kept := c.In
 		c.In = wire.Buffer{}
 		w.Buffers.Append(&c.In, next)
-		x.start(&w.req.Request, head, early, fail)
+		x.Start(&w.req.Request, head, early, fail)
 		w.Buffers.Release(&kept)
 	} else {
 		w.Buffers.Append(&c.In, next)
-		x.start(&w.req.Request, head, early, fail)
+		x.Start(&w.req.Request, head, early, fail)
 	}
 	return true
 }
@@ -326,16 +327,16 @@ func (c *downConn) refuseHead(e h1.Error) {
 	c.why = stats.ClosedOnError
 }
 
-// served implements downSide: the response is handed over. In a drain the connection goes on unless
+// Served implements exchange.Down: the response is handed over. In a drain the connection goes on unless
 // the response's head said that it would not: the client's next request may be on its way. Where the
 // request is not complete, the client is not going to be read from again.
-func (c *downConn) served(x *core) {
+func (c *downConn) Served(x *exchange.Core) {
 	c.x = nil
 	c.become(phaseHead)
-	if !x.requestDone() {
+	if !x.RequestDone() {
 		c.ends(endingUnread)
 	}
-	if x.tunnels() {
+	if x.Tunnels() {
 		c.why = stats.ClosedTunnel
 		c.shut()
 	} else if c.ending == endingCut {
@@ -346,9 +347,9 @@ func (c *downConn) served(x *core) {
 	}
 }
 
-// guard implements downSide.
-func (c *downConn) guard(what wire.Wait, timeout int64) {
-	c.WaitTimer.Guard(&c.w.coreLoop.Loop, what, timeout)
+// Guard implements exchange.Down.
+func (c *downConn) Guard(what wire.Wait, timeout int64) {
+	c.WaitTimer.Guard(&c.w.Loop.Loop, what, timeout)
 }
 
 // Expired implements loop.Expirer.
@@ -369,14 +370,14 @@ func (c *downConn) Expired(*loop.Timer, int64) {
 		c.shut()
 	case wire.WaitBody:
 		if c.x != nil {
-			c.x.fail(failBodyTimeout)
-			c.pump()
+			c.x.Fail(exchange.FailBodyTimeout)
+			c.Pump()
 		}
 	case wire.WaitSend:
 		// What the kernel still holds for this client must go with it.
 		c.Reset()
 		if c.x != nil {
-			c.x.cancel(failStalled)
+			c.x.Cancel(exchange.FailStalled)
 		}
 		c.shut()
 	case wire.WaitHandshake:

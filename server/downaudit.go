@@ -11,7 +11,7 @@ func (w *downLoop) auditConns() []string {
 	faults := wire.Twice("client's connection", w.freeC.All())
 	faults = append(faults, wire.Twice("client's stream", w.freeD.All())...)
 	for c := range w.freeC.All() {
-		if c.TLS != nil || c.certificate != nil {
+		if c.TLS != nil || c.Certificate != nil {
 			faults = append(faults, "a pooled connection keeps what a client has shown")
 		}
 	}

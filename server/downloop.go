@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
@@ -16,7 +17,7 @@ import (
 // downLoop is what the clients' connections of one event loop share. All of it belongs to that loop, but for conns, which other
 // loops read to balance new connections. Made by newDownLoop; must not be copied.
 type downLoop struct {
-	*coreLoop
+	*exchange.Loop
 
 	// Immutable once the loop runs:
 	templates []*listener // of every address, for connections that other loops hand over
@@ -49,16 +50,16 @@ type downLoop struct {
 }
 
 // newDownLoop makes the clients' part of a loop, to be given its peers before it runs.
-func newDownLoop(core *coreLoop, sources *sources, reserve *reserve, set *downSettings) *downLoop {
+func newDownLoop(core *exchange.Loop, sources *sources, reserve *reserve, set *downSettings) *downLoop {
 	w := &downLoop{
-		coreLoop: core, sources: sources, reserve: reserve, set: set,
+		Loop: core, sources: sources, reserve: reserve, set: set,
 		h2:     h2.NewShared(set.h2),
 		out:    make([]byte, 0, wire.ScratchSize),
 		frames: make([]byte, wire.ScratchSize),
 	}
 	w.downs.next, w.downs.prev = &w.downs, &w.downs
 	w.Buffers.OnGrowth = w.grown
-	w.admission = w
+	w.Admission = w
 	return w
 }
 
@@ -76,15 +77,15 @@ func (w *downLoop) mostOfSource() int { return w.crowd.most }
 
 // reload has everything from here on go by set: new connections, and new requests on those that are open. It comes behind the
 // reload of core, whose settings were before.
-func (w *downLoop) reload(set *downSettings, before *settings) {
+func (w *downLoop) reload(set *downSettings, before *exchange.Settings) {
 	old := w.set
 	w.set = set
 	w.h2.SetLimits(set.h2)
-	if !slices.Equal(before.trusted, w.settings.trusted) {
+	if !slices.Equal(before.Trusted, w.Settings.Trusted) {
 		// A proxy keeps its connections for days, and its fields are believed or not by what is said now. What
 		// its connections count for was settled as they were accepted.
 		for c := range w.all() {
-			c.trusted = w.settings.trusts(c.remote.Addr())
+			c.Trusted = w.Settings.Trusts(c.Remote.Addr())
 		}
 	}
 	if set.capacity.requests < old.capacity.requests {
@@ -101,16 +102,16 @@ func (w *downLoop) accepted(fd int, remote addrPort, ln *listener, src *source) 
 	if c == nil {
 		c = &downConn{}
 	}
-	*c = downConn{Sock: wire.NewSock(&w.coreLoop.Loop), w: w, client: client{remote: remote, listener: &ln.inlet}}
+	*c = downConn{Sock: wire.NewSock(&w.Loop.Loop), w: w, Client: exchange.Client{Remote: remote, Listener: &ln.Listener}}
 	c.Timer.OnExpire = c
 	w.Assign(&c.Src, fd, c)
-	c.trusted = w.settings.trusts(remote.Addr())
+	c.Trusted = w.Settings.Trusts(remote.Addr())
 	c.next, c.prev = w.downs.next, &w.downs
 	c.next.prev, w.downs.next = c, c
 	if src != nil {
 		w.join(c, src)
 	}
-	w.shard.ConnectionsAccepted++
+	w.Shard.ConnectionsAccepted++
 	// Most clients have sent their request by now, so it is read before events are asked for: an
 	// event for bytes that are already read would cost a read that finds nothing.
 	c.Readable, c.Writable = true, true
@@ -119,7 +120,7 @@ func (w *downLoop) accepted(fd int, remote addrPort, ln *listener, src *source) 
 	} else {
 		c.begins()
 	}
-	c.pump()
+	c.Pump()
 }
 
 // forget takes a closed connection out of the list. It is reused only after this batch, because
@@ -129,7 +130,7 @@ func (w *downLoop) forget(c *downConn) {
 	c.next, c.prev = nil, nil
 	w.leave(c)
 	w.conns.Add(-1)
-	w.shard.ConnectionsClosed[c.why]++
+	w.Shard.ConnectionsClosed[c.why]++
 	if w.freeC.Len()+len(w.dead) < wire.KeepFree {
 		w.dead = append(w.dead, c)
 		if len(w.dead) == 1 {
@@ -144,7 +145,7 @@ type reaper downLoop
 func (r *reaper) Ready(loop.Events) {
 	w := (*downLoop)(r)
 	for _, c := range w.dead {
-		c.TLS, c.certificate, c.hello = nil, nil, nil // a certificate may be of some KiB
+		c.TLS, c.Certificate, c.hello = nil, nil, nil // a certificate may be of some KiB
 		w.freeC.Put(c)
 	}
 	clear(w.dead)
@@ -169,7 +170,7 @@ func (w *downLoop) startDrain() {
 		}
 		if c.phase == phaseHead && c.In.Len() == 0 && c.Out.Len() == 0 {
 			c.Restart()
-			c.guard(wire.WaitIdle, idleGrace)
+			c.Guard(wire.WaitIdle, idleGrace)
 		}
 	}
 }
@@ -182,7 +183,7 @@ func (w *downLoop) cut() {
 	for c := range w.all() {
 		c.why = stats.ClosedDraining
 		if c.x != nil {
-			c.x.cancel(failDraining)
+			c.x.Cancel(exchange.FailDraining)
 		}
 		if c.passthrough != nil {
 			c.passthrough.end(stats.Draining, upstream.Canceled)
@@ -193,9 +194,9 @@ func (w *downLoop) cut() {
 
 // recordRefused counts a request whose head was refused before it became an Exchange.
 func (w *downLoop) recordRefused(status int, reason stats.Reason) {
-	w.shard.ExchangesStarted++
-	w.event = stats.Event{Reason: reason, Status: uint16(status)}
-	w.shard.Record(nil, &w.event)
+	w.Shard.ExchangesStarted++
+	w.Event = stats.Event{Reason: reason, Status: uint16(status)}
+	w.Shard.Record(nil, &w.Event)
 }
 
 // all returns every connection. The one that it has come to may be closed.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -11,7 +12,7 @@ import (
 
 // beginProxy expects a header, unless the peer may not send one: then c is closed unread.
 func (c *downConn) beginProxy() {
-	if !c.w.set.announces(c.remote.Addr()) {
+	if !c.w.set.announces(c.Remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
 	}
@@ -74,14 +75,14 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 	if h.Local {
 		return true
 	}
-	c.remote = h.Source
-	c.trusted = c.w.settings.trusts(h.Source.Addr())
-	c.announced = announced{port: h.Destination.Port(), secure: h.TLS.Used}
-	if c.trusted {
+	c.Remote = h.Source
+	c.Trusted = c.w.Settings.Trusts(h.Source.Addr())
+	c.Announced = exchange.Announced{Port: h.Destination.Port(), Secure: h.TLS.Used}
+	if c.Trusted {
 		return true
 	}
 	w := c.w
-	src, n := w.sources.enter(c.remote.Addr())
+	src, n := w.sources.enter(c.Remote.Addr())
 	if int64(n) > w.set.capacity.perSource && !w.makeShare(&src.shares[w.ID()]) {
 		w.sources.leave(src)
 		return false
@@ -91,7 +92,7 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 }
 
 func (c *downConn) refuseProxy(why stats.ProxyRefusal) {
-	c.w.shard.ProxyRefusals[why]++
+	c.w.Shard.ProxyRefusals[why]++
 	c.why = stats.ClosedOnError
 	c.shut()
 }

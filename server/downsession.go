@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -14,15 +15,15 @@ import (
 type downSession struct {
 	c *downConn
 	wire.Output
-	streams downStream    // head of the list of those that are open
-	resets  int           // streams that the client reset, less those that were served
-	late    []*downStream // of those that came in this read, see deferAfter; some may be gone
-	small   []*downStream // with small pieces of this read, see gather; some may be gone
-	stalled int           // streams that are beyond their grace, see downStream.stalls
-	moved   int64         // when the client last took something of a stream that waited
-	blame   *failure      // what its end does to streams; nil: the client left
-	goaway  uint8         // how far a drain has come
-	closing bool          // the connection is over: what is in the output is the last
+	streams downStream        // head of the list of those that are open
+	resets  int               // streams that the client reset, less those that were served
+	late    []*downStream     // of those that came in this read, see deferAfter; some may be gone
+	small   []*downStream     // with small pieces of this read, see gather; some may be gone
+	stalled int               // streams that are beyond their grace, see downStream.stalls
+	moved   int64             // when the client last took something of a stream that waited
+	blame   *exchange.Failure // what its end does to streams; nil: the client left
+	goaway  uint8             // how far a drain has come
+	closing bool              // the connection is over: what is in the output is the last
 }
 
 // deferAfter: once this many unanswered streams of a client were reset (rapid reset, CVE-2023-44487), new ones start only
@@ -95,8 +96,8 @@ func (s *downSession) feed(p []byte) {
 		if d := s.late[i]; d.late != nil && d.session == s && !s.closing {
 			k := d.late
 			d.late = nil
-			s.begin(d, &k.req, k.head, k.whole)
-			s.c.w.freeKept(k)
+			s.begin(d, &k.Request, k.Head, k.Whole)
+			s.c.w.FreeKept(k)
 		}
 	}
 	clear(s.late)
@@ -119,7 +120,7 @@ func (s *downSession) fail(err error) {
 	s.closing = true
 	s.c.why = stats.ClosedOnError
 	if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone {
-		s.c.w.shard.Floods[e.Flood]++
+		s.c.w.Shard.Floods[e.Flood]++
 		s.c.lingered = lingerBytes - lingerFlood
 	}
 }
@@ -134,20 +135,20 @@ func (s *downSession) waits() {
 	switch {
 	case c.phase == phaseClosed:
 	case s.unsent():
-		c.guard(wire.WaitSend, c.w.settings.send)
+		c.Guard(wire.WaitSend, c.w.Settings.Send)
 	case s.H2.Open() > 0:
 		c.Rest()
 	case c.w.draining:
-		c.guard(wire.WaitIdle, idleGrace)
+		c.Guard(wire.WaitIdle, idleGrace)
 	case c.requests == 0:
-		c.guard(wire.WaitHead, set.header)
+		c.Guard(wire.WaitHead, set.header)
 	default:
-		c.guard(wire.WaitIdle, set.idle)
+		c.Guard(wire.WaitIdle, set.idle)
 	}
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() { s.FlushLater(&s.c.w.coreLoop.Loop, s) }
+func (s *downSession) touch() { s.FlushLater(&s.c.w.Loop.Loop, s) }
 
 // FlushOutput implements wire.Flusher.
 func (s *downSession) FlushOutput() {
@@ -229,17 +230,17 @@ func (s *downSession) over() {
 	s.closing = true
 	why := s.blame
 	if why == nil {
-		why = failAborted
+		why = exchange.FailAborted
 	}
 	for d := s.streams.next; d != &s.streams; d = s.streams.next {
 		d.Gone = true
 		if d.x != nil {
-			d.x.cancel(why)
+			d.x.Cancel(why)
 		} else {
 			d.free()
 		}
 	}
-	s.Release(&s.c.w.coreLoop.Loop)
+	s.Release(&s.c.w.Loop.Loop)
 	s.H2, s.c.session = nil, nil
 }
 
@@ -252,8 +253,8 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 	s.c.requests++
 	s.c.Rest()
 	if s.resets >= deferAfter {
-		d.late = s.c.w.keepRequest(req, head, nil)
-		d.late.whole = end
+		d.late = s.c.w.Keep(req, head, nil)
+		d.late.Whole = end
 		s.late = append(s.late, d)
 		return
 	}
@@ -265,18 +266,18 @@ func (s *downSession) Request(st *h2.Stream, req *message.Request, head []byte, 
 //
 // hot: runs per request; no alloc, no lock.
 func (s *downSession) begin(d *downStream, req *message.Request, head []byte, end bool) {
-	from := frameNone
+	from := exchange.FrameNone
 	switch {
 	case end || req.Extended:
 	case req.ContentLength >= 0:
-		from = frameLength
+		from = exchange.FrameLength
 	default:
-		from = frameStream
+		from = exchange.FrameStream
 	}
-	x := s.c.w.newExchange(d, req, head, from)
+	x := s.c.w.New(d, req, head, from)
 	d.x = x
-	x.start(req, head, nil, nil)
-	d.pump()
+	x.Start(req, head, nil, nil)
+	d.Pump()
 }
 
 // Data implements h2.Handler.
@@ -303,10 +304,10 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.Complete = true
-		rule := fieldrule.Trailers{Request: true, Names: d.w.settings.names}
+		rule := fieldrule.Trailers{Request: true, Names: d.w.Settings.Names}
 		rule.Mark(t.Fields, lines)
 		d.GotTrailers = t.AppendFields(d.GotTrailers[:0], lines, false)
-		d.pump()
+		d.Pump()
 	}
 }
 
@@ -316,7 +317,7 @@ func (s *downSession) Fault(st *h2.Stream, f h2.Fault) {
 	if status := f.HTTPStatus(); status != 0 {
 		w.recordRefused(status, stats.HeaderTooLarge)
 		w.out = message.AppendRefusal(w.out[:0], status, f.Reason())
-		w.refusal = w.appendOwn(w.refusal[:0], nil, refusalFields)
+		w.refusal = w.AppendOwn(w.refusal[:0], nil, exchange.RefusalFields)
 		s.H2.WriteHead(st, status, h2.Outgoing{Lines: w.refusal}, false)
 		s.H2.WriteData(st, w.out, true)
 		s.H2.Release(st)
@@ -351,10 +352,10 @@ func (s *downSession) lose(st *h2.Stream) {
 	switch {
 	case d.x == nil:
 		d.free()
-	case d.x.tunnels():
-		d.pump() // what came before may still be on its way
+	case d.x.Tunnels():
+		d.Pump() // what came before may still be on its way
 	default:
-		d.x.cancel(failAborted)
+		d.x.Cancel(exchange.FailAborted)
 	}
 }
 

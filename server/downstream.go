@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
@@ -9,7 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// downStream is one stream of a client's HTTP/2 connection: the downSide of its Exchange. Made and pooled
+// downStream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made and pooled
 // by its worker; owned by the loop.
 //
 //	opened ──┬────────────► its Exchange ──► the rest of the answer ──► free
@@ -19,11 +20,11 @@ type downStream struct {
 	wire.Stream
 	w       *downLoop
 	session *downSession
-	x       *core // nil once it has ended and only out remains
+	x       *exchange.Core // nil once it has ended and only out remains
 	wire.WaitTimer
-	graced bool      // has waited for its client beyond the grace
-	waited bool      // and counts among the session's stalled
-	late   *keptHead // the request, where its Exchange is still to begin, see deferAfter
+	graced bool           // has waited for its client beyond the grace
+	waited bool           // and counts among the session's stalled
+	late   *exchange.Kept // the request, where its Exchange is still to begin, see deferAfter
 	next   *downStream
 	prev   *downStream
 }
@@ -35,7 +36,7 @@ func (w *downLoop) newDownStream(s *downSession, st *h2.Stream) *downStream {
 		d = &downStream{}
 		d.Timer.OnExpire = d
 	}
-	d.Stream.Begin(&w.coreLoop.Loop, s.H2, st)
+	d.Stream.Begin(&w.Loop.Loop, s.H2, st)
 	d.w = w
 	st.Owner = d
 	d.session = s
@@ -51,7 +52,7 @@ func (d *downStream) free() {
 	d.unstall()
 	d.session.touch()
 	if d.late != nil {
-		w.freeKept(d.late)
+		w.FreeKept(d.late)
 	}
 	d.Stream.Free()
 	d.Timer.Stop()
@@ -64,19 +65,19 @@ func (d *downStream) free() {
 
 // Ready implements loop.Handler.
 func (d *downStream) Ready(loop.Events) {
-	d.pump()
+	d.Pump()
 	if d.H2Stream != nil {
 		d.session.touch()
 	}
 }
 
-// pump implements downSide.
-func (d *downStream) pump() {
+// Pump implements exchange.Down.
+func (d *downStream) Pump() {
 	switch {
 	case d.late != nil:
 	case d.H2Stream == nil: // freed: answered at once, or since it asked for another turn
 	case d.x != nil:
-		d.x.pump()
+		d.x.Pump()
 	case d.Flush():
 		d.free()
 	}
@@ -85,7 +86,7 @@ func (d *downStream) pump() {
 // gathered passes on what was stored.
 func (d *downStream) gathered() {
 	d.Gathering = false
-	d.pump()
+	d.Pump()
 }
 
 // receive takes a piece of the request's body.
@@ -93,7 +94,7 @@ func (d *downStream) receive(p []byte) {
 	st := d.H2Stream
 	d.Offer(p)
 	if d.x != nil {
-		d.x.pump()
+		d.x.Pump()
 	}
 	if d.H2Stream == st {
 		d.Store()
@@ -121,13 +122,13 @@ func (d *downStream) SendTrailers(lines []byte) {
 
 func (d *downStream) ShutWrite() { d.Send(nil, true) }
 
-func (d *downStream) peer() *client { return &d.session.c.client }
+func (d *downStream) Peer() *exchange.Client { return &d.session.c.Client }
 
-// form implements downSide.
-func (d *downStream) form(*core, framing) form { return formBare }
+// Form implements exchange.Down.
+func (d *downStream) Form(*exchange.Core, exchange.Framing) exchange.Form { return exchange.FormBare }
 
-// sendInterim implements downSide.
-func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
+// SendInterim implements exchange.Down.
+func (d *downStream) SendInterim(resp *message.Response, head []byte) int {
 	if d.H2.Congested() {
 		return 0 // its connection takes nothing, and no window bounds heads
 	}
@@ -136,15 +137,15 @@ func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
 	return len(head)
 }
 
-// sendHead implements downSide.
+// SendHead implements exchange.Down.
 //
 // hot: runs per request; no alloc, no lock.
-func (d *downStream) sendHead(x *core, resp *message.Response, head, body []byte, last bool) int {
+func (d *downStream) SendHead(x *exchange.Core, resp *message.Response, head, body []byte, last bool) int {
 	w := d.w
-	w.out = x.appendResponseLines(w.out[:0], resp)
+	w.out = x.AppendResponseLines(w.out[:0], resp)
 	if resp.Has(message.FieldContentLength) {
 		// A length of 0 is left out otherwise: the end of the stream says the same.
-		w.out = x.appendResponseFraming(w.out)
+		w.out = x.AppendResponseFraming(w.out)
 	}
 	end := last && len(body) == 0
 	d.H2.WriteHead(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: w.out}, end)
@@ -155,16 +156,16 @@ func (d *downStream) sendHead(x *core, resp *message.Response, head, body []byte
 	return resp.HeadLen + len(body)
 }
 
-// answer implements downSide.
-func (d *downStream) answer(x *core, status int, fields, body []byte) int {
+// Answer implements exchange.Down.
+func (d *downStream) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	w := d.w
-	w.out = w.appendOwn(w.out[:0], x, fields)
+	w.out = w.AppendOwn(w.out[:0], x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {
 		body = nil
 	}
-	if x.forHead() {
+	if x.ForHead() {
 		body = nil
 	}
 	return d.respond(status, body)
@@ -180,17 +181,17 @@ func (d *downStream) respond(status int, body []byte) int {
 	return len(d.w.out) + len(body)
 }
 
-// refuse implements downSide.
-func (d *downStream) refuse(x *core, f *failure) int {
+// Refuse implements exchange.Down.
+func (d *downStream) Refuse(x *exchange.Core, f *exchange.Failure) int {
 	w := d.w
-	w.refusal = message.AppendRefusal(w.refusal[:0], f.status, f.text)
-	return d.answer(x, f.status, refusalFields, w.refusal)
+	w.refusal = message.AppendRefusal(w.refusal[:0], f.Status, f.Text)
+	return d.Answer(x, f.Status, exchange.RefusalFields, w.refusal)
 }
 
-// switchTo implements downSide.
-func (d *downStream) switchTo(x *core, resp *message.Response, head, rest []byte) int {
+// SwitchTo implements exchange.Down.
+func (d *downStream) SwitchTo(x *exchange.Core, resp *message.Response, head, rest []byte) int {
 	d.Rest()
-	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.addedToResponse()}, false)
+	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.AddedToResponse()}, false)
 	if len(rest) > 0 {
 		d.Send(rest, false)
 	}
@@ -198,13 +199,13 @@ func (d *downStream) switchTo(x *core, resp *message.Response, head, rest []byte
 	return resp.HeadLen + len(rest)
 }
 
-func (d *downStream) multiplexed() bool { return true }
+func (d *downStream) Multiplexed() bool { return true }
 
-// cut implements downSide. CANCEL is a tunnel's reset: RFC 8441, section 5.
-func (d *downStream) cut(x *core) {
+// Cut implements exchange.Down. CANCEL is a tunnel's reset: RFC 8441, section 5.
+func (d *downStream) Cut(x *exchange.Core) {
 	if !d.Gone {
 		code := h2.InternalError
-		if x.tunnels() {
+		if x.Tunnels() {
 			code = h2.Cancel
 		}
 		d.Gone = true
@@ -213,8 +214,8 @@ func (d *downStream) cut(x *core) {
 	}
 }
 
-// served implements downSide: the stream goes, but not before what the client has not taken yet.
-func (d *downStream) served(*core) {
+// Served implements exchange.Down: the stream goes, but not before what the client has not taken yet.
+func (d *downStream) Served(*exchange.Core) {
 	d.x = nil
 	if !d.Gone && d.session.resets > 0 {
 		d.session.resets--
@@ -224,18 +225,18 @@ func (d *downStream) served(*core) {
 		return
 	}
 	d.Restart()
-	d.guard(wire.WaitSend, d.w.settings.send)
+	d.Guard(wire.WaitSend, d.w.Settings.Send)
 }
 
-// guard implements downSide.
-func (d *downStream) guard(what wire.Wait, timeout int64) {
+// Guard implements exchange.Down.
+func (d *downStream) Guard(what wire.Wait, timeout int64) {
 	if what == wire.WaitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}
-	d.WaitTimer.Guard(&d.w.coreLoop.Loop, what, timeout)
+	d.WaitTimer.Guard(&d.w.Loop.Loop, what, timeout)
 }
 
-// Restart and Rest implement downSide.
+// Restart and Rest implement exchange.Down.
 func (d *downStream) Restart() {
 	d.unstall()
 	d.session.moved = d.w.Now()
@@ -257,9 +258,9 @@ const stallGrace = int64(5e9)
 // on a slow connection has not stalled.
 func (d *downStream) stalls() bool {
 	w, s := d.w, d.session
-	send := w.settings.send
+	send := w.Settings.Send
 	if x := d.x; x != nil {
-		send = x.sendTimeout()
+		send = x.SendTimeout()
 	}
 	if d.graced || d.x == nil || send <= stallGrace {
 		return false
@@ -268,12 +269,12 @@ func (d *downStream) stalls() bool {
 	d.Wait = wire.WaitSend
 	w.Set(&d.Timer, w.Now()+send-stallGrace)
 	turn := !d.H2Stream.Starved() && w.Now()-s.moved < stallGrace
-	if turn || s.c.trusted || !d.holdsConn() {
+	if turn || s.c.Trusted || !d.holdsConn() {
 		return true
 	}
 	d.waited = true
 	if s.stalled++; s.stalled > w.set.stalled {
-		w.shard.Shed[stats.ShedStalled]++
+		w.Shard.Shed[stats.ShedStalled]++
 		d.giveUp()
 	}
 	return true
@@ -297,14 +298,14 @@ func (d *downStream) Expired(*loop.Timer, int64) {
 	d.Wait = wire.WaitNothing
 	switch {
 	case wait == wire.WaitBody && d.x != nil:
-		d.x.fail(failBodyTimeout)
+		d.x.Fail(exchange.FailBodyTimeout)
 	case wait == wire.WaitSend && d.stalls():
 	case wait == wire.WaitSend:
 		d.Gone = true
 		d.H2.Reset(d.H2Stream, h2.Cancel)
 		d.session.touch()
 		if d.x != nil {
-			d.x.cancel(failStalled)
+			d.x.Cancel(exchange.FailStalled)
 		} else {
 			d.free()
 		}

@@ -32,7 +32,7 @@ func (c *downConn) readHello() bool {
 		n, end := c.ReadSocket(w.Scratch[:headRead])
 		if n == 0 {
 			if end || c.Broken {
-				w.shard.Refusals[stats.RefusedLeft]++
+				w.Shard.Refusals[stats.RefusedLeft]++
 				c.shut()
 			}
 			return false
@@ -46,15 +46,15 @@ func (c *downConn) helloDone() bool {
 	w := c.w
 	name := string(c.hello.ServerName())
 	c.hello = nil
-	if s := w.store.Load(); s != nil {
+	if s := w.Store.Load(); s != nil {
 		if b, ok := s.PassthroughFor(name); ok {
 			c.beginPassthrough(b, name)
 			return true
 		}
-		c.certificate = clientcert.New(s.ClientAuthFor(name))
+		c.Certificate = clientcert.New(s.ClientAuthFor(name))
 	}
-	room, check := c.certificate.Asked()
-	if err := c.AcceptTLS(w.set.tls.Config(), c.remote, c, c.In.Bytes(), room, check); err != nil {
+	room, check := c.Certificate.Asked()
+	if err := c.AcceptTLS(w.set.tls.Config(), c.Remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
 		c.Mute = true
 		c.shut()
@@ -69,7 +69,7 @@ func (c *downConn) helloDone() bool {
 // where the Host's Backend could not be resolved.
 func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 	w := c.w
-	p := &passthrough{Sock: wire.NewSock(&w.coreLoop.Loop), c: c, name: name, started: w.Now()}
+	p := &passthrough{Sock: wire.NewSock(&w.Loop.Loop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
 	p.Owner = p
 	c.passthrough = p
@@ -78,7 +78,7 @@ func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 		p.end(stats.NoEndpoint, upstream.Canceled)
 		return
 	}
-	p.backend = w.upstreams.Backend(b)
+	p.backend = w.Upstreams.Backend(b)
 	p.attempt(nil)
 }
 
@@ -90,11 +90,11 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 	w.Buffers.Release(&c.In)
 	switch e {
 	case clienthello.ErrNotTLS:
-		w.shard.Refusals[stats.RefusedNotTLS]++
+		w.Shard.Refusals[stats.RefusedNotTLS]++
 	case clienthello.ErrTooLarge:
-		w.shard.Refusals[stats.RefusedHelloSize]++
+		w.Shard.Refusals[stats.RefusedHelloSize]++
 	default:
-		w.shard.Refusals[stats.RefusedBadHello]++
+		w.Shard.Refusals[stats.RefusedBadHello]++
 	}
 	if e == clienthello.ErrNotTLS {
 		// The same mistake has the same text in nginx, which people know.
@@ -109,7 +109,7 @@ func (c *downConn) refuseHello(e clienthello.Error) {
 }
 
 // Progress implements tlsconn.Owner.
-func (c *downConn) Progress() { c.pump() }
+func (c *downConn) Progress() { c.Pump() }
 
 // finishTLS goes on with the handshake, and returns true when the connection's first request can be read.
 func (c *downConn) finishTLS() bool {
@@ -122,9 +122,9 @@ func (c *downConn) finishTLS() bool {
 		case !done:
 			return false
 		}
-		c.suite = c.TLS.Suite()
-		if c.certificate != nil {
-			c.certificate.Began(c.w.Now())
+		c.Suite = c.TLS.Suite()
+		if c.Certificate != nil {
+			c.Certificate.Began(c.w.Now())
 		}
 	}
 	c.become(phaseHead)
@@ -141,7 +141,7 @@ func (c *downConn) giveUpTLS(why error) {
 	if c.TLS != nil {
 		c.TLS.Close(why)
 	} else if c.phase == phaseHello {
-		c.w.shard.Refusals[stats.RefusedNoHello]++
+		c.w.Shard.Refusals[stats.RefusedNoHello]++
 	}
 	c.shut()
 }

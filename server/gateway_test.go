@@ -292,11 +292,11 @@ func (g *gateway) takenOver() {
 func (g *gateway) narrow(change func(*capacity)) {
 	for _, w := range g.workers {
 		w.Post(func() {
-			set, before := *w.down.current(), w.settings
+			set, before := *w.down.current(), w.Settings
 			change(&set.capacity)
 			all := *before
-			all.requests = set.capacity.requests
-			w.settings = &all
+			all.Requests = set.capacity.requests
+			w.Settings = &all
 			w.down.reload(&set, before)
 		})
 	}
@@ -503,7 +503,7 @@ func (g *gateway) settle() {
 func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 	for _, w := range g.workers {
 		one := make(chan uint64)
-		w.Post(func() { one <- f(&w.shard.Counters) })
+		w.Post(func() { one <- f(&w.Shard.Counters) })
 		sum += <-one
 	}
 	return sum
@@ -513,7 +513,7 @@ func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 func (g *gateway) connections() (accepted uint64, open int64) {
 	for _, w := range g.workers {
 		n := make(chan uint64)
-		w.Post(func() { n <- w.shard.ConnectionsAccepted })
+		w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 		accepted += <-n
 		open += int64(w.down.open())
 	}
@@ -524,7 +524,7 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 func (g *gateway) ended() (sum uint64) {
 	for _, w := range g.workers {
 		n := make(chan uint64, 1)
-		w.Post(func() { n <- w.shard.Counters.ExchangesEnded })
+		w.Post(func() { n <- w.Shard.Counters.ExchangesEnded })
 		sum += <-n
 	}
 	return sum
@@ -535,7 +535,7 @@ func (g *gateway) ejected() (sum uint64) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
 			close(done)
 		})
 		<-done
@@ -547,7 +547,7 @@ func (g *gateway) ejected() (sum uint64) {
 func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 	for _, w := range g.workers {
 		n := make(chan [stats.Refusals]uint64)
-		w.Post(func() { n <- w.shard.Refusals })
+		w.Post(func() { n <- w.Shard.Refusals })
 		for i, c := range <-n {
 			sum[i] += c
 		}
@@ -572,7 +572,7 @@ func (g *gateway) upstreamConns() int32 {
 	for _, w := range g.workers {
 		w.Post(func() {
 			n := int32(0)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
 			total <- n
 		})
 		sum += <-total
@@ -643,8 +643,8 @@ func (g *gateway) holding() (h holding) {
 		w.Post(func() {
 			defer close(done)
 			h.downs += w.down.open()
-			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
+			h.exchanges += int(w.Shard.Counters.ExchangesStarted - w.Shard.Counters.ExchangesEnded)
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
 			open := w.up.open()
 			h.ups -= open.sessions
 			h.streams += open.streams
@@ -706,8 +706,8 @@ func (g *gateway) wantAtRest() {
 		for _, w := range g.workers {
 			done := make(chan struct{})
 			w.Post(func() {
-				left += int64(w.shard.Counters.ExchangesStarted) - int64(w.shard.Counters.ExchangesEnded)
-				w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
+				left += int64(w.Shard.Counters.ExchangesStarted) - int64(w.Shard.Counters.ExchangesEnded)
+				w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
 				close(done)
 			})
 			<-done

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -22,7 +23,7 @@ const acceptBatch = 8
 // listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
 // and the kernel spreads connections over them.
 type listener struct {
-	inlet
+	exchange.Listener
 	w       *downLoop
 	src     loop.Source
 	addr    string
@@ -104,8 +105,8 @@ type bound struct {
 // prepare makes the listener of a socket, before the loop runs; listen has it accept.
 func (w *downLoop) prepare(b *bound) *listener {
 	l := &listener{
-		inlet: newInlet(b.secure, b.port),
-		w:     w, addr: b.addr, proxied: b.proxied,
+		Listener: exchange.NewListener(b.secure, b.port),
+		w:        w, addr: b.addr, proxied: b.proxied,
 	}
 	w.templates = append(w.templates, l)
 	return l
@@ -138,7 +139,7 @@ func (l *listener) accept(most int) (taken int) {
 				continue
 			}
 			w.reserve.shed(l.src.FD())
-			w.shard.ConnectionsRefused++
+			w.Shard.ConnectionsRefused++
 			taken++
 			continue
 		default:
@@ -147,13 +148,13 @@ func (l *listener) accept(most int) (taken int) {
 		taken++
 		src, ok := w.admit(remote, l)
 		if !ok {
-			w.shard.ConnectionsRefused++
+			w.Shard.ConnectionsRefused++
 			loop.CloseFD(fd)
 			continue
 		}
 		if to := w.peers.lighter(w); to != nil {
 			to.conns.Add(1)
-			w.shard.ConnectionsHandedOver++
+			w.Shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
 			to.Post(func() { to.accepted(fd, remote, peer, src) })
 			continue
@@ -171,7 +172,7 @@ func (l *listener) accept(most int) (taken int) {
 func (w *downLoop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
-	if !l.proxied && !w.settings.trusts(remote.Addr()) {
+	if !l.proxied && !w.Settings.Trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
 		s := &src.shares[w.ID()]
@@ -202,7 +203,7 @@ func (w *downLoop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 
 func (w *downLoop) listenerFor(other *listener) *listener {
 	for _, l := range w.templates {
-		if l.addr == other.addr && l.tls == other.tls {
+		if l.addr == other.addr && l.TLS == other.TLS {
 			return l
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -47,9 +48,9 @@ const (
 const lonePing = 2
 
 // acquireLone gets a lone session for x, or nil where there is none to be had.
-func (w *upLoop) acquireLone(x *core, ep *upstream.Endpoint, b *routing.BackendTLS) (s *upSession, reused, short bool) {
+func (w *upLoop) acquireLone(x *exchange.Core, ep *upstream.Endpoint, b *routing.BackendTLS) (s *upSession, reused, short bool) {
 	t := dialerOf(ep)
-	for !x.mustDial() && len(t.lone) > 0 {
+	for !x.MustDial() && len(t.lone) > 0 {
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
@@ -63,7 +64,7 @@ func (w *upLoop) acquireLone(x *core, ep *upstream.Endpoint, b *routing.BackendT
 	if ep.Crowded() {
 		return nil, false, false
 	}
-	s, short = w.openSession(ep, b, x.source(), true)
+	s, short = w.openSession(ep, b, x.Source(), true)
 	return s, false, short
 }
 

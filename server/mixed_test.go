@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -492,7 +493,7 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 			case n == 0:
 				c.Fields(st, true, ":status", "200", "Upper-Case", "1")
 			case n == 1:
-				for range 2 * interimBurst / interimLeast { // time makes some good
+				for range 2 * exchange.InterimBurst / exchange.InterimLeast { // time makes some good
 					c.Fields(st, false, ":status", "103")
 				}
 			default:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -60,7 +61,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
 	to := wire.NewAddr(ep.Addr)
-	if ok, short := w.connect(&p.Sock, &to, p, p.c.quota); !ok {
+	if ok, short := w.Connect(&p.Sock, &to, p, p.c.Quota); !ok {
 		if short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return
@@ -69,30 +70,30 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 		return
 	}
 	ep.Add(&p.Conn)
-	w.shard.UpstreamConnects++
-	w.Set(&p.timer, now+w.settings.connect)
+	w.Shard.UpstreamConnects++
+	w.Set(&p.timer, now+w.Settings.Connect)
 	if !p.Connecting {
 		p.established()
 	}
 }
 
-// attemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
+// AttemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
 func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
 	w := p.c.w
 	goesOn := !p.fellBack && p.endpoint.HasTwin()
-	if p.attempts >= w.settings.attempts && !goesOn {
+	if p.attempts >= w.Settings.Attempts && !goesOn {
 		p.end(reason, outcome)
 		return
 	}
 	avoid := p.endpoint
 	p.leave(outcome)
-	p.Sock = wire.NewSock(&w.coreLoop.Loop)
+	p.Sock = wire.NewSock(&w.Loop.Loop)
 	if goesOn {
 		p.fellBack = true
 		p.connect(avoid.Fallback(), w.Now())
 		return
 	}
-	w.shard.Retries++
+	w.Shard.Retries++
 	p.attempt(avoid)
 }
 
@@ -130,15 +131,15 @@ func (p *passthrough) Ready(ev loop.Events) {
 			p.established()
 		}
 	}
-	p.c.pump()
+	p.c.Pump()
 }
 
 // established begins to pass on.
 func (p *passthrough) established() {
 	w := p.c.w
 	p.connectTime = max(w.Now()-p.chosen, 1)
-	w.shard.Passthroughs++
-	w.Set(&p.timer, w.Now()+w.settings.tunnel)
+	w.Shard.Passthroughs++
+	w.Set(&p.timer, w.Now()+w.Settings.Tunnel)
 }
 
 // pump copies both ways, until both have ended or one side has broken: see ways.
@@ -151,19 +152,19 @@ func (p *passthrough) pump() {
 		return
 	}
 	t := &p.ways
-	in, out, moved, more := t.Relay(&w.coreLoop.Loop, &c.Sock, &p.Sock)
+	in, out, moved, more := t.Relay(&w.Loop.Loop, &c.Sock, &p.Sock)
 	p.received += in
-	w.shard.PassthroughIn += uint64(in)
+	w.Shard.PassthroughIn += uint64(in)
 	p.sent += out
-	w.shard.PassthroughOut += uint64(out)
+	w.Shard.PassthroughOut += uint64(out)
 	switch {
-	case t.Over(w.Now(), w.settings.send, more, &c.Sock, &p.Sock):
+	case t.Over(w.Now(), w.Settings.Send, more, &c.Sock, &p.Sock):
 		p.over()
 		return
 	case t.Parting:
 		w.Set(&p.timer, w.Now()+t.Look)
 	case moved:
-		w.Set(&p.timer, w.Now()+w.settings.tunnel)
+		w.Set(&p.timer, w.Now()+w.Settings.Tunnel)
 	}
 	if more {
 		w.Again(c)
@@ -193,9 +194,9 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 	switch {
 	case p.Connecting:
 		p.attemptFailed(stats.ConnectTimeout, upstream.ConnectTimeout)
-		p.c.pump()
+		p.c.Pump()
 	case p.ways.Parting:
-		p.c.pump()
+		p.c.Pump()
 	default:
 		p.end(stats.UpstreamTimeout, upstream.Canceled)
 	}
@@ -207,7 +208,7 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w := p.c, p.c.w
 	endpoint := p.endpoint
 	if reason != stats.NoFailure {
-		w.shard.PassthroughFailures[reason]++
+		w.Shard.PassthroughFailures[reason]++
 	}
 	switch reason {
 	case stats.NoFailure:
@@ -223,10 +224,10 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		p.Reset()
 		c.Reset()
 	}
-	if w.log != nil {
+	if w.Log != nil {
 		p.log(reason)
 	}
-	w.wakeJanitor()
+	w.WakeJanitor()
 	if endpoint != nil {
 		p.leave(outcome)
 	}
@@ -238,8 +239,8 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 // log writes the line of p, a TLS connection that was passed through.
 func (p *passthrough) log(reason stats.Reason) {
 	w := p.c.w
-	b := w.log.begin(p.c.remote)
-	b = appendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
+	b := w.Log.Begin(p.c.Remote)
+	b = exchange.AppendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
 	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
 	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.Now()-p.started)/1000))
@@ -251,5 +252,5 @@ func (p *passthrough) log(reason stats.Reason) {
 	if reason != stats.NoFailure {
 		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
 	}
-	w.log.end(b)
+	w.Log.End(b)
 }

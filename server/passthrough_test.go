@@ -99,7 +99,7 @@ func TestPassthrough(t *testing.T) {
 	var served, refused int
 	for wait := time.Now().Add(servertest.Timeout); served+refused < 5 && time.Now().Before(wait); {
 		for _, w := range g.workers {
-			w.Post(w.log.flush)
+			w.Post(w.Log.Flush)
 		}
 		g.settle()
 		served, refused = 0, 0

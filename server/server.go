@@ -23,6 +23,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
@@ -62,7 +63,7 @@ type Server struct {
 	ended      chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
-	attacher attacher
+	attacher exchange.Attacher
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -106,7 +107,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
+	s.attacher = exchange.NewAttacher(s.registry, log, filters, o.Makers, threads)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func handshakeLimits(c *config.Config) tlsconn.Limits {
 func (s *Server) Threads() int { return len(s.workers) }
 
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
-func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.Attach(r) }
 
 // OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
 // left, without cutting an exchange.
@@ -156,7 +157,7 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {
 		w.Post(func() {
 			if live := s.store.Load(); live != nil {
-				w.upstreams.Sweep(live.Backends)
+				w.Upstreams.Sweep(live.Backends)
 			}
 		})
 	}

@@ -233,7 +233,7 @@ func TestClientsOfOneSession(t *testing.T) {
 				return <-open == 1
 			})
 			counted := make(chan uint64, 1)
-			w.Post(func() { counted <- w.shard.EndpointFloods[h2.FloodPing] })
+			w.Post(func() { counted <- w.Shard.EndpointFloods[h2.FloodPing] })
 			if n := <-counted; n != uint64(want-1) {
 				t.Errorf("%d floods counted, want %d", n, want-1)
 			}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 )
 
 // A source is what one client can be taken to hold: an IPv4 address, or an IPv6 /64, which providers give
@@ -28,7 +30,7 @@ type source struct {
 
 // share is what one loop has of a source. Owned by that loop.
 type share struct {
-	quota
+	exchange.Quota
 	source *source
 	// The connections, longest first as far as that is known: see crowd.
 	first, last *downConn
@@ -94,7 +96,7 @@ func (s *sources) enter(a netip.Addr) (*source, int) {
 			src = &source{shares: make([]share, s.loops)}
 			for i := range src.shares {
 				src.shares[i].source = src
-				src.shares[i].quota = newQuota(&src.permits, s.loops)
+				src.shares[i].Quota = exchange.NewQuota(&src.permits, s.loops)
 			}
 		}
 		src.key = key

@@ -73,7 +73,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			onLoop(func() {
 				for d := range w.down.all() {
 					if x := d.exchange(); x != nil {
-						u = x.endpointSide().(*upConn)
+						u = x.EndpointSide().(*upConn)
 					} else {
 						c = d
 					}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -17,7 +18,7 @@ type upConn struct {
 	wire.Sock
 	w *upLoop
 	upstream.Conn
-	x        *core               // nil while idle
+	x        *exchange.Core      // nil while idle
 	released uint64              // the loop's batch in which it last became idle
 	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
@@ -38,7 +39,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		u.Readable, u.PeerClosed = true, true
 	}
 	if x := u.x; x != nil {
-		x.clientSide().pump()
+		x.ClientSide().Pump()
 		return
 	}
 	if u.TLS != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
@@ -61,18 +62,18 @@ func (u *upConn) connected() {
 		return
 	}
 	x := u.x
-	c := x.clientSide() // x may have ended when this returns
+	c := x.ClientSide() // x may have ended when this returns
 	switch {
 	case !ok:
-		x.attemptFailed(failConnect, upstream.ConnectFailed)
+		x.AttemptFailed(exchange.FailConnect, upstream.ConnectFailed)
 	case u.backend != nil:
 		if !u.startTLS() {
-			x.attemptFailed(failTLS, upstream.ConnectFailed)
+			x.AttemptFailed(exchange.FailTLS, upstream.ConnectFailed)
 		}
 	default:
-		x.send()
+		x.Send()
 	}
-	c.pump()
+	c.Pump()
 }
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could. Progress says when there
@@ -88,16 +89,16 @@ func (u *upConn) Progress() { u.Ready(0) }
 func (u *upConn) secured() {
 	done, err := u.Shake()
 	x := u.x
-	c := x.clientSide() // x may have ended when this returns
+	c := x.ClientSide() // x may have ended when this returns
 	switch {
 	case err != nil:
-		x.attemptFailed(failTLS, upstream.ConnectFailed)
+		x.AttemptFailed(exchange.FailTLS, upstream.ConnectFailed)
 	case done:
-		x.send()
+		x.Send()
 	default:
 		return
 	}
-	c.pump()
+	c.Pump()
 }
 
 // dry reports that the socket holds no byte. A read that ended exactly with the response, or a splice,
@@ -107,11 +108,11 @@ func (u *upConn) dry() bool {
 	return !u.Readable && (u.TLS == nil || !u.TLS.Buffered()) || u.Read(u.w.one[:]) == 0 && !u.EOF && !u.Broken
 }
 
-// release implements upSide: u goes back to its pool, when nothing is left on it either way. This is the one
+// Release implements exchange.Up: u goes back to its pool, when nothing is left on it either way. This is the one
 // place where that happens, and settled, which the caller has asked, is the other half of the condition.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) release(now int64) {
+func (u *upConn) Release(now int64) {
 	u.x = nil
 	u.released, _ = u.w.Batch()
 	if u.Broken || u.PeerClosed || u.EOF || u.In.Len() > 0 || u.Out.Len() > 0 || !u.dry() || !u.Endpoint.Release(&u.Conn, now) {
@@ -141,16 +142,16 @@ func (u *upConn) untouched() bool {
 	return true
 }
 
-// abandon implements upSide.
-func (u *upConn) abandon() {
+// Abandon implements exchange.Up.
+func (u *upConn) Abandon() {
 	u.x = nil
 	u.discard()
 }
 
-// stale implements upSide: the Endpoint closed u while it was idle.
-func (u *upConn) stale(now int64) {
+// Stale implements exchange.Up: the Endpoint closed u while it was idle.
+func (u *upConn) Stale(now int64) {
 	u.Endpoint.PeerClosed(&u.Conn, now)
-	u.abandon()
+	u.Abandon()
 }
 
 // discard closes u and takes it out of its pool.
@@ -161,18 +162,18 @@ func (u *upConn) discard() {
 }
 
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once, or where there is no descriptor for it.
-func (w *upLoop) dial(ep *upstream.Endpoint, x *core) (u *upConn, short bool) {
+func (w *upLoop) dial(ep *upstream.Endpoint, x *exchange.Core) (u *upConn, short bool) {
 	u = w.newUp()
-	ok, short := w.connect(&u.Sock, &dialerOf(ep).addr, u, x.source())
+	ok, short := w.Connect(&u.Sock, &dialerOf(ep).addr, u, x.Source())
 	if !ok {
 		w.freeUp(u)
 		return nil, short
 	}
 	u.Strict = true
-	u.backend = x.backendTLS()
+	u.backend = x.BackendTLS()
 	u.x = x
 	ep.Add(&u.Conn)
-	w.shard.UpstreamConnects++
+	w.Shard.UpstreamConnects++
 	if !u.Connecting && u.backend != nil && !u.startTLS() {
 		u.discard()
 		return nil, false

@@ -3,58 +3,59 @@ package server
 import (
 	"bytes"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// How an upConn sends and reads heads: the HTTP/1.1 part of upSide.
+// How an upConn sends and reads heads: the HTTP/1.1 part of exchange.Up.
 
 // firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
 const firstRead = 20 << 10
 
-func (u *upConn) established() bool      { return !u.Connecting && !u.Shaking }
-func (u *upConn) unprocessed() bool      { return false }
-func (u *upConn) unknownLength() framing { return frameChunked }
+func (u *upConn) Established() bool               { return !u.Connecting && !u.Shaking }
+func (u *upConn) Unprocessed() bool               { return false }
+func (u *upConn) UnknownLength() exchange.Framing { return exchange.FrameChunked }
 
-// provoked, exclusive, timedOut and breakOff implement upSide.
-func (u *upConn) provoked() bool  { return false }
-func (u *upConn) exclusive() bool { return true }
-func (u *upConn) timedOut()       {}
-func (u *upConn) breakOff()       { u.Reset() }
+// provoked, exclusive, TimedOut and BreakOff implement exchange.Up.
+func (u *upConn) Provoked() bool  { return false }
+func (u *upConn) Exclusive() bool { return true }
+func (u *upConn) TimedOut()       {}
+func (u *upConn) BreakOff()       { u.Reset() }
 
-// sendRequest implements upSide.
+// SendRequest implements exchange.Up.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) sendRequest(x *core) (wrote bool, fail *failure) {
-	u.Write(x.requestBytes())
+func (u *upConn) SendRequest(x *exchange.Core) (wrote bool, fail *exchange.Failure) {
+	u.Write(x.RequestBytes())
 	return !u.Broken, nil
 }
 
-// readHead implements upSide.
+// ReadHead implements exchange.Up.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) readHead(x *core) bool {
+func (u *upConn) ReadHead(x *exchange.Core) bool {
 	w := u.w
 	into := w.Scratch
-	if w.settings.splice > 0 {
+	if w.Settings.Splice > 0 {
 		// The rest of a large body is to move by splice, so little of it is copied with the head.
 		into = into[:firstRead]
 	}
 	n := u.Read(into)
 	if n == 0 {
 		if u.EOF || u.Broken {
-			x.upstreamEnds()
+			x.UpstreamEnds()
 		}
 		return false
 	}
-	x.clientSide().Restart()
-	x.expectResponse()
+	x.ClientSide().Restart()
+	x.ExpectResponse()
 	data := into[:n]
 	if u.In.Len() > 0 {
 		line := bytes.IndexByte(data, '\n') >= 0
 		w.Buffers.Append(&u.In, data)
 		data = u.In.Bytes()
-		if !line && len(data) < responseHeadLimit {
+		if !line && len(data) < exchange.ResponseHeadLimit {
 			return true // one parse per line at most, however the head trickles in
 		}
 	}
@@ -68,25 +69,25 @@ func (u *upConn) readHead(x *core) bool {
 			}
 			return true
 		case status != h1.Done:
-			x.malformed()
+			x.Malformed()
 			return false
 		}
 		head, rest := &w.resp.Response, data[w.resp.HeadLen:]
 		if head.Code == 101 {
-			if !x.upgrades() || !head.Upgrade || head.UpgradeH2C {
-				x.malformed()
+			if !x.Upgrades() || !head.Upgrade || head.UpgradeH2C {
+				x.Malformed()
 				return false
 			}
 			kept := u.In
 			u.In = wire.Buffer{}
-			x.switchProtocols(head, data, rest)
+			x.SwitchProtocols(head, data, rest)
 			w.Buffers.Release(&kept)
 			return false
 		}
 		if head.Code >= 200 {
 			break
 		}
-		if !x.interimHead(head, data) {
+		if !x.InterimHead(head, data) {
 			return false
 		}
 		if u.In.Len() > 0 {
@@ -100,7 +101,7 @@ func (u *upConn) readHead(x *core) bool {
 	}
 	kept := u.In
 	u.In = wire.Buffer{}
-	x.finalHead(&w.resp.Response, data, data[w.resp.HeadLen:], false)
+	x.FinalHead(&w.resp.Response, data, data[w.resp.HeadLen:], false)
 	w.Buffers.Release(&kept)
 	return true
 }

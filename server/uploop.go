@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -10,7 +11,7 @@ import (
 // upLoop is what the Endpoints' connections of one event loop share. It belongs to the loop's goroutine. Made by newUpLoop; must
 // not be copied.
 type upLoop struct {
-	*coreLoop
+	*exchange.Loop
 
 	set      *upSettings // replaced as a whole by a reload
 	h2       *h2.Shared
@@ -25,18 +26,18 @@ type upLoop struct {
 }
 
 // newUpLoop makes the Endpoints' part of a loop, and the Set of its pools, of which seed is to differ from loop to loop.
-func newUpLoop(core *coreLoop, set *upSettings, seed uint64) *upLoop {
-	w := &upLoop{coreLoop: core, set: set, h2: h2.NewShared(set.h2), frames: make([]byte, wire.ScratchSize)}
+func newUpLoop(core *exchange.Loop, set *upSettings, seed uint64) *upLoop {
+	w := &upLoop{Loop: core, set: set, h2: h2.NewShared(set.h2), frames: make([]byte, wire.ScratchSize)}
 	o := set.upstream
 	o.Seed = seed
-	o.Live = core.store.Load
-	w.upstreams = upstream.NewSet(o)
-	w.upstreams.Discard = func(c *upstream.Conn) {
+	o.Live = core.Store.Load
+	w.Upstreams = upstream.NewSet(o)
+	w.Upstreams.Discard = func(c *upstream.Conn) {
 		u := c.Owner.(*upConn)
 		u.Close()
 		w.freeUp(u)
 	}
-	w.dialer = w
+	w.Dialer = w
 	return w
 }
 
@@ -52,7 +53,7 @@ const janitorWork = 256
 // expire closes connections that were idle for too long, and returns when it is to be called next, 0 where nothing is left
 // to expire.
 func (w *upLoop) expire(now int64) (next int64) {
-	next = w.upstreams.Expire(now, janitorWork)
+	next = w.Upstreams.Expire(now, janitorWork)
 	for i := len(w.sessions) - 1; i >= 0; i-- {
 		if i < len(w.sessions) {
 			w.sessions[i].check(now, w.set.upstream.IdleTimeout)
@@ -69,7 +70,7 @@ func (w *upLoop) cut() {
 	for len(w.sessions) > 0 {
 		w.sessions[0].end(upstream.Canceled)
 	}
-	w.upstreams.Sweep(nil)
+	w.Upstreams.Sweep(nil)
 	for len(w.sessions) > 0 {
 		w.sessions[len(w.sessions)-1].end(upstream.Canceled)
 	}
@@ -81,7 +82,7 @@ func (w *upLoop) newUp() *upConn {
 	if u == nil {
 		u = &upConn{}
 	}
-	u.Sock, u.w = wire.NewSock(&w.coreLoop.Loop), w
+	u.Sock, u.w = wire.NewSock(&w.Loop.Loop), w
 	u.Owner = u
 	return u
 }
@@ -94,25 +95,25 @@ func (w *upLoop) freeUp(u *upConn) {
 	}
 }
 
-// acquire implements upDialer: it gets a connection to ep, or a stream on one.
+// Acquire implements exchange.Dialer: it gets a connection to ep, or a stream on one.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *upLoop) acquire(x *core, ep *upstream.Endpoint, now int64) (u upSide, reused, short bool) {
-	if x.overHTTP2() {
+func (w *upLoop) Acquire(x *exchange.Core, ep *upstream.Endpoint, now int64) (u exchange.Up, reused, short bool) {
+	if x.OverHTTP2() {
 		return w.acquireStream(x, ep)
 	}
-	for !x.mustDial() {
+	for !x.MustDial() {
 		c := ep.Acquire(now)
 		if c == nil {
 			break
 		}
 		u := c.Owner.(*upConn)
-		if !u.backend.Equal(x.backendTLS()) {
+		if !u.backend.Equal(x.BackendTLS()) {
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
 		if !u.untouched() {
-			w.shard.UpstreamStaleConns++
+			w.Shard.UpstreamStaleConns++
 			continue
 		}
 		u.x = x
@@ -131,19 +132,19 @@ func (w *upLoop) acquire(x *core, ep *upstream.Endpoint, now int64) (u upSide, r
 // acquireStream is acquire for an Endpoint that speaks HTTP/2.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *upLoop) acquireStream(x *core, ep *upstream.Endpoint) (u upSide, reused, short bool) {
-	b := x.backendTLS()
-	if x.announcesTrailers() {
+func (w *upLoop) acquireStream(x *exchange.Core, ep *upstream.Endpoint) (u exchange.Up, reused, short bool) {
+	b := x.BackendTLS()
+	if x.AnnouncesTrailers() {
 		if s, reused, short := w.acquireLone(x, ep, b); s != nil {
 			return s.attach(x), reused, false
 		} else if short {
 			return nil, false, true
 		}
 	}
-	s := dialerOf(ep).session(x.mustDial(), b)
+	s := dialerOf(ep).session(x.MustDial(), b)
 	reused = s != nil
 	if s == nil && !ep.Full() {
-		s, short = w.openSession(ep, b, x.source(), false)
+		s, short = w.openSession(ep, b, x.Source(), false)
 	}
 	if s == nil {
 		return nil, false, short

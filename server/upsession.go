@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -46,18 +47,18 @@ const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
 // the kernel refuses at once, or where there is no descriptor for it.
-func (w *upLoop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *quota, alone bool) (s *upSession, short bool) {
+func (w *upLoop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *exchange.Quota, alone bool) (s *upSession, short bool) {
 	t := dialerOf(ep)
-	s = &upSession{Sock: wire.NewSock(&w.coreLoop.Loop), w: w, dialer: t, backend: b}
+	s = &upSession{Sock: wire.NewSock(&w.Loop.Loop), w: w, dialer: t, backend: b}
 	s.Strict = true
 	s.Owner = s
-	if ok, short := w.connect(&s.Sock, &t.addr, s, of); !ok {
+	if ok, short := w.Connect(&s.Sock, &t.addr, s, of); !ok {
 		return nil, short
 	}
 	s.H2 = w.h2.NewClient(w.Now(), s, b != nil)
 	s.heard = w.Now()
 	ep.Add(&s.Conn)
-	w.shard.UpstreamConnects++
+	w.Shard.UpstreamConnects++
 	if alone {
 		s.lone = loneBusy
 	} else {
@@ -138,10 +139,10 @@ func (s *upSession) begins() {
 // sendWaiting sends the requests that waited for what is known by now.
 func (s *upSession) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
-		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.established() {
-			c := u.x.clientSide()
-			u.x.send()
-			c.pump()
+		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.Established() {
+			c := u.x.ClientSide()
+			u.x.Send()
+			c.Pump()
 		}
 	}
 }
@@ -170,7 +171,7 @@ func (s *upSession) pump() {
 		s.passSmall()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
-				w.shard.EndpointFloods[e.Flood]++
+				w.Shard.EndpointFloods[e.Flood]++
 			}
 			s.touch()
 			s.FlushOutput()
@@ -198,7 +199,7 @@ func (s *upSession) passSmall() {
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
 	if !s.Connecting && !s.Shaking && !s.closed {
-		s.FlushLater(&s.w.coreLoop.Loop, s)
+		s.FlushLater(&s.w.Loop.Loop, s)
 	}
 }
 
@@ -251,18 +252,18 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		u.listed = false
 		u.Gone = true
 		if x := u.x; x != nil {
-			c := x.clientSide()
+			c := x.ClientSide()
 			if outcome == upstream.ConnectFailed {
-				f := failConnect
+				f := exchange.FailConnect
 				if s.TLS != nil {
-					f = failTLS
+					f = exchange.FailTLS
 				}
-				x.attemptFailed(f, outcome)
+				x.AttemptFailed(f, outcome)
 			}
-			c.pump()
+			c.Pump()
 		}
 	}
-	s.Release(&s.w.coreLoop.Loop)
+	s.Release(&s.w.Loop.Loop)
 	s.Endpoint.Remove(&s.Conn)
 	s.Close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {
@@ -299,30 +300,30 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		return
 	}
 	x := u.x
-	c := x.clientSide()
+	c := x.ClientSide()
 	u.Complete = end
 	c.Restart()
-	x.expectResponse()
+	x.ExpectResponse()
 	switch {
 	case resp.Code == 101:
-		if !x.upgrades() {
-			x.malformed()
-			c.pump()
+		if !x.Upgrades() {
+			x.Malformed()
+			c.Pump()
 			return
 		}
-		x.switchProtocols(resp, head, nil)
-		c.pump() // what came before has had its events
+		x.SwitchProtocols(resp, head, nil)
+		c.Pump() // what came before has had its events
 		return
 	case resp.Code < 200:
-		x.interimHead(resp, head)
+		x.InterimHead(resp, head)
 	default:
-		x.finalHead(resp, head, nil, end)
+		x.FinalHead(resp, head, nil, end)
 	}
 	switch {
-	case end || x.clientSide() != c: // if x has ended, c goes on with what comes next
-		c.pump()
+	case end || x.ClientSide() != c: // if x has ended, c goes on with what comes next
+		c.Pump()
 	default:
-		x.guardClient() // restart has disarmed the client's timer
+		x.GuardClient() // restart has disarmed the client's timer
 	}
 }
 
@@ -343,7 +344,7 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 		return
 	}
 	u.Offer(p)
-	u.x.clientSide().pump()
+	u.x.ClientSide().Pump()
 	if u.H2Stream == st {
 		u.Store()
 	}
@@ -354,7 +355,7 @@ func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.Complete = true
 		u.GotTrailers = t.AppendFields(u.GotTrailers[:0], lines, false)
-		u.x.clientSide().pump()
+		u.x.ClientSide().Pump()
 	}
 }
 
@@ -371,9 +372,9 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		}
 		u.Gone = true
 		x := u.x
-		c := x.clientSide()
-		x.malformed()
-		c.pump()
+		c := x.ClientSide()
+		x.Malformed()
+		c.Pump()
 		return
 	}
 	s.H2.Release(st)
@@ -393,13 +394,13 @@ func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
 	}
 	u.Gone = true
 	u.refused = code == h2.RefusedStream
-	u.x.clientSide().pump()
+	u.x.ClientSide().Pump()
 }
 
 // Writable implements h2.Handler.
 func (s *upSession) Writable(st *h2.Stream) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
-		u.x.clientSide().pump()
+		u.x.ClientSide().Pump()
 	}
 }
 
@@ -417,7 +418,7 @@ func (s *upSession) GoAway(uint32, h2.Code) { s.retire() }
 // Flooded implements h2.ClientHandler: who is under way on the session has done nothing, and goes on.
 func (s *upSession) Flooded(f h2.Flood) {
 	s.flooded = true
-	s.w.shard.EndpointFloods[f]++
+	s.w.Shard.EndpointFloods[f]++
 	s.retire()
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -26,14 +27,14 @@ const (
 // newUpSettings reads c.
 func newUpSettings(c *config.Config) upSettings {
 	return upSettings{
-		limits: h1.Limits{MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount},
+		limits: h1.Limits{MaxHead: exchange.ResponseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount},
 		upstream: upstream.Options{
 			MaxIdlePerEndpoint:  keepNone(c.Upstream.MaxIdlePerEndpoint),
 			MaxConnsPerEndpoint: c.Upstream.MaxConnectionsPerEndpoint,
 			IdleTimeout:         int64(c.Upstream.IdleTimeout),
 		},
 		h2: h2.Config{
-			MaxHead: responseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
+			MaxHead: exchange.ResponseHeadLimit, MaxFields: c.Limits.ResponseHeaderCount, StreamWindow: streamWindow, ConnWindow: sessionStreams * streamWindow,
 		},
 	}
 }

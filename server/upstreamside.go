@@ -3,10 +3,11 @@ package server
 import (
 	"slices"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// upStream is one request on an HTTP/2 connection to an Endpoint: the upSide of its Exchange. Made and
+// upStream is one request on an HTTP/2 connection to an Endpoint: the exchange.Up of its Exchange. Made and
 // pooled by its worker; owned by the loop.
 //
 //	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
@@ -14,7 +15,7 @@ type upStream struct {
 	wire.Stream
 	w       *upLoop
 	s       *upSession
-	x       *core
+	x       *exchange.Core
 	listed  bool // in the session's list
 	refused bool // the Endpoint did nothing for the request
 	first   bool // of its session
@@ -24,13 +25,13 @@ type upStream struct {
 // attach makes x's side of a new stream of s, which is opened by begin.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *upSession) attach(x *core) *upStream {
+func (s *upSession) attach(x *exchange.Core) *upStream {
 	w := s.w
 	u := w.freeS.Take()
 	if u == nil {
 		u = &upStream{}
 	}
-	u.Stream.Begin(&w.coreLoop.Loop, s.H2, nil)
+	u.Stream.Begin(&w.Loop.Loop, s.H2, nil)
 	u.w = w
 	u.s, u.x = s, x
 	u.first = s.requests == 0
@@ -44,62 +45,62 @@ func (s *upSession) attach(x *core) *upStream {
 func (u *upStream) gathered() {
 	u.Gathering = false
 	if u.x != nil {
-		u.x.clientSide().pump()
+		u.x.ClientSide().Pump()
 	}
 }
 
-// established implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
+// Established implements exchange.Up. An Upgrade has to wait until the Endpoint has said that it takes one.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) established() bool {
-	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrades())
+func (u *upStream) Established() bool {
+	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.Upgrades())
 }
 
 func (u *upStream) Reused() bool      { return !u.first }
-func (u *upStream) unprocessed() bool { return u.refused || u.H2Stream == nil }
+func (u *upStream) Unprocessed() bool { return u.refused || u.H2Stream == nil }
 
-// provoked implements upSide: the Endpoint got trailers, and may be one that ends the connection for them. Else a client could
+// Provoked implements exchange.Up: the Endpoint got trailers, and may be one that ends the connection for them. Else a client could
 // have an Endpoint ejected with those.
-func (u *upStream) provoked() bool { return u.trailed }
+func (u *upStream) Provoked() bool { return u.trailed }
 
-// exclusive implements upSide. A lone session counts as shared: descriptors of it are bounded by the requests of a source.
-func (u *upStream) exclusive() bool { return false }
+// Exclusive implements exchange.Up. A lone session counts as shared: descriptors of it are bounded by the requests of a source.
+func (u *upStream) Exclusive() bool { return false }
 
-// timedOut implements upSide: the next request would wait for the same session.
-func (u *upStream) timedOut() { u.s.retire() }
+// TimedOut implements exchange.Up: the next request would wait for the same session.
+func (u *upStream) TimedOut() { u.s.retire() }
 
-// breakOff implements upSide: a stream that is given up is reset anyway.
-func (u *upStream) breakOff() {}
+// BreakOff implements exchange.Up: a stream that is given up is reset anyway.
+func (u *upStream) BreakOff() {}
 
-func (u *upStream) unknownLength() framing { return frameStream }
+func (u *upStream) UnknownLength() exchange.Framing { return exchange.FrameStream }
 
-// sendRequest implements upSide.
+// SendRequest implements exchange.Up.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) sendRequest(x *core) (wrote bool, fail *failure) {
-	req, o, end := x.outgoing()
+func (u *upStream) SendRequest(x *exchange.Core) (wrote bool, fail *exchange.Failure) {
+	req, o, end := x.Outgoing()
 	st, ok := u.H2.OpenRequest(req, o, end)
 	if !ok {
 		u.Gone = true
 		u.s.touch()
-		if x.upgrades() && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
-			return false, failNoUpgrade
+		if x.Upgrades() && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
+			return false, exchange.FailNoUpgrade
 		}
 		return false, nil
 	}
 	u.H2Stream = st
 	st.Owner = u
-	if !end && !x.upgrades() {
-		x.passEarly(u)
+	if !end && !x.Upgrades() {
+		x.PassEarly(u)
 	}
 	u.s.touch()
 	return true, nil
 }
 
-// readHead implements upSide: heads come by the session, so that only its end is left to be seen.
-func (u *upStream) readHead(x *core) bool {
+// ReadHead implements exchange.Up: heads come by the session, so that only its end is left to be seen.
+func (u *upStream) ReadHead(x *exchange.Core) bool {
 	if u.Gone {
-		x.upstreamEnds()
+		x.UpstreamEnds()
 	}
 	return false
 }
@@ -142,10 +143,10 @@ func (u *upStream) Lost() bool { return u.Gone && !u.Complete }
 
 func (u *upStream) EndedWell() bool { return u.Ended() && !u.Lost() }
 
-// release, abandon and stale implement upSide: what is not complete is reset, and the session goes on.
-func (u *upStream) release(now int64) { u.free(now) }
-func (u *upStream) abandon()          { u.free(u.w.Now()) }
-func (u *upStream) stale(now int64)   { u.free(now) }
+// release, abandon and stale implement exchange.Up: what is not complete is reset, and the session goes on.
+func (u *upStream) Release(now int64) { u.free(now) }
+func (u *upStream) Abandon()          { u.free(u.w.Now()) }
+func (u *upStream) Stale(now int64)   { u.free(now) }
 
 // free gives the stream back.
 func (u *upStream) free(now int64) {
@@ -170,5 +171,5 @@ func (u *upStream) free(now int64) {
 	}
 	*u = upStream{w: w, Stream: u.Stream}
 	w.freeS.Put(u)
-	w.wakeJanitor()
+	w.WakeJanitor()
 }

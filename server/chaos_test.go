@@ -142,7 +142,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += w.up.open().sessions
+			left += w.up.Open().Sessions
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0
@@ -211,7 +211,7 @@ func (r *round) plan(rng *rand.Rand) *plan {
 
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
-	for _, faults := range [][]string{w.AuditPools(), w.down.auditConns(), w.up.auditConns(), w.Audit()} {
+	for _, faults := range [][]string{w.AuditPools(), w.down.AuditConns(), w.up.AuditConns(), w.Audit()} {
 		for _, fault := range faults {
 			r.errorf("%s", fault)
 		}

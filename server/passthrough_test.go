@@ -195,7 +195,7 @@ func TestPassthroughBytes(t *testing.T) {
 			for _, w := range h.workers {
 				done := make(chan struct{})
 				w.Post(func() {
-					for d := range w.down.all() {
+					for d := range w.down.All() {
 						held += d.Out.Len()
 					}
 					close(done)

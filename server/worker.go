@@ -4,9 +4,11 @@ import (
 	"math/rand/v2"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/down"
 	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/server/internal/up"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -14,8 +16,8 @@ import (
 // loop. Made by newWorker; must not be copied.
 type worker struct {
 	exchange.Loop
-	down *downLoop
-	up   *upLoop
+	down *down.Loop
+	up   *up.Loop
 }
 
 // newWorker makes the data plane of l, one of the loops of s. Its peers are to be set before it runs.
@@ -24,8 +26,8 @@ func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
 	w.Loop.Init(l, exchange.Options{
 		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, Log: s.log, Lines: s.logs.sink(), Settings: &set.core,
 	})
-	w.up = newUpLoop(&w.Loop, &set.up, rand.Uint64())
-	w.down = newDownLoop(&w.Loop, s.sources, s.reserve, &set.down)
+	w.up = up.NewLoop(&w.Loop, &set.up, rand.Uint64())
+	w.down = down.NewLoop(&w.Loop, s.sources, s.reserve, &set.down)
 	w.Shard = s.registry.NewShard(l.Post, w.sample)
 	w.StartJanitor(w.look)
 	return w
@@ -35,14 +37,14 @@ func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
 func (w *worker) reload(set *allSettings) {
 	before := w.Settings
 	w.Settings = &set.core
-	w.up.reload(&set.up)
-	w.down.reload(&set.down, before)
+	w.up.Reload(&set.up)
+	w.down.Reload(&set.down, before)
 }
 
 // look is what the janitor does: it hands over log lines, and closes idle connections to Endpoints.
 func (w *worker) look(now int64) (next int64) {
 	w.Log.Flush()
-	return w.up.expire(now)
+	return w.up.Expire(now)
 }
 
 // sample fills the gauges at scrape time.
@@ -61,7 +63,7 @@ func (w *worker) sample(c *stats.Counters) {
 
 // cut runs on the loop: it ends everything.
 func (w *worker) cut() {
-	w.down.cut()
-	w.up.cut()
+	w.down.Cut()
+	w.up.Cut()
 	w.Log.Flush()
 }

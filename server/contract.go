@@ -1,6 +1,11 @@
 package server
 
-import "github.com/sluice-gateway/sluice/server/internal/exchange"
+import (
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
+	"github.com/sluice-gateway/sluice/server/internal/filter"
+)
 
 // The contract of Filters, as programs see it: FILTERS.md in server/filter tells how to write one. The types are those of the
 // Exchange, where each is described.
@@ -48,3 +53,9 @@ const (
 	// Park means that the Filter has called Exchange.Park.
 	Park = exchange.Park
 )
+
+// HertzFilter makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the request's head but without its
+// body, while the Exchange is parked, and may block: its context ends when the client has left. Where it writes a response or
+// aborts, that is the answer; otherwise request fields that it set go upstream, those that it deleted do not, and response
+// fields that it set go to the client. Names of fields are in Hertz's spelling, whatever the client's.
+func HertzFilter(h app.HandlerFunc) Filter { return filter.Hertz(h) }

@@ -20,7 +20,7 @@ type Conn struct {
 	exchange.Client
 	wire.WaitTimer
 
-	next, prev *Conn  // the worker's list of all its connections
+	next, prev *Conn  // the loop's list of all its connections
 	share      *share // nil: not bounded by source
 	// older and younger are its source's: see share.
 	older, younger *Conn

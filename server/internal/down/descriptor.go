@@ -20,7 +20,7 @@ import (
 // giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
-// TakeDescriptor implements admission. The last eighth is for sources with few requests in flight.
+// TakeDescriptor implements exchange.Admission. The last eighth is for sources with few requests in flight.
 func (w *Loop) TakeDescriptor(of *exchange.Quota) bool {
 	bound := w.set.Capacity.Descriptors
 	used := w.Peers.Descriptors() + 1
@@ -37,7 +37,7 @@ func (w *Loop) TakeDescriptor(of *exchange.Quota) bool {
 	return true
 }
 
-// SparesPipe implements admission: those of the descriptors that are left are for connections.
+// SparesPipe implements exchange.Admission: those of the descriptors that are left are for connections.
 func (w *Loop) SparesPipe() bool {
 	return w.Peers.Descriptors()+2 <= w.set.Capacity.Descriptors*7/8
 }

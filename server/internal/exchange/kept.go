@@ -11,7 +11,7 @@ type Kept struct {
 	Request message.Request
 	Head    []byte
 	early   []byte
-	Whole   bool // the request ends with its head; for a downStream that begins late
+	Whole   bool // the request ends with its head; for a Stream that begins late
 	Held    int64
 }
 

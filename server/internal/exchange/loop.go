@@ -85,7 +85,7 @@ type Options struct {
 	Settings   *Settings
 }
 
-// Init makes the zero value ready for Exchanges on that loop, but for the fields that are set behind it: shard, upstreams, dialer and admission.
+// Init makes the zero value ready for Exchanges on that loop, but for the fields that are set behind it: Shard, Upstreams, Dialer and Admission.
 func (w *Loop) Init(on *loop.Loop, o Options) {
 	w.Loop.Init(on, o.Handshakes)
 	w.Store, w.parking, w.Settings = o.Store, o.Parking, o.Settings

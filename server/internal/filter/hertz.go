@@ -1,4 +1,4 @@
-package server
+package filter
 
 import (
 	"bytes"
@@ -8,15 +8,16 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/protocol"
 
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// HertzFilter makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the
+// Hertz makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the
 // request's head but without its body, while the Exchange is parked, and may block: its context ends when the client has
 // left. Where it writes a
 // response or aborts, that is the answer; otherwise request fields that it set go upstream, those that it deleted do not, and
 // response fields that it set go to the client. Names of fields are in Hertz's spelling, whatever the client's.
-func HertzFilter(h app.HandlerFunc) Filter { return hertzFilter{h} }
+func Hertz(h app.HandlerFunc) exchange.Filter { return hertzFilter{h} }
 
 type hertzFilter struct{ handler app.HandlerFunc }
 
@@ -24,7 +25,7 @@ type hertzFilter struct{ handler app.HandlerFunc }
 func (hertzFilter) Name() string { return "hertz" }
 
 // Request implements RequestFilter.
-func (f hertzFilter) Request(x *Exchange) Verdict {
+func (f hertzFilter) Request(x *exchange.Exchange) exchange.Verdict {
 	req, head := x.Head()
 	rc := app.NewContext(0)
 	r := &rc.Request
@@ -52,14 +53,14 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 		return func(*app.RequestContext) string { return remote }
 	}(x.Client().String()))
 	before := fieldsOf(&r.Header)
-	return x.Park(func(ctx context.Context) func(*Exchange) Verdict {
+	return x.Park(func(ctx context.Context) func(*exchange.Exchange) exchange.Verdict {
 		f.run(ctx, rc)
-		return func(x *Exchange) Verdict { return f.apply(x, rc, before) }
+		return func(x *exchange.Exchange) exchange.Verdict { return f.apply(x, rc, before) }
 	})
 }
 
 // apply carries over what the middleware has done.
-func (f hertzFilter) apply(x *Exchange, rc *app.RequestContext, before map[string][]string) Verdict {
+func (f hertzFilter) apply(x *exchange.Exchange, rc *app.RequestContext, before map[string][]string) exchange.Verdict {
 	body := rc.Response.Body()
 	if rc.IsAborted() || len(body) > 0 || rc.Response.StatusCode() != 200 {
 		var fields []byte
@@ -97,7 +98,7 @@ func (f hertzFilter) apply(x *Exchange, rc *app.RequestContext, before map[strin
 			x.AddResponseField(string(k), string(v))
 		}
 	})
-	return Continue
+	return exchange.Continue
 }
 
 func (f hertzFilter) run(ctx context.Context, rc *app.RequestContext) {

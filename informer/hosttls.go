@@ -40,26 +40,26 @@ func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routi
 			first := entries[asking]
 			closed = true
 			if i != asking && !first.authWaits && !e.closesHosts {
-				list = append(list, rejectIngress(e.source, "spec.rules", name, rivalOf(first.source, e.source)+
+				list = append(list, rejectIngress(e.name(), "spec.rules", name, rivalOf(first.source, e.source)+
 					" asks for client certificates on this host, which cannot be verified; the host answers 503"))
 			}
 		} else if e.namespace() != owner && (e.closesHosts || e.clientAuth != nil && !e.clientAuth.Equal(auth)) {
 			closed = true
 			if !e.authWaits {
-				list = append(list, rejectIngress(e.source, "spec.rules", name, "client certificates are asked for on a whole host, "+
+				list = append(list, rejectIngress(e.name(), "spec.rules", name, "client certificates are asked for on a whole host, "+
 					"and this one belongs to another namespace, which does not ask for the same; the paths of this object answer 503 there"))
 			}
 		} else if asking >= 0 && e.clientAuth != nil && !e.clientAuth.Equal(auth) {
 			first := entries[asking]
 			closed = true
-			list = append(list, rejectIngress(e.source, "spec.rules", name, rivalOf(first.source, e.source)+
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, rivalOf(first.source, e.source)+
 				" asks for other client certificates on this host, and wins because "+causeOf(first.source, e.source)+"; the paths of this object answer 503 there"))
 		}
 		if tls != nil {
-			source := *e.source
-			source.TLS = tls
+			shared := *e.source
+			shared.TLS = tls
 			for j := range own {
-				own[j].Source = &source
+				own[j].Source = &shared
 			}
 		}
 		if closed {
@@ -79,7 +79,7 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 	first := entries[0]
 	for i, e := range entries {
 		refuse := func(reason string) {
-			list = append(list, rejectIngress(e.source, "spec.rules", name, reason))
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 		to, found := rootBackend(e.routesOf(name))
 		guarded := e.source.Policy.Filter(policy.KindAccess) != nil
@@ -114,12 +114,12 @@ func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejecti
 		const lost = "ssl-ciphers has no effect on this host: "
 		switch {
 		case e.ciphers != "" && name == "":
-			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it needs a host, because clients that ask for no name may want any"))
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, lost+"it needs a host, because clients that ask for no name may want any"))
 		case e.ciphers == "" || i == first || first >= 0 && e.ciphers == entries[first].ciphers:
 		case e.namespace() != owner:
-			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it belongs to another namespace, which decides"))
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, lost+"it belongs to another namespace, which decides"))
 		default:
-			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"that of "+
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, lost+"that of "+
 				rivalOf(entries[first].source, e.source)+" wins because "+causeOf(entries[first].source, e.source)))
 		}
 	}

@@ -74,8 +74,8 @@ func InspectCluster(ctx context.Context, kubeconfig string, cfg Config) (*Inspec
 			b.apply(key, object)
 		}
 		snapshot = cmp.Or(b.build(), snapshot)
-		secrets.Follow(b.secretsWanted())
-		if !b.waiting() {
+		secrets.Follow(b.watchesWanted())
+		if !b.secrets.Waiting() {
 			return inspect(b, snapshot), nil
 		}
 		select {

@@ -91,7 +91,7 @@ func (b *builder) reference(o Object) (corev1.ObjectReference, bool) {
 			ref.APIVersion, ref.UID = corev1.SchemeGroupVersion.String(), service.UID
 		}
 	case "EndpointSlice":
-		if slice := b.cache.slices[name]; slice != nil {
+		if slice := b.backends.slices.byName[name]; slice != nil {
 			ref.APIVersion, ref.UID = discoveryv1.SchemeGroupVersion.String(), slice.UID
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -79,7 +80,7 @@ func (s *outsiderSet) classes() []ClassCount {
 	}
 	list := make([]ClassCount, 0, len(counts))
 	for class, n := range counts {
-		list = append(list, ClassCount{shorten(class), n})
+		list = append(list, ClassCount{plain.Short(class), n})
 	}
 	slices.SortFunc(list, func(a, b ClassCount) int {
 		return cmp.Or(cmp.Compare(b.Ingresses, a.Ingresses), strings.Compare(a.Class, b.Class))
@@ -104,7 +105,7 @@ func (s *outsiderSet) elsewhere(host string) (list []string) {
 		for ingress := range s.byHost[name] {
 			ingresses = append(ingresses, ingress)
 		}
-		slices.SortFunc(ingresses, compareNames)
+		slices.SortFunc(ingresses, routing.ObjectName.Compare)
 		for _, ingress := range ingresses {
 			if len(list) == maxOutsiders {
 				more++
@@ -112,7 +113,7 @@ func (s *outsiderSet) elsewhere(host string) (list []string) {
 			}
 			whose := "names no class, and none of ours is the default"
 			if class := s.byName[ingress].class; class != "" {
-				whose = "is of class " + shorten(class) + ", which is not this gateway's"
+				whose = "is of class " + plain.Short(class) + ", which is not this gateway's"
 			}
 			list = append(list, fmt.Sprintf("Ingress %s has %s too; it %s", ingress, name, whose))
 		}

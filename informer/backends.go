@@ -9,10 +9,10 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots. A slot that
-// has no reference left when all Ingresses of a step are compiled is free, and is given to another
-// Backend in a later step: an index never passes from one Backend to another between two consecutive
-// Snapshots, and a Backend that moves from one Ingress to another within a step keeps its own.
+// A slot is one Backend over time, with a place in Snapshot.Backends that is its own. Entries hold references to slots. A
+// slot that has no reference left when all Ingresses of a step are compiled is freed, and its index is given to another
+// Backend in a later step: an index never passes from one Backend to another between two consecutive Snapshots, and a
+// Backend that moves from one Ingress to another within a step keeps its index.
 
 // target identifies a Backend's Endpoints.
 type target struct {
@@ -52,16 +52,18 @@ type backendSet struct {
 	// externals holds the slots of each name, resolved the addresses of names that have any.
 	externals map[external]map[*slot]struct{}
 	resolved  map[external][]netip.AddrPort
-	// In this step: stale are the slots whose Endpoints must be gathered again, released those that
+
+	// list is by index, and published is true while a Snapshot has it. free are the indexes without a slot.
+	list      []*routing.Backend
+	published bool
+	free      []int32
+
+	// Touched by the current step: stale are the slots whose Endpoints must be gathered again, released those that
 	// lost their last reference, and portsStale the Services of either.
 	stale, released map[*slot]struct{}
 	portsStale      map[routing.ObjectName]struct{}
 	// screened are the Services whose refused addresses may differ after this step.
 	screened map[routing.ObjectName]struct{}
-
-	list      []*routing.Backend
-	published bool
-	free      []int32
 }
 
 func newBackendSet(cfg *Config) backendSet {
@@ -112,7 +114,7 @@ func (s *backendSet) setOwn(own []netip.Addr) (reports []report, changed bool) {
 	return reports, true
 }
 
-// acquire takes a reference to the Backend of key, which it makes, or gives another target or TLS, as needed.
+// acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed.
 func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS) *slot {
 	sl := s.byKey[key]
 	switch {
@@ -124,7 +126,7 @@ func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.
 		s.byKey[key] = sl
 		s.byService[t.service] = append(s.byService[t.service], sl)
 		s.addExternal(t.external, sl)
-		s.set(sl.backend)
+		s.put(sl.backend)
 		s.stale[sl] = struct{}{}
 	case sl.target != t:
 		s.removeExternal(sl.target.external, sl)
@@ -169,7 +171,7 @@ func (s *backendSet) sweep() {
 		if s.removeExternal(sl.target.external, sl); len(sl.refused) > 0 {
 			s.screened[service] = struct{}{}
 		}
-		s.own()
+		s.unshare()
 		s.list[sl.backend.Index] = nil
 		s.free = append(s.free, sl.backend.Index)
 	}
@@ -234,7 +236,7 @@ func (s *backendSet) fill(sl *slot) {
 		return
 	}
 	sl.backend = &next
-	s.set(sl.backend)
+	s.put(sl.backend)
 }
 
 // resolvedEndpoints are the Endpoints of a name.
@@ -269,18 +271,18 @@ func (s *backendSet) takeIndex() int32 {
 		s.free = s.free[:n-1]
 		return i
 	}
-	s.own()
+	s.unshare()
 	s.list = append(s.list, nil)
 	return int32(len(s.list) - 1)
 }
 
-func (s *backendSet) set(b *routing.Backend) {
-	s.own()
+func (s *backendSet) put(b *routing.Backend) {
+	s.unshare()
 	s.list[b.Index] = b
 }
 
-// own copies the list when a published Snapshot has it.
-func (s *backendSet) own() {
+// unshare copies the list when a published Snapshot has it.
+func (s *backendSet) unshare() {
 	if s.published {
 		s.list, s.published = slices.Clone(s.list), false
 	}

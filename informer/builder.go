@@ -56,8 +56,8 @@ type builder struct {
 	dirty dirty
 	// parseBudget bounds the time that one step spends on parsing Secrets; 0 = no bound.
 	parseBudget time.Duration
-	// compiled names the Ingresses that the last build compiled or dropped.
-	compiled []routing.ObjectName
+	// recompiled names the Ingresses that the last build compiled or dropped.
+	recompiled []routing.ObjectName
 }
 
 func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
@@ -174,9 +174,9 @@ func (b *builder) controllerWas(name routing.ObjectName) (controller string, ref
 
 // compileDirty compiles the Ingresses that are marked, and marks the Hosts of both forms of each.
 func (b *builder) compileDirty() {
-	b.compiled = b.compiled[:0]
+	b.recompiled = b.recompiled[:0]
 	for name := range b.dirty.ingresses {
-		b.compiled = append(b.compiled, name)
+		b.recompiled = append(b.recompiled, name)
 		b.recompile(name)
 	}
 	clear(b.dirty.ingresses)
@@ -191,7 +191,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 		controller, reason := b.classes.controllerOf(ing)
 		switch {
 		case controller != "":
-			next = b.compiler().compile(ing, controller)
+			next = b.newCompiler().compile(ing, controller)
 		case reason != "":
 			b.classless[name] = struct{}{}
 			next.rejections = []Rejection{rejectIngress(name, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
@@ -205,12 +205,12 @@ func (b *builder) recompile(name routing.ObjectName) {
 	b.replaceEntry(name, next.entry)
 }
 
-// compiler returns a compiler with the present objects.
-func (b *builder) compiler() *compiler {
+// newCompiler returns a compiler with the present objects.
+func (b *builder) newCompiler() *compiler {
 	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets, noExternalNames: b.cfg.NoExternalNames}
 }
 
-// replaceEntry exchanges the entry of an Ingress, nil for none, and marks its Hosts.
+// replaceEntry replaces the entry of an Ingress, by nil for none, and marks the Hosts of both.
 func (b *builder) replaceEntry(name routing.ObjectName, next *entry) {
 	old := b.entries[name]
 	put(b.entries, name, next)

@@ -28,8 +28,8 @@ func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
 	}
 }
 
-// replace exchanges the entry of an Ingress, either of which may be nil. It reports whether that touches the Hosts that
-// both forms name: those of an entry that makes the same Routes can stay.
+// replace replaces the entry of an Ingress by its next one, either of which may be nil. It reports whether the Hosts that
+// the two name are touched: those of an entry that makes the same Routes can stay.
 func (s *hostSet) replace(old, next *entry) (touched bool) {
 	if old != nil && next != nil && old.same(next) {
 		for _, h := range next.hosts {

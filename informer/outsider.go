@@ -23,7 +23,7 @@ type outsiderSet struct {
 	byHost map[string]map[routing.ObjectName]struct{}
 }
 
-// outsider is the part of such an Ingress that is kept. Immutable.
+// outsider is the part that is kept of an Ingress of another controller. Immutable.
 type outsider struct {
 	class string
 	hosts []string
@@ -58,7 +58,7 @@ func (s *outsiderSet) replace(name routing.ObjectName, ing *networkingv1.Ingress
 	}
 	next := outsider{class: cmp.Or(ing.Annotations[annotation.LegacyClass], stringOr(ing.Spec.IngressClassName))}
 	for i := range ing.Spec.Rules {
-		// An Ingress without a host has all of them, which explains none.
+		// A rule without a host is for all hosts, and explains none.
 		if host, ok := hostName(ing.Spec.Rules[i].Host); ok && host != "" && !slices.Contains(next.hosts, host) {
 			next.hosts = append(next.hosts, host)
 			if s.byHost[host] == nil {

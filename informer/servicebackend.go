@@ -31,11 +31,8 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
 		return unresolved
 	}
-	name := routing.ObjectName{Namespace: c.ing.Namespace, Name: ref.Service.Name}
-	c.entry.services[name] = struct{}{}
-	service := c.services[name]
+	service := c.service(field, ref.Service.Name)
 	if service == nil {
-		c.reject(field+".service.name", ref.Service.Name, "no such Service in namespace "+name.Namespace+"; the path answers 503")
 		return unresolved
 	}
 	port, ok := c.port(field+".service.port", service, ref.Service.Port)
@@ -46,15 +43,9 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	if !ok {
 		return unresolved
 	}
-	t := target{service: name, port: port.Name}
-	serverName := name.Name + "." + name.Namespace + ".svc"
-	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		external, ok := c.external(field, service, port)
-		if !ok {
-			return unresolved
-		}
-		t = target{service: name, external: external}
-		serverName = external.name
+	to, serverName, ok := c.target(field, service, port)
+	if !ok {
+		return unresolved
 	}
 	var tls *routing.BackendTLS
 	if protocol == routing.HTTPS || protocol == routing.GRPCS {
@@ -63,16 +54,39 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		}
 	}
 	key := routing.BackendKey{
-		Namespace: name.Namespace, Service: name.Name,
+		Namespace: to.service.Namespace, Service: to.service.Name,
 		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
 	}
-	if t.external.name != "" && int32(t.external.port) != port.Port {
+	if to.external.name != "" && int32(to.external.port) != port.Port {
 		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
-		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(t.external.port)), ",")
+		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(to.external.port)), ",")
 	}
-	sl := c.backends.acquire(key, t, protocol, c.settings.Balance, tls)
+	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
+}
+
+// service finds the Service that a reference names, or returns nil after a Rejection.
+func (c *compiler) service(field, named string) *corev1.Service {
+	name := routing.ObjectName{Namespace: c.ing.Namespace, Name: named}
+	c.entry.services[name] = struct{}{}
+	service := c.services[name]
+	if service == nil {
+		c.reject(field+".service.name", named, "no such Service in namespace "+name.Namespace+"; the path answers 503")
+	}
+	return service
+}
+
+// target decides where the Endpoints of a Service's port come from, and the name that their certificates have to have
+// unless an annotation says another.
+func (c *compiler) target(field string, service *corev1.Service, port corev1.ServicePort) (to target, serverName string, ok bool) {
+	to.service = routing.ObjectName{Namespace: c.ing.Namespace, Name: service.Name}
+	if service.Spec.Type != corev1.ServiceTypeExternalName {
+		to.port = port.Name
+		return to, service.Name + "." + c.ing.Namespace + ".svc", true
+	}
+	to.external, ok = c.external(field, service, port)
+	return to, to.external.name, ok
 }
 
 // variant tells apart the Backends of one Service port; "" for the defaults.

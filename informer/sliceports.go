@@ -37,8 +37,8 @@ func (s *backendSet) rejectPorts(service routing.ObjectName) (list []Rejection) 
 // maxPortsNamed bounds the ports that a Rejection lists.
 const maxPortsNamed = 3
 
-// portFault reports that no slice has a port of that name. Slices without Endpoints do not count: where no
-// Pod is selected there is one, and it has no ports.
+// portFault reports that no slice has a port of a name. Slices without Endpoints do not count: where no Pod is
+// selected there is one slice, without ports.
 func portFault(of map[routing.ObjectName]*discoveryv1.EndpointSlice, name string) string {
 	counted := 0
 	var others []string

@@ -10,7 +10,7 @@ import (
 // userIndex holds, by object, the Ingresses that refer to it.
 type userIndex map[routing.ObjectName]map[routing.ObjectName]struct{}
 
-// replace exchanges the references of an Ingress.
+// replace replaces the references of an Ingress.
 func (x userIndex) replace(ingress routing.ObjectName, old, next map[routing.ObjectName]struct{}) {
 	for object := range next {
 		if x[object] == nil {

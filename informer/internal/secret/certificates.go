@@ -141,7 +141,7 @@ func (s *certificateSet) forget(secret routing.ObjectName) (last bool) {
 // few is how many changes are put into a sorted list one by one.
 const few = 64
 
-// replaceCertificates returns the list with the Certificates of some Secrets exchanged; nil is one that is gone.
+// replaceCertificates returns the list with the Certificates of some Secrets replaced; nil is one that is gone.
 func replaceCertificates(list []*routing.Certificate, replaced map[routing.ObjectName]*routing.Certificate) []*routing.Certificate {
 	if len(replaced) > few {
 		list = slices.DeleteFunc(slices.Clone(list), func(c *routing.Certificate) bool {

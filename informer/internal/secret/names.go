@@ -14,9 +14,9 @@ import (
 //
 // Of the owner's namespace every claim counts whose Certificate is good for the name, one of each algorithm, the oldest
 // first. Claims of other namespaces never take a name away from its owner, whatever the algorithm: a client that offers
-// both would see a stranger's. They count, those of one namespace, where there is nothing to take away: the owner has
-// no Certificate that is good for the name, and neither is the gateway's default one. (A host whose paths and whose
-// certificate are in two namespaces is usual where the host is shared; an exclusive Set ends it.)
+// both algorithms would see a stranger's certificate. The claims of one other namespace count where there is nothing to
+// take away: the owner has no Certificate that is good for the name, and neither is the gateway's default one. (A host
+// whose paths and whose certificate are in two namespaces is usual where the host is shared; an exclusive Set ends it.)
 //
 // An exact name without a list of its own is served with that of its wildcard. Where the wildcard is not the owner's,
 // the owner's own wildcard, or the default certificate, replaces it.

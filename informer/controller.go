@@ -201,7 +201,7 @@ func (c *Controller) step() {
 		c.status.note(c.builder, pending)
 	}
 	if c.events != nil {
-		c.events.note(c.builder)
+		c.events.note(c.builder.rejected.takeAdded(), c.builder.reference)
 	}
 }
 

@@ -370,11 +370,13 @@ func (w *world) later() {
 
 // good are the Secrets whose last good Certificates are live.
 func (w *world) good() (events []source.Event) {
-	names := make(map[routing.ObjectName]struct{})
-	for _, c := range w.b.secrets.Certificates() {
+	if w.snapshot == nil {
+		return nil
+	}
+	names := map[routing.ObjectName]struct{}{w.b.cfg.defaultName(): {}}
+	for _, c := range w.snapshot.Certificates {
 		names[c.Secret] = struct{}{}
 	}
-	names[w.b.cfg.defaultName()] = struct{}{}
 	for name := range names {
 		if object := w.b.secrets.Served(name); object != nil {
 			events = append(events, event(source.Secret, name, object))

@@ -56,11 +56,11 @@ func newEventWriter(client kubernetes.Interface, log *slog.Logger) *eventWriter 
 	}
 }
 
-// note queues Events for the Rejections of a step. Called on the builder's goroutine; never waits.
-func (w *eventWriter) note(b *builder) {
+// note queues Events for the new Rejections of a step, whose objects reference finds. Called on the builder's goroutine; never waits.
+func (w *eventWriter) note(added []Rejection, reference func(Object) (corev1.ObjectReference, bool)) {
 	dropped := 0
-	for _, r := range b.rejected.takeAdded() {
-		regarding, ok := b.reference(r.Object)
+	for _, r := range added {
+		regarding, ok := reference(r.Object)
 		if !ok {
 			continue
 		}

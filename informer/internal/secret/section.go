@@ -49,25 +49,26 @@ func (c claim) compare(o claim) int {
 	return cmp.Or(c.source.Compare(&o.source), cmp.Compare(c.section, o.section))
 }
 
-// claims yields the names that all sections claim for their Ingress.
+// claims yields the names that the sections claim for their Ingress.
 func (r References) claims(ingress routing.ObjectName) iter.Seq2[string, claim] {
-	return func(yield func(string, claim) bool) {
-		for i := range r.Sections {
-			for name, c := range r.Sections[i].claims(routing.Source{Ingress: ingress, Created: r.Created}) {
-				if !yield(name, c) {
-					return
-				}
-			}
-		}
-	}
+	return r.claimsWhere(ingress, func(Section) bool { return true })
 }
 
 // claimsOf is claims for the sections that name one Secret.
 func (r References) claimsOf(ingress, secret routing.ObjectName) iter.Seq2[string, claim] {
+	return r.claimsWhere(ingress, func(s Section) bool { return s.Secret == secret })
+}
+
+func (r References) claimsWhere(ingress routing.ObjectName, wanted func(Section) bool) iter.Seq2[string, claim] {
 	return func(yield func(string, claim) bool) {
-		for name, c := range r.claims(ingress) {
-			if c.secret == secret && !yield(name, c) {
-				return
+		for _, section := range r.Sections {
+			if !wanted(section) {
+				continue
+			}
+			for name, c := range section.claims(routing.Source{Ingress: ingress, Created: r.Created}) {
+				if !yield(name, c) {
+					return
+				}
 			}
 		}
 	}

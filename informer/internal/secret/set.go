@@ -227,9 +227,6 @@ func (s *Set) Served(name routing.ObjectName) *corev1.Secret {
 	return nil
 }
 
-// Certificates returns those that are live, sorted by their Secrets. The list is not edited later.
-func (s *Set) Certificates() []*routing.Certificate { return s.certificates.list }
-
 // IsCredential reports whether an annotation or the configuration names a Secret.
 func (s *Set) IsCredential(name routing.ObjectName) bool { return s.credentials.named[name] != nil }
 

@@ -13,7 +13,7 @@ import (
 // limits.buffered_bytes the connections that hold most are cut, until the rest fits.
 
 // grown is told of a larger sum of this loop's, and has connections cut where all sums are too much.
-func (w *worker) grown() {
+func (w *downLoop) grown() {
 	if w.peers.buffered() > w.set.capacity.buffered {
 		w.relieve()
 	}
@@ -21,14 +21,14 @@ func (w *worker) grown() {
 
 // relieve has the greediest connections cut at the end of this batch: the caller is
 // in the middle of one of them.
-func (w *worker) relieve() {
+func (w *downLoop) relieve() {
 	if !w.relieving {
 		w.relieving = true
 		w.Again((*relief)(w))
 	}
 }
 
-type relief worker
+type relief downLoop
 
 // holder is a connection with what it holds.
 type holder struct {
@@ -39,7 +39,7 @@ type holder struct {
 // Ready implements loop.Handler. Each loop brings its own sum down: to an equal part of the bound at most,
 // so that one whose clients hold little loses none of them.
 func (r *relief) Ready(loop.Events) {
-	w := (*worker)(r)
+	w := (*downLoop)(r)
 	w.relieving = false
 	bound := w.set.capacity.buffered
 	total := w.peers.buffered()
@@ -58,7 +58,7 @@ func (r *relief) Ready(loop.Events) {
 		return
 	}
 	var all []holder
-	for c := w.downs.next; c != &w.downs; c = c.next {
+	for c := range w.all() {
 		if n := c.holds(); n > 0 {
 			all = append(all, holder{c, n})
 		}
@@ -101,20 +101,6 @@ func (d *downStream) holds() int64 {
 	}
 	if d.x != nil {
 		n += d.x.holds()
-	}
-	return n
-}
-
-func (x *Exchange) holds() int64 {
-	n := int64(cap(x.request))
-	if x.kept != nil {
-		n += x.kept.held
-	}
-	switch u := x.u.(type) {
-	case *upConn:
-		n += u.Sock.Holds()
-	case *upStream:
-		n += u.Stream.Holds()
 	}
 	return n
 }

@@ -91,7 +91,7 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 			servertest.Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			servertest.Until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound+256<<10 }) // a step that is not told, see wire.Pool
+			servertest.Until(t, "the rest to fit", func() bool { return g.peers.buffered() <= bound+256<<10 }) // a step that is not told, see wire.Pool
 			g.wantServed(4, 10)
 			if got := small.Get("/quick"); got.StatusCode != 200 {
 				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
@@ -141,15 +141,11 @@ func TestAccountsEndAtNothing(t *testing.T) {
 			})
 			if streams {
 				for _, w := range g.workers {
-					w.Post(func() {
-						for _, s := range append([]*upSession(nil), w.sessions...) {
-							s.end(0)
-						}
-					})
+					w.Post(w.up.cut)
 				}
 			}
 			g.wantNothingLeft()
-			servertest.Until(t, "descriptors to be back", func() bool { return g.workers.descriptors() == g.pipes() })
+			servertest.Until(t, "descriptors to be back", func() bool { return g.peers.descriptors() == g.pipes() })
 		})
 	}
 }
@@ -164,13 +160,13 @@ func TestBufferedBytesAfterReload(t *testing.T) {
 			c.Request(uint32(2*i+1), "GET", "/endless", true)
 		}
 	}
-	servertest.Until(t, "something to wait", func() bool { return g.workers.buffered() > 3<<19 })
+	servertest.Until(t, "something to wait", func() bool { return g.peers.buffered() > 3<<19 })
 	changed := config.Default()
 	changed.Limits.BufferedBytes = 1 << 20
 	g.Reload(changed)
 	// A loop tells the others of its sum by steps: one of these may be left over, which is in use no more.
 	const step = 256 << 10
-	servertest.Until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20+step && g.shedOf(stats.ShedBuffered) > 0 })
+	servertest.Until(t, "some to be cut", func() bool { return g.peers.buffered() <= 1<<20+step && g.shedOf(stats.ShedBuffered) > 0 })
 }
 
 type zeros struct{}

@@ -31,7 +31,7 @@ type Slot struct {
 }
 
 // alter returns what holds the changes of this Exchange.
-func (x *Exchange) alter() *altered {
+func (x *core) alter() *altered {
 	if x.altered == nil {
 		if x.altered = x.w.freeA.Take(); x.altered == nil {
 			x.altered = &altered{}
@@ -41,7 +41,7 @@ func (x *Exchange) alter() *altered {
 }
 
 // freeAltered takes a back.
-func (w *worker) freeAltered(a *altered) {
+func (w *coreLoop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
@@ -52,7 +52,7 @@ func (w *worker) freeAltered(a *altered) {
 // Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during
 // one call of the Filter.
 func (x *Exchange) Slot(i int) *Slot {
-	a := x.alter()
+	a := x.core().alter()
 	if n := int(x.policy.chain.size); len(a.slots) < n {
 		a.slots = slices.Grow(a.slots, n-len(a.slots))[:n]
 	}
@@ -63,7 +63,7 @@ func (x *Exchange) Slot(i int) *Slot {
 // It lives as long as the Policy of the Route, and belongs to the loop: no other reads or writes it.
 func (x *Exchange) State(i int) any {
 	c := x.policy.chain
-	s := &c.state[x.w.id][i]
+	s := &c.state[x.w.ID()][i]
 	if *s == nil {
 		*s = c.loops[i].NewState()
 	}
@@ -78,7 +78,7 @@ func (x *Exchange) SetTarget(target []byte) {
 		x.faulty = true
 		return
 	}
-	a := x.alter()
+	a := x.core().alter()
 	a.target = append(a.target[:0], target...)
 }
 
@@ -98,7 +98,7 @@ func validTarget(b []byte) bool {
 // SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. What is no path
 // fails the request with 500. Request phase only.
 func (x *Exchange) SetPath(path []byte) {
-	a, req := x.alter(), x.req
+	a, req := x.core().alter(), x.req
 	if !validTarget(path) || bytes.IndexByte(path, '?') >= 0 {
 		x.faulty = true
 		return
@@ -120,16 +120,16 @@ func (x *Exchange) SetPath(path []byte) {
 
 // SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
 func (x *Exchange) SetBackend(index int32) {
-	a := x.alter()
+	a := x.core().alter()
 	a.backend, a.chosen = index, true
 }
 
 // Prefer has the request go to the Endpoint with that address, as long as its Backend has it and it is not left out.
 // Request phase only.
-func (x *Exchange) Prefer(addr netip.AddrPort) { x.alter().wish = addr }
+func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
 // target returns what replaces the client's target, nil for nothing.
-func (x *Exchange) target() []byte {
+func (x *core) target() []byte {
 	if x.altered == nil || len(x.altered.target) == 0 {
 		return nil
 	}

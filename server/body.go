@@ -13,11 +13,11 @@ import (
 // them.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failure) {
-	if x.up.from == frameNone {
+func (x *core) takeRequestBody(data []byte) (out []byte, n int, fail *failure) {
+	if x.reqBody.from == frameNone {
 		return nil, 0, nil
 	}
-	out, n, err := x.up.take(data, x.w.chunk)
+	out, n, err := x.reqBody.take(data, x.w.chunk)
 	x.reqBytes += int64(n)
 	x.uninvited = x.uninvited && n == 0
 	switch err {
@@ -27,17 +27,17 @@ func (x *Exchange) takeRequestBody(data []byte) (out []byte, n int, fail *failur
 	default:
 		return out, n, failChunk
 	}
-	if x.bodyLimit > 0 && x.up.data > x.bodyLimit {
+	if x.bodyLimit > 0 && x.reqBody.data > x.bodyLimit {
 		return out, n, failBodyTooLarge
 	}
 	return out, n, nil
 }
 
 // pumpRequest streams the request body from the client to the Endpoint while the Endpoint takes it.
-func (x *Exchange) pumpRequest() {
-	c, u, w := x.c, x.u, x.w
-	for round := 0; !x.up.done; round++ {
-		if x.pipe != nil && x.pipeUp {
+func (x *core) pumpRequest() {
+	c, u, w := x.down, x.up, x.w
+	for round := 0; !x.reqBody.done; round++ {
+		if x.pipe != nil && x.pipeRequest {
 			if !x.spliceRequest() {
 				return
 			}
@@ -51,7 +51,7 @@ func (x *Exchange) pumpRequest() {
 			return
 		}
 		data := c.Held()
-		if len(data) == 0 && !x.uninvited && x.spliceable(&x.up) && x.startSplice(true) {
+		if len(data) == 0 && !x.uninvited && x.spliceable(&x.reqBody) && x.startSplice(true) {
 			continue
 		}
 		held := len(data) > 0
@@ -59,9 +59,9 @@ func (x *Exchange) pumpRequest() {
 			n := c.Read(w.Scratch)
 			if n == 0 {
 				switch {
-				case c.Ended() && !c.Lost() && x.up.endless():
+				case c.Ended() && !c.Lost() && x.reqBody.endless():
 					x.streamed = true
-					if _, ok := x.endBody(&x.up, u, c.Trailers()); !ok {
+					if _, ok := x.endBody(&x.reqBody, u, c.Trailers()); !ok {
 						x.refuseBody()
 					}
 				case c.Ended() || c.Lost():
@@ -82,18 +82,18 @@ func (x *Exchange) pumpRequest() {
 		}
 		c.Restart()
 		x.streamed = true
-		out, ok := x.advance(&x.up, out, last && n == len(c.Held()) && x.up.endless())
+		out, ok := x.advance(&x.reqBody, out, last && n == len(c.Held()) && x.reqBody.endless())
 		if !ok {
 			x.refuseBody()
 			return
 		}
-		x.up.pass(u, out)
+		x.reqBody.pass(u, out)
 		if held {
 			c.Drop(n)
 		} else {
 			c.Keep(data[n:])
 		}
-		x.await(x.timeout(x.policy.read, w.set.read))
+		x.expectResponse()
 		if u.Lost() {
 			return // the response may still say why
 		}
@@ -103,8 +103,8 @@ func (x *Exchange) pumpRequest() {
 // pumpResponse streams the response from the Endpoint to the client while the client takes it.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) pumpResponse() {
-	c, u, w := x.c, x.u, x.w
+func (x *core) pumpResponse() {
+	c, u, w := x.down, x.up, x.w
 	for round := 0; ; round++ {
 		if c.Lost() {
 			x.cancel(failAborted)
@@ -116,13 +116,13 @@ func (x *Exchange) pumpResponse() {
 			}
 			return
 		}
-		if x.pipe != nil && !x.pipeUp {
+		if x.pipe != nil && !x.pipeRequest {
 			if !x.spliceResponse() {
 				return
 			}
 			continue
 		}
-		if x.down.done {
+		if x.respBody.done {
 			x.complete()
 			return
 		}
@@ -131,12 +131,12 @@ func (x *Exchange) pumpResponse() {
 			return
 		}
 		if !x.headDone {
-			if !u.readHead(x) || x.c != c || x.u != u || x.tunnel {
+			if !u.readHead(x) || x.down != c || x.up != u || x.tunnel {
 				return
 			}
 			continue
 		}
-		if x.spliceable(&x.down) && x.startSplice(false) {
+		if x.spliceable(&x.respBody) && x.startSplice(false) {
 			continue
 		}
 		data := u.Held()
@@ -153,9 +153,9 @@ func (x *Exchange) pumpResponse() {
 		}
 		data = data[:min(len(data), wire.ScratchSize)]
 		c.Restart()
-		x.await(x.timeout(x.policy.read, w.set.read))
+		x.expectResponse()
 		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
-		if x.c != c {
+		if x.down != c {
 			return
 		}
 		if held {
@@ -168,23 +168,23 @@ func (x *Exchange) pumpResponse() {
 // says that no more will come. x may have ended when it returns.
 //
 // hot: runs per read of a body; no alloc, no lock.
-func (x *Exchange) relay(data []byte, last bool) (n int) {
+func (x *core) relay(data []byte, last bool) (n int) {
 	out, n, ok := x.takeResponseBody(data, last)
 	x.sentBytes += int64(len(out))
 	if !ok {
-		x.c.Send(out, false)
+		x.down.Send(out, false)
 		x.cancel(failMalformed)
 		return n
 	}
-	x.down.pass(x.c, out)
+	x.respBody.pass(x.down, out)
 	return n
 }
 
 // takeResponseBody is takeRequestBody for the response. ok is false where the framing is broken.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, ok bool) {
-	out, n, err := x.down.take(data, x.w.chunk)
+func (x *core) takeResponseBody(data []byte, last bool) (out []byte, n int, ok bool) {
+	out, n, err := x.respBody.take(data, x.w.chunk)
 	if err != h1.ErrNone {
 		x.upClose = true
 		return out, n, false
@@ -193,7 +193,7 @@ func (x *Exchange) takeResponseBody(data []byte, last bool) (out []byte, n int, 
 		// More than the response announced: whatever it is, nobody may get it.
 		x.upClose = true
 	}
-	if out, ok = x.advance(&x.down, out, last && x.down.endless()); !ok {
+	if out, ok = x.advance(&x.respBody, out, last && x.respBody.endless()); !ok {
 		x.upClose = true
 	}
 	return out, n, ok
@@ -212,7 +212,7 @@ const (
 
 // interimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
 // ended.
-func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
+func (x *core) interimHead(resp *message.Response, head []byte) bool {
 	now := x.w.Now()
 	if x.informed > 0 {
 		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
@@ -227,17 +227,17 @@ func (x *Exchange) interimHead(resp *message.Response, head []byte) bool {
 	}
 	if resp.Code == 100 {
 		x.uninvited = false
-	} else if x.c.Pending() > responseHeadLimit {
+	} else if x.down.Pending() > responseHeadLimit {
 		return true // the client does not read, and this is no answer
 	}
-	if !x.oldClient {
-		x.sentBytes += int64(x.c.sendInterim(resp, head))
+	if !x.http10 {
+		x.sentBytes += int64(x.down.sendInterim(resp, head))
 	}
 	return true
 }
 
 // malformed fails x because of a response that nobody can make sense of.
-func (x *Exchange) malformed() {
+func (x *core) malformed() {
 	x.upClose = true
 	x.fail(failMalformed)
 }
@@ -247,8 +247,8 @@ func (x *Exchange) malformed() {
 // rest it took.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
-	c, w := x.c, x.w
+func (x *core) finalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
+	c, w := x.down, x.w
 	if x.extended && resp.Code < 300 {
 		// To such a client it would say that the Upgrade was accepted: RFC 8441 section 5.
 		x.malformed()
@@ -278,7 +278,7 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 	case message.BodyLength:
 		from, length = frameLength, resp.ContentLength
 	case message.BodyChunked:
-		from = x.u.chunked()
+		from = x.up.unknownLength()
 	case message.BodyUntilClose:
 		x.upClose = true
 		from = frameClose
@@ -307,41 +307,41 @@ func (x *Exchange) finalHead(resp *message.Response, data, rest []byte, last boo
 		if from == frameNone {
 			w.freeTransforms(by)
 		} else {
-			x.down.by, outward = by, frameStream
+			x.respBody.by, outward = by, frameStream
 		}
 	}
 	to := c.form(x, outward)
-	if from == frameLength && x.u.chunked() == frameStream {
+	if from == frameLength && x.up.unknownLength() == frameStream {
 		from = frameStream // h2 has checked the length already; trailers may follow
 	}
-	x.down.begin(from, to, resp.ContentLength)
+	x.respBody.begin(from, to, resp.ContentLength)
 	if from == frameChunked {
-		x.down.rule.nominate(&resp.Head, data)
+		x.respBody.rule.Nominate(&resp.Head, data)
 	}
-	x.down.length = length
-	x.down.trailers = append(x.down.trailers, status...)
+	x.respBody.length = length
+	x.respBody.trailers = append(x.respBody.trailers, status...)
 	if !resp.KeepAlive {
 		x.upClose = true
-	} else if hint := fieldValue(&resp.Head, data, message.FieldKeepAlive); hint != nil {
+	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
 		if seconds := keepAliveTimeout(hint); seconds > 0 {
 			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}
 	}
 	body, n, ok := x.takeResponseBody(rest, last)
 	x.headDone = true
-	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.down.whole()))
+	x.sentBytes += int64(c.sendHead(x, resp, data, body, ok && x.respBody.whole()))
 	if !ok {
 		x.cancel(failMalformed)
-	} else if x.down.done && len(x.down.trailers) > 0 {
-		c.SendTrailers(x.down.trailers)
+	} else if x.respBody.done && len(x.respBody.trailers) > 0 {
+		c.SendTrailers(x.respBody.trailers)
 	}
 	return n
 }
 
 // upstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
-func (x *Exchange) upstreamEnds() {
-	u := x.u
-	if !x.down.endless() || u.Lost() {
+func (x *core) upstreamEnds() {
+	u := x.up
+	if !x.respBody.endless() || u.Lost() {
 		x.upClose = true
 	}
 	switch {
@@ -351,17 +351,17 @@ func (x *Exchange) upstreamEnds() {
 		x.attemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.fail(failUpstreamReset)
-	case u.Lost() || !x.down.endless():
+	case u.Lost() || !x.respBody.endless():
 		x.cancel(failUpstreamReset)
 	default:
-		n, ok := x.endBody(&x.down, x.c, u.Trailers())
+		n, ok := x.endBody(&x.respBody, x.down, u.Trailers())
 		if !ok {
 			x.upClose = true
 			x.cancel(failMalformed)
 			return
 		}
 		x.sentBytes += int64(n)
-		if x.c.Pending() == 0 {
+		if x.down.Pending() == 0 {
 			x.complete()
 		}
 	}
@@ -370,7 +370,7 @@ func (x *Exchange) upstreamEnds() {
 // complete ends an Exchange whose response is handed over whole.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) complete() { x.end(0, upstream.OK) }
+func (x *core) complete() { x.end(0, upstream.OK) }
 
 // keepAliveTimeout returns the seconds of "timeout=5, max=100", or 0: when the Endpoint closes idle
 // connections. The field has no standard; Apache, Node.js and others send it.

@@ -200,7 +200,7 @@ func (m *Maker) safely(config policy.Filter, e Env) (f Filter, err error) {
 // runFilters takes the Filters from where the request has come to, and then forwards it.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) runFilters() {
+func (x *core) runFilters() {
 	c, serial := x.policy.chain, x.serial
 	for _, f := range c.request[x.passed:] {
 		x.passed++
@@ -228,7 +228,7 @@ func (x *Exchange) runFilters() {
 }
 
 // runDone tells the Filters that have seen the request.
-func (x *Exchange) runDone(e *Event) {
+func (x *core) runDone(e *Event) {
 	for _, f := range x.policy.chain.done {
 		if f.at < x.depth {
 			x.tellDone(f.filter, e)

@@ -24,6 +24,12 @@ func wants(kinds ...policy.Kind) *policy.Policy {
 	return p
 }
 
+// numbered is a Filter that knows its place.
+type numbered struct{ slot int }
+
+func (numbered) Name() string              { return "numbered" }
+func (numbered) Request(*Exchange) Verdict { return Continue }
+
 // TestCompile: the makers' order is the onion's, behind the Filters of every Route; what cannot be made closes the Routes.
 func TestCompile(t *testing.T) {
 	var log bytes.Buffer
@@ -34,11 +40,11 @@ func TestCompile(t *testing.T) {
 				t.Errorf("%s was given %s", k, f.Kind())
 			}
 			made++
-			return &counter{slot: e.Slot}, nil
+			return numbered{slot: e.Slot}, nil
 		}}
 	}
 	broken := Maker{"broken", func(policy.Filter, Env) (Filter, error) { return nil, errors.New("cannot be done") }}
-	a := newAttacher(nil, slog.New(slog.NewTextHandler(&log, nil)), []Filter{&plug{name: "every"}}, []Maker{maker("z"), maker("a"), broken}, 2)
+	a := newAttacher(nil, slog.New(slog.NewTextHandler(&log, nil)), []Filter{numbered{}}, []Maker{maker("z"), maker("a"), broken}, 2)
 	for _, row := range []struct {
 		policy *policy.Policy
 		size   uint8
@@ -66,8 +72,8 @@ func TestCompile(t *testing.T) {
 			continue
 		}
 		for i, f := range c.chain.request[1:] {
-			if f.filter.(*counter).slot != int(f.at) || int(f.at) != i+1 {
-				t.Errorf("%v: filter %d is at %d and was told %d", row.policy, i, f.at, f.filter.(*counter).slot)
+			if f.filter.(numbered).slot != int(f.at) || int(f.at) != i+1 {
+				t.Errorf("%v: filter %d is at %d and was told %d", row.policy, i, f.at, f.filter.(numbered).slot)
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"flag"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -143,7 +142,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += len(w.sessions)
+			left += w.up.open().sessions
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0
@@ -212,23 +211,10 @@ func (r *round) plan(rng *rand.Rand) *plan {
 
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
-	twice(r, "Exchange", w.freeX.All())
-	twice(r, "downConn", w.freeC.All())
-	twice(r, "upConn", w.freeU.All())
-	twice(r, "downStream", w.freeD.All())
-	twice(r, "upStream", w.freeS.All())
-	twice(r, "keptHead", w.freeH.All())
-	for _, fault := range w.Audit() {
-		r.errorf("%s", fault)
-	}
-	if n := w.conns.Load(); n != 0 {
-		r.errorf("%d connections are counted as open", n)
-	}
-	if w.crowd.most != 0 || w.sources.count() != 0 {
-		r.errorf("%d connections of a source are counted", w.crowd.most)
-	}
-	if w.downs.next != &w.downs {
-		r.errorf("a connection is still in the list")
+	for _, faults := range [][]string{w.auditPools(), w.down.auditConns(), w.up.auditConns(), w.Audit()} {
+		for _, fault := range faults {
+			r.errorf("%s", fault)
+		}
 	}
 	var c stats.Counters
 	w.sample(&c)
@@ -244,17 +230,6 @@ func (r *round) audit(w *worker) {
 		if n > 0 {
 			r.errorf("%d floods of kind %d seen", n, kind)
 		}
-	}
-}
-
-// twice looks for a struct that a list of free ones has twice.
-func twice[T any](r *round, what string, list iter.Seq[*T]) {
-	seen := map[*T]bool{}
-	for p := range list {
-		if seen[p] {
-			r.errorf("a %s is free twice", what)
-		}
-		seen[p] = true
 	}
 }
 

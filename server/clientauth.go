@@ -1,164 +1,19 @@
 package server
 
 import (
-	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
-	"fmt"
-	"math"
-	"net/url"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
-	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 )
-
-// What is passed on of a certificate is bounded, because it goes with every request of its connection, be it of ten
-// bytes. What is beyond a bound is as good as a certificate that cannot be verified: a part of a name may be another's.
-const (
-	// maxClientCertificate bounds the client's own, as DER has it: those of RSA-4096 take 2 KiB, those of
-	// ML-DSA-87 7. In a field it is half as long again, and Backends take some 16 KiB of fields in all. The
-	// others that are shown may be as long on average.
-	maxClientCertificate = 8 << 10
-	// maxClientName bounds a distinguished name as text. RFC 5280 has 64 characters for most of its parts.
-	maxClientName = 2 << 10
-	// maxVerdict cuts off what went wrong, which may hold names out of certificates.
-	maxVerdict = 256
-)
-
-// clientCert is the certificate of a connection, and the verdict on it by the rules of the Host that the connection was opened
-// for. Owned by the handshake's goroutine until the handshake has ended, by the loop from then on.
-type clientCert struct {
-	auth    *routing.ClientAuth
-	leaf    *x509.Certificate // nil: none
-	err     error             // what is wrong with it
-	allowed bool              // its name is one that auth wants
-	expiry  time.Time         // of a good one
-	until   int64             // the same on the loop's clock
-	fields  []byte            // lines for the Backend
-}
-
-var (
-	errNoCertificate     = errors.New("no certificate was shown")
-	errCertificateSize   = fmt.Errorf("the certificate is larger than %d KiB", maxClientCertificate>>10)
-	errCertificateNames  = fmt.Errorf("the certificate's names are longer than %d KiB", maxClientName>>10)
-	errCertificatePanics = errors.New("the certificate cannot be verified")
-	errExpired           = errors.New("the certificate has expired since it was shown")
-)
-
-// newClientCert returns what is to be filled in by a handshake with a client that must show what auth says, nil where
-// that is nothing.
-func newClientCert(auth *routing.ClientAuth) *clientCert {
-	if auth == nil || auth.Mode == routing.ClientAuthOff {
-		return nil
-	}
-	return &clientCert{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
-}
-
-// check fills in what is to be known of the certificates that a client showed: as a part of the handshake, because
-// signatures are no work for a loop, and those who wait for theirs are served in turn. That they make the verifier
-// panic says that they are no good, and must not end the process.
-func (s *clientCert) check(state tls.ConnectionState) {
-	defer func() {
-		if recover() != nil {
-			s.leaf, s.err, s.allowed = nil, errCertificatePanics, false
-		}
-		s.describe()
-	}()
-	if len(state.PeerCertificates) == 0 {
-		return
-	}
-	s.leaf = state.PeerCertificates[0]
-	s.allowed = s.auth.Allows(s.leaf)
-	if len(s.leaf.Raw) > maxClientCertificate {
-		s.err, s.allowed = errCertificateSize, s.auth.Allows(nil) // no name of it counts
-		return
-	}
-	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
-}
-
-// asked returns how much a client may show, and what is to look at it: nothing where no certificate is asked for.
-func (s *clientCert) asked() (room int, check func(tls.ConnectionState)) {
-	if s == nil {
-		return 0, nil
-	}
-	return s.auth.MaxShown() * maxClientCertificate, s.check
-}
-
-// began takes note that the handshake has ended.
-func (s *clientCert) began(now int64) {
-	s.until = math.MaxInt64
-	if left := int64(time.Until(s.expiry)); s.err == nil && left < math.MaxInt64-now {
-		s.until = now + left
-	}
-}
-
-// age looks whether a certificate that was good when it was shown still is.
-//
-// hot: runs per request; no alloc, no lock.
-func (s *clientCert) age(now int64) {
-	if now >= s.until {
-		s.expire()
-	}
-}
-
-func (s *clientCert) expire() {
-	s.until, s.err = math.MaxInt64, errExpired
-	s.describe()
-}
-
-// describe makes the lines that ingress-nginx sends to Backends.
-func (s *clientCert) describe() {
-	var subject, issuer []byte
-	named := s.leaf != nil && len(s.leaf.Raw) <= maxClientCertificate
-	if named {
-		subject, issuer = visible(s.leaf.Subject.String()), visible(s.leaf.Issuer.String())
-		if len(subject) > maxClientName || len(issuer) > maxClientName {
-			s.err, named = errCertificateNames, false
-		}
-	}
-	verdict := "SUCCESS"
-	switch {
-	case s.leaf == nil:
-		verdict = "NONE"
-	case s.err != nil:
-		verdict = "FAILED:" + s.err.Error()
-		verdict = strings.ToValidUTF8(verdict[:min(len(verdict), maxVerdict)], "")
-	}
-	s.fields = h1.AppendField(nil, "ssl-client-verify", visible(verdict))
-	if !named {
-		return
-	}
-	s.fields = h1.AppendField(s.fields, "ssl-client-subject-dn", subject)
-	s.fields = h1.AppendField(s.fields, "ssl-client-issuer-dn", issuer)
-	if s.auth.PassCertificate {
-		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.leaf.Raw})
-		// As nginx escapes it: no "+" is left that could be read as a space.
-		s.fields = h1.AppendField(s.fields, "ssl-client-cert", strings.ReplaceAll(url.QueryEscape(string(block)), "+", "%20"))
-	}
-}
-
-// visible replaces what must not stand in a field: what a certificate says was written by its owner.
-func visible(text string) []byte {
-	return bytes.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, []byte(text))
-}
 
 // checkTLS applies what a Route's Host wants of TLS connections. One that ends here was not opened under
 // the name of a Host whose connections are passed on, and one with a cipher suite that the Host does not
 // allow was opened under another's: their clients are told to open one under this name (RFC 9110 section
 // 15.5.20).
-func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
-	c := x.c.peer()
-	if c.listener.secure && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
+func (x *core) checkTLS(t *routing.HostTLS) *failure {
+	c := x.down.peer()
+	if c.listener.tls && (t.Passthrough || c.suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.suite)) {
 		return failMisdirected
 	}
 	if t.ClientAuth == nil {
@@ -169,29 +24,30 @@ func (x *Exchange) checkTLS(t *routing.HostTLS) *failure {
 
 // checkClient applies what a Route's Host wants of clients. The handshake must have been for the same: a
 // connection that was opened under another name has shown nothing that counts here.
-func (x *Exchange) checkClient(auth *routing.ClientAuth) *failure {
-	c := x.c.peer()
-	if c.shown != nil {
-		c.shown.age(x.w.Now())
+func (x *core) checkClient(auth *routing.ClientAuth) *failure {
+	c := x.down.peer()
+	if c.certificate != nil {
+		c.certificate.Age(x.w.Now())
 	}
 	switch {
 	case auth.Mode == routing.ClientAuthOff:
 		return nil
-	case !c.listener.secure:
+	case !c.listener.tls:
 		return failClientCertificate
-	case c.shown == nil || c.shown.auth.Identity != auth.Identity:
+	}
+	switch c.certificate.Judge(auth) {
+	case clientcert.Misdirected:
 		return failMisdirected
-	case auth.Mode == routing.ClientAuthOn && c.shown.err != nil,
-		auth.Mode == routing.ClientAuthOptional && c.shown.leaf != nil && c.shown.err != nil:
+	case clientcert.NoGood:
 		return failClientCertificate
-	case !c.shown.allowed:
+	case clientcert.OtherName:
 		return failClientName
 	}
 	return nil
 }
 
 // errorPage is where a client without a good certificate is sent, "" for nowhere.
-func (x *Exchange) errorPage(f *failure) string {
+func (x *core) errorPage(f *failure) string {
 	if f != failClientCertificate || x.route == nil || x.route.ClientAuth() == nil {
 		return ""
 	}

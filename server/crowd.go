@@ -22,24 +22,24 @@ type crowd struct {
 }
 
 // join adds c to its share.
-func (w *worker) join(c *downConn, src *source) {
+func (w *downLoop) join(c *downConn, src *source) {
 	s := &src.shares[w.ID()]
-	c.share = s
+	c.share, c.quota = s, &s.quota
 	c.link(s)
 	w.crowd.move(s, s.n+1)
 }
 
 // leave takes c out of its share. Its requests have ended.
-func (w *worker) leave(c *downConn) {
+func (w *downLoop) leave(c *downConn) {
 	s := c.share
 	if s == nil {
 		return
 	}
-	c.share = nil
+	c.share, c.quota = nil, nil
 	c.unlink(s)
 	w.crowd.move(s, s.n-1)
 	if s.n == 0 {
-		s.giveBack(s.permits - s.requests)
+		s.giveBackSpare()
 	}
 	w.sources.leave(s.source)
 }
@@ -102,7 +102,7 @@ func (k *crowd) move(s *share, n int) {
 func (k *crowd) giveBack() {
 	for n := 1; n <= k.most; n++ {
 		for s := k.ranks[n]; s != nil; s = s.next {
-			s.giveBack(s.permits - s.requests)
+			s.giveBackSpare()
 		}
 	}
 }
@@ -113,7 +113,7 @@ const looks = 128
 
 // makeRoom closes a connection of this loop, for a newcomer whose source has mine here, and reports whether
 // there was one to close.
-func (w *worker) makeRoom(mine int) bool {
+func (w *downLoop) makeRoom(mine int) bool {
 	for _, search := range [...]struct {
 		idle  bool
 		above int // connections of the source
@@ -132,7 +132,7 @@ func (w *worker) makeRoom(mine int) bool {
 }
 
 // makeRoomLater is makeRoom for another loop's newcomer, if there are still too many.
-func (w *worker) makeRoomLater() {
+func (w *downLoop) makeRoomLater() {
 	if w.peers.connections() > w.set.capacity.connections {
 		w.makeRoom(0)
 	}
@@ -140,7 +140,7 @@ func (w *worker) makeRoomLater() {
 
 // makeShare closes an idle connection of s, which has as many as one source may, and reports whether there
 // was one.
-func (w *worker) makeShare(s *share) bool {
+func (w *downLoop) makeShare(s *share) bool {
 	left := looks
 	c := s.giveWay(true, &left)
 	if c == nil {
@@ -206,7 +206,7 @@ func (c *downConn) stalled() bool {
 }
 
 // shed closes c so that others are served.
-func (w *worker) shed(c *downConn, why stats.Shed) {
+func (w *downLoop) shed(c *downConn, why stats.Shed) {
 	w.shard.Shed[why]++
 	c.why = stats.ClosedShed
 	switch {

@@ -19,15 +19,14 @@ import (
 // giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
 const giveUpCode = h2.EnhanceYourCalm
 
-// takeDescriptor counts one more as used for a request of s, and reports whether there is one. The last eighth is
-// for sources with few requests in flight. The counterpart is wire.Loop.GiveDescriptors.
-func (w *worker) takeDescriptor(s *share) bool {
+// takeDescriptor implements admission. The last eighth is for sources with few requests in flight.
+func (w *downLoop) takeDescriptor(of *quota) bool {
 	bound := w.set.capacity.descriptors
 	used := w.peers.descriptors() + 1
 	if used > bound-bound/4 {
 		w.spareDescriptors()
 	}
-	if s != nil && s.requests > fewRequests {
+	if of != nil && of.inFlight > fewRequests {
 		bound -= bound / 8
 	}
 	if used > bound && w.upstreams.Shed(1) == 0 { // at once, what can go at once
@@ -37,35 +36,30 @@ func (w *worker) takeDescriptor(s *share) bool {
 	return true
 }
 
-// connect has s connect to an Endpoint, within the descriptors of the Endpoints' side, and reports whether it could begin
-// to, for a client of a source. Its events go to h.
-func (w *worker) connect(s *wire.Sock, to *dialer, h loop.Handler, of *share) bool {
-	if !w.takeDescriptor(of) {
-		w.short = true
-		return false
-	}
-	return s.Connect(&to.addr, h)
+// sparesPipe implements admission: those of the descriptors that are left are for connections.
+func (w *downLoop) sparesPipe() bool {
+	return w.peers.descriptors()+2 <= w.set.capacity.descriptors*7/8
 }
 
 // fewRequests is what a source has in flight on a loop that has few.
 const fewRequests = 8
 
 // spareDescriptors has descriptors made free at the end of this batch.
-func (w *worker) spareDescriptors() {
+func (w *downLoop) spareDescriptors() {
 	if !w.sparing {
 		w.sparing = true
 		w.Again((*sparing)(w))
 	}
 }
 
-type sparing worker
+type sparing downLoop
 
 // keepFew is how many requests in flight each source keeps.
 const keepFew = 4
 
 // Ready implements loop.Handler. Each loop brings down its own number, to an equal part at most.
 func (r *sparing) Ready(loop.Events) {
-	w := (*worker)(r)
+	w := (*downLoop)(r)
 	w.sparing = false
 	bound := w.set.capacity.descriptors
 	target := bound * 5 / 8
@@ -88,16 +82,16 @@ func (r *sparing) Ready(loop.Events) {
 	var busy []*share
 	for n := w.crowd.most; n > 0; n-- {
 		for s := w.crowd.ranks[n]; s != nil; s = s.next {
-			if s.requests > keepFew {
+			if s.inFlight > keepFew {
 				busy = append(busy, s)
 			}
 		}
 	}
-	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.requests, a.requests) })
+	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.inFlight, a.inFlight) })
 	for _, s := range busy {
 		// As many as bring it down to the next one's number would be fairer among several; the first that has
 		// most by far is the case that counts.
-		if excess -= s.cutStalled(min(excess, s.requests-keepFew)); excess <= 0 {
+		if excess -= s.cutStalled(min(excess, s.inFlight-keepFew)); excess <= 0 {
 			return
 		}
 	}
@@ -135,10 +129,4 @@ func (s *downSession) cutStalled(n int64, why stats.Shed) (cut int64) {
 }
 
 // holdsConn reports that the stream has a connection to an Endpoint for itself.
-func (d *downStream) holdsConn() bool {
-	if d.x == nil {
-		return false
-	}
-	_, ok := d.x.u.(*upConn)
-	return ok
-}
+func (d *downStream) holdsConn() bool { return d.x != nil && d.x.holdsConn() }

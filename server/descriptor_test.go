@@ -46,7 +46,7 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 				g.settle()
 				g.wantServed(9, 3)
 			}
-			if n := g.workers.descriptors(); n > most {
+			if n := g.peers.descriptors(); n > most {
 				t.Errorf("%d descriptors are in use, %d may be", n, most)
 			}
 			if g.shedOf(stats.ShedDescriptors) == 0 {
@@ -81,7 +81,7 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 	for range 40 {
 		g.wantServed(3, 1)
 	}
-	if n := g.workers.descriptors(); n > 16 {
+	if n := g.peers.descriptors(); n > 16 {
 		t.Errorf("%d descriptors are in use", n)
 	}
 }

@@ -15,17 +15,18 @@ import (
 // holds no buffer.
 type downConn struct {
 	wire.Sock
-	w *worker
+	w *downLoop
 	client
 	wire.WaitTimer
 
 	next, prev *downConn // the worker's list of all its connections
+	share      *share    // nil: not bounded by source
 	// older and younger are its source's: see share.
 	older, younger *downConn
 
 	// What it does, and what belongs to that. Set by become, and by who begins the phase:
 	hello       *clienthello.Hello // phaseHello, once a byte came
-	x           *Exchange          // phaseServe
+	x           *core              // phaseServe
 	session     *downSession       // phaseSession
 	passthrough *passthrough       // phasePassthrough
 	phase       phase
@@ -61,9 +62,12 @@ const (
 	lingerTime  = int64(2e9)
 )
 
+// exchange is the one that is under way on a connection of HTTP/1; nil where there is none.
+func (c *downConn) exchange() *core { return c.x }
+
 // begins has c read its first bytes: of TLS, or of HTTP.
 func (c *downConn) begins() {
-	if c.listener.secure {
+	if c.listener.tls {
 		c.become(phaseHello)
 	} else {
 		c.become(phaseHead)
@@ -92,7 +96,7 @@ func (c *downConn) pump() {
 		return
 	}
 	if c.oneShot() {
-		c.await(wire.WaitWatch, watchDelay)
+		c.guard(wire.WaitWatch, watchDelay)
 		return
 	}
 	c.watch()
@@ -108,8 +112,7 @@ const watchDelay = int64(50e6)
 //
 // hot: runs per request; no alloc, no lock.
 func (c *downConn) oneShot() bool {
-	x := c.x
-	return c.phase == phaseServe && !x.keepAlive && x.up.done && !x.headDone && !x.upgrade && !x.parked && c.Out.Len() == 0
+	return c.phase == phaseServe && c.x.lastOfConnection() && c.Out.Len() == 0
 }
 
 // watch asks for events.
@@ -188,7 +191,7 @@ func (c *downConn) nextHead(heads int) bool {
 		if c.Out.Len() < before {
 			c.Restart()
 		}
-		c.await(wire.WaitSend, c.w.set.send)
+		c.guard(wire.WaitSend, c.w.settings.send)
 		return false
 	}
 	if c.ending != endingNot {
@@ -218,7 +221,7 @@ func (c *downConn) readHead() bool {
 	for {
 		if !c.partial {
 			w.req.Reset()
-			status := h1.ParseRequest(&w.req, data, w.set.requestLimits)
+			status := h1.ParseRequest(&w.req, data, w.set.limits)
 			switch {
 			case status == h1.Done:
 				return c.begin(data)
@@ -237,14 +240,14 @@ func (c *downConn) readHead() bool {
 		}
 		// It is parsed again only once another line is complete, so that a client that sends byte by
 		// byte costs at most one parse per field.
-		for line := false; !line && c.In.Len() < w.set.requestLimits.MaxHead; {
+		for line := false; !line && c.In.Len() < w.set.limits.MaxHead; {
 			n := c.Read(w.Scratch[:headRead])
 			if n == 0 {
 				if c.EOF || c.Broken {
 					c.shut()
 					return true
 				}
-				c.await(wire.WaitHead, w.set.header)
+				c.guard(wire.WaitHead, w.set.header)
 				return false
 			}
 			w.Buffers.Append(&c.In, w.Scratch[:n])
@@ -262,11 +265,11 @@ func (c *downConn) headEnds() bool {
 		c.shut()
 		return true
 	case c.w.draining:
-		c.await(wire.WaitIdle, int64(idleGrace))
+		c.guard(wire.WaitIdle, idleGrace)
 	case c.requests == 0:
-		c.await(wire.WaitHead, c.w.set.header)
+		c.guard(wire.WaitHead, c.w.set.header)
 	default:
-		c.await(wire.WaitIdle, c.w.set.idle)
+		c.guard(wire.WaitIdle, c.w.set.idle)
 	}
 	return false
 }
@@ -283,7 +286,9 @@ func (c *downConn) begin(data []byte) bool {
 	case w.req.ContentLength > 0:
 		from = frameLength
 	}
-	x := w.newExchange(c, &w.req.Request, from)
+	head := data[:w.req.HeadLen]
+	rest := data[w.req.HeadLen:]
+	x := w.newExchange(c, &w.req.Request, head, from)
 	c.x = x
 	c.become(phaseServe)
 	if c.PeerClosed {
@@ -291,13 +296,8 @@ func (c *downConn) begin(data []byte) bool {
 	}
 	c.requests++
 
-	head := data[:w.req.HeadLen]
-	rest := data[w.req.HeadLen:]
-	if from == frameChunked {
-		x.up.rule.nominate(&w.req.Head, head)
-	}
 	fromIn := c.In.Len() > 0
-	_, n, fail := x.takeRequestBody(rest)
+	n, fail := x.takeEarly(rest)
 	early, next := rest[:n], rest[n:]
 	if fromIn {
 		// head and early alias c.in, which now keeps only what follows them.
@@ -329,13 +329,13 @@ func (c *downConn) refuseHead(e h1.Error) {
 // served implements downSide: the response is handed over. In a drain the connection goes on unless
 // the response's head said that it would not: the client's next request may be on its way. Where the
 // request is not complete, the client is not going to be read from again.
-func (c *downConn) served(x *Exchange) {
+func (c *downConn) served(x *core) {
 	c.x = nil
 	c.become(phaseHead)
-	if !x.up.done {
+	if !x.requestDone() {
 		c.ends(endingUnread)
 	}
-	if x.tunnel {
+	if x.tunnels() {
 		c.why = stats.ClosedTunnel
 		c.shut()
 	} else if c.ending == endingCut {
@@ -346,8 +346,10 @@ func (c *downConn) served(x *Exchange) {
 	}
 }
 
-// await implements downSide.
-func (c *downConn) await(what wire.Wait, timeout int64) { c.Guard(&c.w.Loop, what, timeout) }
+// guard implements downSide.
+func (c *downConn) guard(what wire.Wait, timeout int64) {
+	c.WaitTimer.Guard(&c.w.coreLoop.Loop, what, timeout)
+}
 
 // Expired implements loop.Expirer.
 func (c *downConn) Expired(*loop.Timer, int64) {

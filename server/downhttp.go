@@ -13,11 +13,11 @@ const joinLimit = 4 << 10
 
 // form implements downSide. An HTTP/1.0 client has no place for trailers, and takes the close for the end
 // of a body of unknown length.
-func (c *downConn) form(x *Exchange, from framing) form {
+func (c *downConn) form(x *core, from framing) form {
 	switch {
 	case from == frameNone || from == frameLength:
 		return formBare
-	case x.oldClient:
+	case x.oldClient():
 		c.ends(endingAfterResponse)
 		return formBare
 	case from == frameChunked:
@@ -29,7 +29,9 @@ func (c *downConn) form(x *Exchange, from framing) form {
 // sendInterim implements downSide.
 func (c *downConn) sendInterim(resp *message.Response, head []byte) int {
 	w := c.w
-	w.out = appendInterimHead(w.out[:0], resp, head)
+	w.out = message.AppendStatusLine(w.out[:0], int(resp.Code))
+	w.out = resp.AppendFields(w.out, head, false)
+	w.out = append(w.out, '\r', '\n')
 	c.Write(w.out)
 	return len(w.out)
 }
@@ -37,12 +39,21 @@ func (c *downConn) sendInterim(resp *message.Response, head []byte) int {
 // sendHead implements downSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []byte, _ bool) int {
+func (c *downConn) sendHead(x *core, resp *message.Response, head, body []byte, _ bool) int {
 	w := c.w
-	if !x.up.done || !x.keepAlive || w.draining {
+	if !x.requestDone() || !x.keepAlive() || w.draining {
 		c.ends(endingAfterResponse)
 	}
-	w.out = appendResponseHead(w.out[:0], x, resp, head, c.ending != endingNot)
+	w.out = h1.AppendResponse(w.out[:0], resp, head)
+	w.out = x.appendResponseLines(w.out, resp)
+	w.out = x.appendResponseFraming(w.out)
+	switch {
+	case c.ending != endingNot:
+		w.out = append(w.out, "Connection: close\r\n"...)
+	case x.oldClient():
+		w.out = append(w.out, "Connection: keep-alive\r\n"...)
+	}
+	w.out = append(w.out, '\r', '\n')
 	n := len(w.out) + len(body)
 	if len(body) > joinLimit {
 		c.Write2(w.out, body)
@@ -54,17 +65,17 @@ func (c *downConn) sendHead(x *Exchange, resp *message.Response, head, body []by
 }
 
 // keeps reports whether the connection goes on behind an answer of our own.
-func (c *downConn) keeps(x *Exchange) bool {
-	return x.keepAlive && x.up.done && c.ending == endingNot && !c.w.draining
+func (c *downConn) keeps(x *core) bool {
+	return x.keepAlive() && x.requestDone() && c.ending == endingNot && !c.w.draining
 }
 
 // answer implements downSide.
-func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
+func (c *downConn) answer(x *core, status int, fields, body []byte) int {
 	w := c.w
 	keep := c.keeps(x)
 	switch {
 	case keep:
-	case x.up.done:
+	case x.requestDone():
 		c.ends(endingAfterResponse)
 	default:
 		c.ends(endingUnread)
@@ -79,11 +90,11 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 	switch {
 	case !keep:
 		w.out = append(w.out, "Connection: close\r\n"...)
-	case x.oldClient:
+	case x.oldClient():
 		w.out = append(w.out, "Connection: keep-alive\r\n"...)
 	}
 	w.out = append(w.out, '\r', '\n')
-	if x.method != message.MethodHead {
+	if !x.forHead() {
 		w.out = append(w.out, body...)
 	}
 	c.Write(w.out)
@@ -92,7 +103,7 @@ func (c *downConn) answer(x *Exchange, status int, fields, body []byte) int {
 
 // respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
 // alive, nothing more is read of it.
-func (c *downConn) respondError(x *Exchange, status int, text string, keepAlive, head bool) int {
+func (c *downConn) respondError(x *core, status int, text string, keepAlive, head bool) int {
 	w := c.w
 	if !keepAlive {
 		c.ends(endingUnread)
@@ -104,35 +115,42 @@ func (c *downConn) respondError(x *Exchange, status int, text string, keepAlive,
 }
 
 // refuse implements downSide.
-func (c *downConn) refuse(x *Exchange, f *failure) int {
-	return c.respondError(x, f.status, f.text, c.keeps(x), x.method == message.MethodHead)
+func (c *downConn) refuse(x *core, f *failure) int {
+	return c.respondError(x, f.status, f.text, c.keeps(x), x.forHead())
 }
 
-// switched implements downSide.
-func (c *downConn) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
+// switchTo implements downSide.
+func (c *downConn) switchTo(x *core, resp *message.Response, head, rest []byte) int {
 	w := c.w
 	c.ends(endingAfterResponse)
 	c.Timer.Stop()
 	c.Restart()
-	w.out = appendSwitchHead(w.out[:0], x, resp, head)
+	w.out = message.AppendStatusLine(w.out[:0], 101)
+	w.out = resp.AppendFields(w.out, head, false)
+	w.out = append(w.out, x.addedToResponse()...)
+	w.out = append(w.out, "Connection: upgrade\r\nUpgrade: "...)
+	w.out = append(w.out, x.protocolSwitchedTo(resp, head)...)
+	w.out = append(w.out, "\r\n\r\n"...)
 	n := len(w.out) + len(rest)
 	c.Write2(w.out, rest)
 	return n
 }
 
+func (c *downConn) multiplexed() bool { return false }
+
 // cut implements downSide. Where the end of the connection would look like the end of the body, only a
 // reset tells the client that it is not.
-func (c *downConn) cut(x *Exchange) {
+func (c *downConn) cut(x *core) {
 	c.ends(endingCut)
 	if c.Broken {
 		return
 	}
-	if x.tunnel {
+	if x.tunnels() {
 		c.Flush()
 		c.Reset()
 		return
 	}
-	if x.down.form == formBare && x.down.from != frameNone && (x.down.from != frameLength || x.down.by != nil) {
+	if x.endsByClose() {
 		c.Reset()
 	}
 	c.Flush()

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -10,16 +9,9 @@ import (
 // before HTTP, which names the client. Without one, or from a peer that may not send one, it is
 // closed without an answer: with any guess a client could claim an address.
 
-// announced is what a PROXY protocol header says beside the client's address. The zero value is that of
-// a connection without one, or whose sender speaks for itself.
-type announced struct {
-	port   uint16 // that the client connected to; 0 = the listener's
-	secure bool   // the client spoke TLS with the sender
-}
-
 // beginProxy expects a header, unless the peer may not send one: then c is closed unread.
 func (c *downConn) beginProxy() {
-	if !contains(c.w.set.announcers, c.remote.Addr()) {
+	if !c.w.set.announces(c.remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
 	}
@@ -83,7 +75,7 @@ func (c *downConn) announce(h *proxyproto.Header) bool {
 		return true
 	}
 	c.remote = h.Source
-	c.trusted = c.w.set.trusts(h.Source.Addr())
+	c.trusted = c.w.settings.trusts(h.Source.Addr())
 	c.announced = announced{port: h.Destination.Port(), secure: h.TLS.Used}
 	if c.trusted {
 		return true
@@ -102,17 +94,4 @@ func (c *downConn) refuseProxy(why stats.ProxyRefusal) {
 	c.w.shard.ProxyRefusals[why]++
 	c.why = stats.ClosedOnError
 	c.shut()
-}
-
-// secure reports whether the client speaks TLS: with the gateway, or with the load balancer in front.
-func (c *client) secure() bool { return c.listener.secure || c.announced.secure }
-
-// appendPort appends the X-Forwarded-Port line: the port that the client connected to.
-//
-// hot: runs per request; no alloc, no lock.
-func (c *client) appendPort(dst []byte) []byte {
-	if c.announced.port == 0 {
-		return append(dst, c.listener.portField...)
-	}
-	return h1.AppendUintField(dst, "X-Forwarded-Port", uint64(c.announced.port))
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -133,20 +134,20 @@ func (s *downSession) waits() {
 	switch {
 	case c.phase == phaseClosed:
 	case s.unsent():
-		c.await(wire.WaitSend, set.send)
+		c.guard(wire.WaitSend, c.w.settings.send)
 	case s.H2.Open() > 0:
 		c.Rest()
 	case c.w.draining:
-		c.await(wire.WaitIdle, int64(idleGrace))
+		c.guard(wire.WaitIdle, idleGrace)
 	case c.requests == 0:
-		c.await(wire.WaitHead, set.header)
+		c.guard(wire.WaitHead, set.header)
 	default:
-		c.await(wire.WaitIdle, set.idle)
+		c.guard(wire.WaitIdle, set.idle)
 	}
 }
 
 // touch has the output written at the end of the batch.
-func (s *downSession) touch() { s.FlushLater(&s.c.w.Loop, s) }
+func (s *downSession) touch() { s.FlushLater(&s.c.w.coreLoop.Loop, s) }
 
 // FlushOutput implements wire.Flusher.
 func (s *downSession) FlushOutput() {
@@ -238,7 +239,7 @@ func (s *downSession) over() {
 			d.free()
 		}
 	}
-	s.Release(&s.c.w.Loop)
+	s.Release(&s.c.w.coreLoop.Loop)
 	s.H2, s.c.session = nil, nil
 }
 
@@ -272,7 +273,7 @@ func (s *downSession) begin(d *downStream, req *message.Request, head []byte, en
 	default:
 		from = frameStream
 	}
-	x := s.c.w.newExchange(d, req, from)
+	x := s.c.w.newExchange(d, req, head, from)
 	d.x = x
 	x.start(req, head, nil, nil)
 	d.pump()
@@ -302,9 +303,9 @@ func (s *downSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *downSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if d, ok := st.Owner.(*downStream); ok {
 		d.Complete = true
-		rule := trailerRule{request: true, names: d.w.set.names}
-		rule.mark(t.Fields, lines)
-		d.GotTrailers = appendFields(d.GotTrailers[:0], t, lines, false)
+		rule := fieldrule.Trailers{Request: true, Names: d.w.settings.names}
+		rule.Mark(t.Fields, lines)
+		d.GotTrailers = t.AppendFields(d.GotTrailers[:0], lines, false)
 		d.pump()
 	}
 }
@@ -350,7 +351,7 @@ func (s *downSession) lose(st *h2.Stream) {
 	switch {
 	case d.x == nil:
 		d.free()
-	case d.x.tunnel:
+	case d.x.tunnels():
 		d.pump() // what came before may still be on its way
 	default:
 		d.x.cancel(failAborted)

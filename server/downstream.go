@@ -17,9 +17,9 @@ import (
 //	       (see deferAfter)      └─────── reset, by either end ──────────┘
 type downStream struct {
 	wire.Stream
-	w       *worker
+	w       *downLoop
 	session *downSession
-	x       *Exchange // nil once it has ended and only out remains
+	x       *core // nil once it has ended and only out remains
 	wire.WaitTimer
 	graced bool      // has waited for its client beyond the grace
 	waited bool      // and counts among the session's stalled
@@ -29,13 +29,13 @@ type downStream struct {
 }
 
 // newDownStream makes the side of a stream that the client has opened.
-func (w *worker) newDownStream(s *downSession, st *h2.Stream) *downStream {
+func (w *downLoop) newDownStream(s *downSession, st *h2.Stream) *downStream {
 	d := w.freeD.Take()
 	if d == nil {
 		d = &downStream{}
 		d.Timer.OnExpire = d
 	}
-	d.Stream.Begin(&w.Loop, s.H2, st)
+	d.Stream.Begin(&w.coreLoop.Loop, s.H2, st)
 	d.w = w
 	st.Owner = d
 	d.session = s
@@ -124,7 +124,7 @@ func (d *downStream) ShutWrite() { d.Send(nil, true) }
 func (d *downStream) peer() *client { return &d.session.c.client }
 
 // form implements downSide.
-func (d *downStream) form(*Exchange, framing) form { return formBare }
+func (d *downStream) form(*core, framing) form { return formBare }
 
 // sendInterim implements downSide.
 func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
@@ -139,18 +139,12 @@ func (d *downStream) sendInterim(resp *message.Response, head []byte) int {
 // sendHead implements downSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []byte, last bool) int {
+func (d *downStream) sendHead(x *core, resp *message.Response, head, body []byte, last bool) int {
 	w := d.w
-	w.out = append(w.out[:0], x.edits.respAdd...)
-	if !resp.Has(message.FieldDate) && !x.adds("Date") {
-		w.out = append(w.out, w.date()...)
-	}
-	if !resp.Has(message.FieldServer) && !x.adds("Server") {
-		w.out = append(w.out, x.serverLine()...)
-	}
+	w.out = x.appendResponseLines(w.out[:0], resp)
 	if resp.Has(message.FieldContentLength) {
 		// A length of 0 is left out otherwise: the end of the stream says the same.
-		w.out = x.down.appendFraming(w.out)
+		w.out = x.appendResponseFraming(w.out)
 	}
 	end := last && len(body) == 0
 	d.H2.WriteHead(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: w.out}, end)
@@ -162,7 +156,7 @@ func (d *downStream) sendHead(x *Exchange, resp *message.Response, head, body []
 }
 
 // answer implements downSide.
-func (d *downStream) answer(x *Exchange, status int, fields, body []byte) int {
+func (d *downStream) answer(x *core, status int, fields, body []byte) int {
 	w := d.w
 	w.out = w.appendOwn(w.out[:0], x, fields)
 	if status >= 200 && status != 204 && status != 304 {
@@ -170,7 +164,7 @@ func (d *downStream) answer(x *Exchange, status int, fields, body []byte) int {
 	} else {
 		body = nil
 	}
-	if x.method == message.MethodHead {
+	if x.forHead() {
 		body = nil
 	}
 	return d.respond(status, body)
@@ -187,18 +181,16 @@ func (d *downStream) respond(status int, body []byte) int {
 }
 
 // refuse implements downSide.
-func (d *downStream) refuse(x *Exchange, f *failure) int {
+func (d *downStream) refuse(x *core, f *failure) int {
 	w := d.w
 	w.refusal = message.AppendRefusal(w.refusal[:0], f.status, f.text)
 	return d.answer(x, f.status, refusalFields, w.refusal)
 }
 
-var refusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")
-
-// switched implements downSide.
-func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []byte) int {
+// switchTo implements downSide.
+func (d *downStream) switchTo(x *core, resp *message.Response, head, rest []byte) int {
 	d.Rest()
-	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.edits.respAdd}, false)
+	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.addedToResponse()}, false)
 	if len(rest) > 0 {
 		d.Send(rest, false)
 	}
@@ -206,11 +198,13 @@ func (d *downStream) switched(x *Exchange, resp *message.Response, head, rest []
 	return resp.HeadLen + len(rest)
 }
 
+func (d *downStream) multiplexed() bool { return true }
+
 // cut implements downSide. CANCEL is a tunnel's reset: RFC 8441, section 5.
-func (d *downStream) cut(x *Exchange) {
+func (d *downStream) cut(x *core) {
 	if !d.Gone {
 		code := h2.InternalError
-		if x.tunnel {
+		if x.tunnels() {
 			code = h2.Cancel
 		}
 		d.Gone = true
@@ -220,7 +214,7 @@ func (d *downStream) cut(x *Exchange) {
 }
 
 // served implements downSide: the stream goes, but not before what the client has not taken yet.
-func (d *downStream) served(*Exchange) {
+func (d *downStream) served(*core) {
 	d.x = nil
 	if !d.Gone && d.session.resets > 0 {
 		d.session.resets--
@@ -230,15 +224,15 @@ func (d *downStream) served(*Exchange) {
 		return
 	}
 	d.Restart()
-	d.await(wire.WaitSend, d.w.set.send)
+	d.guard(wire.WaitSend, d.w.settings.send)
 }
 
-// await implements downSide.
-func (d *downStream) await(what wire.Wait, timeout int64) {
+// guard implements downSide.
+func (d *downStream) guard(what wire.Wait, timeout int64) {
 	if what == wire.WaitSend && d.x != nil {
 		timeout = min(timeout, stallGrace)
 	}
-	d.Guard(&d.w.Loop, what, timeout)
+	d.WaitTimer.Guard(&d.w.coreLoop.Loop, what, timeout)
 }
 
 // Restart and Rest implement downSide.
@@ -263,9 +257,9 @@ const stallGrace = int64(5e9)
 // on a slow connection has not stalled.
 func (d *downStream) stalls() bool {
 	w, s := d.w, d.session
-	send := w.set.send
+	send := w.settings.send
 	if x := d.x; x != nil {
-		send = x.timeout(x.policy.send, send)
+		send = x.sendTimeout()
 	}
 	if d.graced || d.x == nil || send <= stallGrace {
 		return false

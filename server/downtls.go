@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/clienthello"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -50,9 +51,9 @@ func (c *downConn) helloDone() bool {
 			c.beginPassthrough(b, name)
 			return true
 		}
-		c.shown = newClientCert(s.ClientAuthFor(name))
+		c.certificate = clientcert.New(s.ClientAuthFor(name))
 	}
-	room, check := c.shown.asked()
+	room, check := c.certificate.Asked()
 	if err := c.AcceptTLS(w.set.tls.Config(), c.remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
 		c.Mute = true
@@ -68,7 +69,7 @@ func (c *downConn) helloDone() bool {
 // where the Host's Backend could not be resolved.
 func (c *downConn) beginPassthrough(b *routing.Backend, name string) {
 	w := c.w
-	p := &passthrough{Sock: wire.NewSock(&w.Loop), c: c, name: name, started: w.Now()}
+	p := &passthrough{Sock: wire.NewSock(&w.coreLoop.Loop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
 	p.Owner = p
 	c.passthrough = p
@@ -122,8 +123,8 @@ func (c *downConn) finishTLS() bool {
 			return false
 		}
 		c.suite = c.TLS.Suite()
-		if c.shown != nil {
-			c.shown.began(c.w.Now())
+		if c.certificate != nil {
+			c.certificate.Began(c.w.Now())
 		}
 	}
 	c.become(phaseHead)

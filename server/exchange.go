@@ -21,18 +21,18 @@ import (
 //
 // The request body streams from send on, while the response may already be coming.
 
-// Exchange is one request and its response: what the two connections share while it lasts. Made and
-// pooled by its worker; owned by the loop.
-type Exchange struct {
-	w *worker
-	c downSide // nil while nobody uses this Exchange
-	u upSide   // nil before the first attempt and between attempts
+// core is one request and its response: what the two sides share while it lasts. Made and pooled by its loop, which owns it.
+// Filters see it as an Exchange.
+type core struct {
+	w    *coreLoop
+	down downSide // nil while nobody uses this Exchange
+	up   upSide   // nil before the first attempt and between attempts
 
 	snapshot *routing.Snapshot // until the Backend is looked up
 	route    *routing.Route
 	policy   *compiled
 	series   *stats.Series // nil: the request has no Route
-	share    *share        // where it is in flight; nil: not counted
+	quota    *quota        // where it is in flight; nil: not counted
 	backend  *upstream.Backend
 	protocol routing.Protocol
 	endpoint *upstream.Endpoint
@@ -40,8 +40,8 @@ type Exchange struct {
 
 	// The request.
 	method    message.Method
-	oldClient bool // HTTP/1.0
-	keepAlive bool
+	http10    bool // and knows neither chunks nor interim responses
+	persists  bool // its connection is to be kept alive
 	upgrade   bool
 	grpc      bool         // as it goes upstream
 	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
@@ -53,7 +53,7 @@ type Exchange struct {
 	uninvited bool         // the client waits for 100 before it sends the body, and has got none
 	fellBack  bool         // this attempt goes on at the Pod's other address
 	attempts  uint8
-	up        flow      // the body, which its last byte taken from the client makes done
+	reqBody   flow      // the body, which its last byte taken from the client makes done
 	reqBytes  int64     // body bytes with their framing, head included
 	bodyLimit int64     // <= 0: none
 	request   []byte    // to HTTP/1: the head as forwarded, and the body bytes that came with it
@@ -65,7 +65,7 @@ type Exchange struct {
 	interim   int64 // bytes of 1xx heads, less what time has made good
 	informed  int64 // when the last one came; 0: none did
 	status    uint16
-	down      flow // the body
+	respBody  flow // the body
 	sentBytes int64
 
 	// Times on the loop's clock, nanoseconds.
@@ -73,21 +73,21 @@ type Exchange struct {
 
 	timer loop.Timer
 	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
-	leaveAt int64
-	pipe    *wire.Pipe // while a body moves by splice
-	noPipe  bool       // none was to be had: copy
-	pipeUp  bool       // the body is the request's
-	tunnel  bool
-	ways    wire.Ways // of a tunnel
-	parked  bool
-	over    bool  // its end is being told
-	faulty  bool  // a Filter has done what cannot be
-	passed  uint8 // request phases that began
-	depth   uint8 // places of the chain that the request has come to
-	edits   edits
-	altered *altered // nil for most
-	serial  uint64   // counts the requests that this Exchange served
-	logged  logFields
+	leaveAt     int64
+	pipe        *wire.Pipe // while a body moves by splice
+	noPipe      bool       // none was to be had: copy
+	pipeRequest bool       // the body is the request's
+	tunnel      bool
+	ways        wire.Ways // of a tunnel
+	parked      bool
+	over        bool  // its end is being told
+	faulty      bool  // a Filter has done what cannot be
+	passed      uint8 // request phases that began
+	depth       uint8 // places of the chain that the request has come to
+	edits       edits
+	altered     *altered // nil for most
+	serial      uint64   // counts the requests that this Exchange served
+	logged      logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
 	req   *message.Request
@@ -106,18 +106,18 @@ type edits struct {
 // start returns.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure) {
+func (x *core) start(req *message.Request, head, early []byte, fail *failure) {
 	w := x.w
-	if w.logs != nil {
+	if w.log != nil {
 		x.logged.take(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
 		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
-	if s := x.c.peer().share; s != nil && fail == nil {
-		if s.begin(w.set.capacity.requests) {
-			x.share = s
+	if q := x.down.peer().quota; q != nil && fail == nil {
+		if q.begin(w.settings.requests) {
+			x.quota = q
 		} else {
 			w.shard.Shed[stats.ShedRequests]++
 			fail = failSource
@@ -131,7 +131,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 	}
 	if fail != nil {
 		if page := x.errorPage(fail); page != "" {
-			x.Respond(302, h1.AppendField(nil, "Location", page), nil)
+			x.respond(302, h1.AppendField(nil, "Location", page), nil)
 			return
 		}
 		x.fail(fail)
@@ -146,7 +146,7 @@ func (x *Exchange) start(req *message.Request, head, early []byte, fail *failure
 // match finds the Route, and what its object and its Host want of every request.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) match(req *message.Request, head []byte) *failure {
+func (x *core) match(req *message.Request, head []byte) *failure {
 	w := x.w
 	switch {
 	case req.Method == message.MethodConnect:
@@ -182,7 +182,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	if x.route == nil {
 		return failNoRoute
 	}
-	x.policy = w.set.plain
+	x.policy = w.settings.plain
 	switch hung := x.route.Attachment.(type) {
 	case *stats.Series:
 		x.series = hung
@@ -205,15 +205,15 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 	}
 	limit := x.policy.bodyLimit
 	if limit == 0 {
-		limit = w.set.bodyLimit
+		limit = w.settings.bodyLimit
 	}
 	x.bodyLimit = limit
-	if limit > 0 && (x.up.from == frameLength && x.up.data+x.up.left > limit || x.up.data > limit) {
+	if limit > 0 && (x.reqBody.from == frameLength && x.reqBody.data+x.reqBody.left > limit || x.reqBody.data > limit) {
 		return failBodyTooLarge
 	}
-	if total := x.policy.total; total > 0 || w.set.total > 0 {
+	if total := x.policy.total; total > 0 || w.settings.total > 0 {
 		if total == 0 {
-			total = w.set.total
+			total = w.settings.total
 		}
 		x.edits.deadline = x.started + total
 	}
@@ -228,7 +228,7 @@ func (x *Exchange) match(req *message.Request, head []byte) *failure {
 // bind finds the Backend, once the Filters have had their say about it.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) bind(req *message.Request, head []byte) *failure {
+func (x *core) bind(req *message.Request, head []byte) *failure {
 	w := x.w
 	s := x.snapshot
 	x.snapshot = nil
@@ -254,7 +254,7 @@ var slash = []byte("/")
 // forward writes the head that goes upstream, and makes the first attempt.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) forward(req *message.Request, head, early []byte) {
+func (x *core) forward(req *message.Request, head, early []byte) {
 	if fail := x.bind(req, head); fail != nil {
 		x.fail(fail)
 		return
@@ -263,36 +263,36 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
 	}
-	from := x.up.from
+	from := x.reqBody.from
 	if x.translated() {
 		x.webRequest(req)
 	}
 	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != frameNone {
-		if x.up.by = x.transformRequest(); x.faulty {
+		if x.reqBody.by = x.transformRequest(); x.faulty {
 			x.fail(failInternal)
 			return
 		}
-		if x.up.by != nil {
+		if x.reqBody.by != nil {
 			from = frameStream // its length is not known any more
 		}
 	}
-	if to := requestForm(from, streams); to != x.up.form || x.up.trailing || x.up.by != nil {
+	if to := requestForm(from, streams); to != x.reqBody.form || x.reqBody.trailing || x.reqBody.by != nil {
 		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
-		x.up.begin(x.up.from, to, x.up.left+x.up.data)
-		x.up.data = 0
-		early, _, _ = x.up.take(early, x.w.chunk)
-		if x.up.by != nil {
-			x.up.length = -1
+		x.reqBody.begin(x.reqBody.from, to, x.reqBody.left+x.reqBody.data)
+		x.reqBody.data = 0
+		early, _, _ = x.reqBody.take(early, x.w.chunk)
+		if x.reqBody.by != nil {
+			x.reqBody.length = -1
 			var ok bool
-			if early, ok = x.advance(&x.up, early, false); !ok {
+			if early, ok = x.advance(&x.reqBody, early, false); !ok {
 				x.refuseBody()
 				return
 			}
 		}
 	}
-	x.edits.add = x.up.appendFraming(x.edits.add)
+	x.edits.add = x.reqBody.appendFraming(x.edits.add)
 	if streams {
-		x.trailed = req.Has(message.FieldTrailer) && x.up.from != frameNone && x.up.from != frameLength && x.web == grpcweb.None
+		x.trailed = req.Has(message.FieldTrailer) && x.reqBody.from != frameNone && x.reqBody.from != frameLength && x.web == grpcweb.None
 		if x.kept == nil {
 			x.kept = x.w.keepRequest(req, head, early)
 		} else {
@@ -315,217 +315,13 @@ func (x *Exchange) forward(req *message.Request, head, early []byte) {
 	x.attempt()
 }
 
-// attempt picks an Endpoint and gets a connection to it.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) attempt() {
-	w := x.w
-	now := w.Now()
-	x.wrote = false
-	var ep *upstream.Endpoint
-	if a := x.altered; a != nil && a.wish.IsValid() {
-		ep = x.backend.Prefer(a.wish, now, x.avoid)
-	} else {
-		ep = x.backend.Pick(now, x.avoid)
-	}
-	if ep == nil {
-		x.fail(failNoEndpoint)
-		return
-	}
-	if ep.Full() && !overStreams(x.protocol) {
-		// Pooled connections count too, but one of those may be idle; another Endpoint may have room.
-		if other := x.backend.Pick(now, ep); other != nil {
-			ep = other
-		}
-	}
-	x.attempts++
-	x.fellBack = false
-	x.connect(ep, now)
-}
-
-// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) connect(ep *upstream.Endpoint, now int64) {
-	w := x.w
-	x.endpoint = ep
-	x.chosen = now
-	x.connectTime = 0
-	ep.Started(now)
-	w.short = false
-	u, reused := x.acquire(ep, now)
-	switch {
-	case u != nil:
-		x.u = u
-	case ep.Full():
-		ep.Finished(now, 0, upstream.Canceled)
-		x.endpoint = nil
-		x.fail(failOverloaded)
-		return
-	case w.short:
-		ep.Finished(now, 0, upstream.Canceled)
-		x.endpoint = nil
-		x.fail(failShort)
-		return
-	default:
-		x.attemptFailed(failConnect, upstream.ConnectFailed)
-		return
-	}
-	if reused {
-		w.shard.UpstreamReuses++
-	}
-	if !u.ready() {
-		x.await(x.timeout(x.policy.connect, w.set.connect))
-		return
-	}
-	if c, ok := u.(*upConn); ok && c.backend != nil && c.TLS == nil {
-		x.await(x.timeout(x.policy.connect, w.set.connect))
-		c.startTLS()
-		return
-	}
-	x.send()
-}
-
-// requestForm says how a request body of that framing goes to an Endpoint.
-func requestForm(from framing, streams bool) form {
-	switch {
-	case streams:
-		return formBare
-	case from == frameChunked:
-		return formSame
-	case from == frameStream:
-		return formChunks
-	}
-	return formBare
-}
-
-// overStreams reports whether a Backend of that protocol speaks HTTP/2.
-func overStreams(p routing.Protocol) bool {
-	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
-}
-
-// acquire gets a connection to ep, or a stream on one, that may still be connecting; nil where there is
-// none to be had.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) acquire(ep *upstream.Endpoint, now int64) (u upSide, reused bool) {
-	w := x.w
-	if overStreams(x.protocol) {
-		b := x.backend.Source().TLS
-		if x.trailed {
-			if s, reused := x.acquireLone(ep, b); s != nil {
-				return s.attach(x), reused
-			} else if w.short {
-				return nil, false
-			}
-		}
-		s := dialerOf(ep).session(x.fresh, b)
-		reused = s != nil
-		if s == nil && !ep.Full() {
-			s = w.openSession(ep, b, x.share, false)
-		}
-		if s == nil {
-			return nil, false
-		}
-		return s.attach(x), reused
-	}
-	for !x.fresh {
-		c := ep.Acquire(now)
-		if c == nil {
-			break
-		}
-		u := c.Owner.(*upConn)
-		if !u.backend.Equal(x.backend.Source().TLS) {
-			u.discard() // its certificate, or what it was checked against, has changed
-			continue
-		}
-		if !u.untouched() {
-			w.shard.UpstreamStaleConns++
-			continue
-		}
-		u.x = x
-		return u, true
-	}
-	if ep.Full() {
-		return nil, false
-	}
-	if u := w.dial(ep, x); u != nil {
-		return u, false
-	}
-	return nil, false
-}
-
-// send gives what is held of the request to the connection of this attempt.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) send() {
-	now := x.w.Now()
-	if x.attempts > 0 && !x.u.reused() {
-		x.connectTime = now - x.chosen
-	}
-	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
-	x.wrote = x.u.begin(x)
-	if u, ok := x.u.(*upStream); ok && !x.wrote && x.upgrade && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
-		x.fail(failNoUpgrade) // no fault of the Endpoint's, and another connection to it would not help
-		return
-	}
-	x.await(x.timeout(x.policy.read, x.w.set.read))
-}
-
-// attemptFailed ends an attempt that brought no response byte, and replays the request where that
-// is safe.
-func (x *Exchange) attemptFailed(f *failure, outcome upstream.Outcome) {
-	w := x.w
-	now := w.Now()
-	reused, unprocessed := false, false
-	if u := x.u; u != nil {
-		if outcome.Failed() && provoked(u) {
-			outcome = upstream.Canceled
-		}
-		x.u = nil
-		reused, unprocessed = u.reused(), u.unprocessed()
-		if reused && outcome == upstream.Reset {
-			outcome = upstream.Stale
-			w.shard.UpstreamStaleConns++
-			u.stale(now)
-		} else {
-			u.abandon()
-		}
-	}
-	ep := x.endpoint
-	ep.Finished(now, now-x.chosen, outcome)
-	x.avoid, x.endpoint = ep, nil
-	if (outcome == upstream.ConnectFailed || outcome == upstream.ConnectTimeout) && !x.fellBack {
-		if other := ep.Fallback(); other != nil && !x.wrote {
-			x.fellBack = true
-			x.connect(other, now)
-			return
-		}
-	}
-	sent := upstream.Unsent
-	switch {
-	case x.streamed:
-		sent = upstream.SentStreamed
-	case x.wrote && !unprocessed:
-		sent = upstream.SentBuffered
-	}
-	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.set.attempts) {
-		x.fail(f)
-		return
-	}
-	w.shard.Retries++
-	// A session that is lost leaves the list; what fails while it connects says nothing about those that are open.
-	x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !overStreams(x.protocol)
-	x.attempt()
-}
-
 // pump moves bytes both ways until something has to be waited for. The Exchange may have ended when
 // it returns.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) pump() {
-	c, u := x.c, x.u
-	if x.parked || u == nil || !u.ready() {
+func (x *core) pump() {
+	c, u := x.down, x.up
+	if x.parked || u == nil || !u.established() {
 		return
 	}
 	if x.tunnel {
@@ -534,21 +330,21 @@ func (x *Exchange) pump() {
 	}
 	if u.Pending() > 0 {
 		if u.Flush() {
-			x.await(x.timeout(x.policy.read, x.w.set.read))
+			x.expectResponse()
 		}
 	}
-	if !x.up.done && !u.Lost() {
+	if !x.reqBody.done && !u.Lost() {
 		x.pumpRequest()
-		if x.c != c {
+		if x.down != c {
 			return
 		}
-		u = x.u
-		if u == nil || !u.ready() {
+		u = x.up
+		if u == nil || !u.established() {
 			return
 		}
 	}
 	x.pumpResponse()
-	if x.c != c || x.u == nil {
+	if x.down != c || x.up == nil {
 		return
 	}
 	if x.tunnel {
@@ -556,118 +352,11 @@ func (x *Exchange) pump() {
 		x.pumpTunnel()
 		return
 	}
-	x.waits()
-}
-
-// waits arms the timers for whatever the Exchange now waits for.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) waits() {
-	c, w := x.c, x.w
-	switch {
-	case c.Pending() > 0 || (x.pipe != nil && x.pipe.Held > 0 && !x.pipeUp):
-		c.await(wire.WaitSend, x.timeout(x.policy.send, w.set.send))
-	case x.awaitsBody():
-		c.await(wire.WaitBody, x.bodyTimeout())
-	default:
-		c.Rest()
-	}
-}
-
-// bodyTimeout is how long the client may leave its request as it is. A stream of messages may rest for as long as a
-// tunnel, while none come either way. It is one where both sides are streams; that a request calls itself gRPC is
-// the client's word alone, and gives it no time.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) bodyTimeout() int64 {
-	if x.grpc && x.web == grpcweb.None && overStreams(x.protocol) {
-		if _, ok := x.c.(*downStream); ok {
-			return x.timeout(x.policy.read, x.w.set.tunnel)
-		}
-	}
-	return x.w.set.body
-}
-
-// awaitsBody reports that the client owes more of the request: all that came has been passed on. One that
-// waits for 100 owes nothing before it has come: until then it is the Endpoint that takes its time.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) awaitsBody() bool {
-	return !x.up.done && !x.uninvited && x.u != nil && x.u.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
-}
-
-// awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
-func (x *Exchange) awaitsClient() bool {
-	return x.awaitsBody() || x.c.Pending() > 0 || x.pipe != nil && !x.pipeUp && x.pipe.Held > 0
-}
-
-// clientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
-func (x *Exchange) clientEnds() {
-	w := x.w
-	if w.set.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
-		return
-	}
-	x.leaveAt = w.Now() + w.set.halfClosed
-	if x.leaveAt < x.timer.Deadline() {
-		w.Set(&x.timer, x.leaveAt)
-	}
-}
-
-// await sets the deadline of the upstream side, timeout nanoseconds from now.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Exchange) await(timeout int64) {
-	deadline := x.w.Now() + timeout
-	if x.leaveAt != 0 {
-		x.leaveAt = x.w.Now() + x.w.set.halfClosed
-		deadline = min(deadline, x.leaveAt)
-	}
-	if x.edits.deadline != 0 {
-		deadline = min(deadline, x.edits.deadline)
-	}
-	x.w.Set(&x.timer, deadline)
-}
-
-func (x *Exchange) timeout(own, standard int64) int64 {
-	if own != 0 {
-		return own
-	}
-	return standard
-}
-
-// Expired implements loop.Expirer: the Endpoint, or the whole Exchange, took too long.
-func (x *Exchange) Expired(_ *loop.Timer, now int64) {
-	c := x.c
-	if c == nil {
-		return
-	}
-	switch {
-	case x.edits.deadline != 0 && now >= x.edits.deadline:
-		x.fail(failRequestTimeout)
-	case x.leaveAt != 0 && now >= x.leaveAt && !x.awaitsClient():
-		x.cancel(failAborted)
-	case x.parked:
-		x.fail(failInternal)
-	case x.u != nil && !x.u.ready():
-		if u, ok := x.u.(*upStream); ok {
-			u.s.retire() // the next request would wait for the same
-		}
-		x.attemptFailed(failConnectTimeout, upstream.ConnectTimeout)
-	case x.tunnel && x.ways.Parting: // looked at by pump
-	case x.tunnel:
-		x.fail(failUpstreamTimeout)
-	case x.awaitsClient():
-		// The client is the slow one; its own timer watches it.
-		x.await(x.timeout(x.policy.read, x.w.set.read))
-		return
-	default:
-		x.fail(failUpstreamTimeout)
-	}
-	c.pump()
+	x.guardClient()
 }
 
 // fail answers the client with f, or cuts the response short when its head is gone already.
-func (x *Exchange) fail(f *failure) {
+func (x *core) fail(f *failure) {
 	if x.headDone {
 		x.cancel(f)
 		return
@@ -679,19 +368,19 @@ func (x *Exchange) fail(f *failure) {
 	}
 	x.status = uint16(f.status)
 	if x.grpc {
-		x.sentBytes += int64(x.c.answer(x, 200, appendGRPCRefusal(nil, f.status, f.text), nil))
+		x.sentBytes += int64(x.down.answer(x, 200, appendGRPCRefusal(nil, f.status, f.text), nil))
 	} else {
-		x.sentBytes += int64(x.c.refuse(x, f))
+		x.sentBytes += int64(x.down.refuse(x, f))
 	}
 	x.end(f.reason, outcomeOf(f))
 }
 
 // cancel ends the Exchange without a proper end of the response: the client sees that it was cut.
-func (x *Exchange) cancel(f *failure) {
+func (x *core) cancel(f *failure) {
 	if x.status == 0 {
 		x.status = uint16(f.status)
 	}
-	x.c.cut(x)
+	x.down.cut(x)
 	x.upClose = true
 	x.end(f.reason, outcomeOf(f))
 }
@@ -711,14 +400,14 @@ func outcomeOf(f *failure) upstream.Outcome {
 // end gives everything back and counts the Exchange.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
-	c, w, u := x.c, x.w, x.u
+func (x *core) end(reason stats.Reason, outcome upstream.Outcome) {
+	c, w, u := x.down, x.w, x.up
 	now := w.Now()
 	x.over = true
 	if x.parked {
 		x.unpark()
 	}
-	if outcome.Failed() && provoked(u) {
+	if u != nil && outcome.Failed() && u.provoked() {
 		outcome = upstream.Canceled
 	}
 	if x.endpoint != nil {
@@ -729,7 +418,7 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.endpoint.Finished(now, header-x.chosen, outcome)
 	}
 	if u != nil {
-		x.u = nil
+		x.up = nil
 		if x.settled() {
 			u.release(now)
 		} else {
@@ -751,17 +440,17 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 	if x.depth > 0 {
 		x.runDone(e)
 	}
-	if x.share != nil {
-		x.share.end()
-		x.share = nil
+	if x.quota != nil {
+		x.quota.end()
+		x.quota = nil
 	}
-	if w.logs != nil {
-		w.logExchange(x, e)
+	if w.log != nil {
+		w.log.exchange(x, e)
 	}
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)
 	}
-	w.janitor.Wake()
+	w.wakeJanitor()
 	c.served(x)
 	w.freeExchange(x)
 }
@@ -771,6 +460,21 @@ func (x *Exchange) end(reason stats.Reason, outcome upstream.Outcome) {
 // whatever the reason, is discarded: the bytes of one Exchange must never be taken for another's.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) settled() bool {
-	return !x.upClose && x.up.settled() && x.down.settled() && (x.pipe == nil || x.pipe.Held == 0)
+func (x *core) settled() bool {
+	return !x.upClose && x.reqBody.settled() && x.respBody.settled() && (x.pipe == nil || x.pipe.Held == 0)
 }
+
+// holds returns how many bytes of memory wait for x, with those of the Endpoint's side.
+func (x *core) holds() int64 {
+	n := int64(cap(x.request))
+	if x.kept != nil {
+		n += x.kept.held
+	}
+	if x.up != nil {
+		n += x.up.Holds()
+	}
+	return n
+}
+
+// holdsConn reports that x has a connection to an Endpoint for itself.
+func (x *core) holdsConn() bool { return x.up != nil && x.up.exclusive() }

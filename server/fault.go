@@ -25,36 +25,36 @@ func (f *faults) invalid(format string, args ...any) {
 }
 
 // askRequest calls a request phase.
-func (x *Exchange) askRequest(f RequestFilter) Verdict {
+func (x *core) askRequest(f RequestFilter) Verdict {
 	defer x.catch(f, x.serial)
-	return f.Request(x)
+	return f.Request(x.view())
 }
 
 // askResponse calls a response phase.
-func (x *Exchange) askResponse(f ResponseFilter, r *Response) Verdict {
+func (x *core) askResponse(f ResponseFilter, r *Response) Verdict {
 	defer x.catch(f, x.serial)
-	return f.Response(x, r)
+	return f.Response(x.view(), r)
 }
 
 // askRequestBody and askResponseBody call a body phase.
-func (x *Exchange) askRequestBody(f BodyFilter) Transform {
+func (x *core) askRequestBody(f BodyFilter) Transform {
 	defer x.catch(f, x.serial)
-	return f.RequestBody(x)
+	return f.RequestBody(x.view())
 }
 
-func (x *Exchange) askResponseBody(f BodyFilter, r *Response) Transform {
+func (x *core) askResponseBody(f BodyFilter, r *Response) Transform {
 	defer x.catch(f, x.serial)
-	return f.ResponseBody(x, r)
+	return f.ResponseBody(x.view(), r)
 }
 
 // change passes what take returned of a body through its transforms.
-func (x *Exchange) change(f *flow, p []byte) (out []byte, ok bool) {
+func (x *core) change(f *flow, p []byte) (out []byte, ok bool) {
 	defer x.catch(unnamed("transform"), x.serial)
 	return f.through(p, x.w.chunk)
 }
 
 // closeTransform tells a Transform that nothing more comes.
-func (w *worker) closeTransform(t Transform) {
+func (w *coreLoop) closeTransform(t Transform) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.faults.panicked(unnamed("transform"), reason)
@@ -70,13 +70,13 @@ type unnamed string
 func (u unnamed) Name() string { return string(u) }
 
 // tellDone calls a done phase.
-func (x *Exchange) tellDone(f DoneFilter, e *Event) {
+func (x *core) tellDone(f DoneFilter, e *Event) {
 	defer x.catch(f, x.serial)
-	f.Done(x, e)
+	f.Done(x.view(), e)
 }
 
 // catch, deferred, takes note of a panic of a Filter: for the request of that serial, unless it has ended.
-func (x *Exchange) catch(f Filter, serial uint64) {
+func (x *core) catch(f Filter, serial uint64) {
 	if reason := recover(); reason != nil {
 		x.w.faults.panicked(f, reason)
 		if x.serial == serial {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -39,7 +40,7 @@ type flow struct {
 	// must not go on. trailing says that there are some.
 	trailers []byte
 	trailing bool
-	rule     trailerRule
+	rule     fieldrule.Trailers
 	by       *transforms // what changes the body on its way; nil for most
 }
 
@@ -163,7 +164,7 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 		case h1.PartDone:
 			f.done = true
 			if f.trailing {
-				f.trailers = f.rule.filter(f.trailers)
+				f.trailers = f.rule.Filter(f.trailers)
 			}
 			if f.taken() == formSame {
 				dst = append(append(dst, f.trailers...), '\r', '\n')

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
@@ -25,8 +26,8 @@ const (
 // http.header_names says so.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Exchange) tellForwarded() bool {
-	c, req, head := x.c.peer(), x.req, x.head
+func (x *core) tellForwarded() bool {
+	c, req, head := x.down.peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
 	hops := int64(noForwards)
@@ -57,7 +58,7 @@ func (x *Exchange) tellForwarded() bool {
 			}
 			continue
 		case message.FieldOdd:
-			f.Hop = f.Hop || !x.w.set.names.passes(f.Name.Of(head))
+			f.Hop = f.Hop || !x.w.settings.names.Pass(f.Name.Of(head))
 			continue
 		case message.FieldOther:
 			name := f.Name.Of(head)
@@ -65,10 +66,10 @@ func (x *Exchange) tellForwarded() bool {
 				looped += loops(f, head)
 				continue
 			}
-			switch claims(name) {
-			case claimForwarded:
+			switch fieldrule.ClaimOf(name) {
+			case fieldrule.Forwarded:
 				f.Hop = f.Hop || !c.trusted
-			case claimCertificate:
+			case fieldrule.Certificate:
 				// Where nobody asks for a certificate a proxy in front may have.
 				f.Hop = f.Hop || !c.trusted || x.route.ClientAuth() != nil
 			}
@@ -134,8 +135,8 @@ func (x *Exchange) tellForwarded() bool {
 	if hops < noForwards {
 		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))
 	}
-	if c.shown != nil && x.route.ClientAuth() != nil {
-		dst = append(dst, c.shown.fields...)
+	if c.certificate != nil && x.route.ClientAuth() != nil {
+		dst = append(dst, c.certificate.Lines()...)
 	}
 	x.edits.add = dst
 	return true

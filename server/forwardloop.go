@@ -25,7 +25,7 @@ const loopMark = "CDN-Loop: " + loopID + "\r\n"
 //
 // hot: runs per field with an unknown name; no alloc, no lock.
 func isLoopField(name []byte) bool {
-	return len(name) == len("cdn-loop") && name[3] == '-' && begins(name, "cdn-loop")
+	return len(name) == len("cdn-loop") && name[3] == '-' && message.EqualFold(name, "cdn-loop")
 }
 
 // loops counts the marks of this kind of gateway in the value of a CDN-Loop field; other members are not ours,

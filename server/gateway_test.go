@@ -292,9 +292,12 @@ func (g *gateway) takenOver() {
 func (g *gateway) narrow(change func(*capacity)) {
 	for _, w := range g.workers {
 		w.Post(func() {
-			set := *w.set
+			set, before := *w.down.current(), w.settings
 			change(&set.capacity)
-			w.set = &set
+			all := *before
+			all.requests = set.capacity.requests
+			w.settings = &all
+			w.down.reload(&set, before)
 		})
 	}
 	g.settle()
@@ -313,7 +316,7 @@ func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	}()
 	for _, w := range g.workers {
 		for draining := make(chan bool, 1); ; {
-			w.Post(func() { draining <- w.draining })
+			w.Post(func() { draining <- w.down.isDraining() })
 			select {
 			case stopped := <-draining:
 				if !stopped {
@@ -512,7 +515,7 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 		n := make(chan uint64)
 		w.Post(func() { n <- w.shard.ConnectionsAccepted })
 		accepted += <-n
-		open += w.conns.Load()
+		open += int64(w.down.open())
 	}
 	return accepted, open
 }
@@ -582,14 +585,8 @@ func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			for _, s := range w.sessions {
-				if s.lone != loneNot {
-					open++
-				}
-				if s.lone == loneFree {
-					free++
-				}
-			}
+			n := w.up.open()
+			open, free = open+n.lone, free+n.loneFree
 			close(done)
 		})
 		<-done
@@ -613,14 +610,8 @@ func (g *gateway) held() (bytes int) {
 		total := make(chan int)
 		w.Post(func() {
 			n := 0
-			for c := w.downs.next; c != &w.downs; c = c.next {
-				n += c.In.Cap() + c.Out.Cap()
-				if x := c.x; x != nil {
-					n += cap(x.request)
-					if u, ok := x.u.(*upConn); ok {
-						n += u.In.Cap() + u.Out.Cap()
-					}
-				}
+			for c := range w.down.all() {
+				n += int(c.holds())
 			}
 			total <- n
 		})
@@ -651,13 +642,12 @@ func (g *gateway) holding() (h holding) {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += int(w.conns.Load())
+			h.downs += w.down.open()
 			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
 			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
-			h.ups -= len(w.sessions)
-			for _, s := range w.sessions {
-				h.streams += len(s.streams)
-			}
+			open := w.up.open()
+			h.ups -= open.sessions
+			h.streams += open.streams
 		})
 		<-done
 	}
@@ -669,7 +659,7 @@ func (g *gateway) holding() (h holding) {
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.Post(func() { n += 2*w.IdlePipes() + 2*len(w.sessions); close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.open().sessions; close(done) })
 		<-done
 	}
 	return n
@@ -748,8 +738,8 @@ func (g *gateway) wantNothingLeft() {
 		for _, w := range g.workers {
 			one := make(chan int64)
 			w.Post(func() {
-				n := int64(w.crowd.most)
-				if len(w.sessions) == 0 { // those of Endpoints stay a while
+				n := int64(w.down.mostOfSource())
+				if w.up.open().sessions == 0 { // those of Endpoints stay a while
 					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n

@@ -18,7 +18,7 @@ const grpcType = "application/grpc"
 //
 // hot: runs per request; no alloc, no lock.
 func isGRPC(req *message.Request, head []byte) (bool, grpcweb.Form) {
-	v := fieldValue(&req.Head, head, message.FieldContentType)
+	v := req.Value(head, message.FieldContentType)
 	if len(v) < len(grpcType) || string(v[:len(grpcType)]) != grpcType {
 		return false, grpcweb.None
 	}
@@ -129,7 +129,7 @@ func parseGRPCTimeout(v []byte) int64 {
 
 // expiring reports that the client's deadline is over, or as good as: an Endpoint that is told the deadline
 // keeps it too, and its reset may be here before our own timer.
-func (x *Exchange) expiring() bool {
+func (x *core) expiring() bool {
 	const soon = int64(10e6)
 	return x.grpc && x.edits.deadline != 0 && x.w.Now()+soon >= x.edits.deadline
 }

@@ -35,22 +35,22 @@ func (t *translation) appendType(dst, suffix []byte) []byte {
 }
 
 // translated reports that the client speaks gRPC-Web and the Backend gRPC.
-func (x *Exchange) translated() bool { return x.web != grpcweb.None && x.grpc }
+func (x *core) translated() bool { return x.web != grpcweb.None && x.grpc }
 
 // translateWeb has x translated where the Backend speaks p and that is gRPC.
-func (x *Exchange) translateWeb(p routing.Protocol, req *message.Request, head []byte) {
+func (x *core) translateWeb(p routing.Protocol, req *message.Request, head []byte) {
 	if p != routing.GRPC && p != routing.GRPCS || x.method != message.MethodPost {
 		x.web = grpcweb.None
 		return
 	}
-	_, suffix := grpcweb.Parse(fieldValue(&req.Head, head, message.FieldContentType))
+	_, suffix := grpcweb.Parse(req.Value(head, message.FieldContentType))
 	x.grpc = true
 	t := &x.alter().web
 	t.answered, t.suffix = acceptedWeb(req, head, x.web), append(t.suffix[:0], suffix...)
 }
 
 // retranslateWeb does the same anew for another Backend than that of the Route.
-func (x *Exchange) retranslateWeb(p routing.Protocol, req *message.Request, head []byte) {
+func (x *core) retranslateWeb(p routing.Protocol, req *message.Request, head []byte) {
 	if x.method != message.MethodPost {
 		return
 	}
@@ -79,7 +79,7 @@ func acceptedWeb(req *message.Request, head []byte, asked grpcweb.Form) grpcweb.
 }
 
 // webRequest changes the head that goes upstream.
-func (x *Exchange) webRequest(req *message.Request) {
+func (x *core) webRequest(req *message.Request) {
 	for i := range req.Fields {
 		if f := &req.Fields[i]; f.ID == message.FieldContentType {
 			f.Hop = true
@@ -93,9 +93,9 @@ func (x *Exchange) webRequest(req *message.Request) {
 // webResponse changes the head that goes to the client, and reports whether the response is gRPC, whose body is to be
 // translated. Where that head is all of the response (Trailers-Only) it returns the lines of its status, which go into the
 // body: a browser shows a script no other field of a foreign origin than those it was told to.
-func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
+func (x *core) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
 	t := &x.altered.web
-	suffix, native := grpcweb.Native(fieldValue(&resp.Head, head, message.FieldContentType))
+	suffix, native := grpcweb.Native(resp.Value(head, message.FieldContentType))
 	if !native {
 		t.answered = grpcweb.None
 		return nil, false
@@ -115,7 +115,7 @@ func (x *Exchange) webResponse(resp *message.Response, head []byte, only bool) (
 	if only {
 		x.edits.respAdd, status = cutStatus(x.edits.respAdd, status)
 	}
-	x.edits.respAdd = t.appendType(dropLines(x.edits.respAdd, "Content-Type"), suffix)
+	x.edits.respAdd = t.appendType(message.DropLines(x.edits.respAdd, "Content-Type"), suffix)
 	return status, true
 }
 
@@ -124,7 +124,7 @@ func cutStatus(lines, status []byte) (kept, moved []byte) {
 	kept = lines[:0]
 	for rest := lines; len(rest) > 0; {
 		var line []byte
-		line, rest = cutLine(rest)
+		line, rest = message.CutLine(rest)
 		if name, value, _ := bytes.Cut(line, []byte(":")); isGRPCStatus(name) {
 			status = h1.AppendField(status, name, bytes.TrimSpace(value))
 		} else {
@@ -141,15 +141,15 @@ func isGRPCStatus(name []byte) bool {
 }
 
 // webAnswer translates an answer of the gateway's own in gRPC's form, as appendGRPCRefusal gives it; others stay.
-func (x *Exchange) webAnswer(o *reply) {
+func (x *core) webAnswer(o *reply) {
 	t := &x.altered.web
-	suffix, native := grpcweb.Native(findLine(o.fields, "Content-Type"))
-	if !native || len(o.body) > 0 || findLine(o.fields, "Grpc-Status") == nil {
+	suffix, native := grpcweb.Native(message.FindLine(o.fields, "Content-Type"))
+	if !native || len(o.body) > 0 || message.FindLine(o.fields, "Grpc-Status") == nil {
 		return
 	}
 	line := t.appendType(nil, suffix) // suffix is a part of the fields
 	var status []byte
-	o.fields, status = cutStatus(dropLines(o.fields, "Content-Type"), nil)
+	o.fields, status = cutStatus(message.DropLines(o.fields, "Content-Type"), nil)
 	o.fields = append(o.fields, line...)
 	o.body = (&webEncoder{t.answered}).status(o.body[:0], status)
 }

@@ -42,9 +42,9 @@ func (f hertzFilter) Request(x *Exchange) Verdict {
 			add(field.Name.Of(head), field.Value.Of(head))
 		}
 	}
-	for rest := x.edits.add; len(rest) > 0; { // what the gateway and the Filters further outside say
+	for rest := x.AddedRequestFields(); len(rest) > 0; {
 		var line []byte
-		line, rest = cutLine(rest)
+		line, rest = message.CutLine(rest)
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		add(name, bytes.TrimSpace(value))
 	}
@@ -67,13 +67,12 @@ func (f hertzFilter) apply(x *Exchange, rc *app.RequestContext, before map[strin
 		rc.Response.Header.VisitAll(func(k, v []byte) {
 			if message.LookupField(k) != message.FieldDate {
 				var ok bool
-				fields, ok = appendLine(fields, k, v)
+				fields, ok = message.AppendLine(fields, k, v)
 				valid = valid && ok
 			}
 		})
 		if !valid {
-			x.faulty = true
-			return Respond
+			return x.Respond(0, nil, nil) // which fails it
 		}
 		return x.Respond(rc.Response.StatusCode(), fields, body)
 	}

@@ -18,7 +18,7 @@ type keptHead struct {
 // keepRequest copies a request.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead {
+func (w *coreLoop) keepRequest(req *message.Request, head, early []byte) *keptHead {
 	k := w.freeH.Take()
 	if k == nil {
 		k = &keptHead{}
@@ -35,7 +35,7 @@ func (w *worker) keepRequest(req *message.Request, head, early []byte) *keptHead
 // smallFields is how many fields a pooled head keeps room for.
 const smallFields = 256
 
-func (w *worker) freeKept(k *keptHead) {
+func (w *coreLoop) freeKept(k *keptHead) {
 	w.Buffers.Recount(&k.held, 0)
 	if cap(k.head) <= wire.SmallBuffer && cap(k.early) <= wire.SmallBuffer && cap(k.req.Fields) <= smallFields {
 		w.freeH.Put(k)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
@@ -23,15 +22,14 @@ const acceptBatch = 8
 // listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
 // and the kernel spreads connections over them.
 type listener struct {
-	w         *worker
-	src       loop.Source
-	addr      string
-	portField []byte // the X-Forwarded-Port line
-	secure    bool   // TLS is spoken
-	proxied   bool   // behind a PROXY protocol header
+	inlet
+	w       *downLoop
+	src     loop.Source
+	addr    string
+	proxied bool // connections begin with a PROXY protocol header
 }
 
-// bind opens a listening socket. It is registered by its worker later, on the loop.
+// bind opens a listening socket. It is registered later, on its loop.
 func bind(addr string) (fd int, port int, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -95,11 +93,31 @@ func bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-func newListener(w *worker, b *bound) *listener {
-	return &listener{
-		w: w, addr: b.addr, secure: b.secure, proxied: b.proxied,
-		portField: []byte("X-Forwarded-Port: " + strconv.Itoa(b.port) + "\r\n"),
+// bound is a listening socket that no loop serves yet.
+type bound struct {
+	fd, port int
+	addr     string // as configured
+	secure   bool   // TLS is spoken
+	proxied  bool   // connections begin with a PROXY protocol header
+}
+
+// prepare makes the listener of a socket, before the loop runs; listen has it accept.
+func (w *downLoop) prepare(b *bound) *listener {
+	l := &listener{
+		inlet: newInlet(b.secure, b.port),
+		w:     w, addr: b.addr, proxied: b.proxied,
 	}
+	w.templates = append(w.templates, l)
+	return l
+}
+
+// listen runs on the loop: connections of the socket of l are accepted from now on.
+func (w *downLoop) listen(l *listener, fd int) error {
+	if err := w.RegisterListener(&l.src, fd, l); err != nil {
+		return fmt.Errorf("register listener %s: %w", l.addr, err)
+	}
+	w.listeners = append(w.listeners, l)
+	return nil
 }
 
 // Ready implements loop.Handler: connections wait.
@@ -137,11 +155,11 @@ func (l *listener) accept(most int) (taken int) {
 			to.conns.Add(1)
 			w.shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
-			to.Post(func() { to.open(fd, remote, peer, src) })
+			to.Post(func() { to.accepted(fd, remote, peer, src) })
 			continue
 		}
 		w.conns.Add(1)
-		w.open(fd, remote, l, src)
+		w.accepted(fd, remote, l, src)
 	}
 	return taken
 }
@@ -150,10 +168,10 @@ func (l *listener) accept(most int) (taken int) {
 // counts it as its source's. A trusted peer speaks for many clients, and so does one that is to say by the
 // PROXY protocol who its client is: the former has no source, and the latter's connection none before it
 // has said so.
-func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
+func (w *downLoop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
-	if !l.proxied && !set.trusts(remote.Addr()) {
+	if !l.proxied && !w.settings.trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
 		s := &src.shares[w.ID()]
@@ -182,9 +200,9 @@ func (w *worker) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	return nil, false
 }
 
-func (w *worker) listenerFor(other *listener) *listener {
+func (w *downLoop) listenerFor(other *listener) *listener {
 	for _, l := range w.templates {
-		if l.addr == other.addr && l.secure == other.secure {
+		if l.addr == other.addr && l.tls == other.tls {
 			return l
 		}
 	}

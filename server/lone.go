@@ -47,9 +47,9 @@ const (
 const lonePing = 2
 
 // acquireLone gets a lone session for x, or nil where there is none to be had.
-func (x *Exchange) acquireLone(ep *upstream.Endpoint, b *routing.BackendTLS) (s *upSession, reused bool) {
+func (w *upLoop) acquireLone(x *core, ep *upstream.Endpoint, b *routing.BackendTLS) (s *upSession, reused, short bool) {
 	t := dialerOf(ep)
-	for !x.fresh && len(t.lone) > 0 {
+	for !x.mustDial() && len(t.lone) > 0 {
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
@@ -58,12 +58,13 @@ func (x *Exchange) acquireLone(ep *upstream.Endpoint, b *routing.BackendTLS) (s 
 			continue
 		}
 		s.lone = loneBusy
-		return s, true
+		return s, true, false
 	}
 	if ep.Crowded() {
-		return nil, false
+		return nil, false, false
 	}
-	return x.w.openSession(ep, b, x.share, true), false
+	s, short = w.openSession(ep, b, x.source(), true)
+	return s, false, short
 }
 
 // askLone asks the Endpoint whether it has read all of the request that has ended.
@@ -96,11 +97,4 @@ func (s *upSession) retireLone() {
 		s.dialer.lone = slices.Delete(s.dialer.lone, i, i+1)
 	}
 	s.lone = loneOver
-}
-
-// provoked reports that the end of a request on u says nothing about the Endpoint's health: it got trailers, and may be
-// one that ends the connection for them. Else a client could have an Endpoint ejected with those.
-func provoked(u upSide) bool {
-	s, ok := u.(*upStream)
-	return ok && s.trailed
 }

@@ -24,7 +24,7 @@ func forwardsLeft(req *message.Request, f *message.Field, head []byte) (n int64,
 // goesNoFurther answers a request that may not be forwarded once more, and reports whether it has. What the
 // gateway has to say of itself is which methods it passes on. TRACE it refuses, as nginx does: a recipient
 // would return the head, with whatever proxies put there, to a script that may not see it.
-func (x *Exchange) goesNoFurther(req *message.Request, head []byte) bool {
+func (x *core) goesNoFurther(req *message.Request, head []byte) bool {
 	left := int64(noForwards)
 	for i := range req.Fields {
 		if f := &req.Fields[i]; f.ID == message.FieldMaxForwards {
@@ -37,9 +37,9 @@ func (x *Exchange) goesNoFurther(req *message.Request, head []byte) bool {
 	case left > 0:
 		return false
 	case req.Method == message.MethodOptions:
-		x.Respond(200, passedOn, nil)
+		x.respond(200, passedOn, nil)
 	default:
-		x.Respond(405, append(append([]byte(nil), passedOn...), refusalFields...),
+		x.respond(405, append(append([]byte(nil), passedOn...), refusalFields...),
 			message.AppendRefusal(nil, 405, "the gateway traces nothing"))
 	}
 	return true

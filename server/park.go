@@ -15,9 +15,13 @@ const parkLimit = int64(60e9)
 // parked Exchanges at once, or one parked for over a minute or beyond the time that the whole request may take, fail with
 // 503, 500 and 504. Request phase only.
 func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
+	return x.core().park(block)
+}
+
+func (x *core) park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	w := x.w
 	switch {
-	case x.c == nil || x.over || x.headDone:
+	case x.down == nil || x.over || x.headDone:
 		return Respond
 	case w.response.x != nil:
 		x.faulty = true
@@ -59,11 +63,11 @@ func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict)
 }
 
 // resume goes on with a parked Exchange as next says.
-func (x *Exchange) resume(next func(*Exchange) Verdict) {
+func (x *core) resume(next func(*Exchange) Verdict) {
 	x.parked = false
 	x.altered.unpark = nil
 	x.timer.Stop()
-	c, serial := x.c, x.serial
+	c, serial := x.down, x.serial
 	switch verdict := x.askNext(next); {
 	case x.serial != serial: // it has answered
 	case x.parked: // again
@@ -76,19 +80,19 @@ func (x *Exchange) resume(next func(*Exchange) Verdict) {
 }
 
 // askNext calls what a parked Filter has left to do.
-func (x *Exchange) askNext(next func(*Exchange) Verdict) Verdict {
+func (x *core) askNext(next func(*Exchange) Verdict) Verdict {
 	defer x.catch(unnamed("parked"), x.serial)
-	return next(x)
+	return next(x.view())
 }
 
 // failPark is how an Exchange goes on where block brought nothing.
 func failPark(x *Exchange) Verdict {
-	x.fail(failInternal)
+	x.core().fail(failInternal)
 	return Respond
 }
 
 // guarded runs block; where it panics, the Exchange fails and the process lives.
-func (w *worker) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+func (w *coreLoop) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.faults.panicked(unnamed("parked"), reason)
@@ -103,7 +107,7 @@ func (w *worker) guarded(ctx context.Context, block func(context.Context) func(*
 }
 
 // unpark tells what runs for a parked Exchange that it is not waited for.
-func (x *Exchange) unpark() {
+func (x *core) unpark() {
 	if x.parked && x.altered.unpark != nil {
 		x.altered.unpark()
 		x.altered.unpark = nil
@@ -111,7 +115,7 @@ func (x *Exchange) unpark() {
 }
 
 // keepHead copies the request out of the scratch buffer, for as long as the Exchange is parked or Filters may ask for it.
-func (x *Exchange) keepHead() {
+func (x *core) keepHead() {
 	if x.kept != nil && x.req == &x.kept.req {
 		return // parked before
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -58,9 +59,9 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	w := p.c.w
 	p.endpoint, p.chosen = ep, now
 	ep.Started(now)
-	w.short = false
-	if !w.connect(&p.Sock, dialerOf(ep), p, p.c.share) {
-		if w.short {
+	to := wire.NewAddr(ep.Addr)
+	if ok, short := w.connect(&p.Sock, &to, p, p.c.quota); !ok {
+		if short {
 			p.end(stats.Overloaded, upstream.Canceled)
 			return
 		}
@@ -69,7 +70,7 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	}
 	ep.Add(&p.Conn)
 	w.shard.UpstreamConnects++
-	w.Set(&p.timer, now+w.set.connect)
+	w.Set(&p.timer, now+w.settings.connect)
 	if !p.Connecting {
 		p.established()
 	}
@@ -79,13 +80,13 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
 	w := p.c.w
 	goesOn := !p.fellBack && p.endpoint.HasTwin()
-	if p.attempts >= w.set.attempts && !goesOn {
+	if p.attempts >= w.settings.attempts && !goesOn {
 		p.end(reason, outcome)
 		return
 	}
 	avoid := p.endpoint
 	p.leave(outcome)
-	p.Sock = wire.NewSock(&w.Loop)
+	p.Sock = wire.NewSock(&w.coreLoop.Loop)
 	if goesOn {
 		p.fellBack = true
 		p.connect(avoid.Fallback(), w.Now())
@@ -137,7 +138,7 @@ func (p *passthrough) established() {
 	w := p.c.w
 	p.connectTime = max(w.Now()-p.chosen, 1)
 	w.shard.Passthroughs++
-	w.Set(&p.timer, w.Now()+w.set.tunnel)
+	w.Set(&p.timer, w.Now()+w.settings.tunnel)
 }
 
 // pump copies both ways, until both have ended or one side has broken: see ways.
@@ -150,19 +151,19 @@ func (p *passthrough) pump() {
 		return
 	}
 	t := &p.ways
-	in, out, moved, more := t.Relay(&w.Loop, &c.Sock, &p.Sock)
+	in, out, moved, more := t.Relay(&w.coreLoop.Loop, &c.Sock, &p.Sock)
 	p.received += in
 	w.shard.PassthroughIn += uint64(in)
 	p.sent += out
 	w.shard.PassthroughOut += uint64(out)
 	switch {
-	case t.Over(w.Now(), w.set.send, more, &c.Sock, &p.Sock):
+	case t.Over(w.Now(), w.settings.send, more, &c.Sock, &p.Sock):
 		p.over()
 		return
 	case t.Parting:
 		w.Set(&p.timer, w.Now()+t.Look)
 	case moved:
-		w.Set(&p.timer, w.Now()+w.set.tunnel)
+		w.Set(&p.timer, w.Now()+w.settings.tunnel)
 	}
 	if more {
 		w.Again(c)
@@ -222,14 +223,33 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		p.Reset()
 		c.Reset()
 	}
-	if w.logs != nil {
-		w.logPassthrough(p, reason)
+	if w.log != nil {
+		p.log(reason)
 	}
-	w.janitor.Wake()
+	w.wakeJanitor()
 	if endpoint != nil {
 		p.leave(outcome)
 	}
 	w.Unlink(&p.timer)
 	c.passthrough = nil
 	c.shut()
+}
+
+// log writes the line of p, a TLS connection that was passed through.
+func (p *passthrough) log(reason stats.Reason) {
+	w := p.c.w
+	b := w.log.begin(p.c.remote)
+	b = appendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
+	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
+	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
+	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.Now()-p.started)/1000))
+	if p.endpoint != nil {
+		b = append(b, `,"endpoint":"`...)
+		b = p.endpoint.Addr.AppendTo(b)
+		b = append(b, '"')
+	}
+	if reason != stats.NoFailure {
+		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
+	}
+	w.log.end(b)
 }

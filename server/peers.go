@@ -1,7 +1,7 @@
 package server
 
-// peers are all the loops of a Server, for each of them to see what the others have. Immutable once they run.
-type peers []*worker
+// peers are what all the loops of a Server have of clients, for each of them to see what the others have. Immutable once they run.
+type peers []*downLoop
 
 // connections returns how many clients' connections are open.
 func (p peers) connections() (open int64) {
@@ -30,7 +30,7 @@ func (p peers) descriptors() (sum int64) {
 // lighter returns the worker that should take a new connection of w's instead of w, or nil. The
 // kernel spreads connections by hash, unevenly when they are few; one that is clearly behind gets
 // them handed over.
-func (p peers) lighter(w *worker) *worker {
+func (p peers) lighter(w *downLoop) *downLoop {
 	if len(p) == 1 {
 		return nil
 	}

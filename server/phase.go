@@ -42,10 +42,10 @@ func (c *downConn) become(p phase) {
 	c.phase = p
 	switch p {
 	case phaseProxy:
-		c.await(wire.WaitProxy, c.w.set.proxy)
+		c.guard(wire.WaitProxy, c.w.set.proxy)
 	case phaseHello:
 		c.Restart()
-		c.await(wire.WaitHandshake, c.w.set.handshake)
+		c.guard(wire.WaitHandshake, c.w.set.handshake)
 	case phaseShake: // in the time that phaseHello began
 	case phaseHead:
 		// Behind an answer, the rest of that has its time already; nextHead begins that of the head.
@@ -61,7 +61,7 @@ func (c *downConn) become(p phase) {
 		c.Restart()
 		c.Rest()
 	case phaseLinger:
-		c.await(wire.WaitLinger, lingerTime)
+		c.guard(wire.WaitLinger, lingerTime)
 	}
 }
 
@@ -70,5 +70,5 @@ func (c *downConn) ends(how endKind) { c.ending = max(c.ending, how) }
 
 // tunnels reports that c's bytes are another protocol's: what came before its connection broke is still passed on.
 func (c *downConn) tunnels() bool {
-	return c.phase == phasePassthrough || c.x != nil && c.x.tunnel
+	return c.phase == phasePassthrough || c.x != nil && c.x.tunnels()
 }

@@ -16,13 +16,13 @@ import (
 func (x *Exchange) Route() *routing.Route { return x.route }
 
 // Remote returns the address of who sent the request: the connection's, or the one that a PROXY protocol header named.
-func (x *Exchange) Remote() netip.AddrPort { return x.c.peer().remote }
+func (x *Exchange) Remote() netip.AddrPort { return x.down.peer().remote }
 
 // Secure reports whether the client spoke TLS, with the gateway or with who sent a PROXY protocol header.
-func (x *Exchange) Secure() bool { return x.c.peer().secure() }
+func (x *Exchange) Secure() bool { return x.down.peer().secure() }
 
 // Trusted reports whether what the sender says of who is behind it is believed: trusted_proxies.
-func (x *Exchange) Trusted() bool { return x.c.peer().trusted }
+func (x *Exchange) Trusted() bool { return x.down.peer().trusted }
 
 // Client returns the address of the client itself: Remote's, or, where that is a trusted proxy, the last in X-Forwarded-For
 // that is none. What stands before that anybody may have written.
@@ -43,7 +43,7 @@ func (x *Exchange) Client() netip.Addr {
 			if !ok {
 				return addr
 			}
-			if addr = named; !x.w.set.trusts(addr) {
+			if addr = named; !x.w.settings.trusts(addr) {
 				return addr
 			}
 		}
@@ -119,14 +119,18 @@ func (x *Exchange) RequestField(name string) []byte {
 			return f.Value.Of(x.head)
 		}
 	}
-	return findLine(x.edits.add, name)
+	return message.FindLine(x.edits.add, name)
 }
+
+// AddedRequestFields returns what the gateway and the Filters further outside have added to what goes upstream: field lines,
+// each with CR LF. It is valid until the next one is added.
+func (x *Exchange) AddedRequestFields() []byte { return x.edits.add }
 
 // AddRequestField adds a field to what goes upstream. Both are copied. What cannot stand in a head fails the request with
 // 500; fields of framing are left out.
 func (x *Exchange) AddRequestField(name, value string) {
 	var ok bool
-	if x.edits.add, ok = appendLine(x.edits.add, name, value); !ok {
+	if x.edits.add, ok = message.AppendLine(x.edits.add, name, value); !ok {
 		x.faulty = true
 	}
 }
@@ -142,14 +146,14 @@ func (x *Exchange) DropRequestField(name string) {
 			f.Hop = true
 		}
 	}
-	x.edits.add = dropLines(x.edits.add, name)
+	x.edits.add = message.DropLines(x.edits.add, name)
 }
 
 // AddResponseField adds a field to the final response head, whoever makes it. Both are copied. What cannot stand in a head
 // fails the request with 500; fields of framing are left out. See Response for more than that.
 func (x *Exchange) AddResponseField(name, value string) {
 	var ok bool
-	if x.edits.respAdd, ok = appendLine(x.edits.respAdd, name, value); !ok {
+	if x.edits.respAdd, ok = message.AppendLine(x.edits.respAdd, name, value); !ok {
 		x.faulty = true
 	}
 }

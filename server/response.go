@@ -12,7 +12,7 @@ import (
 // Upgrade), is the Exchange's own: it is not added, and dropping it changes nothing. Trailers behind a body are not
 // seen here.
 type Response struct {
-	x *Exchange
+	x *core
 	// A Backend's, with the bytes that it indexes; or nil, and lines are the fields of an answer of the gateway's own.
 	head  *message.Response
 	bytes []byte
@@ -47,10 +47,10 @@ func (r *Response) Field(name string) []byte {
 			}
 		}
 	}
-	if value := findLine(r.lines, name); value != nil {
+	if value := message.FindLine(r.lines, name); value != nil {
 		return value
 	}
-	return findLine(r.x.edits.respAdd, name)
+	return message.FindLine(r.x.edits.respAdd, name)
 }
 
 // Drop leaves out every field of that name, in any case, whoever has added it.
@@ -62,22 +62,22 @@ func (r *Response) Drop(name string) {
 			}
 		}
 	}
-	r.lines = dropLines(r.lines, name)
+	r.lines = message.DropLines(r.lines, name)
 	e := &r.x.edits
 	added := e.respAdd[r.before:]
-	e.respAdd = dropLines(e.respAdd[:r.before], name)
+	e.respAdd = message.DropLines(e.respAdd[:r.before], name)
 	r.before = len(e.respAdd)
-	e.respAdd = append(e.respAdd, dropLines(added, name)...)
+	e.respAdd = append(e.respAdd, message.DropLines(added, name)...)
 }
 
 // Add adds a field. Both are copied. What cannot stand in a head fails the request with 500.
-func (r *Response) Add(name, value string) { r.x.AddResponseField(name, value) }
+func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, value) }
 
 // AddLines adds complete field lines, each with CR LF. They are copied. What cannot stand in a head fails the request with
 // 500.
 func (r *Response) AddLines(lines []byte) {
 	var ok bool
-	if r.x.edits.respAdd, ok = appendLines(r.x.edits.respAdd, lines); !ok {
+	if r.x.edits.respAdd, ok = message.AppendLines(r.x.edits.respAdd, lines); !ok {
 		r.x.faulty = true
 	}
 }
@@ -91,7 +91,7 @@ func (r *Response) Set(name, value string) {
 // runResponse shows a Backend's head to the Filters. It returns false where one of them has answered instead: x has ended.
 //
 // hot: runs per response; no alloc, no lock.
-func (x *Exchange) runResponse(head *message.Response, data []byte) bool {
+func (x *core) runResponse(head *message.Response, data []byte) bool {
 	if len(x.policy.chain.response) == 0 {
 		return true
 	}
@@ -114,7 +114,7 @@ func (x *Exchange) runResponse(head *message.Response, data []byte) bool {
 }
 
 // answers shows r to a Filter, and reports whether it has answered in its place: the loop's reply is made then.
-func (x *Exchange) answers(f ResponseFilter, r *Response) bool {
+func (x *core) answers(f ResponseFilter, r *Response) bool {
 	verdict := x.askResponse(f, r)
 	if x.faulty || verdict != Continue && !r.made {
 		x.faulty = false
@@ -129,13 +129,28 @@ func (x *Exchange) answers(f ResponseFilter, r *Response) bool {
 // LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
 // when Respond returns. What cannot stand in a head fails the request with 500.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
+	return x.core().respond(status, fields, body)
+}
+
+// Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
+// error. text holds no control byte, and nothing that a client sent.
+func (x *Exchange) Refuse(status int, text string) Verdict {
+	c := x.core()
+	if c.mayAnswer() {
+		c.composeRefusal(status, text)
+		return c.answered()
+	}
+	return Respond
+}
+
+func (x *core) respond(status int, fields, body []byte) Verdict {
 	if !x.mayAnswer() {
 		return Respond
 	}
 	// They may be parts of what the loop's reply holds.
 	n := &x.w.next
 	var ok bool
-	n.fields, ok = appendLines(n.fields[:0], fields)
+	n.fields, ok = message.AppendLines(n.fields[:0], fields)
 	n.status, n.body = status, append(n.body[:0], body...)
 	x.w.own, x.w.next = x.w.next, x.w.own
 	if !ok || status < 200 || status > 999 || x.extended && status < 300 {
@@ -146,24 +161,14 @@ func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 	return x.answered()
 }
 
-// Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
-// error. text holds no control byte, and nothing that a client sent.
-func (x *Exchange) Refuse(status int, text string) Verdict {
-	if x.mayAnswer() {
-		x.composeRefusal(status, text)
-		return x.answered()
-	}
-	return Respond
-}
-
 // mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
-func (x *Exchange) mayAnswer() bool {
+func (x *core) mayAnswer() bool {
 	r := &x.w.response
-	return x.c != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+	return x.down != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
 }
 
 // answered takes note that the loop's reply is made.
-func (x *Exchange) answered() Verdict {
+func (x *core) answered() Verdict {
 	if r := &x.w.response; r.x != nil {
 		r.made = true // and is sent behind the call
 	} else {
@@ -173,7 +178,7 @@ func (x *Exchange) answered() Verdict {
 }
 
 // composeRefusal makes the loop's reply a refusal.
-func (x *Exchange) composeRefusal(status int, text string) {
+func (x *core) composeRefusal(status int, text string) {
 	o := &x.w.own
 	if x.grpc {
 		o.status, o.fields, o.body = 200, appendGRPCRefusal(o.fields[:0], status, text), o.body[:0]
@@ -191,7 +196,7 @@ type reply struct {
 }
 
 // replies sends the loop's reply past the Filters in front of one of the chain's places, and ends x.
-func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Outcome) {
+func (x *core) replies(place uint8, reason stats.Reason, outcome upstream.Outcome) {
 	w := x.w
 	r := &w.response
 	if x.policy != nil {
@@ -216,7 +221,7 @@ func (x *Exchange) replies(place uint8, reason stats.Reason, outcome upstream.Ou
 	if x.translated() {
 		x.webAnswer(o)
 	}
-	x.sentBytes += int64(x.c.answer(x, o.status, o.fields, o.body))
+	x.sentBytes += int64(x.down.answer(x, o.status, o.fields, o.body))
 	o.fields, o.body = wire.Reuse(o.fields), wire.Reuse(o.body)
 	x.end(reason, outcome)
 }

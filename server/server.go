@@ -48,7 +48,8 @@ type Server struct {
 	store      *routing.Store
 	registry   *stats.Registry
 	log        *slog.Logger
-	workers    peers
+	workers    []*worker
+	peers      peers // what the workers have of clients
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
 	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
@@ -65,15 +66,14 @@ type Server struct {
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	bound    []bound
+	sockets  []socket
 	stopOnce sync.Once
 }
 
-type bound struct {
-	loop, fd, port int
-	addr           string
-	secure         bool
-	proxied        bool
+// socket is a listening socket, and the number of the loop that is to serve it.
+type socket struct {
+	loop int
+	bound
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -107,12 +107,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		filters = append(filters, HertzFilter(h))
 	}
 	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
-	set := newSettings(c, s.attacher.standard)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
 	}
-	set.tls = s.serverTLS(c)
+	set := s.newSettings(c)
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
 	}
@@ -121,10 +120,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		if err != nil {
 			return nil, fmt.Errorf("create loop %d: %w", id, err)
 		}
-		s.workers = append(s.workers, newWorker(s, l, id, set))
+		w := newWorker(s, l, set)
+		s.workers, s.peers = append(s.workers, w), append(s.peers, w.down)
 	}
 	for _, w := range s.workers {
-		w.peers = s.workers
+		w.down.peers = s.peers
 	}
 	quietHertz()
 	s.engine = hertz.New(
@@ -186,7 +186,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 				s.closeBoundLocked()
 				return err
 			}
-			s.bound = append(s.bound, bound{id, fd, port, addr, secure, slices.Contains(s.proxied, addr)})
+			s.sockets = append(s.sockets, socket{id, bound{fd, port, addr, secure, slices.Contains(s.proxied, addr)}})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
@@ -197,10 +197,10 @@ func (s *Server) listen(addrs []string, secure bool) error {
 }
 
 func (s *Server) closeBoundLocked() {
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		syscall.Close(b.fd)
 	}
-	s.bound = nil
+	s.sockets = nil
 }
 
 // Ports returns the ports that Listen bound, one for each of its addresses.
@@ -208,7 +208,7 @@ func (s *Server) Ports() []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ports []int
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		if b.loop == 0 {
 			ports = append(ports, b.port)
 		}
@@ -219,17 +219,13 @@ func (s *Server) Ports() []int {
 // Run serves until Drain or Stop, on the Hertz engine with the loops as its transport.
 func (s *Server) Run() error {
 	s.mu.Lock()
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		w := s.workers[b.loop]
-		l := newListener(w, &b)
-		w.templates = append(w.templates, l)
-		fd := b.fd
+		l := w.down.prepare(&b.bound)
 		w.Post(func() {
-			if err := w.RegisterListener(&l.src, fd, l); err != nil {
-				s.log.Error("register listener", "addr", l.addr, "err", err)
-				return
+			if err := w.down.listen(l, b.fd); err != nil {
+				s.log.Error("a listening socket is not served", "err", err)
 			}
-			w.listeners = append(w.listeners, l)
 		})
 	}
 	s.mu.Unlock()
@@ -258,8 +254,7 @@ func (s *Server) LogLinesLost() uint64 {
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
 func (s *Server) Reload(c *config.Config) {
-	set := newSettings(c, s.attacher.standard)
-	set.tls = s.serverTLS(c)
+	set := s.newSettings(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {
 		w.Post(func() { w.reload(set) })
@@ -278,16 +273,11 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// idleGrace is how long a connection without a request under way stays open in a drain, from the drain's
-// begin or from its last answer: its client may be sending one at this very moment, and it will be
-// answered, with Connection: close.
-const idleGrace = 2 * time.Second
-
 func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
 		w.Post(func() {
-			w.startDrain()
+			w.down.startDrain()
 			begun <- struct{}{}
 		})
 	}
@@ -303,7 +293,7 @@ func (s *Server) drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := s.workers.connections()
+		open := s.peers.connections()
 		if open == 0 {
 			return nil
 		}

@@ -13,7 +13,7 @@ import (
 // what bounds everybody.
 //
 // The table is touched when a connection opens and when it closes. A request counts in plain memory of its
-// loop (share), which takes permits for some more from the source when it has none left.
+// loop, see quota.
 type source struct {
 	// Immutable while the source is in its table:
 	key    netip.Addr
@@ -28,12 +28,11 @@ type source struct {
 
 // share is what one loop has of a source. Owned by that loop.
 type share struct {
+	quota
 	source *source
 	// The connections, longest first as far as that is known: see crowd.
 	first, last *downConn
 	n           int
-	// requests are in flight, and permits is how many may be without another look at the source.
-	requests, permits int64
 	// Those with as many connections: see crowd.
 	next, prev *share
 	_          [56]byte // other loops' shares lie beside it
@@ -95,6 +94,7 @@ func (s *sources) enter(a netip.Addr) (*source, int) {
 			src = &source{shares: make([]share, s.loops)}
 			for i := range src.shares {
 				src.shares[i].source = src
+				src.shares[i].quota = newQuota(&src.permits, s.loops)
 			}
 		}
 		src.key = key
@@ -130,50 +130,4 @@ func (s *sources) count() (n int) {
 
 func (s *sources) table(key netip.Addr) *sourceTable {
 	return &s.tables[maphash.Comparable(s.seed, key)%sourceTables]
-}
-
-// How many permits a loop takes at a time, and how many unused ones it keeps: with few of them the bound
-// is exact, with many no request of a usual client looks beyond its loop.
-const (
-	permitBatch = 32
-	permitSpare = 4 * permitBatch
-)
-
-// begin counts a request in flight, and reports whether there may be one more of at most so many.
-//
-// hot: runs per request; no alloc, no lock.
-func (s *share) begin(most int64) bool {
-	if s.requests >= s.permits && !s.more(most) {
-		return false
-	}
-	s.requests++
-	return true
-}
-
-// more takes permits from the source.
-func (s *share) more(most int64) bool {
-	all := &s.source.permits
-	for batch := min(permitBatch, max(most/int64(8*len(s.source.shares)), 1)); batch > 0; batch /= 2 {
-		if all.Add(batch) <= most {
-			s.permits += batch
-			return true
-		}
-		all.Add(-batch)
-	}
-	return false
-}
-
-// end counts a request in flight no more.
-//
-// hot: runs per request; no alloc, no lock.
-func (s *share) end() {
-	if s.requests--; s.permits-s.requests > permitSpare {
-		s.giveBack(s.permits - s.requests - permitBatch)
-	}
-}
-
-// giveBack returns n permits to the source.
-func (s *share) giveBack(n int64) {
-	s.permits -= n
-	s.source.permits.Add(-n)
 }

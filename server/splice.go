@@ -6,54 +6,54 @@ import "github.com/sluice-gateway/sluice/server/internal/wire"
 // through a pipe by splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
 
 // spliceable reports whether a body with so much to come should move by splice.
-func (x *Exchange) spliceable(f *flow) bool {
-	threshold := x.w.set.splice
+func (x *core) spliceable(f *flow) bool {
+	threshold := x.w.settings.splice
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
 		return false
 	}
-	return f.from == frameLength && f.by == nil && f.left >= threshold && x.c.Plain() != nil && x.u.Plain() != nil
+	return f.from == frameLength && f.by == nil && f.left >= threshold && x.down.Plain() != nil && x.up.Plain() != nil
 }
 
 // startSplice gets a pipe; without one (descriptors are short) the body is copied.
-func (x *Exchange) startSplice(up bool) bool {
+func (x *core) startSplice(up bool) bool {
 	p := x.w.getPipe()
 	if p == nil {
 		x.noPipe = true
 		return false
 	}
-	from := x.u.Plain()
+	from := x.up.Plain()
 	if up {
-		from = x.c.Plain()
+		from = x.down.Plain()
 	}
-	p.Begin(from, x.c)
-	x.pipe, x.pipeUp = p, up
+	p.Begin(from, x.down)
+	x.pipe, x.pipeRequest = p, up
 	return true
 }
 
 // spliceResponse moves what can move, and reports whether the caller should go on: the body is
 // through, or a reason to copy came up.
-func (x *Exchange) spliceResponse() bool {
-	if !x.moveSplice(x.u.Plain(), x.c.Plain(), &x.down.left, &x.sentBytes) {
+func (x *core) spliceResponse() bool {
+	if !x.moveSplice(x.up.Plain(), x.down.Plain(), &x.respBody.left, &x.sentBytes) {
 		return false
 	}
-	x.down.done = x.down.left == 0
+	x.respBody.done = x.respBody.left == 0
 	return true
 }
 
 // spliceRequest is spliceResponse for the request body.
-func (x *Exchange) spliceRequest() bool {
+func (x *core) spliceRequest() bool {
 	x.streamed = true
-	if !x.moveSplice(x.c.Plain(), x.u.Plain(), &x.up.left, &x.reqBytes) {
+	if !x.moveSplice(x.down.Plain(), x.up.Plain(), &x.reqBody.left, &x.reqBytes) {
 		return false // x may have ended, and may serve another request
 	}
-	x.up.done = x.up.left == 0
+	x.reqBody.done = x.reqBody.left == 0
 	return true
 }
 
 // moveSplice fills the pipe from one socket and empties it into the other. left counts down what is
 // still to be taken from the first; moved counts what the second took. It returns true when the pipe
 // is given back: everything moved, or the source ended and the caller's read will find that.
-func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
+func (x *core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	w, p := x.w, x.pipe
 	if to.Out.Len() > 0 && !to.Flush() {
 		return false
@@ -67,19 +67,19 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 		progress := in > 0 || out > 0
 		if progress {
 			p.Moved()
-			x.c.Restart()
-			x.await(x.timeout(x.policy.read, w.set.read))
+			x.down.Restart()
+			x.expectResponse()
 		}
 		switch {
 		case to.Broken:
-			if !x.pipeUp {
+			if !x.pipeRequest {
 				x.cancel(failAborted)
 			}
 			return false
 		case p.Held == 0 && (*left == 0 || from.EOF || from.Broken && !from.Readable):
 			x.pipe = nil
 			w.PutPipe(p)
-			if *left > 0 && !x.pipeUp {
+			if *left > 0 && !x.pipeRequest {
 				x.upstreamEnds()
 				return false
 			}
@@ -92,19 +92,18 @@ func (x *Exchange) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 			p.Coarsen(*left)
 			return false
 		case round == wire.Rounds:
-			w.Again(x.c)
+			w.Again(x.down)
 			return false
 		}
 	}
 }
 
-// getPipe returns a pipe, or nil where none is to be had: those of the Endpoints' side's descriptors that are left are for
-// connections.
-func (w *worker) getPipe() *wire.Pipe {
+// getPipe returns a pipe, or nil where none is to be had.
+func (w *coreLoop) getPipe() *wire.Pipe {
 	if p := w.TakePipe(); p != nil {
 		return p
 	}
-	if w.peers.descriptors()+2 > w.set.capacity.descriptors*7/8 {
+	if !w.admission.sparesPipe() {
 		return nil
 	}
 	return w.OpenPipe()

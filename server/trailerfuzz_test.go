@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 	"github.com/sluice-gateway/sluice/server/internal/h1/h1test"
 	"github.com/sluice-gateway/sluice/server/internal/message"
@@ -23,7 +24,7 @@ func FuzzTrailers(f *testing.F) {
 		body := append(append([]byte("3\r\nabc\r\n0\r\n"), section...), '\r', '\n')
 		pass := func(to form, cut int) (out, trailers []byte, n int, done bool, err h1.Error) {
 			var x flow
-			x.rule = trailerRule{request: request, nominated: []byte("x-hop,")}
+			x.rule = fieldrule.Trailers{Request: request, Nominated: []byte("x-hop,")}
 			x.begin(frameChunked, to, 0)
 			for _, piece := range [][]byte{body[:cut], body[cut:]} {
 				if done || err != h1.ErrNone {
@@ -61,7 +62,7 @@ func FuzzTrailers(f *testing.F) {
 			plain := message.Fold(nil, []byte(name))
 			switch {
 			case message.NotTrailers.Has(f.ID), strings.EqualFold(name, "x-hop"),
-				request && (string(plain) != strings.ToLower(name) || claims(plain) != claimNone || strings.EqualFold(name, "x-request-id")):
+				request && (string(plain) != strings.ToLower(name) || fieldrule.ClaimOf(plain) != fieldrule.NoClaim || strings.EqualFold(name, "x-request-id")):
 				t.Fatalf("%q goes on, of %q", name, section)
 			}
 			if !bytes.Contains(section, trailers[f.Name.Off:f.Value.End]) {

@@ -107,7 +107,7 @@ func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
 // where a transform makes no sense of it.
 //
 // hot: runs per read of a body; no alloc, no lock.
-func (x *Exchange) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
+func (x *core) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
 	switch {
 	case f.by != nil:
 		f.done = f.done || ended
@@ -119,7 +119,7 @@ func (x *Exchange) advance(f *flow, out []byte, ended bool) (next []byte, ok boo
 }
 
 // endBody ends an endless body behind which trailers came, and returns how many bytes go out for that.
-func (x *Exchange) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool) {
+func (x *core) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool) {
 	if f.by == nil {
 		return f.end(to, x.w.chunk, trailers), true
 	}
@@ -133,7 +133,7 @@ func (x *Exchange) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok b
 }
 
 // refuseBody ends x because of its request's body.
-func (x *Exchange) refuseBody() {
+func (x *core) refuseBody() {
 	x.upClose = true
 	if x.faulty {
 		x.fail(failInternal)
@@ -143,7 +143,7 @@ func (x *Exchange) refuseBody() {
 }
 
 // transformRequest asks the Filters for what changes the request's body, and returns nil where nothing does.
-func (x *Exchange) transformRequest() *transforms {
+func (x *core) transformRequest() *transforms {
 	var t *transforms
 	if x.web == grpcweb.Text {
 		t = x.w.addTransform(t, &webDecoder{})
@@ -157,7 +157,7 @@ func (x *Exchange) transformRequest() *transforms {
 }
 
 // transformResponse is transformRequest for the response of a Backend.
-func (x *Exchange) transformResponse(head *message.Response, data []byte) *transforms {
+func (x *core) transformResponse(head *message.Response, data []byte) *transforms {
 	r := &x.w.response
 	*r = Response{x: x, head: head, bytes: data, status: int(head.Code)}
 	var t *transforms
@@ -171,7 +171,7 @@ func (x *Exchange) transformResponse(head *message.Response, data []byte) *trans
 	return t
 }
 
-func (w *worker) addTransform(t *transforms, by Transform) *transforms {
+func (w *coreLoop) addTransform(t *transforms, by Transform) *transforms {
 	if t == nil {
 		if t = w.freeT.Take(); t == nil {
 			t = &transforms{}
@@ -182,7 +182,7 @@ func (w *worker) addTransform(t *transforms, by Transform) *transforms {
 }
 
 // freeTransforms takes t back.
-func (w *worker) freeTransforms(t *transforms) {
+func (w *coreLoop) freeTransforms(t *transforms) {
 	for _, by := range t.list {
 		w.closeTransform(by)
 	}

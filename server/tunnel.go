@@ -7,8 +7,8 @@ import (
 
 // switchProtocols makes the Exchange a tunnel: the Endpoint has accepted the Upgrade. data begins with
 // the head that resp indexes; rest is what came behind it, and is the new protocol's.
-func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
-	c, u, w := x.c, x.u, x.w
+func (x *core) switchProtocols(resp *message.Response, data, rest []byte) {
+	c, u, w := x.down, x.up, x.w
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {
 		return
@@ -16,35 +16,35 @@ func (x *Exchange) switchProtocols(resp *message.Response, data, rest []byte) {
 	x.headTime = w.Now()
 	x.status = 101
 	x.headDone, x.upClose = true, true
-	x.up.done, x.down.done = true, true
+	x.reqBody.done, x.respBody.done = true, true
 	x.tunnel = true
 	x.leaveAt = 0
 	w.shard.Tunnels++
 	x.acceptWebSocket()
-	x.sentBytes += int64(c.switched(x, resp, data, rest))
+	x.sentBytes += int64(c.switchTo(x, resp, data, rest))
 	// What the client sent behind its request was meant for the new protocol.
 	if early := c.Held(); len(early) > 0 {
 		u.Send(early, false)
 		x.reqBytes += int64(len(early))
 		c.Drop(len(early))
 	}
-	x.await(x.timeout(x.policy.read, w.set.tunnel))
+	x.expectEndpoint(x.tunnelTimeout())
 }
 
 // pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
-func (x *Exchange) pumpTunnel() {
-	c, u, w := x.c, x.u, x.w
+func (x *core) pumpTunnel() {
+	c, u, w := x.down, x.up, x.w
 	up, down, moved, more := x.ways.Relay(&w.Loop, c, u)
 	x.reqBytes += up
 	x.sentBytes += down
 	switch {
-	case x.ways.Over(w.Now(), x.timeout(x.policy.send, w.set.send), more, c, u):
+	case x.ways.Over(w.Now(), x.sendTimeout(), more, c, u):
 		x.endTunnel()
 		return
 	case x.ways.Parting:
-		x.await(x.ways.Look)
+		x.expectEndpoint(x.ways.Look)
 	case moved:
-		x.await(x.timeout(x.policy.read, w.set.tunnel))
+		x.expectEndpoint(x.tunnelTimeout())
 	}
 	if more {
 		w.Again(c)
@@ -52,13 +52,13 @@ func (x *Exchange) pumpTunnel() {
 }
 
 // endTunnel closes both sides. Who was not told the other's end sees its break as one, and not as an end.
-func (x *Exchange) endTunnel() {
-	c, u := x.c, x.u
+func (x *core) endTunnel() {
+	c, u := x.down, x.up
 	if x.ways.Resets(u, c, x.ways.DownEnded) {
 		c.cut(x)
 	}
-	if u, ok := u.(*upConn); ok && x.ways.Resets(c, u, x.ways.UpEnded) {
-		u.Reset()
+	if x.ways.Resets(c, u, x.ways.UpEnded) {
+		u.breakOff()
 	}
 	if c.Deaf() && !u.Deaf() && !x.ways.UpEnded {
 		x.end(failAborted.reason, upstream.Canceled)

@@ -71,9 +71,9 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			var u *upConn
 			var c *downConn
 			onLoop(func() {
-				for d := w.downs.next; d != &w.downs; d = d.next {
-					if d.x != nil {
-						u = d.x.u.(*upConn)
+				for d := range w.down.all() {
+					if x := d.exchange(); x != nil {
+						u = x.endpointSide().(*upConn)
 					} else {
 						c = d
 					}
@@ -91,7 +91,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 					steps <- servertest.OKResponse("/first")
 					arrive(t, &u.Src)
 					u.Ready(loop.Readable)
-					if u.x != nil {
+					if !u.Idle() {
 						t.Error("the first Exchange has not ended")
 					}
 				}

@@ -15,9 +15,9 @@ import (
 //	              └─────────────┴─────────────┴───────────────┴──► closed
 type upConn struct {
 	wire.Sock
-	w *worker
+	w *upLoop
 	upstream.Conn
-	x        *Exchange           // nil while idle
+	x        *core               // nil while idle
 	released uint64              // the loop's batch in which it last became idle
 	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
@@ -38,7 +38,7 @@ func (u *upConn) Ready(ev loop.Events) {
 		u.Readable, u.PeerClosed = true, true
 	}
 	if x := u.x; x != nil {
-		x.c.pump()
+		x.clientSide().pump()
 		return
 	}
 	if u.TLS != nil && ev&(loop.ReadClosed|loop.Closed|loop.Failed) == 0 && u.dry() {
@@ -61,24 +61,24 @@ func (u *upConn) connected() {
 		return
 	}
 	x := u.x
-	c := x.c // x may have ended when this returns
+	c := x.clientSide() // x may have ended when this returns
 	switch {
 	case !ok:
 		x.attemptFailed(failConnect, upstream.ConnectFailed)
 	case u.backend != nil:
-		u.startTLS()
+		if !u.startTLS() {
+			x.attemptFailed(failTLS, upstream.ConnectFailed)
+		}
 	default:
 		x.send()
 	}
 	c.pump()
 }
 
-// startTLS begins the handshake of a connection that was established. Progress says when there is
-// something to send.
-func (u *upConn) startTLS() {
-	if err := u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u); err != nil {
-		u.x.attemptFailed(failTLS, upstream.ConnectFailed)
-	}
+// startTLS begins the handshake of a connection that was established, and reports whether it could. Progress says when there
+// is something to send.
+func (u *upConn) startTLS() bool {
+	return u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u) == nil
 }
 
 // Progress implements tlsconn.Owner.
@@ -88,7 +88,7 @@ func (u *upConn) Progress() { u.Ready(0) }
 func (u *upConn) secured() {
 	done, err := u.Shake()
 	x := u.x
-	c := x.c // x may have ended when this returns
+	c := x.clientSide() // x may have ended when this returns
 	switch {
 	case err != nil:
 		x.attemptFailed(failTLS, upstream.ConnectFailed)
@@ -160,17 +160,22 @@ func (u *upConn) discard() {
 	u.w.freeUp(u)
 }
 
-// dial starts a connection to ep for x. It returns nil when the kernel refuses at once.
-func (w *worker) dial(ep *upstream.Endpoint, x *Exchange) *upConn {
-	u := w.newUp()
-	if !w.connect(&u.Sock, dialerOf(ep), u, x.share) {
+// dial starts a connection to ep for x. It returns nil when the kernel refuses at once, or where there is no descriptor for it.
+func (w *upLoop) dial(ep *upstream.Endpoint, x *core) (u *upConn, short bool) {
+	u = w.newUp()
+	ok, short := w.connect(&u.Sock, &dialerOf(ep).addr, u, x.source())
+	if !ok {
 		w.freeUp(u)
-		return nil
+		return nil, short
 	}
 	u.Strict = true
-	u.backend = x.backend.Source().TLS
+	u.backend = x.backendTLS()
 	u.x = x
 	ep.Add(&u.Conn)
 	w.shard.UpstreamConnects++
-	return u
+	if !u.Connecting && u.backend != nil && !u.startTLS() {
+		u.discard()
+		return nil, false
+	}
+	return u, false
 }

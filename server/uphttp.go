@@ -12,26 +12,31 @@ import (
 // firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
 const firstRead = 20 << 10
 
-func (u *upConn) ready() bool       { return !u.Connecting && !u.Shaking }
-func (u *upConn) reused() bool      { return u.Reused() }
-func (u *upConn) unprocessed() bool { return false }
-func (u *upConn) chunked() framing  { return frameChunked }
+func (u *upConn) established() bool      { return !u.Connecting && !u.Shaking }
+func (u *upConn) unprocessed() bool      { return false }
+func (u *upConn) unknownLength() framing { return frameChunked }
 
-// begin implements upSide.
+// provoked, exclusive, timedOut and breakOff implement upSide.
+func (u *upConn) provoked() bool  { return false }
+func (u *upConn) exclusive() bool { return true }
+func (u *upConn) timedOut()       {}
+func (u *upConn) breakOff()       { u.Reset() }
+
+// sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) begin(x *Exchange) bool {
-	u.Write(x.request)
-	return !u.Broken
+func (u *upConn) sendRequest(x *core) (wrote bool, fail *failure) {
+	u.Write(x.requestBytes())
+	return !u.Broken, nil
 }
 
 // readHead implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upConn) readHead(x *Exchange) bool {
+func (u *upConn) readHead(x *core) bool {
 	w := u.w
 	into := w.Scratch
-	if w.set.splice > 0 {
+	if w.settings.splice > 0 {
 		// The rest of a large body is to move by splice, so little of it is copied with the head.
 		into = into[:firstRead]
 	}
@@ -42,8 +47,8 @@ func (u *upConn) readHead(x *Exchange) bool {
 		}
 		return false
 	}
-	x.c.Restart()
-	x.await(x.timeout(x.policy.read, w.set.read))
+	x.clientSide().Restart()
+	x.expectResponse()
 	data := into[:n]
 	if u.In.Len() > 0 {
 		line := bytes.IndexByte(data, '\n') >= 0
@@ -55,7 +60,7 @@ func (u *upConn) readHead(x *Exchange) bool {
 	}
 	for {
 		w.resp.Reset()
-		status := h1.ParseResponse(&w.resp, data, w.set.responseLimits)
+		status := h1.ParseResponse(&w.resp, data, w.set.limits)
 		switch {
 		case status == h1.Incomplete:
 			if u.In.Len() == 0 {
@@ -68,7 +73,7 @@ func (u *upConn) readHead(x *Exchange) bool {
 		}
 		head, rest := &w.resp.Response, data[w.resp.HeadLen:]
 		if head.Code == 101 {
-			if !x.upgrade || !head.Upgrade || head.UpgradeH2C {
+			if !x.upgrades() || !head.Upgrade || head.UpgradeH2C {
 				x.malformed()
 				return false
 			}

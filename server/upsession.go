@@ -22,7 +22,7 @@ import (
 // share has states of its own: see loneState.
 type upSession struct {
 	wire.Sock
-	w             *worker
+	w             *upLoop
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
 	wire.Output
@@ -45,16 +45,16 @@ type upSession struct {
 const pingAfter = int64(15e9)
 
 // openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
-// the kernel refuses at once.
-func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *share, alone bool) *upSession {
+// the kernel refuses at once, or where there is no descriptor for it.
+func (w *upLoop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *quota, alone bool) (s *upSession, short bool) {
 	t := dialerOf(ep)
-	s := &upSession{Sock: wire.NewSock(&w.Loop), w: w, dialer: t, backend: b}
+	s = &upSession{Sock: wire.NewSock(&w.coreLoop.Loop), w: w, dialer: t, backend: b}
 	s.Strict = true
 	s.Owner = s
-	if !w.connect(&s.Sock, t, s, of) {
-		return nil
+	if ok, short := w.connect(&s.Sock, &t.addr, s, of); !ok {
+		return nil, short
 	}
-	s.H2 = w.h2up.NewClient(w.Now(), s, b != nil)
+	s.H2 = w.h2.NewClient(w.Now(), s, b != nil)
 	s.heard = w.Now()
 	ep.Add(&s.Conn)
 	w.shard.UpstreamConnects++
@@ -65,9 +65,9 @@ func (w *worker) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *s
 	}
 	w.sessions = append(w.sessions, s)
 	if !s.Connecting && b != nil && !s.startTLS() {
-		return nil
+		return nil, false
 	}
-	return s
+	return s, false
 }
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could.
@@ -111,7 +111,7 @@ func (s *upSession) secured() bool {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
-	s.established()
+	s.begins()
 	return !s.closed
 }
 
@@ -123,14 +123,14 @@ func (s *upSession) connected() {
 		s.Broken = true
 		s.end(upstream.ConnectFailed)
 	case s.backend == nil:
-		s.established()
+		s.begins()
 	default:
 		s.startTLS()
 	}
 }
 
-// established sends the requests that waited.
-func (s *upSession) established() {
+// begins sends the requests that waited.
+func (s *upSession) begins() {
 	s.sendWaiting()
 	s.touch()
 }
@@ -138,8 +138,8 @@ func (s *upSession) established() {
 // sendWaiting sends the requests that waited for what is known by now.
 func (s *upSession) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
-		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.ready() {
-			c := u.x.c
+		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.established() {
+			c := u.x.clientSide()
 			u.x.send()
 			c.pump()
 		}
@@ -157,7 +157,7 @@ func (s *upSession) pump() {
 			w.Again(s)
 			break
 		}
-		n := s.Read(w.upFrames) // also behind a reset: what came before it may be responses
+		n := s.Read(w.frames) // also behind a reset: what came before it may be responses
 		if n == 0 {
 			if s.EOF || s.Broken {
 				s.end(upstream.Reset)
@@ -166,7 +166,7 @@ func (s *upSession) pump() {
 			break
 		}
 		s.heard, s.pinged = w.Now(), false
-		err := s.H2.Feed(w.Now(), w.upFrames[:n])
+		err := s.H2.Feed(w.Now(), w.frames[:n])
 		s.passSmall()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
@@ -198,7 +198,7 @@ func (s *upSession) passSmall() {
 // touch has the output written at the end of the batch.
 func (s *upSession) touch() {
 	if !s.Connecting && !s.Shaking && !s.closed {
-		s.FlushLater(&s.w.Loop, s)
+		s.FlushLater(&s.w.coreLoop.Loop, s)
 	}
 }
 
@@ -251,7 +251,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 		u.listed = false
 		u.Gone = true
 		if x := u.x; x != nil {
-			c := x.c
+			c := x.clientSide()
 			if outcome == upstream.ConnectFailed {
 				f := failConnect
 				if s.TLS != nil {
@@ -262,7 +262,7 @@ func (s *upSession) end(outcome upstream.Outcome) {
 			c.pump()
 		}
 	}
-	s.Release(&s.w.Loop)
+	s.Release(&s.w.coreLoop.Loop)
 	s.Endpoint.Remove(&s.Conn)
 	s.Close()
 	if i := slices.Index(s.w.sessions, s); i >= 0 {
@@ -299,13 +299,13 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		return
 	}
 	x := u.x
-	c := x.c
+	c := x.clientSide()
 	u.Complete = end
 	c.Restart()
-	x.await(x.timeout(x.policy.read, s.w.set.read))
+	x.expectResponse()
 	switch {
 	case resp.Code == 101:
-		if !x.upgrade {
+		if !x.upgrades() {
 			x.malformed()
 			c.pump()
 			return
@@ -319,10 +319,10 @@ func (s *upSession) Response(st *h2.Stream, resp *message.Response, head []byte,
 		x.finalHead(resp, head, nil, end)
 	}
 	switch {
-	case end || x.c != c: // if x has ended, c goes on with what comes next
+	case end || x.clientSide() != c: // if x has ended, c goes on with what comes next
 		c.pump()
 	default:
-		x.waits() // restart has disarmed the client's timer
+		x.guardClient() // restart has disarmed the client's timer
 	}
 }
 
@@ -343,7 +343,7 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 		return
 	}
 	u.Offer(p)
-	u.x.c.pump()
+	u.x.clientSide().pump()
 	if u.H2Stream == st {
 		u.Store()
 	}
@@ -353,8 +353,8 @@ func (s *upSession) Data(st *h2.Stream, p []byte, end bool) {
 func (s *upSession) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
 		u.Complete = true
-		u.GotTrailers = appendFields(u.GotTrailers[:0], t, lines, false)
-		u.x.c.pump()
+		u.GotTrailers = t.AppendFields(u.GotTrailers[:0], lines, false)
+		u.x.clientSide().pump()
 	}
 }
 
@@ -371,9 +371,8 @@ func (s *upSession) Fault(st *h2.Stream, _ h2.Fault) {
 		}
 		u.Gone = true
 		x := u.x
-		c := x.c
-		x.upClose = true
-		x.fail(failMalformed)
+		c := x.clientSide()
+		x.malformed()
 		c.pump()
 		return
 	}
@@ -394,13 +393,13 @@ func (s *upSession) Reset(st *h2.Stream, code h2.Code) {
 	}
 	u.Gone = true
 	u.refused = code == h2.RefusedStream
-	u.x.c.pump()
+	u.x.clientSide().pump()
 }
 
 // Writable implements h2.Handler.
 func (s *upSession) Writable(st *h2.Stream) {
 	if u, ok := st.Owner.(*upStream); ok && u.x != nil {
-		u.x.c.pump()
+		u.x.clientSide().pump()
 	}
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"slices"
 
-	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
@@ -13,9 +12,9 @@ import (
 //	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type upStream struct {
 	wire.Stream
-	w       *worker
+	w       *upLoop
 	s       *upSession
-	x       *Exchange
+	x       *core
 	listed  bool // in the session's list
 	refused bool // the Endpoint did nothing for the request
 	first   bool // of its session
@@ -25,13 +24,13 @@ type upStream struct {
 // attach makes x's side of a new stream of s, which is opened by begin.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *upSession) attach(x *Exchange) *upStream {
+func (s *upSession) attach(x *core) *upStream {
 	w := s.w
 	u := w.freeS.Take()
 	if u == nil {
 		u = &upStream{}
 	}
-	u.Stream.Begin(&w.Loop, s.H2, nil)
+	u.Stream.Begin(&w.coreLoop.Loop, s.H2, nil)
 	u.w = w
 	u.s, u.x = s, x
 	u.first = s.requests == 0
@@ -45,46 +44,60 @@ func (s *upSession) attach(x *Exchange) *upStream {
 func (u *upStream) gathered() {
 	u.Gathering = false
 	if u.x != nil {
-		u.x.c.pump()
+		u.x.clientSide().pump()
 	}
 }
 
-// ready implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
+// established implements upSide. An Upgrade has to wait until the Endpoint has said that it takes one.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) ready() bool {
-	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrade)
+func (u *upStream) established() bool {
+	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.upgrades())
 }
 
-func (u *upStream) reused() bool      { return !u.first }
+func (u *upStream) Reused() bool      { return !u.first }
 func (u *upStream) unprocessed() bool { return u.refused || u.H2Stream == nil }
-func (u *upStream) chunked() framing  { return frameStream }
 
-// begin implements upSide.
+// provoked implements upSide: the Endpoint got trailers, and may be one that ends the connection for them. Else a client could
+// have an Endpoint ejected with those.
+func (u *upStream) provoked() bool { return u.trailed }
+
+// exclusive implements upSide. A lone session counts as shared: descriptors of it are bounded by the requests of a source.
+func (u *upStream) exclusive() bool { return false }
+
+// timedOut implements upSide: the next request would wait for the same session.
+func (u *upStream) timedOut() { u.s.retire() }
+
+// breakOff implements upSide: a stream that is given up is reset anyway.
+func (u *upStream) breakOff() {}
+
+func (u *upStream) unknownLength() framing { return frameStream }
+
+// sendRequest implements upSide.
 //
 // hot: runs per request; no alloc, no lock.
-func (u *upStream) begin(x *Exchange) bool {
-	o := x.kept
-	end := x.up.whole() && len(o.early) == 0 && !x.upgrade
-	st, ok := u.H2.OpenRequest(&o.req, h2.Outgoing{
-		Head: &o.req.Head, Bytes: o.head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
-	}, end)
+func (u *upStream) sendRequest(x *core) (wrote bool, fail *failure) {
+	req, o, end := x.outgoing()
+	st, ok := u.H2.OpenRequest(req, o, end)
 	if !ok {
 		u.Gone = true
 		u.s.touch()
-		return false
+		if x.upgrades() && u.s.H2.Settled() && !u.s.H2.ExtendedConnect() {
+			return false, failNoUpgrade
+		}
+		return false, nil
 	}
 	u.H2Stream = st
 	st.Owner = u
-	if !end && !x.upgrade {
-		x.up.pass(u, o.early)
+	if !end && !x.upgrades() {
+		x.passEarly(u)
 	}
 	u.s.touch()
-	return true
+	return true, nil
 }
 
 // readHead implements upSide: heads come by the session, so that only its end is left to be seen.
-func (u *upStream) readHead(x *Exchange) bool {
+func (u *upStream) readHead(x *core) bool {
 	if u.Gone {
 		x.upstreamEnds()
 	}
@@ -157,5 +170,5 @@ func (u *upStream) free(now int64) {
 	}
 	*u = upStream{w: w, Stream: u.Stream}
 	w.freeS.Put(u)
-	w.janitor.Wake()
+	w.wakeJanitor()
 }

@@ -17,7 +17,7 @@ const (
 )
 
 // appendWebSocketKey appends the field of a challenge.
-func (w *worker) appendWebSocketKey(dst []byte) []byte {
+func (w *coreLoop) appendWebSocketKey(dst []byte) []byte {
 	raw := w.draw()
 	dst = append(dst, webSocketKey+": "...)
 	dst = base64.StdEncoding.AppendEncode(dst, raw[:])
@@ -25,7 +25,7 @@ func (w *worker) appendWebSocketKey(dst []byte) []byte {
 }
 
 // acceptWebSocket answers the challenge of a client whose Endpoint was not given it.
-func (x *Exchange) acceptWebSocket() {
+func (x *core) acceptWebSocket() {
 	k := x.kept
 	if k == nil || k.req.Extended || !overStreams(x.protocol) {
 		return

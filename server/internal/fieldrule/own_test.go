@@ -1,4 +1,4 @@
-package server
+package fieldrule
 
 import (
 	"strings"
@@ -22,12 +22,12 @@ func TestOwnFields(t *testing.T) {
 		"X-Client-Cert", "X-Client-Verify", "X-Client-DN", "X-SSL-Client-",
 	} {
 		name := beginning + "-x"
-		if claims([]byte(name)) == claimNone || asked.ValidField(name, "x") == nil {
-			t.Errorf("%s: ValidField gives %v, claims %v", name, asked.ValidField(name, "x"), claims([]byte(name)))
+		if ClaimOf([]byte(name)) == NoClaim || asked.ValidField(name, "x") == nil {
+			t.Errorf("%s: ValidField gives %v, claims %v", name, asked.ValidField(name, "x"), ClaimOf([]byte(name)))
 		}
 		other := "y" + name
-		if claims([]byte(other)) != claimNone || asked.ValidField(other, "x") != nil {
-			t.Errorf("%s: ValidField gives %v, claims %v", other, asked.ValidField(other, "x"), claims([]byte(other)))
+		if ClaimOf([]byte(other)) != NoClaim || asked.ValidField(other, "x") != nil {
+			t.Errorf("%s: ValidField gives %v, claims %v", other, asked.ValidField(other, "x"), ClaimOf([]byte(other)))
 		}
 	}
 	for c := range 256 {

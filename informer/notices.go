@@ -56,7 +56,8 @@ func newEventWriter(client kubernetes.Interface, log *slog.Logger) *eventWriter 
 	}
 }
 
-// note queues Events for the new Rejections of a step, whose objects reference finds. Called on the builder's goroutine; never waits.
+// note queues Events for the new Rejections of a step, whose objects reference finds. Called on the builder's goroutine;
+// never waits.
 func (w *eventWriter) note(added []Rejection, reference func(Object) (corev1.ObjectReference, bool)) {
 	dropped := 0
 	for _, r := range added {

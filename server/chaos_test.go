@@ -126,7 +126,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the clients' connections and requests to end", func() bool {
 		accepted, ended, started, done := uint64(0), uint64(0), uint64(0), uint64(0)
 		r.eachLoop(func(w *worker) {
-			c := &w.shard.Counters
+			c := &w.Shard.Counters
 			accepted += c.ConnectionsAccepted
 			for _, n := range c.ConnectionsClosed {
 				ended += n
@@ -142,8 +142,8 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += w.up.open().sessions
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
+			left += w.up.Open().Sessions
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0
 	})
@@ -211,7 +211,7 @@ func (r *round) plan(rng *rand.Rand) *plan {
 
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
-	for _, faults := range [][]string{w.auditPools(), w.down.auditConns(), w.up.auditConns(), w.Audit()} {
+	for _, faults := range [][]string{w.AuditPools(), w.down.AuditConns(), w.up.AuditConns(), w.Audit()} {
 		for _, fault := range faults {
 			r.errorf("%s", fault)
 		}
@@ -221,12 +221,12 @@ func (r *round) audit(w *worker) {
 	if c.UpstreamActive != 0 || c.UpstreamIdle != 0 {
 		r.errorf("upstream: %d active, %d idle", c.UpstreamActive, c.UpstreamIdle)
 	}
-	for kind, n := range w.shard.EndpointFloods {
+	for kind, n := range w.Shard.EndpointFloods {
 		if n > 0 {
 			r.errorf("%d floods of kind %d by Endpoints seen", n, kind)
 		}
 	}
-	for kind, n := range w.shard.Floods {
+	for kind, n := range w.Shard.Floods {
 		if n > 0 {
 			r.errorf("%d floods of kind %d seen", n, kind)
 		}

@@ -103,8 +103,8 @@ func TestPassedOnIsBounded(t *testing.T) {
 					done := make(chan struct{})
 					w.Post(func() {
 						defer close(done)
-						left += w.down.open()
-						for _, fault := range append(w.auditPools(), w.down.auditConns()...) {
+						left += w.down.Open()
+						for _, fault := range append(w.AuditPools(), w.down.AuditConns()...) {
 							if strings.Contains(fault, "pooled") {
 								t.Error(fault)
 							}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -268,7 +270,7 @@ func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	g.settle()
 	c := servertest.NewRawHTTP2(nc, nc)
 	c.Open()
-	t.InTime = time.Since(begun) < time.Duration(idleGrace)
+	t.InTime = time.Since(begun) < time.Duration(down.IdleGrace)
 	c.Request(1, "POST", "/", false) // stays open
 	for {
 		f, err := c.ReadFrame()
@@ -416,7 +418,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		// not sent twice.
 		for open := true; open; {
 			sessions := make(chan int)
-			g.workers[0].Post(func() { sessions <- g.workers[0].up.open().sessions })
+			g.workers[0].Post(func() { sessions <- g.workers[0].up.Open().Sessions })
 			open = <-sessions > 0
 		}
 	}
@@ -492,7 +494,7 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 			case n == 0:
 				c.Fields(st, true, ":status", "200", "Upper-Case", "1")
 			case n == 1:
-				for range 2 * interimBurst / interimLeast { // time makes some good
+				for range 2 * exchange.InterimBurst / exchange.InterimLeast { // time makes some good
 					c.Fields(st, false, ":status", "103")
 				}
 			default:

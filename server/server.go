@@ -23,6 +23,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
@@ -49,20 +51,20 @@ type Server struct {
 	registry   *stats.Registry
 	log        *slog.Logger
 	workers    []*worker
-	peers      peers // what the workers have of clients
+	peers      down.Peers // what the workers have of clients
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
 	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
 	secrets    *secrets
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
-	sources    *sources
-	reserve    *reserve
+	sources    *down.Sources
+	reserve    *down.Reserve
 	parking    chan struct{}
 	ended      chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
-	attacher attacher
+	attacher exchange.Attacher
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -73,7 +75,7 @@ type Server struct {
 // socket is a listening socket, and the number of the loop that is to serve it.
 type socket struct {
 	loop int
-	bound
+	down.Socket
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -94,11 +96,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
-		reserve:    newReserve(),
+		reserve:    down.NewReserve(),
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
-	s.sources = newSources(threads)
+	s.sources = down.NewSources(threads)
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
 	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
@@ -106,7 +108,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
+	s.attacher = exchange.NewAttacher(s.registry, log, filters, o.Makers, threads)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
@@ -124,7 +126,7 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		s.workers, s.peers = append(s.workers, w), append(s.peers, w.down)
 	}
 	for _, w := range s.workers {
-		w.down.peers = s.peers
+		w.down.Peers = s.peers
 	}
 	quietHertz()
 	s.engine = hertz.New(
@@ -148,7 +150,7 @@ func handshakeLimits(c *config.Config) tlsconn.Limits {
 func (s *Server) Threads() int { return len(s.workers) }
 
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
-func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.Attach(r) }
 
 // OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
 // left, without cutting an exchange.
@@ -156,7 +158,7 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {
 		w.Post(func() {
 			if live := s.store.Load(); live != nil {
-				w.upstreams.Sweep(live.Backends)
+				w.Upstreams.Sweep(live.Backends)
 			}
 		})
 	}
@@ -181,24 +183,24 @@ func (s *Server) listen(addrs []string, secure bool) error {
 	for _, addr := range addrs {
 		at := addr
 		for id := range s.workers {
-			fd, port, err := bind(at)
+			fd, port, err := down.Bind(at)
 			if err != nil {
 				s.closeBoundLocked()
 				return err
 			}
-			s.sockets = append(s.sockets, socket{id, bound{fd, port, addr, secure, slices.Contains(s.proxied, addr)}})
+			s.sockets = append(s.sockets, socket{id, down.Socket{FD: fd, Port: port, Addr: addr, Secure: secure, Proxied: slices.Contains(s.proxied, addr)}})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
 		}
 	}
-	s.reserve.open()
+	s.reserve.Open()
 	return nil
 }
 
 func (s *Server) closeBoundLocked() {
 	for _, b := range s.sockets {
-		syscall.Close(b.fd)
+		syscall.Close(b.FD)
 	}
 	s.sockets = nil
 }
@@ -210,7 +212,7 @@ func (s *Server) Ports() []int {
 	var ports []int
 	for _, b := range s.sockets {
 		if b.loop == 0 {
-			ports = append(ports, b.port)
+			ports = append(ports, b.Port)
 		}
 	}
 	return ports
@@ -221,9 +223,9 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.sockets {
 		w := s.workers[b.loop]
-		l := w.down.prepare(&b.bound)
+		l := w.down.Prepare(&b.Socket)
 		w.Post(func() {
-			if err := w.down.listen(l, b.fd); err != nil {
+			if err := w.down.Listen(l, b.FD); err != nil {
 				s.log.Error("a listening socket is not served", "err", err)
 			}
 		})
@@ -277,7 +279,7 @@ func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
 		w.Post(func() {
-			w.down.startDrain()
+			w.down.StartDrain()
 			begun <- struct{}{}
 		})
 	}
@@ -293,7 +295,7 @@ func (s *Server) drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := s.peers.connections()
+		open := s.peers.Connections()
 		if open == 0 {
 			return nil
 		}
@@ -313,7 +315,7 @@ func (s *Server) stop() {
 			w.Close()
 		}
 		s.handshakes.Close()
-		s.reserve.close()
+		s.reserve.Close()
 	})
 }
 

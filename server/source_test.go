@@ -204,7 +204,7 @@ func TestSourcesAreForgotten(t *testing.T) {
 		c.Get("/quick")
 		open = append(open, c)
 	}
-	if n := g.sources.count(); n != 100 {
+	if n := g.sources.Count(); n != 100 {
 		t.Errorf("%d sources", n)
 	}
 	for _, c := range open {

@@ -1,7 +1,7 @@
-package informer
+package secret
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 )
 
 const (
@@ -20,18 +22,30 @@ const (
 	maxRSABits = 8192
 )
 
-// pemBlocks returns the blocks of a text. whole is false where something begins or ends like a block and
-// is none: pem.Decode skips such text silently.
-func pemBlocks(text []byte) (blocks []*pem.Block, whole bool) {
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		blocks = append(blocks, block)
+// parsePair reads the Secret of a tls section. fault describes its error in our own words: the parser's might repeat its
+// input.
+func parsePair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
+	if secret.Type != corev1.SecretTypeTLS {
+		// Without one it is Opaque to the API server.
+		typ := cmp.Or(secret.Type, corev1.SecretTypeOpaque)
+		return nil, "the Secret is of type " + plain.Short(string(typ)) + ", want " + string(corev1.SecretTypeTLS)
 	}
-	for _, mark := range []string{"-----BEGIN ", "-----END "} {
-		if bytes.Count(text, []byte(mark)) != len(blocks) {
-			return blocks, false
-		}
+	return parseKeyPair(secret)
+}
+
+// parseKeyPair reads the pair of a Secret of any type.
+func parseKeyPair(secret *corev1.Secret) (pair *tls.Certificate, fault string) {
+	chain, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
+	const none = "the Secret has no "
+	switch {
+	case len(chain)+len(key) == 0:
+		return nil, none + corev1.TLSCertKey + " and no " + corev1.TLSPrivateKeyKey
+	case len(chain) == 0:
+		return nil, none + corev1.TLSCertKey
+	case len(key) == 0:
+		return nil, none + corev1.TLSPrivateKeyKey
 	}
-	return blocks, true
+	return parsePEMPair(chain, key)
 }
 
 // parsePEMPair reads a chain of certificates and the key of its first. Every certificate of the chain is
@@ -64,8 +78,6 @@ func parsePEMPair(chain, key []byte) (pair *tls.Certificate, fault string) {
 	}
 	return nil, corev1.TLSPrivateKeyKey + " is not the key of the certificate in " + corev1.TLSCertKey
 }
-
-const certificateBlock = "CERTIFICATE"
 
 // parseChain reads the certificates of tls.crt. Blocks of other kinds are skipped, as servers do with
 // files that hold parameters or the key too.
@@ -113,9 +125,4 @@ func keyFault(text []byte) string {
 		return corev1.TLSPrivateKeyKey + " holds a certificate and no private key"
 	}
 	return ""
-}
-
-// nameless reports whether a certificate has no subject alternative name.
-func nameless(leaf *x509.Certificate) bool {
-	return len(leaf.DNSNames)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0
 }

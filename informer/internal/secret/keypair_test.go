@@ -1,10 +1,22 @@
-package informer
+package secret
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// testPEM reads a certificate or key that was made for tests, and is good for nothing else.
+func testPEM(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "tls", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
 
 // TestPEMPairBounds: what clients would refuse, or what would cost all of them dear, is not served.
 func TestPEMPairBounds(t *testing.T) {
@@ -30,7 +42,7 @@ func TestPEMPairBounds(t *testing.T) {
 }
 
 // TestBrokenAuthorities: a block of ca.crt or ca.crl that cannot be read fails all, because an authority
-// that is missing locks out whom it certified, and a list that is missing lets in whom it revoked.
+// that is missing locks out the clients that it certified, and a list that is missing lets in those that it revoked.
 func TestBrokenAuthorities(t *testing.T) {
 	torn := testPEM(t, "torn.crt")
 	if roots, fault := parseRoots(append(testPEM(t, "ca.crt"), torn...)); roots != nil || !strings.Contains(fault, "broken PEM block") {

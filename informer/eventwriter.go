@@ -56,11 +56,12 @@ func newEventWriter(client kubernetes.Interface, log *slog.Logger) *eventWriter 
 	}
 }
 
-// note queues Events for the Rejections of a step. Called on the builder's goroutine; never waits.
-func (w *eventWriter) note(b *builder) {
+// note queues Events for the new Rejections of a step, whose objects reference finds. Called on the builder's goroutine;
+// never waits.
+func (w *eventWriter) note(added []Rejection, reference func(Object) (corev1.ObjectReference, bool)) {
 	dropped := 0
-	for _, r := range b.rejected.takeAdded() {
-		regarding, ok := b.reference(r.Object)
+	for _, r := range added {
+		regarding, ok := reference(r.Object)
 		if !ok {
 			continue
 		}
@@ -91,7 +92,7 @@ func (b *builder) reference(o Object) (corev1.ObjectReference, bool) {
 			ref.APIVersion, ref.UID = corev1.SchemeGroupVersion.String(), service.UID
 		}
 	case "EndpointSlice":
-		if slice := b.cache.slices[name]; slice != nil {
+		if slice := b.backends.slices.byName[name]; slice != nil {
 			ref.APIVersion, ref.UID = discoveryv1.SchemeGroupVersion.String(), slice.UID
 		}
 	}

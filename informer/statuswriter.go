@@ -32,7 +32,7 @@ import (
 //
 // 10,000 statuses take 34 seconds at statusQPS, which is as much as one gateway may ask of an API
 // server: by priority and fairness a ServiceAccount has its share of the server's hundreds of seats, of
-// which statusWriters are few. One after another they took five minutes, at 30 ms each on a busy server.
+// which statusWriters are few. One after another the 10,000 took five minutes, at 30 ms each on a busy server.
 const (
 	statusDelay   = 200 * time.Millisecond
 	statusAgain   = 10 * time.Second
@@ -94,7 +94,7 @@ func (w *statusWriter) note(b *builder, pending map[source.Key]any) {
 			w.compare(b, name, false)
 		}
 	} else {
-		for _, name := range b.compiled {
+		for _, name := range b.recompiled {
 			w.compare(b, name, true)
 		}
 	}
@@ -115,15 +115,15 @@ func (w *statusWriter) compare(b *builder, name routing.ObjectName, urgent bool)
 	}
 	has := slices.Clone(ing.Status.LoadBalancer.Ingress)
 	sortAddresses(has)
-	as := len(w.addresses) > 0 && slices.EqualFunc(has, w.addresses, sameAddress)
+	published := len(w.addresses) > 0 && slices.EqualFunc(has, w.addresses, sameAddress)
 	task := statusTask{name: name, urgent: urgent, due: time.Now().Add(rand.N(statusDelay))}
 	if b.entries[name] == nil {
-		w.compareLeft(name, ing.ResourceVersion, as, task)
+		w.compareLeft(name, ing.ResourceVersion, published, task)
 		return
 	}
 	w.known[name] = time.Time{}
 	// Without addresses of our own the present ones are the best known.
-	if as || len(w.addresses) == 0 {
+	if published || len(w.addresses) == 0 {
 		w.queue.drop(name)
 		return
 	}
@@ -131,8 +131,8 @@ func (w *statusWriter) compare(b *builder, name routing.ObjectName, urgent bool)
 	w.queue.put(task)
 }
 
-// compareLeft is compare for an Ingress that is not ours. as is true where our addresses are in it.
-func (w *statusWriter) compareLeft(name routing.ObjectName, version string, as bool, task statusTask) {
+// compareLeft is compare for an Ingress that is not ours. published is true where the status has our addresses.
+func (w *statusWriter) compareLeft(name routing.ObjectName, version string, published bool, task statusTask) {
 	until, was := w.known[name]
 	if was && until.IsZero() {
 		until = time.Now().Add(statusPatience)
@@ -143,7 +143,7 @@ func (w *statusWriter) compareLeft(name routing.ObjectName, version string, as b
 		w.queue.forget(name)
 		return
 	}
-	if !as {
+	if !published {
 		w.queue.drop(name)
 		return
 	}
@@ -230,7 +230,7 @@ func (w *statusWriter) run(ctx context.Context) {
 		}
 		task, _ := w.queue.take(time.Now())
 		if task == nil {
-			// Another gateway wrote it meanwhile.
+			// Another gateway wrote the status meanwhile.
 			<-writers
 			continue
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// secrets gives handshakes what the live Snapshot has: package tlsconfig asks it by name. Safe for
+// certificates gives handshakes what the live Snapshot has: package tlsconfig asks it by name. Safe for
 // concurrent use.
-type secrets struct {
+type certificates struct {
 	store      *routing.Store
 	selfSigned *tls.Certificate
 
@@ -26,16 +26,16 @@ type secrets struct {
 // maxPolicies bounds what is kept of policies that may be gone.
 const maxPolicies = 1024
 
-func newSecrets(store *routing.Store) (*secrets, error) {
+func newCertificates(store *routing.Store) (*certificates, error) {
 	own, err := tlsconfig.SelfSigned()
 	if err != nil {
 		return nil, fmt.Errorf("make default certificate: %w", err)
 	}
-	return &secrets{store: store, selfSigned: own, policies: map[string]*tlsconfig.Policy{}}, nil
+	return &certificates{store: store, selfSigned: own, policies: map[string]*tlsconfig.Policy{}}, nil
 }
 
 // Lookup implements tlsconfig.Certificates.
-func (s *secrets) Lookup(name string) []*tls.Certificate {
+func (s *certificates) Lookup(name string) []*tls.Certificate {
 	snapshot := s.store.Load()
 	if snapshot == nil {
 		return nil
@@ -52,7 +52,7 @@ func (s *secrets) Lookup(name string) []*tls.Certificate {
 }
 
 // Default implements tlsconfig.Certificates.
-func (s *secrets) Default() *tls.Certificate {
+func (s *certificates) Default() *tls.Certificate {
 	if snapshot := s.store.Load(); snapshot != nil && snapshot.DefaultCertificate != nil {
 		return snapshot.DefaultCertificate.Certificate
 	}
@@ -60,7 +60,7 @@ func (s *secrets) Default() *tls.Certificate {
 }
 
 // Policy implements tlsconfig.Policies.
-func (s *secrets) Policy(name string) *tlsconfig.Policy {
+func (s *certificates) Policy(name string) *tlsconfig.Policy {
 	snapshot := s.store.Load()
 	if snapshot == nil {
 		return nil
@@ -107,5 +107,5 @@ func (s *Server) serverTLS(c *config.Config) *tlsconfig.Server {
 		s.tickets.SetPeriod(time.Duration(c.TLS.TicketRotation))
 		set.Tickets = s.tickets
 	}
-	return tlsconfig.NewServer(set, s.secrets, s.secrets)
+	return tlsconfig.NewServer(set, s.certificates, s.certificates)
 }

@@ -142,7 +142,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += w.up.Open().Sessions
+			left += w.up.CountSessions().Sessions
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0

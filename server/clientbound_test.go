@@ -92,7 +92,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 			if got.StatusCode != row.status || !strings.Contains(got.Text, row.body) {
 				t.Errorf("got %d %.200q", got.StatusCode, got.Text)
 			}
-			if most := int64(2*clientcert.MaxClientName + 2*clientcert.MaxClientCertificate); largest.Load() > most {
+			if most := int64(2*clientcert.MaxName + 2*clientcert.MaxCertificate); largest.Load() > most {
 				t.Errorf("a head of %d bytes went to the Backend, want at most %d", largest.Load(), most)
 			}
 			c.Close()
@@ -103,7 +103,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 					done := make(chan struct{})
 					w.Post(func() {
 						defer close(done)
-						left += w.down.Open()
+						left += w.down.OpenConns()
 						for _, fault := range append(w.AuditPools(), w.down.AuditConns()...) {
 							if strings.Contains(fault, "pooled") {
 								t.Error(fault)

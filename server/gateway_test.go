@@ -293,7 +293,7 @@ func (g *gateway) takenOver() {
 func (g *gateway) narrow(change func(*down.Capacity)) {
 	for _, w := range g.workers {
 		w.Post(func() {
-			set, before := *w.down.Current(), w.Settings
+			set, before := *w.down.CurrentSettings(), w.Settings
 			change(&set.Capacity)
 			all := *before
 			all.Requests = set.Capacity.Requests
@@ -516,7 +516,7 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 		n := make(chan uint64)
 		w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 		accepted += <-n
-		open += int64(w.down.Open())
+		open += int64(w.down.OpenConns())
 	}
 	return accepted, open
 }
@@ -586,7 +586,7 @@ func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			n := w.up.Open()
+			n := w.up.CountSessions()
 			open, free = open+n.Lone, free+n.LoneFree
 			close(done)
 		})
@@ -643,10 +643,10 @@ func (g *gateway) holding() (h holding) {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += w.down.Open()
+			h.downs += w.down.OpenConns()
 			h.exchanges += int(w.Shard.Counters.ExchangesStarted - w.Shard.Counters.ExchangesEnded)
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
-			open := w.up.Open()
+			open := w.up.CountSessions()
 			h.ups -= open.Sessions
 			h.streams += open.Streams
 		})
@@ -660,7 +660,7 @@ func (g *gateway) holding() (h holding) {
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.Open().Sessions; close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.CountSessions().Sessions; close(done) })
 		<-done
 	}
 	return n
@@ -739,8 +739,8 @@ func (g *gateway) wantNothingLeft() {
 		for _, w := range g.workers {
 			one := make(chan int64)
 			w.Post(func() {
-				n := int64(w.down.MostOfSource())
-				if w.up.Open().Sessions == 0 { // those of Endpoints stay a while
+				n := int64(w.down.LargestSource())
+				if w.up.CountSessions().Sessions == 0 { // those of Endpoints stay a while
 					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n

@@ -418,7 +418,7 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		// not sent twice.
 		for open := true; open; {
 			sessions := make(chan int)
-			g.workers[0].Post(func() { sessions <- g.workers[0].up.Open().Sessions })
+			g.workers[0].Post(func() { sessions <- g.workers[0].up.CountSessions().Sessions })
 			open = <-sessions > 0
 		}
 	}

@@ -47,24 +47,24 @@ type Options struct {
 // safe for concurrent use, but for Attach. Must not be copied.
 type Server struct {
 	// Immutable after New:
-	store      *routing.Store
-	registry   *stats.Registry
-	log        *slog.Logger
-	workers    []*worker
-	peers      down.Peers // what the workers have of clients
-	engine     *hertz.Hertz
-	logs       *accessLog // nil when off
-	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
-	secrets    *secrets
-	tickets    *tlsconfig.Tickets
-	handshakes *tlsconn.Handshakes
-	sources    *down.Sources
-	reserve    *down.Reserve
-	parking    chan struct{}
-	ended      chan struct{}
+	store        *routing.Store
+	registry     *stats.Registry
+	log          *slog.Logger
+	workers      []*worker
+	peers        down.Peers // what the workers have of clients
+	engine       *hertz.Hertz
+	logs         *accessLog // nil when off
+	proxied      []string   // listen addresses on which connections begin with a PROXY protocol header
+	certificates *certificates
+	tickets      *tlsconfig.Tickets
+	handshakes   *tlsconn.Handshakes
+	sources      *down.Sources
+	reserve      *down.Reserve
+	parking      chan struct{}
+	ended        chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
-	attacher exchange.Attacher
+	compiler exchange.Compiler
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -108,9 +108,9 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = exchange.NewAttacher(s.registry, log, filters, o.Makers, threads)
+	s.compiler = exchange.NewCompiler(s.registry, log, filters, o.Makers, threads)
 	var err error
-	if s.secrets, err = newSecrets(store); err != nil {
+	if s.certificates, err = newCertificates(store); err != nil {
 		return nil, err
 	}
 	set := s.newSettings(c)
@@ -150,7 +150,7 @@ func handshakeLimits(c *config.Config) tlsconn.Limits {
 func (s *Server) Threads() int { return len(s.workers) }
 
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
-func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.Attach(r) }
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.compiler.Attachment(r) }
 
 // OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
 // left, without cutting an exchange.
@@ -223,9 +223,9 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.sockets {
 		w := s.workers[b.loop]
-		l := w.down.Prepare(&b.Socket)
+		l := w.down.NewListener(&b.Socket)
 		w.Post(func() {
-			if err := w.down.Listen(l, b.FD); err != nil {
+			if err := l.Open(); err != nil {
 				s.log.Error("a listening socket is not served", "err", err)
 			}
 		})

@@ -229,7 +229,7 @@ func TestClientsOfOneSession(t *testing.T) {
 			w := g.workers[0]
 			servertest.Until(t, "the session that was flooded to close", func() bool {
 				open := make(chan int, 1)
-				w.Post(func() { open <- w.up.Open().Sessions })
+				w.Post(func() { open <- w.up.CountSessions().Sessions })
 				return <-open == 1
 			})
 			counted := make(chan uint64, 1)

@@ -21,10 +21,10 @@ type worker struct {
 }
 
 // newWorker makes the data plane of l, one of the loops of s. Its peers are to be set before it runs.
-func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
+func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w := &worker{}
-	w.Loop.Init(l, exchange.Options{
-		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, Log: s.log, Lines: s.logs.sink(), Settings: &set.core,
+	w.Loop.Init(l, exchange.LoopOptions{
+		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, FaultLog: s.log, AccessLog: s.logs.sink(), Settings: &set.core,
 	})
 	w.up = up.NewLoop(&w.Loop, &set.up, rand.Uint64())
 	w.down = down.NewLoop(&w.Loop, s.sources, s.reserve, &set.down)
@@ -34,7 +34,7 @@ func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
 }
 
 // reload has everything from here on go by set.
-func (w *worker) reload(set *allSettings) {
+func (w *worker) reload(set *settings) {
 	before := w.Settings
 	w.Settings = &set.core
 	w.up.Reload(&set.up)

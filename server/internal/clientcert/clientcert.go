@@ -19,12 +19,12 @@ import (
 // What is passed on of a certificate is bounded, because it goes with every request of its connection, be it of ten
 // bytes. What is beyond a bound is as good as a certificate that cannot be verified: a part of a name may be another's.
 const (
-	// MaxClientCertificate bounds the client's own, as DER has it: those of RSA-4096 take 2 KiB, those of
+	// MaxCertificate bounds the client's own, as DER has it: those of RSA-4096 take 2 KiB, those of
 	// ML-DSA-87 7. In a field it is half as long again, and Backends take some 16 KiB of fields in all. The
 	// others that are shown may be as long on average.
-	MaxClientCertificate = 8 << 10
-	// MaxClientName bounds a distinguished name as text. RFC 5280 has 64 characters for most of its parts.
-	MaxClientName = 2 << 10
+	MaxCertificate = 8 << 10
+	// MaxName bounds a distinguished name as text. RFC 5280 has 64 characters for most of its parts.
+	MaxName = 2 << 10
 	// maxVerdict cuts off what went wrong, which may hold names out of certificates.
 	maxVerdict = 256
 )
@@ -43,8 +43,8 @@ type Cert struct {
 
 var (
 	errNoCertificate     = errors.New("no certificate was shown")
-	errCertificateSize   = fmt.Errorf("the certificate is larger than %d KiB", MaxClientCertificate>>10)
-	errCertificateNames  = fmt.Errorf("the certificate's names are longer than %d KiB", MaxClientName>>10)
+	errCertificateSize   = fmt.Errorf("the certificate is larger than %d KiB", MaxCertificate>>10)
+	errCertificateNames  = fmt.Errorf("the certificate's names are longer than %d KiB", MaxName>>10)
 	errCertificatePanics = errors.New("the certificate cannot be verified")
 	errExpired           = errors.New("the certificate has expired since it was shown")
 )
@@ -73,23 +73,23 @@ func (s *Cert) check(state tls.ConnectionState) {
 	}
 	s.leaf = state.PeerCertificates[0]
 	s.allowed = s.auth.Allows(s.leaf)
-	if len(s.leaf.Raw) > MaxClientCertificate {
+	if len(s.leaf.Raw) > MaxCertificate {
 		s.err, s.allowed = errCertificateSize, s.auth.Allows(nil) // no name of it counts
 		return
 	}
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
 }
 
-// Asked returns how much a client may show, and what is to look at it: nothing where no certificate is asked for.
-func (s *Cert) Asked() (room int, check func(tls.ConnectionState)) {
+// ForHandshake returns how much a client may show, and what is to look at it: nothing where no certificate is asked for.
+func (s *Cert) ForHandshake() (room int, check func(tls.ConnectionState)) {
 	if s == nil {
 		return 0, nil
 	}
-	return s.auth.MaxShown() * MaxClientCertificate, s.check
+	return s.auth.MaxShown() * MaxCertificate, s.check
 }
 
-// Began takes note that the handshake has ended.
-func (s *Cert) Began(now int64) {
+// HandshakeEnded takes note that the handshake has ended.
+func (s *Cert) HandshakeEnded(now int64) {
 	s.until = math.MaxInt64
 	if left := int64(time.Until(s.expiry)); s.err == nil && left < math.MaxInt64-now {
 		s.until = now + left
@@ -113,10 +113,10 @@ func (s *Cert) expire() {
 // describe makes the lines that ingress-nginx sends to Backends.
 func (s *Cert) describe() {
 	var subject, issuer []byte
-	named := s.leaf != nil && len(s.leaf.Raw) <= MaxClientCertificate
+	named := s.leaf != nil && len(s.leaf.Raw) <= MaxCertificate
 	if named {
 		subject, issuer = visible(s.leaf.Subject.String()), visible(s.leaf.Issuer.String())
-		if len(subject) > MaxClientName || len(issuer) > MaxClientName {
+		if len(subject) > MaxName || len(issuer) > MaxName {
 			s.err, named = errCertificateNames, false
 		}
 	}
@@ -157,8 +157,8 @@ type Verdict uint8
 const (
 	Allowed     Verdict = iota
 	Misdirected         // the connection was opened under the name of another Host, and has shown nothing that counts
-	NoGood              // none was shown, or one that cannot be verified
-	OtherName           // a good one, of a name that is not wanted
+	Invalid             // none was shown, or one that cannot be verified
+	WrongName           // a good one, of a name that is not wanted
 )
 
 // Judge gives the verdict on a connection's certificate by what a Host asks for. s is nil where none was asked for.
@@ -170,9 +170,9 @@ func (s *Cert) Judge(auth *routing.ClientAuth) Verdict {
 		return Misdirected
 	case auth.Mode == routing.ClientAuthOn && s.err != nil,
 		auth.Mode == routing.ClientAuthOptional && s.leaf != nil && s.err != nil:
-		return NoGood
+		return Invalid
 	case !s.allowed:
-		return OtherName
+		return WrongName
 	}
 	return Allowed
 }

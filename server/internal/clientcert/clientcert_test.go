@@ -13,9 +13,9 @@ import (
 func TestVerifierPanics(t *testing.T) {
 	auth := &routing.ClientAuth{Mode: routing.ClientAuthOn}
 	c := New(auth)
-	_, check := c.Asked()
+	_, check := c.ForHandshake()
 	check(tls.ConnectionState{PeerCertificates: []*x509.Certificate{nil}})
-	if c.Judge(auth) != NoGood || !bytes.Contains(c.Lines(), []byte("NONE")) {
+	if c.Judge(auth) != Invalid || !bytes.Contains(c.Lines(), []byte("NONE")) {
 		t.Errorf("verdict %v, %q", c.Judge(auth), c.Lines())
 	}
 }

@@ -70,7 +70,7 @@ func (r *relief) Ready(loop.Events) {
 			break
 		}
 		before := w.Buffers.Lent()
-		h.c.giveUp()
+		h.c.shedBuffered()
 		// What it takes along that is not its own, such as room in an Endpoint's session, counts too.
 		excess -= max(before-w.Buffers.Lent(), h.held)
 	}
@@ -97,8 +97,8 @@ func (c *Conn) Holds() int64 {
 
 func (d *Stream) holds() int64 {
 	n := d.Stream.Holds()
-	if d.late != nil {
-		n += d.late.Held
+	if d.deferred != nil {
+		n += d.deferred.Lent
 	}
 	if d.x != nil {
 		n += d.x.Holds()
@@ -106,9 +106,9 @@ func (d *Stream) holds() int64 {
 	return n
 }
 
-// giveUp cuts c because it holds most. A session of a trusted peer is that of many clients: of it the
+// shedBuffered cuts c because it holds most. A session of a trusted peer is that of many clients: of it the
 // streams go that hold as much as the average or more.
-func (c *Conn) giveUp() {
+func (c *Conn) shedBuffered() {
 	w := c.w
 	if !c.Trusted || c.session == nil {
 		w.shed(c, stats.ShedBuffered)
@@ -124,15 +124,15 @@ func (c *Conn) giveUp() {
 		// Those that were not looked at yet are still there: to give up one ends no other.
 		if n := d.holds(); n > 0 && n*int64(len(streams)) >= sum {
 			w.Shard.Shed[stats.ShedBuffered]++
-			d.giveUp()
+			d.shed()
 		}
 	}
 }
 
-// giveUp resets the stream because others need what it holds.
-func (d *Stream) giveUp() {
+// shed resets the stream because others need what it holds.
+func (d *Stream) shed() {
 	d.Gone = true
-	d.H2.Reset(d.H2Stream, giveUpCode)
+	d.H2.Reset(d.H2Stream, shedCode)
 	d.session.touch()
 	if d.x != nil {
 		d.x.Cancel(exchange.FailShed)

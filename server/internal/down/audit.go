@@ -8,9 +8,9 @@ import (
 
 // AuditConns returns the faults in the books of w, at a time when no connection is open. Tests ask.
 func (w *Loop) AuditConns() []string {
-	faults := wire.Twice("client's connection", w.freeC.All())
-	faults = append(faults, wire.Twice("client's stream", w.freeD.All())...)
-	for c := range w.freeC.All() {
+	faults := wire.Twice("client's connection", w.freeConns.All())
+	faults = append(faults, wire.Twice("client's stream", w.freeStreams.All())...)
+	for c := range w.freeConns.All() {
 		if c.TLS != nil || c.Certificate != nil {
 			faults = append(faults, "a pooled connection keeps what a client has shown")
 		}

@@ -66,8 +66,8 @@ const (
 // Exchange is the one that is under way on a connection of HTTP/1; nil where there is none.
 func (c *Conn) Exchange() *exchange.Core { return c.x }
 
-// begins has c read its first bytes: of TLS, or of HTTP.
-func (c *Conn) begins() {
+// startProtocol has c read its first bytes: of TLS, or of HTTP.
+func (c *Conn) startProtocol() {
 	if c.Listener.TLS {
 		c.become(phaseHello)
 	} else {
@@ -83,7 +83,7 @@ func (c *Conn) Ready(ev loop.Events) {
 		c.Broken = true
 	}
 	if ev&loop.ReadClosed != 0 && c.x != nil {
-		c.x.ClientEnds()
+		c.x.ClientHalfClosed()
 	}
 	c.Pump()
 }
@@ -149,9 +149,9 @@ func (c *Conn) step(heads int) bool {
 	case phaseShake:
 		return c.finishTLS()
 	case phaseHead:
-		return !c.breaks() && c.nextHead(heads)
+		return !c.closeBroken() && c.nextHead(heads)
 	case phaseServe:
-		if c.breaks() {
+		if c.closeBroken() {
 			return false
 		}
 		x := c.x
@@ -162,17 +162,17 @@ func (c *Conn) step(heads int) bool {
 	case phasePassthrough:
 		c.passthrough.pump()
 	case phaseLinger:
-		if !c.breaks() {
+		if !c.closeBroken() {
 			c.discard()
 		}
 	}
 	return false
 }
 
-// breaks closes a connection that has broken, and reports whether it has. A tunnel sees to that itself.
+// closeBroken closes a connection that has broken, and reports whether it has. A tunnel sees to that itself.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *Conn) breaks() bool {
+func (c *Conn) closeBroken() bool {
 	if !c.Broken || c.tunnels() {
 		return false
 	}
@@ -225,7 +225,7 @@ func (c *Conn) readHead() bool {
 			status := h1.ParseRequest(&w.req, data, w.set.limits)
 			switch {
 			case status == h1.Done:
-				return c.begin(data)
+				return c.startExchange(data)
 			case status.Err() == h1.ErrHTTP2Preface && c.requests == 0 && w.set.http2:
 				c.startSession(data)
 				return true
@@ -275,10 +275,10 @@ func (c *Conn) headEnds() bool {
 	return false
 }
 
-// begin starts the Exchange of the request that w.req holds; data begins with its head.
+// startExchange starts the Exchange of the request that w.req holds; data begins with its head.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *Conn) begin(data []byte) bool {
+func (c *Conn) startExchange(data []byte) bool {
 	w := c.w
 	from := exchange.FrameNone
 	switch {
@@ -289,11 +289,11 @@ func (c *Conn) begin(data []byte) bool {
 	}
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
-	x := w.New(c, &w.req.Request, head, from)
+	x := w.NewExchange(c, &w.req.Request, head, from)
 	c.x = x
 	c.become(phaseServe)
 	if c.PeerClosed {
-		x.ClientEnds()
+		x.ClientHalfClosed()
 	}
 	c.requests++
 
@@ -321,7 +321,7 @@ func (c *Conn) refuseHead(e h1.Error) {
 	if status == 431 || status == 414 {
 		reason = stats.HeaderTooLarge
 	}
-	c.w.recordRefused(status, reason)
+	c.w.RecordRefused(status, reason)
 	c.w.Buffers.Release(&c.In)
 	c.respondError(nil, status, e.Reason(), false, false)
 	c.why = stats.ClosedOnError
@@ -364,7 +364,7 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 	switch wait {
 	case wire.WaitHead:
 		if c.In.Len() > 0 {
-			c.w.recordRefused(408, stats.HeaderTimeout)
+			c.w.RecordRefused(408, stats.HeaderTimeout)
 			c.respondError(nil, 408, "the request head did not arrive in time", false, false)
 		}
 		c.shut()
@@ -381,7 +381,7 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 		}
 		c.shut()
 	case wire.WaitHandshake:
-		c.giveUpTLS(tlsconn.ErrTimeout)
+		c.failTLS(tlsconn.ErrTimeout)
 	case wire.WaitProxy:
 		c.refuseProxy(stats.ProxyTimeout)
 	case wire.WaitIdle:
@@ -390,7 +390,7 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 			c.why = stats.ClosedDraining
 		}
 		if c.session != nil {
-			c.session.farewell()
+			c.session.sendGoAway()
 			return
 		}
 		c.shut()
@@ -439,7 +439,7 @@ func (c *Conn) shut() {
 		return
 	}
 	if s := c.session; s != nil {
-		s.over()
+		s.teardown()
 	}
 	c.become(phaseClosed)
 	c.Close()

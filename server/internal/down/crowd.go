@@ -122,7 +122,7 @@ func (w *Loop) makeRoom(mine int) bool {
 		left := looks
 		for n := w.crowd.most; n > search.above && left > 0; n-- {
 			for s := w.crowd.ranks[n]; s != nil && left > 0; s = s.next {
-				if c := s.giveWay(search.idle, &left); c != nil {
+				if c := s.findSheddable(search.idle, &left); c != nil {
 					w.shed(c, stats.ShedFull)
 					return true
 				}
@@ -139,11 +139,11 @@ func (w *Loop) makeRoomLater() {
 	}
 }
 
-// makeShare closes an idle connection of s, which has as many as one source may, and reports whether there
+// makeRoomInSource closes an idle connection of s, which has as many as one source may, and reports whether there
 // was one.
-func (w *Loop) makeShare(s *share) bool {
+func (w *Loop) makeRoomInSource(s *share) bool {
 	left := looks
-	c := s.giveWay(true, &left)
+	c := s.findSheddable(true, &left)
 	if c == nil {
 		w.Shard.Shed[stats.ShedSource]++
 		return false
@@ -152,8 +152,8 @@ func (w *Loop) makeShare(s *share) bool {
 	return true
 }
 
-// giveWay returns a connection of s that can be closed: an idle one, or one whose request waits for its client.
-func (s *share) giveWay(idle bool, left *int) *Conn {
+// findSheddable returns a connection of s that can be closed: an idle one, or one whose request waits for its client.
+func (s *share) findSheddable(idle bool, left *int) *Conn {
 	for range min(s.n, *left) {
 		c := s.first
 		*left--
@@ -171,17 +171,17 @@ func (s *share) giveWay(idle bool, left *int) *Conn {
 func (c *Conn) idle() bool {
 	switch c.phase {
 	case phaseHead:
-		return c.Wait == wire.WaitIdle && !c.waits() || c.Wait == wire.WaitHead
+		return c.Wait == wire.WaitIdle && !c.hasInput() || c.Wait == wire.WaitHead
 	case phaseHello, phaseProxy, phaseLinger:
 		return true
 	case phaseSession:
-		return c.session.H2.Open() == 0 && !c.waits()
+		return c.session.H2.Open() == 0 && !c.hasInput()
 	}
 	return false
 }
 
-// waits reports that bytes have arrived at the socket.
-func (c *Conn) waits() bool {
+// hasInput reports that bytes have arrived at the socket.
+func (c *Conn) hasInput() bool {
 	var b [1]byte
 	n, _, err := syscall.Recvfrom(c.Src.FD(), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == nil && n > 0
@@ -223,7 +223,7 @@ func (w *Loop) shed(c *Conn, why stats.Shed) {
 		c.Push(c.session.H2.Output())
 	case c.session != nil:
 		c.Reset()
-		c.session.blame = exchange.FailShed
+		c.session.cause = exchange.FailShed
 	}
 	c.shut()
 }

@@ -17,8 +17,8 @@ import (
 // first: a client that takes nothing may hold a connection to an Endpoint only for as long as nobody
 // else needs one.
 
-// giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
-const giveUpCode = h2.EnhanceYourCalm
+// shedCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
+const shedCode = h2.EnhanceYourCalm
 
 // TakeDescriptor implements exchange.Admission. The last eighth is for sources with few requests in flight.
 func (w *Loop) TakeDescriptor(of *exchange.Quota) bool {
@@ -37,8 +37,8 @@ func (w *Loop) TakeDescriptor(of *exchange.Quota) bool {
 	return true
 }
 
-// SparesPipe implements exchange.Admission: those of the descriptors that are left are for connections.
-func (w *Loop) SparesPipe() bool {
+// AllowsPipe implements exchange.Admission: those of the descriptors that are left are for connections.
+func (w *Loop) AllowsPipe() bool {
 	return w.Peers.Descriptors()+2 <= w.set.Capacity.Descriptors*7/8
 }
 
@@ -122,7 +122,7 @@ func (s *Session) cutStalled(n int64, why stats.Shed) (cut int64) {
 		if d.holdsConn() && (d.Wait == wire.WaitSend || d.Wait == wire.WaitBody) {
 			cut++
 			s.c.w.Shard.Shed[why]++
-			d.giveUp()
+			d.shed()
 		}
 		d = after
 	}

@@ -20,12 +20,13 @@ const backlog = 65535
 // those that are open.
 const acceptBatch = 8
 
-// listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
+// Listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
 // and the kernel spreads connections over them.
-type listener struct {
+type Listener struct {
 	exchange.Listener
 	w       *Loop
 	src     loop.Source
+	fd      int // registered by Open
 	addr    string
 	proxied bool // connections begin with a PROXY protocol header
 }
@@ -102,30 +103,30 @@ type Socket struct {
 	Proxied  bool   // connections begin with a PROXY protocol header
 }
 
-// Prepare makes the listener of a socket, before the loop runs; listen has it accept.
-func (w *Loop) Prepare(b *Socket) *listener {
-	l := &listener{
-		Listener: exchange.NewListener(b.Secure, b.Port),
-		w:        w, addr: b.Addr, proxied: b.Proxied,
+// NewListener makes the Listener of a socket. It is called before the loop runs; Open has connections accepted.
+func (w *Loop) NewListener(s *Socket) *Listener {
+	l := &Listener{
+		Listener: exchange.NewListener(s.Secure, s.Port),
+		w:        w, fd: s.FD, addr: s.Addr, proxied: s.Proxied,
 	}
 	w.templates = append(w.templates, l)
 	return l
 }
 
-// Listen runs on the loop: connections of the socket of l are accepted from now on.
-func (w *Loop) Listen(l *listener, fd int) error {
-	if err := w.RegisterListener(&l.src, fd, l); err != nil {
+// Open runs on the loop: connections to the socket are accepted from now on.
+func (l *Listener) Open() error {
+	if err := l.w.RegisterListener(&l.src, l.fd, l); err != nil {
 		return fmt.Errorf("register listener %s: %w", l.addr, err)
 	}
-	w.listeners = append(w.listeners, l)
+	l.w.listeners = append(l.w.listeners, l)
 	return nil
 }
 
 // Ready implements loop.Handler: connections wait.
-func (l *listener) Ready(loop.Events) { l.accept(acceptBatch) }
+func (l *Listener) Ready(loop.Events) { l.accept(acceptBatch) }
 
 // accept takes up to most connections, and returns how many there were.
-func (l *listener) accept(most int) (taken int) {
+func (l *Listener) accept(most int) (taken int) {
 	w := l.w
 	for taken < most && l.src.Open() {
 		fd, remote, errno := wire.Accept(l.src.FD())
@@ -152,7 +153,7 @@ func (l *listener) accept(most int) (taken int) {
 			loop.CloseFD(fd)
 			continue
 		}
-		if to := w.Peers.lighter(w); to != nil {
+		if to := w.Peers.lightest(w); to != nil {
 			to.conns.Add(1)
 			w.Shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
@@ -169,14 +170,14 @@ func (l *listener) accept(most int) (taken int) {
 // counts it as its source's. A trusted peer speaks for many clients, and so does one that is to say by the
 // PROXY protocol who its client is: the former has no source, and the latter's connection none before it
 // has said so.
-func (w *Loop) admit(remote addrPort, l *listener) (src *source, ok bool) {
+func (w *Loop) admit(remote addrPort, l *Listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
 	if !l.proxied && !w.Settings.Trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
 		s := &src.shares[w.ID()]
-		if int64(n) > set.Capacity.perSource && !w.makeShare(s) {
+		if int64(n) > set.Capacity.perSource && !w.makeRoomInSource(s) {
 			w.sources.leave(src)
 			return nil, false
 		}
@@ -201,7 +202,7 @@ func (w *Loop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	return nil, false
 }
 
-func (w *Loop) listenerFor(other *listener) *listener {
+func (w *Loop) listenerFor(other *Listener) *Listener {
 	for _, l := range w.templates {
 		if l.addr == other.addr && l.TLS == other.TLS {
 			return l
@@ -212,7 +213,7 @@ func (w *Loop) listenerFor(other *listener) *listener {
 
 // stopAccepting empties the accept queue, because closing a listening socket resets what waits in it,
 // and then closes it.
-func (l *listener) stopAccepting() {
+func (l *Listener) stopAccepting() {
 	if !l.src.Open() {
 		return
 	}

@@ -20,24 +20,24 @@ type Loop struct {
 	*exchange.Loop
 
 	// Immutable once the loop runs:
-	templates []*listener // of every address, for connections that other loops hand over
+	templates []*Listener // of every address, for connections that other loops hand over
 
 	// The same, and shared by all loops:
 	Peers   Peers // all loops, this one among them
 	sources *Sources
 	reserve *Reserve
 
-	set       *Settings // replaced as a whole by a reload
-	listeners []*listener
-	downs     Conn    // head of the list of all connections
-	dead      []*Conn // closed in this batch, to be reused in the next
-	crowd     crowd
-	h2        *h2.Shared
-	freeC     wire.FreeList[Conn]
-	freeD     wire.FreeList[Stream]
-	draining  bool
-	relieving bool // see relieve
-	sparing   bool // see spareDescriptors
+	set         *Settings // replaced as a whole by a reload
+	listeners   []*Listener
+	list        Conn    // head of the list of all connections
+	dead        []*Conn // closed in this batch, to be reused in the next
+	crowd       crowd
+	h2          *h2.Shared
+	freeConns   wire.FreeList[Conn]
+	freeStreams wire.FreeList[Stream]
+	draining    bool
+	relieving   bool // see relieve
+	sparing     bool // see spareDescriptors
 
 	// Scratch, valid for one call:
 	req     h1.Request
@@ -57,23 +57,23 @@ func NewLoop(core *exchange.Loop, sources *Sources, reserve *Reserve, set *Setti
 		out:    make([]byte, 0, wire.ScratchSize),
 		frames: make([]byte, wire.ScratchSize),
 	}
-	w.downs.next, w.downs.prev = &w.downs, &w.downs
+	w.list.next, w.list.prev = &w.list, &w.list
 	w.Buffers.OnGrowth = w.grown
 	w.Admission = w
 	return w
 }
 
-// Current is the configuration that connections go by.
-func (w *Loop) Current() *Settings { return w.set }
+// CurrentSettings is the configuration that connections go by.
+func (w *Loop) CurrentSettings() *Settings { return w.set }
 
 // IsDraining reports that a drain has begun.
 func (w *Loop) IsDraining() bool { return w.draining }
 
-// Open returns how many connections are open, or closed in this batch.
-func (w *Loop) Open() int { return int(w.conns.Load()) + len(w.dead) }
+// OpenConns returns how many connections are open, or closed in this batch.
+func (w *Loop) OpenConns() int { return int(w.conns.Load()) + len(w.dead) }
 
-// MostOfSource returns how many connections that source has which has most.
-func (w *Loop) MostOfSource() int { return w.crowd.most }
+// LargestSource returns how many connections that source has which has most.
+func (w *Loop) LargestSource() int { return w.crowd.most }
 
 // Reload has everything from here on go by set: new connections, and new requests on those that are open. It comes behind the
 // reload of core, whose settings were before.
@@ -97,8 +97,8 @@ func (w *Loop) Reload(set *Settings, before *exchange.Settings) {
 }
 
 // accepted takes over an accepted descriptor. src is its source, nil where that is not bounded, or not known yet.
-func (w *Loop) accepted(fd int, remote addrPort, ln *listener, src *source) {
-	c := w.freeC.Take()
+func (w *Loop) accepted(fd int, remote addrPort, ln *Listener, src *source) {
+	c := w.freeConns.Take()
 	if c == nil {
 		c = &Conn{}
 	}
@@ -106,8 +106,8 @@ func (w *Loop) accepted(fd int, remote addrPort, ln *listener, src *source) {
 	c.Timer.OnExpire = c
 	w.Assign(&c.Src, fd, c)
 	c.Trusted = w.Settings.Trusts(remote.Addr())
-	c.next, c.prev = w.downs.next, &w.downs
-	c.next.prev, w.downs.next = c, c
+	c.next, c.prev = w.list.next, &w.list
+	c.next.prev, w.list.next = c, c
 	if src != nil {
 		w.join(c, src)
 	}
@@ -116,9 +116,9 @@ func (w *Loop) accepted(fd int, remote addrPort, ln *listener, src *source) {
 	// event for bytes that are already read would cost a read that finds nothing.
 	c.Readable, c.Writable = true, true
 	if ln.proxied {
-		c.beginProxy()
+		c.startProxy()
 	} else {
-		c.begins()
+		c.startProtocol()
 	}
 	c.Pump()
 }
@@ -131,7 +131,7 @@ func (w *Loop) forget(c *Conn) {
 	w.leave(c)
 	w.conns.Add(-1)
 	w.Shard.ConnectionsClosed[c.why]++
-	if w.freeC.Len()+len(w.dead) < wire.KeepFree {
+	if w.freeConns.Len()+len(w.dead) < wire.KeepFree {
 		w.dead = append(w.dead, c)
 		if len(w.dead) == 1 {
 			w.Again((*reaper)(w))
@@ -146,7 +146,7 @@ func (r *reaper) Ready(loop.Events) {
 	w := (*Loop)(r)
 	for _, c := range w.dead {
 		c.TLS, c.Certificate, c.hello = nil, nil, nil // a certificate may be of some KiB
-		w.freeC.Put(c)
+		w.freeConns.Put(c)
 	}
 	clear(w.dead)
 	w.dead = w.dead[:0]
@@ -192,17 +192,10 @@ func (w *Loop) Cut() {
 	}
 }
 
-// recordRefused counts a request whose head was refused before it became an Exchange.
-func (w *Loop) recordRefused(status int, reason stats.Reason) {
-	w.Shard.ExchangesStarted++
-	w.Event = stats.Event{Reason: reason, Status: uint16(status)}
-	w.Shard.Record(nil, &w.Event)
-}
-
 // All returns every connection. The one that it has come to may be closed.
 func (w *Loop) All() iter.Seq[*Conn] {
 	return func(yield func(*Conn) bool) {
-		for c := w.downs.next; c != &w.downs; {
+		for c := w.list.next; c != &w.list; {
 			next := c.next
 			if !yield(c) {
 				return

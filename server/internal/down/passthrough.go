@@ -239,7 +239,7 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 // log writes the line of p, a TLS connection that was passed through.
 func (p *passthrough) log(reason stats.Reason) {
 	w := p.c.w
-	b := w.Log.Begin(p.c.Remote)
+	b := w.Log.BeginLine(p.c.Remote)
 	b = exchange.AppendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
 	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
@@ -252,5 +252,5 @@ func (p *passthrough) log(reason stats.Reason) {
 	if reason != stats.NoFailure {
 		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
 	}
-	w.Log.End(b)
+	w.Log.EndLine(b)
 }

@@ -27,10 +27,10 @@ func (p Peers) Descriptors() (sum int64) {
 	return sum
 }
 
-// lighter returns the worker that should take a new connection of w's instead of w, or nil. The
+// lightest returns the worker that should take a new connection of w's instead of w, or nil. The
 // kernel spreads connections by hash, unevenly when they are few; one that is clearly behind gets
 // them handed over.
-func (p Peers) lighter(w *Loop) *Loop {
+func (p Peers) lightest(w *Loop) *Loop {
 	if len(p) == 1 {
 		return nil
 	}

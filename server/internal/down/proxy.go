@@ -10,8 +10,8 @@ import (
 // before HTTP, which names the client. Without one, or from a peer that may not send one, it is
 // closed without an answer: with any guess a client could claim an address.
 
-// beginProxy expects a header, unless the peer may not send one: then c is closed unread.
-func (c *Conn) beginProxy() {
+// startProxy expects a header, unless the peer may not send one: then c is closed unread.
+func (c *Conn) startProxy() {
 	if !c.w.set.announces(c.Remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
@@ -57,7 +57,7 @@ func (c *Conn) readProxy() bool {
 			} else {
 				w.Buffers.Consume(&c.In, length)
 			}
-			c.begins()
+			c.startProtocol()
 			return true
 		}
 		c.refuseProxy(stats.ProxyMalformed)
@@ -83,7 +83,7 @@ func (c *Conn) announce(h *proxyproto.Header) bool {
 	}
 	w := c.w
 	src, n := w.sources.enter(c.Remote.Addr())
-	if int64(n) > w.set.Capacity.perSource && !w.makeShare(&src.shares[w.ID()]) {
+	if int64(n) > w.set.Capacity.perSource && !w.makeRoomInSource(&src.shares[w.ID()]) {
 		w.sources.leave(src)
 		return false
 	}

@@ -15,15 +15,15 @@ import (
 type Session struct {
 	c *Conn
 	wire.Output
-	streams Stream            // head of the list of those that are open
-	resets  int               // streams that the client reset, less those that were served
-	late    []*Stream         // of those that came in this read, see deferAfter; some may be gone
-	small   []*Stream         // with small pieces of this read, see gather; some may be gone
-	stalled int               // streams that are beyond their grace, see Stream.stalls
-	moved   int64             // when the client last took something of a stream that waited
-	blame   *exchange.Failure // what its end does to streams; nil: the client left
-	goaway  uint8             // how far a drain has come
-	closing bool              // the connection is over: what is in the output is the last
+	streams   Stream            // head of the list of those that are open
+	resets    int               // streams that the client reset, less those that were served
+	deferred  []*Stream         // of those that came in this read, see deferAfter; some may be gone
+	small     []*Stream         // with small pieces of this read, see gather; some may be gone
+	stalled   int               // streams that are beyond their grace, see Stream.stalls
+	lastMoved int64             // when the client last took something of a stream that waited
+	cause     *exchange.Failure // what its end does to streams; nil: the client left
+	drainStep uint8             // how far a drain has come
+	closing   bool              // the connection is over: what is in the output is the last
 }
 
 // deferAfter: once this many unanswered streams of a client were reset (rapid reset, CVE-2023-44487), new ones start only
@@ -33,8 +33,8 @@ const deferAfter = 2
 
 // Steps of a drain: RFC 9113 section 6.8.
 const (
-	goawayAsked = 1 + iota // the client was asked to open no more streams
-	goawaySaid             // and told which is the last
+	goawayFirst = 1 + iota // the client was asked to open no more streams
+	goawayLast             // and told which is the last
 )
 
 // startSession makes c an HTTP/2 connection. data is what came of it already.
@@ -62,7 +62,7 @@ func (s *Session) pump() {
 	w := c.w
 	for round := 0; ; round++ {
 		if c.Broken || c.EOF && c.In.Len() == 0 {
-			s.end()
+			s.closeConn()
 			return
 		}
 		if s.closing || s.H2.Congested() {
@@ -84,24 +84,24 @@ func (s *Session) pump() {
 	if c.Writable && s.unsent() {
 		s.touch()
 	}
-	s.waits()
+	s.armTimer()
 }
 
 func (s *Session) feed(p []byte) {
 	if err := s.H2.Feed(s.c.w.Now(), p); err != nil {
-		s.fail(err)
+		s.noteError(err)
 	}
-	for i := 0; i < len(s.late); i++ {
+	for i := 0; i < len(s.deferred); i++ {
 		// A stream that is gone may be another by now, which stands further back in the list too.
-		if d := s.late[i]; d.late != nil && d.session == s && !s.closing {
-			k := d.late
-			d.late = nil
-			s.begin(d, &k.Request, k.Head, k.Whole)
-			s.c.w.FreeKept(k)
+		if d := s.deferred[i]; d.deferred != nil && d.session == s && !s.closing {
+			k := d.deferred
+			d.deferred = nil
+			s.startExchange(d, &k.Request, k.Head, k.Whole)
+			s.c.w.FreeRequest(k)
 		}
 	}
-	clear(s.late)
-	s.late = s.late[:0]
+	clear(s.deferred)
+	s.deferred = s.deferred[:0]
 	for _, d := range s.small {
 		if d.Gathering && d.session == s && !s.closing {
 			d.gathered()
@@ -112,8 +112,8 @@ func (s *Session) feed(p []byte) {
 	s.touch()
 }
 
-// fail notes that the connection is over by an error of either end.
-func (s *Session) fail(err error) {
+// noteError notes that the connection is over by an error of either end.
+func (s *Session) noteError(err error) {
 	if s.closing {
 		return
 	}
@@ -128,8 +128,8 @@ func (s *Session) fail(err error) {
 // unsent reports that output waits, as frames or sealed.
 func (s *Session) unsent() bool { return s.Output.Unsent(&s.c.Sock) }
 
-// waits arms the connection's timer.
-func (s *Session) waits() {
+// armTimer arms the connection's timer.
+func (s *Session) armTimer() {
 	c := s.c
 	set := c.w.set
 	switch {
@@ -165,39 +165,39 @@ func (s *Session) FlushOutput() {
 		c.w.Again(c) // what was left unread meanwhile has had its event
 	}
 	if err := s.H2.Err(); err != nil {
-		s.fail(err)
+		s.noteError(err)
 	}
 	unsent := s.unsent()
 	switch {
 	case c.Broken:
-		s.end()
+		s.closeConn()
 	case s.closing && !unsent:
 		c.ends(endingUnread) // the client did not expect it
-		s.leave()
-	case s.goaway == goawaySaid && s.H2.Open() == 0 && !unsent:
+		s.linger()
+	case s.drainStep == goawayLast && s.H2.Open() == 0 && !unsent:
 		if c.w.draining {
 			c.why = stats.ClosedDraining
 		}
-		s.leave()
+		s.linger()
 	default:
-		s.waits()
+		s.armTimer()
 	}
 }
 
 // drain asks the client to open no more streams, and tells it a round trip later which is the last.
 func (s *Session) drain() {
-	if s.goaway == 0 && !s.closing {
-		s.goaway = goawayAsked
+	if s.drainStep == 0 && !s.closing {
+		s.drainStep = goawayFirst
 		s.H2.GoAway(false)
 		s.H2.Ping(0)
 		s.touch()
 	}
 }
 
-// farewell closes a connection on which nothing happens.
-func (s *Session) farewell() {
-	if s.goaway != goawaySaid {
-		s.goaway = goawaySaid
+// sendGoAway closes a connection on which nothing happens.
+func (s *Session) sendGoAway() {
+	if s.drainStep != goawayLast {
+		s.drainStep = goawayLast
 		s.H2.GoAway(true)
 	}
 	s.touch()
@@ -205,30 +205,30 @@ func (s *Session) farewell() {
 
 // Pong implements h2.Handler: the round trip of a drain.
 func (s *Session) Pong(uint64) {
-	if s.goaway == goawayAsked {
-		s.goaway = goawaySaid
+	if s.drainStep == goawayFirst {
+		s.drainStep = goawayLast
 		s.H2.GoAway(true)
 	}
 }
 
-// end closes a connection that is gone.
-func (s *Session) end() {
+// closeConn closes a connection that is gone.
+func (s *Session) closeConn() {
 	if s.c.Broken && s.c.why == stats.ClosedByClient {
 		s.c.why = stats.ClosedReset
 	}
 	s.c.shut()
 }
 
-// leave closes a connection whose last bytes are out.
-func (s *Session) leave() {
-	s.over()
+// linger closes a connection whose last bytes are out.
+func (s *Session) linger() {
+	s.teardown()
 	s.c.linger()
 }
 
-// over ends every Exchange, because no client is left to answer, and gives the protocol's state back.
-func (s *Session) over() {
+// teardown ends every Exchange, because no client is left to answer, and gives the protocol's state back.
+func (s *Session) teardown() {
 	s.closing = true
-	why := s.blame
+	why := s.cause
 	if why == nil {
 		why = exchange.FailAborted
 	}
@@ -248,24 +248,24 @@ func (s *Session) over() {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Session) Request(st *h2.Stream, req *message.Request, head []byte, end bool) {
-	d := s.c.w.newDownStream(s, st)
+	d := s.c.w.newStream(s, st)
 	d.Complete = end
 	s.c.requests++
 	s.c.Rest()
 	if s.resets >= deferAfter {
-		d.late = s.c.w.Keep(req, head, nil)
-		d.late.Whole = end
-		s.late = append(s.late, d)
+		d.deferred = s.c.w.KeepRequest(req, head, nil)
+		d.deferred.Whole = end
+		s.deferred = append(s.deferred, d)
 		return
 	}
-	s.begin(d, req, head, end)
+	s.startExchange(d, req, head, end)
 	s.touch()
 }
 
-// begin starts the Exchange of a stream.
+// startExchange starts the Exchange of a stream.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *Session) begin(d *Stream, req *message.Request, head []byte, end bool) {
+func (s *Session) startExchange(d *Stream, req *message.Request, head []byte, end bool) {
 	from := exchange.FrameNone
 	switch {
 	case end || req.Extended:
@@ -274,7 +274,7 @@ func (s *Session) begin(d *Stream, req *message.Request, head []byte, end bool) 
 	default:
 		from = exchange.FrameStream
 	}
-	x := s.c.w.New(d, req, head, from)
+	x := s.c.w.NewExchange(d, req, head, from)
 	d.x = x
 	x.Start(req, head, nil, nil)
 	d.Pump()
@@ -315,16 +315,16 @@ func (s *Session) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 func (s *Session) Fault(st *h2.Stream, f h2.Fault) {
 	w := s.c.w
 	if status := f.HTTPStatus(); status != 0 {
-		w.recordRefused(status, stats.HeaderTooLarge)
+		w.RecordRefused(status, stats.HeaderTooLarge)
 		w.out = message.AppendRefusal(w.out[:0], status, f.Reason())
-		w.refusal = w.AppendOwn(w.refusal[:0], nil, exchange.RefusalFields)
+		w.refusal = w.AppendAnswerLines(w.refusal[:0], nil, exchange.RefusalFields)
 		s.H2.WriteHead(st, status, h2.Outgoing{Lines: w.refusal}, false)
 		s.H2.WriteData(st, w.out, true)
 		s.H2.Release(st)
 		return
 	}
 	if st == nil {
-		w.recordRefused(400, stats.ClientMalformed)
+		w.RecordRefused(400, stats.ClientMalformed)
 		return
 	}
 	s.lose(st)

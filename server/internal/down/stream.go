@@ -22,16 +22,16 @@ type Stream struct {
 	session *Session
 	x       *exchange.Core // nil once it has ended and only out remains
 	wire.WaitTimer
-	graced bool           // has waited for its client beyond the grace
-	waited bool           // and counts among the session's stalled
-	late   *exchange.Kept // the request, where its Exchange is still to begin, see deferAfter
-	next   *Stream
-	prev   *Stream
+	pastGrace bool                  // has waited for its client beyond the grace
+	stalled   bool                  // and counts among the session's stalled
+	deferred  *exchange.KeptRequest // the request, where its Exchange is still to begin, see deferAfter
+	next      *Stream
+	prev      *Stream
 }
 
-// newDownStream makes the side of a stream that the client has opened.
-func (w *Loop) newDownStream(s *Session, st *h2.Stream) *Stream {
-	d := w.freeD.Take()
+// newStream makes the side of a stream that the client has opened.
+func (w *Loop) newStream(s *Session, st *h2.Stream) *Stream {
+	d := w.freeStreams.Take()
 	if d == nil {
 		d = &Stream{}
 		d.Timer.OnExpire = d
@@ -51,16 +51,16 @@ func (d *Stream) free() {
 	d.next.prev, d.prev.next = d.prev, d.next
 	d.unstall()
 	d.session.touch()
-	if d.late != nil {
-		w.FreeKept(d.late)
+	if d.deferred != nil {
+		w.FreeRequest(d.deferred)
 	}
 	d.Stream.Free()
 	d.Timer.Stop()
 	*d = Stream{w: w, WaitTimer: wire.WaitTimer{Timer: d.Timer}, Stream: d.Stream}
-	if w.freeD.Full() {
+	if w.freeStreams.Full() {
 		w.Unlink(&d.Timer)
 	}
-	w.freeD.Put(d)
+	w.freeStreams.Put(d)
 }
 
 // Ready implements loop.Handler.
@@ -74,7 +74,7 @@ func (d *Stream) Ready(loop.Events) {
 // Pump implements exchange.Down.
 func (d *Stream) Pump() {
 	switch {
-	case d.late != nil:
+	case d.deferred != nil:
 	case d.H2Stream == nil: // freed: answered at once, or since it asked for another turn
 	case d.x != nil:
 		d.x.Pump()
@@ -159,13 +159,13 @@ func (d *Stream) SendHead(x *exchange.Core, resp *message.Response, head, body [
 // Answer implements exchange.Down.
 func (d *Stream) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	w := d.w
-	w.out = w.AppendOwn(w.out[:0], x, fields)
+	w.out = w.AppendAnswerLines(w.out[:0], x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {
 		body = nil
 	}
-	if x.ForHead() {
+	if x.MethodIsHead() {
 		body = nil
 	}
 	return d.respond(status, body)
@@ -191,7 +191,7 @@ func (d *Stream) Refuse(x *exchange.Core, f *exchange.Failure) int {
 // SwitchTo implements exchange.Down.
 func (d *Stream) SwitchTo(x *exchange.Core, resp *message.Response, head, rest []byte) int {
 	d.Rest()
-	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.AddedToResponse()}, false)
+	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.AddedResponseFields()}, false)
 	if len(rest) > 0 {
 		d.Send(rest, false)
 	}
@@ -239,7 +239,7 @@ func (d *Stream) Guard(what wire.Wait, timeout int64) {
 // Restart and Rest implement exchange.Down.
 func (d *Stream) Restart() {
 	d.unstall()
-	d.session.moved = d.w.Now()
+	d.session.lastMoved = d.w.Now()
 	d.WaitTimer.Restart()
 }
 
@@ -252,39 +252,39 @@ func (d *Stream) Rest() {
 // timeouts.send, which is the whole of it.
 const stallGrace = int64(5e9)
 
-// stalls takes note that the client has taken nothing of the stream for the grace, and reports whether it
+// stall takes note that the client has taken nothing of the stream for the grace, and reports whether it
 // may go on to wait: for the rest of timeouts.send, as long as no more than http2.stalled_streams of its
 // connection do so, each with a connection to an Endpoint for itself. A stream that only waits for its turn
 // on a slow connection has not stalled.
-func (d *Stream) stalls() bool {
+func (d *Stream) stall() bool {
 	w, s := d.w, d.session
 	send := w.Settings.Send
 	if x := d.x; x != nil {
 		send = x.SendTimeout()
 	}
-	if d.graced || d.x == nil || send <= stallGrace {
+	if d.pastGrace || d.x == nil || send <= stallGrace {
 		return false
 	}
-	d.graced = true
+	d.pastGrace = true
 	d.Wait = wire.WaitSend
 	w.Set(&d.Timer, w.Now()+send-stallGrace)
-	turn := !d.H2Stream.Starved() && w.Now()-s.moved < stallGrace
+	turn := !d.H2Stream.Starved() && w.Now()-s.lastMoved < stallGrace
 	if turn || s.c.Trusted || !d.holdsConn() {
 		return true
 	}
-	d.waited = true
+	d.stalled = true
 	if s.stalled++; s.stalled > w.set.stalled {
 		w.Shard.Shed[stats.ShedStalled]++
-		d.giveUp()
+		d.shed()
 	}
 	return true
 }
 
 // unstall takes note that it does not wait any more.
 func (d *Stream) unstall() {
-	d.graced = false
-	if d.waited {
-		d.waited = false
+	d.pastGrace = false
+	if d.stalled {
+		d.stalled = false
 		d.session.stalled--
 	}
 }
@@ -299,7 +299,7 @@ func (d *Stream) Expired(*loop.Timer, int64) {
 	switch {
 	case wait == wire.WaitBody && d.x != nil:
 		d.x.Fail(exchange.FailBodyTimeout)
-	case wait == wire.WaitSend && d.stalls():
+	case wait == wire.WaitSend && d.stall():
 	case wait == wire.WaitSend:
 		d.Gone = true
 		d.H2.Reset(d.H2Stream, h2.Cancel)

@@ -48,15 +48,15 @@ func (c *Conn) helloDone() bool {
 	c.hello = nil
 	if s := w.Store.Load(); s != nil {
 		if b, ok := s.PassthroughFor(name); ok {
-			c.beginPassthrough(b, name)
+			c.startPassthrough(b, name)
 			return true
 		}
 		c.Certificate = clientcert.New(s.ClientAuthFor(name))
 	}
-	room, check := c.Certificate.Asked()
+	room, check := c.Certificate.ForHandshake()
 	if err := c.AcceptTLS(w.set.tls.Config(), c.Remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
-		c.Mute = true
+		c.NoCloseNotify = true
 		c.shut()
 		return false
 	}
@@ -65,9 +65,9 @@ func (c *Conn) helloDone() bool {
 	return true
 }
 
-// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
+// startPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
 // where the Host's Backend could not be resolved.
-func (c *Conn) beginPassthrough(b *routing.Backend, name string) {
+func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 	w := c.w
 	p := &passthrough{Sock: wire.NewSock(&w.Loop.Loop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
@@ -98,7 +98,7 @@ func (c *Conn) refuseHello(e clienthello.Error) {
 	}
 	if e == clienthello.ErrNotTLS {
 		// The same mistake has the same text in nginx, which people know.
-		w.recordRefused(400, stats.ClientMalformed)
+		w.RecordRefused(400, stats.ClientMalformed)
 		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
 		c.Write(clienthello.AppendAlert(w.out[:0], e.Alert()))
@@ -117,14 +117,14 @@ func (c *Conn) finishTLS() bool {
 		done, err := c.Shake()
 		switch {
 		case err != nil:
-			c.giveUpTLS(err)
+			c.failTLS(err)
 			return false
 		case !done:
 			return false
 		}
 		c.Suite = c.TLS.Suite()
 		if c.Certificate != nil {
-			c.Certificate.Began(c.w.Now())
+			c.Certificate.HandshakeEnded(c.w.Now())
 		}
 	}
 	c.become(phaseHead)
@@ -134,10 +134,10 @@ func (c *Conn) finishTLS() bool {
 	return true
 }
 
-// giveUpTLS closes a connection whose handshake failed: why is what it is counted as.
-func (c *Conn) giveUpTLS(why error) {
+// failTLS closes a connection whose handshake failed: why is what it is counted as.
+func (c *Conn) failTLS(why error) {
 	c.why = stats.ClosedOnError
-	c.Mute = true
+	c.NoCloseNotify = true
 	if c.TLS != nil {
 		c.TLS.Close(why)
 	} else if c.phase == phaseHello {

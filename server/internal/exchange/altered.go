@@ -33,7 +33,7 @@ type Slot struct {
 // alter returns what holds the changes of this Exchange.
 func (x *Core) alter() *altered {
 	if x.altered == nil {
-		if x.altered = x.w.freeA.Take(); x.altered == nil {
+		if x.altered = x.w.freeAlterations.Take(); x.altered == nil {
 			x.altered = &altered{}
 		}
 	}
@@ -46,7 +46,7 @@ func (w *Loop) freeAltered(a *altered) {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
 	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
-	w.freeA.Put(a)
+	w.freeAlterations.Put(a)
 }
 
 // Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during
@@ -75,7 +75,7 @@ func (x *Exchange) State(i int) any {
 // phase only.
 func (x *Exchange) SetTarget(target []byte) {
 	if !validTarget(target) {
-		x.faulty = true
+		x.filterFailed = true
 		return
 	}
 	a := x.core().alter()
@@ -100,7 +100,7 @@ func validTarget(b []byte) bool {
 func (x *Exchange) SetPath(path []byte) {
 	a, req := x.core().alter(), x.req
 	if !validTarget(path) || bytes.IndexByte(path, '?') >= 0 {
-		x.faulty = true
+		x.filterFailed = true
 		return
 	}
 	if len(a.target) == 0 {

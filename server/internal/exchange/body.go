@@ -19,7 +19,7 @@ func (x *Core) takeRequestBody(data []byte) (out []byte, n int, fail *Failure) {
 	}
 	out, n, err := x.reqBody.take(data, x.w.chunk)
 	x.reqBytes += int64(n)
-	x.uninvited = x.uninvited && n == 0
+	x.awaits100 = x.awaits100 && n == 0
 	switch err {
 	case h1.ErrNone:
 	case h1.ErrTrailerTooLarge:
@@ -51,7 +51,7 @@ func (x *Core) pumpRequest() {
 			return
 		}
 		data := c.Held()
-		if len(data) == 0 && !x.uninvited && x.spliceable(&x.reqBody) && x.startSplice(true) {
+		if len(data) == 0 && !x.awaits100 && x.spliceable(&x.reqBody) && x.startSplice(true) {
 			continue
 		}
 		held := len(data) > 0
@@ -145,7 +145,7 @@ func (x *Core) pumpResponse() {
 			n := u.Read(w.Scratch)
 			if n == 0 {
 				if u.Ended() || u.Lost() {
-					x.UpstreamEnds()
+					x.EndpointEnded()
 				}
 				return
 			}
@@ -154,7 +154,7 @@ func (x *Core) pumpResponse() {
 		data = data[:min(len(data), wire.ScratchSize)]
 		c.Restart()
 		x.ExpectResponse()
-		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
+		n := x.relayBody(data, held && len(data) == len(u.Held()) && u.LastHeld())
 		if x.down != c {
 			return
 		}
@@ -164,11 +164,11 @@ func (x *Core) pumpResponse() {
 	}
 }
 
-// relay sends the body bytes at the start of data to the client, and returns how many there were; last
+// relayBody sends the body bytes at the start of data to the client, and returns how many there were; last
 // says that no more will come. x may have ended when it returns.
 //
 // hot: runs per read of a body; no alloc, no lock.
-func (x *Core) relay(data []byte, last bool) (n int) {
+func (x *Core) relayBody(data []byte, last bool) (n int) {
 	out, n, ok := x.takeResponseBody(data, last)
 	x.sentBytes += int64(len(out))
 	if !ok {
@@ -210,23 +210,23 @@ const (
 	InterimLeast = 1 << 10
 )
 
-// InterimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
+// RelayInterim relays a 1xx head, except to a client that does not know it. It returns false where x has
 // ended.
-func (x *Core) InterimHead(resp *message.Response, head []byte) bool {
+func (x *Core) RelayInterim(resp *message.Response, head []byte) bool {
 	now := x.w.Now()
-	if x.informed > 0 {
-		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
+	if x.lastInterim > 0 {
+		x.interimBytes -= min(x.interimBytes, int64(float64(now-x.lastInterim)*interimRate/1e9))
 	}
-	x.informed = max(now, 1)
-	if x.interim += max(int64(resp.HeadLen), InterimLeast); x.interim > InterimBurst {
-		x.Malformed()
+	x.lastInterim = max(now, 1)
+	if x.interimBytes += max(int64(resp.HeadLen), InterimLeast); x.interimBytes > InterimBurst {
+		x.FailMalformed()
 		return false
 	}
 	if !resp.KeepAlive {
 		x.upClose = true // it announces a body, which it must not have, or the close
 	}
 	if resp.Code == 100 {
-		x.uninvited = false
+		x.awaits100 = false
 	} else if x.down.Pending() > ResponseHeadLimit {
 		return true // the client does not read, and this is no answer
 	}
@@ -236,22 +236,22 @@ func (x *Core) InterimHead(resp *message.Response, head []byte) bool {
 	return true
 }
 
-// Malformed fails x because of a response that nobody can make sense of.
-func (x *Core) Malformed() {
+// FailMalformed fails x because of a response that nobody can make sense of.
+func (x *Core) FailMalformed() {
 	x.upClose = true
 	x.Fail(failMalformed)
 }
 
-// FinalHead sends the final head, and the body bytes that came with it: rest, which is the last of the
+// RelayFinal sends the final head, and the body bytes that came with it: rest, which is the last of the
 // body where last is true. data begins with the head that resp indexes. It returns how many bytes of
 // rest it took.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Core) FinalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
+func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) (n int) {
 	c, w := x.down, x.w
 	if x.extended && resp.Code < 300 {
 		// To such a client it would say that the Upgrade was accepted: RFC 8441 section 5.
-		x.Malformed()
+		x.FailMalformed()
 		return len(rest)
 	}
 	if x.upgrade {
@@ -286,7 +286,7 @@ func (x *Core) FinalHead(resp *message.Response, data, rest []byte, last bool) (
 	outward := from
 	var by *transforms
 	if len(x.policy.chain.body) > 0 {
-		if by = x.transformResponse(resp, data); x.faulty {
+		if by = x.transformResponse(resp, data); x.filterFailed {
 			if by != nil {
 				w.freeTransforms(by)
 			}
@@ -314,7 +314,7 @@ func (x *Core) FinalHead(resp *message.Response, data, rest []byte, last bool) (
 	if from == FrameLength && x.up.UnknownLength() == FrameStream {
 		from = FrameStream // h2 has checked the length already; trailers may follow
 	}
-	x.respBody.begin(from, to, resp.ContentLength)
+	x.respBody.reset(from, to, resp.ContentLength)
 	if from == FrameChunked {
 		x.respBody.rule.Nominate(&resp.Head, data)
 	}
@@ -338,16 +338,16 @@ func (x *Core) FinalHead(resp *message.Response, data, rest []byte, last bool) (
 	return n
 }
 
-// UpstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
-func (x *Core) UpstreamEnds() {
+// EndpointEnded handles the end of the Endpoint's bytes before the end of the response is known.
+func (x *Core) EndpointEnded() {
 	u := x.up
 	if !x.respBody.endless() || u.Lost() {
 		x.upClose = true
 	}
 	switch {
-	case !x.headDone && x.expiring():
+	case !x.headDone && x.deadlineNear():
 		x.Fail(failRequestTimeout)
-	case !x.headDone && x.informed == 0 && len(u.Held()) == 0:
+	case !x.headDone && x.lastInterim == 0 && len(u.Held()) == 0:
 		x.AttemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.Fail(failUpstreamReset)

@@ -79,55 +79,55 @@ type Policy struct {
 	closed                     bool // every Route answers 503
 }
 
-// attached is what the data plane hangs on a Route of an object with a Policy, before it is published.
+// routeAttachment is what the data plane hangs on a Route of an object with a Policy, before it is published.
 // On all others it hangs the Series alone: requests spread over 100,000 Routes find none of this in a
 // cache, and a Series is not looked at before Shard.Record has gathered a batch of them.
-type attached struct {
+type routeAttachment struct {
 	policy *Policy
 	series *stats.Series
 }
 
-// Attacher makes what hangs on Routes. Used by the goroutine that builds Snapshots.
-type Attacher struct {
+// Compiler makes what hangs on Routes. Used by the goroutine that builds Snapshots.
+type Compiler struct {
 	registry *stats.Registry
 	log      *slog.Logger
 	filters  []Filter // of every Route
 	makers   []Maker
 	loops    int
-	Standard *Policy // of a Route whose object has no Policy
+	Plain    *Policy // of a Route whose object has no Policy
 }
 
-// attachment is what the data plane hangs on a Policy: what it has compiled, and for which Server.
-type attachment struct {
-	by       *Attacher
+// policyAttachment is what the data plane hangs on a Policy: what it has compiled, and for which Server.
+type policyAttachment struct {
+	by       *Compiler
 	compiled *Policy
 }
 
-func NewAttacher(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Attacher {
-	return Attacher{
+func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Compiler {
+	return Compiler{
 		registry: registry, log: log, filters: filters, makers: makers, loops: loops,
-		Standard: &Policy{chain: compileChain(filters, loops)},
+		Plain: &Policy{chain: compileChain(filters, loops)},
 	}
 }
 
-func (a *Attacher) Attach(r *routing.Route) any {
+func (a *Compiler) Attachment(r *routing.Route) any {
 	series := a.registry.Attach(r)
 	if r.Source == nil || r.Source.Policy == nil {
 		return series
 	}
 	p := r.Source.Policy
-	hung, ok := p.Attachment.(*attachment)
+	hung, ok := p.Attachment.(*policyAttachment)
 	if !ok || hung.by != a {
-		hung = &attachment{a, a.compile(p)}
+		hung = &policyAttachment{a, a.compile(p)}
 		p.Attachment = hung
 	}
-	return &attached{hung.compiled, series}
+	return &routeAttachment{hung.compiled, series}
 }
 
 // compile makes what the Policy asks for. What cannot be made closes its Routes.
-func (a *Attacher) compile(p *policy.Policy) *Policy {
+func (a *Compiler) compile(p *policy.Policy) *Policy {
 	c := &Policy{
-		chain: a.Standard.chain, bodyLimit: p.Limits.BodyBytes,
+		chain: a.Plain.chain, bodyLimit: p.Limits.BodyBytes,
 		connect: p.Limits.Connect, read: p.Limits.Read, send: p.Limits.Send, total: p.Limits.Request,
 		closed: p.Closed != "",
 	}
@@ -148,7 +148,7 @@ func (a *Attacher) compile(p *policy.Policy) *Policy {
 }
 
 // make returns the Filters of a Policy behind those of every Route.
-func (a *Attacher) make(p *policy.Policy) ([]Filter, error) {
+func (a *Compiler) make(p *policy.Policy) ([]Filter, error) {
 	filters := a.filters[:len(a.filters):len(a.filters)]
 	made := map[policy.Kind]bool{}
 	for _, m := range a.makers {
@@ -212,7 +212,7 @@ func (x *Core) runFilters() {
 		case x.parked:
 			x.keepHead()
 			return
-		case x.faulty || verdict != Continue:
+		case x.filterFailed || verdict != Continue:
 			x.w.faults.misused(f.filter, "request phase")
 			x.Fail(failInternal)
 			return

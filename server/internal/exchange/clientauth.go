@@ -38,9 +38,9 @@ func (x *Core) checkClient(auth *routing.ClientAuth) *Failure {
 	switch c.Certificate.Judge(auth) {
 	case clientcert.Misdirected:
 		return failMisdirected
-	case clientcert.NoGood:
+	case clientcert.Invalid:
 		return failClientCertificate
-	case clientcert.OtherName:
+	case clientcert.WrongName:
 		return failClientName
 	}
 	return nil

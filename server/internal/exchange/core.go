@@ -13,13 +13,13 @@ import (
 func (x *Core) RequestDone() bool { return x.reqBody.done }
 
 // KeepAlive reports that the client wants its connection kept.
-func (x *Core) KeepAlive() bool { return x.persists }
+func (x *Core) KeepAlive() bool { return x.keepAlive }
 
-// OldClient reports that the client speaks HTTP/1.0.
-func (x *Core) OldClient() bool { return x.http10 }
+// HTTP10 reports that the client speaks HTTP/1.0.
+func (x *Core) HTTP10() bool { return x.http10 }
 
-// ForHead reports that the request's method is HEAD, whose responses have no body.
-func (x *Core) ForHead() bool { return x.method == message.MethodHead }
+// MethodIsHead reports that the request's method is HEAD, whose responses have no body.
+func (x *Core) MethodIsHead() bool { return x.method == message.MethodHead }
 
 // Tunnels reports that an Upgrade was accepted: the bytes are another protocol's.
 func (x *Core) Tunnels() bool { return x.tunnel }
@@ -32,7 +32,7 @@ func (x *Core) Upgrades() bool { return x.upgrade }
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) LastOfConnection() bool {
-	return !x.persists && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked
+	return !x.keepAlive && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked
 }
 
 // EndsByClose reports that the end of the client's connection would be taken for the end of the response's body.
@@ -44,8 +44,8 @@ func (x *Core) EndsByClose() bool {
 // AppendResponseFraming appends the field that tells the client where the response's body ends.
 func (x *Core) AppendResponseFraming(dst []byte) []byte { return x.respBody.appendFraming(dst) }
 
-// AddedToResponse returns the field lines that Filters have added to the response.
-func (x *Core) AddedToResponse() []byte { return x.edits.respAdd }
+// AddedResponseFields returns the field lines that Filters have added to the response.
+func (x *Core) AddedResponseFields() []byte { return x.edits.respAdd }
 
 // ProtocolSwitchedTo returns the value of Upgrade in a response that accepts one. HTTP/2 has no such field: then it is what
 // the client has asked for.
@@ -84,17 +84,17 @@ func (x *Core) Outgoing() (req *message.Request, o h2.Outgoing, end bool) {
 	}, x.reqBody.whole() && len(k.early) == 0 && !x.upgrade
 }
 
-// PassEarly sends the body bytes that came with the head to a side of HTTP/2.
-func (x *Core) PassEarly(to wire.Bytes) { x.reqBody.pass(to, x.kept.early) }
+// SendEarly sends the body bytes that came with the head to a side of HTTP/2.
+func (x *Core) SendEarly(to wire.Bytes) { x.reqBody.pass(to, x.kept.early) }
 
 // MustDial reports that this attempt must not use a connection that was open before.
 func (x *Core) MustDial() bool { return x.fresh }
 
 // AnnouncesTrailers reports that the request says that trailers follow its body, to an Endpoint over HTTP/2: see lone.go.
-func (x *Core) AnnouncesTrailers() bool { return x.trailed }
+func (x *Core) AnnouncesTrailers() bool { return x.announcesTrailers }
 
-// Source is what the request counts for at its client's source; nil: for nothing.
-func (x *Core) Source() *Quota { return x.quota }
+// Quota is what the request counts for at its client's source; nil: for nothing.
+func (x *Core) Quota() *Quota { return x.quota }
 
 // ClientSide is the side that the request came by.
 func (x *Core) ClientSide() Down { return x.down }

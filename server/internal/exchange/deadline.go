@@ -39,7 +39,7 @@ func (x *Core) bodyTimeout() int64 {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) awaitsBody() bool {
-	return !x.reqBody.done && !x.uninvited && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
+	return !x.reqBody.done && !x.awaits100 && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
 }
 
 // awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
@@ -47,8 +47,8 @@ func (x *Core) awaitsClient() bool {
 	return x.awaitsBody() || x.down.Pending() > 0 || x.pipe != nil && !x.pipeRequest && x.pipe.Held > 0
 }
 
-// ClientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
-func (x *Core) ClientEnds() {
+// ClientHalfClosed takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
+func (x *Core) ClientHalfClosed() {
 	w := x.w
 	if w.Settings.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
 		return

@@ -39,55 +39,55 @@ type Core struct {
 	avoid    *upstream.Endpoint // the one that the attempt before failed on
 
 	// The request.
-	method    message.Method
-	http10    bool // and knows neither chunks nor interim responses
-	persists  bool // its connection is to be kept alive
-	upgrade   bool
-	grpc      bool         // as it goes upstream
-	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
-	extended  bool         // an Upgrade that came by HTTP/2
-	trailed   bool         // it announces trailers, to an Endpoint over HTTP/2: see lone.go
-	streamed  bool         // body bytes were sent that request no longer holds
-	wrote     bool         // this attempt has written something
-	fresh     bool         // this attempt must dial
-	uninvited bool         // the client waits for 100 before it sends the body, and has got none
-	fellBack  bool         // this attempt goes on at the Pod's other address
-	attempts  uint8
-	reqBody   flow   // the body, which its last byte taken from the client makes done
-	reqBytes  int64  // body bytes with their framing, head included
-	bodyLimit int64  // <= 0: none
-	request   []byte // to HTTP/1: the head as forwarded, and the body bytes that came with it
-	kept      *Kept  // to HTTP/2: the same as it came
+	method            message.Method
+	http10            bool // and knows neither chunks nor interim responses
+	keepAlive         bool // its connection is to be kept alive
+	upgrade           bool
+	grpc              bool         // as it goes upstream
+	web               grpcweb.Form // how the client writes it, where that is gRPC-Web
+	extended          bool         // an Upgrade that came by HTTP/2
+	announcesTrailers bool         // it announces trailers, to an Endpoint over HTTP/2: see lone.go
+	streamed          bool         // body bytes were sent that request no longer holds
+	wrote             bool         // this attempt has written something
+	fresh             bool         // this attempt must dial
+	awaits100         bool         // the client waits for 100 before it sends the body, and has got none
+	fellBack          bool         // this attempt goes on at the Pod's other address
+	attempts          uint8
+	reqBody           flow         // the body, which its last byte taken from the client makes done
+	reqBytes          int64        // body bytes with their framing, head included
+	bodyLimit         int64        // <= 0: none
+	request           []byte       // to HTTP/1: the head as forwarded, and the body bytes that came with it
+	kept              *KeptRequest // to HTTP/2: the same as it came
 
 	// The response.
-	headDone  bool  // the final head was sent to the client
-	upClose   bool  // the Endpoint's connection cannot be used again
-	interim   int64 // bytes of 1xx heads, less what time has made good
-	informed  int64 // when the last one came; 0: none did
-	status    uint16
-	respBody  flow // the body
-	sentBytes int64
+	headDone     bool  // the final head was sent to the client
+	upClose      bool  // the Endpoint's connection cannot be used again
+	interimBytes int64 // bytes of 1xx heads, less what time has made good
+	lastInterim  int64 // when the last one came; 0: none did
+	status       uint16
+	respBody     flow // the body
+	sentBytes    int64
 
 	// Times on the loop's clock, nanoseconds.
 	started, chosen, connectTime, headTime int64
 
 	timer loop.Timer
 	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
-	leaveAt     int64
-	pipe        *wire.Pipe // while a body moves by splice
-	noPipe      bool       // none was to be had: copy
-	pipeRequest bool       // the body is the request's
-	tunnel      bool
-	ways        wire.Ways // of a tunnel
-	parked      bool
-	over        bool  // its end is being told
-	faulty      bool  // a Filter has done what cannot be
-	passed      uint8 // request phases that began
-	depth       uint8 // places of the chain that the request has come to
-	edits       edits
-	altered     *altered // nil for most
-	serial      uint64   // counts the requests that this Exchange served
-	logged      logFields
+	leaveAt      int64
+	pipe         *wire.Pipe // while a body moves by splice
+	noPipe       bool       // none was to be had: copy
+	pipeRequest  bool       // the body is the request's
+	tunnel       bool
+	ways         wire.Ways // of a tunnel
+	parked       bool
+	ending       bool  // its end is being told
+	filterFailed bool  // a Filter has done what cannot be
+	passed       uint8 // request phases that began
+	depth        uint8 // places of the chain that the request has come to
+	edits        edits
+	altered      *altered // nil for most
+	serial       uint64   // counts the requests that this Exchange served
+	logged       logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
 	req   *message.Request
@@ -109,14 +109,14 @@ type edits struct {
 func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 	w := x.w
 	if w.Log != nil {
-		x.logged.take(req, head)
+		x.logged.copyFrom(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
 		// Of another method it is no call, and the 200 of an error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if q := x.down.Peer().Quota; q != nil && fail == nil {
-		if q.begin(w.Settings.Requests) {
+		if q.admit(w.Settings.Requests) {
 			x.quota = q
 		} else {
 			w.Shard.Shed[stats.ShedRequests]++
@@ -124,7 +124,7 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 		}
 	}
 	if fail == nil {
-		if req.Has(message.FieldMaxForwards) && x.goesNoFurther(req, head) {
+		if req.Has(message.FieldMaxForwards) && x.answerLastHop(req, head) {
 			return
 		}
 		fail = x.match(req, head)
@@ -186,7 +186,7 @@ func (x *Core) match(req *message.Request, head []byte) *Failure {
 	switch hung := x.route.Attachment.(type) {
 	case *stats.Series:
 		x.series = hung
-	case *attached:
+	case *routeAttachment:
 		x.policy, x.series = hung.policy, hung.series
 	}
 	if t := x.route.TLS(); t != nil {
@@ -268,7 +268,7 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 		x.webRequest(req)
 	}
 	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != FrameNone {
-		if x.reqBody.by = x.transformRequest(); x.faulty {
+		if x.reqBody.by = x.transformRequest(); x.filterFailed {
 			x.Fail(failInternal)
 			return
 		}
@@ -278,7 +278,7 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 	}
 	if to := requestForm(from, streams); to != x.reqBody.form || x.reqBody.trailing || x.reqBody.by != nil {
 		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
-		x.reqBody.begin(x.reqBody.from, to, x.reqBody.left+x.reqBody.data)
+		x.reqBody.reset(x.reqBody.from, to, x.reqBody.left+x.reqBody.data)
 		x.reqBody.data = 0
 		early, _, _ = x.reqBody.take(early, x.w.chunk)
 		if x.reqBody.by != nil {
@@ -292,9 +292,9 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 	}
 	x.edits.add = x.reqBody.appendFraming(x.edits.add)
 	if streams {
-		x.trailed = req.Has(message.FieldTrailer) && x.reqBody.from != FrameNone && x.reqBody.from != FrameLength && x.web == grpcweb.None
+		x.announcesTrailers = req.Has(message.FieldTrailer) && x.reqBody.from != FrameNone && x.reqBody.from != FrameLength && x.web == grpcweb.None
 		if x.kept == nil {
-			x.kept = x.w.Keep(req, head, early)
+			x.kept = x.w.KeepRequest(req, head, early)
 		} else {
 			x.kept.early = append(x.kept.early[:0], early...) // it was parked
 		}
@@ -304,12 +304,12 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 		x.request = appendRequestHead(x.request, x, req, head)
 		x.request = append(x.request, early...)
 		if x.kept == nil && x.policy.chain.looksBack() {
-			x.kept = x.w.Keep(req, head, nil)
+			x.kept = x.w.KeepRequest(req, head, nil)
 		}
 		x.w.Buffers.Recount(&lent, int64(cap(x.request)))
 	}
 	if !streams && x.kept != nil && !x.policy.chain.looksBack() {
-		x.w.FreeKept(x.kept)
+		x.w.FreeRequest(x.kept)
 		x.kept = nil
 	}
 	x.attempt()
@@ -363,7 +363,7 @@ func (x *Core) Fail(f *Failure) {
 	}
 	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
-		x.replies(x.depth, f.reason, outcomeOf(f))
+		x.sendReply(x.depth, f.reason, outcomeOf(f))
 		return
 	}
 	x.status = uint16(f.Status)
@@ -403,7 +403,7 @@ func outcomeOf(f *Failure) upstream.Outcome {
 func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	c, w, u := x.down, x.w, x.up
 	now := w.Now()
-	x.over = true
+	x.ending = true
 	if x.parked {
 		x.unpark()
 	}
@@ -425,7 +425,7 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 			u.Abandon()
 		}
 	}
-	e := &w.Event
+	e := &w.event
 	*e = stats.Event{
 		Method: uint8(x.method), Reason: reason, Status: x.status,
 		BytesIn: x.reqBytes, BytesOut: x.sentBytes, Duration: now - x.started,
@@ -441,11 +441,11 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.runDone(e)
 	}
 	if x.quota != nil {
-		x.quota.end()
+		x.quota.finish()
 		x.quota = nil
 	}
 	if w.Log != nil {
-		w.Log.exchange(x, e)
+		w.Log.writeExchange(x, e)
 	}
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)
@@ -468,7 +468,7 @@ func (x *Core) settled() bool {
 func (x *Core) Holds() int64 {
 	n := int64(cap(x.request))
 	if x.kept != nil {
-		n += x.kept.Held
+		n += x.kept.Lent
 	}
 	if x.up != nil {
 		n += x.up.Holds()

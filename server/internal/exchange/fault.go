@@ -47,10 +47,10 @@ func (x *Core) askResponseBody(f BodyFilter, r *Response) Transform {
 	return f.ResponseBody(x.view(), r)
 }
 
-// change passes what take returned of a body through its transforms.
-func (x *Core) change(f *flow, p []byte) (out []byte, ok bool) {
+// runTransforms passes what take returned of a body through its transforms.
+func (x *Core) runTransforms(f *flow, p []byte) (out []byte, ok bool) {
 	defer x.catch(unnamed("transform"), x.serial)
-	return f.through(p, x.w.chunk)
+	return f.transform(p, x.w.chunk)
 }
 
 // closeTransform tells a Transform that nothing more comes.
@@ -80,7 +80,7 @@ func (x *Core) catch(f Filter, serial uint64) {
 	if reason := recover(); reason != nil {
 		x.w.faults.panicked(f, reason)
 		if x.serial == serial {
-			x.faulty = true
+			x.filterFailed = true
 		}
 	}
 }

@@ -44,8 +44,8 @@ type flow struct {
 	by       *transforms // what changes the body on its way; nil for most
 }
 
-// begin makes f ready for a body; length is its, where the framing is one by length.
-func (f *flow) begin(from Framing, to Form, length int64) {
+// reset makes f ready for a body; length is its, where the framing is one by length.
+func (f *flow) reset(from Framing, to Form, length int64) {
 	f.from, f.form, f.left, f.length = from, to, length, -1
 	f.trailers, f.trailing = f.trailers[:0], false
 	if from == FrameLength {
@@ -176,9 +176,9 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	return dst, n, h1.ErrNone
 }
 
-// end ends an endless body behind which trailers came, and returns how many bytes go out for that.
-func (f *flow) end(to wire.Bytes, scratch, trailers []byte) int {
-	out := f.finish(scratch[:0], trailers)
+// sendEnd ends an endless body behind which trailers came, and returns how many bytes go out for that.
+func (f *flow) sendEnd(to wire.Bytes, scratch, trailers []byte) int {
+	out := f.appendEnd(scratch[:0], trailers)
 	if f.form == FormBare && len(trailers) > 0 {
 		to.SendTrailers(trailers)
 	} else {
@@ -187,8 +187,8 @@ func (f *flow) end(to wire.Bytes, scratch, trailers []byte) int {
 	return len(out)
 }
 
-// finish appends what goes out for the end of an endless body, with the trailers that came.
-func (f *flow) finish(dst, trailers []byte) []byte {
+// appendEnd appends what goes out for the end of an endless body, with the trailers that came.
+func (f *flow) appendEnd(dst, trailers []byte) []byte {
 	f.done = true
 	if f.form != FormChunks {
 		return dst

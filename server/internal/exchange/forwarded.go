@@ -30,7 +30,7 @@ func (x *Core) tellForwarded() bool {
 	c, req, head := x.down.Peer(), x.req, x.head
 	var have uint
 	var clientFor []byte
-	hops := int64(noForwards)
+	hops := int64(unlimitedForwards)
 	looped := 0
 	for i := range req.Fields {
 		f := &req.Fields[i]
@@ -67,9 +67,9 @@ func (x *Core) tellForwarded() bool {
 				continue
 			}
 			switch fieldrule.ClaimOf(name) {
-			case fieldrule.Forwarded:
+			case fieldrule.ForwardedClaim:
 				f.Hop = f.Hop || !c.Trusted
-			case fieldrule.Certificate:
+			case fieldrule.CertificateClaim:
 				// Where nobody asks for a certificate a proxy in front may have.
 				f.Hop = f.Hop || !c.Trusted || x.route.ClientAuth() != nil
 			}
@@ -132,7 +132,7 @@ func (x *Core) tellForwarded() bool {
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
 	}
-	if hops < noForwards {
+	if hops < unlimitedForwards {
 		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(hops))
 	}
 	if c.Certificate != nil && x.route.ClientAuth() != nil {

@@ -127,9 +127,9 @@ func parseGRPCTimeout(v []byte) int64 {
 	return n * unit
 }
 
-// expiring reports that the client's deadline is over, or as good as: an Endpoint that is told the deadline
+// deadlineNear reports that the client's deadline is over, or as good as: an Endpoint that is told the deadline
 // keeps it too, and its reset may be here before our own timer.
-func (x *Core) expiring() bool {
+func (x *Core) deadlineNear() bool {
 	const soon = int64(10e6)
 	return x.grpc && x.edits.deadline != 0 && x.w.Now()+soon >= x.edits.deadline
 }

@@ -78,9 +78,9 @@ func (x *Core) hideServer(resp *message.Response) {
 	}
 }
 
-// AppendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
+// AppendAnswerLines appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
 // it is for none.
-func (w *Loop) AppendOwn(dst []byte, x *Core, fields []byte) []byte {
+func (w *Loop) AppendAnswerLines(dst []byte, x *Core, fields []byte) []byte {
 	server := w.Settings.unrouted
 	if x != nil {
 		server = x.serverLine()

@@ -18,8 +18,8 @@ type Log struct {
 	b  []byte
 }
 
-// newLogbook returns one that hands its lines to to, nil where to is.
-func newLogbook(to *sink.Sink) *Log {
+// newLog returns one that hands its lines to to, nil where to is.
+func newLog(to *sink.Sink) *Log {
 	if to == nil {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (l *Log) Flush() {
 // logFields is what the log needs of a request head, which is gone when the line is written.
 type logFields struct{ method, target, host, agent, referer []byte }
 
-func (l *logFields) take(req *message.Request, head []byte) {
+func (l *logFields) copyFrom(req *message.Request, head []byte) {
 	l.method = append(l.method[:0], req.MethodSpan.Of(head)...)
 	l.target = append(l.target[:0], req.Target.Of(head)...)
 	l.host = append(l.host[:0], req.Authority.Of(head)...)
@@ -54,13 +54,13 @@ func (l *logFields) take(req *message.Request, head []byte) {
 	l.referer = append(l.referer[:0], req.Value(head, message.FieldReferer)...)
 }
 
-func (l *logFields) reset() logFields {
+func (l *logFields) reused() logFields {
 	return logFields{wire.Reuse(l.method), wire.Reuse(l.target), wire.Reuse(l.host), wire.Reuse(l.agent), wire.Reuse(l.referer)}
 }
 
-// exchange writes the line of a request that has ended.
-func (l *Log) exchange(x *Core, e *stats.Event) {
-	b := l.Begin(x.down.Peer().Remote)
+// writeExchange writes the line of a request that has ended.
+func (l *Log) writeExchange(x *Core, e *stats.Event) {
+	b := l.BeginLine(x.down.Peer().Remote)
 	b = AppendJSON(append(b, `","method":`...), x.logged.method)
 	b = AppendJSON(append(b, `,"host":`...), x.logged.host)
 	b = AppendJSON(append(b, `,"target":`...), x.logged.target)
@@ -85,19 +85,19 @@ func (l *Log) exchange(x *Core, e *stats.Event) {
 	}
 	b = AppendJSON(append(b, `,"user_agent":`...), x.logged.agent)
 	b = AppendJSON(append(b, `,"referer":`...), x.logged.referer)
-	l.End(b)
+	l.EndLine(b)
 }
 
-// Begin appends what every line begins with, up to the closing quote of remote, behind the lines that wait.
-func (l *Log) Begin(remote netip.AddrPort) []byte {
+// BeginLine appends what every line begins with, up to the closing quote of remote, behind the lines that wait.
+func (l *Log) BeginLine(remote netip.AddrPort) []byte {
 	b := append(l.b, `{"time":"`...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
 	b = append(b, `","remote":"`...)
 	return remote.AppendTo(b)
 }
 
-// End ends the line of b, which begin began.
-func (l *Log) End(b []byte) {
+// EndLine ends the line of b, which begin began.
+func (l *Log) EndLine(b []byte) {
 	l.b = append(b, '}', '\n')
 	if len(l.b) >= logFlush {
 		l.Flush()

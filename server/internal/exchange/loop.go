@@ -41,12 +41,12 @@ type Loop struct {
 	Log      *Log      // nil when off
 	janitor  wire.Janitor
 
-	freeX  wire.FreeList[Core]
-	freeH  wire.FreeList[Kept]
-	freeA  wire.FreeList[altered]
-	freeT  wire.FreeList[transforms]
-	random *rand.ChaCha8
-	Event  stats.Event
+	freeCores       wire.FreeList[Core]
+	freeRequests    wire.FreeList[KeptRequest]
+	freeAlterations wire.FreeList[altered]
+	freeLists       wire.FreeList[transforms]
+	random          *rand.ChaCha8
+	event           stats.Event
 
 	// Scratch, valid for one call:
 	chunk       []byte
@@ -72,24 +72,24 @@ type Admission interface {
 	// wire.Loop's, when the descriptor is closed.
 	TakeDescriptor(of *Quota) bool
 	// SparesPipe reports whether a pipe may take two.
-	SparesPipe() bool
+	AllowsPipe() bool
 }
 
-// Options are what a Loop is made of. All but lines are to be set.
-type Options struct {
+// LoopOptions are what a Loop is made of. All but lines are to be set.
+type LoopOptions struct {
 	Handshakes *tlsconn.Handshakes
 	Store      *routing.Store
 	Parking    chan struct{} // as long as Exchanges may be parked at a time
-	Log        *slog.Logger  // of faults of Filters
-	Lines      *sink.Sink    // of the access log; nil when off
+	FaultLog   *slog.Logger  // of faults of Filters
+	AccessLog  *sink.Sink    // of the access log; nil when off
 	Settings   *Settings
 }
 
 // Init makes the zero value ready for Exchanges on that loop, but for the fields that are set behind it: Shard, Upstreams, Dialer and Admission.
-func (w *Loop) Init(on *loop.Loop, o Options) {
+func (w *Loop) Init(on *loop.Loop, o LoopOptions) {
 	w.Loop.Init(on, o.Handshakes)
 	w.Store, w.parking, w.Settings = o.Store, o.Parking, o.Settings
-	w.faults, w.Log = &faults{o.Log}, newLogbook(o.Lines)
+	w.faults, w.Log = &faults{o.FaultLog}, newLog(o.AccessLog)
 	w.chunk = make([]byte, 0, wire.ScratchSize+chunkRoom)
 	w.pathScratch = make([]byte, 0, h1.DefaultMaxTarget)
 	var seed [32]byte
@@ -99,12 +99,12 @@ func (w *Loop) Init(on *loop.Loop, o Options) {
 	w.random = rand.NewChaCha8(seed)
 }
 
-// New makes the Exchange of a request whose body is framed so. head holds what req indexes.
+// NewExchange makes the Exchange of a request whose body is framed so. head holds what req indexes.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *Loop) New(c Down, req *message.Request, head []byte, from Framing) *Core {
+func (w *Loop) NewExchange(c Down, req *message.Request, head []byte, from Framing) *Core {
 	w.Check()
-	x := w.freeX.Take()
+	x := w.freeCores.Take()
 	if x == nil {
 		x = &Core{w: w}
 		x.timer.OnExpire = x
@@ -112,17 +112,17 @@ func (w *Loop) New(c Down, req *message.Request, head []byte, from Framing) *Cor
 	x.down = c
 	x.method = req.Method
 	x.http10 = req.Minor == 0
-	x.persists = req.KeepAlive
+	x.keepAlive = req.KeepAlive
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
-	x.uninvited = req.ExpectContinue && from != FrameNone
+	x.awaits100 = req.ExpectContinue && from != FrameNone
 	x.started = w.Now()
 	x.reqBytes = int64(req.HeadLen)
 	same := FormBare
 	if from == FrameChunked {
 		same = FormSame // until it is known who receives it, see forward
 	}
-	x.reqBody.begin(from, same, req.ContentLength)
+	x.reqBody.reset(from, same, req.ContentLength)
 	x.reqBody.rule.Request, x.reqBody.rule.Names = true, w.Settings.Names
 	if from == FrameChunked {
 		x.reqBody.rule.Nominate(&req.Head, head)
@@ -142,7 +142,7 @@ func (w *Loop) freeExchange(x *Core) {
 	x.timer.Stop()
 	w.Buffers.Put(x.request)
 	if x.kept != nil {
-		w.FreeKept(x.kept)
+		w.FreeRequest(x.kept)
 	}
 	if x.altered != nil {
 		w.freeAltered(x.altered)
@@ -156,7 +156,7 @@ func (w *Loop) freeExchange(x *Core) {
 		w.freeTransforms(x.respBody.by)
 		x.respBody.by = nil
 	}
-	if w.freeX.Full() {
+	if w.freeCores.Full() {
 		w.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
@@ -168,9 +168,16 @@ func (w *Loop) freeExchange(x *Core) {
 		timer:  x.timer,
 		serial: x.serial + 1,
 		edits:  edits{add: wire.Reuse(x.edits.add), respAdd: wire.Reuse(x.edits.respAdd)},
-		logged: x.logged.reset(),
+		logged: x.logged.reused(),
 	}
-	w.freeX.Put(x)
+	w.freeCores.Put(x)
+}
+
+// RecordRefused counts a request whose head was refused before it became an Exchange.
+func (w *Loop) RecordRefused(status int, reason stats.Reason) {
+	w.Shard.ExchangesStarted++
+	w.event = stats.Event{Reason: reason, Status: uint16(status)}
+	w.Shard.Record(nil, &w.event)
 }
 
 // date returns the Date field line, made once a second.

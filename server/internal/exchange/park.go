@@ -21,10 +21,10 @@ func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict)
 func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	w := x.w
 	switch {
-	case x.down == nil || x.over || x.headDone:
+	case x.down == nil || x.ending || x.headDone:
 		return Respond
 	case w.response.x != nil:
-		x.faulty = true
+		x.filterFailed = true
 		return Park
 	case x.parked:
 		return Park // by the first
@@ -57,7 +57,7 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 				}
 			})
 		}()
-		next = w.guarded(ctx, block)
+		next = w.runBlocking(ctx, block)
 	}()
 	return Park
 }
@@ -71,7 +71,7 @@ func (x *Core) resume(next func(*Exchange) Verdict) {
 	switch verdict := x.askNext(next); {
 	case x.serial != serial: // it has answered
 	case x.parked: // again
-	case x.faulty || verdict != Continue:
+	case x.filterFailed || verdict != Continue:
 		x.Fail(failInternal)
 	default:
 		x.runFilters()
@@ -91,8 +91,8 @@ func failPark(x *Exchange) Verdict {
 	return Respond
 }
 
-// guarded runs block; where it panics, the Exchange fails and the process lives.
-func (w *Loop) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+// runBlocking runs block; where it panics, the Exchange fails and the process lives.
+func (w *Loop) runBlocking(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.faults.panicked(unnamed("parked"), reason)
@@ -119,7 +119,7 @@ func (x *Core) keepHead() {
 	if x.kept != nil && x.req == &x.kept.Request {
 		return // parked before
 	}
-	x.kept = x.w.Keep(x.req, x.head, x.early)
+	x.kept = x.w.KeepRequest(x.req, x.head, x.early)
 	x.req, x.head, x.early = &x.kept.Request, x.kept.Head, x.kept.early
 }
 

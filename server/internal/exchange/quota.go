@@ -21,19 +21,19 @@ const (
 	permitSpare = 4 * permitBatch
 )
 
-// begin counts a request in flight, and reports whether there may be one more of at most so many.
+// admit counts a request in flight, and reports whether there may be one more of at most so many.
 //
 // hot: runs per request; no alloc, no lock.
-func (q *Quota) begin(most int64) bool {
-	if q.InFlight >= q.permits && !q.more(most) {
+func (q *Quota) admit(most int64) bool {
+	if q.InFlight >= q.permits && !q.takePermits(most) {
 		return false
 	}
 	q.InFlight++
 	return true
 }
 
-// more takes permits from the source.
-func (q *Quota) more(most int64) bool {
+// takePermits takes permits from the source.
+func (q *Quota) takePermits(most int64) bool {
 	all := q.all
 	for batch := min(permitBatch, max(most/(8*q.loops), 1)); batch > 0; batch /= 2 {
 		if all.Add(batch) <= most {
@@ -45,10 +45,10 @@ func (q *Quota) more(most int64) bool {
 	return false
 }
 
-// end counts a request in flight no more.
+// finish counts a request in flight no more.
 //
 // hot: runs per request; no alloc, no lock.
-func (q *Quota) end() {
+func (q *Quota) finish() {
 	if q.InFlight--; q.permits-q.InFlight > permitSpare {
 		q.giveBack(q.permits - q.InFlight - permitBatch)
 	}

@@ -131,7 +131,7 @@ func (x *Exchange) AddedRequestFields() []byte { return x.edits.add }
 func (x *Exchange) AddRequestField(name, value string) {
 	var ok bool
 	if x.edits.add, ok = message.AppendLine(x.edits.add, name, value); !ok {
-		x.faulty = true
+		x.filterFailed = true
 	}
 }
 
@@ -154,7 +154,7 @@ func (x *Exchange) DropRequestField(name string) {
 func (x *Exchange) AddResponseField(name, value string) {
 	var ok bool
 	if x.edits.respAdd, ok = message.AppendLine(x.edits.respAdd, name, value); !ok {
-		x.faulty = true
+		x.filterFailed = true
 	}
 }
 

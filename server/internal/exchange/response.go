@@ -78,7 +78,7 @@ func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, v
 func (r *Response) AddLines(lines []byte) {
 	var ok bool
 	if r.x.edits.respAdd, ok = message.AppendLines(r.x.edits.respAdd, lines); !ok {
-		r.x.faulty = true
+		r.x.filterFailed = true
 	}
 }
 
@@ -98,7 +98,7 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 	r := &x.w.response
 	*r = Response{x: x, head: head, bytes: data, status: int(head.Code), before: len(x.edits.respAdd)}
 	for _, f := range x.policy.chain.response {
-		if f.at >= x.depth || !x.answers(f.filter, r) {
+		if f.at >= x.depth || !x.showResponse(f.filter, r) {
 			continue
 		}
 		// What the Endpoint has to say is not wanted any more, nor what was added to it. The Filters further outside see the
@@ -106,18 +106,18 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 		x.edits.respAdd = x.edits.respAdd[:r.before]
 		x.upClose = true
 		x.headTime = x.w.Now()
-		x.replies(f.at, stats.Filtered, upstream.OK)
+		x.sendReply(f.at, stats.Filtered, upstream.OK)
 		return false
 	}
 	*r = Response{}
 	return true
 }
 
-// answers shows r to a Filter, and reports whether it has answered in its place: the loop's reply is made then.
-func (x *Core) answers(f ResponseFilter, r *Response) bool {
+// showResponse shows r to a Filter, and reports whether it has answered in its place: the loop's reply is made then.
+func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	verdict := x.askResponse(f, r)
-	if x.faulty || verdict != Continue && !r.made {
-		x.faulty = false
+	if x.filterFailed || verdict != Continue && !r.made {
+		x.filterFailed = false
 		x.w.faults.misused(f, "response phase")
 		r.made = true
 		x.composeRefusal(failInternal.Status, failInternal.Text)
@@ -138,7 +138,7 @@ func (x *Exchange) Refuse(status int, text string) Verdict {
 	c := x.core()
 	if c.mayAnswer() {
 		c.composeRefusal(status, text)
-		return c.answered()
+		return c.commitReply()
 	}
 	return Respond
 }
@@ -158,21 +158,21 @@ func (x *Core) respond(status int, fields, body []byte) Verdict {
 		x.w.faults.invalid("an answer with status %d and fields %q", status, fields)
 		x.composeRefusal(failInternal.Status, failInternal.Text)
 	}
-	return x.answered()
+	return x.commitReply()
 }
 
 // mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
 func (x *Core) mayAnswer() bool {
 	r := &x.w.response
-	return x.down != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+	return x.down != nil && !x.ending && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
 }
 
-// answered takes note that the loop's reply is made.
-func (x *Core) answered() Verdict {
+// commitReply takes note that the loop's reply is made.
+func (x *Core) commitReply() Verdict {
 	if r := &x.w.response; r.x != nil {
 		r.made = true // and is sent behind the call
 	} else {
-		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
+		x.sendReply(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	}
 	return Respond
 }
@@ -195,8 +195,8 @@ type reply struct {
 	fields, body []byte
 }
 
-// replies sends the loop's reply past the Filters in front of one of the chain's places, and ends x.
-func (x *Core) replies(place uint8, reason stats.Reason, outcome upstream.Outcome) {
+// sendReply sends the loop's reply past the Filters in front of one of the chain's places, and ends x.
+func (x *Core) sendReply(place uint8, reason stats.Reason, outcome upstream.Outcome) {
 	w := x.w
 	r := &w.response
 	if x.policy != nil {
@@ -205,7 +205,7 @@ func (x *Core) replies(place uint8, reason stats.Reason, outcome upstream.Outcom
 				continue
 			}
 			*r = Response{x: x, lines: w.own.fields, status: w.own.status, reason: reason, before: len(x.edits.respAdd)}
-			if x.answers(f.filter, r) {
+			if x.showResponse(f.filter, r) {
 				x.edits.respAdd = x.edits.respAdd[:r.before]
 				reason = stats.Filtered
 			} else {

@@ -25,7 +25,7 @@ func (x *Core) startSplice(up bool) bool {
 	if up {
 		from = x.down.Plain()
 	}
-	p.Begin(from, x.down)
+	p.SetSource(from, x.down)
 	x.pipe, x.pipeRequest = p, up
 	return true
 }
@@ -80,7 +80,7 @@ func (x *Core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 			x.pipe = nil
 			w.PutPipe(p)
 			if *left > 0 && !x.pipeRequest {
-				x.UpstreamEnds()
+				x.EndpointEnded()
 				return false
 			}
 			if *left > 0 {
@@ -103,7 +103,7 @@ func (w *Loop) getPipe() *wire.Pipe {
 	if p := w.TakePipe(); p != nil {
 		return p
 	}
-	if !w.Admission.SparesPipe() {
+	if !w.Admission.AllowsPipe() {
 		return nil
 	}
 	return w.OpenPipe()

@@ -25,7 +25,7 @@ func FuzzTrailers(f *testing.F) {
 		pass := func(to Form, cut int) (out, trailers []byte, n int, done bool, err h1.Error) {
 			var x flow
 			x.rule = fieldrule.Trailers{Request: request, Nominated: []byte("x-hop,")}
-			x.begin(FrameChunked, to, 0)
+			x.reset(FrameChunked, to, 0)
 			for _, piece := range [][]byte{body[:cut], body[cut:]} {
 				if done || err != h1.ErrNone {
 					break

@@ -74,8 +74,8 @@ func (t *transforms) trailers(lines []byte) (out, rest []byte, ok bool) {
 	return out, lines, true
 }
 
-// through passes what take returned through the transforms of the body, and frames what comes out of them.
-func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
+// transform passes what take returned through the transforms of the body, and frames what comes out of them.
+func (f *flow) transform(p, scratch []byte) (out []byte, ok bool) {
 	t := f.by
 	done, trailing := f.done, f.done && len(f.trailers) > 0
 	if p, ok = t.feed(p, done && !trailing); !ok {
@@ -95,7 +95,7 @@ func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
 		out = f.frame(out, p)
 	}
 	if done {
-		out = f.finish(out, f.trailers)
+		out = f.appendEnd(out, f.trailers)
 		if f.form == FormChunks {
 			f.trailers = f.trailers[:0]
 		}
@@ -111,9 +111,9 @@ func (x *Core) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
 	switch {
 	case f.by != nil:
 		f.done = f.done || ended
-		return x.change(f, out)
+		return x.runTransforms(f, out)
 	case ended:
-		out = f.finish(out, nil)
+		out = f.appendEnd(out, nil)
 	}
 	return out, true
 }
@@ -121,11 +121,11 @@ func (x *Core) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
 // endBody ends an endless body behind which trailers came, and returns how many bytes go out for that.
 func (x *Core) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool) {
 	if f.by == nil {
-		return f.end(to, x.w.chunk, trailers), true
+		return f.sendEnd(to, x.w.chunk, trailers), true
 	}
 	f.done = true
 	f.trailers = append(f.trailers[:0], trailers...)
-	out, ok := x.change(f, nil)
+	out, ok := x.runTransforms(f, nil)
 	if ok {
 		f.pass(to, out)
 	}
@@ -135,7 +135,7 @@ func (x *Core) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool)
 // refuseBody ends x because of its request's body.
 func (x *Core) refuseBody() {
 	x.upClose = true
-	if x.faulty {
+	if x.filterFailed {
 		x.Fail(failInternal)
 	} else {
 		x.Fail(failBody)
@@ -173,7 +173,7 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 
 func (w *Loop) addTransform(t *transforms, by Transform) *transforms {
 	if t == nil {
-		if t = w.freeT.Take(); t == nil {
+		if t = w.freeLists.Take(); t == nil {
 			t = &transforms{}
 		}
 	}
@@ -188,5 +188,5 @@ func (w *Loop) freeTransforms(t *transforms) {
 	}
 	clear(t.list)
 	*t = transforms{list: t.list[:0], a: wire.Reuse(t.a), b: wire.Reuse(t.b)}
-	w.freeT.Put(t)
+	w.freeLists.Put(t)
 }

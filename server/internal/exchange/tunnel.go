@@ -60,7 +60,7 @@ func (x *Core) endTunnel() {
 	if x.ways.Resets(c, u, x.ways.UpEnded) {
 		u.BreakOff()
 	}
-	if c.Deaf() && !u.Deaf() && !x.ways.UpEnded {
+	if c.WriteBroken() && !u.WriteBroken() && !x.ways.UpEnded {
 		x.end(FailAborted.reason, upstream.Canceled)
 		return
 	}

@@ -6,9 +6,9 @@ import "github.com/sluice-gateway/sluice/server/internal/message"
 type Claim uint8
 
 const (
-	NoClaim     Claim = iota
-	Forwarded         // where its request comes from, or how it came
-	Certificate       // what certificate it has shown
+	NoClaim          Claim = iota
+	ForwardedClaim         // where its request comes from, or how it came
+	CertificateClaim       // what certificate it has shown
 )
 
 // ClaimOf names the claim of a field with that name. Besides the names that this gateway and ingress-nginx
@@ -23,11 +23,11 @@ func ClaimOf(name []byte) Claim {
 	switch name[0] | 0x20 {
 	case 's':
 		if name[1]|0x20 == 's' && begins(name, "ssl-client-") {
-			return Certificate
+			return CertificateClaim
 		}
 	case 'c':
 		if begins(name, "client-cert") {
-			return Certificate
+			return CertificateClaim
 		}
 	case 'x':
 		switch name[2] | 0x20 {
@@ -35,21 +35,21 @@ func ClaimOf(name []byte) Claim {
 			switch {
 			case !begins(name, "x-forwarded-"):
 			case begins(name, "x-forwarded-client-cert"), begins(name, "x-forwarded-tls-client-"):
-				return Certificate
+				return CertificateClaim
 			default:
-				return Forwarded
+				return ForwardedClaim
 			}
 		case 'o':
 			if begins(name, "x-original-forwarded-") {
-				return Forwarded
+				return ForwardedClaim
 			}
 		case 'c':
 			if begins(name, "x-client-cert") || begins(name, "x-client-verify") || begins(name, "x-client-dn") {
-				return Certificate
+				return CertificateClaim
 			}
 		case 's':
 			if begins(name, "x-ssl-client-") {
-				return Certificate
+				return CertificateClaim
 			}
 		}
 	}

@@ -18,9 +18,9 @@ type Conn struct {
 	wire.Sock
 	w *Loop
 	upstream.Conn
-	x        *exchange.Core      // nil while idle
-	released uint64              // the loop's batch in which it last became idle
-	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
+	x          *exchange.Core      // nil while idle
+	released   uint64              // the loop's batch in which it last became idle
+	backendTLS *routing.BackendTLS // how TLS is spoken; nil where it is not
 }
 
 // Ready implements loop.Handler.
@@ -66,7 +66,7 @@ func (u *Conn) connected() {
 	switch {
 	case !ok:
 		x.AttemptFailed(exchange.FailConnect, upstream.ConnectFailed)
-	case u.backend != nil:
+	case u.backendTLS != nil:
 		if !u.startTLS() {
 			x.AttemptFailed(exchange.FailTLS, upstream.ConnectFailed)
 		}
@@ -79,7 +79,7 @@ func (u *Conn) connected() {
 // startTLS begins the handshake of a connection that was established, and reports whether it could. Progress says when there
 // is something to send.
 func (u *Conn) startTLS() bool {
-	return u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u) == nil
+	return u.ConnectTLS(dialerOf(u.Endpoint).config(u.backendTLS, "http/1.1"), u.Endpoint.Addr, u) == nil
 }
 
 // Progress implements tlsconn.Owner.
@@ -158,23 +158,23 @@ func (u *Conn) Stale(now int64) {
 func (u *Conn) discard() {
 	u.Endpoint.Remove(&u.Conn)
 	u.Close()
-	u.w.freeUp(u)
+	u.w.freeConn(u)
 }
 
 // dial starts a connection to ep for x. It returns nil when the kernel refuses at once, or where there is no descriptor for it.
 func (w *Loop) dial(ep *upstream.Endpoint, x *exchange.Core) (u *Conn, short bool) {
-	u = w.newUp()
-	ok, short := w.Connect(&u.Sock, &dialerOf(ep).addr, u, x.Source())
+	u = w.newConn()
+	ok, short := w.Connect(&u.Sock, &dialerOf(ep).addr, u, x.Quota())
 	if !ok {
-		w.freeUp(u)
+		w.freeConn(u)
 		return nil, short
 	}
-	u.Strict = true
-	u.backend = x.BackendTLS()
+	u.NeedsCloseNotify = true
+	u.backendTLS = x.BackendTLS()
 	u.x = x
 	ep.Add(&u.Conn)
 	w.Shard.UpstreamConnects++
-	if !u.Connecting && u.backend != nil && !u.startTLS() {
+	if !u.Connecting && u.backendTLS != nil && !u.startTLS() {
 		u.discard()
 		return nil, false
 	}

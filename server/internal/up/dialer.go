@@ -15,9 +15,9 @@ type dialer struct {
 	sessions []*Session // that take requests
 	lone     []*Session // of requests with trailers, those that are free: see lone.go
 	// tls is for the last BackendTLS and protocol that were asked for: an Endpoint has one of each.
-	tls      *tls.Config
-	backend  *routing.BackendTLS
-	protocol string
+	tls        *tls.Config
+	backendTLS *routing.BackendTLS
+	protocol   string
 }
 
 // sessionCache is how many TLS sessions are kept for each Endpoint and loop, to be resumed.
@@ -25,8 +25,8 @@ const sessionCache = 16
 
 // config returns the configuration of handshakes with the Endpoint.
 func (d *dialer) config(b *routing.BackendTLS, protocol string) *tls.Config {
-	if d.tls == nil || !d.backend.Equal(b) || d.protocol != protocol {
-		d.backend, d.protocol = b, protocol
+	if d.tls == nil || !d.backendTLS.Equal(b) || d.protocol != protocol {
+		d.backendTLS, d.protocol = b, protocol
 		d.tls = b.Config(protocol)
 		d.tls.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCache)
 	}
@@ -55,7 +55,7 @@ func (t *dialer) session(fresh bool, b *routing.BackendTLS) *Session {
 	var newest *Session
 	spare := 0
 	for _, s := range t.sessions {
-		if !s.backend.Equal(b) || len(s.streams) >= min(s.H2.MaxStreams(), sessionStreams) {
+		if !s.backendTLS.Equal(b) || len(s.streams) >= min(s.H2.MaxStreams(), sessionStreams) {
 			continue
 		}
 		if !fresh || s.Connecting || s.Shaking {

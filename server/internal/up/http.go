@@ -44,7 +44,7 @@ func (u *Conn) ReadHead(x *exchange.Core) bool {
 	n := u.Read(into)
 	if n == 0 {
 		if u.EOF || u.Broken {
-			x.UpstreamEnds()
+			x.EndpointEnded()
 		}
 		return false
 	}
@@ -69,13 +69,13 @@ func (u *Conn) ReadHead(x *exchange.Core) bool {
 			}
 			return true
 		case status != h1.Done:
-			x.Malformed()
+			x.FailMalformed()
 			return false
 		}
 		head, rest := &w.resp.Response, data[w.resp.HeadLen:]
 		if head.Code == 101 {
 			if !x.Upgrades() || !head.Upgrade || head.UpgradeH2C {
-				x.Malformed()
+				x.FailMalformed()
 				return false
 			}
 			kept := u.In
@@ -87,7 +87,7 @@ func (u *Conn) ReadHead(x *exchange.Core) bool {
 		if head.Code >= 200 {
 			break
 		}
-		if !x.InterimHead(head, data) {
+		if !x.RelayInterim(head, data) {
 			return false
 		}
 		if u.In.Len() > 0 {
@@ -101,7 +101,7 @@ func (u *Conn) ReadHead(x *exchange.Core) bool {
 	}
 	kept := u.In
 	u.In = wire.Buffer{}
-	x.FinalHead(&w.resp.Response, data, data[w.resp.HeadLen:], false)
+	x.RelayFinal(&w.resp.Response, data, data[w.resp.HeadLen:], false)
 	w.Buffers.Release(&kept)
 	return true
 }

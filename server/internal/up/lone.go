@@ -54,7 +54,7 @@ func (w *Loop) acquireLone(x *exchange.Core, ep *upstream.Endpoint, b *routing.B
 		s := t.lone[len(t.lone)-1]
 		t.lone[len(t.lone)-1] = nil
 		t.lone = t.lone[:len(t.lone)-1]
-		if !s.backend.Equal(b) || s.H2.MaxStreams() == 0 {
+		if !s.backendTLS.Equal(b) || s.H2.MaxStreams() == 0 {
 			s.lone = loneOver
 			continue
 		}
@@ -64,7 +64,7 @@ func (w *Loop) acquireLone(x *exchange.Core, ep *upstream.Endpoint, b *routing.B
 	if ep.Crowded() {
 		return nil, false, false
 	}
-	s, short = w.openSession(ep, b, x.Source(), true)
+	s, short = w.openSession(ep, b, x.Quota(), true)
 	return s, false, short
 }
 

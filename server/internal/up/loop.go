@@ -13,11 +13,11 @@ import (
 type Loop struct {
 	*exchange.Loop
 
-	set      *Settings // replaced as a whole by a reload
-	h2       *h2.Shared
-	sessions []*Session
-	freeU    wire.FreeList[Conn]
-	freeS    wire.FreeList[Stream]
+	set         *Settings // replaced as a whole by a reload
+	h2          *h2.Shared
+	sessions    []*Session
+	freeConns   wire.FreeList[Conn]
+	freeStreams wire.FreeList[Stream]
 
 	// Scratch, valid for one call:
 	resp   h1.Response
@@ -35,7 +35,7 @@ func NewLoop(core *exchange.Loop, set *Settings, seed uint64) *Loop {
 	w.Upstreams.Discard = func(c *upstream.Conn) {
 		u := c.Owner.(*Conn)
 		u.Close()
-		w.freeUp(u)
+		w.freeConn(u)
 	}
 	w.Dialer = w
 	return w
@@ -56,7 +56,7 @@ func (w *Loop) Expire(now int64) (next int64) {
 	next = w.Upstreams.Expire(now, janitorWork)
 	for i := len(w.sessions) - 1; i >= 0; i-- {
 		if i < len(w.sessions) {
-			w.sessions[i].check(now, w.set.upstream.IdleTimeout)
+			w.sessions[i].expire(now, w.set.upstream.IdleTimeout)
 		}
 	}
 	if next == 0 && len(w.sessions) > 0 {
@@ -77,8 +77,8 @@ func (w *Loop) Cut() {
 	w.ClosePipes(w.IdlePipes())
 }
 
-func (w *Loop) newUp() *Conn {
-	u := w.freeU.Take()
+func (w *Loop) newConn() *Conn {
+	u := w.freeConns.Take()
 	if u == nil {
 		u = &Conn{}
 	}
@@ -87,11 +87,11 @@ func (w *Loop) newUp() *Conn {
 	return u
 }
 
-// freeUp takes u back. Its events of this batch are void, because its Source is closed.
-func (w *Loop) freeUp(u *Conn) {
-	if !w.freeU.Full() {
+// freeConn takes u back. Its events of this batch are void, because its Source is closed.
+func (w *Loop) freeConn(u *Conn) {
+	if !w.freeConns.Full() {
 		*u = Conn{}
-		w.freeU.Put(u)
+		w.freeConns.Put(u)
 	}
 }
 
@@ -108,7 +108,7 @@ func (w *Loop) Acquire(x *exchange.Core, ep *upstream.Endpoint, now int64) (u ex
 			break
 		}
 		u := c.Owner.(*Conn)
-		if !u.backend.Equal(x.BackendTLS()) {
+		if !u.backendTLS.Equal(x.BackendTLS()) {
 			u.discard() // its certificate, or what it was checked against, has changed
 			continue
 		}
@@ -136,7 +136,7 @@ func (w *Loop) acquireStream(x *exchange.Core, ep *upstream.Endpoint) (u exchang
 	b := x.BackendTLS()
 	if x.AnnouncesTrailers() {
 		if s, reused, short := w.acquireLone(x, ep, b); s != nil {
-			return s.attach(x), reused, false
+			return s.newStream(x), reused, false
 		} else if short {
 			return nil, false, true
 		}
@@ -144,19 +144,19 @@ func (w *Loop) acquireStream(x *exchange.Core, ep *upstream.Endpoint) (u exchang
 	s := dialerOf(ep).session(x.MustDial(), b)
 	reused = s != nil
 	if s == nil && !ep.Full() {
-		s, short = w.openSession(ep, b, x.Source(), false)
+		s, short = w.openSession(ep, b, x.Quota(), false)
 	}
 	if s == nil {
 		return nil, false, short
 	}
-	return s.attach(x), reused, false
+	return s.newStream(x), reused, false
 }
 
-// Open is what is open of HTTP/2 with Endpoints, in numbers.
-type Open struct{ Sessions, Streams, Lone, LoneFree int }
+// SessionCounts is what is open of HTTP/2 with Endpoints, in numbers.
+type SessionCounts struct{ Sessions, Streams, Lone, LoneFree int }
 
-// Open counts it.
-func (w *Loop) Open() (n Open) {
+// CountSessions counts it.
+func (w *Loop) CountSessions() (n SessionCounts) {
 	n.Sessions = len(w.sessions)
 	for _, s := range w.sessions {
 		n.Streams += len(s.streams)

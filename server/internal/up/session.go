@@ -27,18 +27,18 @@ type Session struct {
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
 	wire.Output
-	dialer    *dialer
-	streams   []*Stream // those under way, and while connecting those that wait for it
-	small     []*Stream // with small pieces of this read, see gather; some may be gone
-	requests  uint64
-	backend   *routing.BackendTLS // how TLS is spoken; nil where it is not
-	closed    bool
-	settled   bool // the Endpoint's SETTINGS came
-	flooded   bool // it takes no more requests, because the Endpoint sends what is worth nothing
-	lone      loneState
-	pinged    bool
-	idleSince int64
-	heard     int64 // when bytes last came
+	dialer      *dialer
+	streams     []*Stream // those under way, and while connecting those that wait for it
+	small       []*Stream // with small pieces of this read, see gather; some may be gone
+	requests    uint64
+	backendTLS  *routing.BackendTLS // how TLS is spoken; nil where it is not
+	closed      bool
+	gotSettings bool // the Endpoint's SETTINGS came
+	flooded     bool // it takes no more requests, because the Endpoint sends what is worth nothing
+	lone        loneState
+	pinged      bool
+	idleSince   int64
+	lastRead    int64 // when bytes last came
 }
 
 // pingAfter bounds the silence of a Session with streams: it is sent a PING after that, and closed when nothing comes for as
@@ -49,14 +49,14 @@ const pingAfter = int64(15e9)
 // the kernel refuses at once, or where there is no descriptor for it.
 func (w *Loop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *exchange.Quota, alone bool) (s *Session, short bool) {
 	t := dialerOf(ep)
-	s = &Session{Sock: wire.NewSock(&w.Loop.Loop), w: w, dialer: t, backend: b}
-	s.Strict = true
+	s = &Session{Sock: wire.NewSock(&w.Loop.Loop), w: w, dialer: t, backendTLS: b}
+	s.NeedsCloseNotify = true
 	s.Owner = s
 	if ok, short := w.Connect(&s.Sock, &t.addr, s, of); !ok {
 		return nil, short
 	}
 	s.H2 = w.h2.NewClient(w.Now(), s, b != nil)
-	s.heard = w.Now()
+	s.lastRead = w.Now()
 	ep.Add(&s.Conn)
 	w.Shard.UpstreamConnects++
 	if alone {
@@ -73,7 +73,7 @@ func (w *Loop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *exc
 
 // startTLS begins the handshake of a connection that was established, and reports whether it could.
 func (s *Session) startTLS() bool {
-	if err := s.BeginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s); err != nil {
+	if err := s.ConnectTLS(s.dialer.config(s.backendTLS, "h2"), s.Endpoint.Addr, s); err != nil {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
@@ -112,7 +112,7 @@ func (s *Session) secured() bool {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
-	s.begins()
+	s.opened()
 	return !s.closed
 }
 
@@ -123,15 +123,15 @@ func (s *Session) connected() {
 	case !ok:
 		s.Broken = true
 		s.end(upstream.ConnectFailed)
-	case s.backend == nil:
-		s.begins()
+	case s.backendTLS == nil:
+		s.opened()
 	default:
 		s.startTLS()
 	}
 }
 
-// begins sends the requests that waited.
-func (s *Session) begins() {
+// opened sends the requests that waited.
+func (s *Session) opened() {
 	s.sendWaiting()
 	s.touch()
 }
@@ -166,9 +166,9 @@ func (s *Session) pump() {
 			}
 			break
 		}
-		s.heard, s.pinged = w.Now(), false
+		s.lastRead, s.pinged = w.Now(), false
 		err := s.H2.Feed(w.Now(), w.frames[:n])
-		s.passSmall()
+		s.pumpGathered()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
 				w.Shard.EndpointFloods[e.Flood]++
@@ -185,11 +185,11 @@ func (s *Session) pump() {
 	}
 }
 
-// passSmall passes on the small pieces of what was read.
-func (s *Session) passSmall() {
+// pumpGathered passes on the small pieces of what was read.
+func (s *Session) pumpGathered() {
 	for _, u := range s.small {
 		if u.Gathering && u.s == s && !s.closed {
-			u.gathered()
+			u.pumpGathered()
 		}
 	}
 	clear(s.small)
@@ -218,10 +218,10 @@ func (s *Session) FlushOutput() {
 	}
 }
 
-// arrived reports that the Endpoint has all that it was sent. An Exchange may end before: a tunnel whose last
+// acknowledged reports that the Endpoint has all that it was sent. An Exchange may end before: a tunnel whose last
 // bytes are on their way, a request that was answered early. The kernel would drop them with the connection,
 // because the Endpoint goes on sending frames of its own.
-func (s *Session) arrived() bool {
+func (s *Session) acknowledged() bool {
 	return !s.unsent() && loop.Unacknowledged(s.Src.FD()) == 0
 }
 
@@ -271,19 +271,19 @@ func (s *Session) end(outcome upstream.Outcome) {
 	}
 }
 
-// check is the janitor's look at a session; idle is how long one without streams is kept. One that the Endpoint has taken
+// expire is the janitor's look at a session; idle is how long one without streams is kept. One that the Endpoint has taken
 // leave of ends a while behind its last stream: what has arrived there is not read yet, and its answer to a frame would make
 // a reset of the close, which takes the rest of it along (the end of a tunnel, once in two thousand rounds of chaos).
-func (s *Session) check(now, idle int64) {
+func (s *Session) expire(now, idle int64) {
 	switch {
-	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.H2.Gone() && now-s.idleSince >= wire.JanitorPeriod) && s.arrived() || now-s.idleSince >= idle):
+	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.H2.Gone() && now-s.idleSince >= wire.JanitorPeriod) && s.acknowledged() || now-s.idleSince >= idle):
 		s.end(upstream.Canceled)
 	case len(s.streams) == 0 && s.lone == loneAsked && now-s.idleSince >= pingAfter:
 		s.end(upstream.Canceled)
-	case len(s.streams) == 0 || s.Connecting || s.Shaking || now-s.heard < pingAfter:
+	case len(s.streams) == 0 || s.Connecting || s.Shaking || now-s.lastRead < pingAfter:
 	case !s.pinged:
 		s.pinged = true
-		s.heard = now
+		s.lastRead = now
 		s.H2.Ping(1)
 		s.touch()
 	default:
@@ -307,7 +307,7 @@ func (s *Session) Response(st *h2.Stream, resp *message.Response, head []byte, e
 	switch {
 	case resp.Code == 101:
 		if !x.Upgrades() {
-			x.Malformed()
+			x.FailMalformed()
 			c.Pump()
 			return
 		}
@@ -315,9 +315,9 @@ func (s *Session) Response(st *h2.Stream, resp *message.Response, head []byte, e
 		c.Pump() // what came before has had its events
 		return
 	case resp.Code < 200:
-		x.InterimHead(resp, head)
+		x.RelayInterim(resp, head)
 	default:
-		x.FinalHead(resp, head, nil, end)
+		x.RelayFinal(resp, head, nil, end)
 	}
 	switch {
 	case end || x.ClientSide() != c: // if x has ended, c goes on with what comes next
@@ -366,14 +366,14 @@ func (s *Session) Fault(st *h2.Stream, _ h2.Fault) {
 	}
 	if u, ok := st.Owner.(*Stream); ok && u.x != nil {
 		if u.Gathering {
-			if u.gathered(); u.H2Stream != st || u.x == nil {
+			if u.pumpGathered(); u.H2Stream != st || u.x == nil {
 				return
 			}
 		}
 		u.Gone = true
 		x := u.x
 		c := x.ClientSide()
-		x.Malformed()
+		x.FailMalformed()
 		c.Pump()
 		return
 	}
@@ -388,7 +388,7 @@ func (s *Session) Reset(st *h2.Stream, code h2.Code) {
 		return
 	}
 	if u.Gathering {
-		if u.gathered(); u.H2Stream != st || u.x == nil {
+		if u.pumpGathered(); u.H2Stream != st || u.x == nil {
 			return
 		}
 	}
@@ -406,8 +406,8 @@ func (s *Session) Writable(st *h2.Stream) {
 
 // Settings implements h2.Handler: whether the Endpoint takes an Upgrade is known.
 func (s *Session) Settings() {
-	if !s.settled {
-		s.settled = true
+	if !s.gotSettings {
+		s.gotSettings = true
 		s.sendWaiting()
 	}
 }

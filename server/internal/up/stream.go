@@ -13,36 +13,36 @@ import (
 //	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
 type Stream struct {
 	wire.Stream
-	w       *Loop
-	s       *Session
-	x       *exchange.Core
-	listed  bool // in the session's list
-	refused bool // the Endpoint did nothing for the request
-	first   bool // of its session
-	trailed bool // trailers were sent
+	w              *Loop
+	s              *Session
+	x              *exchange.Core
+	listed         bool // in the session's list
+	refused        bool // the Endpoint did nothing for the request
+	firstOfSession bool // of its session
+	sentTrailers   bool // trailers were sent
 }
 
-// attach makes x's side of a new stream of s, which is opened by begin.
+// newStream makes x's side of a new stream of s, which is opened by begin.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *Session) attach(x *exchange.Core) *Stream {
+func (s *Session) newStream(x *exchange.Core) *Stream {
 	w := s.w
-	u := w.freeS.Take()
+	u := w.freeStreams.Take()
 	if u == nil {
 		u = &Stream{}
 	}
 	u.Stream.Begin(&w.Loop.Loop, s.H2, nil)
 	u.w = w
 	u.s, u.x = s, x
-	u.first = s.requests == 0
+	u.firstOfSession = s.requests == 0
 	u.listed = true
 	s.requests++
 	s.streams = append(s.streams, u)
 	return u
 }
 
-// gathered passes on what was stored.
-func (u *Stream) gathered() {
+// pumpGathered passes on what was stored.
+func (u *Stream) pumpGathered() {
 	u.Gathering = false
 	if u.x != nil {
 		u.x.ClientSide().Pump()
@@ -53,15 +53,15 @@ func (u *Stream) gathered() {
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Stream) Established() bool {
-	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.Upgrades())
+	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.gotSettings || !u.x.Upgrades())
 }
 
-func (u *Stream) Reused() bool      { return !u.first }
+func (u *Stream) Reused() bool      { return !u.firstOfSession }
 func (u *Stream) Unprocessed() bool { return u.refused || u.H2Stream == nil }
 
 // Provoked implements exchange.Up: the Endpoint got trailers, and may be one that ends the connection for them. Else a client could
 // have an Endpoint ejected with those.
-func (u *Stream) Provoked() bool { return u.trailed }
+func (u *Stream) Provoked() bool { return u.sentTrailers }
 
 // Exclusive implements exchange.Up. A lone session counts as shared: descriptors of it are bounded by the requests of a source.
 func (u *Stream) Exclusive() bool { return false }
@@ -91,7 +91,7 @@ func (u *Stream) SendRequest(x *exchange.Core) (wrote bool, fail *exchange.Failu
 	u.H2Stream = st
 	st.Owner = u
 	if !end && !x.Upgrades() {
-		x.PassEarly(u)
+		x.SendEarly(u)
 	}
 	u.s.touch()
 	return true, nil
@@ -100,7 +100,7 @@ func (u *Stream) SendRequest(x *exchange.Core) (wrote bool, fail *exchange.Failu
 // ReadHead implements exchange.Up: heads come by the session, so that only its end is left to be seen.
 func (u *Stream) ReadHead(x *exchange.Core) bool {
 	if u.Gone {
-		x.UpstreamEnds()
+		x.EndpointEnded()
 	}
 	return false
 }
@@ -131,7 +131,7 @@ func (u *Stream) SendTrailers(lines []byte) {
 		u.Send(nil, true)
 		return
 	}
-	u.trailed = true
+	u.sentTrailers = true
 	u.Stream.SendTrailers(lines)
 	u.s.touch()
 }
@@ -170,6 +170,6 @@ func (u *Stream) free(now int64) {
 		s.askLone()
 	}
 	*u = Stream{w: w, Stream: u.Stream}
-	w.freeS.Put(u)
+	w.freeStreams.Put(u)
 	w.WakeJanitor()
 }

@@ -40,7 +40,7 @@ func (s *Addr) connect() (fd int, connected bool) {
 	if errno != 0 {
 		return -1, false
 	}
-	errno = s.begin(fd)
+	errno = s.startConnect(fd)
 	if errno != 0 && errno != syscall.EINPROGRESS {
 		loop.CloseFD(fd)
 		return -1, false
@@ -59,7 +59,7 @@ func (s *Addr) socket() (fd int, errno syscall.Errno) {
 	return int(r), 0
 }
 
-func (s *Addr) begin(fd int) syscall.Errno {
+func (s *Addr) startConnect(fd int) syscall.Errno {
 	for {
 		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
 		if e != syscall.EINTR {

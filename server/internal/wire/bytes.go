@@ -17,7 +17,7 @@ type Bytes interface {
 	// unread bytes breaks its connection, and nothing is missing behind TLS's close_notify.
 	EndedWell() bool
 	// Deaf reports that sent bytes no longer arrive. Received ones may still be unread.
-	Deaf() bool
+	WriteBroken() bool
 	// LastHeld reports that the body ends with the held bytes, without trailers.
 	LastHeld() bool
 	// Trailers returns the field lines, each with CR LF, that followed an endless body which ended.

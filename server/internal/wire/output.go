@@ -17,7 +17,7 @@ type Output struct {
 func (o *Output) FlushLater(l *Loop, f Flusher) {
 	if !o.Dirty {
 		o.Dirty = true
-		l.add(f)
+		l.addFlusher(f)
 	}
 }
 
@@ -62,8 +62,8 @@ func (o *Output) Release(l *Loop) {
 // handled.
 type Flusher interface{ FlushOutput() }
 
-// add has f flushed at the end of the batch.
-func (l *Loop) add(f Flusher) {
+// addFlusher has f flushed at the end of the batch.
+func (l *Loop) addFlusher(f Flusher) {
 	l.toFlush = append(l.toFlush, f)
 	if len(l.toFlush) == 1 {
 		l.Again((*flushing)(l))

@@ -35,8 +35,8 @@ type Pipe struct {
 	timer   loop.Timer
 }
 
-// Begin makes from the source. If it turns out to be slow, user is called with Ready(0), to go on with fewer bytes.
-func (p *Pipe) Begin(from *Sock, user loop.Handler) { p.from, p.user = from, user }
+// SetSource makes from the source. If it turns out to be slow, user is called with Ready(0), to go on with fewer bytes.
+func (p *Pipe) SetSource(from *Sock, user loop.Handler) { p.from, p.user = from, user }
 
 // Fill moves up to left bytes from the source into the pipe, and returns their number. drained means that the source has no
 // more for now, or that the pipe has no slot. Bytes that arrived before a reset are moved too.

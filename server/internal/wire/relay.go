@@ -9,7 +9,7 @@ func (l *Loop) relay(from, to Bytes, ended *bool) (n int64, moved, more bool) {
 		waiting := to.Pending()
 		flushed := to.Flush()
 		moved = moved || to.Pending() < waiting
-		if !flushed || *ended || to.Deaf() {
+		if !flushed || *ended || to.WriteBroken() {
 			return n, moved, false
 		}
 		data := from.Held()
@@ -63,13 +63,13 @@ const (
 // Loop.relay.
 func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 	for again := true; again; {
-		whole := !c.Deaf() && !u.Deaf()
+		whole := !c.WriteBroken() && !u.WriteBroken()
 		n, some, moreUp := l.relay(c, u, &t.UpEnded)
 		up, moved = up+n, moved || some
 		n, some, moreDown := l.relay(u, c, &t.DownEnded)
 		down, moved, more = down+n, moved || some, moreUp || moreDown
 		// A failed write may be the first sign of a break: bytes that arrived before it have had no event yet.
-		again = whole && (c.Deaf() || u.Deaf())
+		again = whole && (c.WriteBroken() || u.WriteBroken())
 	}
 	if moved {
 		t.since = l.Now()
@@ -83,11 +83,11 @@ func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 func (t *Ways) Over(now, patience int64, more bool, c, u Bytes) bool {
 	to := c
 	switch {
-	case c.Deaf() && u.Deaf():
+	case c.WriteBroken() && u.WriteBroken():
 		return true
-	case c.Deaf():
+	case c.WriteBroken():
 		to = u
-	case !u.Deaf():
+	case !u.WriteBroken():
 		return t.UpEnded && t.DownEnded && c.Pending() == 0 && u.Pending() == 0
 	}
 	left := to.Unacknowledged()
@@ -105,5 +105,5 @@ func (t *Ways) Over(now, patience int64, more bool, c, u Bytes) bool {
 // Resets reports whether to is to see that from broke: ended says that it was told from's end before, but what
 // it has not acknowledged by now must go with it.
 func (t *Ways) Resets(from, to Bytes, ended bool) bool {
-	return from.Deaf() && !to.Deaf() && (!ended || to.Unacknowledged() > 0)
+	return from.WriteBroken() && !to.WriteBroken() && (!ended || to.Unacknowledged() > 0)
 }

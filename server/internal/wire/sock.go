@@ -36,13 +36,13 @@ type Sock struct {
 	Connecting bool // connect(2) is under way
 
 	// Set by TLS:
-	Shaking bool // a handshake is under way
-	rawEOF  bool // the socket has ended; EOF is the end of the plaintext
-	told    bool // the peer sent close_notify: nothing is missing, however the socket ends
+	Shaking        bool // a handshake is under way
+	rawEOF         bool // the socket has ended; EOF is the end of the plaintext
+	gotCloseNotify bool // the peer sent close_notify: nothing is missing, however the socket ends
 
 	// Set by the owner:
-	Strict bool // an end without close_notify is a failure
-	Mute   bool // close without close_notify, so that a cut response is not taken for a complete one
+	NeedsCloseNotify bool // an end without close_notify is a failure
+	NoCloseNotify    bool // close without close_notify, so that a cut response is not taken for a complete one
 
 	// Set by Connect, and cleared by Close:
 	counted bool // in Loop.Use.Descriptors
@@ -244,8 +244,8 @@ func (s *Sock) Drop(n int)            { s.loop.Buffers.Consume(&s.In, n) }
 func (s *Sock) Keep(p []byte)         { s.loop.Buffers.Append(&s.In, p) }
 func (s *Sock) Ended() bool           { return s.EOF }
 func (s *Sock) Lost() bool            { return s.Broken }
-func (s *Sock) EndedWell() bool       { return s.EOF && (!s.Broken || s.told) }
-func (s *Sock) Deaf() bool            { return s.Broken }
+func (s *Sock) EndedWell() bool       { return s.EOF && (!s.Broken || s.gotCloseNotify) }
+func (s *Sock) WriteBroken() bool     { return s.Broken }
 func (s *Sock) LastHeld() bool        { return false }
 func (s *Sock) Trailers() []byte      { return nil }
 func (s *Sock) Send(p []byte, _ bool) { s.Write(p) }
@@ -291,7 +291,7 @@ func (s *Sock) endWrite() { _ = syscall.Shutdown(s.Src.FD(), syscall.SHUT_WR) }
 // Close closes the socket and gives its buffers back. Closing twice does no harm.
 func (s *Sock) Close() {
 	if s.TLS != nil {
-		if !s.Shaking && !s.Broken && !s.Mute && s.Out.Len() == 0 && s.Src.Open() {
+		if !s.Shaking && !s.Broken && !s.NoCloseNotify && s.Out.Len() == 0 && s.Src.Open() {
 			s.writeSocket(s.TLS.AppendClose(s.loop.sealed[:0]))
 		}
 		s.TLS.Close(nil)
@@ -332,7 +332,7 @@ func (s *Sock) Connected() (ended, ok bool) {
 
 // Reset makes Close send a RST, so that the peer does not take a response that was cut for a complete one.
 func (s *Sock) Reset() {
-	s.Mute = true
+	s.NoCloseNotify = true
 	if s.Src.Open() {
 		_ = syscall.SetsockoptLinger(s.Src.FD(), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 	}

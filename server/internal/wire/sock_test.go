@@ -86,7 +86,7 @@ func TestSockBreaks(t *testing.T) {
 	wait(t, s, loop.Readable)
 	s.Note(loop.Readable | loop.ReadClosed | loop.Failed)
 	var b [8]byte
-	if n := s.Read(b[:]); n != 0 || !s.Lost() || !s.Deaf() || s.EndedWell() {
+	if n := s.Read(b[:]); n != 0 || !s.Lost() || !s.WriteBroken() || s.EndedWell() {
 		t.Errorf("read %d bytes; lost: %v, ended well: %v", n, s.Lost(), s.EndedWell())
 	}
 	s.Write(b[:])

@@ -15,9 +15,9 @@ import (
 // sealRoom is the overhead of the records of one write, which is at most two times ScratchSize.
 const sealRoom = 1 << 10
 
-// BeginTLS begins a handshake in the client's role.
-func (s *Sock) BeginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
-	return s.begunTLS(s.loop.handshakes.Client(tlsconn.Params{
+// ConnectTLS begins a handshake in the client's role.
+func (s *Sock) ConnectTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
+	return s.startShake(s.loop.handshakes.Client(tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.Buffers,
 	}))
 }
@@ -25,7 +25,7 @@ func (s *Sock) BeginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn
 // AcceptTLS begins a handshake in the server's role. hello holds the ClientHello. check, which may be nil, verifies the
 // client's certificates: see tlsconn.Params. The client may send room bytes of these beside the rest of its handshake.
 func (s *Sock) AcceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, room int, check func(tls.ConnectionState)) error {
-	return s.begunTLS(s.loop.handshakes.Server(tlsconn.Params{
+	return s.startShake(s.loop.handshakes.Server(tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.Buffers, Early: hello,
 		MaxBytes: shakeBytes + room, Check: check,
 	}))
@@ -35,7 +35,7 @@ func (s *Sock) AcceptTLS(config *tls.Config, remote netip.AddrPort, owner tlscon
 // most, and the rest a hundred bytes.
 const shakeBytes = 32 << 10
 
-func (s *Sock) begunTLS(c *tlsconn.Conn, err error) error {
+func (s *Sock) startShake(c *tlsconn.Conn, err error) error {
 	if err == nil {
 		s.TLS = c
 		s.Shaking = true
@@ -110,10 +110,10 @@ func (s *Sock) readTLS(p []byte) int {
 		}
 		switch {
 		case err == io.EOF:
-			s.EOF, s.told = true, true
+			s.EOF, s.gotCloseNotify = true, true
 		case err == io.ErrUnexpectedEOF:
 			s.EOF = true
-			s.Broken = s.Broken || s.Strict // behind a write that failed, a reset reads as an end
+			s.Broken = s.Broken || s.NeedsCloseNotify // behind a write that failed, a reset reads as an end
 		case err != nil:
 			s.Broken = true
 		case n == 0 && (buffered || len(raw) > 0):

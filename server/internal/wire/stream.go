@@ -98,15 +98,15 @@ func (s *Stream) Drop(n int) {
 
 // The rest of the reading half of Bytes: bytes come by Offer alone.
 
-func (s *Stream) Keep([]byte)      {}
-func (s *Stream) Read([]byte) int  { return 0 }
-func (s *Stream) Ended() bool      { return s.Complete && len(s.Held()) == 0 }
-func (s *Stream) EndedWell() bool  { return s.Ended() && !s.Lost() }
-func (s *Stream) Lost() bool       { return s.Gone && !(s.Complete && len(s.Held()) > 0) }
-func (s *Stream) Deaf() bool       { return s.Gone }
-func (s *Stream) LastHeld() bool   { return s.Complete && len(s.GotTrailers) == 0 }
-func (s *Stream) Trailers() []byte { return s.GotTrailers }
-func (s *Stream) Plain() *Sock     { return nil }
+func (s *Stream) Keep([]byte)       {}
+func (s *Stream) Read([]byte) int   { return 0 }
+func (s *Stream) Ended() bool       { return s.Complete && len(s.Held()) == 0 }
+func (s *Stream) EndedWell() bool   { return s.Ended() && !s.Lost() }
+func (s *Stream) Lost() bool        { return s.Gone && !(s.Complete && len(s.Held()) > 0) }
+func (s *Stream) WriteBroken() bool { return s.Gone }
+func (s *Stream) LastHeld() bool    { return s.Complete && len(s.GotTrailers) == 0 }
+func (s *Stream) Trailers() []byte  { return s.GotTrailers }
+func (s *Stream) Plain() *Sock      { return nil }
 
 func (s *Stream) Pending() int { return s.out.Len() }
 

@@ -31,49 +31,16 @@ type Listener struct {
 	proxied bool // connections begin with a PROXY protocol header
 }
 
-// Bind opens a listening socket. It is registered later, on its loop.
+// Bind opens a listening socket of addr, in the form "host:port", and returns its descriptor and its port, which the kernel
+// chooses where addr has port 0. Connections queue from then on; a Listener accepts them.
 func Bind(addr string) (fd int, port int, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return -1, 0, fmt.Errorf("resolve listen address %q: %w", addr, err)
 	}
-	var sa syscall.Sockaddr
-	family := syscall.AF_INET6
-	switch ip4 := tcp.IP.To4(); {
-	case ip4 != nil:
-		family = syscall.AF_INET
-		sa = &syscall.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip4)}
-	case len(tcp.IP) == 0:
-		sa = &syscall.SockaddrInet6{Port: tcp.Port}
-	default:
-		sa = &syscall.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
-	}
-	fd, err = syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
-	if err == syscall.EAFNOSUPPORT && len(tcp.IP) == 0 {
-		// A kernel without IPv6: every address means every IPv4 address.
-		sa = &syscall.SockaddrInet4{Port: tcp.Port}
-		fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
-		family = syscall.AF_INET
-	}
+	fd, sa, err := openSocket(tcp)
 	if err != nil {
 		return -1, 0, fmt.Errorf("open socket for %q: %w", addr, err)
-	}
-	const reusePort = 15 // SO_REUSEPORT
-	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	wire.SetInt(fd, syscall.SOL_SOCKET, reusePort, 1)
-	// Accepted sockets inherit these. A client that vanished while a stream or a tunnel of its rests is known
-	// to be gone after two minutes: a request that is under way has no other bound than its Endpoint's.
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
-	if family == syscall.AF_INET6 {
-		v6only := 1
-		if len(tcp.IP) == 0 {
-			v6only = 0
-		}
-		wire.SetInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
 	}
 	if err := syscall.Bind(fd, sa); err != nil {
 		syscall.Close(fd)
@@ -93,6 +60,54 @@ func Bind(addr string) (fd int, port int, err error) {
 		}
 	}
 	return fd, port, nil
+}
+
+// openSocket opens a socket for connections to tcp, with its options set, and returns the address to bind it to. No IP means
+// every address, of both families where the kernel has IPv6.
+func openSocket(tcp *net.TCPAddr) (fd int, sa syscall.Sockaddr, err error) {
+	family := syscall.AF_INET6
+	switch ip4 := tcp.IP.To4(); {
+	case ip4 != nil:
+		family = syscall.AF_INET
+		sa = &syscall.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip4)}
+	case len(tcp.IP) == 0:
+		sa = &syscall.SockaddrInet6{Port: tcp.Port}
+	default:
+		sa = &syscall.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
+	}
+	const kind = syscall.SOCK_STREAM | syscall.SOCK_NONBLOCK | syscall.SOCK_CLOEXEC
+	fd, err = syscall.Socket(family, kind, syscall.IPPROTO_TCP)
+	if err == syscall.EAFNOSUPPORT && len(tcp.IP) == 0 {
+		family, sa = syscall.AF_INET, &syscall.SockaddrInet4{Port: tcp.Port}
+		fd, err = syscall.Socket(family, kind, syscall.IPPROTO_TCP)
+	}
+	if err != nil {
+		return -1, nil, err
+	}
+	setListenOptions(fd)
+	if family == syscall.AF_INET6 {
+		v6only := 1
+		if len(tcp.IP) == 0 {
+			v6only = 0
+		}
+		wire.SetInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
+	}
+	return fd, sa, nil
+}
+
+// setListenOptions sets the options of a listening socket; accepted sockets inherit the second half. Keepalives find a client
+// that vanished after two minutes while its stream or tunnel rests: a request under way has no other bound than its
+// Endpoint's.
+func setListenOptions(fd int) {
+	const reusePort = 15 // SO_REUSEPORT
+	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, reusePort, 1)
+
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
 }
 
 // Socket is a listening socket that no loop serves yet.

@@ -4,7 +4,6 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
-	"github.com/sluice-gateway/sluice/server/internal/h2"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -21,22 +20,22 @@ import (
 //
 // The request body streams from send on, while the response may already be coming.
 
-// Core is one request and its response: what the two sides share while it lasts. Made and pooled by its loop, which owns it.
-// Filters see it as an Exchange.
+// Core is one request and its response: what its two sides share while it lasts. Made by Loop.NewExchange, pooled and owned by
+// its loop; must not be copied. Filters see the same memory as an Exchange.
 type Core struct {
 	w    *Loop
-	down Down // nil while nobody uses this Exchange
+	down Down // nil while the Exchange is pooled
 	up   Up   // nil before the first attempt and between attempts
 
 	snapshot *routing.Snapshot // until the Backend is looked up
 	route    *routing.Route
 	policy   *Policy
 	series   *stats.Series // nil: the request has no Route
-	quota    *Quota        // where it is in flight; nil: not counted
+	quota    *Quota        // counts the request as in flight; nil: not counted
 	backend  *upstream.Backend
 	protocol routing.Protocol
 	endpoint *upstream.Endpoint
-	avoid    *upstream.Endpoint // the one that the attempt before failed on
+	avoid    *upstream.Endpoint // the Endpoint that the previous attempt failed on
 
 	// The request.
 	method            message.Method
@@ -138,181 +137,9 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 		return
 	}
 	x.req, x.head, x.early = req, head, early
-	if x.tellForwarded() {
+	if x.applyForwarded() {
 		x.runFilters()
 	}
-}
-
-// match finds the Route, and what its object and its Host want of every request.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Core) match(req *message.Request, head []byte) *Failure {
-	w := x.w
-	switch {
-	case req.Method == message.MethodConnect:
-		return failConnectMethod
-	case req.ExpectOther:
-		return failExpect
-	case x.extended && !x.upgrade:
-		return failExtended
-	}
-	s := w.Store.Load()
-	if s == nil {
-		return failNotReady
-	}
-	var host, path []byte
-	ok := true
-	if !req.Authority.Empty() {
-		if host, ok = routing.NormalizeHost(w.hostScratch[:0], req.Authority.Of(head)); !ok {
-			return failHost
-		}
-	}
-	switch {
-	case req.Form == message.AsteriskForm:
-		return failNoRoute
-	case req.EmptyPath:
-		path = slash
-	default:
-		if path, ok = routing.NormalizePath(w.pathScratch[:0], req.Path.Of(head)); !ok {
-			return failPath
-		}
-	}
-	x.snapshot = s
-	x.route = s.Table.Match(host, path)
-	if x.route == nil {
-		return failNoRoute
-	}
-	x.policy = w.Settings.plain
-	switch hung := x.route.Attachment.(type) {
-	case *stats.Series:
-		x.series = hung
-	case *routeAttachment:
-		x.policy, x.series = hung.policy, hung.series
-	}
-	if t := x.route.TLS(); t != nil {
-		if fail := x.checkTLS(t); fail != nil {
-			return fail
-		}
-	}
-	if x.policy.closed {
-		return failNoBackend
-	}
-	if x.web != grpcweb.None {
-		// What the gateway refuses from here on, it refuses in the form that the client reads.
-		if b := s.Backend(x.route); b != nil {
-			x.translateWeb(b.Protocol, req, head)
-		}
-	}
-	limit := x.policy.bodyLimit
-	if limit == 0 {
-		limit = w.Settings.bodyLimit
-	}
-	x.bodyLimit = limit
-	if limit > 0 && (x.reqBody.from == FrameLength && x.reqBody.data+x.reqBody.left > limit || x.reqBody.data > limit) {
-		return failBodyTooLarge
-	}
-	if total := x.policy.total; total > 0 || w.Settings.total > 0 {
-		if total == 0 {
-			total = w.Settings.total
-		}
-		x.edits.deadline = x.started + total
-	}
-	if x.grpc {
-		if timeout := grpcTimeout(req, head); timeout > 0 && (x.edits.deadline == 0 || x.started+timeout < x.edits.deadline) {
-			x.edits.deadline = x.started + timeout
-		}
-	}
-	return nil
-}
-
-// bind finds the Backend, once the Filters have had their say about it.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Core) bind(req *message.Request, head []byte) *Failure {
-	w := x.w
-	s := x.snapshot
-	x.snapshot = nil
-	b := s.Backend(x.route)
-	if a := x.altered; a != nil && a.chosen {
-		if b = s.BackendAt(a.backend); b != nil {
-			x.retranslateWeb(b.Protocol, req, head)
-		}
-	}
-	if b == nil {
-		return failNoBackend
-	}
-	if b.ExternalName != "" {
-		x.edits.add = append(x.edits.add, loopMark...)
-	}
-	x.backend = w.Upstreams.Backend(b)
-	x.protocol = b.Protocol
-	return nil
-}
-
-var slash = []byte("/")
-
-// forward writes the head that goes upstream, and makes the first attempt.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Core) forward(req *message.Request, head, early []byte) {
-	if fail := x.bind(req, head); fail != nil {
-		x.Fail(fail)
-		return
-	}
-	streams := SpeaksHTTP2(x.protocol)
-	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
-		x.upgrade = false // any server may ignore one: RFC 9110 section 7.8
-	}
-	from := x.reqBody.from
-	if x.translated() {
-		x.webRequest(req)
-	}
-	if (len(x.policy.chain.body) > 0 || x.web == grpcweb.Text) && from != FrameNone {
-		if x.reqBody.by = x.transformRequest(); x.filterFailed {
-			x.Fail(failInternal)
-			return
-		}
-		if x.reqBody.by != nil {
-			from = FrameStream // its length is not known any more
-		}
-	}
-	if to := requestForm(from, streams); to != x.reqBody.form || x.reqBody.trailing || x.reqBody.by != nil {
-		// Validated as it came; now in the form that the Endpoint's side takes, less forbidden trailers.
-		x.reqBody.reset(x.reqBody.from, to, x.reqBody.left+x.reqBody.data)
-		x.reqBody.data = 0
-		early, _, _ = x.reqBody.take(early, x.w.chunk)
-		if x.reqBody.by != nil {
-			x.reqBody.length = -1
-			var ok bool
-			if early, ok = x.advance(&x.reqBody, early, false); !ok {
-				x.refuseBody()
-				return
-			}
-		}
-	}
-	x.edits.add = x.reqBody.appendFraming(x.edits.add)
-	if streams {
-		x.announcesTrailers = req.Has(message.FieldTrailer) && x.reqBody.from != FrameNone && x.reqBody.from != FrameLength && x.web == grpcweb.None
-		if x.kept == nil {
-			x.kept = x.w.KeepRequest(req, head, early)
-		} else {
-			x.kept.early = append(x.kept.early[:0], early...) // it was parked
-		}
-	} else {
-		x.request = x.w.Buffers.Get(len(head) + len(early) + headRoom + len(x.edits.add))
-		lent := int64(cap(x.request))
-		x.request = appendRequestHead(x.request, x, req, head)
-		x.request = append(x.request, early...)
-		if x.kept == nil && x.policy.chain.looksBack() {
-			x.kept = x.w.KeepRequest(req, head, nil)
-		}
-		x.w.Buffers.Recount(&lent, int64(cap(x.request)))
-	}
-	if !streams && x.kept != nil && !x.policy.chain.looksBack() {
-		x.w.FreeRequest(x.kept)
-		x.kept = nil
-	}
-	x.attempt()
 }
 
 // Pump moves bytes both ways until something has to be waited for. The Exchange may have ended when

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// AuditPools returns the faults in the pools of w, at a time when nothing is under way: what is in one twice, and what keeps more
-// memory than it may. Tests ask; wire.Loop.Audit has what connections borrow.
+// AuditPools returns the faults in the pools of w: structs that are in a pool twice, and those that keep more memory than they
+// may. Tests alone need it, at a time when no Exchange is under way; wire.Loop.Audit checks the memory that connections borrow.
 func (w *Loop) AuditPools() []string {
 	faults := wire.Twice("Exchange", w.freeCores.All())
 	faults = append(faults, wire.Twice("request", w.freeRequests.All())...)

@@ -39,53 +39,53 @@ type Core struct {
 
 	// The request.
 	method            message.Method
-	http10            bool // and knows neither chunks nor interim responses
-	keepAlive         bool // its connection is to be kept alive
+	http10            bool // the client knows neither chunks nor interim responses
+	keepAlive         bool // the client wants its connection kept
 	upgrade           bool
-	grpc              bool         // as it goes upstream
-	web               grpcweb.Form // how the client writes it, where that is gRPC-Web
+	grpc              bool         // in the form that the Endpoint is sent
+	web               grpcweb.Form // the client's form, where that is gRPC-Web
 	extended          bool         // an Upgrade that came by HTTP/2
-	announcesTrailers bool         // it announces trailers, to an Endpoint over HTTP/2: see lone.go
+	announcesTrailers bool         // in a Trailer field, to an Endpoint over HTTP/2: see up/lone.go
 	streamed          bool         // body bytes were sent that request no longer holds
 	wrote             bool         // this attempt has written something
 	fresh             bool         // this attempt must dial
-	awaits100         bool         // the client waits for 100 before it sends the body, and has got none
+	awaits100         bool         // the client sends the body only after 100 (Continue), which it was not sent yet
 	fellBack          bool         // this attempt goes on at the Pod's other address
 	attempts          uint8
-	reqBody           flow         // the body, which its last byte taken from the client makes done
-	reqBytes          int64        // body bytes with their framing, head included
-	bodyLimit         int64        // <= 0: none
-	request           []byte       // to HTTP/1: the head as forwarded, and the body bytes that came with it
-	kept              *KeptRequest // to HTTP/2: the same as it came
+	reqBody           flow         // done once its last byte was taken from the client
+	reqBytes          int64        // bytes of the head and of the body with its framing
+	bodyLimit         int64        // bytes; <= 0: none
+	request           []byte       // to HTTP/1.1: the head as forwarded, and the body bytes that came with it
+	kept              *KeptRequest // to HTTP/2, and for Filters: the same as it came
 
 	// The response.
 	headDone     bool  // the final head was sent to the client
 	upClose      bool  // the Endpoint's connection cannot be used again
-	interimBytes int64 // bytes of 1xx heads, less what time has made good
-	lastInterim  int64 // when the last one came; 0: none did
+	interimBytes int64 // bytes of 1xx heads, less the allowance of the time since: see interimRate
+	lastInterim  int64 // when the last 1xx came; 0: none did
 	status       uint16
-	respBody     flow // the body
+	respBody     flow
 	sentBytes    int64
 
 	// Times on the loop's clock, nanoseconds.
 	started, chosen, connectTime, headTime int64
 
 	timer loop.Timer
-	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
+	// leaveAt is when a half-closed client is taken to have left; 0: the client is not half-closed.
 	leaveAt      int64
 	pipe         *wire.Pipe // while a body moves by splice
-	noPipe       bool       // none was to be had: copy
-	pipeRequest  bool       // the body is the request's
+	noPipe       bool       // the process had no pipe to spare: copy
+	pipeRequest  bool       // the pipe moves the request's body
 	tunnel       bool
 	ways         wire.Ways // of a tunnel
 	parked       bool
-	ending       bool  // its end is being told
-	filterFailed bool  // a Filter has done what cannot be
+	ending       bool  // DoneFilters are being called
+	filterFailed bool  // a Filter panicked, or has edited what cannot be sent
 	passed       uint8 // request phases that began
-	depth        uint8 // places of the chain that the request has come to
+	depth        uint8 // places of the Chain that the request has come to
 	edits        edits
-	altered      *altered // nil for most
-	serial       uint64   // counts the requests that this Exchange served
+	altered      *altered // nil unless a Filter has changed more than fields, or keeps something
+	serial       uint64   // counts the requests that this memory has served
 	logged       logFields
 
 	// Valid in the request phase: the head's index, its bytes, and the body bytes that came with it.
@@ -94,15 +94,15 @@ type Core struct {
 	early []byte
 }
 
-// edits is what Filters add. Field lines in it are complete, with CR LF.
+// edits are additions by the gateway and by Filters. Field lines are complete, with CR LF.
 type edits struct {
-	add      []byte // to the request
-	respAdd  []byte // to the response
+	add      []byte // lines for the request
+	respAdd  []byte // lines for the response
 	deadline int64  // of the whole Exchange on the loop's clock; 0 = none
 }
 
-// Start routes the request and runs its filters. head and early alias a buffer that is valid until
-// start returns.
+// Start routes the request, runs its Filters and forwards it; or answers with fail, where the client's side has found one. The
+// index req, the head and early, the body bytes that came with it, are valid until Start returns. x may have ended by then.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
@@ -111,7 +111,7 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 		x.logged.copyFrom(req, head)
 	}
 	if req.Has(message.FieldContentType) && x.method == message.MethodPost {
-		// Of another method it is no call, and the 200 of an error would open a WebSocket.
+		// Calls are POST. Answers to other methods keep their status: the 200 of a gRPC error would open a WebSocket.
 		x.grpc, x.web = isGRPC(req, head)
 	}
 	if q := x.down.Peer().Quota; q != nil && fail == nil {
@@ -142,8 +142,7 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 	}
 }
 
-// Pump moves bytes both ways until something has to be waited for. The Exchange may have ended when
-// it returns.
+// Pump moves bytes both ways until it has to wait for either side. x may have ended when it returns.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Pump() {
@@ -175,14 +174,14 @@ func (x *Core) Pump() {
 		return
 	}
 	if x.tunnel {
-		// What came with the 101, or before it, has had its events.
+		// Bytes that came with the 101, or before it, have had their events.
 		x.pumpTunnel()
 		return
 	}
 	x.GuardClient()
 }
 
-// Fail answers the client with f, or cuts the response short when its head is gone already.
+// Fail ends x: it answers the client with f, or cuts the response where its head was sent already.
 func (x *Core) Fail(f *Failure) {
 	if x.headDone {
 		x.Cancel(f)
@@ -202,7 +201,7 @@ func (x *Core) Fail(f *Failure) {
 	x.end(f.reason, outcomeOf(f))
 }
 
-// Cancel ends the Exchange without a proper end of the response: the client sees that it was cut.
+// Cancel ends x without a proper end of the response: the client sees that it was cut. f is counted as the reason.
 func (x *Core) Cancel(f *Failure) {
 	if x.status == 0 {
 		x.status = uint16(f.Status)
@@ -212,6 +211,7 @@ func (x *Core) Cancel(f *Failure) {
 	x.end(f.reason, outcomeOf(f))
 }
 
+// outcomeOf returns what a failure says about the Endpoint's health.
 func outcomeOf(f *Failure) upstream.Outcome {
 	switch f {
 	case failUpstreamTimeout:
@@ -224,7 +224,8 @@ func outcomeOf(f *Failure) upstream.Outcome {
 	return upstream.Canceled
 }
 
-// end gives everything back and counts the Exchange.
+// end counts the Exchange, tells its Filters and the client's side, and gives its memory, its quota and the Endpoint's side
+// back.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
@@ -282,16 +283,16 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	w.freeExchange(x)
 }
 
-// settled reports that the Endpoint's connection can serve another request: what was announced to it was sent, to
-// the byte, what it announced was read, to the byte, and nobody has said that the connection ends. Anything else,
-// whatever the reason, is discarded: the bytes of one Exchange must never be taken for another's.
+// settled reports that the Endpoint's connection can serve another request: the announced request was sent and the announced
+// response read, both to their last byte, and neither end has announced the close. A connection in any other state is
+// closed: the bytes of one Exchange must never be taken for another's.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) settled() bool {
 	return !x.upClose && x.reqBody.settled() && x.respBody.settled() && (x.pipe == nil || x.pipe.Held == 0)
 }
 
-// Holds returns how many bytes of memory wait for x, with those of the Endpoint's side.
+// Holds returns how many bytes of memory are lent for x, those of the Endpoint's side included.
 func (x *Core) Holds() int64 {
 	n := int64(cap(x.request))
 	if x.kept != nil {
@@ -303,5 +304,5 @@ func (x *Core) Holds() int64 {
 	return n
 }
 
-// HoldsConn reports that x has a connection to an Endpoint for itself.
+// HoldsConn reports that x is the only user of a connection to an Endpoint.
 func (x *Core) HoldsConn() bool { return x.up != nil && x.up.Exclusive() }

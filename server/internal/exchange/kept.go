@@ -5,14 +5,14 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// KeptRequest is a request's head and the body bytes that came with it, for as long as it may have to be
-// sent, again. Pooled by its worker.
+// KeptRequest is a copy of a request's head and of the body bytes that came with it, kept while the request may have to be sent
+// again, or is still to begin. Made by Loop.KeepRequest and owned by its loop, until FreeRequest takes it back.
 type KeptRequest struct {
-	Request message.Request
+	Request message.Request // indexes Head
 	Head    []byte
 	early   []byte
-	Whole   bool // the request ends with its head; for a Stream that begins late
-	Lent    int64
+	Whole   bool  // nothing follows the head. Set by the client's side where the request's Exchange is deferred
+	Lent    int64 // bytes of memory, as counted by the loop's pool
 }
 
 // KeepRequest copies a request.
@@ -32,9 +32,10 @@ func (w *Loop) KeepRequest(req *message.Request, head, early []byte) *KeptReques
 	return k
 }
 
-// smallFields is how many fields a pooled head keeps room for.
+// smallFields is how many fields a pooled KeptRequest keeps room for.
 const smallFields = 256
 
+// FreeRequest returns k to its pool. Its bytes are not valid any more.
 func (w *Loop) FreeRequest(k *KeptRequest) {
 	w.Buffers.Recount(&k.Lent, 0)
 	if cap(k.Head) <= wire.SmallBuffer && cap(k.early) <= wire.SmallBuffer && cap(k.Request.Fields) <= smallFields {

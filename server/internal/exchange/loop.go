@@ -18,21 +18,21 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// chunkRoom is for the framing of one chunk and the end of the body.
+// chunkRoom is the room for the framing of one chunk and the end of the body, bytes.
 const chunkRoom = 64
 
-// Loop is what the Exchanges of one event loop share, and both their sides with them. It belongs to the loop's goroutine.
-// Made ready by init; must not be copied.
+// Loop holds everything that the Exchanges of one event loop and their sides share. It belongs to the loop's goroutine. Made
+// ready by Init; must not be copied.
 type Loop struct {
 	wire.Loop
 
-	// Immutable once the loop runs:
+	// Immutable once the loop runs. Set behind Init, by the packages that own them:
 	Shard     *stats.Shard
 	Upstreams *upstream.Set
 	Dialer    Dialer
 	Admission Admission
 
-	// The same, and shared by all loops:
+	// Immutable, and shared by all loops:
 	Store   *routing.Store
 	parking chan struct{}
 	faults  *faults
@@ -54,38 +54,37 @@ type Loop struct {
 	pathScratch []byte
 	dateLine    []byte
 	dateUntil   int64
-	response    Response // on its way past the Filters; zero outside of that
+	response    Response // what the Filters are being shown; zero otherwise
 	own, next   reply
 }
 
-// Dialer gets the Endpoints' sides of Exchanges. There is one for each loop.
+// Dialer gets the Endpoints' sides of Exchanges. Each loop has one of its own.
 type Dialer interface {
-	// acquire gets a side to ep for x, which may still be connecting; nil where there is none to be had. reused says that an
-	// earlier request used it, and short that there was no descriptor for it.
+	// Acquire gets x a side to ep, which may still be connecting; nil: it could not. reused says that an earlier request used
+	// the connection, and short that the process had no descriptor to spare for one.
 	Acquire(x *Core, ep *upstream.Endpoint, now int64) (u Up, reused, short bool)
 }
 
-// Admission says what the process can spare: descriptors of the Endpoints' side are bounded for all loops together. There is
-// one for each loop.
+// Admission grants descriptors of the Endpoints' side, which are bounded for all loops together. Each loop has one of its own.
 type Admission interface {
-	// TakeDescriptor counts one more as used for a request of a source, and reports whether there is one. The counterpart is
-	// wire.Loop's, when the descriptor is closed.
+	// TakeDescriptor counts one descriptor more as used, for a request that counts against of (nil: none), and reports whether
+	// it may be opened. wire.Sock counts it as closed.
 	TakeDescriptor(of *Quota) bool
-	// SparesPipe reports whether a pipe may take two.
+	// AllowsPipe reports whether a pipe may take two descriptors.
 	AllowsPipe() bool
 }
 
-// LoopOptions are what a Loop is made of. All but lines are to be set.
+// LoopOptions are the parts of a Loop. All are required, except AccessLog.
 type LoopOptions struct {
 	Handshakes *tlsconn.Handshakes
 	Store      *routing.Store
-	Parking    chan struct{} // as long as Exchanges may be parked at a time
-	FaultLog   *slog.Logger  // of faults of Filters
-	AccessLog  *sink.Sink    // of the access log; nil when off
+	Parking    chan struct{} // its capacity is how many Exchanges may be parked at a time, in all loops
+	FaultLog   *slog.Logger  // for faults of Filters
+	AccessLog  *sink.Sink    // nil: the access log is off
 	Settings   *Settings
 }
 
-// Init makes the zero value ready for Exchanges on that loop, but for the fields that are set behind it: Shard, Upstreams, Dialer and Admission.
+// Init makes the zero value ready for Exchanges on the loop on. Shard, Upstreams, Dialer and Admission are set behind it.
 func (w *Loop) Init(on *loop.Loop, o LoopOptions) {
 	w.Loop.Init(on, o.Handshakes)
 	w.Store, w.parking, w.Settings = o.Store, o.Parking, o.Settings
@@ -99,7 +98,8 @@ func (w *Loop) Init(on *loop.Loop, o LoopOptions) {
 	w.random = rand.NewChaCha8(seed)
 }
 
-// NewExchange makes the Exchange of a request whose body is framed so. head holds what req indexes.
+// NewExchange makes the Exchange of a request that came by c, with a body in the framing from. head holds the bytes that req
+// indexes; both are read during the call alone. The caller goes on with TakeEarly, where body bytes came, and Start.
 //
 // hot: runs per request; no alloc, no lock.
 func (w *Loop) NewExchange(c Down, req *message.Request, head []byte, from Framing) *Core {
@@ -120,7 +120,7 @@ func (w *Loop) NewExchange(c Down, req *message.Request, head []byte, from Frami
 	x.reqBytes = int64(req.HeadLen)
 	same := FormBare
 	if from == FrameChunked {
-		same = FormSame // until it is known who receives it, see forward
+		same = FormSame // until the Backend's protocol is known, see convertBody
 	}
 	x.reqBody.reset(from, same, req.ContentLength)
 	x.reqBody.rule.Request, x.reqBody.rule.Names = true, w.Settings.Names
@@ -128,7 +128,7 @@ func (w *Loop) NewExchange(c Down, req *message.Request, head []byte, from Frami
 		x.reqBody.rule.Nominate(&req.Head, head)
 	}
 	if req.ContentLength == 0 && !x.upgrade {
-		x.reqBody.length = 0 // which some Endpoints want to read where a method usually has a body
+		x.reqBody.length = 0 // some Endpoints require the field with methods that usually have a body
 	}
 	w.Shard.ExchangesStarted++
 	return x
@@ -209,8 +209,8 @@ func (w *Loop) draw() (raw [16]byte) {
 	return raw
 }
 
-// Connect has s connect to an Endpoint for a request of a source, within the descriptors of the Endpoints' side. Events go to
-// h. ok is false where that could not begin, and short says that there was no descriptor.
+// Connect begins to connect s to an Endpoint, for a request that counts against of, within the descriptors of the Endpoints'
+// side. Events of s go to h. ok is false where it could not begin; short says that no descriptor was granted.
 func (w *Loop) Connect(s *wire.Sock, to *wire.Addr, h loop.Handler, of *Quota) (ok, short bool) {
 	if !w.Admission.TakeDescriptor(of) {
 		return false, true
@@ -221,5 +221,5 @@ func (w *Loop) Connect(s *wire.Sock, to *wire.Addr, h loop.Handler, of *Quota) (
 // StartJanitor has look called about once a second while there is something to expire: see wire.Janitor.
 func (w *Loop) StartJanitor(look func(now int64) (next int64)) { w.janitor.Start(&w.Loop, look) }
 
-// WakeJanitor tells that there may be something to expire.
+// WakeJanitor ends the janitor's rest: there may be something to expire.
 func (w *Loop) WakeJanitor() { w.janitor.Wake() }

@@ -6,14 +6,13 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// Max-Forwards bounds how far TRACE and OPTIONS go (RFC 9110 section 7.6.2); with other methods it means
-// nothing.
+// Max-Forwards bounds how often TRACE and OPTIONS are forwarded (RFC 9110 section 7.6.2). With other methods it has no meaning.
 
-// unlimitedForwards is what is left where nobody said.
+// unlimitedForwards stands for the absence of a valid Max-Forwards.
 const unlimitedForwards = math.MaxInt64
 
-// forwardsLeft returns the value of a Max-Forwards field, and whether it is to be heeded. One that is no
-// number says nothing.
+// forwardsLeft returns the value of a Max-Forwards field. ok is false where the method gives it no meaning, or where it is no
+// number.
 func forwardsLeft(req *message.Request, f *message.Field, head []byte) (n int64, ok bool) {
 	if req.Method != message.MethodTrace && req.Method != message.MethodOptions {
 		return 0, false
@@ -21,9 +20,9 @@ func forwardsLeft(req *message.Request, f *message.Field, head []byte) (n int64,
 	return message.ParseLength(f.Value.Of(head))
 }
 
-// answerLastHop answers a request that may not be forwarded once more, and reports whether it has. What the
-// gateway has to say of itself is which methods it passes on. TRACE it refuses, as nginx does: a recipient
-// would return the head, with whatever proxies put there, to a script that may not see it.
+// answerLastHop answers a request that may not be forwarded once more, and reports whether it did: OPTIONS with the methods that
+// the gateway forwards. TRACE is refused, as by nginx: the answer would hand a script the head with the fields that proxies
+// have added, which it may not see.
 func (x *Core) answerLastHop(req *message.Request, head []byte) bool {
 	left := int64(unlimitedForwards)
 	for i := range req.Fields {

@@ -7,30 +7,28 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Response is a final head on its way to the client, as ResponseFilters see and change it. It is valid during the call that
-// it is given to. Framing, and what belongs to one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length,
-// Upgrade), is the Exchange's own: it is not added, and dropping it changes nothing. Trailers behind a body are not
-// seen here.
+// Response is a final head on its way to the client, as ResponseFilters see and change it. It is valid during the call that is
+// given it. Fields of framing and of one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length, Upgrade) are
+// the Exchange's own: adding or dropping one changes nothing. Trailers behind a body are no part of it.
 type Response struct {
-	x *Core
-	// A Backend's, with the bytes that it indexes; or nil, and lines are the fields of an answer of the gateway's own.
-	head  *message.Response
-	bytes []byte
-	lines []byte
+	x     *Core
+	head  *message.Response // a Backend's; nil: an answer of the gateway's own
+	bytes []byte            // that head indexes
+	lines []byte            // the fields of an answer of the gateway's own
 
 	status int
 	reason stats.Reason
-	before int  // what had been added when the response phase began, bytes
+	before int  // bytes of respAdd that were there when the response phase began
 	made   bool // a Filter has called Respond or Refuse
 }
 
 // Status returns the status code; 101 for the head that opens a tunnel.
 func (r *Response) Status() int { return r.status }
 
-// Own reports that the gateway answers, and not a Backend: something failed, or a Filter further inside has responded.
+// Own reports that the answer is the gateway's own: the request failed, or a Filter further inside has responded.
 func (r *Response) Own() bool { return r.head == nil }
 
-// Reason says why the gateway answers, "" for a Backend's response.
+// Reason names why the gateway answers, as metrics and the access log do; "" for a Backend's response.
 func (r *Response) Reason() string {
 	if r.reason == stats.NoFailure {
 		return ""
@@ -38,7 +36,7 @@ func (r *Response) Reason() string {
 	return r.reason.String()
 }
 
-// Field returns the value of the first field of that name, in any case, nil where there is none. It is valid until r changes.
+// Field returns the value of the first field of that name, in any case; nil: none has the name. It is valid until r changes.
 func (r *Response) Field(name string) []byte {
 	if r.head != nil {
 		for i := range r.head.Fields {
@@ -53,7 +51,7 @@ func (r *Response) Field(name string) []byte {
 	return message.FindLine(r.x.edits.respAdd, name)
 }
 
-// Drop leaves out every field of that name, in any case, whoever has added it.
+// Drop leaves out every field of that name, in any case: the Backend's, the gateway's and other Filters'.
 func (r *Response) Drop(name string) {
 	if r.head != nil {
 		for i := range r.head.Fields {
@@ -70,10 +68,10 @@ func (r *Response) Drop(name string) {
 	e.respAdd = append(e.respAdd, message.DropLines(added, name)...)
 }
 
-// Add adds a field. Both are copied. What cannot stand in a head fails the request with 500.
+// Add adds a field. name and value are copied. Bytes that cannot stand in a head fail the request with 500.
 func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, value) }
 
-// AddLines adds complete field lines, each with CR LF. They are copied. What cannot stand in a head fails the request with
+// AddLines adds complete field lines, each with CR LF. They are copied. Bytes that cannot stand in a head fail the request with
 // 500.
 func (r *Response) AddLines(lines []byte) {
 	var ok bool
@@ -82,13 +80,13 @@ func (r *Response) AddLines(lines []byte) {
 	}
 }
 
-// Set replaces every field of that name by one.
+// Set replaces every field of that name by one. Arguments are those of Add.
 func (r *Response) Set(name, value string) {
 	r.Drop(name)
 	r.Add(name, value)
 }
 
-// runResponse shows a Backend's head to the Filters. It returns false where one of them has answered instead: x has ended.
+// runResponse runs the response phase on a Backend's head. It returns false where a Filter has replaced it: x has ended.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) runResponse(head *message.Response, data []byte) bool {
@@ -101,8 +99,8 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 		if f.at >= x.depth || !x.showResponse(f.filter, r) {
 			continue
 		}
-		// What the Endpoint has to say is not wanted any more, nor what was added to it. The Filters further outside see the
-		// answer in its place.
+		// The Endpoint's response is discarded with the additions to it. The Filters further outside see the answer that
+		// replaces it.
 		x.edits.respAdd = x.edits.respAdd[:r.before]
 		x.upClose = true
 		x.headTime = x.w.Now()
@@ -113,7 +111,7 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 	return true
 }
 
-// showResponse shows r to a Filter, and reports whether it has answered in its place: the loop's reply is made then.
+// showResponse calls a response phase, and reports whether it has replaced r: then the loop's reply is made.
 func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	verdict := x.askResponse(f, r)
 	if x.filterFailed || verdict != Continue && !r.made {
@@ -125,15 +123,15 @@ func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	return r.made
 }
 
-// Respond answers the client in the Backend's place, with a status from 200 on. fields are complete field lines, each with CR
-// LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
-// when Respond returns. What cannot stand in a head fails the request with 500.
+// Respond answers the client in place of the Backend, with a status from 200 on. fields are complete field lines, each with CR
+// LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended when
+// Respond returns. Bytes that cannot stand in a head fail the request with 500.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 	return x.core().respond(status, fields, body)
 }
 
-// Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
-// error. text holds no control byte, and nothing that a client sent.
+// Refuse is Respond in the form of the gateway's own refusals: a line of text, or a status for a gRPC client. text holds no
+// control byte, and no byte that a client sent.
 func (x *Exchange) Refuse(status int, text string) Verdict {
 	c := x.core()
 	if c.mayAnswer() {
@@ -147,30 +145,30 @@ func (x *Core) respond(status int, fields, body []byte) Verdict {
 	if !x.mayAnswer() {
 		return Respond
 	}
-	// They may be parts of what the loop's reply holds.
+	// fields and body may be parts of w.own, so the reply is made in w.next.
 	n := &x.w.next
 	var ok bool
 	n.fields, ok = message.AppendLines(n.fields[:0], fields)
 	n.status, n.body = status, append(n.body[:0], body...)
 	x.w.own, x.w.next = x.w.next, x.w.own
 	if !ok || status < 200 || status > 999 || x.extended && status < 300 {
-		// The last one would open the WebSocket: RFC 8441 section 5.
+		// For an extended CONNECT a 2xx would open the WebSocket: RFC 8441 section 5.
 		x.w.faults.invalid("an answer with status %d and fields %q", status, fields)
 		x.composeRefusal(failInternal.Status, failInternal.Text)
 	}
 	return x.commitReply()
 }
 
-// mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
+// mayAnswer reports whether a Filter may answer: the Exchange has not ended, and was not answered yet.
 func (x *Core) mayAnswer() bool {
 	r := &x.w.response
 	return x.down != nil && !x.ending && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
 }
 
-// commitReply takes note that the loop's reply is made.
+// commitReply sends the loop's reply, which a Filter has made; in the response phase, showResponse's caller sends it.
 func (x *Core) commitReply() Verdict {
 	if r := &x.w.response; r.x != nil {
-		r.made = true // and is sent behind the call
+		r.made = true
 	} else {
 		x.sendReply(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	}
@@ -188,14 +186,14 @@ func (x *Core) composeRefusal(status int, text string) {
 	o.body = message.AppendRefusal(o.body[:0], status, text)
 }
 
-// reply is an answer of the gateway's own on its way out. There is one for each loop, because none outlives a call, and
-// another to make the next one in.
+// reply is an answer of the gateway's own on its way out. A loop has one, because none outlives a call, and a second to make
+// the next one in.
 type reply struct {
 	status       int
 	fields, body []byte
 }
 
-// sendReply sends the loop's reply past the Filters in front of one of the chain's places, and ends x.
+// sendReply runs the response phase of the Filters outside place on the loop's reply, sends it and ends x.
 func (x *Core) sendReply(place uint8, reason stats.Reason, outcome upstream.Outcome) {
 	w := x.w
 	r := &w.response

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// match finds the Route, and applies what its object and its Host ask of every request.
+// match finds the Route, and applies the rules of its object and its Host that hold for every request.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) match(req *message.Request, head []byte) *Failure {

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// AuditConns returns the faults in the books of w, at a time when no connection is open. Tests ask.
+// AuditConns returns the faults in the pools and counts of w. Tests alone need it, at a time when no connection is open.
 func (w *Loop) AuditConns() []string {
 	faults := wire.Twice("client's connection", w.freeConns.All())
 	faults = append(faults, wire.Twice("client's stream", w.freeStreams.All())...)

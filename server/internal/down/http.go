@@ -8,12 +8,12 @@ import (
 
 // How a Conn sends heads: the HTTP/1.1 part of exchange.Down.
 
-// joinLimit is the body size up to which it is copied behind the head, rather than given to the kernel
-// as a second element to gather. A judgement: the two were not compared.
+// joinLimit is the size of a body up to which it is copied behind the head, bytes; a larger one is given to the kernel as a
+// second element to gather. A judgement: the two were not compared.
 const joinLimit = 4 << 10
 
-// Form implements exchange.Down. An HTTP/1.0 client has no place for trailers, and takes the close for the end
-// of a body of unknown length.
+// Form implements exchange.Down. An HTTP/1.0 client has no place for trailers, and takes the close for the end of a body of
+// unknown length.
 func (c *Conn) Form(x *exchange.Core, from exchange.Framing) exchange.Form {
 	switch {
 	case from == exchange.FrameNone || from == exchange.FrameLength:
@@ -65,7 +65,7 @@ func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []b
 	return n
 }
 
-// keepsAlive reports whether the connection goes on behind an answer of our own.
+// keepsAlive reports whether the connection goes on behind an answer of the gateway's own.
 func (c *Conn) keepsAlive(x *exchange.Core) bool {
 	return x.KeepAlive() && x.RequestDone() && c.ending == endingNot && !c.w.draining
 }
@@ -102,8 +102,8 @@ func (c *Conn) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	return len(w.out)
 }
 
-// respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
-// alive, nothing more is read of it.
+// respondError sends a refusal, and returns its length. x is nil where the head did not become an Exchange; head says that the
+// method is HEAD. Without keepAlive c ends unread.
 func (c *Conn) respondError(x *exchange.Core, status int, text string, keepAlive, head bool) int {
 	w := c.w
 	if !keepAlive {
@@ -137,10 +137,11 @@ func (c *Conn) SwitchTo(x *exchange.Core, resp *message.Response, head, rest []b
 	return n
 }
 
+// Multiplexed implements exchange.Down.
 func (c *Conn) Multiplexed() bool { return false }
 
-// Cut implements exchange.Down. Where the end of the connection would look like the end of the body, only a
-// reset tells the client that it is not.
+// Cut implements exchange.Down. Where the client would take the end of the connection for the end of the body, it is sent a
+// reset.
 func (c *Conn) Cut(x *exchange.Core) {
 	c.ends(endingCut)
 	if c.Broken {

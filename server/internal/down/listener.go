@@ -13,15 +13,14 @@ import (
 
 type addrPort = netip.AddrPort
 
-// backlog is the accept queue's length, bounded by net.core.somaxconn.
+// backlog is the length of the accept queue; net.core.somaxconn bounds it further.
 const backlog = 65535
 
-// acceptBatch bounds how many connections one event takes, so that a flood of them does not starve
-// those that are open.
+// acceptBatch bounds how many connections are accepted for one event, so that a flood of new ones does not starve the open ones.
 const acceptBatch = 8
 
-// Listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
-// and the kernel spreads connections over them.
+// Listener is one loop's socket of one configured address. Each loop has a socket of its own, by SO_REUSEPORT, and the kernel
+// spreads connections over them. Made by Loop.NewListener; owned by the loop.
 type Listener struct {
 	exchange.Listener
 	w       *Loop
@@ -110,7 +109,7 @@ func setListenOptions(fd int) {
 	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
 }
 
-// Socket is a listening socket that no loop serves yet.
+// Socket describes a listening socket that Bind has opened, for Loop.NewListener.
 type Socket struct {
 	FD, Port int
 	Addr     string // as configured
@@ -140,7 +139,7 @@ func (l *Listener) Open() error {
 // Ready implements loop.Handler: connections wait.
 func (l *Listener) Ready(loop.Events) { l.accept(acceptBatch) }
 
-// accept takes up to most connections, and returns how many there were.
+// accept accepts up to most connections, and returns their number.
 func (l *Listener) accept(most int) (taken int) {
 	w := l.w
 	for taken < most && l.src.Open() {
@@ -181,10 +180,9 @@ func (l *Listener) accept(most int) (taken int) {
 	return taken
 }
 
-// admit reports whether a connection from remote may be opened, for which another may have been closed, and
-// counts it as its source's. A trusted peer speaks for many clients, and so does one that is to say by the
-// PROXY protocol who its client is: the former has no source, and the latter's connection none before it
-// has said so.
+// admit reports whether a connection from remote may be opened, after shedding another for it where that is needed, and counts
+// it for its Source. A trusted peer carries many clients and has no Source; a connection that begins with a PROXY protocol
+// header gets its Source when the header has named the client.
 func (w *Loop) admit(remote addrPort, l *Listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
@@ -203,7 +201,7 @@ func (w *Loop) admit(remote addrPort, l *Listener) (src *source, ok bool) {
 		return src, true
 	}
 	if open < set.Capacity.connections+set.Capacity.slack() {
-		// What can be closed may be on another loop.
+		// Another loop may have a connection to shed.
 		for _, o := range w.Peers {
 			if o != w {
 				o.Post(o.makeRoomLater)
@@ -217,6 +215,7 @@ func (w *Loop) admit(remote addrPort, l *Listener) (src *source, ok bool) {
 	return nil, false
 }
 
+// listenerFor returns this loop's Listener of the same address.
 func (w *Loop) listenerFor(other *Listener) *Listener {
 	for _, l := range w.templates {
 		if l.addr == other.addr && l.TLS == other.TLS {
@@ -226,8 +225,7 @@ func (w *Loop) listenerFor(other *Listener) *Listener {
 	return nil
 }
 
-// stopAccepting empties the accept queue, because closing a listening socket resets what waits in it,
-// and then closes it.
+// stopAccepting accepts every connection in the queue, which closing a listening socket would reset, and then closes the socket.
 func (l *Listener) stopAccepting() {
 	if !l.src.Open() {
 		return

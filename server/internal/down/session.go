@@ -9,13 +9,12 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Session is the HTTP/2 part of a client's connection: it feeds what the socket has to the protocol's
-// state, which announces streams, and writes what that has gathered, once per batch of events. Owned by
-// its loop.
+// Session is the HTTP/2 part of a client's connection: it feeds the bytes of the socket to the protocol's state, which
+// announces streams, and writes the gathered output, once per batch of events. Owned by its loop.
 type Session struct {
 	c *Conn
 	wire.Output
-	streams   Stream            // head of the list of those that are open
+	streams   Stream            // head of the list of open streams
 	resets    int               // streams that the client reset, less those that were served
 	deferred  []*Stream         // of those that came in this read, see deferAfter; some may be gone
 	small     []*Stream         // with small pieces of this read, see gather; some may be gone
@@ -31,13 +30,13 @@ type Session struct {
 // client that goes on.
 const deferAfter = 2
 
-// Steps of a drain: RFC 9113 section 6.8.
+// Steps of a drain, which sends GOAWAY twice: RFC 9113 section 6.8.
 const (
 	goawayFirst = 1 + iota // the client was asked to open no more streams
-	goawayLast             // and told which is the last
+	goawayLast             // the client was told which stream is the last
 )
 
-// startSession makes c an HTTP/2 connection. data is what came of it already.
+// startSession makes c an HTTP/2 connection. data holds the bytes that came already, and may alias In.
 func (c *Conn) startSession(data []byte) {
 	w := c.w
 	s := &Session{c: c}
@@ -47,7 +46,7 @@ func (c *Conn) startSession(data []byte) {
 	c.become(phaseSession)
 	s.touch()
 	if len(data) > 0 {
-		n := copy(w.frames, data) // data may be in a buffer that the handler's work needs
+		n := copy(w.frames, data) // data may be in the scratch buffer, which handlers use
 		s.feed(w.frames[:n])
 	}
 	w.Buffers.Release(&c.In)
@@ -56,7 +55,7 @@ func (c *Conn) startSession(data []byte) {
 	}
 }
 
-// pump reads and feeds until there is nothing to read.
+// pump reads and feeds until the socket is empty, or the output is congested.
 func (s *Session) pump() {
 	c := s.c
 	w := c.w
@@ -87,12 +86,13 @@ func (s *Session) pump() {
 	s.armTimer()
 }
 
+// feed gives the protocol's state p, and then starts the deferred Exchanges and pumps the gathered streams.
 func (s *Session) feed(p []byte) {
 	if err := s.H2.Feed(s.c.w.Now(), p); err != nil {
 		s.noteError(err)
 	}
 	for i := 0; i < len(s.deferred); i++ {
-		// A stream that is gone may be another by now, which stands further back in the list too.
+		// The memory of a stream that is gone may be another stream's, which is in the list too, further back.
 		if d := s.deferred[i]; d.deferred != nil && d.session == s && !s.closing {
 			k := d.deferred
 			d.deferred = nil
@@ -112,7 +112,7 @@ func (s *Session) feed(p []byte) {
 	s.touch()
 }
 
-// noteError notes that the connection is over by an error of either end.
+// noteError notes an error of either end of the connection, which closes it behind the output.
 func (s *Session) noteError(err error) {
 	if s.closing {
 		return
@@ -125,10 +125,10 @@ func (s *Session) noteError(err error) {
 	}
 }
 
-// unsent reports that output waits, as frames or sealed.
+// unsent reports that output waits, as frames or as TLS records.
 func (s *Session) unsent() bool { return s.Output.Unsent(&s.c.Sock) }
 
-// armTimer arms the connection's timer.
+// armTimer arms the connection's timer for the present wait.
 func (s *Session) armTimer() {
 	c := s.c
 	set := c.w.set
@@ -154,7 +154,7 @@ func (s *Session) touch() { s.FlushLater(&s.c.w.Loop.Loop, s) }
 func (s *Session) FlushOutput() {
 	s.Dirty = false
 	c := s.c
-	if c.phase == phaseClosed || s.H2 == nil { // closed, or its last streams asked for it as they were cancelled
+	if c.phase == phaseClosed || s.H2 == nil { // teardown cancelled the streams that asked for this flush
 		return
 	}
 	congested := s.H2.Congested()
@@ -162,7 +162,7 @@ func (s *Session) FlushOutput() {
 		c.Restart()
 	}
 	if congested && !s.H2.Congested() {
-		c.w.Again(c) // what was left unread meanwhile has had its event
+		c.w.Again(c) // bytes that were left unread meanwhile have had their event
 	}
 	if err := s.H2.Err(); err != nil {
 		s.noteError(err)
@@ -172,7 +172,7 @@ func (s *Session) FlushOutput() {
 	case c.Broken:
 		s.closeConn()
 	case s.closing && !unsent:
-		c.ends(endingUnread) // the client did not expect it
+		c.ends(endingUnread) // the client may still be sending
 		s.linger()
 	case s.drainStep == goawayLast && s.H2.Open() == 0 && !unsent:
 		if c.w.draining {
@@ -184,7 +184,7 @@ func (s *Session) FlushOutput() {
 	}
 }
 
-// drain asks the client to open no more streams, and tells it a round trip later which is the last.
+// drain asks the client to open no more streams. Pong, a round trip later, tells it which stream is the last.
 func (s *Session) drain() {
 	if s.drainStep == 0 && !s.closing {
 		s.drainStep = goawayFirst
@@ -194,7 +194,7 @@ func (s *Session) drain() {
 	}
 }
 
-// sendGoAway closes a connection on which nothing happens.
+// sendGoAway announces the close of an idle connection. FlushOutput closes it once the announcement is sent.
 func (s *Session) sendGoAway() {
 	if s.drainStep != goawayLast {
 		s.drainStep = goawayLast
@@ -203,7 +203,7 @@ func (s *Session) sendGoAway() {
 	s.touch()
 }
 
-// Pong implements h2.Handler: the round trip of a drain.
+// Pong implements h2.Handler: the round trip of a drain is over.
 func (s *Session) Pong(uint64) {
 	if s.drainStep == goawayFirst {
 		s.drainStep = goawayLast
@@ -211,7 +211,7 @@ func (s *Session) Pong(uint64) {
 	}
 }
 
-// closeConn closes a connection that is gone.
+// closeConn closes a connection that has broken or ended.
 func (s *Session) closeConn() {
 	if s.c.Broken && s.c.why == stats.ClosedByClient {
 		s.c.why = stats.ClosedReset
@@ -219,13 +219,13 @@ func (s *Session) closeConn() {
 	s.c.shut()
 }
 
-// linger closes a connection whose last bytes are out.
+// linger ends a connection whose last bytes were sent: see Conn.linger.
 func (s *Session) linger() {
 	s.teardown()
 	s.c.linger()
 }
 
-// teardown ends every Exchange, because no client is left to answer, and gives the protocol's state back.
+// teardown cancels every Exchange, because no client is left to answer, and releases the protocol's state.
 func (s *Session) teardown() {
 	s.closing = true
 	why := s.cause
@@ -262,7 +262,7 @@ func (s *Session) Request(st *h2.Stream, req *message.Request, head []byte, end 
 	s.touch()
 }
 
-// startExchange starts the Exchange of a stream.
+// startExchange starts the Exchange of a stream. end says that nothing follows the head.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Session) startExchange(d *Stream, req *message.Request, head []byte, end bool) {
@@ -336,7 +336,7 @@ func (s *Session) Reset(st *h2.Stream, _ h2.Code) {
 	s.lose(st)
 }
 
-// lose ends the Exchange of a stream that is over.
+// lose cancels the Exchange of a stream that the client has reset, or whose message is malformed.
 func (s *Session) lose(st *h2.Stream) {
 	d, ok := st.Owner.(*Stream)
 	if !ok {
@@ -353,7 +353,7 @@ func (s *Session) lose(st *h2.Stream) {
 	case d.x == nil:
 		d.free()
 	case d.x.Tunnels():
-		d.Pump() // what came before may still be on its way
+		d.Pump() // bytes that came before the reset may still be on their way
 	default:
 		d.x.Cancel(exchange.FailAborted)
 	}
@@ -366,6 +366,6 @@ func (s *Session) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings and GoAway implement h2.Handler; a client's have no effect here.
+// Settings and GoAway implement h2.Handler. Those of a client have no effect here.
 func (s *Session) Settings()              {}
 func (s *Session) GoAway(uint32, h2.Code) {}

@@ -10,12 +10,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Stream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made and pooled
-// by its worker; owned by the loop.
+// Stream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made, pooled and owned by its loop.
 //
-//	opened ──┬────────────► its Exchange ──► the rest of the answer ──► free
-//	         └──► late ──┘       │                     │                 ▲
-//	       (see deferAfter)      └─────── reset, by either end ──────────┘
+//	opened ──┬────────────────► its Exchange ──► the rest of the answer ──► free
+//	         └──► deferred ──┘       │                     │                 ▲
+//	         (see deferAfter)        └─────── reset, by either end ──────────┘
 type Stream struct {
 	wire.Stream
 	w       *Loop
@@ -29,7 +28,7 @@ type Stream struct {
 	prev      *Stream
 }
 
-// newStream makes the side of a stream that the client has opened.
+// newStream makes the Stream of st, which the client has opened.
 func (w *Loop) newStream(s *Session, st *h2.Stream) *Stream {
 	d := w.freeStreams.Take()
 	if d == nil {
@@ -45,7 +44,7 @@ func (w *Loop) newStream(s *Session, st *h2.Stream) *Stream {
 	return d
 }
 
-// free gives the stream and its memory back.
+// free releases the stream and its memory, and pools d.
 func (d *Stream) free() {
 	w := d.w
 	d.next.prev, d.prev.next = d.prev, d.next
@@ -75,7 +74,7 @@ func (d *Stream) Ready(loop.Events) {
 func (d *Stream) Pump() {
 	switch {
 	case d.deferred != nil:
-	case d.H2Stream == nil: // freed: answered at once, or since it asked for another turn
+	case d.H2Stream == nil: // freed since it was started, or since it asked for another turn
 	case d.x != nil:
 		d.x.Pump()
 	case d.Flush():
@@ -83,7 +82,7 @@ func (d *Stream) Pump() {
 	}
 }
 
-// gathered passes on what was stored.
+// pumpGathered pumps the small pieces that were stored during the read.
 func (d *Stream) gathered() {
 	d.Gathering = false
 	d.Pump()
@@ -101,7 +100,7 @@ func (d *Stream) receive(p []byte) {
 	}
 }
 
-// Drop implements wire.Bytes: the window that opens has to be told.
+// Drop implements wire.Bytes. The output has a WINDOW_UPDATE then.
 func (d *Stream) Drop(n int) {
 	d.Stream.Drop(n)
 	d.session.touch()
@@ -115,13 +114,16 @@ func (d *Stream) Send(p []byte, last bool) {
 	d.session.touch()
 }
 
+// SendTrailers implements wire.Bytes.
 func (d *Stream) SendTrailers(lines []byte) {
 	d.Stream.SendTrailers(lines)
 	d.session.touch()
 }
 
+// ShutWrite implements wire.Bytes.
 func (d *Stream) ShutWrite() { d.Send(nil, true) }
 
+// Peer implements exchange.Down.
 func (d *Stream) Peer() *exchange.Client { return &d.session.c.Client }
 
 // Form implements exchange.Down.
@@ -130,7 +132,7 @@ func (d *Stream) Form(*exchange.Core, exchange.Framing) exchange.Form { return e
 // SendInterim implements exchange.Down.
 func (d *Stream) SendInterim(resp *message.Response, head []byte) int {
 	if d.H2.Congested() {
-		return 0 // its connection takes nothing, and no window bounds heads
+		return 0 // the client does not read, and no window bounds heads
 	}
 	d.H2.WriteInterim(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
 	d.session.touch()
@@ -144,7 +146,7 @@ func (d *Stream) SendHead(x *exchange.Core, resp *message.Response, head, body [
 	w := d.w
 	w.out = x.AppendResponseLines(w.out[:0], resp)
 	if resp.Has(message.FieldContentLength) {
-		// A length of 0 is left out otherwise: the end of the stream says the same.
+		// A length that the Backend did not send, such as 0, is left out: the end of the stream tells it.
 		w.out = x.AppendResponseFraming(w.out)
 	}
 	end := last && len(body) == 0
@@ -199,9 +201,10 @@ func (d *Stream) SwitchTo(x *exchange.Core, resp *message.Response, head, rest [
 	return resp.HeadLen + len(rest)
 }
 
+// Multiplexed implements exchange.Down.
 func (d *Stream) Multiplexed() bool { return true }
 
-// Cut implements exchange.Down. CANCEL is a tunnel's reset: RFC 8441, section 5.
+// Cut implements exchange.Down. CANCEL is a tunnel's reset: RFC 8441 section 5.
 func (d *Stream) Cut(x *exchange.Core) {
 	if !d.Gone {
 		code := h2.InternalError
@@ -214,7 +217,7 @@ func (d *Stream) Cut(x *exchange.Core) {
 	}
 }
 
-// Served implements exchange.Down: the stream goes, but not before what the client has not taken yet.
+// Served implements exchange.Down: the stream is freed once the client has taken the rest of the response.
 func (d *Stream) Served(*exchange.Core) {
 	d.x = nil
 	if !d.Gone && d.session.resets > 0 {
@@ -236,26 +239,27 @@ func (d *Stream) Guard(what wire.Wait, timeout int64) {
 	d.WaitTimer.Guard(&d.w.Loop.Loop, what, timeout)
 }
 
-// Restart and Rest implement exchange.Down.
+// Restart implements exchange.Down.
 func (d *Stream) Restart() {
 	d.unstall()
 	d.session.lastMoved = d.w.Now()
 	d.WaitTimer.Restart()
 }
 
+// Rest implements exchange.Down.
 func (d *Stream) Rest() {
 	d.unstall()
 	d.WaitTimer.Rest()
 }
 
-// stallGrace is how long a stream may wait for its client before it counts as stalled. It is a part of
-// timeouts.send, which is the whole of it.
+// stallGrace is how long a stream may wait for its client before it counts as stalled, nanoseconds: the first part of
+// timeouts.send.
 const stallGrace = int64(5e9)
 
-// stall takes note that the client has taken nothing of the stream for the grace, and reports whether it
-// may go on to wait: for the rest of timeouts.send, as long as no more than http2.stalled_streams of its
-// connection do so, each with a connection to an Endpoint for itself. A stream that only waits for its turn
-// on a slow connection has not stalled.
+// stall handles a stream of which the client has taken nothing for stallGrace, and reports whether it did: the stream waits for
+// the rest of timeouts.send. It counts as stalled if it is the only user of a connection to an Endpoint; beyond
+// http2.stalled_streams of the client's connection it is shed. A stream that waits for its turn on a slow connection has not
+// stalled.
 func (d *Stream) stall() bool {
 	w, s := d.w, d.session
 	send := w.Settings.Send
@@ -280,7 +284,7 @@ func (d *Stream) stall() bool {
 	return true
 }
 
-// unstall takes note that it does not wait any more.
+// unstall notes that the client has taken some of the stream.
 func (d *Stream) unstall() {
 	d.pastGrace = false
 	if d.stalled {

@@ -9,12 +9,10 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// A Conn on a secure listener collects the ClientHello, so that a client that sends none costs no
-// goroutine. The server name in it decides whether the connection is passed through, or shakes hands here
-// and goes on as HTTP/1.1 or HTTP/2.
+// A Conn on a secure listener collects the ClientHello first, so that a client that sends none costs no goroutine. Its server
+// name decides whether the connection is passed through, or shakes hands here and goes on as HTTP/1.1 or HTTP/2.
 
-// readHello reads until the ClientHello is whole and the next phase has begun (true), or more bytes are
-// needed (false).
+// readHello reads until the ClientHello is whole and the next phase has begun (true), or more bytes are needed (false).
 func (c *Conn) readHello() bool {
 	w := c.w
 	if c.hello == nil {
@@ -41,7 +39,7 @@ func (c *Conn) readHello() bool {
 	}
 }
 
-// helloDone goes on with the connection of which c.in holds the ClientHello.
+// helloDone begins the next phase of a connection whose ClientHello is in In, and reports whether it could.
 func (c *Conn) helloDone() bool {
 	w := c.w
 	name := string(c.hello.ServerName())
@@ -65,8 +63,8 @@ func (c *Conn) helloDone() bool {
 	return true
 }
 
-// startPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
-// where the Host's Backend could not be resolved.
+// startPassthrough passes a connection whose ClientHello is in In to an Endpoint of b. b is nil where the Host's Backend does
+// not exist.
 func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 	w := c.w
 	p := &passthrough{Sock: wire.NewSock(&w.Loop.Loop), c: c, name: name, started: w.Now()}
@@ -82,7 +80,7 @@ func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 	p.attempt(nil)
 }
 
-// refuseHello answers what is no ClientHello, and closes: with an alert, or in plain HTTP what is probably
+// refuseHello answers bytes that are no ClientHello, and closes: with an alert, or with an HTTP response where they look like
 // plain HTTP.
 func (c *Conn) refuseHello(e clienthello.Error) {
 	w := c.w
@@ -97,7 +95,7 @@ func (c *Conn) refuseHello(e clienthello.Error) {
 		w.Shard.Refusals[stats.RefusedBadHello]++
 	}
 	if e == clienthello.ErrNotTLS {
-		// The same mistake has the same text in nginx, which people know.
+		// nginx answers this mistake with the same text, which people look up.
 		w.RecordRefused(400, stats.ClientMalformed)
 		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
@@ -111,7 +109,7 @@ func (c *Conn) refuseHello(e clienthello.Error) {
 // Progress implements tlsconn.Owner.
 func (c *Conn) Progress() { c.Pump() }
 
-// finishTLS goes on with the handshake, and returns true when the connection's first request can be read.
+// finishTLS goes on with the handshake, and returns true when it is complete and the next phase has begun.
 func (c *Conn) finishTLS() bool {
 	if c.Shaking {
 		done, err := c.Shake()
@@ -134,7 +132,7 @@ func (c *Conn) finishTLS() bool {
 	return true
 }
 
-// failTLS closes a connection whose handshake failed: why is what it is counted as.
+// failTLS closes a connection whose handshake failed, and counts it by the error.
 func (c *Conn) failTLS(why error) {
 	c.why = stats.ClosedOnError
 	c.NoCloseNotify = true

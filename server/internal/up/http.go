@@ -8,20 +8,20 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// How an Conn sends and reads heads: the HTTP/1.1 part of exchange.Up.
+// How a Conn sends and reads heads: the HTTP/1.1 part of exchange.Up.
 
-// firstRead is how much is read while a response head is expected: a head with 16 KiB of body.
+// firstRead is how much is read while a response head is expected, bytes: a head with 16 KiB of body.
 const firstRead = 20 << 10
+
+// The next seven methods implement exchange.Up.
 
 func (u *Conn) Established() bool               { return !u.Connecting && !u.Shaking }
 func (u *Conn) Unprocessed() bool               { return false }
 func (u *Conn) UnknownLength() exchange.Framing { return exchange.FrameChunked }
-
-// provoked, exclusive, TimedOut and BreakOff implement exchange.Up.
-func (u *Conn) Provoked() bool  { return false }
-func (u *Conn) Exclusive() bool { return true }
-func (u *Conn) TimedOut()       {}
-func (u *Conn) BreakOff()       { u.Reset() }
+func (u *Conn) Provoked() bool                  { return false }
+func (u *Conn) Exclusive() bool                 { return true }
+func (u *Conn) TimedOut()                       {}
+func (u *Conn) BreakOff()                       { u.Reset() }
 
 // SendRequest implements exchange.Up.
 //

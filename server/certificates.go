@@ -12,18 +12,18 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// certificates gives handshakes what the live Snapshot has: package tlsconfig asks it by name. Safe for
-// concurrent use.
+// certificates gives handshakes the certificates and the policies of the live Snapshot: it implements tlsconfig.Certificates and
+// tlsconfig.Policies. Safe for concurrent use. Made by newCertificates.
 type certificates struct {
 	store      *routing.Store
 	selfSigned *tls.Certificate
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	policies map[string]*tlsconfig.Policy // by ID, so that equal ones are one
+	policies map[string]*tlsconfig.Policy // by ID: handshakes under equal rules share one
 }
 
-// maxPolicies bounds what is kept of policies that may be gone.
+// maxPolicies bounds the policies that are kept, of which some may be out of use.
 const maxPolicies = 1024
 
 func newCertificates(store *routing.Store) (*certificates, error) {
@@ -92,7 +92,7 @@ func (s *certificates) Policy(name string) *tlsconfig.Policy {
 	return p
 }
 
-// serverTLS makes what handshakes with clients run on.
+// serverTLS makes the configuration of handshakes with clients.
 func (s *Server) serverTLS(c *config.Config) *tlsconfig.Server {
 	lowest, highest, _ := tlsconfig.ParseProtocols(c.TLS.Protocols)
 	suites, _ := tlsconfig.ParseCiphers(c.TLS.Ciphers)

@@ -12,15 +12,15 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// worker is the data plane of one event loop: what its Exchanges share, and each of their sides. All of it belongs to that
-// loop. Made by newWorker; must not be copied.
+// worker is the data plane of one event loop: its part of each of the packages exchange, down and up. It belongs to that loop.
+// Made by newWorker; must not be copied.
 type worker struct {
 	exchange.Loop
 	down *down.Loop
 	up   *up.Loop
 }
 
-// newWorker makes the data plane of l, one of the loops of s. Its peers are to be set before it runs.
+// newWorker makes the data plane of l, one of the loops of s. down.Peers is set before l runs.
 func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w := &worker{}
 	w.Loop.Init(l, exchange.LoopOptions{
@@ -33,7 +33,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	return w
 }
 
-// reload has everything from here on go by set.
+// reload applies set. It runs on the loop.
 func (w *worker) reload(set *settings) {
 	before := w.Settings
 	w.Settings = &set.core
@@ -41,7 +41,8 @@ func (w *worker) reload(set *settings) {
 	w.down.Reload(&set.down, before)
 }
 
-// look is what the janitor does: it hands over log lines, and closes idle connections to Endpoints.
+// look is called by the janitor: it hands log lines over, and closes idle connections to Endpoints. It returns when it is to be
+// called next; 0: when the janitor is woken.
 func (w *worker) look(now int64) (next int64) {
 	w.Log.Flush()
 	return w.up.Expire(now)
@@ -61,7 +62,7 @@ func (w *worker) sample(c *stats.Counters) {
 	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections = idle, active, ejections
 }
 
-// cut runs on the loop: it ends everything.
+// cut closes every connection of the loop, and hands its log lines over. It runs on the loop.
 func (w *worker) cut() {
 	w.down.Cut()
 	w.up.Cut()

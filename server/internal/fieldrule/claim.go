@@ -2,18 +2,17 @@ package fieldrule
 
 import "github.com/sluice-gateway/sluice/server/internal/message"
 
-// Claim is what an otherwise unknown name says about the client.
+// Claim is the kind of statement about the client that a field makes, by a name that the parser does not know.
 type Claim uint8
 
 const (
 	NoClaim          Claim = iota
-	ForwardedClaim         // where its request comes from, or how it came
-	CertificateClaim       // what certificate it has shown
+	ForwardedClaim         // where the client's request comes from, or how it came
+	CertificateClaim       // the certificate that the client has shown
 )
 
-// ClaimOf names the claim of a field with that name. Besides the names that this gateway and ingress-nginx
-// write, these are what Backends are told by other proxies (HAProxy, Envoy, Traefik), and RFC 9440: a
-// Backend that was behind one of them believes it.
+// ClaimOf returns the claim of a field called name. Its names are those of this gateway and ingress-nginx, of other proxies
+// (HAProxy, Envoy, Traefik) and of RFC 9440: a Backend that was behind one of them believes it.
 //
 // hot: runs per field with an unknown name; no alloc, no lock.
 func ClaimOf(name []byte) Claim {

@@ -31,7 +31,7 @@ func (j *Janitor) Wake() {
 	}
 }
 
-// rouse is no part of wake, which is inlined.
+// rouse is apart from Wake so that Wake is inlined.
 //
 //go:noinline
 func (j *Janitor) rouse() {

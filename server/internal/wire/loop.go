@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// ScratchSize is the largest single read, the size of the largest segment on loopback, and bounds what
-// waits for a slow peer.
+// ScratchSize is the largest single read, bytes: the size of the largest segment on loopback. It bounds the bytes that wait for
+// a slow peer.
 const ScratchSize = 64 << 10
 
 // Rounds bounds how many reads in a row one connection gets before the others have their turn.
@@ -34,7 +34,7 @@ type Loop struct {
 	Use Use
 }
 
-// Init makes the zero value ready for connections of on, with the TLS handshakes of handshakes.
+// Init makes the zero value ready for connections on the loop on, whose TLS handshakes handshakes computes.
 func (l *Loop) Init(on *loop.Loop, handshakes *tlsconn.Handshakes) {
 	l.Loop, l.handshakes = on, handshakes
 	l.Buffers.published = &l.Use.Buffered

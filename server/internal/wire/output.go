@@ -51,7 +51,7 @@ func (o *Output) FlushTo(to *Sock) (moved bool) {
 // Holds returns how many bytes of memory the protocol's state takes.
 func (o *Output) Holds() int64 { return o.charged }
 
-// Release gives the protocol's state back.
+// Release closes the protocol's state, and counts its memory as returned.
 func (o *Output) Release(l *Loop) {
 	o.H2.Close()
 	l.Buffers.count(-o.charged)
@@ -70,6 +70,7 @@ func (l *Loop) addFlusher(f Flusher) {
 	}
 }
 
+// flushing is the Loop, as the handler of a deferred flush.
 type flushing Loop
 
 // Ready implements loop.Handler. Output that a flush causes elsewhere is flushed too.

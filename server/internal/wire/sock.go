@@ -10,10 +10,9 @@ import (
 // Sock is a non-blocking stream socket with its unread and unsent bytes, with or without TLS. Owned by its Loop, and embedded
 // in the type that knows its protocol.
 //
-// Readiness is edge-triggered, so it is remembered here: Readable and Writable stay true until a
-// system call says otherwise. A read that fills less than it was given has emptied the socket
-// (epoll(7)), which saves the read that would return EAGAIN; once the peer's FIN is known, reading
-// goes on until it is seen.
+// Readiness is edge-triggered, so a Sock remembers it: Readable and Writable stay true until a system call finds otherwise. A
+// read that fills less than its buffer has emptied the socket (epoll(7)), which saves the read that would return EAGAIN; once
+// the peer's FIN is known, reads go on until one returns 0.
 type Sock struct {
 	Src  loop.Source
 	loop *Loop
@@ -68,9 +67,8 @@ func (s *Sock) Note(ev loop.Events) {
 	}
 }
 
-// Read reads once into p. It returns 0 when there is nothing now, at the end (EOF) and on failure
-// (Broken). Bytes that arrived before a reset, or before a write failed, can still be read: they may be
-// the answer that says why.
+// Read reads once into p. It returns 0 when the socket is empty, at the end (EOF) and on failure (Broken). Bytes that arrived
+// before a reset, or before a write failed, can still be read: they may be the response that tells the cause.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) Read(p []byte) int {
@@ -85,7 +83,7 @@ func (s *Sock) Read(p []byte) int {
 	return n
 }
 
-// ReadSocket reads the socket once. end says that the peer has shut its side.
+// ReadSocket reads the socket once, TLS records undecrypted. end says that the peer has shut its side.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) ReadSocket(p []byte) (n int, end bool) {
@@ -178,6 +176,7 @@ func (s *Sock) Write2(a, b []byte) {
 	s.loop.Buffers.Append(&s.Out, b)
 }
 
+// writeOnce calls write(2) once, and returns how many bytes of p the kernel took.
 func (s *Sock) writeOnce(p []byte) int {
 	for {
 		n, errno := loop.Write(s.Src.FD(), p)
@@ -251,11 +250,11 @@ func (s *Sock) Trailers() []byte      { return nil }
 func (s *Sock) Send(p []byte, _ bool) { s.Write(p) }
 func (s *Sock) Pending() int          { return s.Out.Len() }
 
-// SendTrailers has nothing to do: a body that is neither in chunks nor of known length ends with the
-// connection, and its trailers are lost (RFC 9110, 6.5.1 allows that).
+// SendTrailers implements Bytes: it drops the trailers. A body that is neither in chunks nor of known length ends with the
+// connection, and has no place for them (RFC 9110 section 6.5.1 allows that).
 func (s *Sock) SendTrailers([]byte) {}
 
-// Plain implements Bytes: bytes that are encrypted have to be seen.
+// Plain implements Bytes: the kernel cannot move bytes that have to be encrypted or decrypted.
 func (s *Sock) Plain() *Sock {
 	if s.TLS != nil {
 		return nil
@@ -288,7 +287,7 @@ func (s *Sock) ShutWrite() {
 
 func (s *Sock) endWrite() { _ = syscall.Shutdown(s.Src.FD(), syscall.SHUT_WR) }
 
-// Close closes the socket and gives its buffers back. Closing twice does no harm.
+// Close closes the socket and returns its buffers. It may be called again.
 func (s *Sock) Close() {
 	if s.TLS != nil {
 		if !s.Shaking && !s.Broken && !s.NoCloseNotify && s.Out.Len() == 0 && s.Src.Open() {
@@ -307,8 +306,8 @@ func (s *Sock) Close() {
 	s.Broken = true
 }
 
-// Connect begins to connect to to, and reports whether it could. The socket's events go to h. The caller has counted its
-// descriptor in Loop.Use; Close counts it as closed, and so does Connect if it returns false.
+// Connect begins to connect to to, and reports whether it could. The socket's events go to h. The caller has counted the
+// descriptor in Loop.Use; Close counts it as closed, and so does Connect where it returns false.
 func (s *Sock) Connect(to *Addr, h loop.Handler) bool {
 	fd, connected := to.connect()
 	if fd < 0 || s.loop.Register(&s.Src, fd, h) != nil {
@@ -319,8 +318,8 @@ func (s *Sock) Connect(to *Addr, h loop.Handler) bool {
 	return true
 }
 
-// Connected reports whether the connect that Connect began has ended, and whether the connection is established. It is
-// asked once more at each event until it has.
+// Connected reports whether the connect that Connect began has ended, and whether the connection is established. It is called
+// at each event until the connect has ended.
 func (s *Sock) Connected() (ended, ok bool) {
 	if !s.Writable && !s.Broken && !s.PeerClosed {
 		return false, false
@@ -330,7 +329,7 @@ func (s *Sock) Connected() (ended, ok bool) {
 	return true, err == nil && code == 0
 }
 
-// Reset makes Close send a RST, so that the peer does not take a response that was cut for a complete one.
+// Reset makes Close send a RST, so that the peer does not take a cut response for a complete one.
 func (s *Sock) Reset() {
 	s.NoCloseNotify = true
 	if s.Src.Open() {

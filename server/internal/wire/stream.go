@@ -28,7 +28,7 @@ type Stream struct {
 	outEnd      bool // our direction ends behind out
 }
 
-// Begin has s be the stream st of c, which may be nil until it is opened.
+// Begin sets s up for the stream st of c. st is nil where the stream is still to be opened.
 func (s *Stream) Begin(l *Loop, c *h2.Conn, st *h2.Stream) {
 	*s = Stream{loop: l, H2: c, H2Stream: st, GotTrailers: s.GotTrailers[:0], outTrailers: s.outTrailers[:0]}
 }
@@ -44,7 +44,7 @@ func (s *Stream) Free() {
 	*s = Stream{loop: l, GotTrailers: Reuse(s.GotTrailers), outTrailers: Reuse(s.outTrailers)}
 }
 
-// SmallPiece is the length below which DATA is stored until all that was read has been handled. A body in frames of ten
+// SmallPiece is the length below which DATA is stored until the whole read has been handled, bytes. A body in frames of ten
 // bytes would otherwise take ten writes for each hundred bytes read, and as many reads of the receiver.
 const SmallPiece = 1 << 10
 
@@ -96,7 +96,7 @@ func (s *Stream) Drop(n int) {
 	}
 }
 
-// The rest of the reading half of Bytes: bytes come by Offer alone.
+// The rest of the reading half of Bytes. Bytes come by Offer alone.
 
 func (s *Stream) Keep([]byte)       {}
 func (s *Stream) Read([]byte) int   { return 0 }

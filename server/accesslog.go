@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/sink"
 )
 
-// accessLog is the sink of the loops' logs, which take a line of JSON for each request. Where its file does not keep up, lines
-// are lost and counted, so that a full disk costs log lines and never requests.
+// accessLog is the sink of the loops' logs, which take a line of JSON for each request. Where its file does not keep up,
+// lines are lost and counted, so that a full disk costs log lines and never requests.
 type accessLog struct {
 	path string // "": stdout
 	*sink.Sink

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// certificates gives handshakes the certificates and the policies of the live Snapshot: it implements tlsconfig.Certificates and
-// tlsconfig.Policies. Safe for concurrent use. Made by newCertificates.
+// certificates gives handshakes the certificates and the policies of the live Snapshot: it implements tlsconfig.Certificates
+// and tlsconfig.Policies. Safe for concurrent use. Made by newCertificates.
 type certificates struct {
 	store      *routing.Store
 	selfSigned *tls.Certificate

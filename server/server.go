@@ -81,8 +81,8 @@ type socket struct {
 // maxParked bounds the goroutines that run for parked Exchanges.
 const maxParked = 1024
 
-// New makes a Server that serves the Snapshots of store. Nothing is bound or started yet. Reports of the running Server go to
-// log.
+// New makes a Server that serves the Snapshots of store. Nothing is bound or started yet. Reports of the running Server go
+// to log.
 func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*Server, error) {
 	threads := c.Threads
 	if threads <= 0 {
@@ -169,8 +169,8 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 // Collector returns the data plane's metrics.
 func (s *Server) Collector() prometheus.Collector { return s.registry.Collector() }
 
-// WriteRoutes writes the metrics of Routes, in the text format of Prometheus, chunk by chunk. They follow those of the Collector,
-// of the same scrape.
+// WriteRoutes writes the metrics of Routes, in the text format of Prometheus, chunk by chunk. They follow those of the
+// Collector, of the same scrape.
 func (s *Server) WriteRoutes(w io.Writer) error { return s.registry.WriteRoutes(w) }
 
 // Listen binds every address, "host:port", for every loop. Connections queue from then on; Run serves them.
@@ -257,8 +257,8 @@ func (s *Server) LogLinesLost() uint64 {
 	return s.logs.Lost()
 }
 
-// Reload applies the keys of c that are live, and reopens the access log. Each loop takes them over by itself, soon after the
-// call.
+// Reload applies the keys of c that are live, and reopens the access log. Each loop takes them over by itself, soon after
+// the call.
 func (s *Server) Reload(c *config.Config) {
 	set := s.newSettings(c)
 	s.handshakes.SetLimits(handshakeLimits(c))

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// worker is the data plane of one event loop: its part of each of the packages exchange, down and up. It belongs to that loop.
-// Made by newWorker; must not be copied.
+// worker is the data plane of one event loop: its part of each of the packages exchange, down and up. It belongs to that
+// loop. Made by newWorker; must not be copied.
 type worker struct {
 	exchange.Loop
 	down *down.Loop
@@ -41,8 +41,8 @@ func (w *worker) reload(set *settings) {
 	w.down.Reload(&set.down, before)
 }
 
-// look is called by the janitor: it hands log lines over, and closes idle connections to Endpoints. It returns when it is to be
-// called next; 0: when the janitor is woken.
+// look is called by the janitor: it hands log lines over, and closes idle connections to Endpoints. It returns when it is to
+// be called next; 0: when the janitor is woken.
 func (w *worker) look(now int64) (next int64) {
 	w.Log.Flush()
 	return w.up.Expire(now)

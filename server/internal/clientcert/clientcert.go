@@ -16,22 +16,22 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// The parts of a certificate that Backends are sent are bounded, because they go with every request of its connection, even one
-// of ten bytes. A certificate beyond a bound counts as one that cannot be verified: a cut name may be another client's.
+// The parts of a certificate that Backends are sent are bounded, because they go with every request of its connection, even
+// one of ten bytes. A certificate beyond a bound counts as one that cannot be verified: a cut name may be another client's.
 const (
-	// MaxCertificate bounds the client's own certificate, bytes of DER: those of RSA-4096 take 2 KiB, those of ML-DSA-87 7. In
-	// a field it is half as long again, and Backends take some 16 KiB of fields in all. The other certificates of the chain
-	// may be as long on average. Exported for tests alone.
+	// MaxCertificate bounds the client's own certificate, bytes of DER: those of RSA-4096 take 2 KiB, those of ML-DSA-87 7.
+	// In a field it is half as long again, and Backends take some 16 KiB of fields in all. The other certificates of the
+	// chain may be as long on average. Exported for tests alone.
 	MaxCertificate = 8 << 10
-	// MaxName bounds a distinguished name, bytes of text. RFC 5280 has 64 characters for most of its parts. Exported for tests
-	// alone.
+	// MaxName bounds a distinguished name, bytes of text. RFC 5280 has 64 characters for most of its parts. Exported for
+	// tests alone.
 	MaxName = 2 << 10
 	// maxVerdict cuts the text of an error, which may hold names from certificates.
 	maxVerdict = 256
 )
 
-// Cert is the certificate of a connection, and its faults by the rules of the Host that the connection was opened for. Made by
-// New. The handshake's goroutine owns it until the handshake has ended, and the loop from then on.
+// Cert is the certificate of a connection, and its faults by the rules of the Host that the connection was opened for. Made
+// by New. The handshake's goroutine owns it until the handshake has ended, and the loop from then on.
 type Cert struct {
 	auth    *routing.ClientAuth
 	leaf    *x509.Certificate // nil: the client showed none
@@ -58,9 +58,9 @@ func New(auth *routing.ClientAuth) *Cert {
 	return &Cert{auth: auth, err: errNoCertificate, allowed: auth.Allows(nil)}
 }
 
-// check verifies the certificates that a client showed. It runs as a part of the handshake, whose goroutines are bounded and take
-// turns, because to verify signatures would hold up a loop. A panic of the verifier makes the certificates bad ones, and must
-// not end the process.
+// check verifies the certificates that a client showed. It runs as a part of the handshake, whose goroutines are bounded and
+// take turns, because to verify signatures would hold up a loop. A panic of the verifier makes the certificates bad ones,
+// and must not end the process.
 func (s *Cert) check(state tls.ConnectionState) {
 	defer func() {
 		if recover() != nil {
@@ -80,8 +80,8 @@ func (s *Cert) check(state tls.ConnectionState) {
 	s.expiry, s.err = s.auth.Verify(state.PeerCertificates, time.Now())
 }
 
-// ForHandshake returns the arguments of wire.Sock.AcceptTLS: how many bytes of certificates the client may send, and the function
-// that verifies them. Both are zero where s is nil.
+// ForHandshake returns the arguments of wire.Sock.AcceptTLS: how many bytes of certificates the client may send, and the
+// function that verifies them. Both are zero where s is nil.
 func (s *Cert) ForHandshake() (room int, check func(tls.ConnectionState)) {
 	if s == nil {
 		return 0, nil

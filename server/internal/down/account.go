@@ -10,8 +10,8 @@ import (
 )
 
 // Memory for bytes that wait is bounded for the process as a whole: the bound of a single Exchange does not bound the number
-// of Exchanges that clients can open. Each loop's pool publishes its sum, see wire.Pool, and beyond limits.buffered_bytes the
-// connections that hold most are shed, until the rest fits.
+// of Exchanges that clients can open. Each loop's pool publishes its sum, see wire.Pool, and beyond limits.buffered_bytes
+// the connections that hold most are shed, until the rest fits.
 
 // grown is the OnGrowth of this loop's pool: connections are shed where the sum of all loops is above the bound.
 func (w *Loop) grown() {
@@ -20,8 +20,8 @@ func (w *Loop) grown() {
 	}
 }
 
-// relieve defers the shedding of the connections that hold most to the end of this batch: the caller is in the middle of one of
-// them.
+// relieve defers the shedding of the connections that hold most to the end of this batch: the caller is in the middle of one
+// of them.
 func (w *Loop) relieve() {
 	if !w.relieving {
 		w.relieving = true
@@ -38,8 +38,8 @@ type holder struct {
 	held int64
 }
 
-// Ready implements loop.Handler. Each loop brings its own sum down, but not below its equal part of the bound, so that a loop
-// whose clients hold little loses none of them.
+// Ready implements loop.Handler. Each loop brings its own sum down, but not below its equal part of the bound, so that a
+// loop whose clients hold little loses none of them.
 func (r *relief) Ready(loop.Events) {
 	w := (*Loop)(r)
 	w.relieving = false
@@ -78,8 +78,8 @@ func (r *relief) Ready(loop.Events) {
 	w.Buffers.Tell()
 }
 
-// Holds returns how many bytes of memory are lent to c and its Exchanges, those of the Endpoints' side included. Exported for
-// tests alone.
+// Holds returns how many bytes of memory are lent to c and its Exchanges, those of the Endpoints' side included. Exported
+// for tests alone.
 func (c *Conn) Holds() int64 {
 	n := c.Sock.Holds()
 	if c.x != nil {
@@ -109,8 +109,8 @@ func (d *Stream) holds() int64 {
 	return n
 }
 
-// shedBuffered sheds c, which holds most. A Session of a trusted peer carries many clients: of its streams, those are shed that
-// hold as much as the average or more.
+// shedBuffered sheds c, which holds most. A Session of a trusted peer carries many clients: of its streams, those are shed
+// that hold as much as the average or more.
 func (c *Conn) shedBuffered() {
 	w := c.w
 	if !c.Trusted || c.session == nil {

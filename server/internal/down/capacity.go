@@ -25,8 +25,8 @@ type Capacity struct {
 const (
 	// keptDescriptors is for all other descriptors: metrics and admin plane, loops, logs, watches, resolvers.
 	keptDescriptors = 512
-	// connectionMemory is the memory of an idle connection with TLS and HTTP/2, and the garbage of its making; an idle one of
-	// HTTP/1.1 takes a fraction. Bytes that wait on connections are counted apart.
+	// connectionMemory is the memory of an idle connection with TLS and HTTP/2, and the garbage of its making; an idle one
+	// of HTTP/1.1 takes a fraction. Bytes that wait on connections are counted apart.
 	connectionMemory = 32 << 10
 	// unlimited stands for no bound, so that comparisons need no special case.
 	unlimited = int64(1) << 40

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Conn is a client's connection, whose phase tells what is spoken on it. It belongs to the loop that accepted it, which pools
-// it; an idle one holds no buffer.
+// Conn is a client's connection, whose phase tells what is spoken on it. It belongs to the loop that accepted it, which
+// pools it; an idle one holds no buffer.
 type Conn struct {
 	wire.Sock
 	w *Loop
@@ -45,12 +45,12 @@ type Conn struct {
 	watched bool // the loop reports events
 }
 
-// headRead is how much one read takes while a head is expected, bytes. It bounds the memory that an idle connection takes for
-// pipelined requests.
+// headRead is how much one read takes while a head is expected, bytes. It bounds the memory that an idle connection takes
+// for pipelined requests.
 const headRead = 16 << 10
 
-// headRounds bounds how many requests in a row are answered without waiting for an Endpoint before other connections have their
-// turn: a client can pipeline requests as fast as they are refused.
+// headRounds bounds how many requests in a row are answered without waiting for an Endpoint before other connections have
+// their turn: a client can pipeline requests as fast as they are refused.
 const headRounds = 16
 
 // lingerFlood is lingerBytes for a client that floods: it may not get to read the answer.
@@ -107,9 +107,9 @@ func (c *Conn) Pump() {
 // leaves goes unnoticed.
 const watchDelay = int64(50e6)
 
-// oneShot reports that the request is whole and that the connection ends behind the answer. Such a connection seldom waits for
-// its client, so events are asked for only after watchDelay: that saves most of them a system call and an event, about twenty
-// microseconds.
+// oneShot reports that the request is whole and that the connection ends behind the answer. Such a connection seldom waits
+// for its client, so events are asked for only after watchDelay: that saves most of them a system call and an event, about
+// twenty microseconds.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) oneShot() bool {
@@ -238,8 +238,8 @@ func (c *Conn) readHead() bool {
 			}
 			c.partial = true
 		}
-		// The head is parsed again only once another line is complete, so that a client that sends byte by byte costs at most
-		// one parse per field.
+		// The head is parsed again only once another line is complete, so that a client that sends byte by byte costs at
+		// most one parse per field.
 		for line := false; !line && c.In.Len() < w.set.limits.MaxHead; {
 			n := c.Read(w.Scratch[:headRead])
 			if n == 0 {
@@ -326,9 +326,9 @@ func (c *Conn) refuseHead(e h1.Error) {
 	c.why = stats.ClosedOnError
 }
 
-// Served implements exchange.Down: the response is handed over. In a drain the connection goes on, unless the response's head
-// has announced its close: the client's next request may be on its way. A connection whose request is not complete is not read
-// from again.
+// Served implements exchange.Down: the response is handed over. In a drain the connection goes on, unless the response's
+// head has announced its close: the client's next request may be on its way. A connection whose request is not complete is
+// not read from again.
 func (c *Conn) Served(x *exchange.Core) {
 	c.x = nil
 	c.become(phaseHead)

@@ -9,9 +9,9 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// crowd orders the shares of one loop by their number of connections: a list for each number, so that a connection that opens
-// or closes moves its share by one list, and the share with most is the head of the last. Owned by the loop; the zero value is
-// empty.
+// crowd orders the shares of one loop by their number of connections: a list for each number, so that a connection that
+// opens or closes moves its share by one list, and the share with most is the head of the last. Owned by the loop; the zero
+// value is empty.
 //
 // When there are too many connections, one that waits for its client is shed, of the Source that has most. The first search
 // that finds one decides: an idle one, or one without a complete request, of a Source with more connections than the
@@ -109,8 +109,8 @@ func (k *crowd) giveBack() {
 	}
 }
 
-// looks bounds how many connections are looked at to find one to shed. Those that cannot be shed are put last, so that the next
-// search goes on behind them.
+// looks bounds how many connections are looked at to find one to shed. Those that cannot be shed are put last, so that the
+// next search goes on behind them.
 const looks = 128
 
 // makeRoom sheds a connection of this loop, for a newcomer whose Source has mine on it, and reports whether it found one.
@@ -151,8 +151,8 @@ func (w *Loop) makeRoomInSource(s *share) bool {
 	return true
 }
 
-// findSheddable returns a connection of s that can be shed: an idle one, or else one whose request waits for its client. left
-// counts down the looks.
+// findSheddable returns a connection of s that can be shed: an idle one, or else one whose request waits for its client.
+// left counts down the looks.
 func (s *share) findSheddable(idle bool, left *int) *Conn {
 	for range min(s.n, *left) {
 		c := s.first
@@ -166,8 +166,8 @@ func (s *share) findSheddable(idle bool, left *int) *Conn {
 	return nil
 }
 
-// idle reports that c has no request under way, so that shedding it loses a connection alone. A connection whose next request
-// waits unread in the socket is not idle.
+// idle reports that c has no request under way, so that shedding it loses a connection alone. A connection whose next
+// request waits unread in the socket is not idle.
 func (c *Conn) idle() bool {
 	switch c.phase {
 	case phaseHead:

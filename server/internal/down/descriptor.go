@@ -12,9 +12,9 @@ import (
 )
 
 // The Endpoints' side has a part of the process's descriptors (Capacity.Descriptors), for connections and for pipes, so that
-// clients can always be accepted. Before the part is used up, idle connections to Endpoints are closed, and then requests are
-// shed that wait for their client, those of the Source with most requests in flight first: a client that takes nothing may
-// hold a connection to an Endpoint only while no other client needs one.
+// clients can always be accepted. Before the part is used up, idle connections to Endpoints are closed, and then requests
+// are shed that wait for their client, those of the Source with most requests in flight first: a client that takes nothing
+// may hold a connection to an Endpoint only while no other client needs one.
 
 // shedCode is the error code of a stream that is shed because its client did not keep up.
 const shedCode = h2.EnhanceYourCalm

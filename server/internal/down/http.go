@@ -102,8 +102,8 @@ func (c *Conn) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	return len(w.out)
 }
 
-// respondError sends a refusal, and returns its length. x is nil where the head did not become an Exchange; head says that the
-// method is HEAD. Without keepAlive c ends unread.
+// respondError sends a refusal, and returns its length. x is nil where the head did not become an Exchange; head says that
+// the method is HEAD. Without keepAlive c ends unread.
 func (c *Conn) respondError(x *exchange.Core, status int, text string, keepAlive, head bool) int {
 	w := c.w
 	if !keepAlive {

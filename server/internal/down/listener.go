@@ -16,11 +16,12 @@ type addrPort = netip.AddrPort
 // backlog is the length of the accept queue; net.core.somaxconn bounds it further.
 const backlog = 65535
 
-// acceptBatch bounds how many connections are accepted for one event, so that a flood of new ones does not starve the open ones.
+// acceptBatch bounds how many connections are accepted for one event, so that a flood of new ones does not starve the open
+// ones.
 const acceptBatch = 8
 
-// Listener is one loop's socket of one configured address. Each loop has a socket of its own, by SO_REUSEPORT, and the kernel
-// spreads connections over them. Made by Loop.NewListener; owned by the loop.
+// Listener is one loop's socket of one configured address. Each loop has a socket of its own, by SO_REUSEPORT, and the
+// kernel spreads connections over them. Made by Loop.NewListener; owned by the loop.
 type Listener struct {
 	exchange.Listener
 	w       *Loop
@@ -94,8 +95,8 @@ func openSocket(tcp *net.TCPAddr) (fd int, sa syscall.Sockaddr, err error) {
 	return fd, sa, nil
 }
 
-// setListenOptions sets the options of a listening socket; accepted sockets inherit the second half. Keepalives find a client
-// that vanished after two minutes while its stream or tunnel rests: a request under way has no other bound than its
+// setListenOptions sets the options of a listening socket; accepted sockets inherit the second half. Keepalives find a
+// client that vanished after two minutes while its stream or tunnel rests: a request under way has no other bound than its
 // Endpoint's.
 func setListenOptions(fd int) {
 	const reusePort = 15 // SO_REUSEPORT
@@ -180,9 +181,9 @@ func (l *Listener) accept(most int) (taken int) {
 	return taken
 }
 
-// admit reports whether a connection from remote may be opened, after shedding another for it where that is needed, and counts
-// it for its Source. A trusted peer carries many clients and has no Source; a connection that begins with a PROXY protocol
-// header gets its Source when the header has named the client.
+// admit reports whether a connection from remote may be opened, after shedding another for it where that is needed, and
+// counts it for its Source. A trusted peer carries many clients and has no Source; a connection that begins with a PROXY
+// protocol header gets its Source when the header has named the client.
 func (w *Loop) admit(remote addrPort, l *Listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
@@ -225,7 +226,8 @@ func (w *Loop) listenerFor(other *Listener) *Listener {
 	return nil
 }
 
-// stopAccepting accepts every connection in the queue, which closing a listening socket would reset, and then closes the socket.
+// stopAccepting accepts every connection in the queue, which closing a listening socket would reset, and then closes the
+// socket.
 func (l *Listener) stopAccepting() {
 	if !l.src.Open() {
 		return

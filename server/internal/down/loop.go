@@ -75,8 +75,8 @@ func (w *Loop) OpenConns() int { return int(w.conns.Load()) + len(w.dead) }
 // LargestSource returns how many connections of this loop the Source with most has.
 func (w *Loop) LargestSource() int { return w.crowd.most }
 
-// Reload applies set to new connections, and to new requests on open ones. It runs on the loop, behind the reload of core, whose
-// Settings were before until then.
+// Reload applies set to new connections, and to new requests on open ones. It runs on the loop, behind the reload of core,
+// whose Settings were before until then.
 func (w *Loop) Reload(set *Settings, before *exchange.Settings) {
 	old := w.set
 	w.set = set
@@ -153,9 +153,9 @@ func (r *reaper) Ready(loop.Events) {
 	w.dead = w.dead[:0]
 }
 
-// IdleGrace is how long a connection without a request under way stays open in a drain, nanoseconds from the start of the drain
-// or from its last answer: its client may just be sending a request, which is then answered with Connection: close. Exported
-// for tests alone.
+// IdleGrace is how long a connection without a request under way stays open in a drain, nanoseconds from the start of the
+// drain or from its last answer: its client may just be sending a request, which is then answered with Connection: close.
+// Exported for tests alone.
 const IdleGrace = int64(2e9)
 
 // StartDrain stops accepting, asks the clients of Sessions for no more streams, and closes idle connections after IdleGrace;

@@ -1,7 +1,7 @@
 package down
 
-// Peers are the clients' parts of all loops of a Server, for each to read the counts of the others. Immutable once they run; its
-// methods may be called from any goroutine.
+// Peers are the clients' parts of all loops of a Server, for each to read the counts of the others. Immutable once they run;
+// its methods may be called from any goroutine.
 type Peers []*Loop
 
 // Connections returns how many clients' connections are open.
@@ -28,8 +28,8 @@ func (p Peers) Descriptors() (sum int64) {
 	return sum
 }
 
-// lightest returns the loop that is to take a new connection in place of w; nil: w keeps it. The kernel spreads connections by
-// hash, unevenly when they are few, so a loop that has clearly fewer gets some handed over.
+// lightest returns the loop that is to take a new connection in place of w; nil: w keeps it. The kernel spreads connections
+// by hash, unevenly when they are few, so a loop that has clearly fewer gets some handed over.
 func (p Peers) lightest(w *Loop) *Loop {
 	if len(p) == 1 {
 		return nil

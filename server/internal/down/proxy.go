@@ -6,9 +6,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// A Conn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and before HTTP, which names
-// the client. A connection without one, or from a peer that may not send one, is closed without an answer: any guess would let
-// a client claim an address.
+// A Conn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and before HTTP, which
+// names the client. A connection without one, or from a peer that may not send one, is closed without an answer: any guess
+// would let a client claim an address.
 
 // startProxy begins phaseProxy, unless the peer may not send a header: then c is closed unread.
 func (c *Conn) startProxy() {
@@ -64,10 +64,10 @@ func (c *Conn) readProxy() bool {
 	}
 }
 
-// announce sets the client that h names, and reports whether that client may have another connection. The sender's own address
-// counts for nothing from here on: it may be among forwarded.trusted_cidrs because it also forwards HTTP elsewhere, but the
-// fields on this connection are the client's, which the sender relays unread. A client that the sender does not name (LOCAL)
-// has no Source.
+// announce sets the client that h names, and reports whether that client may have another connection. The sender's own
+// address counts for nothing from here on: it may be among forwarded.trusted_cidrs because it also forwards HTTP elsewhere,
+// but the fields on this connection are the client's, which the sender relays unread. A client that the sender does not name
+// (LOCAL) has no Source.
 func (c *Conn) announce(h *proxyproto.Header) bool {
 	if h.Local {
 		return true

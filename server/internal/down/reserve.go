@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Reserve is a descriptor that is kept open for the time when no other is left: a connection is then accepted in its place, and
-// closed. Made by NewReserve; safe for concurrent use.
+// Reserve is a descriptor that is kept open for the time when no other is left: a connection is then accepted in its place,
+// and closed. Made by NewReserve; safe for concurrent use.
 type Reserve struct {
 	mu sync.Mutex
 	// Guarded by mu:
@@ -31,7 +31,8 @@ func (r *Reserve) openLocked() {
 	r.fd, _ = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 }
 
-// shed accepts a connection and closes it. It would wait in the queue of listenFD otherwise, and be reported again and again.
+// shed accepts a connection and closes it. It would wait in the queue of listenFD otherwise, and be reported again and
+// again.
 func (r *Reserve) shed(listenFD int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

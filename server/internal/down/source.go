@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/exchange"
 )
 
-// source is a Source, the addresses that one client can be taken to hold: an IPv4 address, or an IPv6 /64, which providers give
-// out whole. Its connections and the requests on them are counted, so that no Source can take all of either. A peer of
+// source is a Source, the addresses that one client can be taken to hold: an IPv4 address, or an IPv6 /64, which providers
+// give out whole. Its connections and the requests on them are counted, so that no Source can take all of either. A peer of
 // forwarded.trusted_cidrs carries many clients and has no Source: the bounds of the process alone apply to it.
 //
 // The table is touched when a connection opens and when it closes. A request counts in plain memory of its loop: see
@@ -52,8 +52,8 @@ func sourceKey(a netip.Addr) netip.Addr {
 // sourceTables is how many locks the sources are spread over, so that loops which accept seldom contend.
 const sourceTables = 64
 
-// Sources are the sources that have a connection open: they are no more than the connections. Safe for concurrent use. Made by
-// NewSources.
+// Sources are the sources that have a connection open: they are no more than the connections. Safe for concurrent use. Made
+// by NewSources.
 type Sources struct {
 	// Immutable:
 	seed  maphash.Seed

@@ -10,7 +10,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Stream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made, pooled and owned by its loop.
+// Stream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made, pooled and owned by its
+// loop.
 //
 //	opened ──┬────────────────► its Exchange ──► the rest of the answer ──► free
 //	         └──► deferred ──┘       │                     │                 ▲
@@ -256,8 +257,8 @@ func (d *Stream) Rest() {
 // timeouts.send.
 const stallGrace = int64(5e9)
 
-// stall handles a stream of which the client has taken nothing for stallGrace, and reports whether it did: the stream waits for
-// the rest of timeouts.send. It counts as stalled if it is the only user of a connection to an Endpoint; beyond
+// stall handles a stream of which the client has taken nothing for stallGrace, and reports whether it did: the stream waits
+// for the rest of timeouts.send. It counts as stalled if it is the only user of a connection to an Endpoint; beyond
 // http2.stalled_streams of the client's connection it is shed. A stream that waits for its turn on a slow connection has not
 // stalled.
 func (d *Stream) stall() bool {

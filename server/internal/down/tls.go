@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// A Conn on a secure listener collects the ClientHello first, so that a client that sends none costs no goroutine. Its server
-// name decides whether the connection is passed through, or shakes hands here and goes on as HTTP/1.1 or HTTP/2.
+// A Conn on a secure listener collects the ClientHello first, so that a client that sends none costs no goroutine. Its
+// server name decides whether the connection is passed through, or shakes hands here and goes on as HTTP/1.1 or HTTP/2.
 
 // readHello reads until the ClientHello is whole and the next phase has begun (true), or more bytes are needed (false).
 func (c *Conn) readHello() bool {
@@ -63,8 +63,8 @@ func (c *Conn) helloDone() bool {
 	return true
 }
 
-// startPassthrough passes a connection whose ClientHello is in In to an Endpoint of b. b is nil where the Host's Backend does
-// not exist.
+// startPassthrough passes a connection whose ClientHello is in In to an Endpoint of b. b is nil where the Host's Backend
+// does not exist.
 func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 	w := c.w
 	p := &passthrough{Sock: wire.NewSock(&w.Loop.Loop), c: c, name: name, started: w.Now()}
@@ -80,8 +80,8 @@ func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 	p.attempt(nil)
 }
 
-// refuseHello answers bytes that are no ClientHello, and closes: with an alert, or with an HTTP response where they look like
-// plain HTTP.
+// refuseHello answers bytes that are no ClientHello, and closes: with an alert, or with an HTTP response where they look
+// like plain HTTP.
 func (c *Conn) refuseHello(e clienthello.Error) {
 	w := c.w
 	c.hello = nil

@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// altered holds the changes that Filters have made to a request beside its fields, and their Slots. An Exchange gets one when
-// the first Filter needs it; pooled by its loop.
+// altered holds the changes that Filters have made to a request beside its fields, and their Slots. An Exchange gets one
+// when the first Filter needs it; pooled by its loop.
 type altered struct {
 	slots   []Slot
 	target  []byte         // replaces the client's; empty: nothing does
@@ -22,8 +22,8 @@ type altered struct {
 	parks   uint32             // how often the Exchange was parked
 }
 
-// Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its memory
-// for reuse: append to Bytes[:0].
+// Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its
+// memory for reuse: append to Bytes[:0].
 type Slot struct {
 	Ref   any
 	Bytes []byte
@@ -49,8 +49,8 @@ func (w *Loop) freeAltered(a *altered) {
 	w.freeAlterations.Put(a)
 }
 
-// Slot returns the Slot of the Filter whose place in the Chain is i, see Env.Slot. The pointer is valid during one call of the
-// Filter.
+// Slot returns the Slot of the Filter whose place in the Chain is i, see Env.Slot. The pointer is valid during one call of
+// the Filter.
 func (x *Exchange) Slot(i int) *Slot {
 	a := x.core().alter()
 	if n := int(x.policy.chain.size); len(a.slots) < n {
@@ -59,8 +59,8 @@ func (x *Exchange) Slot(i int) *Slot {
 	return &a.slots[i]
 }
 
-// State returns the state that the LoopFilter whose place in the Chain is i keeps on this loop, made by NewState at the first
-// call. It lives as long as the Policy of the Route, and belongs to this loop: no other reads or writes it.
+// State returns the state that the LoopFilter whose place in the Chain is i keeps on this loop, made by NewState at the
+// first call. It lives as long as the Policy of the Route, and belongs to this loop: no other reads or writes it.
 func (x *Exchange) State(i int) any {
 	c := x.policy.chain
 	s := &c.state[x.w.ID()][i]
@@ -95,8 +95,8 @@ func validTarget(b []byte) bool {
 	return true
 }
 
-// SetPath replaces the path of the request target that the Backend is sent; the query stays. path is copied. Bytes that are no
-// path fail the request with 500. Request phase only.
+// SetPath replaces the path of the request target that the Backend is sent; the query stays. path is copied. Bytes that are
+// no path fail the request with 500. Request phase only.
 func (x *Exchange) SetPath(path []byte) {
 	a, req := x.core().alter(), x.req
 	if !validTarget(path) || bytes.IndexByte(path, '?') >= 0 {

@@ -6,8 +6,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// AuditPools returns the faults in the pools of w: structs that are in a pool twice, and those that keep more memory than they
-// may. Tests alone need it, at a time when no Exchange is under way; wire.Loop.Audit checks the memory that connections borrow.
+// AuditPools returns the faults in the pools of w: structs that are in a pool twice, and those that keep more memory than
+// they may. Tests alone need it, at a time when no Exchange is under way; wire.Loop.Audit checks the memory that connections
+// borrow.
 func (w *Loop) AuditPools() []string {
 	faults := wire.Twice("Exchange", w.freeCores.All())
 	faults = append(faults, wire.Twice("request", w.freeRequests.All())...)

@@ -83,8 +83,8 @@ func (x *Core) requestPaused() {
 	}
 }
 
-// forwardBody sends the body bytes in data, which the client's side holds or has just read, to the Endpoint. It returns false
-// where the caller is to stop: x has ended, or the Endpoint's side is lost.
+// forwardBody sends the body bytes in data, which the client's side holds or has just read, to the Endpoint. It returns
+// false where the caller is to stop: x has ended, or the Endpoint's side is lost.
 func (x *Core) forwardBody(data []byte, held bool) bool {
 	c, u := x.down, x.up
 	last := held && c.LastHeld()

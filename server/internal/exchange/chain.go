@@ -89,8 +89,8 @@ type routeAttachment struct {
 	series *stats.Series
 }
 
-// Compiler makes the Attachments of Routes, and compiles the Policies of their objects, each once. Made by NewCompiler; it must
-// not be copied once used. It belongs to the goroutine that builds Snapshots, except Plain, which is immutable.
+// Compiler makes the Attachments of Routes, and compiles the Policies of their objects, each once. Made by NewCompiler; it
+// must not be copied once used. It belongs to the goroutine that builds Snapshots, except Plain, which is immutable.
 type Compiler struct {
 	registry *stats.Registry
 	log      *slog.Logger
@@ -106,8 +106,8 @@ type policyAttachment struct {
 	compiled *Policy
 }
 
-// NewCompiler makes the Compiler of a Server with so many loops. filters are those of every Route; makers make the Filters of
-// Policies, in the order of the onion. Policies that cannot be compiled are logged to log.
+// NewCompiler makes the Compiler of a Server with so many loops. filters are those of every Route; makers make the Filters
+// of Policies, in the order of the onion. Policies that cannot be compiled are logged to log.
 func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Compiler {
 	return Compiler{
 		registry: registry, log: log, filters: filters, makers: makers, loops: loops,

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// Client describes the peer of a client's connection, or the client that a PROXY protocol header of the peer names. Set by the
-// connection before its first request; owned by the connection's loop.
+// Client describes the peer of a client's connection, or the client that a PROXY protocol header of the peer names. Set by
+// the connection before its first request; owned by the connection's loop.
 type Client struct {
 	Remote   netip.AddrPort
 	Listener *Listener

@@ -7,7 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// The methods by which the two sides read their Exchange. Those that change it say so. Bytes are valid until the Exchange ends.
+// The methods by which the two sides read their Exchange. Those that change it say so. Bytes are valid until the Exchange
+// ends.
 
 // RequestDone reports that the last byte of the request's body was taken from the client.
 func (x *Core) RequestDone() bool { return x.reqBody.done }
@@ -47,8 +48,8 @@ func (x *Core) AppendResponseFraming(dst []byte) []byte { return x.respBody.appe
 // AddedResponseFields returns the field lines that Filters have added to the response.
 func (x *Core) AddedResponseFields() []byte { return x.edits.respAdd }
 
-// ProtocolSwitchedTo returns the value of Upgrade for the head of a 101. HTTP/2 has no such field: for an Endpoint that speaks
-// it, the value is the one of the request.
+// ProtocolSwitchedTo returns the value of Upgrade for the head of a 101. HTTP/2 has no such field: for an Endpoint that
+// speaks it, the value is the one of the request.
 func (x *Core) ProtocolSwitchedTo(resp *message.Response, head []byte) []byte {
 	if to := resp.Value(head, message.FieldUpgrade); to != nil || x.kept == nil {
 		return to
@@ -56,8 +57,8 @@ func (x *Core) ProtocolSwitchedTo(resp *message.Response, head []byte) []byte {
 	return x.kept.Request.Value(x.kept.Head, message.FieldUpgrade)
 }
 
-// TakeEarly counts the body bytes at the start of data, which came with the head, and returns their number. It is called before
-// Start, which is given the bytes.
+// TakeEarly counts the body bytes at the start of data, which came with the head, and returns their number. It is called
+// before Start, which is given the bytes.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) TakeEarly(data []byte) (n int, fail *Failure) {
@@ -90,8 +91,8 @@ func (x *Core) SendEarly(to wire.Bytes) { x.reqBody.pass(to, x.kept.early) }
 // MustDial reports that this attempt must not use a connection that was open before the previous attempt failed.
 func (x *Core) MustDial() bool { return x.fresh }
 
-// AnnouncesTrailers reports that the request has a Trailer field and goes to an Endpoint over HTTP/2, which then needs a lone
-// Session (up/lone.go).
+// AnnouncesTrailers reports that the request has a Trailer field and goes to an Endpoint over HTTP/2, which then needs a
+// lone Session (up/lone.go).
 func (x *Core) AnnouncesTrailers() bool { return x.announcesTrailers }
 
 // Quota is the quota of the client's Source that the request counts against; nil: it counts against none.

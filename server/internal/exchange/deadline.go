@@ -22,8 +22,8 @@ func (x *Core) GuardClient() {
 	}
 }
 
-// bodyTimeout is how long the client may send nothing of its request's body, nanoseconds. A gRPC stream of messages, which may
-// be silent both ways, has the time of a tunnel. Both sides have to be streams for that: the media type alone, which any
+// bodyTimeout is how long the client may send nothing of its request's body, nanoseconds. A gRPC stream of messages, which
+// may be silent both ways, has the time of a tunnel. Both sides have to be streams for that: the media type alone, which any
 // client can send, gives no time.
 //
 // hot: runs per request; no alloc, no lock.
@@ -47,8 +47,8 @@ func (x *Core) awaitsClient() bool {
 	return x.awaitsBody() || x.down.Pending() > 0 || x.pipe != nil && !x.pipeRequest && x.pipe.Held > 0
 }
 
-// ClientHalfClosed notes that the client has shut its sending direction. It may have left: after timeouts.half_closed without
-// progress it is taken to have.
+// ClientHalfClosed notes that the client has shut its sending direction. It may have left: after timeouts.half_closed
+// without progress it is taken to have.
 func (x *Core) ClientHalfClosed() {
 	w := x.w
 	if w.Settings.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {

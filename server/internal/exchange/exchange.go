@@ -20,8 +20,8 @@ import (
 //
 // The request body streams from send on, while the response may already be coming.
 
-// Core is one request and its response: what its two sides share while it lasts. Made by Loop.NewExchange, pooled and owned by
-// its loop; must not be copied. Filters see the same memory as an Exchange.
+// Core is one request and its response: what its two sides share while it lasts. Made by Loop.NewExchange, pooled and owned
+// by its loop; must not be copied. Filters see the same memory as an Exchange.
 type Core struct {
 	w    *Loop
 	down Down // nil while the Exchange is pooled
@@ -101,8 +101,9 @@ type edits struct {
 	deadline int64  // of the whole Exchange on the loop's clock; 0 = none
 }
 
-// Start routes the request, runs its Filters and forwards it; or answers with fail, where the client's side has found one. The
-// index req, the head and early, the body bytes that came with it, are valid until Start returns. x may have ended by then.
+// Start routes the request, runs its Filters and forwards it; or answers with fail, where the client's side has found one.
+// The index req, the head and early, the body bytes that came with it, are valid until Start returns. x may have ended by
+// then.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {

@@ -2,8 +2,8 @@ package exchange
 
 import "github.com/sluice-gateway/sluice/server/internal/stats"
 
-// Failure is an answer of the gateway's own to a request that fails, and the reason that it is counted as. All are made before
-// any request: nothing is formatted on the request path. Immutable.
+// Failure is an answer of the gateway's own to a request that fails, and the reason that it is counted as. All are made
+// before any request: nothing is formatted on the request path. Immutable.
 type Failure struct {
 	Status int
 	reason stats.Reason

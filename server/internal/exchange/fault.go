@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// Filters are programs of others. A fault of one (a panic, a Verdict without the call that it stands for, a field that cannot
-// be sent) costs the request at hand alone: it is answered 500, and the fault is logged.
+// Filters are programs of others. A fault of one (a panic, a Verdict without the call that it stands for, a field that
+// cannot be sent) costs the request at hand alone: it is answered 500, and the fault is logged.
 
 // faults logs the faults of Filters.
 type faults struct{ log *slog.Logger }

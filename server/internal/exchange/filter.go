@@ -11,11 +11,11 @@ import (
 //	client ◄──────────── a ── b ── c ◄── Endpoint       ResponseFilter, in reverse
 //
 // At a Filter that answers, the request turns: the Filters inside it see nothing of the request, those outside it see the
-// answer as they would see the Endpoint's. An answer that the gateway makes because of a failure is seen by every Filter that
-// has seen the request. A failure before the first Filter (no Route, a missing client certificate) is seen by none.
+// answer as they would see the Endpoint's. An answer that the gateway makes because of a failure is seen by every Filter
+// that has seen the request. A failure before the first Filter (no Route, a missing client certificate) is seen by none.
 //
-// A Filter is any of the types below, or several at once. One value serves all loops at once, and is not written to once it has
-// been made: data of a request goes into Exchange.Slot, data of a loop into Exchange.State.
+// A Filter is any of the types below, or several at once. One value serves all loops at once, and is not written to once it
+// has been made: data of a request goes into Exchange.Slot, data of a loop into Exchange.State.
 
 // Filter is one layer of the onion.
 type Filter interface {
@@ -38,8 +38,8 @@ type ResponseFilter interface {
 	Response(x *Exchange, r *Response) Verdict
 }
 
-// DoneFilter is called once at the end of each Exchange whose request it has seen, whatever ended it. It runs on the loop and
-// must not block.
+// DoneFilter is called once at the end of each Exchange whose request it has seen, whatever ended it. It runs on the loop
+// and must not block.
 type DoneFilter interface {
 	Filter
 	Done(x *Exchange, e *Event)

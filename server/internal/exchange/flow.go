@@ -57,8 +57,8 @@ func (f *flow) reset(from Framing, to Form, length int64) {
 	}
 }
 
-// appendFraming appends the field that tells the receiver where the body ends. The sender's framing fields are never copied, so
-// that head and body cannot differ.
+// appendFraming appends the field that tells the receiver where the body ends. The sender's framing fields are never copied,
+// so that head and body cannot differ.
 //
 // hot: runs per head; no alloc, no lock.
 func (f *flow) appendFraming(dst []byte) []byte {
@@ -112,9 +112,9 @@ func (f *flow) pass(to wire.Bytes, out []byte) {
 	}
 }
 
-// take consumes the body bytes at the start of raw, n of them, and returns the bytes that go out for them. out aliases raw, or
-// scratch where the form changes, and is valid until either is used again. n is less than len(raw) only where the body ends
-// within raw, or where err is set; then out holds the bytes before the fault, which may go out.
+// take consumes the body bytes at the start of raw, n of them, and returns the bytes that go out for them. out aliases raw,
+// or scratch where the form changes, and is valid until either is used again. n is less than len(raw) only where the body
+// ends within raw, or where err is set; then out holds the bytes before the fault, which may go out.
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {

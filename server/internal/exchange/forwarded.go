@@ -16,7 +16,8 @@ const (
 	hasRequestID
 )
 
-// forwardedFields is what scanForwarded finds in a request head. Its bytes alias the head, or are a copy of the joined lines.
+// forwardedFields is what scanForwarded finds in a request head. Its bytes alias the head, or are a copy of the joined
+// lines.
 type forwardedFields struct {
 	have      uint   // a set of the constants above: fields of a trusted client, which stay
 	clientFor []byte // the X-Forwarded-For of a trusted client, several lines joined; nil: none

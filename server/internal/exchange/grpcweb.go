@@ -10,8 +10,8 @@ import (
 )
 
 // Browsers, which cannot see trailers, speak gRPC-Web: see package grpcweb. Where the Backend of a request speaks gRPC, the
-// gateway translates: heads in this file, bodies by a Transform for each direction. These stand outermost, so that Filters see
-// gRPC.
+// gateway translates: heads in this file, bodies by a Transform for each direction. These stand outermost, so that Filters
+// see gRPC.
 //
 //	client ── webDecoder ── Transforms of Filters ──► Endpoint      base64 is taken off
 //	client ◄── webEncoder ── Transforms of Filters ── Endpoint      trailers become a part of the body, base64 is put on
@@ -90,10 +90,10 @@ func (x *Core) webRequest(req *message.Request) {
 	x.edits.add = append(x.edits.add, '\r', '\n')
 }
 
-// webResponse edits the response's head into one of gRPC-Web, and reports whether the response is gRPC, so that its body is to
-// be translated. only says that the head is the whole response (Trailers-Only): then the lines of the call's status are moved
-// from the head to status, which goes into the body, because a browser hides the fields of another origin from scripts unless
-// the server exposes them.
+// webResponse edits the response's head into one of gRPC-Web, and reports whether the response is gRPC, so that its body is
+// to be translated. only says that the head is the whole response (Trailers-Only): then the lines of the call's status are
+// moved from the head to status, which goes into the body, because a browser hides the fields of another origin from scripts
+// unless the server exposes them.
 func (x *Core) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
 	t := &x.altered.web
 	suffix, native := grpcweb.Native(resp.Value(head, message.FieldContentType))

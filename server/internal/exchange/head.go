@@ -8,8 +8,8 @@ import (
 // headRoom is the room for the bytes of a forwarded head that are neither the client's nor among the additions.
 const headRoom = 192
 
-// appendRequestHead appends the head for an Endpoint of HTTP/1.1: the client's, less the dropped fields, with the additions of
-// the gateway and the Filters.
+// appendRequestHead appends the head for an Endpoint of HTTP/1.1: the client's, less the dropped fields, with the additions
+// of the gateway and the Filters.
 //
 // hot: runs per request; no alloc, no lock.
 func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) []byte {
@@ -29,8 +29,8 @@ func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) [
 	return append(dst, '\r', '\n')
 }
 
-// AppendResponseLines appends the field lines that go to the client beside the fields of a Backend's head: the gateway's Date
-// and Server where the head has none, and the Filters' additions. Framing fields are not among them.
+// AppendResponseLines appends the field lines that go to the client beside the fields of a Backend's head: the gateway's
+// Date and Server where the head has none, and the Filters' additions. Framing fields are not among them.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) AppendResponseLines(dst []byte, resp *message.Response) []byte {
@@ -78,8 +78,8 @@ func (x *Core) hideServer(resp *message.Response) {
 	}
 }
 
-// AppendAnswerLines appends the field lines of an answer of the gateway's own: Date, Server, and those in fields, where a Date
-// or Server of a Filter replaces the gateway's. x is nil for an answer to no request, such as a malformed head.
+// AppendAnswerLines appends the field lines of an answer of the gateway's own: Date, Server, and those in fields, where a
+// Date or Server of a Filter replaces the gateway's. x is nil for an answer to no request, such as a malformed head.
 func (w *Loop) AppendAnswerLines(dst []byte, x *Core, fields []byte) []byte {
 	server := w.Settings.unrouted
 	if x != nil {

@@ -5,8 +5,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// KeptRequest is a copy of a request's head and of the body bytes that came with it, kept while the request may have to be sent
-// again, or is still to begin. Made by Loop.KeepRequest and owned by its loop, until FreeRequest takes it back.
+// KeptRequest is a copy of a request's head and of the body bytes that came with it, kept while the request may have to be
+// sent again, or is still to begin. Made by Loop.KeepRequest and owned by its loop, until FreeRequest takes it back.
 type KeptRequest struct {
 	Request message.Request // indexes Head
 	Head    []byte

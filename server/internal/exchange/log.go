@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/sink"
 )
 
-// Log is a loop's part of the access log: lines, each a JSON object, that were not handed to the sink yet. Owned by the loop; a
-// nil Log is off, and takes Flush alone.
+// Log is a loop's part of the access log: lines, each a JSON object, that were not handed to the sink yet. Owned by the
+// loop; a nil Log is off, and takes Flush alone.
 type Log struct {
 	to *sink.Sink // shared by all loops
 	b  []byte
@@ -90,8 +90,8 @@ func (l *Log) writeExchange(x *Core, e *stats.Event) {
 	l.EndLine(b)
 }
 
-// BeginLine returns the waiting lines with the start of another, up to the address in "remote": the caller appends the closing
-// quote and the other members, and gives the result to EndLine.
+// BeginLine returns the waiting lines with the start of another, up to the address in "remote": the caller appends the
+// closing quote and the other members, and gives the result to EndLine.
 func (l *Log) BeginLine(remote netip.AddrPort) []byte {
 	b := append(l.b, `{"time":"`...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")

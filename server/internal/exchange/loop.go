@@ -60,15 +60,16 @@ type Loop struct {
 
 // Dialer gets the Endpoints' sides of Exchanges. Each loop has one of its own.
 type Dialer interface {
-	// Acquire gets x a side to ep, which may still be connecting; nil: it could not. reused says that an earlier request used
-	// the connection, and short that the process had no descriptor to spare for one.
+	// Acquire gets x a side to ep, which may still be connecting; nil: it could not. reused says that an earlier request
+	// used the connection, and short that the process had no descriptor to spare for one.
 	Acquire(x *Core, ep *upstream.Endpoint, now int64) (u Up, reused, short bool)
 }
 
-// Admission grants descriptors of the Endpoints' side, which are bounded for all loops together. Each loop has one of its own.
+// Admission grants descriptors of the Endpoints' side, which are bounded for all loops together. Each loop has one of its
+// own.
 type Admission interface {
-	// TakeDescriptor counts one descriptor more as used, for a request that counts against of (nil: none), and reports whether
-	// it may be opened. wire.Sock counts it as closed.
+	// TakeDescriptor counts one descriptor more as used, for a request that counts against of (nil: none), and reports
+	// whether it may be opened. wire.Sock counts it as closed.
 	TakeDescriptor(of *Quota) bool
 	// AllowsPipe reports whether a pipe may take two descriptors.
 	AllowsPipe() bool

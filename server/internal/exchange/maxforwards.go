@@ -6,13 +6,14 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// Max-Forwards bounds how often TRACE and OPTIONS are forwarded (RFC 9110 section 7.6.2). With other methods it has no meaning.
+// Max-Forwards bounds how often TRACE and OPTIONS are forwarded (RFC 9110 section 7.6.2). With other methods it has no
+// meaning.
 
 // unlimitedForwards stands for the absence of a valid Max-Forwards.
 const unlimitedForwards = math.MaxInt64
 
-// forwardsLeft returns the value of a Max-Forwards field. ok is false where the method gives it no meaning, or where it is no
-// number.
+// forwardsLeft returns the value of a Max-Forwards field. ok is false where the method gives it no meaning, or where it is
+// no number.
 func forwardsLeft(req *message.Request, f *message.Field, head []byte) (n int64, ok bool) {
 	if req.Method != message.MethodTrace && req.Method != message.MethodOptions {
 		return 0, false
@@ -20,9 +21,9 @@ func forwardsLeft(req *message.Request, f *message.Field, head []byte) (n int64,
 	return message.ParseLength(f.Value.Of(head))
 }
 
-// answerLastHop answers a request that may not be forwarded once more, and reports whether it did: OPTIONS with the methods that
-// the gateway forwards. TRACE is refused, as by nginx: the answer would hand a script the head with the fields that proxies
-// have added, which it may not see.
+// answerLastHop answers a request that may not be forwarded once more, and reports whether it did: OPTIONS with the methods
+// that the gateway forwards. TRACE is refused, as by nginx: the answer would hand a script the head with the fields that
+// proxies have added, which it may not see.
 func (x *Core) answerLastHop(req *message.Request, head []byte) bool {
 	left := int64(unlimitedForwards)
 	for i := range req.Fields {

@@ -9,10 +9,10 @@ import (
 // parkLimit bounds how long a Filter may keep an Exchange parked, nanoseconds.
 const parkLimit = int64(60e9)
 
-// Park runs block on a goroutine of its own and then, on the loop, the function that block returned, whose Verdict decides how
-// the Exchange goes on. block must not touch x: while it runs the client may leave, and x serve another request. In that case
-// its context ends, and the returned function is not called. An Exchange fails with 503 where too many are parked, with 500
-// once it was parked for a minute, and with 504 at the deadline of the whole request. Request phase only.
+// Park runs block on a goroutine of its own and then, on the loop, the function that block returned, whose Verdict decides
+// how the Exchange goes on. block must not touch x: while it runs the client may leave, and x serve another request. In that
+// case its context ends, and the returned function is not called. An Exchange fails with 503 where too many are parked, with
+// 500 once it was parked for a minute, and with 504 at the deadline of the whole request. Request phase only.
 func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	return x.core().park(block)
 }

@@ -2,8 +2,8 @@ package exchange
 
 import "sync/atomic"
 
-// Quota bounds the requests of one Source that are in flight on one loop. They count in plain memory of the loop, which takes
-// permits from the Source, a batch at a time, when it has none left. Owned by the loop. Made by NewQuota.
+// Quota bounds the requests of one Source that are in flight on one loop. They count in plain memory of the loop, which
+// takes permits from the Source, a batch at a time, when it has none left. Owned by the loop. Made by NewQuota.
 type Quota struct {
 	InFlight int64         // requests
 	permits  int64         // how many may be in flight before the loop takes more
@@ -14,8 +14,8 @@ type Quota struct {
 // NewQuota makes the Quota of one of so many loops. They count the permits of the Source in all.
 func NewQuota(all *atomic.Int64, loops int) Quota { return Quota{all: all, loops: int64(loops)} }
 
-// A loop takes permitBatch permits at a time, and keeps up to permitSpare unused ones: fewer make the bound exact, more spare
-// the requests of a usual client any look beyond their loop.
+// A loop takes permitBatch permits at a time, and keeps up to permitSpare unused ones: fewer make the bound exact, more
+// spare the requests of a usual client any look beyond their loop.
 const (
 	permitBatch = 32
 	permitSpare = 4 * permitBatch
@@ -60,6 +60,6 @@ func (q *Quota) giveBack(n int64) {
 	q.all.Add(-n)
 }
 
-// GiveBackSpare returns every permit that no request uses: the Source has no connection on the loop any more, or its bound has
-// changed.
+// GiveBackSpare returns every permit that no request uses: the Source has no connection on the loop any more, or its bound
+// has changed.
 func (q *Quota) GiveBackSpare() { q.giveBack(q.permits - q.InFlight) }

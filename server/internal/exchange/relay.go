@@ -10,8 +10,9 @@ import (
 
 // The relay of interim responses is bounded by their bytes: InterimBurst at once, then interimRate a second, a small one
 // counted as InterimLeast because it costs as much to handle as a larger one. Their number is not bounded, because RFC 9110
-// section 15.2 has all of them relayed, and an Endpoint that takes long may send 102 again and again, or 103 as it finds what
-// the client will need. 256 come at once, and sixteen a second from then on: far more than any useful one, and cheap enough.
+// section 15.2 has all of them relayed, and an Endpoint that takes long may send 102 again and again, or 103 as it finds
+// what the client will need. 256 come at once, and sixteen a second from then on: far more than any useful one, and cheap
+// enough.
 const (
 	InterimBurst = 4 * ResponseHeadLimit
 	interimRate  = 16 << 10
@@ -50,8 +51,8 @@ func (x *Core) FailMalformed() {
 	x.Fail(failMalformed)
 }
 
-// RelayFinal sends the final head to the client, and rest, the body bytes that came with it; last says that the body ends with
-// rest. data begins with the head that resp indexes. It returns how many bytes of rest it took; x may have ended.
+// RelayFinal sends the final head to the client, and rest, the body bytes that came with it; last says that the body ends
+// with rest. data begins with the head that resp indexes. It returns how many bytes of rest it took; x may have ended.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) (n int) {
@@ -85,8 +86,8 @@ func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) 
 	return n
 }
 
-// frameResponse settles how the response's body comes in, what changes it, and how it goes out. only says that the head is all
-// of the response. It returns false where a Filter failed: x has ended.
+// frameResponse settles how the response's body comes in, what changes it, and how it goes out. only says that the head is
+// all of the response. It returns false where a Filter failed: x has ended.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) frameResponse(resp *message.Response, data []byte, only bool) bool {
@@ -132,7 +133,8 @@ func (x *Core) frameResponse(resp *message.Response, data []byte, only bool) boo
 	return true
 }
 
-// framingOf returns the framing that the response's body comes in, and the length that the head to the client tells; -1: none.
+// framingOf returns the framing that the response's body comes in, and the length that the head to the client tells; -1:
+// none.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) framingOf(resp *message.Response) (from Framing, length int64) {
@@ -143,8 +145,8 @@ func (x *Core) framingOf(resp *message.Response) (from Framing, length int64) {
 			length = resp.ContentLength // of the body that a GET would have brought
 		}
 		if resp.Chunked {
-			// A server that announces chunks where there is no body, as servers do for HEAD and 304, may send the last
-			// chunk too, and later than it could be seen.
+			// A server that announces chunks where there is no body, as servers do for HEAD and 304, may send the last chunk
+			// too, and later than it could be seen.
 			x.upClose = true
 		}
 	case message.BodyLength:
@@ -171,8 +173,8 @@ func (x *Core) noteReuse(resp *message.Response, data []byte) {
 	}
 }
 
-// keepAliveTimeout returns the seconds of "timeout=5, max=100", after which the Endpoint closes idle connections; 0: the hint
-// names none. The field has no standard; Apache, Node.js and others send it.
+// keepAliveTimeout returns the seconds of "timeout=5, max=100", after which the Endpoint closes idle connections; 0: the
+// hint names none. The field has no standard; Apache, Node.js and others send it.
 func keepAliveTimeout(hint []byte) (seconds int64) {
 	const name = "timeout="
 	i := bytes.Index(hint, []byte(name))

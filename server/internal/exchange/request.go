@@ -136,8 +136,8 @@ func (x *Exchange) AddRequestField(name, value string) {
 	}
 }
 
-// DropRequestField keeps every field of that name from going upstream: the client's, the gateway's and other Filters'. Host and
-// Expect stay, and so do trailers behind a body.
+// DropRequestField keeps every field of that name from going upstream: the client's, the gateway's and other Filters'. Host
+// and Expect stay, and so do trailers behind a body.
 func (x *Exchange) DropRequestField(name string) {
 	if id := message.LookupField([]byte(name)); id == message.FieldHost || id == message.FieldExpect || x.req == nil {
 		return
@@ -150,8 +150,9 @@ func (x *Exchange) DropRequestField(name string) {
 	x.edits.add = message.DropLines(x.edits.add, name)
 }
 
-// AddResponseField adds a field to the final response head, be it a Backend's or the gateway's own. name and value are copied.
-// Bytes that cannot stand in a head fail the request with 500; fields of framing are left out. Response can change more.
+// AddResponseField adds a field to the final response head, be it a Backend's or the gateway's own. name and value are
+// copied. Bytes that cannot stand in a head fail the request with 500; fields of framing are left out. Response can change
+// more.
 func (x *Exchange) AddResponseField(name, value string) {
 	var ok bool
 	if x.edits.respAdd, ok = message.AppendLine(x.edits.respAdd, name, value); !ok {

@@ -7,9 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Response is a final head on its way to the client, as ResponseFilters see and change it. It is valid during the call that is
-// given it. Fields of framing and of one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length, Upgrade) are
-// the Exchange's own: adding or dropping one changes nothing. Trailers behind a body are no part of it.
+// Response is a final head on its way to the client, as ResponseFilters see and change it. It is valid during the call that
+// is given it. Fields of framing and of one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length, Upgrade)
+// are the Exchange's own: adding or dropping one changes nothing. Trailers behind a body are no part of it.
 type Response struct {
 	x     *Core
 	head  *message.Response // a Backend's; nil: an answer of the gateway's own
@@ -71,8 +71,8 @@ func (r *Response) Drop(name string) {
 // Add adds a field. name and value are copied. Bytes that cannot stand in a head fail the request with 500.
 func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, value) }
 
-// AddLines adds complete field lines, each with CR LF. They are copied. Bytes that cannot stand in a head fail the request with
-// 500.
+// AddLines adds complete field lines, each with CR LF. They are copied. Bytes that cannot stand in a head fail the request
+// with 500.
 func (r *Response) AddLines(lines []byte) {
 	var ok bool
 	if r.x.edits.respAdd, ok = message.AppendLines(r.x.edits.respAdd, lines); !ok {
@@ -123,9 +123,9 @@ func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	return r.made
 }
 
-// Respond answers the client in place of the Backend, with a status from 200 on. fields are complete field lines, each with CR
-// LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended when
-// Respond returns. Bytes that cannot stand in a head fail the request with 500.
+// Respond answers the client in place of the Backend, with a status from 200 on. fields are complete field lines, each with
+// CR LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
+// when Respond returns. Bytes that cannot stand in a head fail the request with 500.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
 	return x.core().respond(status, fields, body)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// Settings is the configuration that Exchanges and both their sides read. Immutable; a reload replaces it as a whole. Times are
-// nanoseconds.
+// Settings is the configuration that Exchanges and both their sides read. Immutable; a reload replaces it as a whole. Times
+// are nanoseconds.
 type Settings struct {
 	body, Connect, read, Send, total, Tunnel, halfClosed int64 // timeouts, named as in config.Timeouts
 
@@ -25,14 +25,16 @@ type Settings struct {
 	plain     *Policy        // of a Route whose object has no Policy
 }
 
-// ResponseHeadLimit bounds a response head, bytes. Backends set large cookies; nginx takes 4 or 8 KiB by default, HAProxy 16.
+// ResponseHeadLimit bounds a response head, bytes. Backends set large cookies; nginx takes 4 or 8 KiB by default, HAProxy
+// 16.
 const ResponseHeadLimit = 64 << 10
 
-// IngressNginx is the controller that an IngressClass of ingress-nginx names. A gateway that serves its class sends no Server
-// field with answers to requests without a Route. Exported for tests alone.
+// IngressNginx is the controller that an IngressClass of ingress-nginx names. A gateway that serves its class sends no
+// Server field with answers to requests without a Route. Exported for tests alone.
 const IngressNginx = "k8s.io/ingress-nginx"
 
-// NewSettings reads c. plain is the Policy of Routes whose object has none; requests is how many one Source may have in flight.
+// NewSettings reads c. plain is the Policy of Routes whose object has none; requests is how many one Source may have in
+// flight.
 func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 	s := Settings{
 		plain:      plain,

@@ -39,14 +39,15 @@ type Down interface {
 	// Served ends the side's part in the Exchange: x has ended and is about to be reused.
 	Served(x *Core)
 
-	// Guard arms the timer of the side for timeout nanoseconds, unless it already guards the same wait; Restart makes the next
-	// Guard start afresh; Rest stops the timer.
+	// Guard arms the timer of the side for timeout nanoseconds, unless it already guards the same wait; Restart makes the
+	// next Guard start afresh; Rest stops the timer.
 	Guard(what wire.Wait, timeout int64)
 	Restart()
 	Rest()
 }
 
-// Up is the Endpoint's side, from Dialer.Acquire until one of Release, Abandon and Stale. The Exchange calls it on their loop.
+// Up is the Endpoint's side, from Dialer.Acquire until one of Release, Abandon and Stale. The Exchange calls it on their
+// loop.
 type Up interface {
 	wire.Bytes
 	// Established reports that requests can be sent.
@@ -72,8 +73,8 @@ type Up interface {
 	Holds() int64
 	// TimedOut reports a connect that took too long: the connection gets no further requests.
 	TimedOut()
-	// BreakOff resets the end of a tunnel, where the protocol has a reset that is sent at once, so that the Endpoint does not
-	// take the end for a proper one.
+	// BreakOff resets the end of a tunnel, where the protocol has a reset that is sent at once, so that the Endpoint does
+	// not take the end for a proper one.
 	BreakOff()
 	// Release gives the side back after a request and a response that are complete, Abandon after anything less, and Stale
 	// after an attempt that found the connection closed. now is on the loop's clock.

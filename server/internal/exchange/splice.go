@@ -2,8 +2,8 @@ package exchange
 
 import "github.com/sluice-gateway/sluice/server/internal/wire"
 
-// A body of known length, or one that lasts until the close, between two plain TCP sockets moves
-// through a pipe by splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
+// A body of known length, or one that lasts until the close, between two plain TCP sockets moves through a pipe by
+// splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
 
 // spliceable reports whether the rest of a body should move by splice.
 func (x *Core) spliceable(f *flow) bool {
@@ -14,8 +14,8 @@ func (x *Core) spliceable(f *flow) bool {
 	return f.from == FrameLength && f.by == nil && f.left >= threshold && x.down.Plain() != nil && x.up.Plain() != nil
 }
 
-// startSplice gets a pipe for the request's body, or for the response's. Without one (descriptors are short) it returns false,
-// and the body is copied.
+// startSplice gets a pipe for the request's body, or for the response's. Without one (descriptors are short) it returns
+// false, and the body is copied.
 func (x *Core) startSplice(request bool) bool {
 	p := x.w.getPipe()
 	if p == nil {
@@ -89,8 +89,7 @@ func (x *Core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	}
 }
 
-// settleSplice puts the empty pipe back, and reports whether the body is through. Where left bytes of it never came, x
-// ends.
+// settleSplice puts the empty pipe back, and reports whether the body is through. Where left bytes of it never came, x ends.
 func (x *Core) settleSplice(left int64) bool {
 	w, p := x.w, x.pipe
 	x.pipe = nil

@@ -13,17 +13,17 @@ type BodyFilter interface {
 	// called behind the request phase of all Filters, for requests that have a body.
 	RequestBody(x *Exchange) Transform
 	// ResponseBody does the same for a Backend's response, behind the response phase of all Filters; it may still change the
-	// head. It is also called for a response to HEAD, whose head is to be the one of GET. Answers of the gateway's own do not
-	// call it.
+	// head. It is also called for a response to HEAD, whose head is to be the one of GET. Answers of the gateway's own do
+	// not call it.
 	ResponseBody(x *Exchange, r *Response) Transform
 }
 
-// Transform changes one body, piece by piece as it comes. It runs on the loop and must not block. The changed body goes out in
-// chunks, or on a stream, so that its length need not be known. Owned by the Exchange from when it is returned.
+// Transform changes one body, piece by piece as it comes. It runs on the loop and must not block. The changed body goes out
+// in chunks, or on a stream, so that its length need not be known. Owned by the Exchange from when it is returned.
 type Transform interface {
-	// Feed takes p, the next piece of the body, which may be empty, and appends the bytes that go out for it: at most twice as
-	// many and some KiB, because they are held where the other side does not take them. last says that the body ends with p.
-	// ok is false where p is malformed: a request is then answered 400, a response cut.
+	// Feed takes p, the next piece of the body, which may be empty, and appends the bytes that go out for it: at most twice
+	// as many and some KiB, because they are held where the other side does not take them. last says that the body ends with
+	// p. ok is false where p is malformed: a request is then answered 400, a response cut.
 	Feed(dst, p []byte, last bool) (out []byte, ok bool)
 	// Close is called once, when no more pieces come, whether or not the body came to its end.
 	Close()
@@ -32,8 +32,8 @@ type Transform interface {
 // TrailerTransform is a Transform that sees the trailers behind a body.
 type TrailerTransform interface {
 	Transform
-	// Trailers takes complete field lines, appends the bytes that go out for them as a part of the body, and returns the lines
-	// that go out as trailers. It is called before the last call of Feed.
+	// Trailers takes complete field lines, appends the bytes that go out for them as a part of the body, and returns the
+	// lines that go out as trailers. It is called before the last call of Feed.
 	Trailers(dst, lines []byte) (out, rest []byte)
 }
 
@@ -103,8 +103,8 @@ func (f *flow) transform(p, scratch []byte) (out []byte, ok bool) {
 	return out, true
 }
 
-// advance turns out, which take returned, into the bytes that go to the other side: behind the Transforms, and with the end of
-// an endless body where ended says that it ends with out. ok is false where a Transform refuses out.
+// advance turns out, which take returned, into the bytes that go to the other side: behind the Transforms, and with the end
+// of an endless body where ended says that it ends with out. ok is false where a Transform refuses out.
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (x *Core) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
@@ -118,8 +118,8 @@ func (x *Core) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
 	return out, true
 }
 
-// endBody sends the end of an endless body, with the trailers that came behind it, and returns the number of bytes. ok is false
-// where a Transform refuses the end.
+// endBody sends the end of an endless body, with the trailers that came behind it, and returns the number of bytes. ok is
+// false where a Transform refuses the end.
 func (x *Core) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool) {
 	if f.by == nil {
 		return f.sendEnd(to, x.w.chunk, trailers), true

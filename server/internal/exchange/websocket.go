@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// HTTP/1.1 opens a WebSocket with a challenge (RFC 6455 section 4), which HTTP/2 leaves out (RFC 8441 section 5). Between sides
-// of the two, the gateway sends the Endpoint a challenge, or answers the client's.
+// HTTP/1.1 opens a WebSocket with a challenge (RFC 6455 section 4), which HTTP/2 leaves out (RFC 8441 section 5). Between
+// sides of the two, the gateway sends the Endpoint a challenge, or answers the client's.
 
 const (
 	webSocketKey    = "Sec-WebSocket-Key"

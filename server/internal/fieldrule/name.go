@@ -16,8 +16,8 @@ func NamesOf(word string) Names {
 	return map[string]Names{"plain": PlainNames, "underscore": UnderscoreNames, "token": TokenNames}[word]
 }
 
-// Pass reports whether a field whose name the parser has marked as message.FieldOdd goes on. A name that a Backend may read as
-// that of a field which the gateway sets, or as a claim, never does.
+// Pass reports whether a field whose name the parser has marked as message.FieldOdd goes on. A name that a Backend may read
+// as that of a field which the gateway sets, or as a claim, never does.
 func (r Names) Pass(name []byte) bool {
 	if r == PlainNames {
 		return false

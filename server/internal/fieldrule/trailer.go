@@ -5,9 +5,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// Trailers is the rule for the fields of a trailer section: those go on that would in a head, except those that must not stand
-// in trailers (RFC 9110 section 6.5.1). A message is complete without trailers. The zero value is for responses. Owned by one
-// message at a time.
+// Trailers is the rule for the fields of a trailer section: those go on that would in a head, except those that must not
+// stand in trailers (RFC 9110 section 6.5.1). A message is complete without trailers. The zero value is for responses. Owned
+// by one message at a time.
 type Trailers struct {
 	Request bool  // the trailers are a request's
 	Names   Names // the rule for names, of requests alone

@@ -12,10 +12,10 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// Hertz makes a Hertz middleware a Filter. The middleware runs on a goroutine of its own while the Exchange is parked, with the
-// request's head but without its body. It may block: its context ends when the client has left. A response that it writes, or
-// an abort, answers the request; otherwise request fields that it set go upstream, those that it deleted do not, and response
-// fields that it set go to the client. Field names are in Hertz's spelling, whatever the client's.
+// Hertz makes a Hertz middleware a Filter. The middleware runs on a goroutine of its own while the Exchange is parked, with
+// the request's head but without its body. It may block: its context ends when the client has left. A response that it
+// writes, or an abort, answers the request; otherwise request fields that it set go upstream, those that it deleted do not,
+// and response fields that it set go to the client. Field names are in Hertz's spelling, whatever the client's.
 func Hertz(h app.HandlerFunc) exchange.Filter { return hertzFilter{h} }
 
 type hertzFilter struct{ handler app.HandlerFunc }

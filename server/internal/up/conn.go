@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Conn is an HTTP/1.1 connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or its Endpoint's Pool.
-// Made by Loop.Acquire.
+// Conn is an HTTP/1.1 connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or its Endpoint's
+// Pool. Made by Loop.Acquire.
 //
 //	dial ──► connecting ──► shaking ──► an Exchange's ◄──► its pool's
 //	              │       (where TLS is)      │               │
@@ -120,10 +120,10 @@ func (u *Conn) Release(now int64) {
 	}
 }
 
-// untouched reports that no byte has come on u, which was just taken from its Pool, while it was idle; otherwise u was closed.
-// Bytes that came are found by their event. The event may be further back in this batch, or in the next one where u became
-// idle in this one: then the socket is read, a system call that other requests do without. Bytes that come later cannot be
-// told from the response.
+// untouched reports that no byte has come on u, which was just taken from its Pool, while it was idle; otherwise u was
+// closed. Bytes that came are found by their event. The event may be further back in this batch, or in the next one where u
+// became idle in this one: then the socket is read, a system call that other requests do without. Bytes that come later
+// cannot be told from the response.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Conn) untouched() bool {

@@ -49,7 +49,8 @@ const SpareSessions = 4
 
 // session returns a Session to the Endpoint that has room for another stream; nil: one has to be opened. fresh asks for a
 // Session that is still being opened, because a request has just failed on an open one; where SpareSessions are open it gets
-// the newest. An Endpoint that refuses streams would otherwise be sent a connection for each of them, all of which stay open.
+// the newest. An Endpoint that refuses streams would otherwise be sent a connection for each of them, all of which stay
+// open.
 //
 // hot: runs per request; no alloc, no lock.
 func (t *dialer) session(fresh bool, b *routing.BackendTLS) *Session {

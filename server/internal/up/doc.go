@@ -1,9 +1,9 @@
 // Package up is the Endpoints' side of a loop: connections to them, and how an Exchange gets one.
 //
-// A Conn speaks HTTP/1.1 and belongs to one Exchange at a time, or to its Endpoint's Pool (package upstream). A Session is an
-// HTTP/2 connection with a Stream for each of its requests; a lone Session, for requests that announce trailers, has one Stream
-// at a time (lone.go). A Conn and a Stream are the exchange.Up of their Exchanges, and Loop is the exchange.Dialer that finds
-// them.
+// A Conn speaks HTTP/1.1 and belongs to one Exchange at a time, or to its Endpoint's Pool (package upstream). A Session is
+// an HTTP/2 connection with a Stream for each of its requests; a lone Session, for requests that announce trailers, has one
+// Stream at a time (lone.go). A Conn and a Stream are the exchange.Up of their Exchanges, and Loop is the exchange.Dialer
+// that finds them.
 //
 // Goroutines: everything belongs to one loop.
 //

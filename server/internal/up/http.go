@@ -42,8 +42,8 @@ func (u *Conn) ReadHead(x *exchange.Core) bool {
 	return ok
 }
 
-// readMore reads once and returns what has come of a head so far: valid until the next read of the loop, and as long as u.In.
-// Where nothing is to be parsed it returns no data, and what ReadHead returns.
+// readMore reads once and returns what has come of a head so far: valid until the next read of the loop, and as long as
+// u.In. Where nothing is to be parsed it returns no data, and what ReadHead returns.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Conn) readMore(x *exchange.Core) (data []byte, ok bool) {

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Trailers of requests to an Endpoint over HTTP/2. A client can have the gateway send them, and at Endpoints in wide use they
-// end the whole connection, with the requests of all other clients on it:
+// Trailers of requests to an Endpoint over HTTP/2. A client can have the gateway send them, and at Endpoints in wide use
+// they end the whole connection, with the requests of all other clients on it:
 //
 //   - net/http, once it has answered early and closed the stream, takes HEADERS on the stream for one that is opened out of
 //     order, and ends the connection with PROTOCOL_ERROR. RFC 9113 section 5.1 has frames ignored that were on their way, but
@@ -28,10 +28,10 @@ import (
 //
 // Lone Sessions are as many as connections of HTTP/1.1 would be: one for each such request under way, whose number
 // limits.requests_per_source bounds for a client, as its descriptors are bounded. Of upstream.max_connections_per_endpoint
-// they leave one half to the others: where the other half is taken, the trailers are left out as well, and the request goes on
-// a shared Session. Between requests a lone Session is kept as pooled connections are, so that a client cannot use up ports
-// either, but not before the Endpoint has answered a PING that was sent behind the request: by then it has read the trailers,
-// and cannot end the next request for them.
+// they leave one half to the others: where the other half is taken, the trailers are left out as well, and the request goes
+// on a shared Session. Between requests a lone Session is kept as pooled connections are, so that a client cannot use up
+// ports either, but not before the Endpoint has answered a PING that was sent behind the request: by then it has read the
+// trailers, and cannot end the next request for them.
 
 // loneState is the state of a Session that may be a lone one.
 type loneState uint8

@@ -25,8 +25,8 @@ type Loop struct {
 	one    [1]byte
 }
 
-// NewLoop makes the Endpoints' part of a loop, and the Dialer and the Set of core. seed seeds the Set's choices of Endpoints, and
-// differs from loop to loop.
+// NewLoop makes the Endpoints' part of a loop, and the Dialer and the Set of core. seed seeds the Set's choices of
+// Endpoints, and differs from loop to loop.
 func NewLoop(core *exchange.Loop, set *Settings, seed uint64) *Loop {
 	w := &Loop{Loop: core, set: set, h2: h2.NewShared(set.h2), frames: make([]byte, wire.ScratchSize)}
 	o := set.upstream
@@ -51,8 +51,8 @@ func (w *Loop) Reload(set *Settings) {
 // janitorWork is how many idle connections one call of Expire looks at.
 const janitorWork = 256
 
-// Expire closes connections that were idle for too long, and Sessions whose Endpoint is silent. It runs on the loop, and returns
-// when it is to be called next, on the loop's clock; 0: nothing is left to expire.
+// Expire closes connections that were idle for too long, and Sessions whose Endpoint is silent. It runs on the loop, and
+// returns when it is to be called next, on the loop's clock; 0: nothing is left to expire.
 func (w *Loop) Expire(now int64) (next int64) {
 	next = w.Upstreams.Expire(now, janitorWork)
 	for i := len(w.sessions) - 1; i >= 0; i-- {

@@ -12,15 +12,15 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Session is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by its loop; in its dialer's list
-// until it takes no more requests, and open until its last stream ends.
+// Session is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by its loop; in its dialer's
+// list until it takes no more requests, and open until its last stream ends.
 //
 //	openSession ──► connecting ──► shaking ──► established ──► retired ──► closed
 //	                             (where TLS is)
 //
-// Each state may end in closed at once. Streams wait for their Session until it is established, and those of an Upgrade until
-// the Endpoint's SETTINGS came. A GOAWAY of the Endpoint, a flood, and a connect that takes too long retire a Session. A lone
-// Session has further states: see loneState.
+// Each state may end in closed at once. Streams wait for their Session until it is established, and those of an Upgrade
+// until the Endpoint's SETTINGS came. A GOAWAY of the Endpoint, a flood, and a connect that takes too long retire a Session.
+// A lone Session has further states: see loneState.
 type Session struct {
 	wire.Sock
 	w             *Loop
@@ -41,12 +41,12 @@ type Session struct {
 	lastRead    int64 // when bytes last came
 }
 
-// pingAfter bounds the silence of an Endpoint on a Session with streams, nanoseconds: a PING is sent after it, and the Session
-// closed after as much again.
+// pingAfter bounds the silence of an Endpoint on a Session with streams, nanoseconds: a PING is sent after it, and the
+// Session closed after as much again.
 const pingAfter = int64(15e9)
 
-// openSession begins to connect a Session to ep, a lone one where alone says so. It returns nil where the kernel refuses at once,
-// and where no descriptor was granted: short.
+// openSession begins to connect a Session to ep, a lone one where alone says so. It returns nil where the kernel refuses at
+// once, and where no descriptor was granted: short.
 func (w *Loop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *exchange.Quota, alone bool) (s *Session, short bool) {
 	t := dialerOf(ep)
 	s = &Session{Sock: wire.NewSock(&w.Loop.Loop), w: w, dialer: t, backendTLS: b}
@@ -218,9 +218,9 @@ func (s *Session) FlushOutput() {
 	}
 }
 
-// acknowledged reports that the Endpoint's kernel has all output. Its last bytes may be on their way when the last Exchange has
-// ended: those of a tunnel, or of a request that was answered early. The kernel would drop them with the connection, because
-// the Endpoint goes on sending frames of its own.
+// acknowledged reports that the Endpoint's kernel has all output. Its last bytes may be on their way when the last Exchange
+// has ended: those of a tunnel, or of a request that was answered early. The kernel would drop them with the connection,
+// because the Endpoint goes on sending frames of its own.
 func (s *Session) acknowledged() bool {
 	return !s.unsent() && loop.Unacknowledged(s.Src.FD()) == 0
 }
@@ -271,10 +271,10 @@ func (s *Session) end(outcome upstream.Outcome) {
 	}
 }
 
-// expire closes the Session where it is silent, or has no streams and is retired or was idle for as long as idle. A Session that
-// has received GOAWAY stays open for a JanitorPeriod behind its last stream: the Endpoint may not have read all it was sent,
-// and a frame that it sends then would turn the close into a reset, which discards the rest (the end of a tunnel, once in two
-// thousand rounds of chaos).
+// expire closes the Session where it is silent, or has no streams and is retired or was idle for as long as idle. A Session
+// that has received GOAWAY stays open for a JanitorPeriod behind its last stream: the Endpoint may not have read all it was
+// sent, and a frame that it sends then would turn the close into a reset, which discards the rest (the end of a tunnel, once
+// in two thousand rounds of chaos).
 func (s *Session) expire(now, idle int64) {
 	switch {
 	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.H2.Gone() && now-s.idleSince >= wire.JanitorPeriod) && s.acknowledged() || now-s.idleSince >= idle):

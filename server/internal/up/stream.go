@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Stream is one request on an HTTP/2 connection to an Endpoint: the exchange.Up of its Exchange. Made, pooled and owned by its
-// loop.
+// Stream is one request on an HTTP/2 connection to an Endpoint: the exchange.Up of its Exchange. Made, pooled and owned by
+// its loop.
 //
 //	newStream ──► waits for its Session ──► SendRequest: open, or gone where the Session takes no more ──► free
 type Stream struct {
@@ -62,8 +62,8 @@ func (u *Stream) Reused() bool { return !u.firstOfSession }
 // Unprocessed implements exchange.Up.
 func (u *Stream) Unprocessed() bool { return u.refused || u.H2Stream == nil }
 
-// Provoked implements exchange.Up: the Endpoint was sent trailers, for which some end the connection. A client could otherwise
-// have an Endpoint ejected by sending trailers.
+// Provoked implements exchange.Up: the Endpoint was sent trailers, for which some end the connection. A client could
+// otherwise have an Endpoint ejected by sending trailers.
 func (u *Stream) Provoked() bool { return u.sentTrailers }
 
 // Exclusive implements exchange.Up. A lone Session counts as shared: the requests of a Source bound its number.

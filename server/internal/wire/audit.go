@@ -5,8 +5,8 @@ import (
 	"iter"
 )
 
-// Audit returns the faults in the pools and counts of l: a buffer or a pipe that was put back twice, and bytes or descriptors
-// that are counted and not in use. Tests alone need it, at a time when no connection is open.
+// Audit returns the faults in the pools and counts of l: a buffer or a pipe that was put back twice, and bytes or
+// descriptors that are counted and not in use. Tests alone need it, at a time when no connection is open.
 func (l *Loop) Audit() (faults []string) {
 	pipes := map[*Pipe]bool{}
 	for _, p := range l.pipes {

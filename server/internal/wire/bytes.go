@@ -23,8 +23,8 @@ type Bytes interface {
 	// Trailers returns the field lines, each with CR LF, that followed an endless body which ended.
 	Trailers() []byte
 
-	// Send sends p and keeps a copy of the part that is not taken now; last means that the body ends with p. Pending is
-	// the length of that part, and Flush tries to send it and reports whether nothing is left.
+	// Send sends p and keeps a copy of the part that is not taken now; last means that the body ends with p. Pending is the
+	// length of that part, and Flush tries to send it and reports whether nothing is left.
 	Send(p []byte, last bool)
 	Pending() int
 	Flush() bool

@@ -41,8 +41,8 @@ func (l *Loop) relay(from, to Bytes, ended *bool) (n int64, moved, more bool) {
 	}
 }
 
-// Ways are the two directions of a relay between two sides. Each ends by itself. When one side breaks, no byte can be sent to it
-// any more, but bytes that it sent before are still on their way to the other: a peer that closes without having read
+// Ways are the two directions of a relay between two sides. Each ends by itself. When one side breaks, no byte can be sent
+// to it any more, but bytes that it sent before are still on their way to the other: a peer that closes without having read
 // everything breaks its connection, and most do. Owned by the loop of the two sides; the zero value is ready.
 type Ways struct {
 	UpEnded, DownEnded bool  // the end of that direction was passed on
@@ -52,15 +52,14 @@ type Ways struct {
 	Look               int64 // nanoseconds from the last look to the next
 }
 
-// No event tells that a peer has acknowledged everything, so the kernel is asked: first after firstLook, and each further time
-// after twice as long, up to lastLook.
+// No event tells that a peer has acknowledged everything, so the kernel is asked: first after firstLook, and each further
+// time after twice as long, up to lastLook.
 const (
 	firstLook = int64(50e6)
 	lastLook  = int64(2e9)
 )
 
-// Relay moves bytes both ways between c and u until both directions have to wait, and counts them; more is as in
-// Loop.relay.
+// Relay moves bytes both ways between c and u until both directions have to wait, and counts them; more is as in Loop.relay.
 func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 	for again := true; again; {
 		whole := !c.WriteBroken() && !u.WriteBroken()
@@ -77,9 +76,9 @@ func (t *Ways) Relay(l *Loop, c, u Bytes) (up, down int64, moved, more bool) {
 	return up, down, moved, more
 }
 
-// Over reports, after Relay, that both sides are to be closed. After a break the remaining side still gets the bytes that came
-// before it, until its kernel has acknowledged them: an earlier close would take them from a slow peer. Without progress the
-// wait ends after patience, nanoseconds. now is on the loop's clock, and more as Relay returned it.
+// Over reports, after Relay, that both sides are to be closed. After a break the remaining side still gets the bytes that
+// came before it, until its kernel has acknowledged them: an earlier close would take them from a slow peer. Without
+// progress the wait ends after patience, nanoseconds. now is on the loop's clock, and more as Relay returned it.
 func (t *Ways) Over(now, patience int64, more bool, c, u Bytes) bool {
 	to := c
 	switch {
@@ -102,8 +101,8 @@ func (t *Ways) Over(now, patience int64, more bool, c, u Bytes) bool {
 	return now-t.since >= patience
 }
 
-// Resets reports whether to is to be sent a reset because from broke. ended says that to was sent the proper end of from: then it
-// is reset only where bytes that it has not acknowledged are lost with the close.
+// Resets reports whether to is to be sent a reset because from broke. ended says that to was sent the proper end of from:
+// then it is reset only where bytes that it has not acknowledged are lost with the close.
 func (t *Ways) Resets(from, to Bytes, ended bool) bool {
 	return from.WriteBroken() && !to.WriteBroken() && (!ended || to.Unacknowledged() > 0)
 }

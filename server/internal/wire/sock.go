@@ -7,12 +7,12 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// Sock is a non-blocking stream socket with its unread and unsent bytes, with or without TLS. Owned by its Loop, and embedded
-// in the type that knows its protocol.
+// Sock is a non-blocking stream socket with its unread and unsent bytes, with or without TLS. Owned by its Loop, and
+// embedded in the type that knows its protocol.
 //
-// Readiness is edge-triggered, so a Sock remembers it: Readable and Writable stay true until a system call finds otherwise. A
-// read that fills less than its buffer has emptied the socket (epoll(7)), which saves the read that would return EAGAIN; once
-// the peer's FIN is known, reads go on until one returns 0.
+// Readiness is edge-triggered, so a Sock remembers it: Readable and Writable stay true until a system call finds otherwise.
+// A read that fills less than its buffer has emptied the socket (epoll(7)), which saves the read that would return EAGAIN;
+// once the peer's FIN is known, reads go on until one returns 0.
 type Sock struct {
 	Src  loop.Source
 	loop *Loop
@@ -67,8 +67,8 @@ func (s *Sock) Note(ev loop.Events) {
 	}
 }
 
-// Read reads once into p. It returns 0 when the socket is empty, at the end (EOF) and on failure (Broken). Bytes that arrived
-// before a reset, or before a write failed, can still be read: they may be the response that tells the cause.
+// Read reads once into p. It returns 0 when the socket is empty, at the end (EOF) and on failure (Broken). Bytes that
+// arrived before a reset, or before a write failed, can still be read: they may be the response that tells the cause.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) Read(p []byte) int {
@@ -270,8 +270,8 @@ func (s *Sock) Unacknowledged() int {
 	return s.Out.Len() + loop.Unacknowledged(s.Src.FD())
 }
 
-// ShutWrite implements Bytes. The FIN follows TLS's close_notify once that has left. A socket is shut only
-// once: each shutdown reports it as writable, and an owner that shuts it on that event would never stop.
+// ShutWrite implements Bytes. The FIN follows TLS's close_notify once that has left. A socket is shut only once: each
+// shutdown reports it as writable, and an owner that shuts it on that event would never stop.
 func (s *Sock) ShutWrite() {
 	if s.shut || s.Broken {
 		return
@@ -318,8 +318,8 @@ func (s *Sock) Connect(to *Addr, h loop.Handler) bool {
 	return true
 }
 
-// Connected reports whether the connect that Connect began has ended, and whether the connection is established. It is called
-// at each event until the connect has ended.
+// Connected reports whether the connect that Connect began has ended, and whether the connection is established. It is
+// called at each event until the connect has ended.
 func (s *Sock) Connected() (ended, ok bool) {
 	if !s.Writable && !s.Broken && !s.PeerClosed {
 		return false, false

@@ -31,8 +31,8 @@ func (s *Sock) AcceptTLS(config *tls.Config, remote netip.AddrPort, owner tlscon
 	}))
 }
 
-// shakeBytes bounds the bytes that a client sends in a handshake, its certificates aside: a ClientHello has 16 KiB at
-// most, and the rest a hundred bytes.
+// shakeBytes bounds the bytes that a client sends in a handshake, its certificates aside: a ClientHello has 16 KiB at most,
+// and the rest a hundred bytes.
 const shakeBytes = 32 << 10
 
 // startShake sets s up for the handshake of c, unless err says that there is none.
@@ -48,8 +48,8 @@ func (s *Sock) startShake(c *tlsconn.Conn, err error) error {
 // errPeerLeft is counted as a peer that closed during its handshake.
 var errPeerLeft = fmt.Errorf("the peer left during its TLS handshake: %w", io.ErrUnexpectedEOF)
 
-// Shake moves the bytes of a handshake both ways, until it has ended, or waits for the peer, or for its goroutine, which calls
-// owner.Progress.
+// Shake moves the bytes of a handshake both ways, until it has ended, or waits for the peer, or for its goroutine, which
+// calls owner.Progress.
 func (s *Sock) Shake() (done bool, err error) {
 	l := s.loop
 	for {

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 )
 
-// Stream is the byte half of one stream of an HTTP/2 connection, in either role. It implements Bytes, and is embedded in
-// the type that knows the request. Owned by its Loop; used for one stream after the other, from Begin to Free.
+// Stream is the byte half of one stream of an HTTP/2 connection, in either role. It implements Bytes, and is embedded in the
+// type that knows the request. Owned by its Loop; used for one stream after the other, from Begin to Free.
 //
 // Received bytes are offered while the codec delivers them, and stored only if the other side does not take them at once.
 // The stream's window bounds their number; it is opened again for taken bytes.

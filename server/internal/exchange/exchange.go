@@ -190,7 +190,7 @@ func (x *Core) Fail(f *Failure) {
 	}
 	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
-		x.sendReply(x.depth, f.reason, outcomeOf(f))
+		x.sendAnswer(x.depth, f.reason, outcomeOf(f))
 		return
 	}
 	x.status = uint16(f.Status)

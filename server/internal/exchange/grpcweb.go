@@ -142,7 +142,7 @@ func isGRPCStatus(name []byte) bool {
 }
 
 // webAnswer translates an answer of the gateway's own that is in the form of appendGRPCRefusal. Others stay unchanged.
-func (x *Core) webAnswer(o *reply) {
+func (x *Core) webAnswer(o *answer) {
 	t := &x.altered.web
 	suffix, native := grpcweb.Native(message.FindLine(o.fields, "Content-Type"))
 	if !native || len(o.body) > 0 || message.FindLine(o.fields, "Grpc-Status") == nil {

@@ -55,7 +55,7 @@ type Loop struct {
 	dateLine    []byte
 	dateUntil   int64
 	response    Response // what the Filters are being shown; zero otherwise
-	own, next   reply
+	own, next   answer
 }
 
 // Dialer gets the Endpoints' sides of Exchanges. Each loop has one of its own.

@@ -104,14 +104,14 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 		x.edits.respAdd = x.edits.respAdd[:r.before]
 		x.upClose = true
 		x.headTime = x.w.Now()
-		x.sendReply(f.at, stats.Filtered, upstream.OK)
+		x.sendAnswer(f.at, stats.Filtered, upstream.OK)
 		return false
 	}
 	*r = Response{}
 	return true
 }
 
-// showResponse calls a response phase, and reports whether it has replaced r: then the loop's reply is made.
+// showResponse calls a response phase, and reports whether it has replaced r: then the loop's answer is made.
 func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	verdict := x.askResponse(f, r)
 	if x.filterFailed || verdict != Continue && !r.made {
@@ -136,7 +136,7 @@ func (x *Exchange) Refuse(status int, text string) Verdict {
 	c := x.core()
 	if c.mayAnswer() {
 		c.composeRefusal(status, text)
-		return c.commitReply()
+		return c.commitAnswer()
 	}
 	return Respond
 }
@@ -145,7 +145,7 @@ func (x *Core) respond(status int, fields, body []byte) Verdict {
 	if !x.mayAnswer() {
 		return Respond
 	}
-	// fields and body may be parts of w.own, so the reply is made in w.next.
+	// fields and body may be parts of w.own, so the answer is made in w.next.
 	n := &x.w.next
 	var ok bool
 	n.fields, ok = message.AppendLines(n.fields[:0], fields)
@@ -156,7 +156,7 @@ func (x *Core) respond(status int, fields, body []byte) Verdict {
 		x.w.faults.invalid("an answer with status %d and fields %q", status, fields)
 		x.composeRefusal(failInternal.Status, failInternal.Text)
 	}
-	return x.commitReply()
+	return x.commitAnswer()
 }
 
 // mayAnswer reports whether a Filter may answer: the Exchange has not ended, and was not answered yet.
@@ -165,17 +165,17 @@ func (x *Core) mayAnswer() bool {
 	return x.down != nil && !x.ending && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
 }
 
-// commitReply sends the loop's reply, which a Filter has made; in the response phase, showResponse's caller sends it.
-func (x *Core) commitReply() Verdict {
+// commitAnswer sends the loop's answer, which a Filter has made; in the response phase, showResponse's caller sends it.
+func (x *Core) commitAnswer() Verdict {
 	if r := &x.w.response; r.x != nil {
 		r.made = true
 	} else {
-		x.sendReply(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
+		x.sendAnswer(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	}
 	return Respond
 }
 
-// composeRefusal makes the loop's reply a refusal.
+// composeRefusal makes the loop's answer a refusal.
 func (x *Core) composeRefusal(status int, text string) {
 	o := &x.w.own
 	if x.grpc {
@@ -186,15 +186,15 @@ func (x *Core) composeRefusal(status int, text string) {
 	o.body = message.AppendRefusal(o.body[:0], status, text)
 }
 
-// reply is an answer of the gateway's own on its way out. A loop has one, because none outlives a call, and a second to make
-// the next one in.
-type reply struct {
+// answer is an answer of the gateway's own on its way out. A loop has one, because none outlives a call, and a second to
+// make the next one in.
+type answer struct {
 	status       int
 	fields, body []byte
 }
 
-// sendReply runs the response phase of the Filters outside place on the loop's reply, sends it and ends x.
-func (x *Core) sendReply(place uint8, reason stats.Reason, outcome upstream.Outcome) {
+// sendAnswer runs the response phase of the Filters outside place on the loop's answer, sends it and ends x.
+func (x *Core) sendAnswer(place uint8, reason stats.Reason, outcome upstream.Outcome) {
 	w := x.w
 	r := &w.response
 	if x.policy != nil {

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", atOnce)
 	}
-	// Enough for each loop to have one: who shares it with the loop of a flooded gateway waits for its turn.
+	// Enough for each loop to have one: a loop that shares one with the loop of a flooded gateway waits for its turn.
 	if err := loop.Pollers(64); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -113,8 +113,8 @@ func secureGateway(t testing.TB, change func(*config.Config)) *gateway {
 	return g
 }
 
-// newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with
-// what it was told of the client. change may be nil.
+// newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with the fields about
+// the client that it got. change may be nil.
 func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
 	t.Helper()
 	g := newGateway(t, func(c *config.Config) {
@@ -246,8 +246,8 @@ func (g *gateway) publish(b *routing.Backend, endpoint string, fallback *tls.Cer
 	g.OnPublish(snapshot)
 }
 
-// servePassthrough publishes a Host pass.test whose TLS goes to the given Endpoints, nopass.test whose Backend
-// is not known, and a catch-all that goes to plain, which may be "".
+// servePassthrough publishes a Host pass.test whose TLS goes to the given Endpoints, nopass.test whose Backend is not known,
+// and a catch-all that goes to plain, which may be "".
 func (g *gateway) servePassthrough(plain string, endpoints ...string) {
 	g.t.Helper()
 	source := &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}}
@@ -304,8 +304,8 @@ func (g *gateway) narrow(change func(*down.Capacity)) {
 	g.settle()
 }
 
-// beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a
-// loop that has ended runs nothing any more.
+// beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a loop that has ended
+// runs no posted function.
 func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	drained = make(chan error, 1)
 	ended := make(chan struct{})
@@ -371,8 +371,7 @@ func (g *gateway) secureWire() *servertest.Wire {
 	return servertest.NewWire(g.t, c)
 }
 
-// wireFrom opens a raw client connection from 127.0.0.n, each of which is a source of its own. Its Close is a
-// reset.
+// wireFrom opens a raw client connection from 127.0.0.n, each of which is a source of its own. Its Close is a reset.
 func (g *gateway) wireFrom(n byte) *servertest.Wire {
 	g.t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, n)}, Timeout: servertest.Timeout}
@@ -456,7 +455,7 @@ func (c *tlsClient) shown() string {
 	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// nameShown is the subject of the certificate that a client is shown, or why there is none.
+// nameShown is the subject of the certificate that a client is shown, or the error.
 func (g *gateway) nameShown(name string, c *tls.Config) string {
 	conn, err := g.dialTLS(name, c)
 	if err != nil {
@@ -487,8 +486,8 @@ func (g *gateway) statusOverHTTP2(opened, host string, c *tls.Config) int {
 	return response.StatusCode
 }
 
-// settle returns when the gateway has handled all bytes that were written to it before: every loop
-// has been through the events that were ready, and through those that these led to.
+// settle returns when the gateway has handled all bytes that were written to it before: every loop has been through the
+// events that were ready, and through those that these led to.
 func (g *gateway) settle() {
 	for range 3 {
 		var wg sync.WaitGroup
@@ -595,7 +594,7 @@ func (g *gateway) lone() (open, free int) {
 	return open, free
 }
 
-// pipes returns how many descriptors the pipes have that nobody uses.
+// pipes returns how many descriptors the idle pipes have.
 func (g *gateway) pipes() (n int64) {
 	for _, w := range g.workers {
 		one := make(chan int64)
@@ -635,7 +634,7 @@ func (g *gateway) latency(n int) (worst time.Duration) {
 	return worst
 }
 
-// holding is what the gateway has open for others: descriptors, connections, streams and exchanges.
+// holding counts what the gateway has open for peers: descriptors, connections, streams and exchanges.
 type holding struct{ downs, exchanges, ups, streams int }
 
 func (g *gateway) holding() (h holding) {
@@ -655,8 +654,7 @@ func (g *gateway) holding() (h holding) {
 	return h
 }
 
-// filesKept is how many descriptors wait for their next use: those of pipes, and both ends of the sessions with
-// Endpoints.
+// filesKept is how many descriptors wait for their next use: those of pipes, and both ends of the sessions with Endpoints.
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})

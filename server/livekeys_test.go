@@ -27,7 +27,7 @@ type liveKey struct {
 	// was and is are what see returns before the reload and after it; was "" is what no test can wait for.
 	was, is string
 	see     func(l *live) string
-	// open says whose connections, opened before the reload, are concerned too: those of both protocols unless it says
+	// open names the connections, opened before the reload, that the key applies to as well: both protocols' unless it names
 	// otherwise. A key of handshakes and of the first bytes concerns none.
 	open liveClients
 	only liveClients // the protocol that knows the key
@@ -36,7 +36,7 @@ type liveKey struct {
 	toHTTP1   bool                    // the Endpoint speaks HTTP/1.1 to all
 	proxied   bool                    // connections begin with a PROXY protocol header
 	headed    bool                    // they are to, and do not
-	elsewhere string                  // who shows it, where another package applies the key
+	elsewhere string                  // the test that shows it, where another package applies the key
 }
 
 // liveClients is a set of protocols.
@@ -88,7 +88,7 @@ var liveKeys = []liveKey{
 		end := ""
 		servertest.Until(l.t, "something to wait", func() bool {
 			much := l.g.peers.Buffered() > 3<<19
-			l.g.settle() // who is to be cut for that has been
+			l.g.settle() // connections that are shed for that are gone
 			switch {
 			case l.g.shedOf(stats.ShedBuffered) > 0:
 				end = "cut"
@@ -190,8 +190,8 @@ var liveKeys = []liveKey{
 	}},
 }
 
-// TestLiveKeys: each key that the reference says is live takes effect on a reload: for connections that are opened
-// after it and, unless it is about how connections begin, for the requests of those that were open before.
+// TestLiveKeys: each key that is live in the reference takes effect on a reload: for connections that are opened after it
+// and, unless it is about how connections begin, for the requests of those that were open before.
 func TestLiveKeys(t *testing.T) {
 	shown := map[string]bool{}
 	for _, row := range liveKeys {
@@ -356,7 +356,7 @@ func (l *live) seen(name string, fields ...string) string {
 	return "none"
 }
 
-// holdThree has three connections ask for what the Endpoint does not answer, and says what becomes of each.
+// holdThree has three connections send a request that the Endpoint does not answer, and returns the outcome of each.
 func (l *live) holdThree() string {
 	var all []string
 	for range 3 {
@@ -388,7 +388,7 @@ func (l *live) shake(name string, c *tls.Config) string {
 	return "shaken"
 }
 
-// shakeTwo begins two handshakes, and says whether both may go on.
+// shakeTwo begins two handshakes, and reports whether both may go on.
 func (l *live) shakeTwo() string {
 	hello := servertest.ClientHello(l.t, "a.test")
 	first, second := l.g.secureWire(), l.g.secureWire()

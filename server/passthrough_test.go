@@ -34,8 +34,8 @@ func certificateAt(t *testing.T, addr, name string) []byte {
 	return c.ConnectionState().PeerCertificates[0].Raw
 }
 
-// TestPassthrough: the Host's clients see its Backend's own certificate and protocols, and the Backend their
-// bytes; all others end at the gateway, on the same port.
+// TestPassthrough: the Host's clients see its Backend's own certificate and protocols, and the Backend their bytes; all
+// others end at the gateway, on the same port.
 func TestPassthrough(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")

@@ -201,8 +201,8 @@ func TestProxyProtocolRefuses(t *testing.T) {
 	}
 }
 
-// TestProxyProtocolTrust: whose forwarded fields are believed is a matter of the client's address, not of
-// the load balancer's, unless that speaks for itself.
+// TestProxyProtocolTrust: whose forwarded fields are believed is a matter of the client's address, not of the load
+// balancer's, unless that speaks for itself.
 func TestProxyProtocolTrust(t *testing.T) {
 	t.Parallel()
 	const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Port: 1\r\n\r\n"
@@ -220,8 +220,8 @@ func TestProxyProtocolTrust(t *testing.T) {
 	}
 }
 
-// TestProxyProtocolManyConnections, of which some are handed over to another loop, each with a client of its
-// own, as the access log shows too.
+// TestProxyProtocolManyConnections, of which some are handed over to another loop, each with a client of its own, as the
+// access log shows too.
 func TestProxyProtocolManyConnections(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")

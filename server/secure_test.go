@@ -212,7 +212,7 @@ func TestOpenSSLAndCurl(t *testing.T) {
 		}
 		cmd := exec.Command(openssl, "s_client", "-quiet", "-connect", g.secureAddr, "-servername", "a.test", "-tls"+strings.Replace(version, ".", "_", 1), "-alpn", "http/1.1")
 		cmd.Stdin = strings.NewReader("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-		out, _ := cmd.Output() // it may say that the other side closed first
+		out, _ := cmd.Output() // it may report that the other side closed first
 		if !strings.HasPrefix(string(out), "HTTP/1.1 200 ") {
 			t.Errorf("openssl with TLS %s: %.200q", version, out)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
+// TestVerifierPanics: a certificate that makes the verifier panic is a bad one, and nothing more.
 func TestVerifierPanics(t *testing.T) {
 	auth := &routing.ClientAuth{Mode: routing.ClientAuthOn}
 	c := New(auth)

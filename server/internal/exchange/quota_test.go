@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPermits: however many loops begin and end requests of one source, no more are in flight than may be,
-// all that may be can be where one loop asks for them, and what is given back can be had again.
+// TestPermits: however many loops begin and end requests of one source, no more are in flight than may be, all that may be
+// can be where one loop asks for them, and what is given back can be had again.
 func TestPermits(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int64{1, 2, 10, 100, 1000} {

@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// FuzzTrailers passes chunked bodies with anything for a trailer section through flows, split anywhere, and
-// compares what leaves in chunks with what leaves without, and both with the rules.
+// FuzzTrailers passes chunked bodies with anything for a trailer section through flows, split anywhere, and compares what
+// leaves in chunks with what leaves without, and both with the rules.
 func FuzzTrailers(f *testing.F) {
 	for _, c := range append(append([]h1test.Request{}, h1test.Requests...), h1test.Accepted...) {
 		if _, section, ok := strings.Cut(c.Raw, "\r\n0\r\n"); ok && strings.Contains(c.Raw, "chunked") && len(section) < 2000 {

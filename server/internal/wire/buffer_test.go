@@ -31,7 +31,7 @@ func TestBuffer(t *testing.T) {
 	}
 }
 
-// TestPoolTells: other loops see the sum when it has changed by a step, and the owner hears of one that has grown.
+// TestPoolTells: other loops see the sum when it has changed by a step, and OnGrowth is called when it has grown.
 func TestPoolTells(t *testing.T) {
 	var seen atomic.Int64
 	grew := 0

@@ -78,8 +78,8 @@ func TestPipeWithBytes(t *testing.T) {
 	}
 }
 
-// TestPipeSlow: a source that does not fill the mark in time is moved as its bytes come, and its socket is as it was when the
-// pipe is given back.
+// TestPipeSlow: a source that does not fill the mark in time is moved as its bytes come, and its socket is as it was when
+// the pipe is given back.
 func TestPipeSlow(t *testing.T) {
 	l := newLoop(t)
 	from, _ := connect(t, l)

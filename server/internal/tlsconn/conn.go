@@ -18,7 +18,7 @@ type Owner interface {
 // Poster is the Owner's loop.
 type Poster interface{ Post(func()) }
 
-// Buffers lends memory to the loop's Conns, and is used on that loop only.
+// Buffers lends memory to the loop's Conns, InputSize bytes for most Reads, and is used on that loop only.
 type Buffers interface {
 	// Get returns an empty slice with a capacity of at least n.
 	Get(n int) []byte
@@ -43,6 +43,7 @@ type Conn struct {
 
 	buffers Buffers
 	stash   []byte // ciphertext that waits for the rest of its record, or for room for its plaintext
+	lent    []byte // memory that crypto/tls reads into, nil between Reads that leave nothing in it
 	off     int    // where stash begins
 	err     error  // Read's result from now on
 	more    bool   // crypto/tls may hold plaintext of a record that did not fit
@@ -159,6 +160,7 @@ func (c *Conn) Read(p, raw []byte, fin bool) (n int, err error) {
 		c.off = len(c.stash) - len(w.in)
 	}
 	w.in = nil
+	c.reclaim()
 	if c.fin && c.err == nil && !c.Buffered() {
 		c.err = io.ErrUnexpectedEOF
 		c.release()
@@ -177,6 +179,7 @@ func (c *Conn) whole() bool {
 //
 // hot: runs per record; no alloc and no lock but those inside crypto/tls.
 func (c *Conn) decrypt(p []byte) (int, error) {
+	c.lend()
 	w := &c.wire
 	rest := c.more
 	w.reading = true
@@ -229,7 +232,7 @@ func (c *Conn) keep(b []byte) {
 }
 
 // Held returns how many bytes of memory wait on the connection. Not while its handshake is under way.
-func (c *Conn) Held() int { return cap(c.stash) }
+func (c *Conn) Held() int { return cap(c.stash) + cap(c.lent) }
 
 func (c *Conn) release() {
 	if c.stash != nil {
@@ -313,7 +316,8 @@ func (c *Conn) Suite() uint16 {
 	return s.CipherSuite
 }
 
-// State describes the connection, once the handshake is complete.
+// State describes the connection, once the handshake is complete. A server's does not have the client's certificates:
+// Params.Check has seen them.
 func (c *Conn) State() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // Close frees the Conn's memory, and aborts its handshake, if one is under way: the Owner is not called
@@ -332,5 +336,6 @@ func (c *Conn) Close(why error) {
 		return
 	}
 	c.release()
+	c.reclaim()
 	c.wire.out = nil
 }

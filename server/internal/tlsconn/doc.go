@@ -32,9 +32,9 @@
 //  5. Work, memory and output that a peer can cause without sending plaintext are bounded: see
 //     maxHandshake, maxBarren, maxReply.
 //
-// Memory: an established Conn retains the state of crypto/tls (keys, the peer's certificates, and one
-// buffer as large as the largest record received, 18 KiB at most), about 6 KiB after a small request.
-// An incomplete record waits in a buffer borrowed from the owner's pool.
+// Memory: an established Conn retains the state of crypto/tls without its buffers, some 3 KiB, most of it two keys
+// made ready for AES-GCM. What crypto/tls decrypts, and an incomplete record, are in buffers borrowed from the owner's
+// pool until they have been read. See inner for how.
 //
 // What never happens here: no system call, no clock. Deadlines are the owner's: it calls
 // Close with ErrTimeout.

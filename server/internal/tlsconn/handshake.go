@@ -80,10 +80,14 @@ func (h *handshake) shake() (err error) {
 			err = fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
-	if err = h.conn.tls.HandshakeContext(context.Background()); err == nil && h.check != nil {
+	if err = h.conn.tls.HandshakeContext(context.Background()); err != nil {
+		return err
+	}
+	if h.check != nil {
 		h.check(h.conn.tls.ConnectionState())
 	}
-	return err
+	fieldsOf.trim(h.conn.tls, h.client)
+	return nil
 }
 
 // enter waits for a turn on the processor.

@@ -157,8 +157,12 @@ func (h *handshake) read(p []byte) (int, error) {
 // written between two waits travels as one.
 func (h *handshake) tellLocked() {
 	w := &h.conn.wire
-	h.out = append(h.out, w.out...)
-	w.out = nil
+	if len(h.out) == 0 {
+		h.out, w.out = w.out, nil // what crypto/tls wrote is not used again, so it need not be copied
+	} else {
+		h.out = append(h.out, w.out...)
+		w.out = nil
+	}
 	h.full = false
 	if h.told {
 		return

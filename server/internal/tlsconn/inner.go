@@ -65,6 +65,19 @@ func noExport(string, []byte, int) ([]byte, error) {
 	return nil, errors.New("BUG: keys of TLS connections are not exported")
 }
 
+// firstInput is the least memory that crypto/tls reads into during a handshake.
+const firstInput = recordHeader + 512
+
+// preload gives c, which has not begun, a whole record to begin with in memory that it goes on to read into, and reports
+// whether it could. c would read the record into two buffers of its own, one after the other, 2.9 KiB where the client's
+// key is an ML-KEM one.
+func (f *inner) preload(c *tls.Conn, record []byte) bool {
+	if f.known {
+		*field[bytes.Buffer](c, f.rawInput) = *bytes.NewBuffer(record)
+	}
+	return f.known
+}
+
 // trim frees what c needs no more once its handshake has succeeded.
 func (f *inner) trim(c *tls.Conn, client bool) {
 	if !f.known {

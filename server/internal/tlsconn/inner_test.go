@@ -200,6 +200,64 @@ func TestLentMemoryIsShared(t *testing.T) {
 	}
 }
 
+// TestHelloInRecords: the handshake succeeds, and counts the client's bytes, however its ClientHello is cut into records
+// and whatever has come behind it.
+func TestHelloInRecords(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		for _, size := range []int{1 << 14, 700, 100} {
+			for _, rest := range []string{"", "\x14\x03\x03\x00\x01\x01", "\x14\x03\x03"} {
+				t.Run(fmt.Sprintf("known=%v in pieces of %d then %x", known, size, rest), func(t *testing.T) {
+					if !known {
+						was := fieldsOf
+						fieldsOf = inner{}
+						defer func() { fieldsOf = was }()
+					}
+					hs, q := NewHandshakes(Limits{}), newQueue()
+					server, client := &end{}, &end{}
+					var err error
+					client.Conn, err = hs.Client(Params{Config: clientConfig(), Loop: q, Owner: client, Buffers: &client.heap})
+					if err != nil {
+						t.Fatal(err)
+					}
+					q.run()
+					client.progress = 0
+					whole := client.advance()
+					var early []byte
+					for message := whole[recordHeader:]; len(message) > 0; {
+						n := min(size, len(message))
+						early = append(append(early, 22, 3, 1, byte(n>>8), byte(n)), message[:n]...)
+						message = message[n:]
+					}
+					early = append(early, rest...)
+					server.Conn, err = hs.Server(Params{Config: serverConfig(tls.VersionTLS13), Loop: q, Owner: server, Buffers: &server.heap, Early: early})
+					if err != nil {
+						t.Fatal(err)
+					}
+					h := server.wire.hs
+					given := len(early) - len(rest)
+					clear(early) // Server must have taken it over
+					if rest == "\x14\x03\x03" {
+						server.Feed([]byte("\x00\x01\x01"), false)
+					}
+					for !server.done || !client.done {
+						q.run()
+						moveHandshake(server, client, 0)
+						moveHandshake(client, server, 0)
+					}
+					if server.err != nil || client.err != nil {
+						t.Fatal(server.err, client.err)
+					}
+					// Behind the ClientHello came one change_cipher_spec or two, and Finished.
+					if h.given < given+6+recordHeader+32 || h.given > given+200 {
+						t.Errorf("%d bytes were counted, of which the ClientHello has %d", h.given, given)
+					}
+					echo(t, server, client, 1<<16)
+				})
+			}
+		}
+	}
+}
+
 // TestNoExport: what was freed is not called by accident.
 func TestNoExport(t *testing.T) {
 	for _, v := range versions {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net/netip"
 	"runtime"
 	"sync"
 )
@@ -24,6 +25,7 @@ type handshake struct {
 	// Immutable after start:
 	conn   *Conn
 	set    *Handshakes
+	remote netip.AddrPort
 	loop   Poster
 	owner  Owner
 	client bool

@@ -165,6 +165,8 @@ func (s *Handshakes) Server(p Params) (*Conn, error) {
 func (s *Handshakes) Client(p Params) (*Conn, error) {
 	c, h := s.make(p)
 	h.client = true
+	remote := p.Remote
+	c.wire.remote = &remote
 	c.tls = tls.Client(&c.wire, p.Config)
 	var err error
 	s.mu.Lock()
@@ -181,13 +183,13 @@ func (s *Handshakes) Client(p Params) (*Conn, error) {
 func (s *Handshakes) make(p Params) (*Conn, *handshake) {
 	c := &Conn{buffers: p.Buffers}
 	h := &handshake{
-		conn: c, set: s, loop: p.Loop, owner: p.Owner, check: p.Check, maxBytes: maxHandshake,
+		conn: c, set: s, remote: p.Remote, loop: p.Loop, owner: p.Owner, check: p.Check, maxBytes: maxHandshake,
 	}
 	if p.MaxBytes > 0 {
 		h.maxBytes = min(p.MaxBytes, maxHandshake)
 	}
 	h.wake.L = &h.mu
-	c.wire.hs, c.wire.remote = h, p.Remote
+	c.wire.hs = h
 	return c, h
 }
 

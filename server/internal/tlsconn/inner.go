@@ -16,8 +16,8 @@ import (
 //     key, 19 KiB after a record of 16 KiB. A Conn lends it memory for as long as a Read needs it.
 //   - hand, where handshake messages are put together, has had the ClientHello: 1.8 KiB.
 //   - ekm, which exports keys, holds the whole ClientHello too where the version is TLS 1.2.
-//   - peerCertificates and verifiedChains. A server's are read once, by Params.Check; a client's go into its
-//     sessions.
+//   - peerCertificates, verifiedChains and resumptionSecret. A server's are read once, by Params.Check and for its
+//     tickets, which it sends in the handshake; a client's go into its sessions.
 //
 // A field is looked up by its name, once, and has to be of the type that is expected. Where one is missing, because
 // the Go version has changed it, all are left alone, which costs memory and nothing else; TestInnerFields says so.
@@ -25,6 +25,7 @@ type inner struct {
 	known                            bool
 	rawInput, input, hand            uintptr // bytes.Buffer, bytes.Reader, bytes.Buffer
 	ekm                              uintptr
+	resumptionSecret                 uintptr
 	peerCertificates, verifiedChains uintptr
 }
 
@@ -45,6 +46,7 @@ func findInner(conn reflect.Type) inner {
 		{"input", reflect.TypeFor[bytes.Reader](), &f.input},
 		{"hand", reflect.TypeFor[bytes.Buffer](), &f.hand},
 		{"ekm", reflect.TypeFor[exporter](), &f.ekm},
+		{"resumptionSecret", reflect.TypeFor[[]byte](), &f.resumptionSecret},
 		{"peerCertificates", reflect.TypeFor[[]*x509.Certificate](), &f.peerCertificates},
 		{"verifiedChains", reflect.TypeFor[[][]*x509.Certificate](), &f.verifiedChains},
 	} {
@@ -85,6 +87,7 @@ func (f *inner) trim(c *tls.Conn, client bool) {
 	}
 	*field[exporter](c, f.ekm) = noExport
 	if !client {
+		*field[[]byte](c, f.resumptionSecret) = nil
 		*field[[]*x509.Certificate](c, f.peerCertificates) = nil
 		*field[[][]*x509.Certificate](c, f.verifiedChains) = nil
 	}
@@ -119,8 +122,8 @@ func (c *Conn) lend() {
 		return
 	}
 	if raw := field[bytes.Buffer](c.tls, fieldsOf.rawInput); raw.Len() == 0 && field[bytes.Reader](c.tls, fieldsOf.input).Len() == 0 {
-		c.lent = c.buffers.Get(InputSize)
-		*raw = *bytes.NewBuffer(c.lent[:0:InputSize])
+		c.lent = (*[InputSize]byte)(c.buffers.Get(InputSize)[:InputSize])
+		*raw = *bytes.NewBuffer(c.lent[:0])
 	}
 }
 
@@ -136,7 +139,7 @@ func (c *Conn) reclaim() {
 		field[bytes.Reader](c.tls, fieldsOf.input).Reset(nil)
 	}
 	if fieldsOf.free(c.tls) {
-		c.buffers.Put(c.lent)
+		c.buffers.Put(c.lent[:0])
 		c.lent = nil
 	}
 }

@@ -25,6 +25,7 @@ func TestInnerOfOthers(t *testing.T) {
 		rawInput, hand   bytes.Buffer
 		input            bytes.Reader
 		ekm              func(string, []byte, int) ([]byte, error)
+		resumptionSecret []byte
 		peerCertificates []*x509.Certificate
 		verifiedChains   [][]*x509.Certificate
 	}
@@ -37,6 +38,7 @@ func TestInnerOfOthers(t *testing.T) {
 			rawInput         bytes.Buffer
 			input            bytes.Reader
 			ekm              func(string, []byte, int) ([]byte, error)
+			resumptionSecret []byte
 			peerCertificates []*x509.Certificate
 			verifiedChains   [][]*x509.Certificate
 		}](),
@@ -44,6 +46,7 @@ func TestInnerOfOthers(t *testing.T) {
 			rawInput, hand   *bytes.Buffer
 			input            bytes.Reader
 			ekm              func(string, []byte, int) ([]byte, error)
+			resumptionSecret []byte
 			peerCertificates []*x509.Certificate
 			verifiedChains   [][]*x509.Certificate
 		}](),
@@ -51,6 +54,7 @@ func TestInnerOfOthers(t *testing.T) {
 			rawInput, hand   bytes.Buffer
 			input            bytes.Reader
 			ekm              func(string, []byte) ([]byte, error)
+			resumptionSecret []byte
 			peerCertificates []*x509.Certificate
 			verifiedChains   [][]*x509.Certificate
 		}](),

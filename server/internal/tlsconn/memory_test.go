@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+	"unsafe"
 )
 
 // idleBound is what an established connection may retain between two requests: 6 KiB with the 2 that the owner and the
@@ -72,6 +73,13 @@ func TestIdleMemory(t *testing.T) {
 			}
 			runtime.KeepAlive(ends)
 		}
+	}
+}
+
+// TestSize: a Conn fits the class of the allocator that it is laid out for.
+func TestSize(t *testing.T) {
+	if n := unsafe.Sizeof(Conn{}); n > 160 {
+		t.Errorf("a Conn has %d bytes", n)
 	}
 }
 

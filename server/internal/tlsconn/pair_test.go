@@ -32,7 +32,7 @@ type heap struct {
 func (h *heap) Get(n int) []byte {
 	h.out++
 	b := h.free
-	if h.free = nil; cap(b) < n {
+	if h.free = nil; cap(b) < n || n == InputSize && cap(b) > n {
 		b = make([]byte, 0, n)
 	}
 	return b[:0]

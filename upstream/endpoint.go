@@ -14,7 +14,7 @@ type Endpoint struct {
 	Addr       netip.AddrPort
 	Zone, Node string
 
-	// InFlight counts exchanges between Started and Finished; Conns the connections between Add and
+	// InFlight counts exchanges between started and finished; Conns the connections between Add and
 	// Remove, idle or busy. Read-only outside this package.
 	InFlight, Conns int32
 	// Gone means that the Endpoint has left its Backend: nothing is pooled on it any more.
@@ -56,10 +56,10 @@ func (e *Endpoint) Backend() *Backend { return e.backend }
 // Ejected reports whether e is left out of balancing, except for a probe when one is due.
 func (e *Endpoint) Ejected() bool { return e.health != healthy }
 
-// Started counts an exchange with e. Each Started is followed by one Finished.
+// started counts an exchange with e. Each started is followed by one finished or withdraw.
 //
 // hot: runs per request; no alloc, no lock.
-func (e *Endpoint) Started(now int64) {
+func (e *Endpoint) started(now int64) {
 	e.InFlight++
 	e.backend.inFlight++
 	if e.health != healthy {
@@ -67,11 +67,20 @@ func (e *Endpoint) Started(now int64) {
 	}
 }
 
-// Finished ends an exchange: latency is nanoseconds from the request's sending (or the dial) to the
+// withdraw takes back an exchange that did not take place. A probe is due again.
+func (e *Endpoint) withdraw(now int64) {
+	e.InFlight--
+	e.backend.inFlight--
+	if e.health == probing && !e.Gone {
+		e.probeAgain(now)
+	}
+}
+
+// finished ends an exchange: latency is nanoseconds from the request's sending (or the dial) to the
 // response's first byte, or to the failure.
 //
 // hot: runs per request; no alloc, no lock.
-func (e *Endpoint) Finished(now, latency int64, outcome Outcome) {
+func (e *Endpoint) finished(now, latency int64, outcome Outcome) {
 	b := e.backend
 	e.InFlight--
 	b.inFlight--

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Attempt is where one request, or one connection that is passed through, is sent: the loop of attempts around pick,
-// without the connections, timers and answers, which its user has. A plain value that belongs to its user; the zero
-// value is ready.
+// Attempt decides to which Endpoint one request goes, or one connection that is passed through: the loop of attempts
+// around pick. Connections, timers and answers are its user's. A plain value that belongs to its user; the zero value is
+// ready.
 //
 //	e := a.Begin(b, now)          // nil: the Backend has no Endpoint
 //	for no connection to e is to be had because of e.Full() {
@@ -23,12 +23,12 @@ import (
 //   - A replay goes to another Endpoint than the one that failed last, and to another Pod, as long as one is ready.
 //   - After a failure to connect the attempt goes on at the Pod's other address, once, where it has one and that is not
 //     full: nothing was sent, and it does not count as another attempt.
-//   - An Endpoint that is full has not failed. The attempt goes on elsewhere, at up to mostFull Endpoints, and at the one
-//     that failed last only after all others; nothing of that counts as an attempt, or as an exchange with what was full.
-//     Whether a full Endpoint has room nevertheless, on a pooled Conn or on a Session, its user finds out first.
-//   - A wish is for the first attempt alone: what has failed there may fail again, and an answer from another Endpoint is
-//     better than none.
-//   - What is in flight is counted from the choice on, and ended once: by Full, Withdraw, Failed or Finish.
+//   - An Endpoint that is full has not failed. The attempt goes on at up to mostFull others, the one that failed last coming
+//     after all of them; finding an Endpoint full counts neither as an attempt nor as an exchange. Before the user reports
+//     an Endpoint as full, the user has looked for room on its pooled Conns or Sessions.
+//   - A wish is for the first attempt alone: a request that failed there may fail there again, and an answer from another
+//     Endpoint is better than none.
+//   - An exchange is in flight from the choice on, until Full, Withdraw, Failed or Finish: exactly one of them.
 type Attempt struct {
 	// Endpoint is the Endpoint of the attempt that is under way, nil where none is; Chosen is when it was chosen. Read-only
 	// outside this package.

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// never is a time that does not come.
+// never is later than every time.
 const never = math.MaxInt64
 
 // Backend is the state of one routing.Backend on one loop: its Endpoints and the balancer between
@@ -23,8 +23,8 @@ type Backend struct {
 	faces   int
 	shunned family
 
-	// usable are the Endpoints to pick from: the healthy ones, or all when none is. out are the
-	// ejected and probing ones.
+	// usable are the Endpoints to pick from: the healthy ones, or all when none is
+	// healthy. out are the ejected and probing ones.
 	usable, out []*Endpoint
 	// nextProbe is when the first of out is due; never when out is empty.
 	nextProbe int64
@@ -98,7 +98,7 @@ func (b *Backend) wished(addr netip.AddrPort) *Endpoint {
 	return e
 }
 
-// only is pick when at most one Endpoint is usable: an ejected one is better than avoid.
+// only is pick when at most one Endpoint is usable: an ejected Endpoint is better than avoid.
 func (b *Backend) only(avoid *Endpoint) *Endpoint {
 	if len(b.usable) == 0 {
 		return nil

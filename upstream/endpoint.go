@@ -7,8 +7,8 @@ import (
 )
 
 // Endpoint is the state of one ip:port of one Backend on one loop: pool, load, latency and health.
-// Made by a Set only. It outlives its place in the Backend while exchanges or Conns hold it. Must
-// not be copied, and belongs to one loop.
+// Made by a Set only. An Endpoint that has left its Backend lives on while exchanges or Conns hold it.
+// Must not be copied, and belongs to one loop.
 type Endpoint struct {
 	// Addr, Zone and Node are as in routing.Endpoint; Addr never changes.
 	Addr       netip.AddrPort
@@ -31,15 +31,16 @@ type Endpoint struct {
 	seen int64
 
 	// twin is the Endpoint of the same Pod in the other family, nil for most; aside means that the twin is
-	// picked in its place. reached means that it answered after its last failure to connect; doubted, that
-	// its next answer decides what its twin's failure to connect was worth. See twin.go.
+	// picked in its place. reached means that the Endpoint has answered since its last failure to connect;
+	// doubted, that its next answer shows the twin's failure to connect to be the family's, and not the
+	// Pod's. See twin.go.
 	twin                    *Endpoint
 	aside, reached, doubted bool
 
 	backend *Backend
 	idle    idleList
 
-	// Attachment belongs to the loop (a prepared socket address, say); the pool only carries it.
+	// Attachment belongs to the loop (a prepared socket address, say); this package never reads it.
 	Attachment any
 }
 

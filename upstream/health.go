@@ -9,10 +9,10 @@ package upstream
 //	healthy --failures--> ejected --time, pick--> probing --OK--> healthy
 //	                         ^------------failure----'
 //
-// An ejected Endpoint may also be tried for want of another, when the only other one has just failed. If it answers, it
-// is healthy again without a probe. Otherwise, in a Backend of two of which one had been away when the other goes, each
-// request would first fail at the Endpoint that is gone, which cannot be ejected while the other one is: 44,000 of
-// 215,000 calls to two gRPC servers that were restarted in turn.
+// An ejected Endpoint is also tried for want of another, when the only other one has just failed; an answer makes it
+// healthy without a probe. Without that rule a Backend of two Endpoints that are restarted in turn loses requests: while
+// the first is still ejected, the second cannot be, and each request fails at the second before it succeeds at the first
+// (44,000 of 215,000 calls to two gRPC servers).
 //
 // Exchanges that began before the ejection and end during it change nothing.
 
@@ -135,7 +135,7 @@ func (b *Backend) partition() {
 	}
 	b.faces = len(b.usable) + len(b.out)
 	if len(b.usable) == 0 {
-		// All are out: trying any is better than refusing all.
+		// All are out: to try any of them is better than to refuse every request.
 		b.usable = append(b.usable, b.out...)
 	}
 	b.schedule()

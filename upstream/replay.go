@@ -29,9 +29,9 @@ const maxAttempts = 2
 // is idempotent (RFC 9110, 9.2.2) and all of it is still held. A connection that is passed through
 // is unsent until its Endpoint's connection is established, and beyond any replay afterwards.
 //
-// A failure on a reused connection is most often the gateway's own doing, by having kept it for too
-// long; such a request gets its one replay even where max forbids replays. The replay should dial
-// afresh: when one pooled Conn was stale, its neighbours are likely to be.
+// A failure on a reused connection is mostly due to the gateway, which kept the connection for too
+// long; such a request gets its one replay even where max forbids replays. The replay should dial:
+// when one pooled Conn was stale, the others are likely to be stale too.
 func mayReplay(c Carried, attempts, max int) bool {
 	if c.Reused && max < maxAttempts {
 		max = maxAttempts

@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // crowded is a gateway of one loop with one connection to each of its Endpoints, over which goes one request at a time. A
@@ -170,4 +171,44 @@ func TestFullEndpointsOfPassthrough(t *testing.T) {
 	}
 	g.wantAtRest()
 	open()
+}
+
+// TestAttemptsAreExact: a request and a connection that is passed on are tried exactly as often as is configured, where no
+// Endpoint can be connected to, and every attempt is counted at one.
+func TestAttemptsAreExact(t *testing.T) {
+	t.Parallel()
+	hello := servertest.ClientHello(t, "pass.test")
+	refusing := []string{servertest.Refusing(t), servertest.Refusing(t)}
+	for what, try := range map[string]func(*gateway){
+		"request": func(g *gateway) {
+			g.serve(nil, refusing...)
+			if got := g.wire().Get("/"); got.StatusCode != 502 {
+				t.Errorf("got %d %q", got.StatusCode, got.Text)
+			}
+		},
+		"passthrough": func(g *gateway) {
+			g.servePassthrough("", refusing...)
+			c := g.secureWire()
+			c.Send("%s", hello)
+			c.WantClosed()
+		},
+	} {
+		for retries := range 4 {
+			g := newGateway(t, func(c *config.Config) { c.Threads, c.Upstream.Retries = 1, retries }, Options{})
+			try(g)
+			attempts := 0
+			done := make(chan struct{})
+			w := g.workers[0]
+			w.Post(func() {
+				w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { attempts += int(s.Outcomes[upstream.ConnectFailed]) })
+				close(done)
+			})
+			<-done
+			counted := int(g.counted(func(c *stats.Counters) uint64 { return c.Retries }))
+			if attempts != 1+retries || counted != retries {
+				t.Errorf("%s: %d attempts, %d retries are counted; want 1 and %d", what, attempts, counted, retries)
+			}
+			g.wantAtRest()
+		}
+	}
 }

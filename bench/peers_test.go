@@ -230,8 +230,16 @@ func TestNewPeersConfigurations(t *testing.T) {
 func TestCannot(t *testing.T) {
 	for _, p := range peers(places{}) {
 		for _, c := range cases {
-			if got := p.cannot(c); (got != "") != (p.Name == "h2o" && c.Up.H2) {
+			got := p.cannot(c)
+			if (got != "") != (p.Name == "h2o" && c.Up.H2) {
 				t.Errorf("%s in case %s: %q", p.Name, c.ID, got)
+			}
+			if got == "" {
+				continue
+			}
+			// The runner has nothing to start it with, and does not need it.
+			if s := (&Runner{}).sample(t.Context(), c, p, 0); s.Unserved != got || s.Invalid != "" {
+				t.Errorf("%s in case %s: %+v", p.Name, c.ID, s)
 			}
 		}
 	}

@@ -87,12 +87,7 @@ func (r *Runner) run(ctx context.Context) error {
 				if unserved[p.Name] {
 					continue
 				}
-				var s Sample
-				if why := p.cannot(c); why != "" {
-					s.Unserved = why
-				} else {
-					s = r.sample(ctx, c, p, rate)
-				}
+				s := r.sample(ctx, c, p, rate)
 				unserved[p.Name] = s.Unserved != ""
 				if ctx.Err() != nil {
 					return context.Cause(ctx)

@@ -31,8 +31,7 @@ type rig struct {
 
 // settings are the values that all proxies share.
 func (r *Runner) settings() Settings {
-	host, port, _ := net.SplitHostPort(r.origin)
-	n, _ := strconv.Atoi(port)
+	host, port := split(r.origin)
 	limit := fileLimit()
 	return Settings{
 		Threads:     1,
@@ -43,22 +42,27 @@ func (r *Runner) settings() Settings {
 		Small:       smallAnswer,
 		Backend:     r.origin,
 		BackendAddr: host,
-		BackendPort: n,
+		BackendPort: port,
 	}
+}
+
+// split is the ip and the port of one of the run's own addresses.
+func split(addr string) (string, int) {
+	host, port, _ := net.SplitHostPort(addr)
+	n, _ := strconv.Atoi(port)
+	return host, n
 }
 
 // forCase adds the settings of a case.
 func (s Settings) forCase(c Case, r *Runner) Settings {
 	s.Threads, s.Down, s.Up, s.GRPC = c.Threads, c.Down, c.Up, c.Call != ""
 	if c.Up.H2 {
-		_, port, _ := net.SplitHostPort(r.origin2)
 		s.Backend = r.origin2
-		s.BackendPort, _ = strconv.Atoi(port)
+		s.BackendAddr, s.BackendPort = split(r.origin2)
 	}
 	if len(c.Mix) > 0 {
-		_, port, _ := net.SplitHostPort(r.origin1)
 		s.Backend = r.origin1
-		s.BackendPort, _ = strconv.Atoi(port)
+		s.BackendAddr, s.BackendPort = split(r.origin1)
 	}
 	if c.Down.TLS {
 		s.Cert, s.Key, s.CertAndKey = r.keys.Cert, r.keys.Key, r.keys.Both
@@ -70,6 +74,9 @@ func (s Settings) forCase(c Case, r *Runner) Settings {
 
 // sample measures one proxy once. Every error ends up in Invalid.
 func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sample {
+	if why := p.cannot(c); why != "" {
+		return Sample{Unserved: why}
+	}
 	g, err := r.start(ctx, c, p)
 	if why, ok := errors.AsType[notServed](err); ok {
 		return Sample{Unserved: oneLine(why.Error())}
@@ -119,17 +126,14 @@ func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 			return nil, err
 		}
 	}
-	host, port, _ := net.SplitHostPort(s.Listen)
-	s.ListenAddr = host
-	s.ListenPort, _ = strconv.Atoi(port)
+	s.ListenAddr, s.ListenPort = split(s.Listen)
 	g := &rig{addr: s.Listen, script: filepath.Join(s.Dir, "wrk.lua"), cert: s.Cert}
 	if c.Threads == 1 {
 		g.proxy, g.load = r.options.ProxyCPU, r.options.LoadCPU
 	}
 
 	var script struct{ Targets string }
-	path := c.Path
-	host = s.Host
+	host, path := s.Host, c.Path
 	if c.only() {
 		t := routeTable(c.Routes)
 		if err := t.writeManifests(filepath.Join(s.Dir, "manifests")); err != nil {

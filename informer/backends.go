@@ -4,13 +4,15 @@ import (
 	"net/netip"
 	"slices"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
+
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// A Backend's slot is its index in Snapshot.Backends. Ingresses hold references to slots. A slot that
-// has no reference left when all Ingresses of a step are compiled is free, and is given to another
-// Backend in a later step: an index never passes from one Backend to another between two consecutive
-// Snapshots, and a Backend that moves from one Ingress to another within a step keeps its own.
+// A slot is one Backend over time, with a place in Snapshot.Backends that is its own. Entries hold references to slots. A
+// slot that has no reference left when all Ingresses of a step are compiled is freed, and its index is given to another
+// Backend in a later step: an index never passes from one Backend to another between two consecutive Snapshots, and a
+// Backend that moves from one Ingress to another within a step keeps its index.
 
 // target identifies a Backend's Endpoints.
 type target struct {
@@ -37,43 +39,82 @@ type slot struct {
 	refused []netip.Addr
 }
 
-// backendSet owns the slots. Owned by the builder's goroutine; list is shared with published
-// Snapshots and is copied before its first change in a step.
+// backendSet owns the slots, and fills them from EndpointSlices and resolved names. A step is: apply, resolve and setOwn
+// for events, acquire and release for the Ingresses that are compiled, then refresh. Owned by the builder's goroutine,
+// but without the builder; list is shared with published Snapshots and is copied before its first change in a step.
 type backendSet struct {
-	screen    screen
+	slices sliceSet
+	screen screen
+	// manifests is true where slices are written by the gateway's operator.
+	manifests bool
 	byKey     map[routing.BackendKey]*slot
 	byService map[routing.ObjectName][]*slot
 	// externals holds the slots of each name, resolved the addresses of names that have any.
 	externals map[external]map[*slot]struct{}
 	resolved  map[external][]netip.AddrPort
-	// In this step: stale are the slots whose Endpoints must be gathered again, released those that
+
+	// list is by index, and published is true while a Snapshot has it. free are the indexes without a slot.
+	list      []*routing.Backend
+	published bool
+	free      []int32
+
+	// Touched by the current step: stale are the slots whose Endpoints must be gathered again, released those that
 	// lost their last reference, and portsStale the Services of either.
 	stale, released map[*slot]struct{}
 	portsStale      map[routing.ObjectName]struct{}
 	// screened are the Services whose refused addresses may differ after this step.
 	screened map[routing.ObjectName]struct{}
-
-	list      []*routing.Backend
-	published bool
-	free      []int32
 }
 
-func newBackendSet(s screen) backendSet {
+func newBackendSet(cfg *Config) backendSet {
 	return backendSet{
-		screen:    s,
-		screened:  make(map[routing.ObjectName]struct{}),
-		byKey:     make(map[routing.BackendKey]*slot),
-		byService: make(map[routing.ObjectName][]*slot),
-		resolved:  make(map[external][]netip.AddrPort),
-		externals: make(map[external]map[*slot]struct{}),
-		stale:     make(map[*slot]struct{}),
-		released:  make(map[*slot]struct{}),
-
+		slices:     newSliceSet(),
+		screen:     newScreen(cfg),
+		manifests:  cfg.Manifests != "",
+		byKey:      make(map[routing.BackendKey]*slot),
+		byService:  make(map[routing.ObjectName][]*slot),
+		externals:  make(map[external]map[*slot]struct{}),
+		resolved:   make(map[external][]netip.AddrPort),
+		stale:      make(map[*slot]struct{}),
+		released:   make(map[*slot]struct{}),
 		portsStale: make(map[routing.ObjectName]struct{}),
+		screened:   make(map[routing.ObjectName]struct{}),
 	}
 }
 
-// acquire takes a reference to the Backend of key, which it makes, or gives another target or TLS, as needed.
+// apply stores the new state of an EndpointSlice, nil when it is gone, marks the Backends of its Service, before and now,
+// and returns its Rejections.
+func (s *backendSet) apply(name routing.ObjectName, next *discoveryv1.EndpointSlice) []Rejection {
+	for _, slice := range [...]*discoveryv1.EndpointSlice{s.slices.put(name, next), next} {
+		if slice == nil {
+			continue
+		}
+		if service, ok := serviceOf(slice); ok {
+			for _, sl := range s.byService[service] {
+				s.stale[sl] = struct{}{}
+			}
+		}
+	}
+	return s.rejectSlice(next)
+}
+
+// setOwn notes the node's own addresses, and screens everything anew. It returns the Rejections of all slices, and false
+// where the addresses are those known.
+func (s *backendSet) setOwn(own []netip.Addr) (reports []report, changed bool) {
+	if slices.Equal(own, s.screen.own) {
+		return nil, false
+	}
+	s.screen.own = own
+	for _, sl := range s.byKey {
+		s.stale[sl] = struct{}{}
+	}
+	for name, slice := range s.slices.byName {
+		reports = append(reports, report{subject{ofSlice, name}, s.rejectSlice(slice)})
+	}
+	return reports, true
+}
+
+// acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed.
 func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS) *slot {
 	sl := s.byKey[key]
 	switch {
@@ -85,7 +126,7 @@ func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.
 		s.byKey[key] = sl
 		s.byService[t.service] = append(s.byService[t.service], sl)
 		s.addExternal(t.external, sl)
-		s.set(sl.backend)
+		s.put(sl.backend)
 		s.stale[sl] = struct{}{}
 	case sl.target != t:
 		s.removeExternal(sl.target.external, sl)
@@ -130,18 +171,11 @@ func (s *backendSet) sweep() {
 		if s.removeExternal(sl.target.external, sl); len(sl.refused) > 0 {
 			s.screened[service] = struct{}{}
 		}
-		s.own()
+		s.unshare()
 		s.list[sl.backend.Index] = nil
 		s.free = append(s.free, sl.backend.Index)
 	}
 	clear(s.released)
-}
-
-// serviceChanged marks the Backends of a Service whose slices changed.
-func (s *backendSet) serviceChanged(service routing.ObjectName) {
-	for _, sl := range s.byService[service] {
-		s.stale[sl] = struct{}{}
-	}
 }
 
 // resolve sets the addresses of a name, unless no slot uses it any more.
@@ -155,40 +189,22 @@ func (s *backendSet) resolve(e external, addrs []netip.AddrPort) {
 	}
 }
 
-// refresh gathers the Endpoints of the stale slots, and replaces the Backends that differ.
-func (s *backendSet) refresh(c *cache) {
+// refresh ends the step: it returns the list to publish, whether it differs from the former one, and the Rejections of
+// the Services that the step touched.
+func (s *backendSet) refresh() (list []*routing.Backend, changed bool, reports []report) {
+	s.sweep()
 	for sl := range s.stale {
-		s.portsStale[sl.target.service] = struct{}{}
-		next := *sl.backend
-		next.TLS = sl.tls
-		next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
-		if sl.target.external.name == "" {
-			next.Endpoints, next.Twins = endpointsOf(c.slicesOf[sl.target.service], sl.target.port)
-		} else {
-			next.Twins = nil
-			next.Endpoints = make([]routing.Endpoint, 0, len(s.resolved[sl.target.external]))
-			for _, addr := range s.resolved[sl.target.external] {
-				addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-				next.Endpoints = append(next.Endpoints, routing.Endpoint{Addr: addr})
-			}
-			next.Endpoints = sortEndpoints(next.Endpoints)
-		}
-		refused := sl.refused
-		if next.Endpoints, next.Twins, sl.refused = s.screen.keep(next.Endpoints, next.Twins); len(refused)+len(sl.refused) > 0 {
-			s.screened[sl.target.service] = struct{}{}
-		}
-		if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
-			next.TLS.Equal(sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
-			continue
-		}
-		sl.backend = &next
-		s.set(sl.backend)
+		s.fill(sl)
 	}
 	clear(s.stale)
-}
-
-// finish ends the step: it returns the list to publish, and whether it differs from the former one.
-func (s *backendSet) finish() (list []*routing.Backend, changed bool) {
+	for service := range s.screened {
+		reports = append(reports, report{subject{ofAddresses, service}, s.rejectAddresses(service)})
+	}
+	clear(s.screened)
+	for service := range s.portsStale {
+		reports = append(reports, report{subject{ofPorts, service}, s.rejectPorts(service)})
+	}
+	clear(s.portsStale)
 	// Not before the sweep: a name that one Backend leaves and another takes up is still watched.
 	for e := range s.resolved {
 		if s.externals[e] == nil {
@@ -197,7 +213,39 @@ func (s *backendSet) finish() (list []*routing.Backend, changed bool) {
 	}
 	changed = !s.published
 	s.published = true
-	return s.list, changed
+	return s.list, changed, reports
+}
+
+// fill gathers the Endpoints of a slot, and replaces its Backend where that differs.
+func (s *backendSet) fill(sl *slot) {
+	s.portsStale[sl.target.service] = struct{}{}
+	next := *sl.backend
+	next.TLS = sl.tls
+	next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
+	if next.ExternalName == "" {
+		next.Endpoints, next.Twins = endpointsOf(s.slices.of[sl.target.service], sl.target.port)
+	} else {
+		next.Endpoints, next.Twins = resolvedEndpoints(s.resolved[sl.target.external]), nil
+	}
+	refused := sl.refused
+	if next.Endpoints, next.Twins, sl.refused = s.screen.keep(next.Endpoints, next.Twins); len(refused)+len(sl.refused) > 0 {
+		s.screened[sl.target.service] = struct{}{}
+	}
+	if slices.Equal(next.Endpoints, sl.backend.Endpoints) && slices.Equal(next.Twins, sl.backend.Twins) &&
+		next.TLS.Equal(sl.backend.TLS) && next.ExternalName == sl.backend.ExternalName && next.ExternalPort == sl.backend.ExternalPort {
+		return
+	}
+	sl.backend = &next
+	s.put(sl.backend)
+}
+
+// resolvedEndpoints are the Endpoints of a name.
+func resolvedEndpoints(addrs []netip.AddrPort) []routing.Endpoint {
+	list := make([]routing.Endpoint, 0, len(addrs))
+	for _, addr := range addrs {
+		list = append(list, routing.Endpoint{Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())})
+	}
+	return sortEndpoints(list)
 }
 
 func (s *backendSet) addExternal(e external, sl *slot) {
@@ -223,18 +271,18 @@ func (s *backendSet) takeIndex() int32 {
 		s.free = s.free[:n-1]
 		return i
 	}
-	s.own()
+	s.unshare()
 	s.list = append(s.list, nil)
 	return int32(len(s.list) - 1)
 }
 
-func (s *backendSet) set(b *routing.Backend) {
-	s.own()
+func (s *backendSet) put(b *routing.Backend) {
+	s.unshare()
 	s.list[b.Index] = b
 }
 
-// own copies the list when a published Snapshot has it.
-func (s *backendSet) own() {
+// unshare copies the list when a published Snapshot has it.
+func (s *backendSet) unshare() {
 	if s.published {
 		s.list, s.published = slices.Clone(s.list), false
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -38,14 +39,14 @@ func (c *compiler) backendTLS(serverName string) (*routing.BackendTLS, bool) {
 		m, name, fault := c.credential(s.Secret)
 		switch {
 		case m == nil:
-		case s.Verify && m.rootsFault != "":
-			fault = m.rootsFault
-		case s.Verify && m.roots == nil:
-			fault = "proxy-ssl-verify is on, and the Secret has no " + rootsKey
-		case m.pairFault != "":
-			fault = m.pairFault
-		case m.roots == nil && m.pair == nil:
-			fault = "the Secret has neither " + rootsKey + " nor a key pair"
+		case s.Verify && m.RootsFault != "":
+			fault = m.RootsFault
+		case s.Verify && m.Roots == nil:
+			fault = "proxy-ssl-verify is on, and the Secret has no " + secret.AuthoritiesKey
+		case m.PairFault != "":
+			fault = m.PairFault
+		case m.Roots == nil && m.Pair == nil:
+			fault = "the Secret has neither " + secret.AuthoritiesKey + " nor a key pair"
 		}
 		if m == nil || fault != "" {
 			if fault != "" && !c.tlsReported {
@@ -54,9 +55,9 @@ func (c *compiler) backendTLS(serverName string) (*routing.BackendTLS, bool) {
 			c.tlsReported = true
 			return nil, false
 		}
-		t.Secret, t.Certificate, sum = name, m.pair, m.sum
+		t.Secret, t.Certificate, sum = name, m.Pair, m.Sum
 		if s.Verify {
-			t.Roots = m.roots
+			t.Roots = m.Roots
 		}
 	}
 	t.Identity = sha256.Sum256(fmt.Appendf(nil, "%q %x", []any{s.Verify, t.Name, s.SendName, t.Depth, s.Min, s.Max, string(s.Ciphers), s.Secret}, sum))

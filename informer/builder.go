@@ -2,91 +2,78 @@ package informer
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
 // builder keeps the objects and makes Snapshots of them, each from the former one's parts.
 //
-// A step is: apply for every event, then build. apply only stores objects and marks what they touch:
+// A step is: apply for every event, then build. apply hands the object to the set that it is about, and marks the
+// Ingresses that the set says it touches:
 //
 //	Ingress        -> itself
 //	IngressClass   -> the Ingresses whose controller becomes another one (see classGrace)
 //	Service        -> the Ingresses that refer to it
-//	EndpointSlice  -> the Backends of its Service
-//	Secret         -> its Certificate, and the Ingresses whose annotations name it
-//	resolved name  -> the Backends of that name
-//	own addresses  -> all Backends, and the Ingresses that lead to literal addresses
+//	EndpointSlice  -> none; the Backends of its Service
+//	Secret         -> the Ingresses whose annotations name it; its Certificate
+//	resolved name  -> none; the Backends of that name
+//	own addresses  -> the Ingresses that lead to literal addresses; all Backends
 //
-// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, gathers
-// the Endpoints of the marked Backends, makes the marked Certificates, and shares all else with the
-// former Snapshot.
+// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, has the sets refresh what
+// they marked themselves, and shares all else with the former Snapshot. The sets know neither the builder nor each
+// other: objects and names go in, and what is affected, the result and the Rejections come out.
 //
 // Owned by one goroutine, but for rejected and outsiders.
 type builder struct {
 	// Immutable after newBuilder:
-	cfg   Config
-	hosts routing.Builder
-	// now is the clock for the expiry of Certificates.
+	cfg Config
+	// now is the clock for classes and Certificates.
 	now func() time.Time
 
-	// The objects:
-	cache     cache
-	classes   classSet
-	entries   map[routing.ObjectName]*entry
-	byHost    map[string][]*entry // sorted by age
-	below     family              // the exact names in byHost
-	byService map[routing.ObjectName]map[routing.ObjectName]struct{}
-	fallbacks []*entry // those with a fallback, sorted by age
+	// The objects and what is made of them:
+	cache    cache
+	classes  classSet
+	entries  map[routing.ObjectName]*entry
+	services userIndex
+	// classless are the Ingresses refused for want of their class.
 	classless map[routing.ObjectName]struct{}
+	hosts     hostSet
 	backends  backendSet
-	// certificates also knows which Secrets are wanted.
-	certificates certificateSet
-	credentials  credentialSet
-	table        *routing.Table
-	fallback     *routing.Route
-	rejected     rejectionSet
-	outsiders    outsiderSet
-	built        bool
+	secrets   *secret.Set
+	table     *routing.Table
+	fallback  *routing.Route
+	rejected  rejectionSet
+	outsiders outsiderSet
+	built     bool
 
-	// Touched by the current step:
-	dirtyIngresses map[routing.ObjectName]struct{}
-	dirtyHosts     map[string]struct{}
-	dirtyFallback  bool
-
-	// compiled names the Ingresses that the last build compiled or dropped.
-	compiled []routing.ObjectName
+	dirty dirty
+	// parseBudget bounds the time that one step spends on parsing Secrets; 0 = no bound.
+	parseBudget time.Duration
+	// recompiled names the Ingresses that the last build compiled or dropped.
+	recompiled []routing.ObjectName
 }
 
 func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 	b := &builder{
-		cfg:            cfg,
-		hosts:          routing.Builder{Attach: attach},
-		now:            time.Now,
-		cache:          newCache(),
-		entries:        make(map[routing.ObjectName]*entry),
-		byHost:         make(map[string][]*entry),
-		below:          make(family),
-		byService:      make(map[routing.ObjectName]map[routing.ObjectName]struct{}),
-		classless:      make(map[routing.ObjectName]struct{}),
-		backends:       newBackendSet(newScreen(cfg)),
-		certificates:   newCertificateSet(),
-		credentials:    newCredentialSet(),
-		dirtyIngresses: make(map[routing.ObjectName]struct{}),
-		dirtyHosts:     make(map[string]struct{}),
+		cfg:       cfg,
+		now:       time.Now,
+		cache:     newCache(),
+		entries:   make(map[routing.ObjectName]*entry),
+		services:  make(userIndex),
+		classless: make(map[routing.ObjectName]struct{}),
+		hosts:     newHostSet(&cfg, attach),
+		backends:  newBackendSet(&cfg),
+		secrets:   secret.New(secretOptions(&cfg)),
+		dirty:     newDirty(),
 	}
 	b.classes = newClassSet(&b.cfg)
-	if cfg.DefaultCertificate != "" {
-		b.certificates.fallback = new(secretPair)
-		b.credentials.use(cfg.defaultName(), configured)
-	}
 	return b
 }
 
@@ -97,7 +84,7 @@ func (b *builder) apply(key source.Key, object any) {
 	case source.Ingress:
 		next, _ := object.(*networkingv1.Ingress)
 		if old := put(b.cache.ingresses, name, next); !sameIngress(old, next) {
-			b.dirtyIngresses[name] = struct{}{}
+			b.dirty.ingress(name)
 		}
 	case source.Class:
 		next, _ := object.(*networkingv1.IngressClass)
@@ -105,40 +92,24 @@ func (b *builder) apply(key source.Key, object any) {
 	case source.Service:
 		next, _ := object.(*corev1.Service)
 		if old := put(b.cache.services, name, next); !sameService(old, next) {
-			for ingress := range b.byService[name] {
-				b.dirtyIngresses[ingress] = struct{}{}
-			}
+			b.dirty.users(b.services.of(name))
 		}
 	case source.Slice:
 		next, _ := object.(*discoveryv1.EndpointSlice)
-		for _, slice := range []*discoveryv1.EndpointSlice{b.cache.putSlice(name, next), next} {
-			if slice == nil {
-				continue
-			}
-			if service, ok := serviceOf(slice); ok {
-				b.backends.serviceChanged(service)
-			}
-		}
-		b.rejected.replace(subject{ofSlice, name}, b.rejectSlice(next))
+		b.rejected.replace(subject{ofSlice, name}, b.backends.apply(name, next))
 	case source.Secret:
 		next, _ := object.(*corev1.Secret)
-		if !b.takesSecret(name, next) {
-			return
-		}
-		if old := put(b.cache.secrets, name, next); !sameSecret(old, next) {
-			b.certificates.secretChanged(name)
-			b.credentialChanged(name)
-		}
+		b.dirty.ingress(b.secrets.Apply(name, next)...)
 	case source.Secrets:
 		if reason, ok := object.(string); ok {
-			b.secretsRead(source.SecretsKey(key.NamespacedName), reason)
+			b.dirty.ingress(b.secrets.Read(watchOf(source.SecretsKey(key.NamespacedName)), reason)...)
 		}
 	case source.Addresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
 	case source.Node:
 		own, _ := object.([]netip.Addr)
-		b.ownAddressesChanged(own)
+		b.setOwnAddresses(own)
 	case source.File:
 		faults, _ := object.([]source.Fault)
 		b.rejected.replace(subject{ofFile, name}, rejectFile(faults))
@@ -147,52 +118,50 @@ func (b *builder) apply(key source.Key, object any) {
 	}
 }
 
+// setOwnAddresses screens everything anew.
+func (b *builder) setOwnAddresses(own []netip.Addr) {
+	reports, changed := b.backends.setOwn(own)
+	if !changed {
+		return
+	}
+	b.rejected.replaceAll(reports)
+	// A literal address is judged when its Ingress is compiled.
+	for name, service := range b.cache.services {
+		if _, err := netip.ParseAddr(service.Spec.ExternalName); err == nil {
+			b.dirty.users(b.services.of(name))
+		}
+	}
+}
+
 // build makes the Snapshot of the objects, or returns nil when nothing that a request could see has
 // changed since the last one.
 func (b *builder) build() *routing.Snapshot {
-	for _, name := range b.classes.affected(b.now(), b.cache.ingresses, b.controllerWas) {
-		b.dirtyIngresses[name] = struct{}{}
-	}
-	b.compiled = b.compiled[:0]
-	for name := range b.dirtyIngresses {
-		b.compiled = append(b.compiled, name)
-		b.recompile(name)
-	}
-	clear(b.dirtyIngresses)
-	b.sweepCredentials()
-	b.backends.sweep()
-	b.backends.refresh(&b.cache)
-	b.rejectAddresses()
-	b.refreshPorts()
-
-	b.spreadOwnership()
-	changed := make(map[string]*routing.Host, len(b.dirtyHosts))
-	for name := range b.dirtyHosts {
-		changed[name] = b.buildHost(name)
-	}
-	clear(b.dirtyHosts)
-	tableChanged := len(changed) > 0 || b.dirtyFallback || !b.built
-	if b.dirtyFallback {
-		b.buildFallback()
-		b.dirtyFallback = false
-	}
-	if tableChanged {
-		b.table = b.table.With(changed, b.fallback)
-	}
-	backends, backendsChanged := b.backends.finish()
-	certificates, certificatesChanged := b.refreshCertificates()
-	if b.built && !tableChanged && !backendsChanged && !certificatesChanged {
+	now := b.now()
+	b.dirty.ingress(b.classes.affected(now, b.cache.ingresses, b.controllerWas)...)
+	b.compileDirty()
+	backends, backendsChanged, reports := b.backends.refresh()
+	b.rejected.replaceAll(reports)
+	tableChanged := b.buildTable()
+	secrets := b.secrets.Refresh(now, b.parseBudget)
+	b.rejectSecrets(&secrets)
+	if b.built && !tableChanged && !backendsChanged && !secrets.Changed {
 		return nil
 	}
 	b.built = true
 	return &routing.Snapshot{
-		Table: b.table, Backends: backends, Certificates: certificates.list,
-		ServerNames: certificates.index, DefaultCertificate: certificates.fallback,
+		Table: b.table, Backends: backends, Certificates: secrets.Certificates,
+		ServerNames: secrets.ServerNames, DefaultCertificate: secrets.Default,
 	}
 }
 
-// waiting reports whether a Secret that is referred to may be about to arrive.
-func (b *builder) waiting() bool { return b.certificates.waiting() || b.credentials.waiting() }
+// nextChange returns when there is something to build without an event, or zero for never.
+func (b *builder) nextChange() time.Time {
+	certificate, class := b.secrets.NextChange(), b.classes.next()
+	if certificate.IsZero() || !class.IsZero() && class.Before(certificate) {
+		return class
+	}
+	return certificate
+}
 
 // controllerWas returns what classes said of an Ingress when it was compiled.
 func (b *builder) controllerWas(name routing.ObjectName) (controller string, refused bool) {
@@ -203,166 +172,88 @@ func (b *builder) controllerWas(name routing.ObjectName) (controller string, ref
 	return controller, refused
 }
 
-// recompile replaces the entry of an Ingress that was added, changed or removed, and marks the Hosts
-// of both its forms.
+// compileDirty compiles the Ingresses that are marked, and marks the Hosts of both forms of each.
+func (b *builder) compileDirty() {
+	b.recompiled = b.recompiled[:0]
+	for name := range b.dirty.ingresses {
+		b.recompiled = append(b.recompiled, name)
+		b.recompile(name)
+	}
+	clear(b.dirty.ingresses)
+}
+
+// recompile replaces the entry of an Ingress that was added, changed or removed.
 func (b *builder) recompile(name routing.ObjectName) {
-	old := b.entries[name]
-	var next *entry
-	var rejections []Rejection
-	delete(b.classless, name)
+	var next compiled
 	var others *networkingv1.Ingress
+	delete(b.classless, name)
 	if ing := b.cache.ingresses[name]; ing != nil {
 		controller, reason := b.classes.controllerOf(ing)
-		if controller != "" {
-			next, rejections = b.compile(ing, controller)
-		} else if reason != "" {
+		switch {
+		case controller != "":
+			next = b.newCompiler().compile(ing, controller)
+		case reason != "":
 			b.classless[name] = struct{}{}
-			of := &routing.Source{Ingress: name}
-			rejections = []Rejection{rejectIngress(of, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
-		} else {
+			next.rejections = []Rejection{rejectIngress(name, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
+		default:
 			others = ing
 		}
 	}
 	b.outsiders.replace(name, others)
-	b.rejected.replace(subject{ofIngress, name}, rejections)
-	if old != nil && next != nil && old.same(next) {
-		b.exchange(next)
-	} else {
-		b.unlink(old)
-		b.link(next)
-	}
-	b.replaceEntry(name, old, next)
+	b.rejected.replace(subject{ofIngress, name}, next.rejections)
+	b.secrets.Refer(name, next.references)
+	b.replaceEntry(name, next.entry)
 }
 
-// exchange replaces an entry by one that makes the same Routes, and marks nothing: the Hosts can stay.
-func (b *builder) exchange(next *entry) {
-	for _, h := range next.hosts {
-		swap(b.byHost[h.name], next)
-	}
-	if next.fallback != nil {
-		swap(b.fallbacks, next)
-	}
+// newCompiler returns a compiler with the present objects.
+func (b *builder) newCompiler() *compiler {
+	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets, noExternalNames: b.cfg.NoExternalNames}
 }
 
-// replaceEntry exchanges the entry in everything but the lists by Host.
-func (b *builder) replaceEntry(name routing.ObjectName, old, next *entry) {
-	b.certificates.replaceEntry(name, old, next)
-	b.credentials.replaceEntry(name, old, next)
-	if next != nil {
-		b.entries[name] = next
-		for service := range next.services {
-			if b.byService[service] == nil {
-				b.byService[service] = make(map[routing.ObjectName]struct{})
-			}
-			b.byService[service][name] = struct{}{}
-		}
-	} else {
-		delete(b.entries, name)
+// replaceEntry replaces the entry of an Ingress, by nil for none, and marks the Hosts of both.
+func (b *builder) replaceEntry(name routing.ObjectName, next *entry) {
+	old := b.entries[name]
+	put(b.entries, name, next)
+	if b.hosts.replace(old, next) {
+		b.dirty.entry(old)
+		b.dirty.entry(next)
 	}
+	b.services.replace(name, old.serviceNames(), next.serviceNames())
 	if old == nil {
 		return
 	}
-	for service := range old.services {
-		if next != nil {
-			if _, still := next.services[service]; still {
-				continue
-			}
-		}
-		delete(b.byService[service], name)
-		if len(b.byService[service]) == 0 {
-			delete(b.byService, service)
-		}
-	}
+	// Not before next has its references: a slot that both have is never without one.
 	for _, sl := range old.slots {
 		b.backends.release(sl)
 	}
 }
 
-// unlink takes an entry out of the lists by Host, and marks them.
-func (b *builder) unlink(e *entry) {
-	if e == nil {
-		return
-	}
-	for _, h := range e.hosts {
-		b.dirtyHosts[h.name] = struct{}{}
-		if list := remove(b.byHost[h.name], e); len(list) > 0 {
-			b.byHost[h.name] = list
-		} else {
-			delete(b.byHost, h.name)
-			b.below.remove(h.name)
+// buildTable builds the Hosts that are marked, and reports whether the Table is another one.
+func (b *builder) buildTable() (changed bool) {
+	for name := range b.dirty.hosts {
+		for below := range b.hosts.spread(name) {
+			b.dirty.host(below)
 		}
 	}
-	if e.fallback != nil {
-		b.dirtyFallback = true
-		b.fallbacks = remove(b.fallbacks, e)
+	hosts := make(map[string]*routing.Host, len(b.dirty.hosts))
+	for name := range b.dirty.hosts {
+		host, rejections := b.hosts.buildHost(name)
+		hosts[name] = host
+		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: name}}, rejections)
+		owner, owned := b.hosts.owner(name)
+		b.secrets.SetOwner(name, owner, owned)
 	}
-}
-
-// link puts an entry into the lists by Host, and marks them.
-func (b *builder) link(e *entry) {
-	if e == nil {
-		return
+	clear(b.dirty.hosts)
+	changed = len(hosts) > 0 || b.dirty.fallback || !b.built
+	if b.dirty.fallback {
+		var rejections []Rejection
+		b.fallback, rejections = b.hosts.buildFallback()
+		// No Host is called "*", so that the owner is unique.
+		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: "*"}}, rejections)
+		b.dirty.fallback = false
 	}
-	for _, h := range e.hosts {
-		b.dirtyHosts[h.name] = struct{}{}
-		b.byHost[h.name] = insert(b.byHost[h.name], e)
-		b.below.add(h.name)
+	if changed {
+		b.table = b.table.With(hosts, b.fallback)
 	}
-	if e.fallback != nil {
-		b.dirtyFallback = true
-		b.fallbacks = insert(b.fallbacks, e)
-	}
-}
-
-func insert(list []*entry, e *entry) []*entry {
-	i, _ := slices.BinarySearchFunc(list, e, (*entry).compare)
-	return slices.Insert(list, i, e)
-}
-
-// swap and remove find e by its age and name, which are unique.
-
-func swap(list []*entry, e *entry) {
-	if i, ok := slices.BinarySearchFunc(list, e, (*entry).compare); ok {
-		list[i] = e
-	}
-}
-
-func remove(list []*entry, e *entry) []*entry {
-	if i, ok := slices.BinarySearchFunc(list, e, (*entry).compare); ok {
-		return slices.Delete(list, i, i+1)
-	}
-	return list
-}
-
-// buildHost makes the Host of all entries that name it, or nil when none does.
-func (b *builder) buildHost(name string) *routing.Host {
-	key := subject{ofHost, routing.ObjectName{Name: name}}
-	entries, left := b.admitted(name)
-	if len(entries) == 0 {
-		b.rejected.replace(key, left)
-		return nil
-	}
-	routes, tls, rejections := joinHost(name, entries)
-	rejections = append(rejections, left...)
-	host, conflicts := b.hosts.BuildHost(name, routes)
-	if tls != nil {
-		host = host.WithTLS(tls)
-	}
-	b.rejected.replace(key, append(conflictRejections(conflicts), rejections...))
-	return host
-}
-
-func (b *builder) buildFallback() {
-	routes := make([]routing.Route, len(b.fallbacks))
-	for i, e := range b.fallbacks {
-		routes[i] = *e.fallback
-		if e.clientAuth != nil {
-			// A default Route has no host on which to ask for client certificates.
-			routes[i].Backend = unresolved
-		}
-	}
-	var conflicts []routing.Conflict
-	b.fallback, conflicts = b.hosts.BuildDefault(routes)
-	// No Host is called "*", so that the owner is unique.
-	b.rejected.replace(subject{ofHost, routing.ObjectName{Name: "*"}}, conflictRejections(conflicts))
+	return changed
 }

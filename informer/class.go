@@ -7,6 +7,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -150,7 +151,7 @@ func (s *classSet) reject(class *networkingv1.IngressClass) []Rejection {
 	return []Rejection{{
 		Object: Object{Kind: "IngressClass", Name: class.Name},
 		Field:  "spec.parameters",
-		Value:  shorten(class.Spec.Parameters.Kind + "/" + class.Spec.Parameters.Name),
+		Value:  plain.Short(class.Spec.Parameters.Kind + "/" + class.Spec.Parameters.Name),
 		Reason: "parameters are not supported and are ignored",
 	}}
 }

@@ -47,12 +47,3 @@ func (s *classSet) next() (first time.Time) {
 	}
 	return first
 }
-
-// nextChange returns when the builder has something to do without an event, or zero for never.
-func (b *builder) nextChange() time.Time {
-	next, class := b.certificates.next, b.classes.next()
-	if next.IsZero() || !class.IsZero() && class.Before(next) {
-		return class
-	}
-	return next
-}

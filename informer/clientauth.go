@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -28,22 +29,22 @@ func (c *compiler) clientAuth() {
 	m, name, fault := c.credential(s.Secret)
 	switch {
 	case m == nil:
-	case m.rootsFault != "":
-		fault = m.rootsFault
-	case m.roots == nil:
-		fault = "the Secret has no " + rootsKey
-	case m.revokedFault != "":
-		fault = m.revokedFault
+	case m.RootsFault != "":
+		fault = m.RootsFault
+	case m.Roots == nil:
+		fault = "the Secret has no " + secret.AuthoritiesKey
+	case m.RevokedFault != "":
+		fault = m.RevokedFault
 	}
 	if m == nil || fault != "" {
 		refuse(fault)
 		return
 	}
 	a := &routing.ClientAuth{
-		Mode: s.Mode, Roots: m.roots, Revoked: m.revoked, Depth: s.Depth,
+		Mode: s.Mode, Roots: m.Roots, Revoked: m.Revoked, Depth: s.Depth,
 		PassCertificate: s.Pass, ErrorPage: s.ErrorPage, MatchName: s.Name, Secret: name,
 	}
-	identity := fmt.Appendf(nil, "%s %d %x", a.Mode, a.Depth, m.authorities)
+	identity := fmt.Appendf(nil, "%s %d %x", a.Mode, a.Depth, m.AuthoritiesSum)
 	if name := a.MatchName.String(); name != "" {
 		identity = append(append(identity, ' '), name...)
 	}

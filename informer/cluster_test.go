@@ -41,7 +41,7 @@ func clusterController(t *testing.T, cfg Config, client *fake.Clientset) (c *Con
 	c.builder = newBuilder(cfg, nil)
 	c.builder.rejected.collect = true
 	cluster := source.NewCluster(client, cfg.Namespaces, log, &c.reach)
-	c.source, c.secrets = cluster, source.NewSecretWatches(cluster, c.queue)
+	c.feed, c.secrets = cluster, source.NewSecretWatches(cluster, c.queue)
 	c.events = newEventWriter(client, log)
 	c.status = newStatusWriter(&c.cfg, client, log)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -199,7 +199,7 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		c, published := clusterController(t, Config{}, client)
 		await(t, "the first list", published, func(s *routing.Snapshot) bool { return s.Table.Routes() == 2 })
 		want := `Ingress default/app-00000: spec.tls[0].secretName="pair": the gateway may not list and watch Secret default/pair; let it: ` +
-			`kubectl -n default create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice` + notServed
+			`kubectl -n default create rolebinding sluice-secrets --clusterrole=sluice-secrets --serviceaccount=sluice-system:sluice; its hosts get the default certificate`
 		if list := c.Rejections(); len(list) != 1 || list[0].String() != want {
 			t.Errorf("Rejections %v", list)
 		}

@@ -4,83 +4,16 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/routing"
 )
-
-// entry is one Ingress, compiled. Immutable once the builder has it.
-type entry struct {
-	// controller is the spec.controller of its class; NginxController means takeover.
-	controller string
-	source     *routing.Source
-	// hosts has one element per name, sorted. One without Routes claims the name, so that no less
-	// specific Host answers for it.
-	hosts []hostRoutes
-	// fallback is the Route of spec.defaultBackend in an object without rules.
-	fallback *routing.Route
-	// clientAuth is what the object requires of the clients of its hosts; nil for nothing.
-	clientAuth *routing.ClientAuth
-	// closesHosts is true where clientAuth cannot be carried out, which closes the hosts for every
-	// other object too. authWaits is true while the only cause is a Secret that may still arrive.
-	closesHosts, authWaits bool
-	// passthrough is true when the object asks for TLS connections to be passed on.
-	passthrough bool
-	// ciphers are the suites that the object sets for its hosts.
-	ciphers annotation.Ciphers
-	// slots has one reference per resolved backend of the object.
-	slots []*slot
-	// services are those the object refers to, whether they exist or not.
-	services map[routing.ObjectName]struct{}
-	// tls are the object's tls sections that name a Secret.
-	tls []tlsSection
-	// credentials are the Secrets that its annotations name, whether they exist or not.
-	credentials map[routing.ObjectName]struct{}
-}
-
-type hostRoutes struct {
-	name   string
-	routes []routing.Route
-}
-
-// routesOf returns the Routes of one Host.
-func (e *entry) routesOf(host string) []routing.Route {
-	i, ok := slices.BinarySearchFunc(e.hosts, host, func(h hostRoutes, name string) int {
-		return strings.Compare(h.name, name)
-	})
-	if !ok {
-		return nil
-	}
-	return e.hosts[i].routes
-}
-
-// same reports whether e and o make the same Routes, so that the Hosts of e can stay.
-func (e *entry) same(o *entry) bool {
-	sameRoute := func(a, b routing.Route) bool {
-		a.Source, b.Source = nil, nil
-		return a == b
-	}
-	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
-		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
-		e.source.Policy.Equal(o.source.Policy) &&
-		(e.fallback == nil) == (o.fallback == nil) &&
-		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
-		slices.EqualFunc(e.hosts, o.hosts, func(a, b hostRoutes) bool {
-			return a.name == b.name && slices.EqualFunc(a.routes, b.routes, sameRoute)
-		})
-}
-
-// compare sorts entries by the precedence in conflicts.
-func (e *entry) compare(o *entry) int {
-	return e.source.Compare(o.source)
-}
 
 // compiler makes the entry of one Ingress.
 //
@@ -93,27 +26,40 @@ func (e *entry) compare(o *entry) int {
 // it serves what no path matches on the hosts that the rules name, and nothing else. ingress-nginx
 // does the same. A rule without http sends its whole host there.
 type compiler struct {
-	b        *builder
+	// What an entry is made of beside the object:
+	services        map[routing.ObjectName]*corev1.Service
+	backends        *backendSet
+	secrets         *secret.Set
+	noExternalNames bool
+
+	// Of the present object:
 	ing      *networkingv1.Ingress
 	settings annotation.Settings
-	entry    *entry
 	position map[string]int // of a name in entry.hosts, until they are sorted
 	// tlsReported is true once the Secret of TLS Backends has its Rejection.
 	tlsReported bool
-	rejections  []Rejection
+	compiled
 }
 
-func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry, []Rejection) {
-	c := &compiler{b: b, ing: ing, position: make(map[string]int), entry: &entry{
+// compiled is what a compiler makes of an Ingress. The zero value is that of no Ingress.
+type compiled struct {
+	entry      *entry
+	references secret.References
+	rejections []Rejection
+}
+
+// compile makes the entry of an object whose class has the controller. Called once for each compiler.
+func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compiled {
+	c.ing, c.position = ing, make(map[string]int)
+	c.entry = &entry{
 		controller: controller,
-		source: &routing.Source{
-			Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name},
-		},
-		services: make(map[routing.ObjectName]struct{}),
-	}}
+		source:     &routing.Source{Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name}},
+		services:   make(map[routing.ObjectName]struct{}),
+	}
 	if !ing.CreationTimestamp.IsZero() {
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
+	c.references.Created = c.entry.source.Created
 	c.settings = annotation.Parse(ing.Annotations, func(name, value, reason string) {
 		c.reject(annotationField(name), value, reason)
 	})
@@ -124,26 +70,19 @@ func (b *builder) compile(ing *networkingv1.Ingress, controller string) (*entry,
 		c.entry.source.Policy = &p
 	}
 	if c.settings.Canary {
-		return c.entry, c.rejections
+		return c.compiled
 	}
 	for i := range ing.Spec.Rules {
 		c.rule(fmt.Sprintf("spec.rules[%d]", i), &ing.Spec.Rules[i])
 	}
 	c.defaultBackend()
 	slices.SortFunc(c.entry.hosts, func(a, b hostRoutes) int { return strings.Compare(a.name, b.name) })
-	c.tls()
-	return c.entry, c.rejections
+	c.sections()
+	return c.compiled
 }
 
 func (c *compiler) reject(field, value, reason string) {
-	c.rejections = append(c.rejections, rejectIngress(c.entry.source, field, value, reason))
-}
-
-func rejectIngress(s *routing.Source, field, value, reason string) Rejection {
-	return Rejection{
-		Object: Object{Kind: "Ingress", Namespace: s.Ingress.Namespace, Name: s.Ingress.Name},
-		Field:  field, Value: shorten(value), Reason: reason,
-	}
+	c.rejections = append(c.rejections, rejectIngress(c.entry.name(), field, value, reason))
 }
 
 func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
@@ -249,178 +188,6 @@ func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routin
 		}
 	}
 	return t, path, true
-}
-
-// unresolved is the Backend of a Route that answers 503.
-const unresolved = -1
-
-// backend returns the index of a reference's Backend, or unresolved after a Rejection.
-func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
-	if c.settings.Policy.Closed != "" {
-		// The annotation itself has the Rejection.
-		return unresolved
-	}
-	if ref.Service == nil {
-		value := ""
-		if ref.Resource != nil {
-			value = ref.Resource.Kind + "/" + ref.Resource.Name
-		}
-		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
-		return unresolved
-	}
-	name := routing.ObjectName{Namespace: c.ing.Namespace, Name: ref.Service.Name}
-	c.entry.services[name] = struct{}{}
-	service := c.b.cache.services[name]
-	if service == nil {
-		c.reject(field+".service.name", ref.Service.Name, "no such Service in namespace "+name.Namespace+"; the path answers 503")
-		return unresolved
-	}
-	port, ok := c.port(field+".service.port", service, ref.Service.Port)
-	if !ok {
-		return unresolved
-	}
-	protocol, ok := c.protocol(field, port)
-	if !ok {
-		return unresolved
-	}
-	t := target{service: name, port: port.Name}
-	serverName := name.Name + "." + name.Namespace + ".svc"
-	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		external, ok := c.external(field, service, port)
-		if !ok {
-			return unresolved
-		}
-		t = target{service: name, external: external}
-		serverName = external.name
-	}
-	var tls *routing.BackendTLS
-	if protocol == routing.HTTPS || protocol == routing.GRPCS {
-		if tls, ok = c.backendTLS(serverName); !ok {
-			return unresolved
-		}
-	}
-	key := routing.BackendKey{
-		Namespace: name.Namespace, Service: name.Name,
-		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
-	}
-	if t.external.name != "" && int32(t.external.port) != port.Port {
-		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
-		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(t.external.port)), ",")
-	}
-	sl := c.b.backends.acquire(key, t, protocol, c.settings.Balance, tls)
-	c.entry.slots = append(c.entry.slots, sl)
-	return sl.backend.Index
-}
-
-// variant tells apart the Backends of one Service port; "" for the defaults.
-func variant(protocol routing.Protocol, balance routing.Balance, tls annotation.BackendTLS) string {
-	var parts []string
-	if protocol != routing.HTTP {
-		parts = append(parts, protocol.String())
-	}
-	if v := tlsVariant(tls); v != "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
-		parts = append(parts, v)
-	}
-	if balance != routing.RoundRobin {
-		parts = append(parts, balance.String())
-	}
-	return strings.Join(parts, ",")
-}
-
-// port finds the Service's port that a reference names or numbers. A Service of type ExternalName
-// need not list its ports: a number stands for itself there.
-func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.ServiceBackendPort) (corev1.ServicePort, bool) {
-	udp := false
-	for _, p := range service.Spec.Ports {
-		if ref.Name != "" && p.Name != ref.Name || ref.Name == "" && p.Port != ref.Number {
-			continue
-		}
-		if !isTCP(&p.Protocol) {
-			udp = true
-			continue
-		}
-		if validPort(p.Port) {
-			return p, true
-		}
-	}
-	if service.Spec.Type == corev1.ServiceTypeExternalName && ref.Name == "" && validPort(ref.Number) {
-		return corev1.ServicePort{Port: ref.Number}, true
-	}
-	value := ref.Name
-	if value == "" {
-		field, value = field+".number", strconv.Itoa(int(ref.Number))
-	} else {
-		field += ".name"
-	}
-	reason := "Service " + service.Namespace + "/" + service.Name + " has no such port; it has " + portList(service) + "; the path answers 503"
-	if udp {
-		reason = "this port of Service " + service.Namespace + "/" + service.Name + " is not TCP; the path answers 503"
-	}
-	c.reject(field, value, reason)
-	return corev1.ServicePort{}, false
-}
-
-// protocol decides the protocol of a Backend: the annotation, else the Service port's appProtocol,
-// which ingress-nginx does not read.
-func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
-	switch {
-	case c.settings.Unspoken != "":
-		c.reject(field, c.settings.Unspoken, "Backends that speak this protocol are not supported; the path answers 503")
-		return routing.HTTP, false
-	case !c.settings.ProtocolSet && c.entry.controller != NginxController:
-		return protocolOf(appProtocol(port)), true
-	}
-	return c.settings.Protocol, true
-}
-
-func appProtocol(p corev1.ServicePort) string { return stringOr(p.AppProtocol) }
-
-// protocolOf reads an appProtocol. One that is not about HTTP is ignored: it may be right for
-// another use of the port, and the Ingress declares this use to be HTTP.
-func protocolOf(appProtocol string) routing.Protocol {
-	switch strings.ToLower(appProtocol) {
-	case "https", "kubernetes.io/wss":
-		return routing.HTTPS
-	case "kubernetes.io/h2c", "h2c":
-		return routing.H2C
-	case "grpc":
-		return routing.GRPC
-	case "grpcs":
-		return routing.GRPCS
-	}
-	return routing.HTTP
-}
-
-func (c *compiler) external(field string, service *corev1.Service, port corev1.ServicePort) (external, bool) {
-	name := strings.TrimSuffix(service.Spec.ExternalName, ".")
-	if c.b.cfg.NoExternalNames {
-		c.reject(field+".service.name", service.Name,
-			"that Service is of type ExternalName, and kubernetes.external_names is false; the path answers 503")
-		return external{}, false
-	}
-	if addr, err := netip.ParseAddr(name); err == nil {
-		if what := c.b.backends.screen.refuses(addr); what != "" {
-			c.reject(field+".service.name", service.Name,
-				"spec.externalName of that Service is "+addr.String()+" ("+what+"), which no Endpoint may have; the path answers 503"+allowedKey)
-			return external{}, false
-		}
-	}
-	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		c.reject(field+".service.name", service.Name,
-			"spec.externalName of that Service is no DNS name; the path answers 503")
-		return external{}, false
-	}
-	to := port.Port
-	if c.entry.controller == NginxController && port.TargetPort != (intstr.IntOrString{}) {
-		// ingress-nginx connects to the targetPort, which the API server sets to the port where it is left
-		// out. The API gives it no meaning for such a Service, so that objects of our own class do not.
-		if to = int32(port.TargetPort.IntValue()); !validPort(to) {
-			c.reject(field+".service.port", port.TargetPort.String(),
-				"targetPort of that Service has to be a number, because a Service of type ExternalName has no Pods that name one; the path answers 503")
-			return external{}, false
-		}
-	}
-	return external{name, uint16(to)}, true
 }
 
 // hostName returns a rule's host in the form that Hosts have. Case is not significant; a trailing

@@ -87,6 +87,12 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// defaultName is the Secret of the default certificate; the zero value where none is configured.
+func (c *Config) defaultName() routing.ObjectName {
+	namespace, name, _ := strings.Cut(c.DefaultCertificate, "/")
+	return routing.ObjectName{Namespace: namespace, Name: name}
+}
+
 // watches reports whether objects of namespace are in scope.
 func (c *Config) watches(namespace string) bool {
 	return source.Namespaces(c.Namespaces).Has(namespace)

@@ -35,11 +35,11 @@ const lookAgain = time.Hour
 // the other methods may be called from any goroutine, before Run too. Must not be copied.
 type Controller struct {
 	// Immutable after New:
-	cfg    Config
-	opts   Options
-	log    *slog.Logger
-	store  *routing.Store
-	source feed
+	cfg   Config
+	opts  Options
+	log   *slog.Logger
+	store *routing.Store
+	feed  feed
 	// own returns the node's own addresses; nil where they do not matter.
 	own   func() ([]netip.Addr, error)
 	queue *source.Queue
@@ -81,14 +81,14 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 	c.builder = newBuilder(cfg, opts.Attach)
 	c.names = resolution{resolver: opts.Resolver, queue: c.queue}
 	if cfg.Manifests != "" {
-		c.source = source.NewManifests(cfg.Manifests, cfg.Namespaces, c.log, &c.reach)
+		c.feed = source.NewManifests(cfg.Manifests, cfg.Namespaces, c.log, &c.reach)
 		return c, nil
 	}
 	cluster, err := source.OpenCluster(cfg.Kubeconfig, cfg.Namespaces, c.log, &c.reach)
 	if err != nil {
 		return nil, err
 	}
-	c.source = cluster
+	c.feed = cluster
 	c.own = source.OwnAddresses
 	if c.builder.backends.screen.own, err = c.own(); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		writers.Go(func() { source.WatchNode(ctx, c.queue, c.own, c.log) })
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- c.source.Run(ctx, c.queue) }()
+	go func() { failed <- c.feed.Run(ctx, c.queue) }()
 	defer c.close()
 	var pace pace
 	for {
@@ -173,16 +173,16 @@ func (c *Controller) step() {
 	}
 	if c.synced.Load() {
 		// Until the first publish there is no budget: everything waits for the whole Snapshot.
-		c.builder.certificates.budget = parseBudget
+		c.builder.parseBudget = parseBudget
 	}
 	snapshot := c.builder.build()
-	if c.builder.certificates.behind() {
+	if c.builder.secrets.Behind() {
 		c.queue.Signal()
 	}
 	c.stats.built(time.Since(start))
 	c.names.follow(c.builder.backends.externals)
 	if c.secrets != nil {
-		c.secrets.Follow(c.builder.secretsWanted())
+		c.secrets.Follow(c.builder.watchesWanted())
 	}
 	c.expect(c.builder.nextChange())
 	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
@@ -201,7 +201,7 @@ func (c *Controller) step() {
 		c.status.note(c.builder, pending)
 	}
 	if c.events != nil {
-		c.events.note(c.builder)
+		c.events.note(c.builder.rejected.takeAdded(), c.builder.reference)
 	}
 }
 
@@ -213,7 +213,7 @@ func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.
 	}
 	snapshot, seen = cmp.Or(snapshot, c.held), cmp.Or(c.heldSeen, seen)
 	c.held, c.heldSeen = nil, time.Time{}
-	if c.secrets == nil || snapshot == nil || !c.builder.waiting() {
+	if c.secrets == nil || snapshot == nil || !c.builder.secrets.Waiting() {
 		return snapshot, seen
 	}
 	now := time.Now()

@@ -52,13 +52,13 @@ func newTestController(t *testing.T, opts Options) *Controller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.source = fedSource{}
+	c.feed = fedSource{}
 	return c
 }
 
 func TestRunFailsWhenTheSourceCannotStart(t *testing.T) {
 	c := newTestController(t, Options{})
-	c.source = fedSource{errors.New("no such cluster")}
+	c.feed = fedSource{errors.New("no such cluster")}
 	if err := c.Run(t.Context()); err == nil || err.Error() != "run source: no such cluster" {
 		t.Errorf("Run: %v", err)
 	}

@@ -32,9 +32,13 @@
 // Memory: objects are kept as the source delivered them, without managedFields; a cluster source
 // shares them with its informers.
 //
-// Package source delivers objects, and package annotation reads annotations; their consequences are
-// decided here. What is written to a cluster, statuses and Events, is written here, too: it follows
-// from a build.
+// The builder is a number of sets that know neither it nor each other: classSet, hostSet, backendSet and, in package
+// secret, what is made of Secrets. Objects and names go in; the Ingresses to compile again, the result of a step and
+// the Rejections come out.
+//
+// Package source delivers objects, package annotation reads annotations, package secret reads Secrets; the consequences
+// are decided here. What is written to a cluster, statuses and Events, is written here, too, because it follows from a
+// build.
 //
 // Read first: Controller, builder, compiler; then testdata/*.txtar, one behaviour each.
 package informer

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -82,20 +83,20 @@ func endpointAddr(e *discoveryv1.Endpoint) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
-// rejectSlice returns the Rejections of the addresses that endpointsOf leaves out.
-func (b *builder) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejection) {
+// rejectSlice returns the Rejections of a slice, nil for one that is gone: what endpointsOf leaves out.
+func (s *backendSet) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejection) {
 	if slice == nil {
 		return nil
 	}
 	reject := func(field, value, reason string) {
 		list = append(list, Rejection{
 			Object: Object{Kind: "EndpointSlice", Namespace: slice.Namespace, Name: slice.Name},
-			Field:  field, Value: shorten(value), Reason: reason,
+			Field:  field, Value: plain.Short(value), Reason: reason,
 		})
 	}
 	if _, ok := serviceOf(slice); !ok {
 		// In a cluster other controllers may keep slices, which is no fault.
-		if b.cfg.Manifests != "" {
+		if s.manifests {
 			reject("metadata.labels["+discoveryv1.LabelServiceName+"]", "",
 				"the label that names the Service is missing; the slice is not used")
 		}
@@ -119,8 +120,8 @@ func (b *builder) rejectSlice(slice *discoveryv1.EndpointSlice) (list []Rejectio
 				"want one unicast IP address; the endpoint is not used")
 		}
 	}
-	if refused := b.backends.screen.refusedOf(slice); len(refused) > 0 {
-		reject("endpoints", "", "not used: "+b.backends.screen.list(refused)+allowedKey)
+	if refused := s.screen.refusedOf(slice); len(refused) > 0 {
+		reject("endpoints", "", "not used: "+s.screen.list(refused)+allowedKey)
 	}
 	return list
 }

@@ -160,11 +160,11 @@ func TestNoteSharesTheQueue(t *testing.T) {
 		}
 	}
 	world.step(events...)
-	w.note(world.b)
+	w.note(world.b.rejected.takeAdded(), world.b.reference)
 	late := fleet(1)[0].Object.(*networkingv1.Ingress).DeepCopy()
 	late.Namespace, late.Annotations = "late", map[string]string{annotation.OwnPrefix + "no-such-thing": "x"}
 	world.step(event(source.Ingress, routing.ObjectName{Namespace: "late", Name: late.Name}, late))
-	w.note(world.b)
+	w.note(world.b.rejected.takeAdded(), world.b.reference)
 	if w.queue.count != maxEvents || w.queue.byNamespace["late"] == nil {
 		t.Errorf("%d Events wait, none of the namespace that came late", w.queue.count)
 	}

@@ -296,10 +296,10 @@ func (w *world) unwanted(key source.Key, object any) bool {
 	case source.Addresses:
 		return w.b.backends.externals[externalOf(key)] == nil
 	case source.Secret:
-		secret, _ := object.(*corev1.Secret)
-		return !w.b.takesSecret(routing.ObjectName(key.NamespacedName), secret)
+		object, _ := object.(*corev1.Secret)
+		return !w.b.secrets.Takes(routing.ObjectName(key.NamespacedName), object)
 	case source.Secrets:
-		_, wanted := w.b.secretsWanted()[source.SecretsKey(key.NamespacedName)]
+		_, wanted := w.b.watchesWanted()[source.SecretsKey(key.NamespacedName)]
 		return !wanted
 	}
 	return false
@@ -370,13 +370,17 @@ func (w *world) later() {
 
 // good are the Secrets whose last good Certificates are live.
 func (w *world) good() (events []source.Event) {
-	for name, p := range w.b.certificates.pairs {
-		if p.from != nil {
-			events = append(events, event(source.Secret, name, p.from))
-		}
+	if w.snapshot == nil {
+		return nil
 	}
-	if p := w.b.certificates.fallback; p != nil && p.from != nil {
-		events = append(events, event(source.Secret, w.b.cfg.defaultName(), p.from))
+	names := map[routing.ObjectName]struct{}{w.b.cfg.defaultName(): {}}
+	for _, c := range w.snapshot.Certificates {
+		names[c.Secret] = struct{}{}
+	}
+	for name := range names {
+		if object := w.b.secrets.Served(name); object != nil {
+			events = append(events, event(source.Secret, name, object))
+		}
 	}
 	return events
 }
@@ -396,26 +400,22 @@ func (w *world) show() string {
 // leftovers names what an empty builder must not hold.
 func (w *world) leftovers() string {
 	b, s := w.b, &w.b.backends
-	credentials := len(b.credentials.named)
-	if b.certificates.fallback != nil {
-		credentials--
-	}
+	held := b.secrets.Held()
 	for name, n := range map[string]int{
-		"entries": len(b.entries), "byHost": len(b.byHost), "byService": len(b.byService),
-		"fallbacks": len(b.fallbacks), "classless": len(b.classless), "classes that leave": len(b.classes.leaving),
+		"entries": len(b.entries), "Hosts": len(b.hosts.byName), "users of Services": len(b.services),
+		"fallbacks": len(b.hosts.fallbacks), "classless": len(b.classless), "classes that leave": len(b.classes.leaving),
 		"outsiders": len(b.outsiders.byName), "hosts of outsiders": len(b.outsiders.byHost),
 		"ingresses": len(b.cache.ingresses), "classes": len(b.classes.byName), "services": len(b.cache.services),
-		"slices": len(b.cache.slices), "slicesOf": len(b.cache.slicesOf), "secrets": len(b.cache.secrets),
-		"users of Secrets": len(b.certificates.users), "pairs": len(b.certificates.pairs),
-		"namespaces of Secrets": len(b.certificates.namespaces), "Certificates": len(b.certificates.list),
-		"credentials": credentials, "released credentials": len(b.credentials.released),
-		"claims": len(b.certificates.claims), "served names": len(b.certificates.served), "names in the index": b.certificates.index.Names(),
-		"stale Secrets": len(b.certificates.staleSecrets), "stale names": len(b.certificates.staleNames),
-		"names below wildcards": len(b.below) + len(b.certificates.below),
+		"slices": len(s.slices.byName), "slices by Service": len(s.slices.of),
+		"names below wildcards": len(b.hosts.below),
+		"dirty":                 len(b.dirty.ingresses) + len(b.dirty.hosts),
 		"backends":              len(s.byKey), "backends by Service": len(s.byService),
 		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 	} {
+		held[name] = n
+	}
+	for name, n := range held {
 		if n != 0 {
 			return fmt.Sprintf("%d %s", n, name)
 		}

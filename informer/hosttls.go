@@ -18,58 +18,82 @@ import (
 //     later takes the connections of a host over.
 //   - Cipher suites: the oldest object of that namespace that names some.
 func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
-	owner := entries[0].namespace()
-	asking := slices.IndexFunc(entries, func(e *entry) bool {
-		return e.namespace() == owner && (e.clientAuth != nil || e.closesHosts)
-	})
+	asked := askingOf(entries)
+	auth := asked.auth()
 	backend, passed, rejections := passHost(name, entries)
 	suites, lost := hostCiphers(name, entries)
-	var auth *routing.ClientAuth
-	if asking >= 0 {
-		auth = entries[asking].clientAuth
-	}
 	if auth != nil || passed || suites != nil {
 		tls = &routing.HostTLS{ClientAuth: auth, Passthrough: passed, Backend: backend, CipherSuites: suites}
 	}
-	for i, e := range entries {
+	for _, e := range entries {
 		at := len(routes)
 		routes = append(routes, e.routesOf(name)...)
 		own := routes[at:]
-		closed := false
-		if asking >= 0 && entries[asking].closesHosts {
-			first := entries[asking]
-			closed = true
-			if i != asking && !first.authWaits && !e.closesHosts {
-				list = append(list, rejectIngress(e.source, "spec.rules", name, rivalOf(first.source, e.source)+
-					" asks for client certificates on this host, which cannot be verified; the host answers 503"))
-			}
-		} else if e.namespace() != owner && (e.closesHosts || e.clientAuth != nil && !e.clientAuth.Equal(auth)) {
-			closed = true
-			if !e.authWaits {
-				list = append(list, rejectIngress(e.source, "spec.rules", name, "client certificates are asked for on a whole host, "+
-					"and this one belongs to another namespace, which does not ask for the same; the paths of this object answer 503 there"))
-			}
-		} else if asking >= 0 && e.clientAuth != nil && !e.clientAuth.Equal(auth) {
-			first := entries[asking]
-			closed = true
-			list = append(list, rejectIngress(e.source, "spec.rules", name, rivalOf(first.source, e.source)+
-				" asks for other client certificates on this host, and wins because "+causeOf(first.source, e.source)+"; the paths of this object answer 503 there"))
-		}
 		if tls != nil {
-			source := *e.source
-			source.TLS = tls
-			for j := range own {
-				own[j].Source = &source
+			shared := *e.source
+			shared.TLS = tls
+			for i := range own {
+				own[i].Source = &shared
 			}
 		}
+		closed, reason := asked.closes(e)
 		if closed {
-			for j := range own {
-				own[j].Backend = unresolved
+			for i := range own {
+				own[i].Backend = unresolved
 			}
+		}
+		if reason != "" {
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 	}
 	list = append(list, rejections...)
 	return routes, tls, append(list, lost...)
+}
+
+// asking is the object that decides for a host about client certificates, nil where none of the owner's asks for some.
+type asking struct {
+	owner string
+	first *entry
+}
+
+func askingOf(entries []*entry) asking {
+	a := asking{owner: entries[0].namespace()}
+	for _, e := range entries {
+		if e.namespace() == a.owner && (e.clientAuth != nil || e.closesHosts) {
+			a.first = e
+			break
+		}
+	}
+	return a
+}
+
+func (a asking) auth() *routing.ClientAuth {
+	if a.first == nil {
+		return nil
+	}
+	return a.first.clientAuth
+}
+
+// closes reports whether the paths of an entry answer 503 on the host, and why where its author is to know.
+func (a asking) closes(e *entry) (closed bool, reason string) {
+	differs := e.clientAuth != nil && !e.clientAuth.Equal(a.auth())
+	switch {
+	case a.first != nil && a.first.closesHosts:
+		if e != a.first && !a.first.authWaits && !e.closesHosts {
+			reason = rivalOf(a.first.source, e.source) + " asks for client certificates on this host, which cannot be verified; the host answers 503"
+		}
+		return true, reason
+	case e.namespace() != a.owner && (e.closesHosts || differs):
+		if !e.authWaits {
+			reason = "client certificates are asked for on a whole host, " +
+				"and this one belongs to another namespace, which does not ask for the same; the paths of this object answer 503 there"
+		}
+		return true, reason
+	case a.first != nil && differs:
+		return true, rivalOf(a.first.source, e.source) + " asks for other client certificates on this host, and wins because " +
+			causeOf(a.first.source, e.source) + "; the paths of this object answer 503 there"
+	}
+	return false, ""
 }
 
 // passHost decides whether the TLS connections of a host are passed on, and to which Backend.
@@ -79,7 +103,7 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 	first := entries[0]
 	for i, e := range entries {
 		refuse := func(reason string) {
-			list = append(list, rejectIngress(e.source, "spec.rules", name, reason))
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 		to, found := rootBackend(e.routesOf(name))
 		guarded := e.source.Policy.Filter(policy.KindAccess) != nil
@@ -114,12 +138,12 @@ func hostCiphers(name string, entries []*entry) (suites []uint16, list []Rejecti
 		const lost = "ssl-ciphers has no effect on this host: "
 		switch {
 		case e.ciphers != "" && name == "":
-			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it needs a host, because clients that ask for no name may want any"))
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, lost+"it needs a host, because clients that ask for no name may want any"))
 		case e.ciphers == "" || i == first || first >= 0 && e.ciphers == entries[first].ciphers:
 		case e.namespace() != owner:
-			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"it belongs to another namespace, which decides"))
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, lost+"it belongs to another namespace, which decides"))
 		default:
-			list = append(list, rejectIngress(e.source, "spec.rules", name, lost+"that of "+
+			list = append(list, rejectIngress(e.name(), "spec.rules", name, lost+"that of "+
 				rivalOf(entries[first].source, e.source)+" wins because "+causeOf(entries[first].source, e.source)))
 		}
 	}

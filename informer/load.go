@@ -62,9 +62,14 @@ func InspectCluster(ctx context.Context, kubeconfig string, cfg Config) (*Inspec
 		}
 		return nil, fmt.Errorf("list cluster: %w", ctx.Err())
 	}
-	b := newBuilder(cfg, nil)
 	secrets := source.NewSecretWatches(c, q)
 	defer secrets.Close()
+	return inspectListed(ctx, newBuilder(cfg, nil), q, secrets)
+}
+
+// inspectListed builds what q has, and again for the Secrets that turn out to be needed, until they are here or
+// secretsPatience ends.
+func inspectListed(ctx context.Context, b *builder, q *source.Queue, secrets *source.SecretWatches) (*Inspection, error) {
 	patience := time.NewTimer(secretsPatience)
 	defer patience.Stop()
 	var snapshot *routing.Snapshot
@@ -74,8 +79,8 @@ func InspectCluster(ctx context.Context, kubeconfig string, cfg Config) (*Inspec
 			b.apply(key, object)
 		}
 		snapshot = cmp.Or(b.build(), snapshot)
-		secrets.Follow(b.secretsWanted())
-		if !b.waiting() {
+		secrets.Follow(b.watchesWanted())
+		if !b.secrets.Waiting() {
 			return inspect(b, snapshot), nil
 		}
 		select {

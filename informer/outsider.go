@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -22,7 +23,7 @@ type outsiderSet struct {
 	byHost map[string]map[routing.ObjectName]struct{}
 }
 
-// outsider is the part of such an Ingress that is kept. Immutable.
+// outsider is the part that is kept of an Ingress of another controller. Immutable.
 type outsider struct {
 	class string
 	hosts []string
@@ -57,7 +58,7 @@ func (s *outsiderSet) replace(name routing.ObjectName, ing *networkingv1.Ingress
 	}
 	next := outsider{class: cmp.Or(ing.Annotations[annotation.LegacyClass], stringOr(ing.Spec.IngressClassName))}
 	for i := range ing.Spec.Rules {
-		// An Ingress without a host has all of them, which explains none.
+		// A rule without a host is for all hosts, and explains none.
 		if host, ok := hostName(ing.Spec.Rules[i].Host); ok && host != "" && !slices.Contains(next.hosts, host) {
 			next.hosts = append(next.hosts, host)
 			if s.byHost[host] == nil {
@@ -79,7 +80,7 @@ func (s *outsiderSet) classes() []ClassCount {
 	}
 	list := make([]ClassCount, 0, len(counts))
 	for class, n := range counts {
-		list = append(list, ClassCount{shorten(class), n})
+		list = append(list, ClassCount{plain.Short(class), n})
 	}
 	slices.SortFunc(list, func(a, b ClassCount) int {
 		return cmp.Or(cmp.Compare(b.Ingresses, a.Ingresses), strings.Compare(a.Class, b.Class))
@@ -104,7 +105,7 @@ func (s *outsiderSet) elsewhere(host string) (list []string) {
 		for ingress := range s.byHost[name] {
 			ingresses = append(ingresses, ingress)
 		}
-		slices.SortFunc(ingresses, compareNames)
+		slices.SortFunc(ingresses, routing.ObjectName.Compare)
 		for _, ingress := range ingresses {
 			if len(list) == maxOutsiders {
 				more++
@@ -112,7 +113,7 @@ func (s *outsiderSet) elsewhere(host string) (list []string) {
 			}
 			whose := "names no class, and none of ours is the default"
 			if class := s.byName[ingress].class; class != "" {
-				whose = "is of class " + shorten(class) + ", which is not this gateway's"
+				whose = "is of class " + plain.Short(class) + ", which is not this gateway's"
 			}
 			list = append(list, fmt.Sprintf("Ingress %s has %s too; it %s", ingress, name, whose))
 		}

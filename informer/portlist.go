@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 )
 
 // maxPortsListed bounds the ports that a Rejection lists.
@@ -21,7 +23,7 @@ func portList(service *corev1.Service) string {
 		}
 		text := strconv.Itoa(int(p.Port))
 		if p.Name != "" {
-			text += " (" + shorten(p.Name) + ")"
+			text += " (" + plain.Short(p.Name) + ")"
 		}
 		names = append(names, text)
 	}

@@ -163,7 +163,7 @@ func checkCertificates(t *testing.T, b *builder, before, next *routing.Snapshot,
 		}
 	}
 	onlySecrets := !slices.ContainsFunc(events, func(e source.Event) bool {
-		return e.Key.Kind != source.Secret && e.Key.Kind != source.Secrets || b.credentials.named[routing.ObjectName(e.Key.NamespacedName)] != nil
+		return e.Key.Kind != source.Secret && e.Key.Kind != source.Secrets || b.secrets.IsCredential(routing.ObjectName(e.Key.NamespacedName))
 	})
 	if onlySecrets && (before.Table != next.Table || !slices.Equal(before.Backends, next.Backends)) {
 		t.Errorf("%v changed more than Certificates", keys(events))

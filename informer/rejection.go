@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -52,55 +51,37 @@ func compareRejections(a, b Rejection) int {
 	)
 }
 
-// maxValue bounds Rejection.Value: a snippet annotation may hold kilobytes.
-const maxValue = 100
-
-// shorten makes a value fit for one line of a log, an Event and a terminal.
-func shorten(value string) string {
-	value = printable(value, ' ')
-	if len(value) <= maxValue {
-		return value
+// rejectIngress gives a Rejection of a part of an Ingress.
+func rejectIngress(name routing.ObjectName, field, value, reason string) Rejection {
+	return Rejection{
+		Object: Object{Kind: "Ingress", Namespace: name.Namespace, Name: name.Name},
+		Field:  field, Value: plain.Short(value), Reason: reason,
 	}
-	cut := maxValue
-	for !utf8.RuneStart(value[cut]) {
-		cut--
-	}
-	return value[:cut] + "..."
 }
 
-// printable replaces characters that could end a line, move a terminal's cursor or turn the
-// direction of text.
-func printable(text string, instead rune) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
-			return instead
-		}
-		return r
-	}, text)
-}
-
-// rejectFile gives the Rejections of an entry of the manifests.
+// rejectFile gives the Rejections of a manifest file, or of another entry of a folder.
 func rejectFile(faults []source.Fault) (list []Rejection) {
 	for _, f := range faults {
 		r := Rejection{Object: Object{Kind: "File", Name: f.File}, Reason: f.Reason}
 		if f.Object != "" {
-			r.Field, r.Value = "object", shorten(f.Object)
+			r.Field, r.Value = "object", plain.Short(f.Object)
 		}
 		list = append(list, r)
 	}
 	return list
 }
 
-// subject is the object, Host or name whose Rejections are replaced together, for one kind of reason.
+// subject is the object, Host or name whose Rejections are replaced together, and the topic that they are about.
 type subject struct {
-	kind subjectKind
+	topic topic
 	routing.ObjectName
 }
 
-type subjectKind uint8
+// topic tells apart the Rejections of one object that come from different sets.
+type topic uint8
 
 const (
-	ofIngress subjectKind = iota
+	ofIngress topic = iota
 	ofClass
 	ofSlice
 	// ofSecret are those of the default certificate.
@@ -117,6 +98,12 @@ const (
 	// ofServerName are the conflicts between the certificates for a name.
 	ofServerName
 )
+
+// report is what a set gives where the Rejections of a subject may differ from before: all that there are now.
+type report struct {
+	of   subject
+	list []Rejection
+}
 
 // rejectionSet holds the Rejections of every subject. Safe for concurrent use.
 type rejectionSet struct {
@@ -156,6 +143,13 @@ func (s *rejectionSet) replace(of subject, list []Rejection) bool {
 	}
 	s.bySubject[of] = list
 	return true
+}
+
+// replaceAll sets the Rejections of several subjects.
+func (s *rejectionSet) replaceAll(reports []report) {
+	for _, r := range reports {
+		s.replace(r.of, r.list)
+	}
 }
 
 // takeAdded returns the Rejections that came since the last call.

@@ -2,7 +2,6 @@ package informer
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -20,22 +19,6 @@ func TestRejectionString(t *testing.T) {
 	for _, row := range rows {
 		if got := row.r.String(); got != row.want {
 			t.Errorf("%+v: %q, want %q", row.r, got, row.want)
-		}
-	}
-}
-
-func TestShorten(t *testing.T) {
-	rows := []struct{ value, want string }{
-		{"plain", "plain"},
-		{"two\nlines\x1b[31m", "two lines [31m"}, // cannot forge a line, nor colour a terminal
-		{"\xff", " "},
-		{strings.Repeat("a", 100), strings.Repeat("a", 100)},
-		{strings.Repeat("a", 101), strings.Repeat("a", 100) + "..."},
-		{strings.Repeat("a", 99) + "ää", strings.Repeat("a", 99) + "..."}, // whole characters
-	}
-	for _, row := range rows {
-		if got := shorten(row.value); got != row.want {
-			t.Errorf("shorten(%q) = %q, want %q", row.value, got, row.want)
 		}
 	}
 }

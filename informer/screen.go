@@ -8,6 +8,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -24,7 +25,7 @@ type screen struct {
 	own []netip.Addr
 }
 
-func newScreen(cfg Config) screen {
+func newScreen(cfg *Config) screen {
 	return screen{allowed: cfg.AllowedEndpoints, here: cfg.Manifests != ""}
 }
 
@@ -184,45 +185,18 @@ func (s *screen) list(addrs []netip.Addr) string {
 	return strings.Join(parts, ", ")
 }
 
-// rejectAddresses returns the Rejections of the resolved addresses of Services, for those that the step
-// touches. Such an address in a slice is the slice's Rejection.
-func (b *builder) rejectAddresses() {
-	for service := range b.backends.screened {
-		var list []Rejection
-		for _, sl := range b.backends.byService[service] {
-			// All slots of a Service resolve the same name.
-			if name := sl.target.external.name; name != "" && len(sl.refused) > 0 {
-				list = []Rejection{{
-					Object: Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},
-					Field:  "spec.externalName", Value: shorten(name),
-					Reason: "it resolves to " + b.backends.screen.list(sl.refused) + ", which no Endpoint may have; what is left is used" + allowedKey,
-				}}
-			}
-		}
-		b.rejected.replace(subject{ofAddresses, service}, list)
-	}
-	clear(b.backends.screened)
-}
-
-// ownAddressesChanged screens everything anew.
-func (b *builder) ownAddressesChanged(own []netip.Addr) {
-	s := &b.backends
-	if slices.Equal(own, s.screen.own) {
-		return
-	}
-	s.screen.own = own
-	for _, sl := range s.byKey {
-		s.stale[sl] = struct{}{}
-	}
-	// A literal address is judged when its Ingress is compiled.
-	for name, service := range b.cache.services {
-		if _, err := netip.ParseAddr(service.Spec.ExternalName); err == nil {
-			for ingress := range b.byService[name] {
-				b.dirtyIngresses[ingress] = struct{}{}
-			}
+// rejectAddresses returns the Rejections of the resolved addresses of a Service. Such an address in a slice is the
+// slice's Rejection.
+func (s *backendSet) rejectAddresses(service routing.ObjectName) (list []Rejection) {
+	for _, sl := range s.byService[service] {
+		// All slots of a Service resolve the same name.
+		if name := sl.target.external.name; name != "" && len(sl.refused) > 0 {
+			list = []Rejection{{
+				Object: Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},
+				Field:  "spec.externalName", Value: plain.Short(name),
+				Reason: "it resolves to " + s.screen.list(sl.refused) + ", which no Endpoint may have; what is left is used" + allowedKey,
+			}}
 		}
 	}
-	for name, slice := range b.cache.slices {
-		b.rejected.replace(subject{ofSlice, name}, b.rejectSlice(slice))
-	}
+	return list
 }

@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
-	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -23,6 +21,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -34,7 +33,7 @@ func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
 	objects[0].(*networkingv1.Ingress).Annotations[annotation.OwnPrefix+"auth-tls-secret"] = "ca"
 	ca := &corev1.Secret{Type: corev1.SecretTypeOpaque}
 	ca.Namespace, ca.Name = "default", "ca"
-	ca.Data = map[string][]byte{rootsKey: testPEM(t, "ca.crt")}
+	ca.Data = map[string][]byte{secret.AuthoritiesKey: testPEM(t, "ca.crt")}
 	fallback := testSecret(t, "fallback", "a")
 	fallback.Namespace = "gateway"
 	client := fake.NewClientset(append(objects, ca, fallback, testSecret(t, "other", "a"))...)
@@ -59,7 +58,7 @@ func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
 	}
 
 	changed := ca.DeepCopy()
-	changed.Data[rootsKey] = []byte("x")
+	changed.Data[secret.AuthoritiesKey] = []byte("x")
 	if err := client.Tracker().Update(secretsResource, changed, "default"); err != nil {
 		t.Fatal(err)
 	}
@@ -68,25 +67,25 @@ func TestSecretsOfAnnotationsAreWatchedByName(t *testing.T) {
 	})
 }
 
-// TestManyNamedSecretsAreOneWatch: one by one up to maxNamed in a namespace.
-func TestManyNamedSecretsAreOneWatch(t *testing.T) {
-	b := newBuilder(Config{}, nil)
-	user := routing.ObjectName{Namespace: "a", Name: "user"}
-	for i := range maxNamed {
-		b.credentials.use(routing.ObjectName{Namespace: "a", Name: fmt.Sprint("s", i)}, user)
+// TestWatchKeys: each Watch has a key of its own, and the report that comes under the key is that of the Watch.
+func TestWatchKeys(t *testing.T) {
+	for _, w := range []secret.Watch{
+		{Namespace: "a", Scope: secret.Certificates},
+		{Namespace: "a", Scope: secret.All},
+		{Namespace: "a", Name: "b"},
+	} {
+		if got := watchOf(watchKey(w)); got != w {
+			t.Errorf("%+v becomes %+v", w, got)
+		}
 	}
-	b.credentials.use(routing.ObjectName{Namespace: "b", Name: "s"}, user)
-	if n := len(b.secretsWanted()); n != maxNamed+1 {
-		t.Errorf("%d watches", n)
-	}
-	b.credentials.use(routing.ObjectName{Namespace: "a", Name: "last"}, user)
-	want := map[source.SecretsKey]struct{}{{Namespace: "a", Name: source.AllSecrets}: {}, {Namespace: "b", Name: "s"}: {}}
-	if got := b.secretsWanted(); !maps.Equal(got, want) {
-		t.Errorf("watches %v", got)
-	}
-	b.secretsRead(source.SecretsKey{Namespace: "a", Name: source.AllSecrets}, "")
-	if b.secretsRead(source.SecretsKey{Namespace: "b", Name: "s"}, ""); b.waiting() {
-		t.Error("still waiting")
+}
+
+// TestSourcesKeepWhatIsRead: what a Set reads of a Secret is not dropped on the way.
+func TestSourcesKeepWhatIsRead(t *testing.T) {
+	for _, key := range secret.Keys {
+		if !slices.Contains(source.SecretKeys, key) {
+			t.Errorf("sources drop %s", key)
+		}
 	}
 }
 
@@ -211,10 +210,10 @@ func cpuTime() time.Duration {
 // rejected meanwhile.
 func TestSecretsAreParsedInPortions(t *testing.T) {
 	w := newWorld(Config{Manifests: "dir", Controllers: []string{DefaultController}})
-	w.b.certificates.budget = time.Nanosecond
+	w.b.parseBudget = time.Nanosecond
 	w.step(manySecrets(t, 50)...)
 	steps := 1
-	for ; w.b.certificates.behind(); steps++ {
+	for ; w.b.secrets.Behind(); steps++ {
 		if list := w.b.rejected.all(); len(list) > 0 {
 			t.Fatalf("rejected %v", list)
 		}

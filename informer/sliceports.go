@@ -8,6 +8,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"github.com/sluice-gateway/sluice/informer/internal/plain"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -15,34 +16,29 @@ import (
 // there is no Endpoint, and neither the Ingress nor the Service shows why: the slices of a Service
 // without a selector are written by hand, and there names differ.
 
-// refreshPorts finds anew, for the Services that the step touched, the ports that no slice has.
-func (b *builder) refreshPorts() {
-	for service := range b.backends.portsStale {
-		b.rejected.replace(subject{ofPorts, service}, b.rejectPorts(service))
-	}
-	clear(b.backends.portsStale)
-}
-
 // rejectPorts returns the Rejections of the ports of a Service that Ingresses use.
-func (b *builder) rejectPorts(service routing.ObjectName) (list []Rejection) {
+func (s *backendSet) rejectPorts(service routing.ObjectName) (list []Rejection) {
 	var said []string
-	for _, sl := range b.backends.byService[service] {
+	for _, sl := range s.byService[service] {
 		if sl.target.external.name != "" || slices.Contains(said, sl.target.port) {
 			continue
 		}
 		said = append(said, sl.target.port)
-		if reason := portFault(b.cache.slicesOf[service], sl.target.port); reason != "" {
+		if reason := portFault(s.slices.of[service], sl.target.port); reason != "" {
 			list = append(list, Rejection{
 				Object: Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},
-				Field:  "spec.ports", Value: shorten(sl.target.port), Reason: reason + "; its paths answer 503",
+				Field:  "spec.ports", Value: plain.Short(sl.target.port), Reason: reason + "; its paths answer 503",
 			})
 		}
 	}
 	return list
 }
 
-// portFault reports that no slice has a port of that name. Slices without Endpoints do not count: where no
-// Pod is selected there is one, and it has no ports.
+// maxPortsNamed bounds the ports that a Rejection lists.
+const maxPortsNamed = 3
+
+// portFault reports that no slice has a port of a name. Slices without Endpoints do not count: where no Pod is
+// selected there is one slice, without ports.
 func portFault(of map[routing.ObjectName]*discoveryv1.EndpointSlice, name string) string {
 	counted := 0
 	var others []string
@@ -72,19 +68,19 @@ func portFault(of map[routing.ObjectName]*discoveryv1.EndpointSlice, name string
 		return reason + ", or any other"
 	}
 	slices.Sort(others)
-	return reason + "; there is " + someNames(others)
+	return reason + "; there is " + plain.List(others, maxPortsNamed)
 }
 
 func namedPort(name string) string {
 	if name == "" {
 		return "without a name"
 	}
-	return "named " + shorten(name)
+	return "named " + plain.Short(name)
 }
 
 // describePort is a port of a slice for people: its name, or number, and its protocol if that is not TCP.
 func describePort(p *discoveryv1.EndpointPort) string {
-	s := shorten(stringOr(p.Name))
+	s := plain.Short(stringOr(p.Name))
 	if s == "" {
 		s = "one without a name"
 	}

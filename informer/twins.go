@@ -33,7 +33,7 @@ func podOf(e *discoveryv1.Endpoint) string {
 // the slices for a port; nil where there is none. A Pod of which one address is not in list, because it is
 // not ready, has no twins.
 func twinsOf(list []routing.Endpoint, of map[routing.ObjectName]*discoveryv1.EndpointSlice, portName string) (twins []int32) {
-	// IPv4 sorts before IPv6. The rest is for Services that have both.
+	// IPv4 sorts before IPv6. The rest is for Services that have both families.
 	if n := len(list); n == 0 || list[0].Addr.Addr().Is6() || list[n-1].Addr.Addr().Is4() {
 		return nil
 	}
@@ -41,35 +41,10 @@ func twinsOf(list []routing.Endpoint, of map[routing.ObjectName]*discoveryv1.End
 	for i := range list {
 		positions[list[i].Addr] = int32(i)
 	}
-	pods := make(map[string][2]int32) // the first position of each family
+	pods := make(map[string]podTwins)
 	for _, slice := range of {
-		port, ok := slicePort(slice, portName)
-		if !ok {
-			continue
-		}
-		for i := range slice.Endpoints {
-			e := &slice.Endpoints[i]
-			pod := podOf(e)
-			addr, ok := endpointAddr(e)
-			if !ok || pod == "" {
-				continue
-			}
-			at, ok := positions[netip.AddrPortFrom(addr, port)]
-			if !ok {
-				continue
-			}
-			first, known := pods[pod]
-			if !known {
-				first = [2]int32{-1, -1}
-			}
-			family := 0
-			if addr.Is6() {
-				family = 1
-			}
-			if first[family] < 0 || at < first[family] {
-				first[family] = at
-			}
-			pods[pod] = first
+		if port, ok := slicePort(slice, portName); ok {
+			addTwins(pods, slice, port, positions)
 		}
 	}
 	// In order, because two Pods may claim one address while it passes from one to the other.
@@ -86,4 +61,35 @@ func twinsOf(list []routing.Endpoint, of map[routing.ObjectName]*discoveryv1.End
 		}
 	}
 	return twins
+}
+
+// podTwins has the first position of each family among the Endpoints of a Pod, IPv4 before IPv6, -1 for none.
+type podTwins [2]int32
+
+// addTwins adds the Endpoints of a slice to their Pods. positions has the addresses that are looked at.
+func addTwins(pods map[string]podTwins, slice *discoveryv1.EndpointSlice, port uint16, positions map[netip.AddrPort]int32) {
+	for i := range slice.Endpoints {
+		e := &slice.Endpoints[i]
+		pod := podOf(e)
+		addr, ok := endpointAddr(e)
+		if !ok || pod == "" {
+			continue
+		}
+		at, ok := positions[netip.AddrPortFrom(addr, port)]
+		if !ok {
+			continue
+		}
+		both, known := pods[pod]
+		if !known {
+			both = podTwins{-1, -1}
+		}
+		family := 0
+		if addr.Is6() {
+			family = 1
+		}
+		if both[family] < 0 || at < both[family] {
+			both[family] = at
+		}
+		pods[pod] = both
+	}
 }

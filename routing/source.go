@@ -15,6 +15,11 @@ type ObjectName struct{ Namespace, Name string }
 // String returns "namespace/name".
 func (n ObjectName) String() string { return n.Namespace + "/" + n.Name }
 
+// Compare sorts by namespace, then by name.
+func (n ObjectName) Compare(o ObjectName) int {
+	return cmp.Or(strings.Compare(n.Namespace, o.Namespace), strings.Compare(n.Name, o.Name))
+}
+
 // Source is the object that a Route comes from. All Routes of an Ingress share one Source; those on a
 // Host with a HostTLS share one of their own for it. Immutable once published.
 type Source struct {

@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -33,6 +34,18 @@ func TestAge(t *testing.T) {
 	for _, same := range []*routing.Source{one, source("a", "a", 1)} {
 		if one.Compare(same) != 0 || one.WinsOver(same) != "it is listed first in the same object" {
 			t.Errorf("an object against itself: %d, %q", one.Compare(same), one.WinsOver(same))
+		}
+	}
+}
+
+// TestObjectNames: the namespace decides first, whatever the names: "a-b/x" sorts before "a/x" as text.
+func TestObjectNames(t *testing.T) {
+	sorted := []routing.ObjectName{{}, {Namespace: "a", Name: "x"}, {Namespace: "a", Name: "y"}, {Namespace: "a-b", Name: "x"}, {Namespace: "b", Name: "a"}}
+	for i, n := range sorted {
+		for j, o := range sorted {
+			if got, want := n.Compare(o), cmp.Compare(i, j); got != want {
+				t.Errorf("%v to %v: %d, want %d", n, o, got, want)
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -91,7 +92,7 @@ func TestBufferedBytes(t *testing.T) {
 				}
 			}
 			servertest.Until(t, "some to be cut", func() bool { return g.shedOf(stats.ShedBuffered) > 0 })
-			servertest.Until(t, "the rest to fit", func() bool { return g.workers.buffered() <= bound+256<<10 }) // a step that is not told, see wire.Pool
+			servertest.Until(t, "the rest to fit", func() bool { return g.peers.Buffered() <= bound+256<<10 }) // a step that is not told, see wire.Pool
 			g.wantServed(4, 10)
 			if got := small.Get("/quick"); got.StatusCode != 200 {
 				t.Errorf("one that holds nothing got %d, %v", got.StatusCode, got.Cut)
@@ -108,7 +109,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 	for _, p := range servertest.Pairings {
 		t.Run(p.Name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.Upstream.MaxIdlePerEndpoint = 0 }, Options{})
-			streams := overStreams(p.Protocol)
+			streams := exchange.SpeaksHTTP2(p.Protocol)
 			secure := p.Protocol == routing.HTTPS || p.Protocol == routing.GRPCS
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(w, io.LimitReader(r.Body, 100))
@@ -141,15 +142,11 @@ func TestAccountsEndAtNothing(t *testing.T) {
 			})
 			if streams {
 				for _, w := range g.workers {
-					w.Post(func() {
-						for _, s := range append([]*upSession(nil), w.sessions...) {
-							s.end(0)
-						}
-					})
+					w.Post(w.up.Cut)
 				}
 			}
 			g.wantNothingLeft()
-			servertest.Until(t, "descriptors to be back", func() bool { return g.workers.descriptors() == g.pipes() })
+			servertest.Until(t, "descriptors to be back", func() bool { return g.peers.Descriptors() == g.pipes() })
 		})
 	}
 }
@@ -164,13 +161,13 @@ func TestBufferedBytesAfterReload(t *testing.T) {
 			c.Request(uint32(2*i+1), "GET", "/endless", true)
 		}
 	}
-	servertest.Until(t, "something to wait", func() bool { return g.workers.buffered() > 3<<19 })
+	servertest.Until(t, "something to wait", func() bool { return g.peers.Buffered() > 3<<19 })
 	changed := config.Default()
 	changed.Limits.BufferedBytes = 1 << 20
 	g.Reload(changed)
 	// A loop tells the others of its sum by steps: one of these may be left over, which is in use no more.
 	const step = 256 << 10
-	servertest.Until(t, "some to be cut", func() bool { return g.workers.buffered() <= 1<<20+step && g.shedOf(stats.ShedBuffered) > 0 })
+	servertest.Until(t, "some to be cut", func() bool { return g.peers.Buffered() <= 1<<20+step && g.shedOf(stats.ShedBuffered) > 0 })
 }
 
 type zeros struct{}

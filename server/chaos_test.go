@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"flag"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -127,7 +126,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the clients' connections and requests to end", func() bool {
 		accepted, ended, started, done := uint64(0), uint64(0), uint64(0), uint64(0)
 		r.eachLoop(func(w *worker) {
-			c := &w.shard.Counters
+			c := &w.Shard.Counters
 			accepted += c.ConnectionsAccepted
 			for _, n := range c.ConnectionsClosed {
 				ended += n
@@ -143,8 +142,8 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += len(w.sessions)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
+			left += w.up.Open().Sessions
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0
 	})
@@ -212,49 +211,25 @@ func (r *round) plan(rng *rand.Rand) *plan {
 
 // audit looks for what a loop should not hold when nothing is under way.
 func (r *round) audit(w *worker) {
-	twice(r, "Exchange", w.freeX.All())
-	twice(r, "downConn", w.freeC.All())
-	twice(r, "upConn", w.freeU.All())
-	twice(r, "downStream", w.freeD.All())
-	twice(r, "upStream", w.freeS.All())
-	twice(r, "keptHead", w.freeH.All())
-	for _, fault := range w.Audit() {
-		r.errorf("%s", fault)
-	}
-	if n := w.conns.Load(); n != 0 {
-		r.errorf("%d connections are counted as open", n)
-	}
-	if w.crowd.most != 0 || w.sources.count() != 0 {
-		r.errorf("%d connections of a source are counted", w.crowd.most)
-	}
-	if w.downs.next != &w.downs {
-		r.errorf("a connection is still in the list")
+	for _, faults := range [][]string{w.AuditPools(), w.down.AuditConns(), w.up.AuditConns(), w.Audit()} {
+		for _, fault := range faults {
+			r.errorf("%s", fault)
+		}
 	}
 	var c stats.Counters
 	w.sample(&c)
 	if c.UpstreamActive != 0 || c.UpstreamIdle != 0 {
 		r.errorf("upstream: %d active, %d idle", c.UpstreamActive, c.UpstreamIdle)
 	}
-	for kind, n := range w.shard.EndpointFloods {
+	for kind, n := range w.Shard.EndpointFloods {
 		if n > 0 {
 			r.errorf("%d floods of kind %d by Endpoints seen", n, kind)
 		}
 	}
-	for kind, n := range w.shard.Floods {
+	for kind, n := range w.Shard.Floods {
 		if n > 0 {
 			r.errorf("%d floods of kind %d seen", n, kind)
 		}
-	}
-}
-
-// twice looks for a struct that a list of free ones has twice.
-func twice[T any](r *round, what string, list iter.Seq[*T]) {
-	seen := map[*T]bool{}
-	for p := range list {
-		if seen[p] {
-			r.errorf("a %s is free twice", what)
-		}
-		seen[p] = true
 	}
 }
 

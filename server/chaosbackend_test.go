@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 )
 
 // playedBackend is an Endpoint, or several, that answer each request by its plan.
@@ -110,7 +111,7 @@ func (b *playedBackend) serve(tcp *net.TCPConn, rng *rand.Rand) {
 		}
 		c = tc
 	}
-	if overStreams(b.protocol) {
+	if exchange.SpeaksHTTP2(b.protocol) {
 		b.serveStreams(c, rng)
 	} else {
 		b.serveHTTP(tcp, c, rng)
@@ -216,7 +217,7 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 	length := p.respLen
 	switch {
 	case p.status == 204 || p.status == 304:
-	case p.framing == frameLength:
+	case p.framing == exchange.FrameLength:
 		if p.fault == faultShort {
 			length += 10
 		}
@@ -224,10 +225,10 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 			length -= p.respLen - p.at
 		}
 		head += fmt.Sprintf("Content-Length: %d\r\n", length)
-	case p.framing == frameChunked:
+	case p.framing == exchange.FrameChunked:
 		head += "Transfer-Encoding: chunked\r\n"
 	}
-	if p.announce || p.framing == frameClose {
+	if p.announce || p.framing == exchange.FrameClose {
 		head += "Connection: close\r\n"
 	}
 	head += "\r\n"
@@ -239,7 +240,7 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 		return false
 	}
 	if p.early {
-		if p.framing == frameClose || p.fault == faultShort {
+		if p.framing == exchange.FrameClose || p.fault == faultShort {
 			_ = tcp.CloseWrite() // the client may be waiting for this to give up its body
 		}
 		whole = <-read
@@ -249,7 +250,7 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 		b.stale.Add(1)
 		return false
 	}
-	return whole && !p.announce && p.framing != frameClose && p.fault != faultShort && p.fault != faultLong
+	return whole && !p.announce && p.framing != exchange.FrameClose && p.fault != faultShort && p.fault != faultLong
 }
 
 // answerTunnel accepts an Upgrade and does its part behind it. The connection never goes on.
@@ -327,11 +328,11 @@ func (b *playedBackend) writeBody(tcp *net.TCPConn, c net.Conn, head string, p *
 				k = n - f.n
 			}
 		}
-		if p.framing == frameChunked {
+		if p.framing == exchange.FrameChunked {
 			out = fmt.Appendf(out, "%x\r\n", k)
 		}
 		out = append(out, f.next(k)...)
-		if p.framing == frameChunked {
+		if p.framing == exchange.FrameChunked {
 			out = append(out, "\r\n"...)
 		}
 		if rng.IntN(4) > 0 || len(out) > 64<<10 {
@@ -354,7 +355,7 @@ func (b *playedBackend) writeBody(tcp *net.TCPConn, c net.Conn, head string, p *
 		_, _ = c.Write(out)
 		tcp.Close() // behind TLS, without its goodbye
 		return false
-	case p.framing == frameChunked:
+	case p.framing == exchange.FrameChunked:
 		out = append(out, "0\r\n"...)
 		if p.respSum {
 			out = append(out, p.trailerLines(forgedResponse)...)
@@ -362,7 +363,7 @@ func (b *playedBackend) writeBody(tcp *net.TCPConn, c net.Conn, head string, p *
 		out = append(out, "\r\n"...)
 	}
 	_, err := c.Write(out)
-	if tc, ok := c.(*tls.Conn); ok && p.framing == frameClose {
+	if tc, ok := c.(*tls.Conn); ok && p.framing == exchange.FrameClose {
 		_ = tc.CloseWrite()
 	}
 	return err == nil
@@ -483,7 +484,7 @@ func (b *playedBackend) answerStream(st *h2stream, p *plan, rng *rand.Rand) {
 	case faultResetBody, faultCloseBody:
 		send = p.at
 	}
-	if p.framing == frameLength && p.status != 204 && p.status != 304 {
+	if p.framing == exchange.FrameLength && p.status != 204 && p.status != 304 {
 		fields = append(fields, "content-length", strconv.Itoa(length))
 	}
 	if p.fault == faultCloseHead {

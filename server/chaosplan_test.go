@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 )
 
 // plan is one request and its response, down to the fault that the Backend plays. It follows from a seed that
@@ -30,7 +31,7 @@ type plan struct {
 	bulk     int // KiB of further fields in each of its heads; over HTTP/2
 	status   int
 	respLen  int
-	framing  framing // frameLength, frameChunked or frameClose, which only HTTP/1.1 tells apart
+	framing  exchange.Framing // exchange.FrameLength, exchange.FrameChunked or exchange.FrameClose, which only HTTP/1.1 tells apart
 	respSum  bool
 	early    bool // answers before it reads the body
 	announce bool // says that it closes, and does
@@ -87,7 +88,7 @@ var faultNames = [faultCount]string{"none", "refuse", "reset", "reset in body", 
 func (f fault) String() string { return faultNames[f] }
 
 // streams reports that the Backend speaks HTTP/2.
-func (p *plan) streams() bool { return overStreams(p.protocol) }
+func (p *plan) streams() bool { return exchange.SpeaksHTTP2(p.protocol) }
 
 // newPlan makes the plan that follows from its arguments.
 func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
@@ -119,7 +120,7 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	p.interim = max(0, r.IntN(12)-5) // an invitation to send the body comes on top
 	p.status = []int{200, 200, 200, 200, 201, 404, 500, 204, 304}[r.IntN(9)]
 	p.respLen = size(largeBody)
-	p.framing = []framing{frameLength, frameLength, frameChunked, frameChunked, frameClose}[r.IntN(5)]
+	p.framing = []exchange.Framing{exchange.FrameLength, exchange.FrameLength, exchange.FrameChunked, exchange.FrameChunked, exchange.FrameClose}[r.IntN(5)]
 	p.early = p.reqLen > 0 && r.IntN(6) == 0
 	p.announce = r.IntN(12) == 0
 	bare := p.method == "HEAD" || p.status == 204 || p.status == 304
@@ -128,7 +129,7 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	if r.IntN(10) == 0 {
 		p.tunnel = true
 		p.method, p.status, p.reqLen, p.respLen = "GET", 101, size(largeBody), size(largeBody)
-		p.reqKnown, p.reqSum, p.expect, p.interim, p.framing, p.early, p.announce, bare = true, false, false, 0, frameLength, false, false, false
+		p.reqKnown, p.reqSum, p.expect, p.interim, p.framing, p.early, p.announce, bare = true, false, false, 0, exchange.FrameLength, false, false, false
 		p.at = r.IntN(max(p.respLen, 1))
 	}
 	if l > levelNone && r.IntN(10) < faultInTen {
@@ -140,8 +141,8 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	if bare {
 		p.respLen = 0
 	}
-	if p.streams() && p.framing == frameClose {
-		p.framing = frameChunked
+	if p.streams() && p.framing == exchange.FrameClose {
+		p.framing = exchange.FrameChunked
 	}
 	if p.respLen == 0 && (p.fault == faultShort || p.fault == faultLong || p.fault == faultResetBody || p.fault == faultCloseBody) {
 		p.fault = faultReset
@@ -151,16 +152,16 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	}
 	switch p.fault {
 	case faultShort, faultLong:
-		p.framing = frameLength
+		p.framing = exchange.FrameLength
 	case faultCloseBody, faultStale:
-		if p.framing == frameClose && p.protocol == routing.HTTP || p.fault == faultStale {
-			p.framing = frameLength // the end would be as good as any
+		if p.framing == exchange.FrameClose && p.protocol == routing.HTTP || p.fault == faultStale {
+			p.framing = exchange.FrameLength // the end would be as good as any
 		}
 	}
-	if p.framing == frameClose && bare {
-		p.framing = frameLength
+	if p.framing == exchange.FrameClose && bare {
+		p.framing = exchange.FrameLength
 	}
-	p.respSum = p.framing == frameChunked && !bare && r.IntN(2) == 0
+	p.respSum = p.framing == exchange.FrameChunked && !bare && r.IntN(2) == 0
 	if p.streams() && !p.tunnel && r.IntN(4) == 0 {
 		p.bulk = 1 + r.IntN(mostBulk)
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
-	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
 // selfSigned makes a client's certificate that nobody vouches for.
@@ -92,7 +92,7 @@ func TestPassedOnIsBounded(t *testing.T) {
 			if got.StatusCode != row.status || !strings.Contains(got.Text, row.body) {
 				t.Errorf("got %d %.200q", got.StatusCode, got.Text)
 			}
-			if most := int64(2*maxClientName + 2*maxClientCertificate); largest.Load() > most {
+			if most := int64(2*clientcert.MaxClientName + 2*clientcert.MaxClientCertificate); largest.Load() > most {
 				t.Errorf("a head of %d bytes went to the Backend, want at most %d", largest.Load(), most)
 			}
 			c.Close()
@@ -103,15 +103,10 @@ func TestPassedOnIsBounded(t *testing.T) {
 					done := make(chan struct{})
 					w.Post(func() {
 						defer close(done)
-						left += int(w.conns.Load()) + len(w.dead)
-						for x := range w.freeX.All() {
-							if cap(x.edits.add) > wire.SmallBuffer {
-								t.Errorf("a pooled Exchange keeps %d bytes", cap(x.edits.add))
-							}
-						}
-						for c := range w.freeC.All() {
-							if c.TLS != nil || c.shown != nil {
-								t.Error("a pooled connection keeps what a client has shown")
+						left += w.down.Open()
+						for _, fault := range append(w.AuditPools(), w.down.AuditConns()...) {
+							if strings.Contains(fault, "pooled") {
+								t.Error(fault)
 							}
 						}
 					})

@@ -71,7 +71,7 @@ func through(t *testing.T, o Options, app http.HandlerFunc, f func(t *testing.T,
 func (g *gateway) openExchanges() (n int64) {
 	for _, w := range g.workers {
 		counted := make(chan int64, 1)
-		w.Post(func() { counted <- int64(w.shard.ExchangesStarted - w.shard.ExchangesEnded) })
+		w.Post(func() { counted <- int64(w.Shard.ExchangesStarted - w.Shard.ExchangesEnded) })
 		n += <-counted
 	}
 	return n

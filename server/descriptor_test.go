@@ -6,6 +6,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -40,13 +41,13 @@ func TestDescriptorsOfStalledRequests(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			g := newGateway(t, func(c *config.Config) { c.HTTP.SpliceThreshold = 0 }, Options{})
 			g.serve(nil, servertest.EndlessBackend(t))
-			g.narrow(func(c *capacity) { c.descriptors, c.requests = most, most/2 })
+			g.narrow(func(c *down.Capacity) { c.Descriptors, c.Requests = most, most/2 })
 			for i := range 12 {
 				row.hold(g, byte(2+i%2), i)
 				g.settle()
 				g.wantServed(9, 3)
 			}
-			if n := g.workers.descriptors(); n > most {
+			if n := g.peers.Descriptors(); n > most {
 				t.Errorf("%d descriptors are in use, %d may be", n, most)
 			}
 			if g.shedOf(stats.ShedDescriptors) == 0 {
@@ -63,7 +64,7 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	app := servertest.EndlessBackend(t)
 	g.serve(nil, app)
-	g.narrow(func(c *capacity) { c.descriptors = 16 })
+	g.narrow(func(c *down.Capacity) { c.Descriptors = 16 })
 	var all []*servertest.Wire
 	for range 12 {
 		c := g.wireFrom(2)
@@ -81,7 +82,7 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 	for range 40 {
 		g.wantServed(3, 1)
 	}
-	if n := g.workers.descriptors(); n > 16 {
+	if n := g.peers.Descriptors(); n > 16 {
 		t.Errorf("%d descriptors are in use", n)
 	}
 }

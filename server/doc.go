@@ -1,36 +1,19 @@
-// Package server is the data plane: listeners, connections, the exchange of one request for one
-// response, and its filters.
+// Package server is the data plane of a process: it binds the Listeners, runs the event loops, reloads and drains them, and
+// exports the contract of Filters.
 //
-// A request enters on a downConn, owned by the loop that accepted it. The loop's worker parses the
-// head in its scratch buffer, finds the Route in the Snapshot that it loads once, runs the Route's
-// filters, writes the forwarded head into the Exchange's buffer, and sends it on an upConn from the
-// loop's own pool. Bodies stream through the scratch buffer, or through a pipe by splice(2), and
-// stop where the other side does not take them.
+// What serves requests is below, in internal, and no arrow of its imports points up:
 //
-// A client that speaks HTTP/2 has a downSession behind its downConn, with a downStream for each request; an
-// Endpoint that does has an upSession, which its requests share, with an upStream each. The Exchange knows
-// no protocol: it stands between two sides (side.go).
+//	server ──► down, up, filter ──► exchange ──► wire ──► loop, tlsconn, h2
 //
-// The bytes of both, and how they pass on, are package wire's: Sock, Stream, Pipe, Ways.
+// A request enters on a down.Conn, or a down.Stream of HTTP/2, of the loop that accepted the connection. Its exchange.Core finds
+// the Route in the Snapshot, runs the Route's Filters, and gets an up.Conn or an up.Stream to an Endpoint. Bytes go through
+// package wire: sockets, TLS on them, buffers, pipes. A worker is one loop with its part of each.
 //
-// Before its first request a downConn may have to go through a PROXY protocol header and TLS; and one whose
-// server name wants Passthrough never has a request: a passthrough copies its bytes to an Endpoint and back.
+// Goroutines: one per loop, a netpoll poller's, to which everything of its worker belongs. Server's methods may be called from
+// any goroutine, but for Attach; they reach the loops by Post. Handshakes and parked Exchanges have goroutines of bounded
+// numbers.
 //
-// Goroutines: one per loop, a netpoll poller's. Everything named worker, downConn, upConn, downSession,
-// upSession, downStream, upStream, passthrough or Exchange belongs to it, and needs no lock. Server's methods may be called from any goroutine; they
-// reach the loops by Post.
+// What never happens here: no import of Kubernetes packages; no effect on the process before Listen.
 //
-// Invariants:
-//
-//  1. The scratch buffer holds one read at a time: whatever outlives the call is copied.
-//  2. At most one side's bytes wait, bounded by one read in memory (64 KiB) or one pipe in the kernel
-//     (1 MiB): a side is read only when the other has taken everything.
-//  3. An upConn serves one Exchange at a time, and returns to the pool only after a complete
-//     response with nothing behind it.
-//  4. A response that did not arrive whole is never given a proper end.
-//
-// What never happens here: no lock, allocation or blocking call per request; no import of
-// Kubernetes packages.
-//
-// Read first: worker, downConn, Exchange; then TestExchange.
+// Read first: Server, worker; then TestExchange.
 package server

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -36,7 +37,7 @@ func TestDrainUnderLoad(t *testing.T) {
 					c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 					sent := time.Since(before)
 					got := c.ReadAnswer("GET")
-					if sent >= idleGrace && got.StatusCode == 0 {
+					if sent >= time.Duration(down.IdleGrace) && got.StatusCode == 0 {
 						t.Logf("a client was kept from its next request for %v", sent)
 						conn.Close()
 						break
@@ -97,7 +98,7 @@ func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 		c.Close()
 	}
 	late.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	t.InTime = time.Since(begun) < idleGrace
+	t.InTime = time.Since(begun) < time.Duration(down.IdleGrace)
 	if got := late.ReadAnswer("GET"); got.Text != "fine" || !got.Close {
 		t.Errorf("a request within the grace got %d %q, close %v", got.StatusCode, got.Text, got.Close)
 	}
@@ -112,7 +113,7 @@ func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 	}
 	// Its head could not say that the connection would end, so it must be good for another request.
 	slow.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	t.InTime = t.InTime && time.Since(released) < idleGrace
+	t.InTime = t.InTime && time.Since(released) < time.Duration(down.IdleGrace)
 	if got := slow.ReadAnswer("GET"); got.Text != "fine" || !got.Close {
 		t.Errorf("then %d %q, close %v, want an answer that says so", got.StatusCode, got.Text, got.Close)
 	}
@@ -121,8 +122,8 @@ func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 		t.Errorf("Drain: %v", err)
 	}
 	// The upper bound is the drain's own: an idle connection is kept for 75 s otherwise.
-	if d := time.Since(begun); d < idleGrace-time.Millisecond {
-		t.Errorf("the drain took %v, want the grace of %v", d, idleGrace)
+	if d := time.Since(begun); d < time.Duration(down.IdleGrace)-time.Millisecond {
+		t.Errorf("the drain took %v, want the grace of %v", d, time.Duration(down.IdleGrace))
 	}
 }
 
@@ -143,7 +144,7 @@ func TestDrainOfALateIdleConnection(t *testing.T) {
 	c.Send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-started
 	drained := g.beginDrain(servertest.Timeout)
-	time.AfterFunc(idleGrace+200*time.Millisecond, func() { close(release) })
+	time.AfterFunc(time.Duration(down.IdleGrace)+200*time.Millisecond, func() { close(release) })
 	if got := c.ReadAnswer("GET"); got.Text != "slow" {
 		t.Errorf("got %q", got.Text)
 	}

@@ -26,7 +26,9 @@ func filtered(t *testing.T, app http.HandlerFunc, filters ...Filter) (*gateway, 
 	return g, g.wire()
 }
 
-func onRequest(f func(x *Exchange) Verdict) *plug { return &plug{name: "p", request: f} }
+func onRequest(f func(x *Exchange) Verdict) *plug {
+	return &plug{name: "p", request: f}
+}
 
 func onResponse(f func(x *Exchange, r *Response) Verdict) *plug {
 	return &plug{name: "p", response: f}
@@ -35,17 +37,26 @@ func onResponse(f func(x *Exchange, r *Response) Verdict) *plug {
 // misuses cost the request that they are about, and nothing else.
 var misuses = map[string]func(t *testing.T){
 	"ResponsePath": func(t *testing.T) {
-		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-P", string(x.Path())); return Continue }))
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+			r.Set("X-P", string(x.Path()))
+			return Continue
+		}))
 		if got := c.Get("/p"); got.Header.Get("X-P") != "/p" {
 			t.Errorf("got %v", got.Header)
 		}
 	},
 	"ResponseRequestField": func(t *testing.T) {
-		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { x.RequestField("Origin"); return Continue }))
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+			x.RequestField("Origin")
+			return Continue
+		}))
 		wantStatus(t, c, 200)
 	},
 	"ResponseClientTrusted": func(t *testing.T) { // where the request is looked at again
-		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-C", x.Client().String()); return Continue }))
+		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+			r.Set("X-C", x.Client().String())
+			return Continue
+		}))
 		wantStatus(t, c, 200)
 	},
 	"DoneMethod": func(t *testing.T) {
@@ -62,7 +73,9 @@ var misuses = map[string]func(t *testing.T){
 	},
 	"ParkThenContinue": func(t *testing.T) {
 		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
-			x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+			x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
 			return Continue
 		}))
 		if got := c.Get("/p"); got.StatusCode == 0 {
@@ -72,7 +85,9 @@ var misuses = map[string]func(t *testing.T){
 	},
 	"ParkInResponse": func(t *testing.T) {
 		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
-			return x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+			return x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
 		}))
 		c.Get("/p")
 		if got := c.Get("/p"); got.StatusCode == 0 {
@@ -80,12 +95,16 @@ var misuses = map[string]func(t *testing.T){
 		}
 	},
 	"ParkNil": func(t *testing.T) {
-		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict { return x.Park(func(context.Context) func(*Exchange) Verdict { return nil }) }))
+		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { return nil })
+		}))
 		wantStatus(t, c, 500)
 	},
 	"ParkPanicsOnLoop": func(t *testing.T) {
 		_, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
-			return x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { panic("boom") } })
+			return x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { panic("boom") }
+			})
 		}))
 		wantStatus(t, c, 500)
 	},
@@ -97,7 +116,9 @@ var misuses = map[string]func(t *testing.T){
 	},
 	"ParkOverloadThenPark": func(t *testing.T) { // what the first call returned is ignored
 		g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
-			x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+			x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
 			return Park
 		}))
 		for range cap(g.parking) {
@@ -209,7 +230,9 @@ func TestFilterStaleStatus(t *testing.T) {
 func TestFilterRespondAliases(t *testing.T) {
 	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
 		return x.Respond(403, []byte("Content-Type: text/plain; charset=utf-8\r\nX-B: 1234567890\r\n"), r.Field("X-Why"))
-	}), onRequest(func(x *Exchange) Verdict { return x.Respond(200, []byte("X-Why: because of it\r\n"), nil) }))
+	}), onRequest(func(x *Exchange) Verdict {
+		return x.Respond(200, []byte("X-Why: because of it\r\n"), nil)
+	}))
 	c.Get("/") // which gives the loop's reply its memory
 	if got := c.Get("/"); got.Text != "because of it" {
 		t.Errorf("got %q", got.Text)
@@ -304,7 +327,10 @@ func TestFilterDropRequestField(t *testing.T) {
 	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%q %q", r.Header["X-User"], r.Header["X-Request-Id"])
 	},
-		onRequest(func(x *Exchange) Verdict { x.AddRequestField("X-User", "outer"); return Continue }),
+		onRequest(func(x *Exchange) Verdict {
+			x.AddRequestField("X-User", "outer")
+			return Continue
+		}),
 		onRequest(func(x *Exchange) Verdict {
 			x.DropRequestField("X-User")
 			x.AddRequestField("X-User", "inner")
@@ -375,17 +401,28 @@ var (
 // TestFilterUnchecked: what would break a message out of its frame is answered 500, and reaches neither side.
 func TestFilterUnchecked(t *testing.T) {
 	for name, f := range map[string]func(x *Exchange) Verdict{
-		"AddResponseField": func(x *Exchange) Verdict { x.AddResponseField("X-A", "a\r\nX-Evil: 1"); return Continue },
-		"AddRequestField":  func(x *Exchange) Verdict { x.AddRequestField("X-A", "a\r\nX-Evil: 1"); return Continue },
-		"RequestLength":    func(x *Exchange) Verdict { x.AddRequestField("Content-Length", "5"); return Continue },
-		"RespondNoCRLF":    func(x *Exchange) Verdict { return x.Respond(200, []byte("X-A: b"), []byte("body")) },
-		"RespondBlank":     func(x *Exchange) Verdict { return x.Respond(200, []byte("X-A: b\r\n\r\n"), []byte("body")) },
-		"Respond0":         func(x *Exchange) Verdict { return x.Respond(0, nil, []byte("body")) },
-		"Respond101":       func(x *Exchange) Verdict { return x.Respond(101, nil, []byte("body")) },
-		"Respond1000":      func(x *Exchange) Verdict { return x.Respond(1000, nil, []byte("body")) },
-		"RespondNegative":  func(x *Exchange) Verdict { return x.Respond(-1, nil, []byte("body")) },
-		"TargetSpace":      func(x *Exchange) Verdict { x.SetTarget([]byte("/a b")); return Continue },
-		"TargetNoSlash":    func(x *Exchange) Verdict { x.SetTarget([]byte("a")); return Continue },
+		"AddResponseField": func(x *Exchange) Verdict {
+			x.AddResponseField("X-A", "a\r\nX-Evil: 1")
+			return Continue
+		},
+		"AddRequestField": func(x *Exchange) Verdict {
+			x.AddRequestField("X-A", "a\r\nX-Evil: 1")
+			return Continue
+		},
+		"RequestLength": func(x *Exchange) Verdict {
+			x.AddRequestField("Content-Length", "5")
+			return Continue
+		},
+		"RespondNoCRLF": func(x *Exchange) Verdict { return x.Respond(200, []byte("X-A: b"), []byte("body")) },
+		"RespondBlank": func(x *Exchange) Verdict {
+			return x.Respond(200, []byte("X-A: b\r\n\r\n"), []byte("body"))
+		},
+		"Respond0":        func(x *Exchange) Verdict { return x.Respond(0, nil, []byte("body")) },
+		"Respond101":      func(x *Exchange) Verdict { return x.Respond(101, nil, []byte("body")) },
+		"Respond1000":     func(x *Exchange) Verdict { return x.Respond(1000, nil, []byte("body")) },
+		"RespondNegative": func(x *Exchange) Verdict { return x.Respond(-1, nil, []byte("body")) },
+		"TargetSpace":     func(x *Exchange) Verdict { x.SetTarget([]byte("/a b")); return Continue },
+		"TargetNoSlash":   func(x *Exchange) Verdict { x.SetTarget([]byte("a")); return Continue },
 		"TargetSmuggle": func(x *Exchange) Verdict {
 			x.SetTarget([]byte("/a HTTP/1.1\r\nHost: b\r\n\r\nGET /b"))
 			return Continue
@@ -436,7 +473,10 @@ func TestFilterDropExpect(t *testing.T) {
 
 // TestFilterStatusInResponse: no status is sent while the response phase runs.
 func TestFilterStatusInResponse(t *testing.T) {
-	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-S", fmt.Sprint(x.Status())); return Continue }))
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+		r.Set("X-S", fmt.Sprint(x.Status()))
+		return Continue
+	}))
 	if got := c.Get("/"); got.Header.Get("X-S") != "0" {
 		t.Errorf("got %q", got.Header.Get("X-S"))
 	}
@@ -445,7 +485,10 @@ func TestFilterStatusInResponse(t *testing.T) {
 // TestFilterSetTargetThenPath: a path that is set behind a target leaves its query.
 func TestFilterSetTargetThenPath(t *testing.T) {
 	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.RequestURI) },
-		onRequest(func(x *Exchange) Verdict { x.SetTarget([]byte("/a?token=1")); return Continue }),
+		onRequest(func(x *Exchange) Verdict {
+			x.SetTarget([]byte("/a?token=1"))
+			return Continue
+		}),
 		onRequest(func(x *Exchange) Verdict { x.SetPath([]byte("/b")); return Continue }))
 	if got := c.Get("/p?q=2"); got.Text != "/b?token=1" {
 		t.Errorf("got %q", got.Text)
@@ -493,7 +536,10 @@ func TestFilterRequestFieldSeesDropped(t *testing.T) {
 
 // TestFilterRespondWithRequestBytes: what Respond is given may be a part of the request.
 func TestFilterRespondWithRequestBytes(t *testing.T) {
-	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict { r.Set("X-L", string(r.Field("X-E"))); return Continue }),
+	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
+		r.Set("X-L", string(r.Field("X-E")))
+		return Continue
+	}),
 		onRequest(func(x *Exchange) Verdict {
 			return x.Respond(200, append(append([]byte("X-E: "), x.Path()...), "\r\n"...), x.RequestField("X-Body"))
 		}))

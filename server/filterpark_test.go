@@ -37,7 +37,10 @@ func TestParkTwice(t *testing.T) {
 	_, c := filtered(t, nil,
 		onRequest(func(x *Exchange) Verdict {
 			x.Park(waits(first, onward))
-			return x.Park(func(context.Context) func(*Exchange) Verdict { t.Error("the second ran"); return onward })
+			return x.Park(func(context.Context) func(*Exchange) Verdict {
+				t.Error("the second ran")
+				return onward
+			})
 		}),
 		onRequest(func(x *Exchange) Verdict {
 			return x.Park(waits(second, func(x *Exchange) Verdict { return x.Respond(401, nil, nil) }))
@@ -263,7 +266,9 @@ func TestFilterPipelined(t *testing.T) {
 		case "/n":
 			x.SetBackend(-1)
 		case "/k":
-			return x.Park(func(context.Context) func(*Exchange) Verdict { return func(x *Exchange) Verdict { return Continue } })
+			return x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(x *Exchange) Verdict { return Continue }
+			})
 		}
 		return Continue
 	}))
@@ -384,10 +389,15 @@ func TestFilterOldClients(t *testing.T) {
 			return x.Respond(403, nil, []byte("no"))
 		case "/k":
 			x.SetPath([]byte("/parked"))
-			return x.Park(func(context.Context) func(*Exchange) Verdict { return func(*Exchange) Verdict { return Continue } })
+			return x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
 		}
 		return Continue
-	}, response: func(x *Exchange, r *Response) Verdict { r.Set("X-N", "1"); return Continue }})
+	}, response: func(x *Exchange, r *Response) Verdict {
+		r.Set("X-N", "1")
+		return Continue
+	}})
 	for _, row := range []struct{ path, want string }{{"/r", "no"}, {"/k?q", "/parked?q 3"}, {"/n", "/n 3"}} {
 		c := g.wire()
 		c.Send("POST %s HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", row.path)

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -42,7 +43,7 @@ func TestLoopsEnd(t *testing.T) {
 					if a := c.ReadAnswer("GET"); a.StatusCode != 508 {
 						t.Errorf("status %d", a.StatusCode)
 					}
-					if n := count.n.Load(); n > int64(i+1)*(loopLimit+1) {
+					if n := count.n.Load(); n > int64(i+1)*(exchange.LoopLimit+1) {
 						t.Fatalf("%d requests have made %d", i+1, n)
 					}
 				}
@@ -55,7 +56,7 @@ func TestLoopsEnd(t *testing.T) {
 // Only our own marks count, and the request is refused at the limit.
 func TestLoopMark(t *testing.T) {
 	t.Parallel()
-	eight := strings.TrimSuffix(strings.Repeat("sluice, ", loopLimit), ", ")
+	eight := strings.TrimSuffix(strings.Repeat("sluice, ", exchange.LoopLimit), ", ")
 	for _, row := range []struct {
 		external string
 		sent     []string

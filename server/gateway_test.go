@@ -26,6 +26,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
@@ -289,12 +290,15 @@ func (g *gateway) takenOver() {
 }
 
 // narrow gives the gateway less capacity than the machine has.
-func (g *gateway) narrow(change func(*capacity)) {
+func (g *gateway) narrow(change func(*down.Capacity)) {
 	for _, w := range g.workers {
 		w.Post(func() {
-			set := *w.set
-			change(&set.capacity)
-			w.set = &set
+			set, before := *w.down.Current(), w.Settings
+			change(&set.Capacity)
+			all := *before
+			all.Requests = set.Capacity.Requests
+			w.Settings = &all
+			w.down.Reload(&set, before)
 		})
 	}
 	g.settle()
@@ -313,7 +317,7 @@ func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	}()
 	for _, w := range g.workers {
 		for draining := make(chan bool, 1); ; {
-			w.Post(func() { draining <- w.draining })
+			w.Post(func() { draining <- w.down.IsDraining() })
 			select {
 			case stopped := <-draining:
 				if !stopped {
@@ -500,7 +504,7 @@ func (g *gateway) settle() {
 func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 	for _, w := range g.workers {
 		one := make(chan uint64)
-		w.Post(func() { one <- f(&w.shard.Counters) })
+		w.Post(func() { one <- f(&w.Shard.Counters) })
 		sum += <-one
 	}
 	return sum
@@ -510,9 +514,9 @@ func (g *gateway) counted(f func(*stats.Counters) uint64) (sum uint64) {
 func (g *gateway) connections() (accepted uint64, open int64) {
 	for _, w := range g.workers {
 		n := make(chan uint64)
-		w.Post(func() { n <- w.shard.ConnectionsAccepted })
+		w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 		accepted += <-n
-		open += w.conns.Load()
+		open += int64(w.down.Open())
 	}
 	return accepted, open
 }
@@ -521,7 +525,7 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 func (g *gateway) ended() (sum uint64) {
 	for _, w := range g.workers {
 		n := make(chan uint64, 1)
-		w.Post(func() { n <- w.shard.Counters.ExchangesEnded })
+		w.Post(func() { n <- w.Shard.Counters.ExchangesEnded })
 		sum += <-n
 	}
 	return sum
@@ -532,7 +536,7 @@ func (g *gateway) ejected() (sum uint64) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { sum += s.Ejections })
 			close(done)
 		})
 		<-done
@@ -544,7 +548,7 @@ func (g *gateway) ejected() (sum uint64) {
 func (g *gateway) refusals() (sum [stats.Refusals]uint64) {
 	for _, w := range g.workers {
 		n := make(chan [stats.Refusals]uint64)
-		w.Post(func() { n <- w.shard.Refusals })
+		w.Post(func() { n <- w.Shard.Refusals })
 		for i, c := range <-n {
 			sum[i] += c
 		}
@@ -569,7 +573,7 @@ func (g *gateway) upstreamConns() int32 {
 	for _, w := range g.workers {
 		w.Post(func() {
 			n := int32(0)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { n += int32(s.Conns) })
 			total <- n
 		})
 		sum += <-total
@@ -582,14 +586,8 @@ func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			for _, s := range w.sessions {
-				if s.lone != loneNot {
-					open++
-				}
-				if s.lone == loneFree {
-					free++
-				}
-			}
+			n := w.up.Open()
+			open, free = open+n.Lone, free+n.LoneFree
 			close(done)
 		})
 		<-done
@@ -613,14 +611,8 @@ func (g *gateway) held() (bytes int) {
 		total := make(chan int)
 		w.Post(func() {
 			n := 0
-			for c := w.downs.next; c != &w.downs; c = c.next {
-				n += c.In.Cap() + c.Out.Cap()
-				if x := c.x; x != nil {
-					n += cap(x.request)
-					if u, ok := x.u.(*upConn); ok {
-						n += u.In.Cap() + u.Out.Cap()
-					}
-				}
+			for c := range w.down.All() {
+				n += int(c.Holds())
 			}
 			total <- n
 		})
@@ -651,13 +643,12 @@ func (g *gateway) holding() (h holding) {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += int(w.conns.Load())
-			h.exchanges += int(w.shard.Counters.ExchangesStarted - w.shard.Counters.ExchangesEnded)
-			w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
-			h.ups -= len(w.sessions)
-			for _, s := range w.sessions {
-				h.streams += len(s.streams)
-			}
+			h.downs += w.down.Open()
+			h.exchanges += int(w.Shard.Counters.ExchangesStarted - w.Shard.Counters.ExchangesEnded)
+			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
+			open := w.up.Open()
+			h.ups -= open.Sessions
+			h.streams += open.Streams
 		})
 		<-done
 	}
@@ -669,7 +660,7 @@ func (g *gateway) holding() (h holding) {
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.Post(func() { n += 2*w.IdlePipes() + 2*len(w.sessions); close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.Open().Sessions; close(done) })
 		<-done
 	}
 	return n
@@ -716,8 +707,8 @@ func (g *gateway) wantAtRest() {
 		for _, w := range g.workers {
 			done := make(chan struct{})
 			w.Post(func() {
-				left += int64(w.shard.Counters.ExchangesStarted) - int64(w.shard.Counters.ExchangesEnded)
-				w.upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
+				left += int64(w.Shard.Counters.ExchangesStarted) - int64(w.Shard.Counters.ExchangesEnded)
+				w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int64(s.InFlight) })
 				close(done)
 			})
 			<-done
@@ -744,12 +735,12 @@ func (g *gateway) wantGone(t testing.TB, what string, c *servertest.Party) {
 func (g *gateway) wantNothingLeft() {
 	g.t.Helper()
 	servertest.Until(g.t, "accounts to be back at nothing", func() bool {
-		left := int64(g.sources.count())
+		left := int64(g.sources.Count())
 		for _, w := range g.workers {
 			one := make(chan int64)
 			w.Post(func() {
-				n := int64(w.crowd.most)
-				if len(w.sessions) == 0 { // those of Endpoints stay a while
+				n := int64(w.down.MostOfSource())
+				if w.up.Open().Sessions == 0 { // those of Endpoints stay a while
 					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n

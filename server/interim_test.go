@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -21,7 +22,7 @@ func informingBackend(t testing.TB, p routing.Protocol) string {
 		_, _ = fmt.Sscanf(path, "/%d/%d/%d", &status, &n, &size)
 		return
 	}
-	if overStreams(p) {
+	if exchange.SpeaksHTTP2(p) {
 		return servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 			c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			for {
@@ -138,7 +139,7 @@ func TestBodyTimeoutBeginsWithTheInvitation(t *testing.T) {
 func invitedLate(t *testing.T, s *servertest.Try, p routing.Protocol, version string, timeout time.Duration) {
 	asked, invite := make(chan struct{}, 4), make(chan struct{})
 	var backend string
-	if overStreams(p) {
+	if exchange.SpeaksHTTP2(p) {
 		backend = servertest.RawHTTP2Backend(s, func(_ int, c *servertest.RawHTTP2) {
 			for {
 				id := c.NextHead()

@@ -87,7 +87,7 @@ var liveKeys = []liveKey{
 		}
 		end := ""
 		servertest.Until(l.t, "something to wait", func() bool {
-			much := l.g.workers.buffered() > 3<<19
+			much := l.g.peers.Buffered() > 3<<19
 			l.g.settle() // who is to be cut for that has been
 			switch {
 			case l.g.shedOf(stats.ShedBuffered) > 0:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -33,7 +34,7 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 				t.Run(fmt.Sprintf("%v, %s, client of HTTP/2 %v", p, media, streams), func(t *testing.T) {
 					t.Parallel()
 					servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
-						rests := streams && overStreams(p) && (media == "application/grpc" || media == "application/grpc+proto")
+						rests := streams && exchange.SpeaksHTTP2(p) && (media == "application/grpc" || media == "application/grpc+proto")
 						g := newGateway(t, timeouts(func(o *config.Timeouts) {
 							o.Body = config.Duration(timeout)
 							if rests { // or it would be seen to take the other's time

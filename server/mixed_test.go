@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
@@ -269,7 +270,7 @@ func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	g.settle()
 	c := servertest.NewRawHTTP2(nc, nc)
 	c.Open()
-	t.InTime = time.Since(begun) < idleGrace
+	t.InTime = time.Since(begun) < time.Duration(down.IdleGrace)
 	c.Request(1, "POST", "/", false) // stays open
 	for {
 		f, err := c.ReadFrame()
@@ -417,19 +418,9 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		// not sent twice.
 		for open := true; open; {
 			sessions := make(chan int)
-			g.workers[0].Post(func() { sessions <- len(g.workers[0].sessions) })
+			g.workers[0].Post(func() { sessions <- g.workers[0].up.Open().Sessions })
 			open = <-sessions > 0
 		}
-	}
-}
-
-// TestVerifierPanics: a certificate that the verifier cannot stand is a bad one, and nothing more.
-func TestVerifierPanics(t *testing.T) {
-	t.Parallel()
-	s := &clientCert{auth: &routing.ClientAuth{}}
-	s.check(tls.ConnectionState{PeerCertificates: []*x509.Certificate{nil}})
-	if s.err == nil || !bytes.Contains(s.fields, []byte("NONE")) {
-		t.Errorf("verdict %v, %q", s.err, s.fields)
 	}
 }
 
@@ -503,7 +494,7 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 			case n == 0:
 				c.Fields(st, true, ":status", "200", "Upper-Case", "1")
 			case n == 1:
-				for range 2 * interimBurst / interimLeast { // time makes some good
+				for range 2 * exchange.InterimBurst / exchange.InterimLeast { // time makes some good
 					c.Fields(st, false, ":status", "103")
 				}
 			default:

@@ -99,7 +99,7 @@ func TestPassthrough(t *testing.T) {
 	var served, refused int
 	for wait := time.Now().Add(servertest.Timeout); served+refused < 5 && time.Now().Before(wait); {
 		for _, w := range g.workers {
-			w.Post(w.flushLog)
+			w.Post(w.Log.Flush)
 		}
 		g.settle()
 		served, refused = 0, 0
@@ -195,7 +195,7 @@ func TestPassthroughBytes(t *testing.T) {
 			for _, w := range h.workers {
 				done := make(chan struct{})
 				w.Post(func() {
-					for d := w.downs.next; d != &w.downs; d = d.next {
+					for d := range w.down.All() {
 						held += d.Out.Len()
 					}
 					close(done)

@@ -242,7 +242,7 @@ func TestProxyProtocolManyConnections(t *testing.T) {
 	}
 	all.Wait()
 	for _, w := range g.workers {
-		w.Post(w.flushLog)
+		w.Post(w.Log.Flush)
 	}
 	seen := map[string]int{}
 	servertest.Until(t, "the access log to be written", func() bool {

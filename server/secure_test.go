@@ -177,7 +177,7 @@ func TestResumption(t *testing.T) {
 		both := 0
 		for _, w := range g.workers {
 			n := make(chan uint64)
-			w.Post(func() { n <- w.shard.ConnectionsAccepted })
+			w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 			if <-n > 0 {
 				both++
 			}

@@ -23,6 +23,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/down"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
@@ -48,32 +50,32 @@ type Server struct {
 	store      *routing.Store
 	registry   *stats.Registry
 	log        *slog.Logger
-	workers    peers
+	workers    []*worker
+	peers      down.Peers // what the workers have of clients
 	engine     *hertz.Hertz
 	logs       *accessLog // nil when off
 	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
 	secrets    *secrets
 	tickets    *tlsconfig.Tickets
 	handshakes *tlsconn.Handshakes
-	sources    *sources
-	reserve    *reserve
+	sources    *down.Sources
+	reserve    *down.Reserve
 	parking    chan struct{}
 	ended      chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
-	attacher attacher
+	attacher exchange.Attacher
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	bound    []bound
+	sockets  []socket
 	stopOnce sync.Once
 }
 
-type bound struct {
-	loop, fd, port int
-	addr           string
-	secure         bool
-	proxied        bool
+// socket is a listening socket, and the number of the loop that is to serve it.
+type socket struct {
+	loop int
+	down.Socket
 }
 
 // maxParked bounds the goroutines that run parked Exchanges' blocking work.
@@ -94,11 +96,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		proxied:    c.ProxyProtocol.Listeners,
 		parking:    make(chan struct{}, maxParked),
 		ended:      make(chan struct{}),
-		reserve:    newReserve(),
+		reserve:    down.NewReserve(),
 		tickets:    tlsconfig.NewTickets(time.Duration(c.TLS.TicketRotation), acceptedTicketKeys),
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
-	s.sources = newSources(threads)
+	s.sources = down.NewSources(threads)
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
 	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
@@ -106,13 +108,12 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = newAttacher(s.registry, log, filters, o.Makers, threads)
-	set := newSettings(c, s.attacher.standard)
+	s.attacher = exchange.NewAttacher(s.registry, log, filters, o.Makers, threads)
 	var err error
 	if s.secrets, err = newSecrets(store); err != nil {
 		return nil, err
 	}
-	set.tls = s.serverTLS(c)
+	set := s.newSettings(c)
 	if s.logs, err = openAccessLog(c.AccessLog, log); err != nil {
 		return nil, err
 	}
@@ -121,10 +122,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		if err != nil {
 			return nil, fmt.Errorf("create loop %d: %w", id, err)
 		}
-		s.workers = append(s.workers, newWorker(s, l, id, set))
+		w := newWorker(s, l, set)
+		s.workers, s.peers = append(s.workers, w), append(s.peers, w.down)
 	}
 	for _, w := range s.workers {
-		w.peers = s.workers
+		w.down.Peers = s.peers
 	}
 	quietHertz()
 	s.engine = hertz.New(
@@ -148,7 +150,7 @@ func handshakeLimits(c *config.Config) tlsconn.Limits {
 func (s *Server) Threads() int { return len(s.workers) }
 
 // Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
-func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.attach(r) }
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.Attach(r) }
 
 // OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
 // left, without cutting an exchange.
@@ -156,7 +158,7 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {
 		w.Post(func() {
 			if live := s.store.Load(); live != nil {
-				w.upstreams.Sweep(live.Backends)
+				w.Upstreams.Sweep(live.Backends)
 			}
 		})
 	}
@@ -181,26 +183,26 @@ func (s *Server) listen(addrs []string, secure bool) error {
 	for _, addr := range addrs {
 		at := addr
 		for id := range s.workers {
-			fd, port, err := bind(at)
+			fd, port, err := down.Bind(at)
 			if err != nil {
 				s.closeBoundLocked()
 				return err
 			}
-			s.bound = append(s.bound, bound{id, fd, port, addr, secure, slices.Contains(s.proxied, addr)})
+			s.sockets = append(s.sockets, socket{id, down.Socket{FD: fd, Port: port, Addr: addr, Secure: secure, Proxied: slices.Contains(s.proxied, addr)}})
 			if id == 0 {
 				at = withPort(addr, port)
 			}
 		}
 	}
-	s.reserve.open()
+	s.reserve.Open()
 	return nil
 }
 
 func (s *Server) closeBoundLocked() {
-	for _, b := range s.bound {
-		syscall.Close(b.fd)
+	for _, b := range s.sockets {
+		syscall.Close(b.FD)
 	}
-	s.bound = nil
+	s.sockets = nil
 }
 
 // Ports returns the ports that Listen bound, one for each of its addresses.
@@ -208,9 +210,9 @@ func (s *Server) Ports() []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ports []int
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		if b.loop == 0 {
-			ports = append(ports, b.port)
+			ports = append(ports, b.Port)
 		}
 	}
 	return ports
@@ -219,17 +221,13 @@ func (s *Server) Ports() []int {
 // Run serves until Drain or Stop, on the Hertz engine with the loops as its transport.
 func (s *Server) Run() error {
 	s.mu.Lock()
-	for _, b := range s.bound {
+	for _, b := range s.sockets {
 		w := s.workers[b.loop]
-		l := newListener(w, &b)
-		w.templates = append(w.templates, l)
-		fd := b.fd
+		l := w.down.Prepare(&b.Socket)
 		w.Post(func() {
-			if err := w.RegisterListener(&l.src, fd, l); err != nil {
-				s.log.Error("register listener", "addr", l.addr, "err", err)
-				return
+			if err := w.down.Listen(l, b.FD); err != nil {
+				s.log.Error("a listening socket is not served", "err", err)
 			}
-			w.listeners = append(w.listeners, l)
 		})
 	}
 	s.mu.Unlock()
@@ -258,8 +256,7 @@ func (s *Server) LogLinesLost() uint64 {
 
 // Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
 func (s *Server) Reload(c *config.Config) {
-	set := newSettings(c, s.attacher.standard)
-	set.tls = s.serverTLS(c)
+	set := s.newSettings(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
 	for _, w := range s.workers {
 		w.Post(func() { w.reload(set) })
@@ -278,16 +275,11 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// idleGrace is how long a connection without a request under way stays open in a drain, from the drain's
-// begin or from its last answer: its client may be sending one at this very moment, and it will be
-// answered, with Connection: close.
-const idleGrace = 2 * time.Second
-
 func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
 		w.Post(func() {
-			w.startDrain()
+			w.down.StartDrain()
 			begun <- struct{}{}
 		})
 	}
@@ -303,7 +295,7 @@ func (s *Server) drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := s.workers.connections()
+		open := s.peers.Connections()
 		if open == 0 {
 			return nil
 		}
@@ -323,7 +315,7 @@ func (s *Server) stop() {
 			w.Close()
 		}
 		s.handshakes.Close()
-		s.reserve.close()
+		s.reserve.Close()
 	})
 }
 

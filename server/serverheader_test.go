@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -72,7 +73,7 @@ func TestServerField(t *testing.T) {
 				want("/%00", "")
 
 				changed.HTTP.ServerHeader = "edge"
-				changed.Kubernetes.Controllers = append(changed.Kubernetes.Controllers, ingressNginx)
+				changed.Kubernetes.Controllers = append(changed.Kubernetes.Controllers, exchange.IngressNginx)
 				g.Reload(changed)
 				g.settle()
 				want("/", "edge")

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/up"
 )
 
 // TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one
@@ -33,7 +34,7 @@ func TestRefusedStreamsOpenFewSessions(t *testing.T) {
 			t.Fatalf("request %d: %v %v", i, resp, err)
 		}
 	}
-	if n := pod.conns.Load(); n > spareSessions {
-		t.Errorf("%d sessions for requests one after the other, want %d at most", n, spareSessions)
+	if n := pod.conns.Load(); n > up.SpareSessions {
+		t.Errorf("%d sessions for requests one after the other, want %d at most", n, up.SpareSessions)
 	}
 }

@@ -229,11 +229,11 @@ func TestClientsOfOneSession(t *testing.T) {
 			w := g.workers[0]
 			servertest.Until(t, "the session that was flooded to close", func() bool {
 				open := make(chan int, 1)
-				w.Post(func() { open <- len(w.sessions) })
+				w.Post(func() { open <- w.up.Open().Sessions })
 				return <-open == 1
 			})
 			counted := make(chan uint64, 1)
-			w.Post(func() { counted <- w.shard.EndpointFloods[h2.FloodPing] })
+			w.Post(func() { counted <- w.Shard.EndpointFloods[h2.FloodPing] })
 			if n := <-counted; n != uint64(want-1) {
 				t.Errorf("%d floods counted, want %d", n, want-1)
 			}

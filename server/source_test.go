@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -15,75 +13,6 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
-
-func TestSourceKey(t *testing.T) {
-	t.Parallel()
-	for _, row := range [][2]string{
-		{"192.0.2.1", "192.0.2.1"},
-		{"::ffff:192.0.2.1", "192.0.2.1"},
-		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
-		{"2001:db8:1:2::7", "2001:db8:1:2::"},
-		{"2001:db8:1:3::7", "2001:db8:1:3::"},
-		{"fe80::1%eth0", "fe80::"},
-		{"::1", "::"},
-	} {
-		if got := sourceKey(netip.MustParseAddr(row[0])); got != netip.MustParseAddr(row[1]) {
-			t.Errorf("%s is of %s, want %s", row[0], got, row[1])
-		}
-	}
-}
-
-// TestPermits: however many loops begin and end requests of one source, no more are in flight than may be,
-// all that may be can be where one loop asks for them, and what is given back can be had again.
-func TestPermits(t *testing.T) {
-	t.Parallel()
-	for _, most := range []int64{1, 2, 10, 100, 1000} {
-		const loops = 4
-		all := newSources(loops)
-		src, _ := all.enter(netip.MustParseAddr("192.0.2.1"))
-		var inFlight, peak atomic.Int64
-		var wg sync.WaitGroup
-		for i := range loops {
-			wg.Go(func() {
-				s := &src.shares[i]
-				mine := 0
-				for n := range 20_000 {
-					if n%3 != 2 {
-						if s.begin(most) {
-							mine++
-							if now := inFlight.Add(1); now > peak.Load() {
-								peak.Store(now)
-							}
-						}
-					} else if mine > 0 {
-						inFlight.Add(-1)
-						mine--
-						s.end()
-					}
-				}
-				for ; mine > 0; mine-- {
-					inFlight.Add(-1)
-					s.end()
-				}
-				s.giveBack(s.permits - s.requests)
-			})
-		}
-		wg.Wait()
-		if peak.Load() > most {
-			t.Errorf("%d in flight, at most %d may be", peak.Load(), most)
-		}
-		if n := src.permits.Load(); n != 0 {
-			t.Errorf("%d permits are gone", n)
-		}
-		n := int64(0)
-		for src.shares[0].begin(most) {
-			n++
-		}
-		if n != most {
-			t.Errorf("one loop gets %d of %d", n, most)
-		}
-	}
-}
 
 // TestFilledByOneSource: a source that fills limits.connections, with whatever it does on its connections,
 // keeps nobody else out.
@@ -275,7 +204,7 @@ func TestSourcesAreForgotten(t *testing.T) {
 		c.Get("/quick")
 		open = append(open, c)
 	}
-	if n := g.sources.count(); n != 100 {
+	if n := g.sources.Count(); n != 100 {
 		t.Errorf("%d sources", n)
 	}
 	for _, c := range open {

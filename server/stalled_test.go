@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -215,7 +216,7 @@ func (s *still) exchanges(protocol routing.Protocol) {
 		for _, state := range stillRequests {
 			s.hold("GET "+name, state, open("GET"))
 		}
-		if k.Streams && overStreams(protocol) {
+		if k.Streams && exchange.SpeaksHTTP2(protocol) {
 			for _, state := range stillExchanges {
 				s.hold("gRPC "+name, state, open("POST", "content-type", "application/grpc", "te", "trailers"))
 			}

@@ -197,7 +197,7 @@ func tailOfABody(t *testing.T, g *gateway, e *servertest.Endpoints, k servertest
 	p := e.Next(t)
 	for _, w := range g.workers {
 		w.Post(func() {
-			for d := w.downs.next; d != &w.downs; d = d.next {
+			for d := range w.down.All() {
 				wire.SetInt(d.Src.FD(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4*slowReceive) // so that what waits does so before it
 			}
 		})

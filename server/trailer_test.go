@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
@@ -49,7 +50,7 @@ func TestForbiddenTrailerCutsNothing(t *testing.T) {
 	})
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		endpoint := one
-		if overStreams(p) {
+		if exchange.SpeaksHTTP2(p) {
 			endpoint = two
 		}
 		for name, client := range map[string]*http.Client{"h1": servertest.HTTP1Client(t), "h2": servertest.HTTP2Client(t)} {
@@ -108,7 +109,7 @@ func TestTrailersOfAReplay(t *testing.T) {
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
 		seen := make(chan string, 1)
 		closing := servertest.RawBackend(t, func(_ int, c *servertest.Wire) { c.Head() })
-		if overStreams(p) {
+		if exchange.SpeaksHTTP2(p) {
 			closing = servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
 				if id := c.NextHead(); id != 0 {
 					_ = c.WriteRSTStream(id, http2.ErrCodeRefusedStream)

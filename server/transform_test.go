@@ -165,7 +165,10 @@ func (b broken) at(where string) {
 	}
 }
 
-func (b broken) RequestBody(*Exchange) Transform { b.at("request"); return brokenBody{b, "request"} }
+func (b broken) RequestBody(*Exchange) Transform {
+	b.at("request")
+	return brokenBody{b, "request"}
+}
 
 func (b broken) ResponseBody(*Exchange, *Response) Transform {
 	b.at("response")

@@ -8,8 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sluice-gateway/sluice/server/internal/down"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/up"
 )
 
 // poison is what an Endpoint sends that nobody has asked for.
@@ -68,12 +70,12 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 			first.Get("/warm")
 			first.Send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
 			<-asked
-			var u *upConn
-			var c *downConn
+			var u *up.Conn
+			var c *down.Conn
 			onLoop(func() {
-				for d := w.downs.next; d != &w.downs; d = d.next {
-					if d.x != nil {
-						u = d.x.u.(*upConn)
+				for d := range w.down.All() {
+					if x := d.Exchange(); x != nil {
+						u = x.EndpointSide().(*up.Conn)
 					} else {
 						c = d
 					}
@@ -91,7 +93,7 @@ func TestUnsolicitedBytesInABatch(t *testing.T) {
 					steps <- servertest.OKResponse("/first")
 					arrive(t, &u.Src)
 					u.Ready(loop.Readable)
-					if u.x != nil {
+					if !u.Idle() {
 						t.Error("the first Exchange has not ended")
 					}
 				}

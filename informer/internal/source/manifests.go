@@ -1,7 +1,6 @@
 package source
 
 import (
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -106,7 +105,7 @@ func (m *Manifests) scan(touched map[string]bool, entering func(dir string)) ([]
 		}
 	}
 	m.files = next
-	return m.merge(found.faults, kept), nil
+	return m.replace(m.unite(found.faults, kept)), nil
 }
 
 // linger keeps the state of a file that was emptied, or removed where info is nil, until grace has
@@ -175,84 +174,6 @@ func (m *Manifests) skipped() (list []Skipped) {
 		list = append(list, m.files[path].skipped...)
 	}
 	return list
-}
-
-// merge puts all files together and returns the difference to the last time. faults are the entries that
-// could not be read, and kept is true for those whose state stays, at least in part.
-func (m *Manifests) merge(faults map[string]string, kept map[string]bool) (events []Event) {
-	objects := make(map[Key]any, len(m.objects))
-	reports := make(map[string][]Fault)
-	from := make(map[Key]string, len(m.objects))
-	fault := func(path, object, reason string) {
-		reports[path] = append(reports[path], Fault{File: shownPath(path), Object: object, Reason: reason})
-	}
-	for path, reason := range faults {
-		if kept[path] {
-			reason += "; the last good state of it stays"
-		}
-		fault(path, "", reason)
-	}
-	paths := slices.Sorted(maps.Keys(m.files))
-	for _, path := range paths {
-		file := m.files[path]
-		if _, known := faults[path]; file.err != nil && !known {
-			reason := "; nothing of the file is served"
-			if len(file.events) > 0 {
-				reason = "; the last good state of the file stays"
-			}
-			fault(path, "", file.err.Error()+reason)
-		}
-		if !file.lapses.IsZero() {
-			if !file.gone {
-				fault(path, "", fmt.Sprintf("the file is empty; its last state stays for %s and then goes", m.grace))
-			}
-			continue
-		}
-		for _, e := range file.events {
-			if e.Key.Namespace != "" && !m.namespaces.Has(e.Key.Namespace) {
-				continue
-			}
-			if first, twice := from[e.Key]; twice {
-				fault(path, e.Key.String(), first+" defines it already, and that one is used; remove one of the two")
-				continue
-			}
-			objects[e.Key], from[e.Key] = e.Object, shownPath(path)
-		}
-	}
-	// An object of a lingering file yields to one of a present file, and to the one in force since.
-	for _, path := range paths {
-		file := m.files[path]
-		if file.lapses.IsZero() {
-			continue
-		}
-		for _, e := range file.events {
-			if _, there := objects[e.Key]; !there && m.objects[e.Key] == e.Object {
-				objects[e.Key] = e.Object
-			}
-		}
-	}
-	for key, object := range objects {
-		if m.objects[key] != object {
-			events = append(events, Event{key, object})
-		}
-	}
-	for key := range m.objects {
-		if _, still := objects[key]; !still {
-			events = append(events, Event{key, nil})
-		}
-	}
-	for path, list := range reports {
-		if !slices.Equal(m.reports[path], list) {
-			events = append(events, Event{fileKey(path), list})
-		}
-	}
-	for path := range m.reports {
-		if _, still := reports[path]; !still {
-			events = append(events, Event{fileKey(path), nil})
-		}
-	}
-	m.objects, m.reports = objects, reports
-	return events
 }
 
 // shownAs gives the name of a file in a real folder.

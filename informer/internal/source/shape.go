@@ -41,60 +41,79 @@ func (s *shape) check(t reflect.Type, value any, path string) {
 		s.check(t.Elem(), value, path)
 		return
 	}
+	switch {
+	case s.checkOwn(t, value, path):
+	case t.Kind() == reflect.Struct:
+		s.checkStruct(t, value, path)
+	case t.Kind() == reflect.Map:
+		s.checkMap(t, value, path)
+	case t.Kind() == reflect.Slice:
+		s.checkList(t, value, path)
+	default:
+		s.checkScalar(t, value, path)
+	}
+}
+
+// checkOwn checks a type that reads JSON in its own way, and reports whether t is one.
+func (s *shape) checkOwn(t reflect.Type, value any, path string) bool {
 	switch t {
 	case reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.MicroTime]():
 		text, ok := value.(string)
 		if _, err := time.Parse(time.RFC3339, text); !ok || err != nil {
 			s.fault(path, "want a time such as 2006-01-02T15:04:05Z")
 		}
-		return
+		return true
 	case reflect.TypeFor[intstr.IntOrString]():
 		if _, text := value.(string); !text && !wholeNumber(value, 32) {
 			s.fault(path, "want a name, or a whole number"+ofBits(value, 32))
 		}
+		return true
+	}
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+func (s *shape) checkMap(t reflect.Type, value any, path string) {
+	object, ok := value.(map[string]any)
+	if !ok {
+		s.fault(path, "want a mapping, not "+nameOf(value))
 		return
 	}
-	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		s.check(t.Elem(), object[key], path+"["+shownKey(key)+"]")
+	}
+}
+
+func (s *shape) checkList(t reflect.Type, value any, path string) {
+	if t.Elem().Kind() == reflect.Uint8 {
+		text, ok := value.(string)
+		if _, err := base64.StdEncoding.DecodeString(text); !ok || err != nil {
+			s.fault(path, "want base64; plain text belongs into stringData")
+		}
 		return
 	}
+	list, ok := value.([]any)
+	if !ok {
+		s.fault(path, "want a list, not "+nameOf(value))
+		return
+	}
+	for i, element := range list {
+		s.check(t.Elem(), element, fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+func (s *shape) checkScalar(t reflect.Type, value any, path string) {
 	switch t.Kind() {
-	case reflect.Struct:
-		s.checkStruct(t, value, path)
-	case reflect.Map:
-		object, ok := value.(map[string]any)
-		if !ok {
-			s.fault(path, "want a mapping, not "+nameOf(value))
-			return
-		}
-		for _, key := range slices.Sorted(maps.Keys(object)) {
-			s.check(t.Elem(), object[key], path+"["+shownKey(key)+"]")
-		}
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
-			text, ok := value.(string)
-			if _, err := base64.StdEncoding.DecodeString(text); !ok || err != nil {
-				s.fault(path, "want base64; plain text belongs into stringData")
-			}
-			return
-		}
-		list, ok := value.([]any)
-		if !ok {
-			s.fault(path, "want a list, not "+nameOf(value))
-			return
-		}
-		for i, element := range list {
-			s.check(t.Elem(), element, fmt.Sprintf("%s[%d]", path, i))
-		}
 	case reflect.String:
-		if _, ok := value.(string); !ok {
-			reason := "want text, not " + nameOf(value)
-			switch value.(type) {
-			case map[string]any, []any:
-			default:
-				reason += "; put it in quotes"
-			}
-			s.fault(path, reason)
+		if _, ok := value.(string); ok {
+			return
 		}
+		reason := "want text, not " + nameOf(value)
+		switch value.(type) {
+		case map[string]any, []any:
+		default:
+			reason += "; put it in quotes"
+		}
+		s.fault(path, reason)
 	case reflect.Bool:
 		if _, ok := value.(bool); !ok {
 			s.fault(path, "want true or false, not "+nameOf(value))

@@ -34,75 +34,57 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 		return fmt.Errorf("watch manifests: %w", err)
 	}
 	defer watcher.Close()
+	w := &folderWatch{manifests: m, queue: q, watcher: watcher, root: filepath.Clean(m.path), touched: make(map[string]bool)}
 	// The parent's events show that the root itself is replaced.
-	root := filepath.Clean(m.path)
-	if err := watcher.Add(filepath.Dir(root)); err != nil {
+	if err := watcher.Add(filepath.Dir(w.root)); err != nil {
 		return fmt.Errorf("watch parent of manifests: %w", err)
 	}
-	var watched map[string]bool
-	var watchErr error
-	entering := func(dir string) {
-		watched[dir] = true
-		if err := watcher.Add(dir); err != nil && watchErr == nil {
-			watchErr = err
-		}
-	}
-	blind := false
-	scan := func(touched map[string]bool) error {
-		watched, watchErr = map[string]bool{filepath.Dir(root): true}, nil
-		events, err := m.scan(touched, entering)
-		if err != nil {
-			return err
-		}
-		// A folder that cannot be watched is read from time to time instead.
-		if watchErr != nil && !blind {
-			m.log.Warn("manifests cannot be watched", "every", m.every, "error", watchErr)
-		}
-		blind = watchErr != nil
-		for _, dir := range watcher.WatchList() {
-			if !watched[dir] {
-				_ = watcher.Remove(dir)
-			}
-		}
-		q.Push(events...)
-		return nil
-	}
-	if err := scan(nil); err != nil {
+	if err := w.scan(); err != nil {
 		return fmt.Errorf("read manifests: %w", err)
 	}
 	m.reach.note(nil)
 	q.Listed()
+	w.run(ctx)
+	return nil
+}
 
-	touched := make(map[string]bool)
+// folderWatch has Manifests scanned where fsnotify reports changes, or where time has come. Used by Run's goroutine.
+type folderWatch struct {
+	manifests *Manifests
+	queue     *Queue
+	watcher   *fsnotify.Watcher
+	root      string
+	// touched are the files reported since the last scan.
+	touched map[string]bool
+	// blind is true where a folder could not be watched in the last scan.
+	blind bool
+}
+
+// run scans after each burst of events, until ctx ends.
+func (w *folderWatch) run(ctx context.Context) {
+	m := w.manifests
 	// The timer is for the end of a burst of events; without events, for changes due to time alone.
-	timer := time.NewTimer(m.rest(blind))
+	timer := time.NewTimer(m.rest(w.blind))
 	defer timer.Stop()
 	var deadline time.Time
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case err := <-watcher.Errors:
+			return
+		case err := <-w.watcher.Errors:
 			// Events were lost; the next scan shows the changes they were about.
 			m.log.Warn("watching manifests", "error", err)
-		case e := <-watcher.Events:
-			if !m.concerns(root, e) {
+		case e := <-w.watcher.Events:
+			if !w.takes(e) {
 				continue
 			}
-			if !e.Has(fsnotify.Write) {
-				// Another directory may be behind the name now, and be watched anew by the scan.
-				// Remove fails for a name that is no watched directory.
-				_ = watcher.Remove(e.Name)
-			}
-			touched[m.shownAs(e.Name)] = true
 		case <-timer.C:
 			deadline = time.Time{}
-			err := scan(touched)
-			clear(touched)
+			err := w.scan()
 			if changed := m.reach.note(err); changed && err != nil {
 				m.log.Error("manifests cannot be read; the last good state stays", "error", err)
 			}
-			timer.Reset(m.rest(blind || err != nil))
+			timer.Reset(m.rest(w.blind || err != nil))
 			continue
 		}
 		now := time.Now()
@@ -111,6 +93,48 @@ func (m *Manifests) Run(ctx context.Context, q *Queue) error {
 		}
 		timer.Reset(min(settle, deadline.Sub(now)))
 	}
+}
+
+// takes notes what an event touches, and reports whether a scan is due.
+func (w *folderWatch) takes(e fsnotify.Event) bool {
+	if !concerns(w.root, e) {
+		return false
+	}
+	if !e.Has(fsnotify.Write) {
+		// Another directory may be behind the name now, and be watched anew by the scan.
+		// Remove fails for a name that is no watched directory.
+		_ = w.watcher.Remove(e.Name)
+	}
+	w.touched[w.manifests.shownAs(e.Name)] = true
+	return true
+}
+
+// scan reads what has changed, and watches the folders that there are now.
+func (w *folderWatch) scan() error {
+	defer clear(w.touched)
+	watched := map[string]bool{filepath.Dir(w.root): true}
+	var failed error
+	events, err := w.manifests.scan(w.touched, func(dir string) {
+		watched[dir] = true
+		if err := w.watcher.Add(dir); err != nil && failed == nil {
+			failed = err
+		}
+	})
+	if err != nil {
+		return err
+	}
+	// A folder that cannot be watched is read from time to time instead.
+	if failed != nil && !w.blind {
+		w.manifests.log.Warn("manifests cannot be watched", "every", w.manifests.every, "error", failed)
+	}
+	w.blind = failed != nil
+	for _, dir := range w.watcher.WatchList() {
+		if !watched[dir] {
+			_ = w.watcher.Remove(dir)
+		}
+	}
+	w.queue.Push(events...)
+	return nil
 }
 
 // rest is how long nothing need be read when there are no events.
@@ -126,7 +150,7 @@ func (m *Manifests) rest(blind bool) time.Duration {
 }
 
 // concerns reports whether an event can change what scan finds.
-func (m *Manifests) concerns(root string, e fsnotify.Event) bool {
+func concerns(root string, e fsnotify.Event) bool {
 	if e.Op == fsnotify.Chmod {
 		return false
 	}

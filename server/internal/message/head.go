@@ -58,6 +58,14 @@ func (h *Head) Find(id FieldID) int {
 	return -1
 }
 
+// Value returns the value of the first field with the known name id, nil when there is none. b is the buffer that h indexes.
+func (h *Head) Value(b []byte, id FieldID) []byte {
+	if i := h.Find(id); i >= 0 {
+		return h.Fields[i].Value.Of(b)
+	}
+	return nil
+}
+
 // FindName returns the index of the first field at or after from whose name is name without regard
 // to case, -1 when there is none. b is the buffer that h indexes.
 func (h *Head) FindName(b []byte, name string, from int) int {
@@ -77,4 +85,31 @@ func (h *Head) Line(i int) Span {
 		end = h.Fields[i+1].Name.Off
 	}
 	return Span{h.Fields[i].Name.Off, end}
+}
+
+// AppendFields appends the field lines that are to be passed on, in runs: neighbours that stay are copied together. Those with
+// Hop set are left out, and so is Content-Length, because only the sender of the body knows it. dropHost leaves out Host. b is
+// the buffer that h indexes.
+//
+// hot: runs per head; no alloc, no lock.
+func (h *Head) AppendFields(dst, b []byte, dropHost bool) []byte {
+	end := uint32(h.HeadLen - 2)
+	if len(h.Fields) == 0 {
+		return dst
+	}
+	from := h.Fields[0].Name.Off
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if !f.Hop && f.ID != FieldContentLength && !(dropHost && f.ID == FieldHost) {
+			continue
+		}
+		if f.Name.Off > from {
+			dst = append(dst, b[from:f.Name.Off]...)
+		}
+		from = end
+		if i+1 < len(h.Fields) {
+			from = h.Fields[i+1].Name.Off
+		}
+	}
+	return append(dst, b[from:end]...)
 }

@@ -1,0 +1,162 @@
+package exchange
+
+import (
+	"bytes"
+	"net/netip"
+	"unsafe"
+
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/server/internal/message"
+)
+
+// What Filters see of a request and may change of it. Changes are for the request phase. The request can be read in the
+// other phases as well. Bytes are valid until the Filter returns.
+
+// Route returns the Route that the request matched.
+func (x *Exchange) Route() *routing.Route { return x.route }
+
+// Remote returns the address of who sent the request: the connection's, or the one that a PROXY protocol header named.
+func (x *Exchange) Remote() netip.AddrPort { return x.down.Peer().Remote }
+
+// Secure reports whether the client spoke TLS, with the gateway or with who sent a PROXY protocol header.
+func (x *Exchange) Secure() bool { return x.down.Peer().secure() }
+
+// Trusted reports whether what the sender says of who is behind it is believed: trusted_proxies.
+func (x *Exchange) Trusted() bool { return x.down.Peer().Trusted }
+
+// Client returns the address of the client itself: Remote's, or, where that is a trusted proxy, the last in X-Forwarded-For
+// that is none. What stands before that anybody may have written.
+func (x *Exchange) Client() netip.Addr {
+	addr := x.Remote().Addr().Unmap()
+	if !x.Trusted() || x.req == nil {
+		return addr
+	}
+	for i := len(x.req.Fields) - 1; i >= 0; i-- {
+		if x.req.Fields[i].ID != message.FieldXForwardedFor {
+			continue
+		}
+		list := x.req.Fields[i].Value.Of(x.head)
+		for len(list) > 0 {
+			var last []byte
+			list, last = cutLast(list)
+			named, ok := parseForwarded(last)
+			if !ok {
+				return addr
+			}
+			if addr = named; !x.w.Settings.Trusts(addr) {
+				return addr
+			}
+		}
+	}
+	return addr
+}
+
+// cutLast returns the last element of a list, and the list before it.
+func cutLast(list []byte) (before, last []byte) {
+	i := len(list) - 1
+	for i >= 0 && list[i] != ',' {
+		i--
+	}
+	return list[:max(i, 0)], list[i+1:]
+}
+
+// parseForwarded reads an element of X-Forwarded-For: an address, with a port where some proxies write one.
+func parseForwarded(b []byte) (netip.Addr, bool) {
+	b = bytes.Trim(b, " \t")
+	text := unsafe.String(unsafe.SliceData(b), len(b)) // for this call: an address keeps none of it
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		port, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		addr = port.Addr()
+	}
+	return addr.Unmap().WithZone(""), true
+}
+
+// Method returns the request method as it was sent.
+func (x *Exchange) Method() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.MethodSpan.Of(x.head)
+}
+
+// Host returns the host that the request is for, without a port, as it was sent.
+func (x *Exchange) Host() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Host.Of(x.head)
+}
+
+// Path returns the path as it was sent, neither decoded nor normalised; "" for that of "http://host".
+func (x *Exchange) Path() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Path.Of(x.head)
+}
+
+// Query returns what follows the first "?" of the target, without it.
+func (x *Exchange) Query() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Query.Of(x.head)
+}
+
+// RequestField returns the value of the first field of that name, in any case, nil where there is none: of the fields
+// that go upstream. What a client says of itself that is not believed, such as X-Real-IP, is none of them, and what the gateway and
+// Filters say is.
+func (x *Exchange) RequestField(name string) []byte {
+	if x.req == nil {
+		return nil
+	}
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; !f.Hop && f.Name.Len() == len(name) && message.EqualFold(f.Name.Of(x.head), name) {
+			return f.Value.Of(x.head)
+		}
+	}
+	return message.FindLine(x.edits.add, name)
+}
+
+// AddedRequestFields returns what the gateway and the Filters further outside have added to what goes upstream: field lines,
+// each with CR LF. It is valid until the next one is added.
+func (x *Exchange) AddedRequestFields() []byte { return x.edits.add }
+
+// AddRequestField adds a field to what goes upstream. Both are copied. What cannot stand in a head fails the request with
+// 500; fields of framing are left out.
+func (x *Exchange) AddRequestField(name, value string) {
+	var ok bool
+	if x.edits.add, ok = message.AppendLine(x.edits.add, name, value); !ok {
+		x.faulty = true
+	}
+}
+
+// DropRequestField keeps every field of that name from going upstream, whoever has added it. Host and Expect stay, and so do
+// trailers behind a body.
+func (x *Exchange) DropRequestField(name string) {
+	if id := message.LookupField([]byte(name)); id == message.FieldHost || id == message.FieldExpect || x.req == nil {
+		return
+	}
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; message.EqualFold(f.Name.Of(x.head), name) {
+			f.Hop = true
+		}
+	}
+	x.edits.add = message.DropLines(x.edits.add, name)
+}
+
+// AddResponseField adds a field to the final response head, whoever makes it. Both are copied. What cannot stand in a head
+// fails the request with 500; fields of framing are left out. See Response for more than that.
+func (x *Exchange) AddResponseField(name, value string) {
+	var ok bool
+	if x.edits.respAdd, ok = message.AppendLine(x.edits.respAdd, name, value); !ok {
+		x.faulty = true
+	}
+}
+
+// Status returns the status sent to the client, 0 before.
+func (x *Exchange) Status() int { return int(x.status) }

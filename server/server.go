@@ -51,7 +51,7 @@ type Server struct {
 	registry     *stats.Registry
 	log          *slog.Logger
 	workers      []*worker
-	peers        down.Peers // what the workers have of clients
+	peers        down.Peers // the clients' parts of the workers
 	engine       *hertz.Hertz
 	logs         *accessLog // nil when off
 	proxied      []string   // listen addresses on which connections begin with a PROXY protocol header

@@ -43,7 +43,7 @@ type Loop struct {
 	req     h1.Request
 	out     []byte
 	refusal []byte
-	frames  []byte // what an HTTP/2 connection read
+	frames  []byte // one read of an HTTP/2 connection
 
 	// Atomic, read by other loops:
 	conns atomic.Int64

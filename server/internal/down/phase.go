@@ -55,7 +55,7 @@ func (c *Conn) become(p phase) {
 		}
 	case phaseServe:
 		c.Rest()
-	case phaseSession: // the session arms the timer by what it waits for
+	case phaseSession: // the Session arms the timer
 		c.Restart()
 	case phasePassthrough: // which has a timer of its own
 		c.Restart()

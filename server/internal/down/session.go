@@ -20,9 +20,9 @@ type Session struct {
 	small     []*Stream         // with small pieces of this read, see gather; some may be gone
 	stalled   int               // streams that are beyond their grace, see Stream.stalls
 	lastMoved int64             // when the client last took something of a stream that waited
-	cause     *exchange.Failure // what its end does to streams; nil: the client left
+	cause     *exchange.Failure // the Failure of its streams when it ends; nil: the client left
 	drainStep uint8             // how far a drain has come
-	closing   bool              // the connection is over: what is in the output is the last
+	closing   bool              // the connection closes behind the present output
 }
 
 // deferAfter: once this many unanswered streams of a client were reset (rapid reset, CVE-2023-44487), new ones start only

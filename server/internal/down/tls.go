@@ -76,8 +76,7 @@ func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 		p.end(stats.NoEndpoint, upstream.Canceled)
 		return
 	}
-	p.backend = w.Upstreams.Backend(b)
-	p.attempt(nil)
+	p.connect(p.attempt.Begin(w.Upstreams.Backend(b), w.Now()))
 }
 
 // refuseHello answers bytes that are no ClientHello, and closes: with an alert, or with an HTTP response where they look

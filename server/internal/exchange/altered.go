@@ -125,8 +125,8 @@ func (x *Exchange) SetBackend(index int32) {
 	a.backend, a.chosen = index, true
 }
 
-// Prefer sends the request to the Endpoint at addr, as long as the Backend has it and it is neither ejected nor the one that
-// an attempt has just failed on. Request phase only.
+// Prefer has the first attempt go to the Pod with that address, if the Pod is in the Backend, not ejected, and not full: see
+// upstream.Attempt. Request phase only.
 func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
 // target returns the target that replaces the client's; nil: the client's goes on.

@@ -169,8 +169,8 @@ func (x *Core) pumpResponse() {
 	}
 }
 
-// clientTakes flushes what waits for the client, and reports whether more of the response may be read. x has ended where the
-// client is lost.
+// clientTakes flushes the bytes that wait for the client, and reports whether more of the response may be read. x has ended
+// where the client is lost.
 //
 // hot: runs per read of a response; no alloc, no lock.
 func (x *Core) clientTakes() bool {

@@ -112,7 +112,7 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 	case x.up != nil && !x.up.Established():
 		x.up.TimedOut()
 		x.AttemptFailed(failConnectTimeout, upstream.ConnectTimeout)
-	case x.tunnel && x.ways.Parting: // Pump looks what has been acknowledged
+	case x.tunnel && x.ways.Parting: // Pump asks the kernel how much is acknowledged
 	case x.tunnel:
 		x.Fail(failUpstreamTimeout)
 	case x.awaitsClient():

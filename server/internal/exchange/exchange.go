@@ -16,11 +16,11 @@ import (
 //	start ── filters ──► attempt ── connect ──► send ──► response head ──► response body ──► end
 //	  │         │ ▲         ▲          │          │            │                │
 //	  │       park/resume   └──────────┴──────────┴─ replay    │                └► cancel (cut short)
-//	  └─────────┴───────────────────────────────────────────── fail (an answer of our own)
+//	  └─────────┴───────────────────────────────────────────── fail (an answer of the gateway's own)
 //
 // The request body streams from send on, while the response may already be coming.
 
-// Core is one request and its response: what its two sides share while it lasts. Made by Loop.NewExchange, pooled and owned
+// Core is one request and its response, which its two sides share while it lasts. Made by Loop.NewExchange, pooled and owned
 // by its loop; must not be copied. Filters see the same memory as an Exchange.
 type Core struct {
 	w    *Loop
@@ -33,30 +33,27 @@ type Core struct {
 	series   *stats.Series // nil: the request has no Route
 	quota    *Quota        // counts the request as in flight; nil: not counted
 	backend  *upstream.Backend
-	protocol routing.Protocol
-	endpoint *upstream.Endpoint
-	avoid    *upstream.Endpoint // the Endpoint that the previous attempt failed on
+	attempt  upstream.Attempt
 
 	// The request.
 	method            message.Method
 	http10            bool // the client knows neither chunks nor interim responses
 	keepAlive         bool // the client wants its connection kept
 	upgrade           bool
-	grpc              bool         // in the form that the Endpoint is sent
-	web               grpcweb.Form // the client's form, where that is gRPC-Web
-	extended          bool         // an Upgrade that came by HTTP/2
-	announcesTrailers bool         // in a Trailer field, to an Endpoint over HTTP/2: see up/lone.go
-	streamed          bool         // body bytes were sent that request no longer holds
-	wrote             bool         // this attempt has written something
-	fresh             bool         // this attempt must dial
-	awaits100         bool         // the client sends the body only after 100 (Continue), which it was not sent yet
-	fellBack          bool         // this attempt goes on at the Pod's other address
-	attempts          uint8
-	reqBody           flow         // done once its last byte was taken from the client
-	reqBytes          int64        // bytes of the head and of the body with its framing
-	bodyLimit         int64        // bytes; <= 0: none
-	request           []byte       // to HTTP/1.1: the head as forwarded, and the body bytes that came with it
-	kept              *KeptRequest // to HTTP/2, and for Filters: the same as it came
+	grpc              bool             // in the form that the Endpoint is sent
+	web               grpcweb.Form     // the client's form, where that is gRPC-Web
+	extended          bool             // an Upgrade that came by HTTP/2
+	announcesTrailers bool             // in a Trailer field, to an Endpoint over HTTP/2: see up/lone.go
+	streamed          bool             // body bytes were sent that request no longer holds
+	wrote             bool             // this attempt has written something
+	fresh             bool             // this attempt must dial
+	awaits100         bool             // the client sends the body only after 100 (Continue), which it was not sent yet
+	protocol          routing.Protocol // of the Backend
+	reqBody           flow             // done once its last byte was taken from the client
+	reqBytes          int64            // bytes of the head and of the body with its framing
+	bodyLimit         int64            // bytes; <= 0: none
+	request           []byte           // to HTTP/1.1: the head as forwarded, and the body bytes that came with it
+	kept              *KeptRequest     // to HTTP/2, and for Filters: the same as it came
 
 	// The response.
 	headDone     bool  // the final head was sent to the client
@@ -68,7 +65,7 @@ type Core struct {
 	sentBytes    int64
 
 	// Times on the loop's clock, nanoseconds.
-	started, chosen, connectTime, headTime int64
+	started, connectTime, headTime int64
 
 	timer loop.Timer
 	// leaveAt is when a half-closed client is taken to have left; 0: the client is not half-closed.
@@ -239,12 +236,13 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	if u != nil && outcome.Failed() && u.Provoked() {
 		outcome = upstream.Canceled
 	}
-	if x.endpoint != nil {
+	ep, chosen := x.attempt.Endpoint, x.attempt.Chosen
+	if ep != nil {
 		header := x.headTime
 		if header == 0 {
 			header = now
 		}
-		x.endpoint.Finished(now, header-x.chosen, outcome)
+		x.attempt.Finish(now, header-chosen, outcome)
 	}
 	if u != nil {
 		x.up = nil
@@ -259,10 +257,10 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 		Method: uint8(x.method), Reason: reason, Status: x.status,
 		BytesIn: x.reqBytes, BytesOut: x.sentBytes, Duration: now - x.started,
 	}
-	if x.endpoint != nil {
-		e.Upstream, e.Connect = max(now-x.chosen, 1), x.connectTime
+	if ep != nil {
+		e.Upstream, e.Connect = max(now-chosen, 1), x.connectTime
 		if x.headTime != 0 {
-			e.Header = x.headTime - x.chosen
+			e.Header = x.headTime - chosen
 		}
 	}
 	w.Shard.Record(x.series, e)
@@ -274,7 +272,7 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.quota = nil
 	}
 	if w.Log != nil {
-		w.Log.writeExchange(x, e)
+		w.Log.writeExchange(x, ep, e)
 	}
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)

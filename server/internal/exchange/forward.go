@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// forward makes what goes to the Endpoint of the request, behind the request phase of all Filters, and begins the first
+// forward makes the request that goes to the Endpoint, behind the request phase of all Filters, and begins the first
 // attempt. early holds the body bytes that came with the head.
 //
 // hot: runs per request; no alloc, no lock.
@@ -32,7 +32,7 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 	} else {
 		x.writeRequest(req, head, early)
 	}
-	x.attempt()
+	x.firstAttempt()
 }
 
 // convertBody puts the request's body into the form that the Endpoint's side takes, less forbidden trailers, and behind the

@@ -16,12 +16,11 @@ const (
 	hasRequestID
 )
 
-// forwardedFields is what scanForwarded finds in a request head. Its bytes alias the head, or are a copy of the joined
-// lines.
+// forwardedFields is the result of scanForwarded. Its bytes alias the request's head, or are a copy of the joined lines.
 type forwardedFields struct {
 	have      uint   // a set of the constants above: fields of a trusted client, which stay
 	clientFor []byte // the X-Forwarded-For of a trusted client, several lines joined; nil: none
-	hops      int64  // what Max-Forwards becomes; unlimitedForwards: the request has none
+	hops      int64  // the new value of Max-Forwards; unlimitedForwards: the request has none
 	loops     int    // marks of this kind of gateway, see LoopLimit
 }
 
@@ -123,7 +122,7 @@ func (x *Core) dropClaim(f *message.Field, name []byte, trusted bool) {
 	}
 }
 
-// appendForwarded sets the first additions to the request: what the gateway knows of the client, less the fields of found
+// appendForwarded sets the first additions to the request: the gateway's fields about the client, less the fields of found
 // that are kept.
 //
 // hot: runs per request; no alloc, no lock.

@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/server/sink"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Log is a loop's part of the access log: lines, each a JSON object, that were not handed to the sink yet. Owned by the
@@ -60,8 +61,8 @@ func (l *logFields) reused() logFields {
 	return logFields{wire.Reuse(l.method), wire.Reuse(l.target), wire.Reuse(l.host), wire.Reuse(l.agent), wire.Reuse(l.referer)}
 }
 
-// writeExchange appends the line of x, which has ended as e says.
-func (l *Log) writeExchange(x *Core, e *stats.Event) {
+// writeExchange appends the line of x, which has ended as e says; ep is the Endpoint of its last attempt, nil: it had none.
+func (l *Log) writeExchange(x *Core, ep *upstream.Endpoint, e *stats.Event) {
 	b := l.BeginLine(x.down.Peer().Remote)
 	b = AppendJSON(append(b, `","method":`...), x.logged.method)
 	b = AppendJSON(append(b, `,"host":`...), x.logged.host)
@@ -71,9 +72,9 @@ func (l *Log) writeExchange(x *Core, e *stats.Event) {
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(e.BytesOut))
 	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64(e.Duration/1000))
 	b = h1.AppendUint(append(b, `,"upstream_us":`...), uint64(e.Upstream/1000))
-	if x.endpoint != nil {
+	if ep != nil {
 		b = append(b, `,"endpoint":"`...)
-		b = x.endpoint.Addr.AppendTo(b)
+		b = ep.Addr.AppendTo(b)
 		b = append(b, '"')
 	}
 	if r := x.route; r != nil {

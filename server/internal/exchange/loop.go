@@ -54,7 +54,7 @@ type Loop struct {
 	pathScratch []byte
 	dateLine    []byte
 	dateUntil   int64
-	response    Response // what the Filters are being shown; zero otherwise
+	response    Response // in the response phase; zero otherwise
 	own, next   answer
 }
 

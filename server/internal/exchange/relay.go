@@ -86,8 +86,8 @@ func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) 
 	return n
 }
 
-// frameResponse settles how the response's body comes in, what changes it, and how it goes out. only says that the head is
-// all of the response. It returns false where a Filter failed: x has ended.
+// frameResponse settles the Framing, the Transforms and the Form of the response's body. only says that the head is all of
+// the response. It returns false where a Filter failed: x has ended.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) frameResponse(resp *message.Response, data []byte, only bool) bool {
@@ -168,7 +168,7 @@ func (x *Core) noteReuse(resp *message.Response, data []byte) {
 		x.upClose = true
 	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
 		if seconds := keepAliveTimeout(hint); seconds > 0 {
-			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
+			x.attempt.Endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}
 	}
 }

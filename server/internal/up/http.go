@@ -42,8 +42,8 @@ func (u *Conn) ReadHead(x *exchange.Core) bool {
 	return ok
 }
 
-// readMore reads once and returns what has come of a head so far: valid until the next read of the loop, and as long as
-// u.In. Where nothing is to be parsed it returns no data, and what ReadHead returns.
+// readMore reads once and returns the bytes of the head so far, valid until the next read of the loop, and as long as u.In.
+// Where nothing is to be parsed it returns no data, and the result of ReadHead.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Conn) readMore(x *exchange.Core) (data []byte, ok bool) {
@@ -75,7 +75,7 @@ func (u *Conn) readMore(x *exchange.Core) (data []byte, ok bool) {
 }
 
 // parseHead parses the head at the start of data and delivers it. It returns the bytes behind it where another head is to
-// follow, or none and what ReadHead returns.
+// follow, or none and the result of ReadHead.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Conn) parseHead(x *exchange.Core, data []byte) (rest []byte, ok bool) {

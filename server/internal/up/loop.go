@@ -21,7 +21,7 @@ type Loop struct {
 
 	// Scratch, valid for one call:
 	resp   h1.Response
-	frames []byte // what an HTTP/2 connection read
+	frames []byte // one read of an HTTP/2 connection
 	one    [1]byte
 }
 

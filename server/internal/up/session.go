@@ -239,7 +239,7 @@ func (s *Session) retire() {
 	}
 }
 
-// end closes the Session, and fails its streams. outcome says what that tells of the Endpoint.
+// end closes the Session, and fails its streams. outcome is counted for the Endpoint's Health.
 func (s *Session) end(outcome upstream.Outcome) {
 	if s.closed {
 		return

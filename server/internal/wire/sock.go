@@ -339,7 +339,7 @@ func (s *Sock) Reset() {
 
 // Holds returns how many bytes of memory s has borrowed, its TLS included.
 func (s *Sock) Holds() int64 {
-	n := int64(s.In.Cap() + s.Out.Cap())
+	n := int64(s.In.borrowed() + s.Out.borrowed())
 	if s.TLS != nil && !s.Shaking {
 		n += int64(s.TLS.Held())
 	}

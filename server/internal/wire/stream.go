@@ -25,7 +25,7 @@ type Stream struct {
 
 	out         Buffer // offered to the codec, and not taken
 	outTrailers []byte
-	outEnd      bool // our direction ends behind out
+	outEnd      bool // the body that is sent ends behind out
 }
 
 // Begin sets s up for the stream st of c. st is nil where the stream is still to be opened.
@@ -168,4 +168,4 @@ func (s *Stream) SendTrailers(lines []byte) {
 func (s *Stream) ShutWrite() { s.Send(nil, true) }
 
 // Holds returns how many bytes of memory s has borrowed.
-func (s *Stream) Holds() int64 { return int64(s.in.Cap() + s.out.Cap()) }
+func (s *Stream) Holds() int64 { return int64(s.in.borrowed() + s.out.borrowed()) }

@@ -14,6 +14,7 @@ import (
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // filtered is a gateway of one loop, to which the loopback network is a trusted proxy, with Filters in front of app; nil says fine.
@@ -560,4 +561,41 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+// TestFilterFaultIsItsOwn: a Filter further outside sees the 500 that another's fault ends in, as it sees every answer; it is
+// not taken for the one that erred, and what it adds goes out.
+func TestFilterFaultIsItsOwn(t *testing.T) {
+	t.Parallel()
+	park := func(next func(*Exchange) Verdict) func(*Exchange) Verdict {
+		return func(x *Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { return next })
+		}
+	}
+	bad := func(x *Exchange) Verdict { x.AddResponseField("X-Bad", "a\x01b"); return Continue }
+	for name, row := range map[string]struct {
+		filter Filter
+		why    stats.Reason
+	}{
+		"panic":         {onRequest(func(*Exchange) Verdict { panic("boom") }), stats.Internal},
+		"field":         {onRequest(bad), stats.Internal},
+		"parked panic":  {onRequest(park(func(*Exchange) Verdict { panic("boom") })), stats.Internal},
+		"parked field":  {onRequest(park(bad)), stats.Internal},
+		"no call":       {onRequest(func(*Exchange) Verdict { return Park }), stats.Internal},
+		"refused":       {onRequest(func(x *Exchange) Verdict { bad(x); return x.Refuse(403, "no") }), stats.Filtered},
+		"responded":     {onRequest(park(func(x *Exchange) Verdict { bad(x); return x.Respond(403, nil, nil) })), stats.Filtered},
+		"body":          {broken{"request"}, stats.Internal},
+		"response body": {broken{"response"}, stats.Internal},
+		"response":      {onResponse(func(_ *Exchange, r *Response) Verdict { r.Add("X-Bad", "a\x01b"); return Continue }), stats.Filtered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outer := onResponse(func(_ *Exchange, r *Response) Verdict { r.Set("X-Why", r.Reason()); return Continue })
+			_, c := filtered(t, nil, outer, row.filter)
+			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
+			got := c.ReadAnswer("POST")
+			if got.StatusCode != 500 || got.Header.Get("X-Why") != row.why.String() || got.Header.Get("X-Bad") != "" {
+				t.Errorf("got %d %v, want 500 because of %q", got.StatusCode, got.Header, row.why)
+			}
+		})
+	}
 }

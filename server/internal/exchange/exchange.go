@@ -361,6 +361,7 @@ func (x *Core) Fail(f *Failure) {
 		x.Cancel(f)
 		return
 	}
+	x.faulty = false // this is the answer to it, and no fault of the Filters that see the answer
 	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
 		x.replies(x.depth, f.reason, outcomeOf(f))

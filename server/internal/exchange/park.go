@@ -72,6 +72,7 @@ func (x *Core) resume(next func(*Exchange) Verdict) {
 	case x.serial != serial: // it has answered
 	case x.parked: // again
 	case x.faulty || verdict != Continue:
+		x.w.faults.misused(unnamed("parked"), "request phase")
 		x.Fail(failInternal)
 	default:
 		x.runFilters()

@@ -172,6 +172,11 @@ func (x *Core) answered() Verdict {
 	if r := &x.w.response; r.x != nil {
 		r.made = true // and is sent behind the call
 	} else {
+		if x.faulty {
+			x.faulty = false
+			x.w.faults.invalid("an answer behind a field or a target that is none")
+			x.composeRefusal(failInternal.Status, failInternal.Text)
+		}
 		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	}
 	return Respond

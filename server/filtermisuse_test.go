@@ -599,3 +599,54 @@ func TestFilterFaultIsItsOwn(t *testing.T) {
 		})
 	}
 }
+
+// deciding is a Filter that decides about the request in a body phase, where nothing is to be decided.
+type deciding struct{ request, response func(x *Exchange) }
+
+func (deciding) Name() string { return "deciding" }
+
+func (d deciding) RequestBody(x *Exchange) Transform {
+	if d.request != nil {
+		d.request(x)
+	}
+	return nil
+}
+
+func (d deciding) ResponseBody(x *Exchange, _ *Response) Transform {
+	if d.response != nil {
+		d.response(x)
+	}
+	return nil
+}
+
+// TestBodyPhaseDecides: what is for another phase costs the request that it is about, and no other.
+func TestBodyPhaseDecides(t *testing.T) {
+	t.Parallel()
+	for name, decide := range map[string]func(x *Exchange){
+		"parks": func(x *Exchange) {
+			x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
+		},
+		"responds": func(x *Exchange) { x.Respond(403, nil, nil) },
+		"refuses":  func(x *Exchange) { x.Refuse(403, "no") },
+	} {
+		for phase, f := range map[string]deciding{"request": {request: decide}, "response": {response: decide}} {
+			t.Run(name+" in the "+phase, func(t *testing.T) {
+				outer := onResponse(func(_ *Exchange, r *Response) Verdict { r.Set("X-Why", r.Reason()); return Continue })
+				g, c := filtered(t, nil, outer, f)
+				for range 2 {
+					c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+					if got := c.ReadAnswer("POST"); got.StatusCode != 500 || got.Header.Get("X-Why") != stats.Internal.String() {
+						t.Errorf("got %d %v", got.StatusCode, got.Header)
+					}
+					c = g.wire()
+				}
+				g.settle()
+				if n := g.openExchanges(); n != 0 {
+					t.Errorf("%d Exchanges are open", n)
+				}
+			})
+		}
+	}
+}

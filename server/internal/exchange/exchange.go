@@ -28,7 +28,7 @@ type Core struct {
 	down Down // nil while nobody uses this Exchange
 	up   Up   // nil before the first attempt and between attempts
 
-	snapshot *routing.Snapshot // until the Backend is looked up
+	snapshot *routing.Snapshot // until the Backend is looked up, behind the Filters' request phase
 	route    *routing.Route
 	policy   *Policy
 	series   *stats.Series // nil: the request has no Route

@@ -23,7 +23,7 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 	switch {
 	case x.down == nil || x.over || x.headDone:
 		return Respond
-	case w.response.x != nil:
+	case w.response.x != nil || !x.asked():
 		x.faulty = true
 		return Park
 	case x.parked:

@@ -27,7 +27,7 @@ type Core struct {
 	down Down // nil while the Exchange is pooled
 	up   Up   // nil before the first attempt and between attempts
 
-	snapshot *routing.Snapshot // until the Backend is looked up
+	snapshot *routing.Snapshot // until the Backend is looked up, behind the Filters' request phase
 	route    *routing.Route
 	policy   *Policy
 	series   *stats.Series // nil: the request has no Route
@@ -185,6 +185,7 @@ func (x *Core) Fail(f *Failure) {
 		x.Cancel(f)
 		return
 	}
+	x.filterFailed = false // f answers it: the Filters that see the answer have not failed
 	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
 		x.sendAnswer(x.depth, f.reason, outcomeOf(f))

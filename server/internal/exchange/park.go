@@ -22,7 +22,7 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 	switch {
 	case x.down == nil || x.ending || x.headDone:
 		return Respond
-	case w.response.x != nil:
+	case w.response.x != nil || !x.inRequestPhase():
 		x.filterFailed = true
 		return Park
 	case x.parked:
@@ -71,6 +71,7 @@ func (x *Core) resume(next func(*Exchange) Verdict) {
 	case x.serial != serial: // next has answered
 	case x.parked: // next has parked it again
 	case x.filterFailed || verdict != Continue:
+		x.w.faults.misused(unnamed("parked"), "request phase")
 		x.Fail(failInternal)
 	default:
 		x.runFilters()

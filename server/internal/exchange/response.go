@@ -127,7 +127,10 @@ func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 // CR LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
 // when Respond returns. Bytes that cannot stand in a head fail the request with 500.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
-	return x.core().respond(status, fields, body)
+	if c := x.core(); c.mayAnswer() {
+		return c.respond(status, fields, body)
+	}
+	return Respond
 }
 
 // Refuse is Respond in the form of the gateway's own refusals: a line of text, or a status for a gRPC client. text holds no
@@ -142,9 +145,6 @@ func (x *Exchange) Refuse(status int, text string) Verdict {
 }
 
 func (x *Core) respond(status int, fields, body []byte) Verdict {
-	if !x.mayAnswer() {
-		return Respond
-	}
 	// fields and body may be parts of w.own, so the answer is made in w.next.
 	n := &x.w.next
 	var ok bool
@@ -159,19 +159,35 @@ func (x *Core) respond(status int, fields, body []byte) Verdict {
 	return x.commitAnswer()
 }
 
-// mayAnswer reports whether a Filter may answer: the Exchange has not ended, and was not answered yet.
+// mayAnswer reports whether a Filter may answer: the Exchange has not ended, and was not answered yet. In a body phase it may
+// not, which fails the request.
 func (x *Core) mayAnswer() bool {
 	r := &x.w.response
-	return x.down != nil && !x.ending && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+	if x.down == nil || x.ending || x.headDone && r.x != x {
+		return false
+	}
+	if r.x == nil && !x.inRequestPhase() {
+		x.filterFailed = true
+		return false
+	}
+	return r.x == nil || r.x == x && !r.made
 }
+
+// inRequestPhase reports that the Filters' request phase is under way.
+func (x *Core) inRequestPhase() bool { return x.snapshot != nil }
 
 // commitAnswer sends the loop's answer, which a Filter has made; in the response phase, showResponse's caller sends it.
 func (x *Core) commitAnswer() Verdict {
 	if r := &x.w.response; r.x != nil {
 		r.made = true
-	} else {
-		x.sendAnswer(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
+		return Respond
 	}
+	if x.filterFailed {
+		x.filterFailed = false
+		x.w.faults.invalid("an answer behind a field or a target that is none")
+		x.composeRefusal(failInternal.Status, failInternal.Text)
+	}
+	x.sendAnswer(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	return Respond
 }
 

@@ -168,6 +168,7 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 			t = x.w.addTransform(t, by)
 		}
 	}
+	x.filterFailed = x.filterFailed || r.made // an answer of a body phase is sent to no client
 	*r = Response{}
 	return t
 }

@@ -143,8 +143,8 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// TestConnectionLimit: where no connection over the limit can have the place of an idle one, it is closed; those open are
-// served, and one that ends makes room.
+// TestConnectionLimit: a connection over the limit is closed where no idle one can be shed for it; those open are served,
+// and one that ends makes room.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.Connections = 8 }, Options{})

@@ -24,7 +24,7 @@ import (
 // liveKey shows that a key takes effect on a reload. A client of each protocol asks an Endpoint of the same protocol.
 type liveKey struct {
 	key, from, to string // from "" = as liveBase has it
-	// was and is are what see returns before the reload and after it; was "" is what no test can wait for.
+	// was and is are what see returns before the reload and after it; was "" for a timeout that no test can wait for.
 	was, is string
 	see     func(l *live) string
 	// open names the connections, opened before the reload, that the key applies to as well: both protocols' unless it names
@@ -35,7 +35,7 @@ type liveKey struct {
 	endpoint  func(testing.TB) string // nil: liveEndpoint
 	toHTTP1   bool                    // the Endpoint speaks HTTP/1.1 to all
 	proxied   bool                    // connections begin with a PROXY protocol header
-	headed    bool                    // they are to, and do not
+	headed    bool                    // connections should begin with one, and do not
 	elsewhere string                  // the test that shows it, where another package applies the key
 }
 
@@ -53,7 +53,7 @@ func (p liveClients) has(streams bool) bool {
 	return p == liveBoth || streams && p == liveHTTP2 || !streams && p == liveHTTP1
 }
 
-// liveBase has no timeout end anything by itself.
+// liveBase has no timeout that a test could meet.
 func liveBase() *config.Config {
 	c := config.Default()
 	c.Threads = 1
@@ -228,7 +228,7 @@ func TestLiveKeys(t *testing.T) {
 
 var liveStart sync.Mutex
 
-// startLive starts one gateway at a time: New writes what all of the process share.
+// startLive starts one gateway at a time: New writes variables of the process.
 func startLive(t *testing.T, c *config.Config) *gateway {
 	liveStart.Lock()
 	defer liveStart.Unlock()

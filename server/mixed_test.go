@@ -183,8 +183,8 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 	}
 }
 
-// TestWebSocketBytesBeforeItsAnswer: what a client sends behind its Upgrade, before that is accepted, is the new protocol's,
-// and is passed on at once.
+// TestWebSocketBytesBeforeItsAnswer: bytes that a client sends behind its Upgrade, before it is accepted, are the new
+// protocol's, and are relayed at once.
 func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	t.Parallel()
 	asked, accept := make(chan uint32, 1), make(chan struct{})
@@ -248,7 +248,7 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 	}
 }
 
-// TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
+// TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is sent GOAWAY, too.
 func TestSessionBegunInADrain(t *testing.T) {
 	t.Parallel()
 	servertest.Retry(t, sessionBegunInADrain)
@@ -455,8 +455,8 @@ func TestStopClosesSessions(t *testing.T) {
 	}
 }
 
-// TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so: else it
-// would wait for the end of the connection.
+// TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is sent its length:
+// else it would wait for the end of the connection.
 func TestEmptyResponseHasLength(t *testing.T) {
 	t.Parallel()
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
@@ -481,8 +481,8 @@ func TestEmptyResponseHasLength(t *testing.T) {
 	}
 }
 
-// TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next request
-// is served, or its connection ends, without any further event.
+// TestMalformedResponseInAPipeline: behind the 502 for a malformed response over HTTP/2, the client's next request is
+// served, or its connection ends, without any further event.
 func TestMalformedResponseInAPipeline(t *testing.T) {
 	t.Parallel()
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
@@ -513,8 +513,8 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 	}
 }
 
-// TestTunnelsTailArrives: what was sent into a tunnel that has ended reaches an Endpoint that is slow to read it, also where
-// the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
+// TestTunnelsTailArrives: bytes that were sent into a tunnel that has ended reach an Endpoint that is slow to read, also
+// where the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
 func TestTunnelsTailArrives(t *testing.T) {
 	t.Parallel()
 	const n = 48 << 10

@@ -35,8 +35,8 @@ func breaking(t *testing.T, reset bool, partial string) (string, *servertest.Tar
 	}), seen
 }
 
-// TestStaleConnections: what is idempotent and wholly held is sent again when a reused connection breaks before a byte of
-// the response; what is not gets 502, and the Backend sees it once.
+// TestStaleConnections: a request that is idempotent and wholly held is replayed when a reused connection breaks before a
+// byte of the response; another gets 502, and the Backend sees it once.
 func TestStaleConnections(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -108,7 +108,7 @@ func TestLateLastChunk(t *testing.T) {
 	}
 }
 
-// TestUpgradeThatStreamsCannotCarry: what HTTP/2 has no form for is asked without it, as a request that ends.
+// TestUpgradeThatStreamsCannotCarry: an Upgrade that HTTP/2 has no form for is left out, and the request ends with its head.
 func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

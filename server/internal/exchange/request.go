@@ -91,6 +91,27 @@ func (x *Exchange) Host() []byte {
 	return x.req.Host.Of(x.head)
 }
 
+// Authority returns Host with the port of the request, if it names one.
+func (x *Exchange) Authority() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Authority.Of(x.head)
+}
+
+// Target returns path and query as they were sent, with the "?" between them.
+func (x *Exchange) Target() []byte {
+	switch {
+	case x.req == nil:
+		return nil
+	case !x.req.EmptyPath:
+		return x.head[x.req.Path.Off:x.req.Target.End]
+	case x.req.Query.Empty():
+		return nil
+	}
+	return x.head[x.req.Query.Off-1 : x.req.Target.End]
+}
+
 // Path returns the path as it was sent, neither decoded nor normalised; "" for that of "http://host".
 func (x *Exchange) Path() []byte {
 	if x.req == nil {

@@ -19,7 +19,7 @@ type Settings struct {
 	// Canary is true for an object that is a variant of another one.
 	Canary bool
 
-	// Of redirects:
+	// Of redirects and names:
 
 	// HTTPS says whether hosts with TLS are served over HTTPS alone, and ForceHTTPS whether others are too.
 	HTTPS      Choice
@@ -30,6 +30,8 @@ type Settings struct {
 	AppRoot string
 	// FromToWWW sends requests for the names of the hosts with www. before them, or without it, to the hosts.
 	FromToWWW bool
+	// Aliases are more names of the hosts, sorted.
+	Aliases []string
 	// relative is true where paths are sent as they are, and temporal where the redirect is a temporal one.
 	relative, temporal bool
 

@@ -40,7 +40,7 @@ func (s *hostSet) joinHost(name, of string, entries []*entry) (routes []routing.
 			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 	}
-	routes, ignored := appRoot(of, entries, routes, tls)
+	routes, ignored := appRoot(of, entries, s.unmatched(name, of, entries, routes, tls), tls)
 	list = append(append(list, rejections...), ignored...)
 	return routes, tls, append(list, lost...)
 }

@@ -93,15 +93,35 @@ func (s *hostSet) lend(routes []routing.Route, name, of string, e *entry, tls *r
 	}
 }
 
+// unmatched adds the Route for what a Host has no path for, where that is sent to HTTPS too: as the oldest object of the host
+// wants it.
+func (s *hostSet) unmatched(name, of string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) []routing.Route {
+	first := entries[0]
+	if first.sentTo.https == nil || !first.sentTo.forced && !s.hasTLS(name, of, first) ||
+		slices.ContainsFunc(routes, func(r routing.Route) bool { return r.Path == "/" && r.Type != routing.Exact }) {
+		return routes
+	}
+	source := *first.source
+	source.Policy, source.TLS = s.onlyHTTPS(first.sentTo.https), tls
+	return append(routes, routing.Route{
+		Host: name, Path: "/", Type: routing.Prefix, Default: true, Backend: routing.Elsewhere, Source: &source, Anonymous: first.controller == NginxController,
+	})
+}
+
 // withHTTPS returns the Policy of an object with its redirect to HTTPS. Most have no other: these share one.
 func (s *hostSet) withHTTPS(e *entry) *policy.Policy {
 	if e.sentTo.secured != nil {
 		return e.sentTo.secured
 	}
-	shared := s.https[*e.sentTo.https]
+	return s.onlyHTTPS(e.sentTo.https)
+}
+
+// onlyHTTPS returns the Policy that has nothing but a redirect to HTTPS.
+func (s *hostSet) onlyHTTPS(https *policy.HTTPS) *policy.Policy {
+	shared := s.https[*https]
 	if shared == nil {
-		shared = securedPolicy(nil, e.sentTo.https)
-		s.https[*e.sentTo.https] = shared
+		shared = securedPolicy(nil, https)
+		s.https[*https] = shared
 	}
 	return shared
 }

@@ -25,6 +25,8 @@ type sentTo struct {
 	sections bool
 	// appRoot is where requests for / are sent; nil for nowhere.
 	appRoot *policy.Redirect
+	// appRootField names the annotation.
+	appRootField string
 	// claims are the names that the object wants beside its hosts, sorted.
 	claims []claim
 }
@@ -32,6 +34,7 @@ type sentTo struct {
 // claim is a name that an object wants for one of its hosts: an alias of it, or, with www, one whose requests are sent to it.
 type claim struct {
 	name, host string
+	field      string // of the annotation
 	www        bool
 	listed     bool // a tls section of the object has it
 }
@@ -42,6 +45,7 @@ func (c claim) compare(o claim) int {
 
 func newSentTo(s *annotation.Settings, e *entry, ing *networkingv1.Ingress) sentTo {
 	t := sentTo{forced: s.ForceHTTPS, sections: len(ing.Spec.TLS) > 0}
+	field := func(key string) string { return annotationField(annotation.Name(ing.Annotations, key)) }
 	if s.ForceHTTPS || s.HTTPS == annotation.Yes || s.HTTPS == annotation.Unsaid && e.controller == NginxController {
 		t.https = s.HTTPSRedirect()
 		if p := e.source.Policy; !p.Empty() {
@@ -49,7 +53,7 @@ func newSentTo(s *annotation.Settings, e *entry, ing *networkingv1.Ingress) sent
 		}
 	}
 	if s.AppRoot != "" && s.Policy.Closed == "" {
-		t.appRoot = s.AppRootRedirect()
+		t.appRoot, t.appRootField = s.AppRootRedirect(), field("app-root")
 	}
 	listed := func(name string) bool {
 		return slices.ContainsFunc(ing.Spec.TLS, func(section networkingv1.IngressTLS) bool {
@@ -62,11 +66,11 @@ func newSentTo(s *annotation.Settings, e *entry, ing *networkingv1.Ingress) sent
 		}
 		for _, name := range s.Aliases {
 			if name != h.name {
-				t.claims = append(t.claims, claim{name: name, host: h.name, listed: listed(name)})
+				t.claims = append(t.claims, claim{name: name, host: h.name, field: field("server-alias"), listed: listed(name)})
 			}
 		}
 		if s.FromToWWW && !wildcard.Is(h.name) {
-			t.claims = append(t.claims, claim{name: wwwOf(h.name), host: h.name, www: true})
+			t.claims = append(t.claims, claim{name: wwwOf(h.name), host: h.name, field: field("from-to-www-redirect"), www: true})
 		}
 	}
 	slices.SortFunc(t.claims, claim.compare)
@@ -84,7 +88,7 @@ func wwwOf(name string) string {
 func (t *sentTo) equal(o *sentTo) bool {
 	return (t.https == o.https || t.https != nil && o.https != nil && *t.https == *o.https) &&
 		(t.appRoot == o.appRoot || t.appRoot != nil && o.appRoot != nil && *t.appRoot == *o.appRoot) &&
-		t.forced == o.forced && t.sections == o.sections && slices.Equal(t.claims, o.claims)
+		t.forced == o.forced && t.appRootField == o.appRootField && t.sections == o.sections && slices.Equal(t.claims, o.claims)
 }
 
 // names returns the names of the claims, once each.
@@ -106,47 +110,51 @@ func (t *sentTo) aliases(host string) bool {
 // and "" where the name's requests are sent to another one. A claim never takes a name from an object that has it as a host.
 func (s *hostSet) claimant(name string) (by *entry, of string, list []Rejection) {
 	var www *entry
-	lose := func(e *entry, reason string) {
-		list = append(list, rejectIngress(e.name(), annotationField(annotation.NginxPrefix+"server-alias"), name, reason+"; the name is no alias of this object's"))
+	var held claim // by's
+	lose := func(e *entry, c claim, reason string) {
+		list = append(list, rejectIngress(e.name(), c.field, name, reason+"; it has no effect for this name"))
 	}
 	for _, e := range s.claimed[name] {
-		if above := s.byName[wildcard.Of(name)]; s.exclusive && len(above) > 0 && above[0].namespace() != e.namespace() && above[0].compare(e) < 0 {
-			lose(e, "the name belongs to another namespace, which has a wildcard for it, and kubernetes.host_ownership is namespace")
-			continue
-		}
+		above := s.byName[wildcard.Of(name)]
+		barred := s.exclusive && len(above) > 0 && above[0].namespace() != e.namespace() && above[0].compare(e) < 0
 		for _, c := range e.sentTo.claims {
+			if c.name != name {
+				continue
+			}
+			owner, _ := s.owner(c.host)
 			switch {
-			case c.name != name:
+			case barred:
+				lose(e, c, "the name belongs to another namespace, which has a wildcard for it, and kubernetes.host_ownership is namespace")
+			case owner != e.namespace():
+				lose(e, c, "the host "+c.host+" belongs to another namespace, which decides")
 			case c.www:
 				if www == nil {
 					www = e
 				}
 			case !s.speaksFor(e, c.host):
-				lose(e, "of the objects of "+c.host+" the oldest with aliases decides, of those in the namespace that the host belongs to")
+				lose(e, c, "the oldest object of "+c.host+" with aliases decides")
 			case by == nil:
-				by, of = e, c.host
-			case c.host < of:
-				lose(by, "the host "+c.host+" wants it too and sorts first")
-				by, of = e, c.host
-			case c.host != of:
-				lose(e, "the host "+of+" wants it too and sorts first")
+				by, held = e, c
+			case by.namespace() != e.namespace():
+				lose(e, c, "an object of another namespace wants it too, and is older")
+			case c.host < held.host:
+				lose(by, held, "the host "+c.host+" wants it too, and sorts first")
+				by, held = e, c
+			case c.host != held.host:
+				lose(e, c, "the host "+held.host+" wants it too, and sorts first")
 			}
 		}
 	}
 	if by == nil {
 		return www, "", list
 	}
-	return by, of, list
+	return by, held.host, list
 }
 
-// speaksFor reports whether the aliases of e count for a host.
+// speaksFor reports whether the aliases of e, which is of a host's namespace, count for the host.
 func (s *hostSet) speaksFor(e *entry, host string) bool {
 	entries, _ := s.admitted(host)
-	if len(entries) == 0 {
-		return false
-	}
-	owner, _ := s.owner(host)
-	i := slices.IndexFunc(entries, func(o *entry) bool { return o.namespace() == owner && o.sentTo.aliases(host) })
+	i := slices.IndexFunc(entries, func(o *entry) bool { return o.namespace() == e.namespace() && o.sentTo.aliases(host) })
 	return i >= 0 && entries[i] == e
 }
 
@@ -157,10 +165,10 @@ func (s *hostSet) refuseClaims(name string) (list []Rejection) {
 			switch {
 			case c.name != name:
 			case c.www:
-				list = append(list, rejectIngress(e.name(), annotationField(annotation.NginxPrefix+"from-to-www-redirect"), name,
+				list = append(list, rejectIngress(e.name(), c.field, name,
 					"an object has this name as a host; its requests are not sent to "+c.host))
 			default:
-				list = append(list, rejectIngress(e.name(), annotationField(annotation.NginxPrefix+"server-alias"), name,
+				list = append(list, rejectIngress(e.name(), c.field, name,
 					"an object has this name as a host, and wins; it is no alias"))
 			}
 		}
@@ -184,7 +192,6 @@ func alone(r *policy.Redirect) *policy.Policy {
 
 // appRoot puts the Route of app-root among the Routes of a host: instead of one for exactly that path, whose ever it is.
 func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) (joined []routing.Route, list []Rejection) {
-	field := annotationField(annotation.NginxPrefix + "app-root")
 	owner := entries[0].namespace()
 	var winner *entry
 	longest := -1
@@ -193,7 +200,7 @@ func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing
 			continue
 		}
 		if e.namespace() != owner {
-			list = append(list, rejectIngress(e.name(), field, e.sentTo.appRoot.To, "the host "+host+" belongs to another namespace, which decides; its / is not redirected"))
+			list = append(list, rejectIngress(e.name(), e.sentTo.appRootField, e.sentTo.appRoot.To, "the host "+host+" belongs to another namespace, which decides; its / is not redirected"))
 			continue
 		}
 		n := 0
@@ -205,7 +212,7 @@ func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing
 			winner, loser, longest = e, winner, n
 		}
 		if loser != nil {
-			list = append(list, rejectIngress(loser.name(), field, loser.sentTo.appRoot.To, rivalOf(winner.source, loser.source)+
+			list = append(list, rejectIngress(loser.name(), loser.sentTo.appRootField, loser.sentTo.appRoot.To, rivalOf(winner.source, loser.source)+
 				" redirects / of the host "+host+" too, and wins because it has the longest path there, or is older"))
 		}
 	}

@@ -160,6 +160,9 @@ func (s *Snapshot) backendName(r *Route) string {
 	if r.Source != nil && r.Source.Policy.Filter(policy.KindRedirect) != nil && r.Source.Policy.Closed == "" {
 		return "none (redirect)"
 	}
+	if r.Backend == Elsewhere {
+		return "the default"
+	}
 	return "none (503)"
 }
 

@@ -20,7 +20,7 @@ var _ = add(
 		Get: func(s *Settings) any { return strings.Join(s.Aliases, " ") },
 		Doc: "More names of the object's hosts, at which all that these have is served: paths of other objects, and settings of TLS. \"*.\" before a name stands for one label. " +
 			"A name that an object has as a host is none. Of several objects of a host the oldest with aliases counts, of those in the namespace that the host belongs to; " +
-			"where several hosts want a name the one that sorts first has it. Names are sent to HTTPS by ssl-redirect where a tls section of the object lists them, or a wildcard host with one stands for them. " +
+			"where several hosts of a namespace want a name the one that sorts first has it, and of several namespaces that of the oldest object. Names are sent to HTTPS by ssl-redirect where a tls section of the object lists them, or a wildcard host with one stands for them. " +
 			fmt.Sprintf("Regular expressions are refused, and so is what is beyond %d names; the other names of a list stay.", maxAliases),
 	},
 )

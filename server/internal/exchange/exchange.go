@@ -143,7 +143,7 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 	}
 }
 
-// match finds the Route, and what its object and its Host want of every request.
+// match finds the Route, and applies what is wanted of every request.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) match(req *message.Request, head []byte) *Failure {
@@ -182,6 +182,14 @@ func (x *Core) match(req *message.Request, head []byte) *Failure {
 	if x.route == nil {
 		return failNoRoute
 	}
+	return x.admit(req, head)
+}
+
+// admit applies what the object and the Host of the Route want of every request.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) admit(req *message.Request, head []byte) *Failure {
+	w := x.w
 	x.policy = w.Settings.plain
 	switch hung := x.route.Attachment.(type) {
 	case *stats.Series:
@@ -199,7 +207,7 @@ func (x *Core) match(req *message.Request, head []byte) *Failure {
 	}
 	if x.web != grpcweb.None {
 		// What the gateway refuses from here on, it refuses in the form that the client reads.
-		if b := s.Backend(x.route); b != nil {
+		if b := x.snapshot.Backend(x.route); b != nil {
 			x.translateWeb(b.Protocol, req, head)
 		}
 	}
@@ -223,6 +231,25 @@ func (x *Core) match(req *message.Request, head []byte) *Failure {
 		}
 	}
 	return nil
+}
+
+// elsewhere goes on with the default Route, from a Route that stands for what its Host has no path for.
+func (x *Core) elsewhere() {
+	x.route, x.series = x.snapshot.Table.Default(), nil
+	x.policy, x.passed, x.depth = x.w.Settings.plain, 0, 0
+	if x.altered != nil {
+		x.w.freeAltered(x.altered)
+		x.altered = nil
+	}
+	fail := failNoRoute
+	if x.route != nil {
+		fail = x.admit(x.req, x.head)
+	}
+	if fail != nil {
+		x.Fail(fail)
+		return
+	}
+	x.runFilters()
 }
 
 // bind finds the Backend, once the Filters have had their say about it.

@@ -24,6 +24,8 @@ var order = []struct {
 		"a redirect to elsewhere holds for both schemes; everything that guards is for requests that were not sent in the clear"},
 	{policy.KindRewrite, rewrite.NewTarget,
 		"it changes what the Backend is asked for, and nothing further inside depends on that"},
+	{policy.KindPrefix, rewrite.NewPrefix,
+		"it tells what the rewrite has taken away, and nothing further inside depends on that"},
 	{policy.KindAccess, access.NewList,
 		"the last word before the Backend: what is refused here was not answered further outside"},
 }

@@ -26,6 +26,8 @@ var order = []struct {
 		"it changes what the Backend is asked for, and nothing further inside depends on that"},
 	{policy.KindPrefix, rewrite.NewPrefix,
 		"it tells what the rewrite has taken away, and nothing further inside depends on that"},
+	{policy.KindHost, rewrite.NewHost,
+		"as the rewrite: it changes what the Backend is sent"},
 	{policy.KindAccess, access.NewList,
 		"the last word before the Backend: what is refused here was not answered further outside"},
 }

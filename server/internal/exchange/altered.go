@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
@@ -14,6 +15,7 @@ import (
 type altered struct {
 	slots   []Slot
 	target  []byte         // in the place of the client's
+	host    []byte         // the same, for the Host that the Backend is sent
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend says where it goes
 	wish    netip.AddrPort // the Endpoint to go to, if it can be
@@ -45,7 +47,7 @@ func (w *Loop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
+	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), host: wire.Reuse(a.host), web: translation{suffix: wire.Reuse(a.web.suffix)}}
 	w.freeA.Put(a)
 }
 
@@ -118,6 +120,17 @@ func (x *Exchange) SetPath(path []byte) {
 	a.target = slices.Replace(a.target, 0, end, path...)
 }
 
+// SetHost replaces the Host that the Backend is sent: host, or host:port. It is copied. What is none fails the request with 500.
+// Request phase only.
+func (x *Exchange) SetHost(host []byte) {
+	if _, _, ok := message.SplitAuthority(host, message.SpanOf(0, len(host))); !ok {
+		x.faulty = true
+		return
+	}
+	a := x.core().alter()
+	a.host = append(a.host[:0], host...)
+}
+
 // SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
 func (x *Exchange) SetBackend(index int32) {
 	a := x.core().alter()
@@ -127,6 +140,14 @@ func (x *Exchange) SetBackend(index int32) {
 // Prefer has the request go to the Endpoint with that address, as long as its Backend has it and it is not left out.
 // Request phase only.
 func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
+
+// host returns what replaces the client's Host, nil for nothing.
+func (x *Core) host() []byte {
+	if x.altered == nil || len(x.altered.host) == 0 {
+		return x.policy.upstreamHost
+	}
+	return x.altered.host
+}
 
 // target returns what replaces the client's target, nil for nothing.
 func (x *Core) target() []byte {

@@ -15,6 +15,14 @@ import (
 // Route returns the Route that the request matched.
 func (x *Exchange) Route() *routing.Route { return x.route }
 
+// Backend returns the Backend that the Route leads to, nil where there is none. Request phase only.
+func (x *Exchange) Backend() *routing.Backend {
+	if x.snapshot == nil {
+		return nil
+	}
+	return x.snapshot.Backend(x.route)
+}
+
 // Remote returns the address of who sent the request: the connection's, or the one that a PROXY protocol header named.
 func (x *Exchange) Remote() netip.AddrPort { return x.down.Peer().Remote }
 

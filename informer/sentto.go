@@ -219,7 +219,14 @@ func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing
 	if winner == nil {
 		return routes, list
 	}
-	joined = slices.DeleteFunc(routes, func(r routing.Route) bool { return r.Type == routing.Exact && r.Path == "/" })
+	joined = slices.DeleteFunc(routes, func(r routing.Route) bool {
+		if r.Type != routing.Exact || r.Path != "/" {
+			return false
+		}
+		list = append(list, rejectIngress(r.Source.Ingress, "spec.rules", host+"/", "the path is not served: "+rivalOf(winner.source, r.Source)+
+			" sends requests for / of the host elsewhere, by app-root"))
+		return true
+	})
 	source := *winner.source
 	source.Policy, source.TLS = alone(winner.sentTo.appRoot), tls
 	return append(joined, routing.Route{

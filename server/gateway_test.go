@@ -525,9 +525,8 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 		n := make(chan uint64)
 		w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 		accepted += <-n
-		open += int64(w.down.Open())
 	}
-	return accepted, open
+	return accepted, g.peers.Connections()
 }
 
 // ended returns how many Exchanges ended.
@@ -648,11 +647,11 @@ func (g *gateway) latency(n int) (worst time.Duration) {
 type holding struct{ downs, exchanges, ups, streams int }
 
 func (g *gateway) holding() (h holding) {
+	h.downs = int(g.peers.Connections())
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += w.down.Open()
 			h.exchanges += int(w.Shard.Counters.ExchangesStarted - w.Shard.Counters.ExchangesEnded)
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
 			open := w.up.Open()

@@ -28,7 +28,7 @@ type Core struct {
 	down Down // nil while nobody uses this Exchange
 	up   Up   // nil before the first attempt and between attempts
 
-	snapshot *routing.Snapshot // until the Backend is looked up
+	snapshot *routing.Snapshot // until the Backend is looked up, behind the Filters' request phase
 	route    *routing.Route
 	policy   *Policy
 	series   *stats.Series // nil: the request has no Route
@@ -385,6 +385,7 @@ func (x *Core) Fail(f *Failure) {
 		x.Cancel(f)
 		return
 	}
+	x.faulty = false // this is the answer to it, and no fault of the Filters that see the answer
 	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
 		x.replies(x.depth, f.reason, outcomeOf(f))

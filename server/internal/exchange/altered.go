@@ -14,8 +14,10 @@ import (
 // Filters use it has one; pooled by its worker.
 type altered struct {
 	slots   []Slot
-	target  []byte         // in the place of the client's
-	host    []byte         // the same, for the Host that the Backend is sent
+	target  []byte // in the place of the client's; nil: that
+	memory  []byte // of target, kept for the next request
+	host    []byte // the same, for the Host that the Backend is sent; name is its memory
+	name    []byte
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend says where it goes
 	wish    netip.AddrPort // the Endpoint to go to, if it can be
@@ -47,7 +49,7 @@ func (w *Loop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), host: wire.Reuse(a.host), web: translation{suffix: wire.Reuse(a.web.suffix)}}
+	*a = altered{slots: a.slots[:0], memory: wire.Reuse(a.memory), name: wire.Reuse(a.name), web: translation{suffix: wire.Reuse(a.web.suffix)}}
 	w.freeA.Put(a)
 }
 
@@ -81,7 +83,8 @@ func (x *Exchange) SetTarget(target []byte) {
 		return
 	}
 	a := x.core().alter()
-	a.target = append(a.target[:0], target...)
+	a.target = append(a.memory[:0], target...)
+	a.memory = a.target
 }
 
 // validTarget reports whether b begins with a slash and has no byte that could end a target, or a line.
@@ -105,7 +108,8 @@ func (x *Exchange) SetPath(path []byte) {
 		x.faulty = true
 		return
 	}
-	if len(a.target) == 0 {
+	if a.target == nil {
+		a.target = a.memory[:0]
 		switch {
 		case !req.EmptyPath:
 			a.target = append(a.target, x.head[req.Path.Off:req.Target.End]...)
@@ -118,6 +122,7 @@ func (x *Exchange) SetPath(path []byte) {
 		end = len(a.target)
 	}
 	a.target = slices.Replace(a.target, 0, end, path...)
+	a.memory = a.target
 }
 
 // SetHost replaces the Host that the Backend is sent: host, or host:port. It is copied. What is none fails the request with 500.
@@ -128,7 +133,8 @@ func (x *Exchange) SetHost(host []byte) {
 		return
 	}
 	a := x.core().alter()
-	a.host = append(a.host[:0], host...)
+	a.host = append(a.name[:0], host...)
+	a.name = a.host
 }
 
 // SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
@@ -143,7 +149,7 @@ func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
 // host returns what replaces the client's Host, nil for nothing.
 func (x *Core) host() []byte {
-	if x.altered == nil || len(x.altered.host) == 0 {
+	if x.altered == nil || x.altered.host == nil {
 		return x.policy.upstreamHost
 	}
 	return x.altered.host
@@ -151,7 +157,7 @@ func (x *Core) host() []byte {
 
 // target returns what replaces the client's target, nil for nothing.
 func (x *Core) target() []byte {
-	if x.altered == nil || len(x.altered.target) == 0 {
+	if x.altered == nil {
 		return nil
 	}
 	return x.altered.target

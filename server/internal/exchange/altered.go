@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
@@ -13,7 +14,10 @@ import (
 // when the first Filter needs it; pooled by its loop.
 type altered struct {
 	slots   []Slot
-	target  []byte         // replaces the client's; empty: nothing does
+	target  []byte         // replaces the client's; nil: nothing does
+	memory  []byte         // of target, kept for the next request
+	host    []byte         // replaces the Host that the Backend is sent; nil: nothing does
+	name    []byte         // memory of host, kept for the next request
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend replaces the Route's
 	wish    netip.AddrPort // the preferred Endpoint
@@ -45,7 +49,7 @@ func (w *Loop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
+	*a = altered{slots: a.slots[:0], memory: wire.Reuse(a.memory), name: wire.Reuse(a.name), web: translation{suffix: wire.Reuse(a.web.suffix)}}
 	w.freeAlterations.Put(a)
 }
 
@@ -79,7 +83,8 @@ func (x *Exchange) SetTarget(target []byte) {
 		return
 	}
 	a := x.core().alter()
-	a.target = append(a.target[:0], target...)
+	a.target = append(a.memory[:0], target...)
+	a.memory = a.target
 }
 
 // validTarget reports whether b begins with a slash and has no byte that could end a target, or a line.
@@ -103,7 +108,8 @@ func (x *Exchange) SetPath(path []byte) {
 		x.filterFailed = true
 		return
 	}
-	if len(a.target) == 0 {
+	if a.target == nil {
+		a.target = a.memory[:0]
 		switch {
 		case !req.EmptyPath:
 			a.target = append(a.target, x.head[req.Path.Off:req.Target.End]...)
@@ -116,6 +122,19 @@ func (x *Exchange) SetPath(path []byte) {
 		end = len(a.target)
 	}
 	a.target = slices.Replace(a.target, 0, end, path...)
+	a.memory = a.target
+}
+
+// SetHost replaces the Host that the Backend is sent: host, or host:port. It is copied. An invalid one fails
+// the request with 500. Request phase only.
+func (x *Exchange) SetHost(host []byte) {
+	if _, _, ok := message.SplitAuthority(host, message.SpanOf(0, len(host))); !ok {
+		x.filterFailed = true
+		return
+	}
+	a := x.core().alter()
+	a.host = append(a.name[:0], host...)
+	a.name = a.host
 }
 
 // SetBackend sends the request to another Backend, by its index in Snapshot.Backends. A negative index answers 503. Request
@@ -129,9 +148,17 @@ func (x *Exchange) SetBackend(index int32) {
 // upstream.Attempt. Request phase only.
 func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
+// host returns the Host that replaces the client's; nil: the client's goes on.
+func (x *Core) host() []byte {
+	if x.altered == nil || x.altered.host == nil {
+		return x.policy.upstreamHost
+	}
+	return x.altered.host
+}
+
 // target returns the target that replaces the client's; nil: the client's goes on.
 func (x *Core) target() []byte {
-	if x.altered == nil || len(x.altered.target) == 0 {
+	if x.altered == nil {
 		return nil
 	}
 	return x.altered.target

@@ -225,6 +225,10 @@ func (x *Core) runFilters() {
 			return
 		}
 	}
+	if x.route.Backend == routing.Elsewhere {
+		x.elsewhere()
+		return
+	}
 	x.depth = c.size
 	x.forward(x.req, x.head, x.early)
 	if x.serial != serial || x.kept == nil {

@@ -81,7 +81,7 @@ func (x *Core) RequestBytes() []byte { return x.request }
 func (x *Core) Outgoing() (req *message.Request, o h2.Outgoing, end bool) {
 	k := x.kept
 	return &k.Request, h2.Outgoing{
-		Head: &k.Request.Head, Bytes: k.Head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
+		Head: &k.Request.Head, Bytes: k.Head, Lines: x.edits.add, Authority: x.host(), Target: x.target(),
 	}, x.reqBody.whole() && len(k.early) == 0 && !x.upgrade
 }
 

@@ -13,7 +13,7 @@ const headRoom = 192
 //
 // hot: runs per request; no alloc, no lock.
 func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) []byte {
-	dst = h1.AppendRequest(dst, req, head, x.target(), x.policy.upstreamHost)
+	dst = h1.AppendRequest(dst, req, head, x.target(), x.host())
 	switch {
 	case x.upgrade:
 		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)

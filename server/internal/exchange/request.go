@@ -15,6 +15,14 @@ import (
 // Route returns the Route that the request matched.
 func (x *Exchange) Route() *routing.Route { return x.route }
 
+// Backend returns the Backend that the Route leads to, nil where there is none. Request phase only.
+func (x *Exchange) Backend() *routing.Backend {
+	if x.snapshot == nil {
+		return nil
+	}
+	return x.snapshot.Backend(x.route)
+}
+
 // Remote returns the address of the sender of the request: the peer of its connection, or the client that a PROXY protocol
 // header names.
 func (x *Exchange) Remote() netip.AddrPort { return x.down.Peer().Remote }
@@ -90,6 +98,27 @@ func (x *Exchange) Host() []byte {
 		return nil
 	}
 	return x.req.Host.Of(x.head)
+}
+
+// Authority returns Host with the port of the request, if it names one.
+func (x *Exchange) Authority() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Authority.Of(x.head)
+}
+
+// Target returns path and query as they were sent, with the "?" between them.
+func (x *Exchange) Target() []byte {
+	switch {
+	case x.req == nil:
+		return nil
+	case !x.req.EmptyPath:
+		return x.head[x.req.Path.Off:x.req.Target.End]
+	case x.req.Query.Empty():
+		return nil
+	}
+	return x.head[x.req.Query.Off-1 : x.req.Target.End]
 }
 
 // Path returns the path as it was sent, neither decoded nor normalised; "" for the target "http://host".

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// match finds the Route, and applies the rules of its object and its Host that hold for every request.
+// match finds the Route, and applies what holds for every request to it.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) match(req *message.Request, head []byte) *Failure {
@@ -26,6 +26,20 @@ func (x *Core) match(req *message.Request, head []byte) *Failure {
 	if fail := x.findRoute(s, req, head); fail != nil {
 		return fail
 	}
+	return x.admit(req, head)
+}
+
+// admit applies the rules of the Route's object and of its Host that hold for every request.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) admit(req *message.Request, head []byte) *Failure {
+	x.policy = x.w.Settings.plain
+	switch a := x.route.Attachment.(type) {
+	case *stats.Series:
+		x.series = a
+	case *routeAttachment:
+		x.policy, x.series = a.policy, a.series
+	}
 	if t := x.route.TLS(); t != nil {
 		if fail := x.checkTLS(t); fail != nil {
 			return fail
@@ -36,14 +50,14 @@ func (x *Core) match(req *message.Request, head []byte) *Failure {
 	}
 	if x.web != grpcweb.None {
 		// Refusals from here on are written in the form that the client reads.
-		if b := s.Backend(x.route); b != nil {
+		if b := x.snapshot.Backend(x.route); b != nil {
 			x.translateWeb(b.Protocol, req, head)
 		}
 	}
 	return x.bound(req, head)
 }
 
-// findRoute looks the request's host and path up in s, and sets the Route, its Policy and its Series. Host and path are
+// findRoute looks the request's host and path up in s, and sets the Route. Host and path are
 // normalised for the look-up alone: the Endpoint is sent what the client sent.
 //
 // hot: runs per request; no alloc, no lock.
@@ -71,14 +85,26 @@ func (x *Core) findRoute(s *routing.Snapshot, req *message.Request, head []byte)
 	if x.route == nil {
 		return failNoRoute
 	}
-	x.policy = w.Settings.plain
-	switch a := x.route.Attachment.(type) {
-	case *stats.Series:
-		x.series = a
-	case *routeAttachment:
-		x.policy, x.series = a.policy, a.series
-	}
 	return nil
+}
+
+// elsewhere goes on with the default Route, from a Route that stands for what its Host has no path for.
+func (x *Core) elsewhere() {
+	x.route, x.series = x.snapshot.Table.Default(), nil
+	x.policy, x.passed, x.depth = x.w.Settings.plain, 0, 0
+	if x.altered != nil {
+		x.w.freeAltered(x.altered)
+		x.altered = nil
+	}
+	fail := failNoRoute
+	if x.route != nil {
+		fail = x.admit(x.req, x.head)
+	}
+	if fail != nil {
+		x.Fail(fail)
+		return
+	}
+	x.runFilters()
 }
 
 var slash = []byte("/")

@@ -35,6 +35,8 @@ var forbidden = []edge{
 		"filters know nothing of each other: their order is one table"},
 	{"server/filter/rewrite/...", "server/filter/access/...", transitive,
 		"as above"},
+	{"htpasswd/...", "github.com/sluice-gateway/sluice/...", transitive,
+		"what a password is worth is decided by its hash alone: the informer and the filters ask the same code"},
 	{"upstream/...", "k8s.io/...", transitive,
 		"a pool outlives Snapshots and knows Endpoints, not Pods"},
 	{"upstream/...", "informer/...", transitive,

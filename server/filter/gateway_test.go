@@ -16,10 +16,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// gateway is a Server with the gateway's own Filters, whose only Route, of the path /, has a Policy.
+// gateway is a Server with the gateway's own Filters, whose Routes, of the path / and of ACME's challenges, have a Policy.
 type gateway struct {
-	t    *testing.T
-	base string
+	t       *testing.T
+	base    string
+	publish func(*policy.Policy)
 }
 
 func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
@@ -47,26 +48,34 @@ func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	})
 	endpoint := httptest.NewServer(app)
 	t.Cleanup(endpoint.Close)
-	builder := routing.Builder{Attach: s.Attach}
-	host, _ := builder.BuildHost("", []routing.Route{{
-		Path: "/", Type: routing.Prefix,
-		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p},
-	}})
-	var table *routing.Table
-	snapshot := &routing.Snapshot{
-		Table: table.With(map[string]*routing.Host{"": host}, nil),
-		Backends: []*routing.Backend{{
-			Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
-			Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
-		}},
+	publish := func(p *policy.Policy) {
+		builder := routing.Builder{Attach: s.Attach}
+		host, _ := builder.BuildHost("", []routing.Route{
+			{Path: "/", Type: routing.Prefix, Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p}},
+			{Path: "/.well-known/acme-challenge", Type: routing.Prefix, Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p}},
+		})
+		var table *routing.Table
+		snapshot := &routing.Snapshot{
+			Table: table.With(map[string]*routing.Host{"": host}, nil),
+			Backends: []*routing.Backend{{
+				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
+				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
+			}},
+		}
+		store.Publish(snapshot)
+		s.OnPublish(snapshot)
 	}
-	store.Publish(snapshot)
-	s.OnPublish(snapshot)
-	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0])}
+	publish(p)
+	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
 }
 
 // ask sends a request with the given fields, name and value in turn.
 func (g *gateway) ask(method, path string, fields ...string) (*http.Response, string) {
+	g.t.Helper()
+	return g.askBy(http.DefaultTransport, method, path, fields...)
+}
+
+func (g *gateway) askBy(transport http.RoundTripper, method, path string, fields ...string) (*http.Response, string) {
 	g.t.Helper()
 	req, err := http.NewRequest(method, g.base+path, nil)
 	if err != nil {
@@ -75,7 +84,7 @@ func (g *gateway) ask(method, path string, fields ...string) (*http.Response, st
 	for i := 0; i < len(fields); i += 2 {
 		req.Header.Add(fields[i], fields[i+1])
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -20,7 +20,11 @@ var order = []struct {
 	{policy.KindRewrite, rewrite.NewTarget,
 		"it changes what the Backend is asked for, and nothing further inside depends on that"},
 	{policy.KindAccess, access.NewList,
-		"the last word before the Backend: what is refused here was not answered further outside"},
+		"it costs nothing, and a stranger's address need not be asked for a password"},
+	{policy.KindBasicAuth, access.NewBasic,
+		"a password is verified at a cost, for clients alone that all before have let pass"},
+	{policy.KindAnyOf, access.NewAnyOf,
+		"it stands for the two above, where one of them is enough"},
 }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.

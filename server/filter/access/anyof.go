@@ -1,0 +1,90 @@
+package access
+
+import (
+	"context"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server"
+)
+
+// AnyOf serves a request that one of its conditions is met for: policy.AnyOf. They are asked in turn until one is. Where
+// none is, a 401 is answered rather than a 403: another password may help, and another address is hard to get.
+type AnyOf struct{ conditions []condition }
+
+// NewAnyOf makes an AnyOf.
+func NewAnyOf(f policy.Filter, e server.Env) (server.Filter, error) {
+	p := f.(*policy.AnyOf)
+	a := &AnyOf{}
+	if p.Access != nil {
+		a.conditions = append(a.conditions, newList(p.Access))
+	}
+	if p.Basic != nil {
+		b, err := newBasic(p.Basic, e)
+		if err != nil {
+			return nil, err
+		}
+		a.conditions = append(a.conditions, b)
+	}
+	return a, nil
+}
+
+// Name implements server.Filter.
+func (*AnyOf) Name() string { return string(policy.KindAnyOf) }
+
+// NewState implements server.LoopFilter: it is that of Basic, the one condition that has any.
+func (*AnyOf) NewState() any { return (*Basic)(nil).NewState() }
+
+// Request implements server.RequestFilter.
+func (a *AnyOf) Request(x *server.Exchange) server.Verdict { return a.from(x, 0, ruling{}) }
+
+// from asks the conditions from the i-th on. refused is what those before have answered.
+func (a *AnyOf) from(x *server.Exchange, i int, refused ruling) server.Verdict {
+	for ; i < len(a.conditions); i++ {
+		c := a.conditions[i]
+		if !c.concerns(x) {
+			continue
+		}
+		r, later := c.rule(x)
+		if later != nil {
+			return x.Park(func(ctx context.Context) func(*server.Exchange) server.Verdict {
+				r := later(ctx)
+				return func(x *server.Exchange) server.Verdict {
+					if verdict, settled := a.settle(x, i, r, &refused); settled {
+						return verdict
+					}
+					return a.from(x, i+1, refused)
+				}
+			})
+		}
+		if verdict, settled := a.settle(x, i, r, &refused); settled {
+			return verdict
+		}
+	}
+	if refused.status == 0 {
+		return server.Continue // none is of this Route
+	}
+	return refused.enforce(x)
+}
+
+// settle takes what the i-th condition says, and reports whether the rest need not be asked.
+func (a *AnyOf) settle(x *server.Exchange, i int, r ruling, refused *ruling) (server.Verdict, bool) {
+	switch {
+	case r.status == 0:
+		for j, c := range a.conditions {
+			if !c.concerns(x) {
+				continue
+			}
+			if j == i {
+				c.admit(x, r, true)
+			} else {
+				c.admit(x, ruling{}, false)
+			}
+		}
+		return server.Continue, true
+	case !r.refusal():
+		return r.enforce(x), true
+	case refused.status == 0 || refused.status == 403:
+		*refused = r
+	}
+	return server.Continue, false
+}

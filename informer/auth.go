@@ -11,6 +11,9 @@ func (c *compiler) auth() {
 	if b := c.basicAuth(); b != nil {
 		c.settings.Policy.Set(b)
 	}
+	if e, ok := c.settings.Policy.Filter(policy.KindExternal).(*policy.External); ok {
+		e.Refused, e.Allowed = c.backends.screen.ranges()
+	}
 	if c.settings.AnyOf {
 		c.anyOf()
 	}
@@ -63,6 +66,7 @@ func (c *compiler) anyOf() {
 	any := &policy.AnyOf{}
 	any.Access, _ = p.Filter(policy.KindAccess).(*policy.Access)
 	any.Basic, _ = p.Filter(policy.KindBasicAuth).(*policy.BasicAuth)
+	any.External, _ = p.Filter(policy.KindExternal).(*policy.External)
 	list := any.Conditions()
 	if len(list) < 2 {
 		return
@@ -78,4 +82,12 @@ func (c *compiler) closed(reason string) {
 	if c.settings.Policy.Closed == "" {
 		c.settings.Policy.Closed = reason
 	}
+}
+
+// screened reports whether a Policy depends on the addresses that nobody may have.
+func screened(p *policy.Policy) bool {
+	if any, ok := p.Filter(policy.KindAnyOf).(*policy.AnyOf); ok {
+		return any.External != nil
+	}
+	return p.Filter(policy.KindExternal) != nil
 }

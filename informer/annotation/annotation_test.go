@@ -45,7 +45,7 @@ type example struct {
 
 // examples are of all Rows. Those of a concern may stand in its own test, which adds them.
 var examples = []example{
-	{"auth-url", "http://auth.test/", closing},
+	{"auth-snippet", "return 200;", closing},
 	{"auth-tls-error-page", "https://a.test/b?c", "https://a.test/b?c"},
 	{"auth-tls-error-page", "/b", "/b"},
 	{"auth-tls-error-page", "b", refused},
@@ -154,7 +154,11 @@ func TestValues(t *testing.T) {
 		with := map[string]string{OwnPrefix + v.key: v.value}
 		without := make(map[string]string)
 		if row.Needs != "" {
-			with[OwnPrefix+row.Needs], without[OwnPrefix+row.Needs] = "true", "true"
+			need := "true"
+			if row.Needs == authURL {
+				need = "http://auth.test/"
+			}
+			with[OwnPrefix+row.Needs], without[OwnPrefix+row.Needs] = need, need
 		}
 		s := Parse(with, func(_, _, _ string) { rejected++ })
 		got := row.Get(&s)
@@ -230,10 +234,10 @@ func TestClosing(t *testing.T) {
 		keys  []string
 		hosts bool
 	}{
-		{[]string{"auth-url"}, false},
+		{[]string{"auth-snippet"}, false},
 		{[]string{"auth-tlsx"}, false}, // the key of another annotation
 		{[]string{"auth-tls-x"}, true},
-		{[]string{"auth-tls-x", "auth-url", "proxy-ssl-secret"}, true},
+		{[]string{"auth-tls-x", "auth-snippet", "proxy-ssl-secret"}, true},
 	}
 	for _, row := range rows {
 		all := make(map[string]string)

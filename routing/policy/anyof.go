@@ -6,8 +6,9 @@ const KindAnyOf Kind = "any-of"
 // AnyOf serves a request that one of its conditions is met for (nginx.ingress.kubernetes.io/satisfy: any). It stands in the
 // Policy in their place. A condition that is nil is none.
 type AnyOf struct {
-	Access *Access
-	Basic  *BasicAuth
+	Access   *Access
+	Basic    *BasicAuth
+	External *External
 }
 
 // Kind implements Filter.
@@ -20,6 +21,9 @@ func (a *AnyOf) Conditions() (list []Filter) {
 	}
 	if a.Basic != nil {
 		list = append(list, a.Basic)
+	}
+	if a.External != nil {
+		list = append(list, a.External)
 	}
 	return list
 }

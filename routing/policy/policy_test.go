@@ -140,6 +140,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.ValueOf(NewUsers(map[string]string{"x": "y"})))
 	case *Access:
 		v.Set(reflect.ValueOf(&Access{Deny: prefixes("10.0.0.0/8")}))
+	case *External:
+		v.Set(reflect.ValueOf(&External{URL: "x"}))
 	case *BasicAuth:
 		v.Set(reflect.ValueOf(&BasicAuth{Realm: "x"}))
 	case []netip.Prefix:

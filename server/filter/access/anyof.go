@@ -9,7 +9,10 @@ import (
 
 // AnyOf serves a request that one of its conditions is met for: policy.AnyOf. They are asked in turn until one is. Where
 // none is, a 401 is answered rather than a 403: another password may help, and another address is hard to get.
-type AnyOf struct{ conditions []condition }
+type AnyOf struct {
+	conditions []condition
+	external   *External // the same as one of them; nil for none
+}
 
 // NewAnyOf makes an AnyOf.
 func NewAnyOf(f policy.Filter, e server.Env) (server.Filter, error) {
@@ -25,7 +28,24 @@ func NewAnyOf(f policy.Filter, e server.Env) (server.Filter, error) {
 		}
 		a.conditions = append(a.conditions, b)
 	}
+	if p.External != nil {
+		external, err := newExternal(p.External, e)
+		if err != nil {
+			return nil, err
+		}
+		a.conditions, a.external = append(a.conditions, external), external
+	}
 	return a, nil
+}
+
+// Response implements server.ResponseFilter.
+//
+// hot: runs per response; no alloc, no lock.
+func (a *AnyOf) Response(x *server.Exchange, r *server.Response) server.Verdict {
+	if a.external != nil {
+		return a.external.Response(x, r)
+	}
+	return server.Continue
 }
 
 // Name implements server.Filter.

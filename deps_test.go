@@ -294,7 +294,7 @@ func matches(pattern, path string) bool {
 	}
 	pattern, below := strings.CutSuffix(pattern, "/...")
 	switch firstSegment(pattern) {
-	case "routing", "upstream", "server", "informer", "bench", "deploy":
+	case "routing", "upstream", "server", "informer", "htpasswd", "bench", "deploy":
 		pattern = module + "/" + pattern
 	}
 	return path == pattern || below && strings.HasPrefix(path, pattern+"/")

@@ -106,7 +106,10 @@ func TestProtectedStaysClosed(t *testing.T) {
 	pod := serve(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, content) })
 	refuses := serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
 	breaks := serve(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	sends := serve(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Location", "http://"+pod.String()); w.WriteHeader(302) })
+	sends := serve(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://"+pod.String())
+		w.WriteHeader(302)
+	})
 	hangs := serve(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	authorities := []string{"http://" + refuses.String() + "/$request_uri", "http://" + breaks.String(), "http://" + sends.String(), "http://127.0.0.1:1/",
 		"http://nowhere.invalid/", "http://", "x", "", "http://$host/", "http://" + hangs.String()}

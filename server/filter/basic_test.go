@@ -179,3 +179,25 @@ func TestSatisfy(t *testing.T) {
 		}
 	}
 }
+
+// TestDenyIsNoLeave: where any condition is enough, not to be denied is none.
+func TestDenyIsNoLeave(t *testing.T) {
+	g := newGateway(t, with(&policy.AnyOf{
+		Access: &policy.Access{Deny: policy.Disjoint([]netip.Prefix{netip.MustParsePrefix("6.6.6.0/24")})}, Basic: &policy.BasicAuth{Users: staff()},
+	}), func(http.ResponseWriter, *http.Request) {})
+	for _, row := range []struct {
+		path, client, field string
+		want                int
+	}{
+		{"/", "7.7.7.7", "", 401},
+		{"/", "6.6.6.6", "", 401},
+		{"/", "7.7.7.7", basic("plain", "pw"), 200},
+		{"/", "6.6.6.6", basic("plain", "pw"), 200},
+		{"/.well-known/acme-challenge/x", "7.7.7.7", "", 200},
+		{"/.well-known/acme-challenge/x", "6.6.6.6", "", 403},
+	} {
+		if resp, _ := g.ask("GET", row.path, "X-Forwarded-For", row.client, "Authorization", row.field); resp.StatusCode != row.want {
+			t.Errorf("%v: %d", row, resp.StatusCode)
+		}
+	}
+}

@@ -19,7 +19,9 @@ func NewAnyOf(f policy.Filter, e server.Env) (server.Filter, error) {
 	p := f.(*policy.AnyOf)
 	a := &AnyOf{}
 	if p.Access != nil {
-		a.conditions = append(a.conditions, newList(p.Access))
+		list := newList(p.Access)
+		list.oneOf = true
+		a.conditions = append(a.conditions, list)
 	}
 	if p.Basic != nil {
 		b, err := newBasic(p.Basic, e)
@@ -66,29 +68,45 @@ func (a *AnyOf) from(x *server.Exchange, i int, refused ruling) server.Verdict {
 		}
 		r, later := c.rule(x)
 		if later != nil {
-			return x.Park(func(ctx context.Context) func(*server.Exchange) server.Verdict {
-				r := later(ctx)
-				return func(x *server.Exchange) server.Verdict {
-					if verdict, settled := a.settle(x, i, r, &refused); settled {
-						return verdict
-					}
-					return a.from(x, i+1, refused)
-				}
-			})
+			return a.park(x, i, later, refused)
 		}
-		if verdict, settled := a.settle(x, i, r, &refused); settled {
+		verdict, settled := a.settle(x, i, r)
+		if settled {
 			return verdict
 		}
+		refused = worse(refused, r)
 	}
 	if refused.status == 0 {
-		return server.Continue // none is of this Route
+		return server.Continue // nothing of it that concerns this Route is against the request
 	}
 	return refused.enforce(x)
 }
 
+// park asks the i-th condition off the loop, and then those behind it.
+func (a *AnyOf) park(x *server.Exchange, i int, later func(context.Context) ruling, refused ruling) server.Verdict {
+	return x.Park(func(ctx context.Context) func(*server.Exchange) server.Verdict {
+		r := later(ctx)
+		return func(x *server.Exchange) server.Verdict {
+			if verdict, settled := a.settle(x, i, r); settled {
+				return verdict
+			}
+			return a.from(x, i+1, worse(refused, r))
+		}
+	})
+}
+
+// worse returns which of two refusals is answered: the first, and 401 before 403.
+func worse(before, r ruling) ruling {
+	if !r.undecided && (before.status == 0 || before.status == 403) {
+		return r
+	}
+	return before
+}
+
 // settle takes what the i-th condition says, and reports whether the rest need not be asked.
-func (a *AnyOf) settle(x *server.Exchange, i int, r ruling, refused *ruling) (server.Verdict, bool) {
+func (a *AnyOf) settle(x *server.Exchange, i int, r ruling) (server.Verdict, bool) {
 	switch {
+	case r.undecided:
 	case r.status == 0:
 		for j, c := range a.conditions {
 			if !c.concerns(x) {
@@ -103,8 +121,6 @@ func (a *AnyOf) settle(x *server.Exchange, i int, r ruling, refused *ruling) (se
 		return server.Continue, true
 	case !r.refusal():
 		return r.enforce(x), true
-	case refused.status == 0 || refused.status == 403:
-		*refused = r
 	}
 	return server.Continue, false
 }

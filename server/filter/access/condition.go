@@ -22,6 +22,8 @@ type condition interface {
 type ruling struct {
 	// status of the answer; 0: the condition is met.
 	status int
+	// undecided is true where the condition has nothing against the request, and does not let it in either.
+	undecided bool
 	// text of the answer, in our words.
 	text string
 	// fields of the answer beside those of every refusal: complete lines.

@@ -9,14 +9,18 @@ import (
 )
 
 // List answers 403 to clients whose address is not allowed: policy.Access.
-type List struct{ allow, deny prefixes }
+type List struct {
+	allow, deny prefixes
+	// oneOf is true where the list is one of several conditions of which any is enough: that a client is not denied lets nobody in.
+	oneOf bool
+}
 
 // NewList makes a List.
 func NewList(f policy.Filter, _ server.Env) (server.Filter, error) {
 	return newList(f.(*policy.Access)), nil
 }
 
-func newList(p *policy.Access) *List { return &List{p.Allow, p.Deny} }
+func newList(p *policy.Access) *List { return &List{allow: p.Allow, deny: p.Deny} }
 
 // Name implements server.Filter.
 func (*List) Name() string { return string(policy.KindAccess) }
@@ -38,7 +42,7 @@ func (l *List) rule(x *server.Exchange) (ruling, func(context.Context) ruling) {
 	if l.deny.contain(client) || len(l.allow) > 0 && !l.allow.contain(client) {
 		return ruling{status: 403, text: "the address of the client is not allowed"}, nil
 	}
-	return ruling{}, nil
+	return ruling{undecided: l.oneOf && len(l.allow) == 0}, nil
 }
 
 func (*List) admit(*server.Exchange, ruling, bool) {}

@@ -8,8 +8,7 @@
 //	$5$ $6$          SHA-256 and SHA-512 as glibc iterates them, of up to maxRounds
 //	{SSHA} {SHA}     SHA-1, with and without salt
 //	{PLAIN}          the password itself
-//
-// Traditional DES, which looks at eight characters, is not taken: it can be searched in hours.
+//	13 characters    traditional crypt, DES: of the first eight characters alone, and searched in hours by who has the hash
 //
 // Costs are bounded, because who writes a hash may be hostile to who has to verify passwords with it. Nothing here prints
 // what it reads: errors are in words of this package, and a Hash prints as its name.

@@ -55,7 +55,16 @@ func Parse(text string) (Hash, error) {
 			return f.parse(text, rest)
 		}
 	}
-	return Hash{}, errForm
+	return parseDES(text)
+}
+
+// parseDES reads a hash of traditional crypt, which has no prefix.
+func parseDES(text string) (Hash, error) {
+	const salt, length = 2, 13
+	if len(text) != length || !only(text, alphabet) {
+		return Hash{}, errForm
+	}
+	return Hash{func(password []byte) []byte { return desCrypt(password, text[:salt]) }, []byte(text[salt:])}, nil
 }
 
 // forms are told apart by how they begin.

@@ -21,6 +21,12 @@ var vectors = []struct{ hash, password string }{
 	{"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1", "Hello world!"},
 	{"$2y$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q", "pw"},
 	{"{SHA}9j/GtiXieg3v93NnyEHrikZecHk=", "pass-b"},
+	{"abmF1QH4PEr.E", ""},
+	{"zZIYPywLPDblE", "pass"},
+	{"./xZjzHv5vzVE", "password"},
+	{"9Qn8m2ra0GqKo", "\xfc8bit!"},
+	{"abzlUXK5ed5rs", "pw"},
+	{"coo3qDejT5W4w", "pass-e"},
 	{"{PLAIN}pass-c", "pass-c"},
 	{"{PLAIN}", ""},
 }
@@ -36,11 +42,14 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%s does not take %q", v.hash, v.password)
 		}
 		for _, wrong := range []string{v.password + "x", "x" + v.password, v.password + "\x00", strings.Repeat("x", MaxPassword+1)} {
+			if len(v.hash) == 13 && len(v.password) >= 8 && wrong == v.password+"x" {
+				continue // the first eight characters are all that counts
+			}
 			if h.Verify([]byte(wrong)) {
 				t.Errorf("%s takes %q", v.hash, wrong)
 			}
 		}
-		if s := fmt.Sprintf("%v %+v %#v %s", h, h, h, &h); strings.Contains(s, v.password) && v.password != "" && v.password != "pw" {
+		if s := fmt.Sprintf("%v %+v %#v %s", h, h, h, &h); strings.Contains(s, v.password) && !strings.Contains("Hash of a password", v.password) {
 			t.Errorf("it prints as %s", s)
 		}
 	}
@@ -51,7 +60,7 @@ func TestVectors(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, text := range []string{
-		"", "x", "abzlUXK5ed5rs", "$", "$2x$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q",
+		"", "x", "abzlUXK5ed5r", "abzlUXK5ed5rs.", "abzlUXK5ed5r!", "$", "$2x$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q",
 		"$2y$31$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q", "$2y$03$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q",
 		"$2y$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9", "$2y$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q:",
 		"$apr1$corpus$9BRgQkM0YTXu6JsqJgs4I", "$apr1$", "$apr1$saltsalts$9BRgQkM0YTXu6JsqJgs4I1",

@@ -40,8 +40,8 @@ var _ = add(
 			return nil
 		},
 		Get: func(s *Settings) any { return s.BasicAuth.Secret },
-		Doc: "Secret of the same namespace with users and the hashes of their passwords: bcrypt of a cost up to 13, apr1 and MD5, SHA-256 and SHA-512 of crypt up to 500000 rounds, {SHA}, {SSHA} and {PLAIN}. " +
-			"Traditional DES is not taken. Users with other hashes cannot log in. " +
+		Doc: "Secret of the same namespace with users and the hashes of their passwords: bcrypt of a cost up to 13, apr1 and MD5, SHA-256 and SHA-512 of crypt up to 500000 rounds, traditional crypt (eight characters count), {SHA}, {SSHA} and {PLAIN}. " +
+			"Users with other hashes cannot log in. " +
 			"A Secret that is missing, is of another namespace, lacks the key auth or has more than 10000 users: the Routes of the object answer 503.",
 	},
 	Row{

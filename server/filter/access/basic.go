@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"runtime"
 	"slices"
-	"sync/atomic"
 
 	"github.com/sluice-gateway/sluice/htpasswd"
 	"github.com/sluice-gateway/sluice/routing/policy"
@@ -28,13 +27,9 @@ type Basic struct {
 	users  map[string]htpasswd.Hash
 	any    []htpasswd.Hash // the same, to stand in for nobody
 	key    [sha256.Size]byte
-	// waiting counts what is off the loops.
-	waiting atomic.Int32
 }
 
 const (
-	// maxWaiting bounds the requests that wait for one Basic: all places for parked requests are the process's.
-	maxWaiting = 64
 	// maxVerified bounds the digests that a loop remembers for one Basic.
 	maxVerified = 1024
 	// maxCredentials bounds a name and a password together.
@@ -90,12 +85,12 @@ func (b *Basic) rule(x *server.Exchange) (ruling, func(context.Context) ruling) 
 	if _, known := x.State(b.slot).(verified)[digest]; known {
 		return ruling{}, nil
 	}
-	name, password := string(both[:at]), slices.Clone(both[at+1:])
+	name, password, seat := string(both[:at]), slices.Clone(both[at+1:]), seatOf(x)
 	return ruling{}, func(ctx context.Context) ruling {
 		defer clear(password)
-		defer b.waiting.Add(-1)
-		if b.waiting.Add(1) > maxWaiting {
-			return ruling{status: 503, text: "too many passwords wait to be verified"}
+		defer seat.leave()
+		if !seat.take() {
+			return ruling{status: 503, text: "too many requests of the namespace wait"}
 		}
 		select {
 		case verifying <- struct{}{}:

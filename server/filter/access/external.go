@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
@@ -27,13 +26,9 @@ type External struct {
 	signIn   []policy.Part
 	client   *http.Transport
 	answers  answers
-	// waiting counts what is off the loops.
-	waiting atomic.Int32
 }
 
 const (
-	// maxAsking bounds the requests that wait for one authority: all places for parked requests are the process's.
-	maxAsking = 256
 	// timeToAnswer bounds a question, connection included.
 	timeToAnswer = 15 * time.Second
 	// maxAnswer bounds the fields of an answer, and what is read of its body before the connection is given up.
@@ -80,11 +75,11 @@ func (e *External) rule(x *server.Exchange) (ruling, func(context.Context) rulin
 	if err != nil {
 		return failed, nil
 	}
-	signIn := e.signInPage(x)
+	signIn, seat := e.signInPage(x), seatOf(x)
 	return ruling{}, func(ctx context.Context) ruling {
-		defer e.waiting.Add(-1)
-		if e.waiting.Add(1) > maxAsking {
-			return ruling{status: 503, text: "too many requests wait for the authority"}
+		defer seat.leave()
+		if !seat.take() {
+			return ruling{status: 503, text: "too many requests of the namespace wait"}
 		}
 		r, mayKeep := e.answer(ctx, question)
 		if keyed && mayKeep {

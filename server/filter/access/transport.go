@@ -35,7 +35,7 @@ func newTransport(refused, passed []netip.Prefix) *http.Transport {
 		MaxResponseHeaderBytes: maxAnswer,
 		MaxIdleConnsPerHost:    16,
 		MaxIdleConns:           64,
-		MaxConnsPerHost:        maxAsking,
+		MaxConnsPerHost:        maxSeated,
 		IdleConnTimeout:        30 * time.Second,
 		DisableCompression:     true,
 		Proxy:                  nil,

@@ -56,8 +56,8 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 	},
 }
 
-// TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and
-// those that other proxies write, in heads and in trailers, and sees which arrive.
+// TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and those that other
+// proxies write, in heads and in trailers, and sees which arrive.
 func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 	t.Parallel()
 	const mark = "evil"
@@ -179,8 +179,8 @@ func TestNominatedTrailersStay(t *testing.T) {
 	}
 }
 
-// TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, nobody else may speak of
-// them, under whichever name.
+// TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, no peer's fields about certificates go on,
+// under any name.
 func TestCertificateFieldsOfTrustedPeers(t *testing.T) {
 	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")

@@ -146,8 +146,8 @@ func TestFilterResponds(t *testing.T) {
 	}
 }
 
-// TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and
-// the filters behind run after.
+// TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and the filters behind
+// run after.
 func TestFilterParks(t *testing.T) {
 	t.Parallel()
 	j := newJournal()
@@ -206,8 +206,8 @@ func TestFilterParks(t *testing.T) {
 			t.Errorf("got %d %q, close %v", got.StatusCode, got.Text, got.Close)
 		}
 	}
-	// A client that leaves while its request is parked: the end is told at once, and what the filter
-	// decides later touches nobody, least of all the next one in the same memory.
+	// A client leaves while its request is parked: DoneFilters are called at once, and a later decision of the Filter
+	// changes no request, least of all the next one in the same memory.
 	for range 2*2 + 2*1 + 2*2 { // forwarded, answered by a, the other client's
 		<-j.done
 	}

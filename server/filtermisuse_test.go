@@ -17,7 +17,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// filtered is a gateway of one loop, to which the loopback network is a trusted proxy, with Filters in front of app; nil says fine.
+// filtered is a gateway of one loop, to which the loopback network is a trusted proxy, with Filters in front of app; nil
+// answers "fine".
 func filtered(t *testing.T, app http.HandlerFunc, filters ...Filter) (*gateway, *servertest.Wire) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"} }, Options{Filters: filters})
 	if app == nil {
@@ -188,8 +189,8 @@ func TestMisuses(t *testing.T) {
 	}
 }
 
-// TestForgottenCalls: an answer that a Filter made and did not announce goes to the request that it was made for, and one that
-// was announced and not made to nobody.
+// TestForgottenCalls: an answer that a Filter made and did not announce goes to the request that it was made for, and one
+// that was announced and not made goes to none.
 func TestForgottenCalls(t *testing.T) {
 	g, a := filtered(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-P", r.URL.Path) }, onResponse(func(x *Exchange, r *Response) Verdict {
 		if string(r.Field("X-P")) == "/a" {
@@ -206,7 +207,8 @@ func TestForgottenCalls(t *testing.T) {
 	}
 }
 
-// TestFilterStaleStatus: a Response that returns Respond without a call is answered 500, and never with what the loop answered before.
+// TestFilterStaleStatus: a Response that returns Respond without a call is answered 500, and never with what the loop
+// answered before.
 func TestFilterStaleStatus(t *testing.T) {
 	_, c := filtered(t, nil, &plug{name: "p", request: func(x *Exchange) Verdict {
 		if string(x.Path()) == "/teapot" {
@@ -227,14 +229,14 @@ func TestFilterStaleStatus(t *testing.T) {
 	}
 }
 
-// TestFilterRespondAliases: what Respond is given may be a part of the response that it replaces.
+// TestFilterRespondAliases: the arguments of Respond may be parts of the response that it replaces.
 func TestFilterRespondAliases(t *testing.T) {
 	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
 		return x.Respond(403, []byte("Content-Type: text/plain; charset=utf-8\r\nX-B: 1234567890\r\n"), r.Field("X-Why"))
 	}), onRequest(func(x *Exchange) Verdict {
 		return x.Respond(200, []byte("X-Why: because of it\r\n"), nil)
 	}))
-	c.Get("/") // which gives the loop's reply its memory
+	c.Get("/") // gives the loop's answer its memory
 	if got := c.Get("/"); got.Text != "because of it" {
 		t.Errorf("got %q", got.Text)
 	}
@@ -272,7 +274,7 @@ func TestFilterSetServerAndDateOfOwn(t *testing.T) {
 	}
 }
 
-// TestFilterAddedFieldsOfTheReplaced: what was added to a response goes with it where another Filter replaces it.
+// TestFilterAddedFieldsOfTheReplaced: additions to a response are discarded with it where another Filter replaces it.
 func TestFilterAddedFieldsOfTheReplaced(t *testing.T) {
 	_, c := filtered(t, nil,
 		onResponse(func(x *Exchange, r *Response) Verdict {
@@ -290,7 +292,7 @@ func TestFilterAddedFieldsOfTheReplaced(t *testing.T) {
 	}
 }
 
-// TestFilterFramingIsNotAdded: fields of framing and of one connection are left out, whoever adds them.
+// TestFilterFramingIsNotAdded: Filters cannot add fields of framing, nor those of one connection.
 func TestFilterFramingIsNotAdded(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
@@ -323,7 +325,7 @@ func TestFilterTransferEncodingAdded(t *testing.T) {
 	}
 }
 
-// TestFilterDropRequestField: a field is dropped whoever has added it: the client, the gateway or another Filter.
+// TestFilterDropRequestField: a field is dropped whether the client, the gateway or another Filter has added it.
 func TestFilterDropRequestField(t *testing.T) {
 	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%q %q", r.Header["X-User"], r.Header["X-Request-Id"])
@@ -399,7 +401,7 @@ var (
 	asksWell   = regexp.MustCompile(`^GET /[^ #\r\n]* HTTP/1\.1\r\nHost: a\r\n`)
 )
 
-// TestFilterUnchecked: what would break a message out of its frame is answered 500, and reaches neither side.
+// TestFilterUnchecked: bytes that would break a message out of its frame are answered 500, and reach neither side.
 func TestFilterUnchecked(t *testing.T) {
 	for name, f := range map[string]func(x *Exchange) Verdict{
 		"AddResponseField": func(x *Exchange) Verdict {
@@ -515,7 +517,8 @@ func TestFilterAddOverH2(t *testing.T) {
 	}
 }
 
-// TestFilterRequestFieldSeesDropped: RequestField gives what goes upstream, and nothing that a client says of itself without being trusted.
+// TestFilterRequestFieldSeesDropped: RequestField sees fields that go upstream, and no claim of a client that is not
+// trusted.
 func TestFilterRequestFieldSeesDropped(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{ // no proxy is trusted
 		onRequest(func(x *Exchange) Verdict {
@@ -535,7 +538,7 @@ func TestFilterRequestFieldSeesDropped(t *testing.T) {
 	}
 }
 
-// TestFilterRespondWithRequestBytes: what Respond is given may be a part of the request.
+// TestFilterRespondWithRequestBytes: the arguments of Respond may be parts of the request.
 func TestFilterRespondWithRequestBytes(t *testing.T) {
 	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
 		r.Set("X-L", string(r.Field("X-E")))

@@ -9,13 +9,12 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// passthrough is a TLS connection that goes to an Endpoint as it is, because the Host that its client asks
-// for wants that: bytes both ways, beginning with the ClientHello, of which the gateway reads the server
-// name and nothing else. It is its own connection to the Endpoint, and the client's is c. Owned by the loop.
+// passthrough is the Endpoint's side of a client's TLS connection whose Host has Passthrough: its bytes are relayed both
+// ways, from the ClientHello on, of which the gateway reads the server name alone. c is the client's side. Owned by the
+// loop.
 //
-// Until the Endpoint's connection is established nothing of the client's is sent, and no more is read, so that
-// another Endpoint can be tried. Afterwards there is no second try: TLS 1.3 lets a client send a request
-// along with its ClientHello.
+// Until the connection to the Endpoint is established no byte of the client is sent, and no more are read, so that another
+// Endpoint can be tried. Afterwards none is: TLS 1.3 lets a client send a request along with its ClientHello.
 type passthrough struct {
 	wire.Sock     // to the Endpoint
 	upstream.Conn // counts as one busy connection of the Endpoint
@@ -23,7 +22,7 @@ type passthrough struct {
 	name          string // the server name
 	attempt       upstream.Attempt
 	ways          wire.Ways
-	timer         loop.Timer // guards the connect, and then against silence
+	timer         loop.Timer // guards the connect, and silence behind it
 
 	// Times on the loop's clock, nanoseconds.
 	started, connectTime int64
@@ -31,7 +30,7 @@ type passthrough struct {
 	received, sent int64 // bytes from the client, and to it
 }
 
-// connect begins to connect to ep, the Endpoint of this attempt; nil where the Backend has none.
+// connect begins to connect to ep, the Endpoint of this attempt; nil: the Backend has none.
 func (p *passthrough) connect(ep *upstream.Endpoint) {
 	w := p.c.w
 	now := w.Now()
@@ -91,7 +90,7 @@ func (p *passthrough) drop(ep *upstream.Endpoint) {
 func (p *passthrough) Ready(ev loop.Events) {
 	p.Note(ev)
 	if ev&loop.Closed != 0 {
-		// The rest can still be read; writing cannot succeed.
+		// Received bytes can still be read; a write cannot succeed.
 		p.Readable, p.PeerClosed = true, true
 	}
 	if p.Connecting {
@@ -106,7 +105,7 @@ func (p *passthrough) Ready(ev loop.Events) {
 	p.c.Pump()
 }
 
-// established begins to pass on.
+// established begins the relay.
 func (p *passthrough) established() {
 	w := p.c.w
 	p.connectTime = max(w.Now()-p.attempt.Chosen, 1)
@@ -114,7 +113,7 @@ func (p *passthrough) established() {
 	w.Set(&p.timer, w.Now()+w.Settings.Tunnel)
 }
 
-// pump copies both ways, until both have ended or one side has broken: see ways.
+// pump relays both ways, until both have ended or one side has broken: see wire.Ways.
 func (p *passthrough) pump() {
 	c, w := p.c, p.c.w
 	if p.Connecting {
@@ -143,8 +142,8 @@ func (p *passthrough) pump() {
 	}
 }
 
-// over finds out what has ended the connection. That of an Endpoint which closed with its last byte breaks when the client's
-// close_notify arrives after that: this is no failure.
+// over ends the connection, by the reason that its ways show. The connection of an Endpoint that closed with its last byte
+// breaks when the client's close_notify arrives afterwards: this is no failure.
 func (p *passthrough) over() {
 	t := &p.ways
 	switch {
@@ -188,8 +187,8 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 	p.endAt(ep, reason)
 }
 
-// endAt closes both connections and counts; ep is the Endpoint of the last attempt, nil for none. After a failure each peer
-// that is still there gets a reset, so that neither takes the end for the other's.
+// endAt closes both connections and counts them; ep is the Endpoint of the last attempt, nil: there was none. After a
+// failure each peer that is still there is sent a reset, so that it does not take the end for the other's.
 func (p *passthrough) endAt(ep *upstream.Endpoint, reason stats.Reason) {
 	c, w := p.c, p.c.w
 	if reason != stats.NoFailure {
@@ -221,10 +220,10 @@ func (p *passthrough) endAt(ep *upstream.Endpoint, reason stats.Reason) {
 	c.shut()
 }
 
-// log writes the line of p, a TLS connection that was passed through to ep, nil for to none.
+// log writes the line of p, a TLS connection that was passed through to ep; nil: to none.
 func (p *passthrough) log(ep *upstream.Endpoint, reason stats.Reason) {
 	w := p.c.w
-	b := w.Log.Begin(p.c.Remote)
+	b := w.Log.BeginLine(p.c.Remote)
 	b = exchange.AppendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
 	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
@@ -237,5 +236,5 @@ func (p *passthrough) log(ep *upstream.Endpoint, reason stats.Reason) {
 	if reason != stats.NoFailure {
 		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
 	}
-	w.Log.End(b)
+	w.Log.EndLine(b)
 }

@@ -9,48 +9,48 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// altered is what Filters have changed of a request beside its fields, and what they keep. Only an Exchange whose
-// Filters use it has one; pooled by its worker.
+// altered holds the changes that Filters have made to a request beside its fields, and their Slots. An Exchange gets one
+// when the first Filter needs it; pooled by its loop.
 type altered struct {
 	slots   []Slot
-	target  []byte         // in the place of the client's
+	target  []byte         // replaces the client's; empty: nothing does
 	backend int32          // an index into Snapshot.Backends
-	chosen  bool           // backend says where it goes
-	wish    netip.AddrPort // the Endpoint to go to, if it can be
+	chosen  bool           // backend replaces the Route's
+	wish    netip.AddrPort // the preferred Endpoint
 	web     translation
-	unpark  context.CancelFunc // of what runs while the Exchange is parked
-	parks   uint32             // how often it was
+	unpark  context.CancelFunc // ends the context of Park's block
+	parks   uint32             // how often the Exchange was parked
 }
 
-// Slot is what one Filter keeps of one request. It is zero when the request begins, but that the memory of Bytes is kept:
-// append to Bytes[:0].
+// Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its
+// memory for reuse: append to Bytes[:0].
 type Slot struct {
 	Ref   any
 	Bytes []byte
 	N     int64
 }
 
-// alter returns what holds the changes of this Exchange.
+// alter returns the changes of x, made at first use.
 func (x *Core) alter() *altered {
 	if x.altered == nil {
-		if x.altered = x.w.freeA.Take(); x.altered == nil {
+		if x.altered = x.w.freeAlterations.Take(); x.altered == nil {
 			x.altered = &altered{}
 		}
 	}
 	return x.altered
 }
 
-// freeAltered takes a back.
+// freeAltered returns a to its pool.
 func (w *Loop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
 	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
-	w.freeA.Put(a)
+	w.freeAlterations.Put(a)
 }
 
-// Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during
-// one call of the Filter.
+// Slot returns the Slot of the Filter whose place in the Chain is i, see Env.Slot. The pointer is valid during one call of
+// the Filter.
 func (x *Exchange) Slot(i int) *Slot {
 	a := x.core().alter()
 	if n := int(x.policy.chain.size); len(a.slots) < n {
@@ -59,8 +59,8 @@ func (x *Exchange) Slot(i int) *Slot {
 	return &a.slots[i]
 }
 
-// State returns what the LoopFilter in that place of the chain keeps on this loop, which is made at the first call.
-// It lives as long as the Policy of the Route, and belongs to the loop: no other reads or writes it.
+// State returns the state that the LoopFilter whose place in the Chain is i keeps on this loop, made by NewState at the
+// first call. It lives as long as the Policy of the Route, and belongs to this loop: no other reads or writes it.
 func (x *Exchange) State(i int) any {
 	c := x.policy.chain
 	s := &c.state[x.w.ID()][i]
@@ -70,12 +70,12 @@ func (x *Exchange) State(i int) any {
 	return *s
 }
 
-// SetTarget replaces the request target that the Backend is sent, which has the form of RFC 9112 section 3.2.1: a path
-// that begins with "/", and a query if there is one. It is copied. What is no target fails the request with 500. Request
-// phase only.
+// SetTarget replaces the request target that the Backend is sent, in the form of RFC 9112 section 3.2.1: a path that begins
+// with "/", and a query if there is one. target is copied. Bytes that are no target fail the request with 500. Request phase
+// only.
 func (x *Exchange) SetTarget(target []byte) {
 	if !validTarget(target) {
-		x.faulty = true
+		x.filterFailed = true
 		return
 	}
 	a := x.core().alter()
@@ -95,12 +95,12 @@ func validTarget(b []byte) bool {
 	return true
 }
 
-// SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. What is no path
-// fails the request with 500. Request phase only.
+// SetPath replaces the path of the request target that the Backend is sent; the query stays. path is copied. Bytes that are
+// no path fail the request with 500. Request phase only.
 func (x *Exchange) SetPath(path []byte) {
 	a, req := x.core().alter(), x.req
 	if !validTarget(path) || bytes.IndexByte(path, '?') >= 0 {
-		x.faulty = true
+		x.filterFailed = true
 		return
 	}
 	if len(a.target) == 0 {
@@ -118,7 +118,8 @@ func (x *Exchange) SetPath(path []byte) {
 	a.target = slices.Replace(a.target, 0, end, path...)
 }
 
-// SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
+// SetBackend sends the request to another Backend, by its index in Snapshot.Backends. A negative index answers 503. Request
+// phase only.
 func (x *Exchange) SetBackend(index int32) {
 	a := x.core().alter()
 	a.backend, a.chosen = index, true
@@ -128,7 +129,7 @@ func (x *Exchange) SetBackend(index int32) {
 // upstream.Attempt. Request phase only.
 func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
-// target returns what replaces the client's target, nil for nothing.
+// target returns the target that replaces the client's; nil: the client's goes on.
 func (x *Core) target() []byte {
 	if x.altered == nil || len(x.altered.target) == 0 {
 		return nil

@@ -19,8 +19,8 @@ func (x *Core) firstAttempt() {
 	x.connect(ep, now)
 }
 
-// connect gets a connection for the attempt at ep, which is nil where the Backend has no Endpoint, and sends the request once
-// the connection is established.
+// connect gets a connection for the attempt at ep, which is nil where the Backend has no Endpoint, and sends the request
+// once the connection is established.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) connect(ep *upstream.Endpoint, now int64) {
@@ -60,7 +60,8 @@ func (x *Core) connect(ep *upstream.Endpoint, now int64) {
 	x.Send()
 }
 
-// requestForm says how a request body of that framing goes to an Endpoint.
+// requestForm returns the Form in which a request body of Framing from goes to an Endpoint; streams says that it speaks
+// HTTP/2.
 func requestForm(from Framing, streams bool) Form {
 	switch {
 	case streams:
@@ -73,12 +74,13 @@ func requestForm(from Framing, streams bool) Form {
 	return FormBare
 }
 
-// SpeaksHTTP2 reports whether a Backend of that protocol speaks HTTP/2.
+// SpeaksHTTP2 reports whether a Backend of protocol p speaks HTTP/2. Exported for tests alone.
 func SpeaksHTTP2(p routing.Protocol) bool {
 	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
 }
 
-// Send gives what is held of the request to the connection of this attempt.
+// Send gives the part of the request that x holds to the connection of this attempt, which is established. x may have ended
+// when it returns.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Send() {
@@ -95,8 +97,8 @@ func (x *Core) Send() {
 	x.ExpectResponse()
 }
 
-// AttemptFailed ends an attempt that brought no response byte, and replays the request where that
-// is safe.
+// AttemptFailed ends an attempt that brought no response byte, and replays the request where that is safe; else x fails with
+// f. outcome is counted for the Endpoint's Health.
 func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.Now()
@@ -126,7 +128,7 @@ func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 	switch {
 	case again:
 		w.Shard.Retries++
-		// A session that is lost leaves the list; what fails while it connects says nothing about those that are open.
+		// A Session that is lost leaves the list; one that fails while it connects says nothing about those that are open.
 		x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
 	case ep == nil:
 		x.Fail(f)

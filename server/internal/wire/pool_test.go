@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// TestBufferNoAllocations: what waits on a stream is kept in buffers that are used again, up to its window.
+// TestBufferNoAllocations: bytes that wait on a stream are kept in reused buffers, up to its window.
 func TestPoolNoAllocations(t *testing.T) {
 	var pool Pool
 	piece := make([]byte, 16<<10)

@@ -39,6 +39,18 @@ var forbidden = []edge{
 		"as above"},
 	{"server/filter/redirect/...", "server/filter/rewrite/...", transitive,
 		"as above"},
+	{"server/filter/variable/...", "server/filter/access/...", transitive,
+		"what a variable stands for does not depend on the Filter that asks"},
+	{"server/filter/variable/...", "server/filter/rewrite/...", transitive,
+		"as above"},
+	{"server/filter/variable/...", "server/filter/redirect/...", transitive,
+		"as above"},
+	{"htpasswd/...", "informer/...", transitive,
+		"what a password is worth is decided by its hash alone: the informer and the filters ask the same code"},
+	{"htpasswd/...", "server/...", transitive,
+		"as above"},
+	{"htpasswd/...", "routing/...", transitive,
+		"as above"},
 	{"upstream/...", "k8s.io/...", transitive,
 		"a pool outlives Snapshots and knows Endpoints, not Pods"},
 	{"upstream/...", "informer/...", transitive,
@@ -292,7 +304,7 @@ func matches(pattern, path string) bool {
 	}
 	pattern, below := strings.CutSuffix(pattern, "/...")
 	switch firstSegment(pattern) {
-	case "routing", "upstream", "server", "informer", "bench", "deploy":
+	case "routing", "upstream", "server", "informer", "htpasswd", "bench", "deploy":
 		pattern = module + "/" + pattern
 	}
 	return path == pattern || below && strings.HasPrefix(path, pattern+"/")

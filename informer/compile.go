@@ -66,6 +66,7 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.entry.closesHosts = c.settings.ClosesHosts
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
+	c.auth()
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p
 	}

@@ -132,7 +132,7 @@ const (
 // not redirected to HTTPS.
 const ACMEPath = "/.well-known/acme-challenge"
 
-// maxURL bounds a URL that is sent with every response.
+// maxURL bounds a URL that is sent with every response, or made anew for each request.
 const maxURL = 2048
 
 func setRedirect(s *Settings, value string, code int) error {

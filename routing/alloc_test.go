@@ -188,7 +188,7 @@ func TestSizes(t *testing.T) {
 		"shortSlot": 8,  // 1.3 to 2.7 a key of a Host with a shortcut
 		"Host":      64, // one a Host: a cache line
 		"slot":      32, // 1.3 to 2.7 a Host: two to a line
-		"trie":      64, // one a Host of more than maxRecords Routes
+		"trie":      72, // one a Host of more than maxRecords Routes
 		"Endpoint":  64,
 		"Backend":   152, // one a Service port
 	} {

@@ -1,0 +1,119 @@
+package expression
+
+import (
+	"fmt"
+	"regexp/syntax"
+)
+
+// code is a Pattern's regexp/syntax.Prog, over bytes: half its size, and run by a Matcher whose memory is the
+// caller's.
+type code struct {
+	steps []step
+	sets  []set
+	start uint32
+	// anchored is true where a match begins with the input.
+	anchored bool
+	// forks counts the steps that fork. Only these are remembered while matching: whatever loops passes one.
+	forks int
+}
+
+// step is one instruction: where it goes on, and what it does before.
+type step struct {
+	next, other uint32 // other: the second way of a fork, a set, a capture's slot, or an assertion
+	fork        uint32 // the number of a fork
+	do          action
+	char        byte
+}
+
+type action uint8
+
+const (
+	doFail action = iota
+	doMatch
+	doByte
+	doSet
+	doFork
+	doCapture
+	doAssert
+	doNothing
+)
+
+// set is a set of bytes.
+type set [4]uint64
+
+func (s *set) add(c byte)      { s[c>>6] |= 1 << (c & 63) }
+func (s *set) has(c byte) bool { return s[c>>6]&(1<<(c&63)) != 0 }
+
+// compile makes the program of a tree whose size has been counted.
+func compile(re *syntax.Regexp, anchored bool) (*code, error) {
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return nil, fmt.Errorf("the path cannot be read as a regular expression")
+	}
+	p := &code{start: uint32(prog.Start), anchored: anchored, steps: make([]step, len(prog.Inst))}
+	known := make(map[set]uint32)
+	for i := range prog.Inst {
+		in := &prog.Inst[i]
+		s := step{next: in.Out}
+		switch in.Op {
+		case syntax.InstAlt, syntax.InstAltMatch:
+			s.do, s.other, s.fork = doFork, in.Arg, uint32(p.forks)
+			p.forks++
+		case syntax.InstCapture:
+			s.do, s.other = doCapture, in.Arg
+			if in.Arg >= 2*maxGroups {
+				s.do = doNothing
+			}
+		case syntax.InstEmptyWidth:
+			s.do, s.other = doAssert, in.Arg
+		case syntax.InstMatch:
+			s.do = doMatch
+		case syntax.InstFail:
+			s.do = doFail
+		case syntax.InstNop:
+			s.do = doNothing
+		default:
+			b := bytesOf(in)
+			if c, one := b.only(); one {
+				s.do, s.char = doByte, c
+				break
+			}
+			n, ok := known[b]
+			if !ok {
+				n = uint32(len(p.sets))
+				known[b] = n
+				p.sets = append(p.sets, b)
+			}
+			s.do, s.other = doSet, n
+		}
+		p.steps[i] = s
+	}
+	return p, nil
+}
+
+// bytesOf returns the bytes that an instruction takes.
+func bytesOf(in *syntax.Inst) (s set) {
+	for c := range 256 {
+		r := rune(c)
+		if c >= 0x80 {
+			r |= private
+		}
+		if in.Op == syntax.InstRuneAny || in.Op == syntax.InstRuneAnyNotNL && c != '\n' ||
+			(in.Op == syntax.InstRune || in.Op == syntax.InstRune1) && in.MatchRune(r) {
+			s.add(byte(c))
+		}
+	}
+	return s
+}
+
+// only returns the one byte of a set that has one.
+func (s *set) only() (c byte, one bool) {
+	n := 0
+	for i := range 256 {
+		if s.has(byte(i)) {
+			c = byte(i)
+			n++
+		}
+	}
+	return c, n == 1
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/informer/internal/wildcard"
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // hostSet holds the entries by the Hosts that they name, and makes the Hosts. Owned by the builder's goroutine, but
@@ -12,6 +13,8 @@ import (
 type hostSet struct {
 	routes    routing.Builder
 	exclusive bool // see hostSet.owner
+	// slash is the Policy of the Routes that redirect to a path with a slash at its end.
+	slash *policy.Policy
 
 	byName map[string][]*entry // sorted by age
 	// below has the exact names in byName where the owner of a wildcard matters to them.
@@ -23,6 +26,7 @@ func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
 	return hostSet{
 		routes:    routing.Builder{Attach: attach},
 		exclusive: cfg.HostOwnership == OwnershipNamespace,
+		slash:     &policy.Policy{Filters: []policy.Filter{&policy.Slash{}}},
 		byName:    make(map[string][]*entry),
 		below:     make(wildcard.Family),
 	}
@@ -85,11 +89,20 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 	}
 	routes, tls, rejections := joinHost(name, entries)
 	rejections = append(rejections, left...)
-	host, conflicts := s.routes.BuildHost(name, routes)
+	j := newJoint(name, entries, routes)
+	j.close()
+	var host *routing.Host
+	if j.regular() {
+		host = j.expressions(&s.routes, tls)
+	} else {
+		var conflicts []routing.Conflict
+		host, conflicts = s.routes.BuildHost(name, j.paths(s.slash))
+		j.rejections = append(j.rejections, conflictRejections(conflicts)...)
+	}
 	if tls != nil {
 		host = host.WithTLS(tls)
 	}
-	return host, append(conflictRejections(conflicts), rejections...)
+	return host, append(j.rejections, rejections...)
 }
 
 // buildFallback makes the Route for what no Host matches, or nil.

@@ -36,7 +36,7 @@ func ParsePattern(text string) (*Pattern, error) {
 			return p.closed(text), unread(text, err)
 		}
 	}
-	return (&Pattern{prefix: fold(literal(text)), whole: true}).closed(text), unread(text, err)
+	return Beginning(text), unread(text, err)
 }
 
 // closed is p as what stands for a text that cannot be read.
@@ -273,4 +273,9 @@ func decode(r rune) (byte, bool) {
 		return byte(r), true
 	}
 	return 0, false
+}
+
+// Beginning returns the Pattern of what every match of a text begins with, for one that is not read.
+func Beginning(text string) *Pattern {
+	return (&Pattern{prefix: fold(literal(text)), whole: true}).closed(text)
 }

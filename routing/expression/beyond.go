@@ -37,15 +37,11 @@ func beyond(text string) string {
 		case len(rest) > 1 && strings.IndexByte("*+?}", rest[0]) >= 0 && rest[1] == '+':
 			return "a possessive quantifier (" + rest[:2] + ")"
 		case rest[0] == '[':
-			i += class(rest) - 1
-			if i >= len(text)-1 {
-				return ""
+			n := class(rest)
+			if c := beyondClass(rest[:n]); c != "" {
+				return c
 			}
-			if inside := text[len(text)-len(rest) : i+1]; strings.Contains(inside, `\`) {
-				if c := beyondClass(inside); c != "" {
-					return c
-				}
-			}
+			i += n - 1
 		}
 	}
 	return ""

@@ -77,7 +77,7 @@ func parsePattern(text string) (*Pattern, error) {
 	}
 	p := &Pattern{groups: bare.CapNames()}
 	p.prefix, p.whole = leading(bare)
-	if bare.Op == syntax.OpAlternate && strings.Contains(text, "|") && alternates(text) {
+	if alternates(text) {
 		// The anchor that is put before the text is one of its first alternative alone.
 		anchored, err := syntax.Parse("^"+encode(text), syntax.Perl|syntax.FoldCase)
 		if err != nil {
@@ -114,7 +114,7 @@ func (p *Pattern) Size() int { return p.size + len(p.text)/16 + 1 }
 // Group returns the number of the group of that name, 0 where the text has none.
 func (p *Pattern) Group(name string) int {
 	for i, n := range p.groups {
-		if n == name && i > 0 {
+		if n == name && n != "" {
 			return i
 		}
 	}

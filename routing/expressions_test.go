@@ -133,23 +133,28 @@ func regularShape(n int) (texts []string, paths [][]byte) {
 	return texts, paths
 }
 
-// BenchmarkMatchExpressions is one Host of expressions: one of them, and many.
+// BenchmarkMatchExpressions is one Host of expressions: one of them, and many; "hot" and "spread" as in BenchmarkMatch.
 func BenchmarkMatchExpressions(b *testing.B) {
 	for _, n := range []int{1, 100, 10_000} {
 		texts, paths := regularShape(n)
 		table := regularTable(b, texts)
 		host := []byte("h")
-		b.Run(fmt.Sprintf("expressions=%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			begun := processor(b)
-			i := 0
-			for ; b.Loop(); i++ {
-				if r := table.Match(host, paths[i*7919%n]); r == nil {
-					b.Fatal("no Route")
+		for _, load := range []struct {
+			name string
+			of   int
+		}{{"hot", min(n, 64)}, {"spread", n}} {
+			b.Run(fmt.Sprintf("expressions=%d/%s", n, load.name), func(b *testing.B) {
+				b.ReportAllocs()
+				begun := processor(b)
+				i := 0
+				for ; b.Loop(); i++ {
+					if r := table.Match(host, paths[i%load.of*7919%n]); r == nil {
+						b.Fatal("no Route")
+					}
 				}
-			}
-			b.ReportMetric(float64(processor(b)-begun)/float64(i), "cpu-ns/op")
-		})
+				b.ReportMetric(float64(processor(b)-begun)/float64(i), "cpu-ns/op")
+			})
+		}
 	}
 }
 

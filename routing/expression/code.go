@@ -13,6 +13,8 @@ type code struct {
 	start uint32
 	// anchored is true where a match begins with the input.
 	anchored bool
+	// skip are the bytes that start is behind: those of the Pattern's prefix, where that says all about them.
+	skip int
 	// forks counts the steps that fork. Only these are remembered while matching: whatever loops passes one.
 	forks int
 }
@@ -116,4 +118,35 @@ func (s *set) only() (c byte, one bool) {
 		}
 	}
 	return c, n == 1
+}
+
+// behind is p for a path that is known to begin with prefix, without regard to case: groups before the end of that are lost.
+func (p *code) behind(prefix string) *code {
+	c := *p
+	for c.skip < len(prefix) {
+		s := &c.steps[c.start]
+		switch s.do {
+		case doByte, doSet:
+			if !c.takes(s, prefix[c.skip]) || !c.takes(s, upper(prefix[c.skip])) {
+				return &c
+			}
+			c.skip++
+		case doCapture, doNothing:
+		default:
+			return &c
+		}
+		c.start = s.next
+	}
+	return &c
+}
+
+func (p *code) takes(s *step, c byte) bool {
+	return s.do == doByte && s.char == c || s.do == doSet && p.sets[s.other].has(c)
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	return c
 }

@@ -85,9 +85,9 @@ func (m *Matcher) run(p *code, path []byte, groups []int32) bool {
 	m.left -= words / 8
 	last := len(path)
 	if p.anchored {
-		last = 0
+		last = p.skip
 	}
-	for at := 0; at <= last; at++ {
+	for at := p.skip; at <= last; at++ {
 		for i := range groups {
 			groups[i] = -1
 		}

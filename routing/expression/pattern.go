@@ -95,7 +95,7 @@ func parsePattern(text string) (*Pattern, error) {
 			return nil, err
 		}
 		if !p.whole {
-			p.program = p.capture
+			p.program = p.capture.behind(p.prefix)
 		}
 	}
 	p.size = len(p.capture.steps)

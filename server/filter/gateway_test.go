@@ -24,6 +24,16 @@ type gateway struct {
 
 func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	t.Helper()
+	return newGatewayOf(t, p, app, func(b *routing.Builder, r routing.Route) *routing.Host {
+		r.Path, r.Type = "/", routing.Prefix
+		h, _ := b.BuildHost("", []routing.Route{r})
+		return h
+	})
+}
+
+// newGatewayOf has the Host of its only Route, which has neither path nor type yet, be made by build.
+func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, build func(*routing.Builder, routing.Route) *routing.Host) *gateway {
+	t.Helper()
 	c := config.Default()
 	c.Threads = 1
 	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
@@ -48,10 +58,9 @@ func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	endpoint := httptest.NewServer(app)
 	t.Cleanup(endpoint.Close)
 	builder := routing.Builder{Attach: s.Attach}
-	host, _ := builder.BuildHost("", []routing.Route{{
-		Path: "/", Type: routing.Prefix,
+	host := build(&builder, routing.Route{
 		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p},
-	}})
+	})
 	var table *routing.Table
 	snapshot := &routing.Snapshot{
 		Table: table.With(map[string]*routing.Host{"": host}, nil),

@@ -90,11 +90,11 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 	routes, tls, rejections := joinHost(name, entries)
 	rejections = append(rejections, left...)
 	j := newJoint(name, entries, routes)
-	j.close()
 	var host *routing.Host
 	if j.regular() {
 		host = j.expressions(&s.routes, tls)
 	} else {
+		j.close()
 		var conflicts []routing.Conflict
 		host, conflicts = s.routes.BuildHost(name, j.paths(s.slash))
 		j.rejections = append(j.rejections, conflictRejections(conflicts)...)

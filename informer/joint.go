@@ -136,7 +136,8 @@ func (p place) slashed() bool {
 }
 
 // expressions makes the Host of paths that are expressions: the longest text first, then the one that sorts last, then the oldest
-// object's. A path that cannot be read answers 503, with all that it could have matched.
+// object's. What may not decide about the host comes behind all that may: it adds paths, and takes none. A path that cannot
+// be read answers 503, with all that it could have matched.
 func (j *joint) expressions(b *routing.Builder, tls *routing.HostTLS) *routing.Host {
 	served := j.served()
 	j.conflicts(served)
@@ -149,6 +150,12 @@ func (j *joint) expressions(b *routing.Builder, tls *routing.HostTLS) *routing.H
 	slices.SortStableFunc(served, func(a, b place) int {
 		if a.route.Default != b.route.Default {
 			if b.route.Default {
+				return -1
+			}
+			return 1
+		}
+		if own := j.decides(a.entry); own != j.decides(b.entry) {
+			if own {
 				return -1
 			}
 			return 1

@@ -2,7 +2,9 @@ package expression
 
 import (
 	"fmt"
+	"math/bits"
 	"regexp/syntax"
+	"unicode"
 )
 
 // code is a Pattern's regexp/syntax.Prog, over bytes: half its size, and run by a Matcher whose memory is the
@@ -95,14 +97,32 @@ func compile(re *syntax.Regexp, anchored bool) (*code, error) {
 
 // bytesOf returns the bytes that an instruction takes.
 func bytesOf(in *syntax.Inst) (s set) {
-	for c := range 256 {
-		r := rune(c)
-		if c >= 0x80 {
-			r |= private
+	add := func(r rune) {
+		if c, ok := decode(r); ok {
+			s.add(c)
 		}
-		if in.Op == syntax.InstRuneAny || in.Op == syntax.InstRuneAnyNotNL && c != '\n' ||
-			(in.Op == syntax.InstRune || in.Op == syntax.InstRune1) && in.MatchRune(r) {
-			s.add(byte(c))
+	}
+	switch {
+	case in.Op == syntax.InstRuneAny:
+		return set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+	case in.Op == syntax.InstRuneAnyNotNL:
+		s = set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+		s['\n'>>6] &^= 1 << '\n'
+	case len(in.Rune) == 1:
+		add(in.Rune[0])
+		if syntax.Flags(in.Arg)&syntax.FoldCase != 0 {
+			for r := unicode.SimpleFold(in.Rune[0]); r != in.Rune[0]; r = unicode.SimpleFold(r) {
+				add(r)
+			}
+		}
+	default:
+		for i := 0; i+1 < len(in.Rune); i += 2 {
+			for r := in.Rune[i]; r <= min(in.Rune[i+1], 0x7f); r++ {
+				add(r)
+			}
+			for r := max(in.Rune[i], private|0x80); r <= min(in.Rune[i+1], private|0xff); r++ {
+				add(r)
+			}
 		}
 	}
 	return s
@@ -111,10 +131,10 @@ func bytesOf(in *syntax.Inst) (s set) {
 // only returns the one byte of a set that has one.
 func (s *set) only() (c byte, one bool) {
 	n := 0
-	for i := range 256 {
-		if s.has(byte(i)) {
-			c = byte(i)
-			n++
+	for i, word := range s {
+		n += bits.OnesCount64(word)
+		if word != 0 {
+			c = byte(64*i + bits.TrailingZeros64(word))
 		}
 	}
 	return c, n == 1

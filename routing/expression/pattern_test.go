@@ -202,3 +202,42 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkParsePattern is what an object costs for each of its paths.
+func BenchmarkParsePattern(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParsePattern("/api/team-7/service-42(/|$)(.*)"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestPatternEveryByte: each byte is itself, whatever it is, and folds only where ASCII does.
+func TestPatternEveryByte(t *testing.T) {
+	for _, text := range []string{"/k", "/[a-z]", "/[^a-z]", "/.", "/\\w", "/\xc3", "/[\x80-\xff]", "/(?-i:s)"} {
+		text = strings.ReplaceAll(text, "\\\\", "\\")
+		p, err := ParsePattern(text)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		// Bytes from 0x80 on are no letters, and stand for themselves: Latin-1 in package regexp, less its folding.
+		var latin strings.Builder
+		for i := range len(text) {
+			latin.WriteRune(rune(text[i]))
+		}
+		whole := regexp.MustCompile("^(?i)" + latin.String())
+		m := NewMatcher()
+		for c := range 256 {
+			path := []byte{'/', byte(c)}
+			want := whole.MatchString("/" + string(rune(c)))
+			if c >= 0x80 && text == "/\xc3" {
+				want = c == 0xc3
+			}
+			if got := p.MatchAll(m, path); got != want {
+				t.Errorf("%q on byte %#x: %v, want %v", text, c, got, want)
+			}
+		}
+		m.Release()
+	}
+}

@@ -316,7 +316,7 @@ func TestSetBackendAndPrefer(t *testing.T) {
 	host, _ := builder.BuildHost("", []routing.Route{{Path: "/", Type: routing.Prefix, Source: &routing.Source{}}})
 	var table *routing.Table
 	s := &routing.Snapshot{Table: table.With(map[string]*routing.Host{"": host}, nil), Backends: []*routing.Backend{
-		{Key: routing.BackendKey{Service: "a"}, Endpoints: []routing.Endpoint{endpoint(one), endpoint(two)}},
+		{Key: routing.BackendKey{Service: "a"}, Endpoints: inOrder(endpoint(one), endpoint(two))},
 		{Key: routing.BackendKey{Service: "b"}, Protocol: routing.H2C, Endpoints: []routing.Endpoint{endpoint(other)}},
 	}}
 	g.store.Publish(s)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // journal records, in order, what filters were called for.
@@ -276,5 +277,25 @@ func TestHertzMiddleware(t *testing.T) {
 		if got := c.ReadAnswer("GET"); got.StatusCode != 500 {
 			t.Errorf("panicked: %d %q", got.StatusCode, got.Text)
 		}
+	}
+}
+
+// TestHertzBadField: an answer of a middleware that cannot stand in a head is a fault, and no answer of a filter's.
+func TestHertzBadField(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil, Options{
+		Filters: []Filter{onResponse(func(_ *Exchange, r *Response) Verdict {
+			r.Set("X-Why", r.Reason())
+			return Continue
+		})},
+		Middleware: []app.HandlerFunc{func(_ context.Context, c *app.RequestContext) {
+			c.Response.Header.Set("X-Bad", "a\x01b")
+			c.AbortWithStatus(403)
+		}},
+	})
+	g.serve(nil, servertest.FieldsBackend(t))
+	got := g.wire().Get("/")
+	if got.StatusCode != 500 || got.Header.Get("X-Bad") != "" || got.Header.Get("X-Why") != stats.Internal.String() {
+		t.Errorf("got %d, %v", got.StatusCode, got.Header)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // filtered is a gateway of one loop, to which the loopback network is a trusted proxy, with Filters in front of app; nil says fine.
@@ -560,4 +561,92 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+// TestFilterFaultIsItsOwn: a Filter further outside sees the 500 that another's fault ends in, as it sees every answer; it is
+// not taken for the one that erred, and what it adds goes out.
+func TestFilterFaultIsItsOwn(t *testing.T) {
+	t.Parallel()
+	park := func(next func(*Exchange) Verdict) func(*Exchange) Verdict {
+		return func(x *Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { return next })
+		}
+	}
+	bad := func(x *Exchange) Verdict { x.AddResponseField("X-Bad", "a\x01b"); return Continue }
+	for name, row := range map[string]struct {
+		filter Filter
+		why    stats.Reason
+	}{
+		"panic":         {onRequest(func(*Exchange) Verdict { panic("boom") }), stats.Internal},
+		"field":         {onRequest(bad), stats.Internal},
+		"parked panic":  {onRequest(park(func(*Exchange) Verdict { panic("boom") })), stats.Internal},
+		"parked field":  {onRequest(park(bad)), stats.Internal},
+		"no call":       {onRequest(func(*Exchange) Verdict { return Park }), stats.Internal},
+		"refused":       {onRequest(func(x *Exchange) Verdict { bad(x); return x.Refuse(403, "no") }), stats.Filtered},
+		"responded":     {onRequest(park(func(x *Exchange) Verdict { bad(x); return x.Respond(403, nil, nil) })), stats.Filtered},
+		"body":          {broken{"request"}, stats.Internal},
+		"response body": {broken{"response"}, stats.Internal},
+		"response":      {onResponse(func(_ *Exchange, r *Response) Verdict { r.Add("X-Bad", "a\x01b"); return Continue }), stats.Filtered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outer := onResponse(func(_ *Exchange, r *Response) Verdict { r.Set("X-Why", r.Reason()); return Continue })
+			_, c := filtered(t, nil, outer, row.filter)
+			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
+			got := c.ReadAnswer("POST")
+			if got.StatusCode != 500 || got.Header.Get("X-Why") != row.why.String() || got.Header.Get("X-Bad") != "" {
+				t.Errorf("got %d %v, want 500 because of %q", got.StatusCode, got.Header, row.why)
+			}
+		})
+	}
+}
+
+// deciding is a Filter that decides about the request in a body phase, where nothing is to be decided.
+type deciding struct{ request, response func(x *Exchange) }
+
+func (deciding) Name() string { return "deciding" }
+
+func (d deciding) RequestBody(x *Exchange) Transform {
+	if d.request != nil {
+		d.request(x)
+	}
+	return nil
+}
+
+func (d deciding) ResponseBody(x *Exchange, _ *Response) Transform {
+	if d.response != nil {
+		d.response(x)
+	}
+	return nil
+}
+
+// TestBodyPhaseDecides: what is for another phase costs the request that it is about, and no other.
+func TestBodyPhaseDecides(t *testing.T) {
+	t.Parallel()
+	for name, decide := range map[string]func(x *Exchange){
+		"parks": func(x *Exchange) {
+			x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
+		},
+		"responds": func(x *Exchange) { x.Respond(403, nil, nil) },
+		"refuses":  func(x *Exchange) { x.Refuse(403, "no") },
+	} {
+		for phase, f := range map[string]deciding{"request": {request: decide}, "response": {response: decide}} {
+			t.Run(name+" in the "+phase, func(t *testing.T) {
+				outer := onResponse(func(_ *Exchange, r *Response) Verdict { r.Set("X-Why", r.Reason()); return Continue })
+				g, c := filtered(t, nil, outer, f)
+				for range 2 {
+					c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+					if got := c.ReadAnswer("POST"); got.StatusCode != 500 || got.Header.Get("X-Why") != stats.Internal.String() {
+						t.Errorf("got %d %v", got.StatusCode, got.Header)
+					}
+					c = g.wire()
+				}
+				g.settle()
+				if n := g.openExchanges(); n != 0 {
+					t.Errorf("%d Exchanges are open", n)
+				}
+			})
+		}
+	}
 }

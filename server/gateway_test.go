@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,6 +195,7 @@ func (g *gateway) serveBackend(policy *asked.Policy, b *routing.Backend, endpoin
 	for _, e := range endpoints {
 		b.Endpoints = append(b.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
 	}
+	inOrder(b.Endpoints...)
 	builder := routing.Builder{Attach: g.Attach}
 	host, _ := builder.BuildHost("", []routing.Route{{
 		Path: "/", Type: routing.Prefix,
@@ -246,6 +248,12 @@ func (g *gateway) publish(b *routing.Backend, endpoint string, fallback *tls.Cer
 	g.OnPublish(snapshot)
 }
 
+// inOrder sorts Endpoints, as Snapshots have them.
+func inOrder(list ...routing.Endpoint) []routing.Endpoint {
+	slices.SortFunc(list, func(a, b routing.Endpoint) int { return a.Addr.Compare(b.Addr) })
+	return list
+}
+
 // servePassthrough publishes a Host pass.test whose TLS goes to the given Endpoints, nopass.test whose Backend
 // is not known, and a catch-all that goes to plain, which may be "".
 func (g *gateway) servePassthrough(plain string, endpoints ...string) {
@@ -259,6 +267,7 @@ func (g *gateway) servePassthrough(plain string, endpoints ...string) {
 	for _, e := range endpoints {
 		pass.Endpoints = append(pass.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
 	}
+	inOrder(pass.Endpoints...)
 	builder := routing.Builder{Attach: g.Attach}
 	hosts := map[string]*routing.Host{}
 	for name, backend := range map[string]int32{"": 0, "pass.test": 1, "nopass.test": -1} {
@@ -516,9 +525,8 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 		n := make(chan uint64)
 		w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 		accepted += <-n
-		open += int64(w.down.Open())
 	}
-	return accepted, open
+	return accepted, g.peers.Connections()
 }
 
 // ended returns how many Exchanges ended.
@@ -639,11 +647,11 @@ func (g *gateway) latency(n int) (worst time.Duration) {
 type holding struct{ downs, exchanges, ups, streams int }
 
 func (g *gateway) holding() (h holding) {
+	h.downs = int(g.peers.Connections())
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += w.down.Open()
 			h.exchanges += int(w.Shard.Counters.ExchangesStarted - w.Shard.Counters.ExchangesEnded)
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
 			open := w.up.Open()

@@ -22,7 +22,7 @@ func twinEndpoints(pods [][2]string) (list []routing.Endpoint, twins []int32) {
 			list = append(list, routing.Endpoint{Addr: netip.MustParseAddrPort(address)})
 		}
 	}
-	slices.SortFunc(list, func(a, b routing.Endpoint) int { return a.Addr.Compare(b.Addr) })
+	inOrder(list...)
 	twins = make([]int32, len(list))
 	at := func(address string) int32 {
 		return int32(slices.Index(list, routing.Endpoint{Addr: netip.MustParseAddrPort(address)}))

@@ -78,8 +78,7 @@ func (c *Conn) beginPassthrough(b *routing.Backend, name string) {
 		p.end(stats.NoEndpoint, upstream.Canceled)
 		return
 	}
-	p.backend = w.Upstreams.Backend(b)
-	p.attempt(nil)
+	p.connect(p.attempt.Begin(w.Upstreams.Backend(b), w.Now()))
 }
 
 // refuseHello answers what is no ClientHello, and closes: with an alert, or in plain HTTP what is probably

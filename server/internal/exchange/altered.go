@@ -124,8 +124,8 @@ func (x *Exchange) SetBackend(index int32) {
 	a.backend, a.chosen = index, true
 }
 
-// Prefer has the request go to the Endpoint with that address, as long as its Backend has it and it is not left out.
-// Request phase only.
+// Prefer has the first attempt go to the Pod with that address, if the Pod is in the Backend, not ejected, and not full: see
+// upstream.Attempt. Request phase only.
 func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
 // target returns what replaces the client's target, nil for nothing.

@@ -5,55 +5,45 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// attempt picks an Endpoint and gets a connection to it.
+// firstAttempt begins the first attempt at the Backend.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Core) attempt() {
-	w := x.w
-	now := w.Now()
-	x.wrote = false
+func (x *Core) firstAttempt() {
+	now := x.w.Now()
 	var ep *upstream.Endpoint
 	if a := x.altered; a != nil && a.wish.IsValid() {
-		ep = x.backend.Prefer(a.wish, now, x.avoid)
+		ep = x.attempt.Prefer(x.backend, a.wish, now)
 	} else {
-		ep = x.backend.Pick(now, x.avoid)
+		ep = x.attempt.Begin(x.backend, now)
 	}
-	if ep == nil {
-		x.Fail(failNoEndpoint)
-		return
-	}
-	if ep.Full() && !SpeaksHTTP2(x.protocol) {
-		// Pooled connections count too, but one of those may be idle; another Endpoint may have room.
-		if other := x.backend.Pick(now, ep); other != nil {
-			ep = other
-		}
-	}
-	x.attempts++
-	x.fellBack = false
 	x.connect(ep, now)
 }
 
-// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
+// connect gets a connection for the attempt at ep, which is nil where the Backend has no Endpoint, and sends the request once
+// the connection is established.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) connect(ep *upstream.Endpoint, now int64) {
 	w := x.w
-	x.endpoint = ep
-	x.chosen = now
+	x.wrote = false
 	x.connectTime = 0
-	ep.Started(now)
+	if ep == nil {
+		x.Fail(failNoEndpoint)
+		return
+	}
 	u, reused, short := w.Dialer.Acquire(x, ep, now)
+	for u == nil && ep.Full() {
+		if ep = x.attempt.Full(now); ep == nil {
+			x.Fail(failOverloaded)
+			return
+		}
+		u, reused, short = w.Dialer.Acquire(x, ep, now)
+	}
 	switch {
 	case u != nil:
 		x.up = u
-	case ep.Full():
-		ep.Finished(now, 0, upstream.Canceled)
-		x.endpoint = nil
-		x.Fail(failOverloaded)
-		return
 	case short:
-		ep.Finished(now, 0, upstream.Canceled)
-		x.endpoint = nil
+		x.attempt.Withdraw(now)
 		x.Fail(failShort)
 		return
 	default:
@@ -93,8 +83,8 @@ func SpeaksHTTP2(p routing.Protocol) bool {
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Send() {
 	now := x.w.Now()
-	if x.attempts > 0 && !x.up.Reused() {
-		x.connectTime = now - x.chosen
+	if !x.up.Reused() {
+		x.connectTime = now - x.attempt.Chosen
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
 	var fail *Failure
@@ -125,29 +115,22 @@ func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 			u.Abandon()
 		}
 	}
-	ep := x.endpoint
-	ep.Finished(now, now-x.chosen, outcome)
-	x.avoid, x.endpoint = ep, nil
-	if (outcome == upstream.ConnectFailed || outcome == upstream.ConnectTimeout) && !x.fellBack {
-		if other := ep.Fallback(); other != nil && !x.wrote {
-			x.fellBack = true
-			x.connect(other, now)
-			return
-		}
-	}
-	sent := upstream.Unsent
+	carried := upstream.Carried{Idempotent: x.method.Idempotent(), Reused: reused}
 	switch {
-	case x.streamed:
-		sent = upstream.SentStreamed
+	case x.streamed, x.tunnel:
+		carried.Sent = upstream.SentStreamed
 	case x.wrote && !unprocessed:
-		sent = upstream.SentBuffered
+		carried.Sent = upstream.SentBuffered
 	}
-	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.Settings.Attempts) {
+	ep, again := x.attempt.Failed(now, outcome, carried, w.Settings.Attempts)
+	switch {
+	case again:
+		w.Shard.Retries++
+		// A session that is lost leaves the list; what fails while it connects says nothing about those that are open.
+		x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
+	case ep == nil:
 		x.Fail(f)
 		return
 	}
-	w.Shard.Retries++
-	// A session that is lost leaves the list; what fails while it connects says nothing about those that are open.
-	x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
-	x.attempt()
+	x.connect(ep, now)
 }

@@ -324,7 +324,7 @@ func (x *Core) FinalHead(resp *message.Response, data, rest []byte, last bool) (
 		x.upClose = true
 	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
 		if seconds := keepAliveTimeout(hint); seconds > 0 {
-			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
+			x.attempt.Endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
 		}
 	}
 	body, n, ok := x.takeResponseBody(rest, last)

@@ -28,36 +28,33 @@ type Core struct {
 	down Down // nil while nobody uses this Exchange
 	up   Up   // nil before the first attempt and between attempts
 
-	snapshot *routing.Snapshot // until the Backend is looked up
+	snapshot *routing.Snapshot // until the Backend is looked up, behind the Filters' request phase
 	route    *routing.Route
 	policy   *Policy
 	series   *stats.Series // nil: the request has no Route
 	quota    *Quota        // where it is in flight; nil: not counted
 	backend  *upstream.Backend
-	protocol routing.Protocol
-	endpoint *upstream.Endpoint
-	avoid    *upstream.Endpoint // the one that the attempt before failed on
+	attempt  upstream.Attempt
 
 	// The request.
 	method    message.Method
 	http10    bool // and knows neither chunks nor interim responses
 	persists  bool // its connection is to be kept alive
 	upgrade   bool
-	grpc      bool         // as it goes upstream
-	web       grpcweb.Form // how the client writes it, where that is gRPC-Web
-	extended  bool         // an Upgrade that came by HTTP/2
-	trailed   bool         // it announces trailers, to an Endpoint over HTTP/2: see lone.go
-	streamed  bool         // body bytes were sent that request no longer holds
-	wrote     bool         // this attempt has written something
-	fresh     bool         // this attempt must dial
-	uninvited bool         // the client waits for 100 before it sends the body, and has got none
-	fellBack  bool         // this attempt goes on at the Pod's other address
-	attempts  uint8
-	reqBody   flow   // the body, which its last byte taken from the client makes done
-	reqBytes  int64  // body bytes with their framing, head included
-	bodyLimit int64  // <= 0: none
-	request   []byte // to HTTP/1: the head as forwarded, and the body bytes that came with it
-	kept      *Kept  // to HTTP/2: the same as it came
+	grpc      bool             // as it goes upstream
+	web       grpcweb.Form     // how the client writes it, where that is gRPC-Web
+	extended  bool             // an Upgrade that came by HTTP/2
+	trailed   bool             // it announces trailers, to an Endpoint over HTTP/2: see lone.go
+	streamed  bool             // body bytes were sent that request no longer holds
+	wrote     bool             // this attempt has written something
+	fresh     bool             // this attempt must dial
+	uninvited bool             // the client waits for 100 before it sends the body, and has got none
+	protocol  routing.Protocol // of the Backend
+	reqBody   flow             // the body, which its last byte taken from the client makes done
+	reqBytes  int64            // body bytes with their framing, head included
+	bodyLimit int64            // <= 0: none
+	request   []byte           // to HTTP/1: the head as forwarded, and the body bytes that came with it
+	kept      *Kept            // to HTTP/2: the same as it came
 
 	// The response.
 	headDone  bool  // the final head was sent to the client
@@ -69,7 +66,7 @@ type Core struct {
 	sentBytes int64
 
 	// Times on the loop's clock, nanoseconds.
-	started, chosen, connectTime, headTime int64
+	started, connectTime, headTime int64
 
 	timer loop.Timer
 	// leaveAt is when a client that has ended what it sends is taken for one that has left; 0: it has not ended.
@@ -312,7 +309,7 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 		x.w.FreeKept(x.kept)
 		x.kept = nil
 	}
-	x.attempt()
+	x.firstAttempt()
 }
 
 // Pump moves bytes both ways until something has to be waited for. The Exchange may have ended when
@@ -361,6 +358,7 @@ func (x *Core) Fail(f *Failure) {
 		x.Cancel(f)
 		return
 	}
+	x.faulty = false // this is the answer to it, and no fault of the Filters that see the answer
 	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
 		x.replies(x.depth, f.reason, outcomeOf(f))
@@ -410,12 +408,13 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	if u != nil && outcome.Failed() && u.Provoked() {
 		outcome = upstream.Canceled
 	}
-	if x.endpoint != nil {
+	ep, chosen := x.attempt.Endpoint, x.attempt.Chosen
+	if ep != nil {
 		header := x.headTime
 		if header == 0 {
 			header = now
 		}
-		x.endpoint.Finished(now, header-x.chosen, outcome)
+		x.attempt.Finish(now, header-chosen, outcome)
 	}
 	if u != nil {
 		x.up = nil
@@ -430,10 +429,10 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 		Method: uint8(x.method), Reason: reason, Status: x.status,
 		BytesIn: x.reqBytes, BytesOut: x.sentBytes, Duration: now - x.started,
 	}
-	if x.endpoint != nil {
-		e.Upstream, e.Connect = max(now-x.chosen, 1), x.connectTime
+	if ep != nil {
+		e.Upstream, e.Connect = max(now-chosen, 1), x.connectTime
 		if x.headTime != 0 {
-			e.Header = x.headTime - x.chosen
+			e.Header = x.headTime - chosen
 		}
 	}
 	w.Shard.Record(x.series, e)
@@ -445,7 +444,7 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 		x.quota = nil
 	}
 	if w.Log != nil {
-		w.Log.exchange(x, e)
+		w.Log.exchange(x, ep, e)
 	}
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)

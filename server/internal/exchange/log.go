@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/server/sink"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Log is a loop's part of the access log: the lines that were not handed over yet, each a JSON object. Owned by the loop.
@@ -58,8 +59,8 @@ func (l *logFields) reset() logFields {
 	return logFields{wire.Reuse(l.method), wire.Reuse(l.target), wire.Reuse(l.host), wire.Reuse(l.agent), wire.Reuse(l.referer)}
 }
 
-// exchange writes the line of a request that has ended.
-func (l *Log) exchange(x *Core, e *stats.Event) {
+// exchange writes the line of a request that has ended at ep, nil for at none.
+func (l *Log) exchange(x *Core, ep *upstream.Endpoint, e *stats.Event) {
 	b := l.Begin(x.down.Peer().Remote)
 	b = AppendJSON(append(b, `","method":`...), x.logged.method)
 	b = AppendJSON(append(b, `,"host":`...), x.logged.host)
@@ -69,9 +70,9 @@ func (l *Log) exchange(x *Core, e *stats.Event) {
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(e.BytesOut))
 	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64(e.Duration/1000))
 	b = h1.AppendUint(append(b, `,"upstream_us":`...), uint64(e.Upstream/1000))
-	if x.endpoint != nil {
+	if ep != nil {
 		b = append(b, `,"endpoint":"`...)
-		b = x.endpoint.Addr.AppendTo(b)
+		b = ep.Addr.AppendTo(b)
 		b = append(b, '"')
 	}
 	if r := x.route; r != nil {

@@ -23,7 +23,7 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 	switch {
 	case x.down == nil || x.over || x.headDone:
 		return Respond
-	case w.response.x != nil:
+	case w.response.x != nil || !x.asked():
 		x.faulty = true
 		return Park
 	case x.parked:
@@ -72,6 +72,7 @@ func (x *Core) resume(next func(*Exchange) Verdict) {
 	case x.serial != serial: // it has answered
 	case x.parked: // again
 	case x.faulty || verdict != Continue:
+		x.w.faults.misused(unnamed("parked"), "request phase")
 		x.Fail(failInternal)
 	default:
 		x.runFilters()

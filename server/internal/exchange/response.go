@@ -129,7 +129,10 @@ func (x *Core) answers(f ResponseFilter, r *Response) bool {
 // LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
 // when Respond returns. What cannot stand in a head fails the request with 500.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
-	return x.core().respond(status, fields, body)
+	if c := x.core(); c.mayAnswer() {
+		return c.respond(status, fields, body)
+	}
+	return Respond
 }
 
 // Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
@@ -144,9 +147,6 @@ func (x *Exchange) Refuse(status int, text string) Verdict {
 }
 
 func (x *Core) respond(status int, fields, body []byte) Verdict {
-	if !x.mayAnswer() {
-		return Respond
-	}
 	// They may be parts of what the loop's reply holds.
 	n := &x.w.next
 	var ok bool
@@ -161,17 +161,33 @@ func (x *Core) respond(status int, fields, body []byte) Verdict {
 	return x.answered()
 }
 
-// mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
+// mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered, and not in a body phase,
+// where that fails the request.
 func (x *Core) mayAnswer() bool {
 	r := &x.w.response
-	return x.down != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+	if x.down == nil || x.over || x.headDone && r.x != x {
+		return false
+	}
+	if r.x == nil && !x.asked() {
+		x.faulty = true
+		return false
+	}
+	return r.x == nil || r.x == x && !r.made
 }
+
+// asked reports that the Filters' request phase is under way.
+func (x *Core) asked() bool { return x.snapshot != nil }
 
 // answered takes note that the loop's reply is made.
 func (x *Core) answered() Verdict {
 	if r := &x.w.response; r.x != nil {
 		r.made = true // and is sent behind the call
 	} else {
+		if x.faulty {
+			x.faulty = false
+			x.w.faults.invalid("an answer behind a field or a target that is none")
+			x.composeRefusal(failInternal.Status, failInternal.Text)
+		}
 		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	}
 	return Respond

@@ -167,6 +167,7 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 			t = x.w.addTransform(t, by)
 		}
 	}
+	x.faulty = x.faulty || r.made // the answer would be nobody's
 	*r = Response{}
 	return t
 }

@@ -68,12 +68,14 @@ func (f hertzFilter) apply(x *exchange.Exchange, rc *app.RequestContext, before 
 		rc.Response.Header.VisitAll(func(k, v []byte) {
 			if message.LookupField(k) != message.FieldDate {
 				var ok bool
-				fields, ok = message.AppendLine(fields, k, v)
-				valid = valid && ok
+				if fields, ok = message.AppendLine(fields, k, v); !ok {
+					x.AddResponseField(string(k), string(v)) // which fails the request
+					valid = false
+				}
 			}
 		})
 		if !valid {
-			return x.Respond(0, nil, nil) // which fails it
+			return exchange.Respond
 		}
 		return x.Respond(rc.Response.StatusCode(), fields, body)
 	}

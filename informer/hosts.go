@@ -89,20 +89,11 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 	}
 	routes, tls, rejections := joinHost(name, entries)
 	rejections = append(rejections, left...)
-	j := newJoint(name, entries, routes)
-	var host *routing.Host
-	if j.regular() {
-		host = j.expressions(&s.routes, tls)
-	} else {
-		j.close()
-		var conflicts []routing.Conflict
-		host, conflicts = s.routes.BuildHost(name, j.paths(s.slash))
-		j.rejections = append(j.rejections, conflictRejections(conflicts)...)
-	}
+	host, list := s.joinPaths(name, entries, routes, tls)
 	if tls != nil {
 		host = host.WithTLS(tls)
 	}
-	return host, append(j.rejections, rejections...)
+	return host, append(list, rejections...)
 }
 
 // buildFallback makes the Route for what no Host matches, or nil.

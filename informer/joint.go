@@ -29,6 +29,21 @@ type place struct {
 	entry   *entry
 }
 
+// joinPaths makes the Host of the routes that joinHost gives for entries.
+func (s *hostSet) joinPaths(name string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) (*routing.Host, []Rejection) {
+	if !slices.ContainsFunc(entries, func(e *entry) bool { return e.regular.asked || e.controller == NginxController }) {
+		host, conflicts := s.routes.BuildHost(name, routes)
+		return host, conflictRejections(conflicts)
+	}
+	j := newJoint(name, entries, routes)
+	if j.regular() {
+		return j.expressions(&s.routes, tls), j.rejections
+	}
+	j.close()
+	host, conflicts := s.routes.BuildHost(name, j.paths(s.slash))
+	return host, append(conflictRejections(conflicts), j.rejections...)
+}
+
 // newJoint has routes as joinHost gives them: those of each entry in turn.
 func newJoint(name string, entries []*entry, routes []routing.Route) *joint {
 	j := &joint{name: name, entries: entries, places: make([]place, 0, len(routes))}

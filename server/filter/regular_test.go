@@ -15,6 +15,8 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/expression"
 	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
 
 // regular has the paths of a gateway's only Host be one expression.
@@ -143,4 +145,26 @@ func askHTTP2(g *gateway, path string) (*http.Response, string) {
 		g.t.Fatal(err)
 	}
 	return resp, string(body)
+}
+
+// FuzzRewriteTarget: no target that an object may have fails to be made, but for a name that no path has.
+func FuzzRewriteTarget(f *testing.F) {
+	for _, target := range []string{"/$1", "$1$2", "/$id/$idx", "/$", "/$$", "https://$host/$1", "$scheme", "/a$_9z.b", "/$10"} {
+		f.Add(target, "/(?<id>.*)")
+	}
+	f.Fuzz(func(t *testing.T, target, path string) {
+		r := &policy.Rewrite{Target: target, Paths: []string{path}}
+		made, err := rewrite.NewTarget(r, server.Env{})
+		if (made == nil) != (err != nil) {
+			t.Fatalf("%q gives %v, %v", target, made, err)
+		}
+		known := true
+		pattern, bad := expression.ParsePattern(path)
+		for name := range r.Names() {
+			known = known && bad == nil && pattern.Group(name) > 0
+		}
+		if err == nil && !known {
+			t.Errorf("%q is taken with %q, and names a group that is none", target, path)
+		}
+	})
 }

@@ -134,19 +134,36 @@ func (e *expressions) match(routes []Route, path []byte) *Route {
 //
 // hot: runs per request; no alloc, no lock.
 func (e *expressions) find(path []byte) (at int32, common int) {
+	var buf [maxFolded]byte
+	n := min(len(path), len(buf))
+	for i, c := range path[:n] {
+		buf[i] = lowerByte(c)
+	}
 	low, high := 0, len(e.buckets)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
 		text := e.buckets[mid].text
-		n := commonFold(text, path)
-		if n == len(text) || n < len(path) && text[n] < lowerByte(path[n]) {
-			low, common = mid+1, n
+		var after bool
+		if n == len(path) || len(text) < n {
+			after = text > string(buf[:n])
 		} else {
-			high = mid
+			k := commonFold(text, path)
+			after = k < len(text) && (k == len(path) || text[k] > lowerByte(path[k]))
 		}
+		if after {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	if low > 0 {
+		common = commonFold(e.buckets[low-1].text, path)
 	}
 	return int32(low - 1), common
 }
+
+// maxFolded is how much of a path is put into lower case once, and not in every comparison.
+const maxFolded = 128
 
 // commonFold returns how many bytes text, which is in lower case, and path begin with alike.
 //

@@ -167,3 +167,14 @@ func processor(b *testing.B) int64 {
 	}
 	return use.Utime.Nano() + use.Stime.Nano()
 }
+
+// TestExpressionsLong has beginnings shorter and longer than what is put into lower case once.
+func TestExpressionsLong(t *testing.T) {
+	var texts, paths []string
+	for _, n := range []int{1, 126, 127, 128, 129, 200, 900} {
+		begin := "/" + strings.Repeat("Ab", n/2) + strings.Repeat("c", n%2)
+		texts = append(texts, begin+"x", begin, begin+"[y-z]", begin+"y/")
+		paths = append(paths, begin, begin+"X", begin+"y", begin+"Y/", begin+"~", begin[:len(begin)-1], strings.ToUpper(begin)+"ab")
+	}
+	agreeRegular(t, texts, paths)
+}

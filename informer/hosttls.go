@@ -7,9 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// joinHost gathers the Routes of all entries that name a host, sorted by age, and the HostTLS of the
-// host, for a Host called name, which is the host itself or an alias of it. TLS is decided once for a host, because a handshake has no path yet, and by objects of the
-// namespace that the host belongs to, which is that of the first entry:
+// joinHost gathers the Routes of all entries that name a host, sorted by age, and the HostTLS of the host, for a Host called
+// name, which is the host itself or an alias of it. TLS is decided once for a host, because a handshake has no path yet, and by
+// objects of the namespace that the host belongs to, which is that of the first entry:
 //
 //   - Client certificates: the oldest object of that namespace that asks for them decides for all. Where
 //     its settings cannot be carried out the host answers 503. Another object that asks for something
@@ -40,8 +40,7 @@ func (s *hostSet) joinHost(name, of string, entries []*entry) (routes []routing.
 			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 	}
-	routes, ignored := appRoot(of, entries, s.unmatched(name, of, entries, routes, tls), tls)
-	list = append(append(list, rejections...), ignored...)
+	list = append(list, rejections...)
 	return routes, tls, append(list, lost...)
 }
 

@@ -54,6 +54,8 @@ type Settings struct {
 
 	// Of the Hosts:
 
+	// UseRegex is true where paths are regular expressions.
+	UseRegex   bool
 	ClientAuth ClientAuth
 	// Passthrough is true where TLS connections go to the Backend as they are.
 	Passthrough bool

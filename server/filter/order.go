@@ -16,6 +16,8 @@ var order = []struct {
 	make func(policy.Filter, server.Env) (server.Filter, error)
 	why  string
 }{
+	{policy.KindSlash, rewrite.NewSlash,
+		"nginx sends clients to the path with a slash while it looks for the path, before anything that is configured for it"},
 	{policy.KindCORS, access.NewCORS,
 		"browsers send preflights without credentials and from anywhere, and read no error that lacks its fields"},
 	{policy.KindRedirect, redirect.NewAway,

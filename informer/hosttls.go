@@ -100,7 +100,7 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 		to, found := rootBackend(e.routesOf(name))
-		guarded := e.source.Policy.Filter(policy.KindAccess) != nil
+		guarded := guards(e.source.Policy)
 		switch {
 		case i == 0 && !e.passthrough:
 		case i == 0 && name == "":
@@ -108,9 +108,9 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		case i == 0 && !found:
 			refuse("ssl-passthrough needs a path / on this host" + stays)
 		case i == 0 && guarded:
-			// To no Backend: client addresses are not checked where connections are passed on.
+			// To no Backend: neither addresses nor passwords are checked where connections are passed on.
 			passed = true
-			refuse("the object says which addresses may ask, which is not looked at where connections are passed on; its TLS connections are closed")
+			refuse("the object says who may ask, which is not looked at where connections are passed on; its TLS connections are closed")
 		case i == 0:
 			backend, passed = to, true
 		case passed && (!e.passthrough || to != backend || guarded):
@@ -122,6 +122,13 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		}
 	}
 	return backend, passed, list
+}
+
+// guards reports whether a Policy says who may ask.
+func guards(p *policy.Policy) bool {
+	return slices.ContainsFunc([]policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindExternal, policy.KindAnyOf}, func(k policy.Kind) bool {
+		return p.Filter(k) != nil
+	})
 }
 
 // hostCiphers decides the cipher suites of a host, nil for the gateway's.

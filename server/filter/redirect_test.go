@@ -206,3 +206,22 @@ func TestRedirectsTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestRedirectAsksNobody: who is redirected is asked neither for an address nor for a password, and no authority about him.
+func TestRedirectAsksNobody(t *testing.T) {
+	guards := []policy.Filter{
+		&policy.Access{Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, &policy.BasicAuth{Users: staff()},
+		&policy.External{URL: "http://127.0.0.1:1/", Method: "GET", SignInParam: "rd"},
+	}
+	for _, f := range []policy.Filter{
+		&policy.Redirect{Code: 301, To: "https://new.test"}, &policy.HTTPS{Code: 301}, &policy.Slash{},
+		&policy.Rewrite{Target: "https://new.test"},
+	} {
+		g := newGateway(t, with(append(guards, f)...), neverAsked(t))
+		for _, two := range []bool{false, true} {
+			if resp, _ := g.over(two, "GET", "a.test", "/x"); resp.StatusCode != 301 && resp.StatusCode != 302 {
+				t.Errorf("%s, HTTP/2 %v: got %d", f.Kind(), two, resp.StatusCode)
+			}
+		}
+	}
+}

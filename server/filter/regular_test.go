@@ -120,6 +120,12 @@ func TestSlash(t *testing.T) {
 			t.Errorf("%s over HTTP/2: %d", asked, resp.StatusCode)
 		}
 	}
+	g.publish(with(&policy.Slash{Relative: true}))
+	for _, ask := range []func(*gateway, string) (*http.Response, string){askPlain, askHTTP2} {
+		if resp, _ := ask(g, "/my%20path?a"); resp.StatusCode != 301 || resp.Header.Get("Location") != "/my%20path/?a" {
+			t.Errorf("relative: %d %q", resp.StatusCode, resp.Header.Get("Location"))
+		}
+	}
 }
 
 func askPlain(g *gateway, path string) (*http.Response, string) { return g.ask("GET", path) }

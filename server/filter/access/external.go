@@ -246,7 +246,7 @@ var (
 	originalURL    = variable.Must("$scheme://$http_host$request_uri", policy.AuthorityVariables)
 	target         = variable.Must("$request_uri", policy.AuthorityVariables)
 	believedScheme = variable.Must("$pass_access_scheme", policy.AuthorityVariables)
-	origin         = variable.Must("$scheme://$host", policy.AuthorityVariables)
+	site           = variable.Must("$scheme://$host", policy.AuthorityVariables)
 )
 
 // framing are fields that the question has of its own, or has no use for.
@@ -261,7 +261,7 @@ func (e *External) signInPage(x *server.Exchange) string {
 	}
 	page := e.signIn.For(x)
 	if strings.HasPrefix(page, "/") && !strings.HasPrefix(page, "//") {
-		page = origin.For(x) + page
+		page = site.For(x) + page
 	}
 	before, query, asked := strings.Cut(page, "?")
 	if asked && query != "" {

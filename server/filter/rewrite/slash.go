@@ -3,6 +3,7 @@ package rewrite
 import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/filter/variable"
 )
 
 // Slash redirects to the Route's path with a slash behind it: policy.Slash.
@@ -18,6 +19,8 @@ func NewSlash(f policy.Filter, e server.Env) (server.Filter, error) {
 
 var _ server.RequestFilter = (*Slash)(nil)
 
+var origin = variable.Must("$scheme://$host", policy.RewriteVariables)
+
 // Name implements server.Filter.
 func (*Slash) Name() string { return string(policy.KindSlash) }
 
@@ -27,9 +30,8 @@ func (*Slash) Name() string { return string(policy.KindSlash) }
 func (s *Slash) Request(x *server.Exchange) server.Verdict {
 	slot := x.Slot(s.slot)
 	b := append(slot.Bytes[:0], "Location: "...)
-	if host := x.Host(); len(host) > 0 && !s.relative {
-		b = append(appendScheme(b, x), "://"...)
-		b = append(b, host...)
+	if len(x.Host()) > 0 && !s.relative {
+		b = origin.Append(b, x)
 	}
 	b = appendEscaped(b, x.Route().Path)
 	b = append(b, '/')
@@ -39,11 +41,4 @@ func (s *Slash) Request(x *server.Exchange) server.Verdict {
 	b = append(b, "\r\n"...)
 	slot.Bytes = b
 	return x.Respond(301, b, nil)
-}
-
-func appendScheme(b []byte, x *server.Exchange) []byte {
-	if x.Secure() {
-		return append(b, "https"...)
-	}
-	return append(b, "http"...)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/expression"
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/filter/variable"
 )
 
 // Target replaces the path of requests: policy.Rewrite. What its groups have matched is read from the client's path, once
@@ -31,6 +32,8 @@ type part struct {
 	text  string
 	group int
 	name  string // "" for a group with a number, or none
+	// variable is what the name stands for where no group has it; empty where it is none of policy.RewriteVariables.
+	variable variable.Text
 }
 
 // NewTarget makes a Target.
@@ -50,7 +53,7 @@ func NewTarget(f policy.Filter, e server.Env) (server.Filter, error) {
 		}
 	}
 	for _, p := range t.parts {
-		if p.name != "" && p.name != "host" && p.name != "scheme" && !t.names(p.name) {
+		if p.name != "" && p.variable == nil && !t.names(p.name) {
 			return nil, fmt.Errorf("no path has a group named %s", policy.Word(p.name))
 		}
 	}
@@ -88,7 +91,8 @@ func parse(target string) (parts []part) {
 			for n < len(after) && (after[n] == '_' || '0' <= after[n] && after[n] <= '9' || 'a' <= after[n]|0x20 && after[n]|0x20 <= 'z') {
 				n++
 			}
-			parts = append(parts, part{text: text, name: after[:n]})
+			known, _ := variable.Parse("$"+after[:n], policy.RewriteVariables)
+			parts = append(parts, part{text: text, name: after[:n], variable: known})
 			rest = after[n:]
 		}
 		text = ""
@@ -193,10 +197,8 @@ func (t *Target) appendTo(b []byte, x *server.Exchange, path []byte) (_ []byte, 
 		case p.name == "":
 		case pattern != nil && pattern.Group(p.name) > 0:
 			n = pattern.Group(p.name)
-		case p.name == "host":
-			b = append(b, x.Host()...)
-		case p.name == "scheme":
-			b = appendScheme(b, x)
+		default:
+			b = p.variable.Append(b, x)
 		}
 		if n > 0 && pattern != nil {
 			from, to := m.Group(n)

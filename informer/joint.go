@@ -209,7 +209,9 @@ func (j *joint) expressions(b *routing.Builder, name string, root *routing.Route
 		}
 	}
 	if root != nil {
-		list = slices.Insert(list, 0, routing.Expression{Route: *root, Pattern: onlyRoot})
+		first := routing.Expression{Route: *root, Pattern: onlyRoot}
+		first.Route.Path = rootText
+		list = slices.Insert(list, 0, first)
 	}
 	oldest := j.entries[0]
 	return b.BuildExpressions(name, list, routing.Route{
@@ -219,7 +221,9 @@ func (j *joint) expressions(b *routing.Builder, name string, root *routing.Route
 }
 
 // onlyRoot matches the path / and no other.
-var onlyRoot, _ = expression.ParsePattern("/$")
+const rootText = "/$"
+
+var onlyRoot, _ = expression.ParsePattern(rootText)
 
 // pattern returns what a Route is matched by, nil for a default backend. In ingress-nginx a Prefix beside an Exact of the same
 // path ends with a slash.

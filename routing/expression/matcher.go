@@ -23,7 +23,6 @@ type Matcher struct {
 	visited []uint64
 	jobs    []job
 	groups  [2 * maxGroups]int32
-	path    []byte
 }
 
 // job is a way that has not been tried, or a group to put back: its slot is ^step then, and at what it was.

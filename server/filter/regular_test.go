@@ -1,16 +1,11 @@
 package filter
 
 import (
-	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
-
-	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/expression"
@@ -132,24 +127,7 @@ func askPlain(g *gateway, path string) (*http.Response, string) { return g.ask("
 
 func askHTTP2(g *gateway, path string) (*http.Response, string) {
 	g.t.Helper()
-	client := &http2.Transport{AllowHTTP: true, DialTLSContext: func(_ context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		return net.Dial(network, addr)
-	}}
-	defer client.CloseIdleConnections()
-	req, err := http.NewRequest("GET", g.base+path, nil)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	resp, err := client.RoundTrip(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return resp, string(body)
+	return g.over(true, "GET", strings.TrimPrefix(g.base, "http://"), path)
 }
 
 // FuzzRewriteTarget: no target that an object may have fails to be made, but for a name that no path has.

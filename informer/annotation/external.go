@@ -86,9 +86,16 @@ var _ = add(
 	},
 	Row{
 		Key: "auth-signin", Scope: ScopeRoute, Value: "URL, or path", Needs: authURL,
-		Set: template(func(s *Settings) *string { return &externalOf(s).SignIn }, urlChars, "clients are answered 401"),
+		Set: func(s *Settings, value string) error {
+			// A page without the way in that its owner has meant is not what was asked for either.
+			set := template(func(s *Settings) *string { return &externalOf(s).SignIn }, urlChars, unreadable)
+			if err := set(s, value); err != nil {
+				return s.close(err.Error())
+			}
+			return nil
+		},
 		Get: func(s *Settings) any { return externalOf(s).SignIn },
-		Doc: "Where a client is redirected (302) to whom auth-url answers 401, with variables as there. A parameter that says where the client came from is added, unless the URL has it.",
+		Doc: "Where a client is redirected (302) to whom auth-url answers 401, with variables as there. A parameter that says where the client came from is added, unless the URL has it. What does not parse: 503.",
 	},
 	Row{
 		Key: "auth-signin-redirect-param", Scope: ScopeRoute, Value: "name of a parameter", Default: "rd", Needs: authURL,

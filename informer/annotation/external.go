@@ -37,7 +37,7 @@ var _ = add(
 			"also where there is no answer within 15 seconds. Behind the host it may have " + variablesDoc + ". " +
 			"The certificate of an https URL is not verified, as in ingress-nginx. The addresses that no Endpoint may have are not asked. " +
 			"The authority is told X-Original-URL, X-Original-Method, X-Auth-Request-Redirect, X-Sent-From, X-Real-IP and X-Forwarded-For. " +
-			"Paths of the object below /.well-known/acme-challenge are open. What does not parse: 503.",
+			"Paths of the object below /.well-known/acme-challenge are open. With a variable that is none: 503.",
 	},
 	Row{
 		Key: "auth-method", Scope: ScopeRoute, Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS or TRACE", Default: "GET", Needs: authURL,
@@ -87,15 +87,14 @@ var _ = add(
 	Row{
 		Key: "auth-signin", Scope: ScopeRoute, Value: "URL, or path", Needs: authURL,
 		Set: func(s *Settings, value string) error {
-			// A page without the way in that its owner has meant is not what was asked for either.
-			set := template(func(s *Settings) *string { return &externalOf(s).SignIn }, urlChars, unreadable)
-			if err := set(s, value); err != nil {
-				return s.close(err.Error())
+			if _, err := policy.ParseTemplate(value, policy.AuthorityVariables); err != nil {
+				// ingress-nginx takes such a page, and no configuration from then on.
+				return s.close(err.Error() + "; " + unreadable)
 			}
-			return nil
+			return template(func(s *Settings) *string { return &externalOf(s).SignIn }, urlChars, "clients are answered 401")(s, value)
 		},
 		Get: func(s *Settings) any { return externalOf(s).SignIn },
-		Doc: "Where a client is redirected (302) to whom auth-url answers 401, with variables as there. A parameter that says where the client came from is added, unless the URL has it. What does not parse: 503.",
+		Doc: "Where a client is redirected (302) to whom auth-url answers 401, with variables as there. A parameter that says where the client came from is added, unless the URL has it. One with a variable that is none: 503.",
 	},
 	Row{
 		Key: "auth-signin-redirect-param", Scope: ScopeRoute, Value: "name of a parameter", Default: "rd", Needs: authURL,

@@ -23,7 +23,7 @@ func init() {
 		{"auth-request-redirect", "/after/login", "/after/login"},
 		{"auth-request-redirect", "$nothing", refused},
 		{"auth-signin", "https://login.test/start?a=$host", "https://login.test/start?a=$host"},
-		{"auth-signin", "https://login.test/<x>", closing},
+		{"auth-signin", "https://login.test/<x>", refused},
 		{"auth-signin", "https://login.test/$nosuchvariable", closing},
 		{"auth-signin-redirect-param", "next", "next"},
 		{"auth-signin-redirect-param", "a=b&", refused},

@@ -5,7 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/sluice-gateway/sluice/htpasswd"
+	"github.com/sluice-gateway/sluice/routing/htpasswd"
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 

@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/sluice-gateway/sluice/htpasswd"
+	"github.com/sluice-gateway/sluice/routing/htpasswd"
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/internal/message"

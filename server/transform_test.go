@@ -72,6 +72,7 @@ func (s shouting) ResponseBody(_ *Exchange, r *Response) Transform {
 
 // TestTransforms: bodies of every form pass through two transforms in both directions, in every pairing.
 func TestTransforms(t *testing.T) {
+	t.Parallel()
 	var open atomic.Int64
 	filters := []Filter{shouting{"1", false, &open}, shouting{"2", true, &open}}
 	big := strings.Repeat("abcdefgh", 400<<10)

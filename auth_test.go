@@ -3,7 +3,6 @@ package sluice
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
@@ -124,23 +123,7 @@ func TestProtectedStaysClosed(t *testing.T) {
 	writeFile(t, path, protectedObjects(r, authorities))
 	o := &serveOptions{source: source{manifests: dir}, sets: list{"listen.http=127.0.0.1:0", "listen.https=",
 		"listen.metrics=", "listen.admin=", "listen.admin_socket=", "threads=1"}}
-	c, err := o.load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr lockedBuffer
-	file, _, err := openErrorLog("", &stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(file.Close)
-	g, err := newGateway(o, c, file, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	signals, ended := make(chan os.Signal, 4), make(chan error, 1)
-	go func() { ended <- g.run(signals) }()
-	eventually(t, "readiness", func() bool { ok, _ := g.ready(); return ok })
+	g := startOptions(t, o)
 	base := fmt.Sprintf("http://127.0.0.1:%d", g.plane.Ports()[0])
 
 	client := &http.Client{Timeout: 300 * time.Millisecond, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -208,8 +191,8 @@ func TestProtectedStaysClosed(t *testing.T) {
 			t.Errorf("a Rejection shows what a Secret holds: %s", r)
 		}
 	}
-	signals <- os.Interrupt
-	if err := <-ended; err != nil {
+	g.signals <- os.Interrupt
+	if err := <-g.ended; err != nil {
 		t.Error(err)
 	}
 }

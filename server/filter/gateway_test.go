@@ -87,7 +87,13 @@ func (g *gateway) ask(method, path string, fields ...string) (*http.Response, st
 
 func (g *gateway) askBy(transport http.RoundTripper, method, path string, fields ...string) (*http.Response, string) {
 	g.t.Helper()
-	req, err := http.NewRequest(method, g.base+path, nil)
+	return g.askAt(transport, g.base, method, path, fields...)
+}
+
+// askAt is askBy for another base than the gateway's own address, which the transport leads there.
+func (g *gateway) askAt(transport http.RoundTripper, base, method, path string, fields ...string) (*http.Response, string) {
+	g.t.Helper()
+	req, err := http.NewRequest(method, base+path, nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -76,23 +76,7 @@ func (g *gateway) over(two bool, method, host, path string, fields ...string) (*
 	defer by.CloseIdleConnections()
 	by.Protocols.SetHTTP1(!two)
 	by.Protocols.SetUnencryptedHTTP2(two)
-	req, err := http.NewRequest(method, "http://"+host+path, nil)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for i := 0; i < len(fields); i += 2 {
-		req.Header.Add(fields[i], fields[i+1])
-	}
-	resp, err := by.RoundTrip(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return resp, string(body)
+	return g.askAt(by, "http://"+host, method, path, fields...)
 }
 
 // TestHTTPS: plain HTTP is sent to HTTPS, over both versions of HTTP; a trusted proxy says what the client speaks, and nobody makes

@@ -110,7 +110,7 @@ func (c *Conn) respondError(x *exchange.Core, status int, text string, keepAlive
 		c.ends(endingUnread)
 	}
 	w.refusal = w.AppendAnswerLines(w.refusal[:0], x, nil)
-	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
+	w.out = h1.AppendErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
 	c.Write(w.out)
 	return len(w.out)
 }

@@ -227,7 +227,7 @@ func (w *Loop) listenerFor(other *Listener) *Listener {
 }
 
 // stopAccepting accepts every connection in the queue, which closing a listening socket would reset, and then closes the
-// socket.
+// socket. Behind RefuseConnections none can come between the two.
 func (l *Listener) stopAccepting() {
 	if !l.src.Open() {
 		return

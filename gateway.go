@@ -128,6 +128,9 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 	go func() { planeEnded <- g.plane.Run() }()
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { informerEnded <- g.informer.Run(ctx) }()
+	collect := time.NewTicker(collectTick)
+	defer collect.Stop()
+	go collectGarbage(ctx, collect.C)
 	g.bound.Store(true)
 	g.log.Info("serving", "version", versionName(), "http", c.Listen.HTTP, "https", c.Listen.HTTPS, "metrics", c.Listen.Metrics, "admin", c.Listen.Admin, "admin_socket", c.Listen.AdminSocket)
 

@@ -13,6 +13,11 @@ var inlined = map[string][]string{
 	"./routing": {
 		"(*Host).key", "(*Snapshot).Backend", "(*Store).Load", "endsSegment", "startsDotSegment", "unhex",
 	},
+	"./server/internal/exchange": { // what its sides ask, in each of their events
+		"(*Core).ClientSide", "(*Core).RequestDone", "(*Core).KeepAlive", "(*Core).Tunnels", "(*Core).Upgrades",
+		"(*Core).LastOfConnection", "(*Core).OverHTTP2", "(*Core).BackendTLS", "(*Core).MustDial", "(*Core).RequestBytes",
+		"(*Core).Outgoing", "(*Core).TakeEarly", "(*Core).ExpectResponse", "(*Core).view",
+	},
 	"./server/internal/h1": {
 		"(*Chunked).takeData", "fault",
 	},

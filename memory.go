@@ -12,7 +12,9 @@ import (
 // limitMemory sets the garbage collector's memory limit to that of the cgroup, less a tenth for memory that
 // the collector does not manage (sockets' buffers count too), so that it works harder before the kernel
 // kills. It returns the limit set, 0 = none. GOMEMLIMIT, where set, wins; GOGC stays as it is, because the
-// request path allocates nothing, and the garbage of builds and scrapes is collected soon enough.
+// request path allocates nothing, and the garbage of builds and scrapes is collected soon enough. That of TLS handshakes
+// is not little: with GOGC=400, a full one took 7 % less processor time beside a heap of 4 MB (310 us for 333), and the
+// heap grew to 20 MB instead of 8.
 func limitMemory(root string) int64 {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return 0

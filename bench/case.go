@@ -40,6 +40,14 @@ type Case struct {
 	Streams  int  // open at a time on each HTTP/2 connection
 	Resume   bool // of kindShake: resume TLS sessions instead of full handshakes
 
+	// Mix are the requests of a case that makes several kinds, or that posts bodies: our own generator sends
+	// them, and the origin that takes bodies answers. Path and Headers mean nothing then.
+	Mix []part
+
+	// Of kindRate: Rate is the number of requests a second; with 0, Share is the part of what the slowest proxy of
+	// the run can do; with 0 too, the rate is half of what the better of the baseline peers can do.
+	Rate, Share float64
+
 	// Routes is the size of the routing table; above 0 only Sluice is measured, with tables and requests
 	// made by routeTable, and requests go to all Routes at random.
 	Routes int
@@ -52,12 +60,25 @@ func (c Case) only() bool { return c.Routes > 0 }
 var cases = []Case{
 	{ID: "small64", Title: "small response, 64 connections", Kind: kindLoad, Path: "/", Conns: 64, Threads: 1},
 	{ID: "small256", Title: "small response, 256 connections", Kind: kindLoad, Path: "/", Conns: 256, Threads: 1},
+	{ID: "conns1", Title: "small response, 1 connection", Kind: kindLoad, Path: "/", Conns: 1, Threads: 1},
+	{ID: "conns4", Title: "small response, 4 connections", Kind: kindLoad, Path: "/", Conns: 4, Threads: 1},
+	{ID: "conns16", Title: "small response, 16 connections", Kind: kindLoad, Path: "/", Conns: 16, Threads: 1},
+	{ID: "conns1000", Title: "small response, 1,000 connections", Kind: kindLoad, Path: "/", Conns: 1000, Threads: 1},
 	{ID: "body16k", Title: "16 KiB bodies, 64 connections", Kind: kindLoad, Path: "/16k", Conns: 64, Threads: 1},
 	{ID: "body1m", Title: "1 MiB bodies, 64 connections", Kind: kindLoad, Path: "/1m", Conns: 64, Threads: 1},
+	{ID: "post1k", Title: "POST of 1 KiB, 64 connections", Kind: kindLoad, Conns: 64, Threads: 1, Mix: []part{{Weight: 1, Post: 1 << 10, Path: "/"}}},
+	{ID: "post1m", Title: "POST of 1 MiB, 64 connections", Kind: kindLoad, Conns: 64, Threads: 1, Mix: []part{{Weight: 1, Post: 1 << 20, Path: "/"}}},
 	{ID: "newconn", Title: "new connection per request, 64 at once", Kind: kindLoad, Path: "/", Conns: 64, Threads: 1, Headers: []string{"Connection: close"}},
+	{ID: "mixed", Title: "of 100 requests 70 small, 15 of 16 KiB, 1 of 1 MiB, 10 POST of 1 KiB, 4 the last on their connection; 64 connections", Kind: kindLoad, Conns: 64, Threads: 1, Mix: []part{
+		{Weight: 70, Path: "/"}, {Weight: 15, Path: "/16k"}, {Weight: 1, Path: "/1m"}, {Weight: 10, Post: 1 << 10, Path: "/"}, {Weight: 4, Path: "/", Close: true},
+	}},
 	{ID: "routes1", Title: "1 Route, 64 connections", Kind: kindLoad, Conns: 64, Threads: 1, Routes: 1},
 	{ID: "routes100k", Title: "100,000 Routes hit at random, 64 connections", Kind: kindLoad, Conns: 64, Threads: 1, Routes: 100_000},
 	{ID: "latency", Title: "small response at half the peers' maximum rate, 64 connections", Kind: kindRate, Path: "/", Conns: 64, Threads: 1},
+	{ID: "rate15k", Title: "small response at 15,000 a second, 64 connections", Kind: kindRate, Path: "/", Conns: 64, Threads: 1, Rate: 15_000},
+	{ID: "quarter", Title: "small response at a quarter of the slowest proxy's maximum rate, 64 connections", Kind: kindRate, Path: "/", Conns: 64, Threads: 1, Share: 0.25},
+	{ID: "half", Title: "small response at half of the slowest proxy's maximum rate, 64 connections", Kind: kindRate, Path: "/", Conns: 64, Threads: 1, Share: 0.5},
+	{ID: "threequarters", Title: "small response at three quarters of the slowest proxy's maximum rate, 64 connections", Kind: kindRate, Path: "/", Conns: 64, Threads: 1, Share: 0.75},
 	{ID: "idle10k", Title: "10,000 idle keep-alive connections", Kind: kindIdle, Path: "/", Conns: 10_000, Threads: 1},
 	{ID: "tls64", Title: "HTTP/1.1 over TLS 1.3, small response, 64 connections", Kind: kindLoad, Path: "/", Conns: 64, Threads: 1, Down: Wire{TLS: true}},
 	{ID: "h2tls", Title: "HTTP/2 over TLS 1.3, small response, 8 connections x 16 streams", Kind: kindLoad, Path: "/", Conns: 8, Streams: 16, Threads: 1, Down: Wire{TLS: true, H2: true}},

@@ -3,7 +3,7 @@ package main
 import "fmt"
 
 // The chart: one group of horizontal bars a case, one bar a peer, its length CPU per request relative to the
-// better of nginx and HAProxy. All positions are computed here; the template only draws.
+// best of the peers. All positions are computed here; the template only draws.
 
 // chartView is the data of templates/chart.svg.tmpl; lengths are in pixels.
 type chartView struct {
@@ -35,6 +35,7 @@ const (
 	chartLeft   = 20
 	chartScale  = 300 // pixels of ratio 1
 	chartLimit  = 1.9 // longer bars are cut
+	chartColumn = 90  // of the legend: eight of them, each as wide as the longest name
 	barHeight   = 16
 	barGap      = 3
 	groupGap    = 40
@@ -43,12 +44,12 @@ const (
 	chartBottom = 24
 )
 
-// chart draws the load and handshake cases in which a baseline peer took part.
+// chart draws the load and handshake cases in which a peer took part.
 func (r *Result) chart() ([]byte, error) {
 	v := chartView{Width: chartWidth, Left: chartLeft, One: chartLeft + chartScale}
 	v.Note = fmt.Sprintf("%s, %d cores, Linux %s, commit %s", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Commit)
 	for i, p := range r.Options.Peers {
-		v.Legend = append(v.Legend, chartBar{Peer: p, Class: p, X: chartLeft + 100*i})
+		v.Legend = append(v.Legend, chartBar{Peer: p, Class: p, X: chartLeft + chartColumn*i})
 	}
 	y := chartTop
 	for _, t := range r.tables() {

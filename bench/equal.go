@@ -20,6 +20,9 @@ func sameAnswer(c Case, origin, proxy client, path string) error {
 	case callEcho:
 		return echoWorks(proxy, path)
 	}
+	if len(c.Mix) > 0 {
+		return sameMix(c.Mix, origin, proxy)
+	}
 	_, want, err := origin.do(http.MethodGet, path, nil, nil)
 	if err != nil {
 		return fmt.Errorf("ask origin: %w", err)
@@ -30,6 +33,24 @@ func sameAnswer(c Case, origin, proxy client, path string) error {
 	}
 	if !bytes.Equal(got, want) {
 		return fmt.Errorf("ask proxy: %d bytes that differ from the origin's %d", len(got), len(want))
+	}
+	return nil
+}
+
+// sameMix checks every part of a mix; the answer to a POST has the checksum of what arrived.
+func sameMix(mix []part, origin, proxy client) error {
+	for _, p := range mix {
+		want, err := p.ask(origin)
+		if err != nil {
+			return fmt.Errorf("ask origin: %w", err)
+		}
+		got, err := p.ask(proxy)
+		if err != nil {
+			return fmt.Errorf("ask proxy: %w", err)
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("ask proxy: %s %s: %.100q, which differs from the origin's %.100q", p.method(), p.Path, got, want)
+		}
 	}
 	return nil
 }
@@ -87,21 +108,35 @@ func statusOK(res *http.Response) error {
 }
 
 // sameWork checks that a request arrives at the origin with the fields that every contender has to set. A
-// proxy that leaves them out is not comparable.
-func sameWork(proxy client) error {
-	_, text, err := proxy.do(http.MethodGet, "/forwarded", nil, nil)
+// proxy that leaves them out is not comparable. Nor is one that keeps a gRPC client's deadline to itself.
+func sameWork(c Case, proxy client) error {
+	header := http.Header{}
+	var further []string
+	if c.Call != "" {
+		for _, h := range c.Headers {
+			name, value, _ := strings.Cut(h, ": ")
+			header.Set(name, value)
+			if name == "grpc-timeout" {
+				further = append(further, "Grpc-Timeout")
+			}
+		}
+	}
+	_, text, err := proxy.do(http.MethodGet, "/forwarded", header, nil)
 	if err != nil {
 		return fmt.Errorf("check forwarded fields: %w", err)
 	}
-	return checkForwarded(string(text), proxy.wire.Scheme(), proxy.host, proxy.addr)
+	return checkForwarded(string(text), proxy.wire.Scheme(), proxy.host, proxy.addr, further...)
 }
 
-// checkForwarded checks the origin's list of fields.
-func checkForwarded(text, scheme, host, proxy string) error {
+// checkForwarded checks the origin's list of fields; those that are further must be there with any value.
+func checkForwarded(text, scheme, host, proxy string, further ...string) error {
 	_, port, _ := strings.Cut(proxy, ":")
 	want := map[string]string{
 		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": scheme, "X-Forwarded-Host": host, "X-Forwarded-Port": port,
 		"X-Real-IP": "127.0.0.1", "X-Request-ID": "", "Host": host,
+	}
+	for _, name := range further {
+		want[name] = ""
 	}
 	for line := range strings.Lines(text) {
 		k, v, _ := strings.Cut(strings.TrimSpace(line), "=")

@@ -20,7 +20,7 @@ func TestGeneratorKeepsTheRate(t *testing.T) {
 		fmt.Fprint(w, "hello")
 	}))
 	defer s.Close()
-	g, err := newGenerator(strings.TrimPrefix(s.URL, "http://"), "a.test", "/x", 4)
+	g, err := newGenerator(strings.TrimPrefix(s.URL, "http://"), "a.test", []part{{Weight: 1, Path: "/x", Answer: len("hello")}}, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestGeneratorCountsWaiting(t *testing.T) {
 		fmt.Fprint(w, "hello")
 	}))
 	defer s.Close()
-	g, err := newGenerator(strings.TrimPrefix(s.URL, "http://"), "a.test", "/", 1)
+	g, err := newGenerator(strings.TrimPrefix(s.URL, "http://"), "a.test", []part{{Weight: 1, Path: "/", Answer: -1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestGeneratorCountsErrors(t *testing.T) {
 		w.WriteHeader(http.StatusBadGateway)
 	}))
 	defer s.Close()
-	g, err := newGenerator(strings.TrimPrefix(s.URL, "http://"), "a.test", "/", 2)
+	g, err := newGenerator(strings.TrimPrefix(s.URL, "http://"), "a.test", []part{{Weight: 1, Path: "/", Answer: -1}}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

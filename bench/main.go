@@ -54,6 +54,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // measureMain is the command without a subcommand: measure and report.
 func measureMain(ctx context.Context, args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	binaries := fs.String("binaries", os.Getenv("BENCH_BINARIES"), "Comma-separated NAME=PATH of peers that are not where they are looked for; default is $BENCH_BINARIES.")
 	caseList := fs.String("cases", "all", "Comma-separated cases: "+strings.Join(caseIDs(), ", ")+".")
 	check := fs.Bool("check", false, "Exit 1 when a performance bar is missed or could not be measured.")
 	conns := fs.Int("conns", 0, "Connections instead of each case's own number; bars then mean nothing.")
@@ -62,6 +63,7 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 	micro := fs.Bool("micro", false, "Run the micro benchmarks too and add them to the report.")
 	name := fs.String("name", "", "Name of the directory of results; default is date and commit.")
 	outDir := fs.String("out", "bench/results", "Directory under which results are kept.")
+	peerDir := fs.String("peer-dir", "bench/peers/.cache", "Directory of the peers that make bench-peers has installed.")
 	peerList := fs.String("peers", "all", "Comma-separated peers; all is every one that is installed.")
 	proxyCPU := fs.String("proxy-cpu", "0", "Core of the proxy.")
 	quick := fs.Bool("quick", false, "One-second measurements in two rounds, to see that everything works.")
@@ -89,7 +91,11 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("check tools: %s is not installed (apt-get install wrk nghttp2-client nginx haproxy)", name)
 		}
 	}
-	contenders, missing, err := selectPeers(*peerList, *sluice)
+	at := places{Sluice: *sluice, Dir: *peerDir}
+	if at.Named, err = parseBinaries(*binaries); err != nil {
+		return err
+	}
+	contenders, missing, err := selectPeers(ctx, *peerList, at)
 	if err != nil {
 		return err
 	}
@@ -110,7 +116,7 @@ func measureMain(ctx context.Context, args []string, out io.Writer) error {
 	}
 	for _, p := range contenders {
 		result.Options.Peers = append(result.Options.Peers, p.Name)
-		result.Versions[p.Name] = p.version()
+		result.Versions[p.Name] = p.version
 	}
 	for _, name := range needs(chosen) {
 		result.Versions[name] = toolVersion(name)

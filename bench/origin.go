@@ -48,13 +48,17 @@ var (
 // originMain is the origin subcommand: serve until killed.
 func originMain(args []string) error {
 	fs := flag.NewFlagSet("origin", flag.ContinueOnError)
-	addr := fs.String("addr", "", "Serve HTTP/2 in clear text on this ip:port.")
+	addr := fs.String("addr", "", "Serve in clear text on this ip:port.")
+	http1 := fs.Bool("http1", false, "Serve HTTP/1.1, request bodies too, instead of HTTP/2.")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
+	}
+	if *http1 {
+		return serveOrigin1(l)
 	}
 	return serveOrigin(l)
 }
@@ -119,7 +123,15 @@ func (o *origin) headers(s *h2stream, fields []hpack.HeaderField, end bool) erro
 	case "/":
 		return o.answer(s, "200", smallAnswer+"\n")
 	case "/forwarded":
-		return o.answer(s, "200", forwarded(fields))
+		return o.answer(s, "200", forwarded(func(name string) (value string) {
+			for _, f := range fields {
+				// nginx sends a Host field in place of :authority where its configuration names one, and it may.
+				if f.Name == strings.ToLower(name) || name == "Host" && f.Name == ":authority" {
+					value = f.Value
+				}
+			}
+			return value
+		}))
 	default:
 		return o.answer(s, "404", "no such path\n")
 	}
@@ -170,18 +182,11 @@ func (o *origin) answer(s *h2stream, status, text string) error {
 	return o.c.send(s, []byte(text), withData)
 }
 
-// forwarded lists the request's fields in the form of the HTTP/1.1 origin.
-func forwarded(fields []hpack.HeaderField) string {
+// forwarded lists the request's fields in the form of the nginx origin; field gives the value of one.
+func forwarded(field func(name string) string) string {
 	var out strings.Builder
-	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-IP", "X-Request-ID", "Host"} {
-		value := ""
-		for _, f := range fields {
-			// nginx sends a Host field in place of :authority where its configuration names one, and it may.
-			if f.Name == strings.ToLower(name) || name == "Host" && f.Name == ":authority" {
-				value = f.Value
-			}
-		}
-		fmt.Fprintf(&out, "%s=%s\n", name, value)
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-IP", "X-Request-ID", "Host", "Grpc-Timeout"} {
+		fmt.Fprintf(&out, "%s=%s\n", name, field(name))
 	}
 	return out.String()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,28 @@ func TestParseWrk(t *testing.T) {
 	}
 	if _, err := parseWrk("unable to connect"); err == nil {
 		t.Error("parseWrk accepted an output without a summary")
+	}
+}
+
+// The bytes that wrk has read are held against its answers.
+func TestReadWrk(t *testing.T) {
+	const output = "SLUICE-BENCH {\"requests\":100,\"duration_us\":2000000,\"bytes\":%d,\"status\":1}\n"
+	tests := []struct {
+		bytes, errors int64
+	}{
+		{30000, 1},
+		{30500, 1}, // answers that were cut off at the end
+		{29999, 2},
+		{29000, 5}, // answers without their body
+	}
+	for _, tt := range tests {
+		got, err := readWrk(strings.Replace(output, "%d", strconv.FormatInt(tt.bytes, 10), 1), 300)
+		if err != nil || got.Requests != 100 || got.Errors != tt.errors || got.Seconds != 2 || (got.Reason != "") != (tt.errors > 1) {
+			t.Errorf("%d bytes: %+v, %v", tt.bytes, got, err)
+		}
+	}
+	if _, err := readWrk("unable to connect", 300); err == nil {
+		t.Error("an output without a summary is read")
 	}
 }
 
@@ -69,7 +92,7 @@ func TestParseH2load(t *testing.T) {
 }
 
 func TestLoadCommands(t *testing.T) {
-	g := &rig{addr: "127.0.0.1:1", script: "s.lua", body: "message", cert: "tls.crt"}
+	g := &rig{addr: "127.0.0.1:1", script: "s.lua", body: "message", cert: "tls.crt", mix: "mix.json"}
 	tests := []struct{ id, want string }{
 		{"tls64", "wrk -t1 -c 64 -d 2s -s s.lua -H Host: bench.test https://bench.test:1/"},
 		{"h2c", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 http://bench.test/"},
@@ -77,6 +100,9 @@ func TestLoadCommands(t *testing.T) {
 		{"grpc", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 -H content-type: application/grpc -H te: trailers -d message http://bench.test/bench.Bench/Unary"},
 		{"grpcdeadline", "h2load -t1 -c 8 -m 16 -D 1500ms --connect-to 127.0.0.1:1 -H content-type: application/grpc -H te: trailers -H grpc-timeout: 9998346u -d message http://bench.test/bench.Bench/Unary"},
 		{"grpcstream", "stream -addr 127.0.0.1:1 -host bench.test -conns 8 -streams 16 -duration 1.5s"},
+		{"conns1000", "wrk -t1 -c 1000 -d 2s -s s.lua -H Host: bench.test http://127.0.0.1:1/"},
+		{"post1m", "load -addr 127.0.0.1:1 -host bench.test -requests mix.json -rate 0 -conns 64 -warmup 0s -duration 1.5s"},
+		{"mixed", "load -addr 127.0.0.1:1 -host bench.test -requests mix.json -rate 0 -conns 64 -warmup 0s -duration 1.5s"},
 		{"resumed", "handshake -addr 127.0.0.1:1 -cert tls.crt -path / -conns 32 -resume=true -duration 1.5s"},
 	}
 	for _, tt := range tests {
@@ -94,6 +120,9 @@ func TestLoadCommands(t *testing.T) {
 	}
 	if got := needs(cases); !slices.Equal(got, []string{"wrk", "h2load"}) {
 		t.Errorf("needs of all cases = %v", got)
+	}
+	if got, _ := selectCases("post1k,mixed"); len(needs(got)) != 0 {
+		t.Errorf("needs of post1k and mixed = %v", needs(got))
 	}
 	if got, _ := selectCases("h2c,resumed"); !slices.Equal(needs(got), []string{"h2load"}) {
 		t.Errorf("needs of h2c and resumed = %v", needs(got))
@@ -140,6 +169,11 @@ func TestCheckForwarded(t *testing.T) {
 			t.Errorf("checkForwarded accepted %q for %q", to, from)
 		}
 	}
+	for more, ok := range map[string]bool{"Grpc-Timeout=9S\n": true, "Grpc-Timeout=\n": false, "": false} {
+		if err := checkForwarded(full+more, "http", benchHost, "127.0.0.1:81", "Grpc-Timeout"); (err == nil) != ok {
+			t.Errorf("checkForwarded of a deadline %q: %v", more, err)
+		}
+	}
 }
 
 func TestSelect(t *testing.T) {
@@ -149,13 +183,6 @@ func TestSelect(t *testing.T) {
 	}
 	if _, err := selectCases("small65"); err == nil {
 		t.Error("selectCases accepted an unknown case")
-	}
-	if _, _, err := selectPeers("lighttpd", "bin/sluice"); err == nil {
-		t.Error("selectPeers accepted an unknown peer")
-	}
-	_, missing, err := selectPeers("sluice", "/nonexistent/sluice")
-	if err != nil || len(missing) != 1 || !strings.Contains(missing[0], "sluice") {
-		t.Errorf("selectPeers of a missing binary: %v, %v", missing, err)
 	}
 	ids := caseIDs()
 	slices.Sort(ids)

@@ -6,104 +6,113 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// Peer is one measured proxy: how to configure, start and recognise it.
+// Peer is one measured proxy: how to find, configure, start and recognise it.
 type Peer struct {
-	Name     string
-	Binaries []string // looked up in order, on PATH or as a path
+	Name string
+	// Binaries are where the program may be, in this order: names on PATH, paths, or patterns of paths.
+	Binaries []string
+	// Install is how to get it, for the reader of a report that lacks it.
+	Install string
 
 	// Templates maps an embedded template to the file it becomes in the proxy's directory.
 	Templates map[string]string
-	// Args are the arguments; {dir} stands for the proxy's directory.
+	// Args are the arguments; {dir} stands for the proxy's directory, {threads} for their number.
 	Args []string
+	// Env are variables beside the run's own, in the form NAME=value; {dir} as in Args.
+	Env []string
 	// Version are the arguments that print the version.
 	Version []string
 
 	// Ready is a path on Settings.Metrics that answers 200 once the proxy serves all that it can; "" where only
 	// a request shows that. A case that does not work then does not work at all, and is no failed measurement.
 	Ready string
+	// Cannot is why the proxy cannot do the work of a case, "" where it can. nil: it can do all of them.
+	Cannot func(Case) string
 
-	// Optional peers are skipped silently when not installed, required ones with a warning.
-	Optional bool
-}
+	// named is true where Binaries is what a flag says.
+	named bool
 
-// baseline are the peers that Sluice's bars are set against.
-var baseline = []string{"nginx", "haproxy"}
-
-const sluiceName = "sluice"
-
-// peers is every proxy that bench knows. sluice is the path of its binary.
-func peers(sluice string) []Peer {
-	return []Peer{
-		{
-			Name:      "nginx",
-			Binaries:  []string{"nginx", "/usr/sbin/nginx"},
-			Templates: map[string]string{"peers/nginx.conf.tmpl": "nginx.conf"},
-			Args:      []string{"-p", "{dir}", "-e", "stderr", "-c", "{dir}/nginx.conf", "-g", "daemon off;"},
-			Version:   []string{"-v"},
-		},
-		{
-			Name:      "haproxy",
-			Binaries:  []string{"haproxy", "/usr/sbin/haproxy"},
-			Templates: map[string]string{"peers/haproxy.cfg.tmpl": "haproxy.cfg"},
-			Args:      []string{"-db", "-f", "{dir}/haproxy.cfg"},
-			Version:   []string{"-v"},
-		},
-		{
-			Name:     sluiceName,
-			Binaries: []string{sluice},
-			Templates: map[string]string{
-				"peers/sluice.yaml.tmpl":           "sluice.yaml",
-				"peers/sluice-manifests.yaml.tmpl": "manifests/bench.yaml",
-			},
-			Args:    []string{"serve", "-c", "{dir}/sluice.yaml", "--manifests", "{dir}/manifests"},
-			Version: []string{"version"},
-			Ready:   "/readyz",
-		},
-	}
+	// Set by find:
+	path    string // of the binary
+	version string // the first line that it prints about itself
 }
 
 // backend is the origin, an nginx too; it is started like a peer but never measured.
 var backend = Peer{
 	Name:      "backend",
 	Binaries:  []string{"nginx", "/usr/sbin/nginx"},
+	Install:   "apt-get install nginx",
 	Templates: map[string]string{"peers/backend.conf.tmpl": "backend.conf"},
 	Args:      []string{"-p", "{dir}", "-e", "stderr", "-c", "{dir}/backend.conf", "-g", "daemon off;"},
 	Version:   []string{"-v"},
 }
 
-// binary is the path of the first of Binaries that exists.
-func (p Peer) binary() (string, error) {
+// find looks for the binary and asks it for its version: one that does not run, because a library is missing or it
+// was built for another machine, is not there.
+func (p Peer) find(ctx context.Context) (Peer, error) {
 	for _, b := range p.Binaries {
-		if path, err := exec.LookPath(b); err == nil {
-			return filepath.Abs(path)
+		path := lookUp(b)
+		if path == "" {
+			continue
 		}
+		out, err := p.askVersion(ctx, path)
+		if err != nil {
+			return p, fmt.Errorf("%s: %s does not run: %w: %s", p.Name, path, err, oneLine(out))
+		}
+		line, _, _ := strings.Cut(strings.TrimSpace(out), "\n")
+		// Envoy begins with where it is, which is nobody's business.
+		p.path, p.version = path, strings.TrimSpace(strings.ReplaceAll(line, path, ""))
+		return p, nil
 	}
-	return "", fmt.Errorf("find %s: none of %s is installed", p.Name, strings.Join(p.Binaries, ", "))
+	if p.named {
+		return p, fmt.Errorf("%s: %s is not there", p.Name, p.Binaries[0])
+	}
+	return p, fmt.Errorf("%s: not installed (%s)", p.Name, p.Install)
 }
 
-// version is the first line that the binary prints about itself.
-func (p Peer) version() string {
-	binary, err := p.binary()
+// lookUp is the absolute path of a program, "" where there is none. Of several that a pattern matches it is the
+// last by name.
+func lookUp(binary string) string {
+	if strings.ContainsAny(binary, "*?[") {
+		matches, err := filepath.Glob(binary)
+		if err != nil || len(matches) == 0 {
+			return ""
+		}
+		binary = slices.Max(matches)
+	}
+	path, err := exec.LookPath(binary)
 	if err != nil {
 		return ""
 	}
-	out, err := exec.Command(binary, p.Version...).CombinedOutput()
-	if err != nil {
-		return "unknown: " + err.Error()
+	if path, err = filepath.Abs(path); err != nil {
+		return ""
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return line
+	return path
 }
 
-// start writes the configuration into s.Dir and starts the proxy on cpus.
-func (p Peer) start(ctx context.Context, s Settings, cpus string) (*Process, error) {
-	binary, err := p.binary()
-	if err != nil {
-		return nil, err
+func (p Peer) askVersion(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, p.Version...).CombinedOutput()
+	return string(out), err
+}
+
+// cannot is why the proxy cannot do the work of a case, "" where it can.
+func (p Peer) cannot(c Case) string {
+	if p.Cannot == nil {
+		return ""
 	}
+	return p.Cannot(c)
+}
+
+// start writes the configuration into s.Dir and starts the proxy on cpus. The peer is one that find has found.
+func (p Peer) start(ctx context.Context, s Settings, cpus string) (*Process, error) {
 	// World-readable: nginx's workers drop their privileges.
 	if err := os.MkdirAll(filepath.Join(s.Dir, "tmp"), 0o755); err != nil {
 		return nil, fmt.Errorf("make directory of %s: %w", p.Name, err)
@@ -113,41 +122,14 @@ func (p Peer) start(ctx context.Context, s Settings, cpus string) (*Process, err
 			return nil, fmt.Errorf("configure %s: %w", p.Name, err)
 		}
 	}
-	argv := []string{binary}
+	fill := strings.NewReplacer("{dir}", s.Dir, "{threads}", strconv.Itoa(s.Threads))
+	argv := []string{p.path}
 	for _, a := range p.Args {
-		argv = append(argv, strings.ReplaceAll(a, "{dir}", s.Dir))
+		argv = append(argv, fill.Replace(a))
 	}
-	return startProcess(ctx, p.Name, cpus, argv)
-}
-
-// selectPeers resolves a comma-separated list of names against the installed peers; "all" is all of them.
-// missing has the others that were named, with why.
-func selectPeers(list, sluice string) (found []Peer, missing []string, err error) {
-	known := map[string]bool{}
-	for _, p := range peers(sluice) {
-		known[p.Name] = true
+	var env []string
+	for _, e := range p.Env {
+		env = append(env, fill.Replace(e))
 	}
-	wanted := map[string]bool{}
-	if list != "all" {
-		for name := range strings.SplitSeq(list, ",") {
-			name = strings.TrimSpace(name)
-			if !known[name] {
-				return nil, nil, fmt.Errorf("select peer %q: no such peer", name)
-			}
-			wanted[name] = true
-		}
-	}
-	for _, p := range peers(sluice) {
-		if list != "all" && !wanted[p.Name] {
-			continue
-		}
-		if _, err := p.binary(); err != nil {
-			if !p.Optional || wanted[p.Name] {
-				missing = append(missing, err.Error())
-			}
-			continue
-		}
-		found = append(found, p)
-	}
-	return found, missing, nil
+	return startProcess(ctx, p.Name, cpus, argv, env...)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -25,8 +26,9 @@ type Process struct {
 	output *transcript
 }
 
-// startProcess starts argv pinned to cpus (a taskset list; "" leaves it unpinned). Cancelling ctx ends it.
-func startProcess(ctx context.Context, name, cpus string, argv []string) (*Process, error) {
+// startProcess starts argv pinned to cpus (a taskset list; "" leaves it unpinned), with env beside the variables of
+// this process. Cancelling ctx ends it.
+func startProcess(ctx context.Context, name, cpus string, argv []string, env ...string) (*Process, error) {
 	if cpus != "" {
 		// taskset sets the affinity and then becomes the command, so that runtimes that size themselves by
 		// the cores they may use see the right number from the start.
@@ -34,6 +36,7 @@ func startProcess(ctx context.Context, name, cpus string, argv []string) (*Proce
 	}
 	p := &Process{name: name, done: make(chan struct{}), output: &transcript{}}
 	p.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...)
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout = p.output
 	p.cmd.Stderr = p.output
 	// A group of its own, so that workers go with their master; and death with us if we are killed outright.

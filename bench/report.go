@@ -140,14 +140,35 @@ func (r *Result) row(c Case, peer string) caseRow {
 	return row
 }
 
-// best is the median CPU per request of the better baseline peer in a case, 0 when there is none.
+// best is the median CPU per request of the best peer in a case, 0 when there is none.
 func (r *Result) best(caseID string) float64 {
-	best := 0.0
-	for _, name := range baseline {
-		s := r.spreadOf(caseID, name, cpuPerRequest)
-		if s.N > 0 && (best == 0 || s.Median < best) {
-			best = s.Median
+	_, s := r.bestOf(caseID, cpuPerRequest, false)
+	return s.Median
+}
+
+// bestOf is the peer, Sluice left out, whose median of a figure is the best in a case, and its rounds; the lowest is
+// best, or, with more, the highest. Where no peer has a valid sample, the name is "".
+func (r *Result) bestOf(caseID string, figure func(Sample) float64, more bool) (string, Spread) {
+	name, best := "", Spread{}
+	for _, p := range r.rivals() {
+		s := r.spreadOf(caseID, p, figure)
+		if s.N == 0 {
+			continue
+		}
+		if name == "" || !more && s.Median < best.Median || more && s.Median > best.Median {
+			name, best = p, s
 		}
 	}
-	return best
+	return name, best
+}
+
+// rivals are the peers that have samples, Sluice left out, in the order of the samples.
+func (r *Result) rivals() []string {
+	var names []string
+	for _, s := range r.Samples {
+		if s.Peer != sluiceName && !slices.Contains(names, s.Peer) {
+			names = append(names, s.Peer)
+		}
+	}
+	return names
 }

@@ -70,15 +70,20 @@ func TestBars(t *testing.T) {
 		return out
 	}
 	bad := Sample{Case: "small64", Peer: sluiceName, CPUPerRequest: 100, Invalid: "3 errors"}
+	other := Sample{Case: "small64", Peer: "h2o", CPUPerRequest: 1, Invalid: "3 errors"}
 	tests := []struct {
 		name    string
 		samples [][]Sample
 		word    string
 	}{
 		{"goal", [][]Sample{cpu("nginx", 10, 11, 12), cpu("haproxy", 10, 10, 10), cpu(sluiceName, 7, 7.5, 9)}, "goal met"},
-		{"met", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8.5)}, "met"},
+		{"met", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8)}, "met"},
 		{"the better peer counts", [][]Sample{cpu("nginx", 10), cpu("haproxy", 20), cpu(sluiceName, 9)}, "MISSED"},
 		{"one peer is no comparison", [][]Sample{cpu("nginx", 10), cpu(sluiceName, 5)}, "not measured"},
+		{"nor are others without the two", [][]Sample{cpu("nginx", 10), cpu("h2o", 10), cpu("envoy", 10), cpu(sluiceName, 5)}, "not measured"},
+		{"a third that is better counts", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu("h2o", 9, 9, 30), cpu(sluiceName, 8)}, "MISSED"},
+		{"a third that is worse changes nothing", [][]Sample{cpu("envoy", 40), cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8)}, "met"},
+		{"nor does one with invalid samples only", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8), {other}}, "met"},
 		{"invalid samples do not count", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), cpu(sluiceName, 8), {bad}}, "met"},
 		{"only invalid samples", [][]Sample{cpu("nginx", 10), cpu("haproxy", 12), {bad}}, "not measured"},
 	}
@@ -94,6 +99,47 @@ func TestBars(t *testing.T) {
 		if met := tt.word == "met" || tt.word == "goal met"; (r.check() == nil) != met {
 			t.Errorf("%s: check = %v", tt.name, r.check())
 		}
+	}
+}
+
+// The ratio is to the best of the peers that were found and served the case; the others are said, each with its reason.
+func TestRatiosWithMissingPeers(t *testing.T) {
+	sample := func(id, peer string, us float64) Sample { return Sample{Case: id, Peer: peer, CPUPerRequest: us} }
+	r := &Result{
+		Missing: []string{"pingora: not installed (make bench-peers where cargo is)"},
+		Options: Options{Cases: []string{"small64", "grpc"}, Peers: []string{"nginx", "haproxy", "h2o", "envoy", sluiceName}},
+		Samples: []Sample{
+			sample("small64", "nginx", 12), sample("small64", "haproxy", 15), sample("small64", "h2o", 10), sample("small64", sluiceName, 8),
+			{Case: "small64", Peer: "envoy", CPUPerRequest: 1, Invalid: "only 3 of 9 requests a second were answered"},
+			sample("grpc", "nginx", 20), sample("grpc", "haproxy", 16), sample("grpc", "envoy", 40), sample("grpc", sluiceName, 4),
+			{Case: "grpc", Peer: "h2o", Unserved: "h2o 2.2 speaks HTTP/1 to origins only"},
+		},
+	}
+	text, err := r.markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n- Left out: pingora: not installed (make bench-peers where cargo is)\n",
+		"\n| nginx | 12.00 [12.00-12.00] | 1.20 |",
+		"\n| h2o | 10.00 [10.00-10.00] | 1.00 |",
+		"\n| envoy | - | | |  | 0 (1 invalid) |\n",
+		"\n| sluice | 8.00 [8.00-8.00] | 0.80 |",
+		"\n| CPU per request, small, 64 connections | 0.80 [0.80-0.80] | h2o | 0.80 | 0.75 | met |\n",
+		"\n| haproxy | 16.00 [16.00-16.00] | 1.00 |",
+		"\n| sluice | 4.00 [4.00-4.00] | 0.25 |",
+		"\n| CPU per request, gRPC unary | 0.25 [0.25-0.25] | haproxy | 0.60 | 0.50 | goal met |\n",
+		"\nNot served by h2o: h2o 2.2 speaks HTTP/1 to origins only\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if name, best := r.bestOf("grpc", perCPUSecond, true); name != "haproxy" || best.Median != 62500 {
+		t.Errorf("with more as the better: %s, %+v", name, best)
+	}
+	if name, _ := r.bestOf("handshake", cpuPerRequest, false); name != "" || r.best("handshake") != 0 {
+		t.Errorf("the best of none is %s", name)
 	}
 }
 

@@ -22,9 +22,11 @@ type Runner struct {
 	ports   *portAllocator
 	keys    *keyPair // nil where no case has TLS
 	origins []*Process
-	origin  string // ip:port of the origin for HTTP/1.1
-	origin2 string // and of the one for HTTP/2, "" where no case needs it
-	serial  int    // numbers the scratch directories of proxies
+	origin  string             // ip:port of the origin for HTTP/1.1
+	origin1 string             // and of the one that takes bodies, "" where no case needs it
+	origin2 string             // and of the one for HTTP/2, "" where no case needs it
+	maximum map[string]float64 // requests a second by peer, where a case asked for it that small64 had not measured
+	serial  int                // numbers the scratch directories of proxies
 	result  *Result
 }
 
@@ -72,7 +74,7 @@ func (r *Runner) run(ctx context.Context) error {
 		var rate float64
 		if c.Kind == kindRate {
 			var err error
-			if rate, err = r.halfMaximum(ctx); err != nil {
+			if rate, err = r.rateOf(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -92,7 +94,7 @@ func (r *Runner) run(ctx context.Context) error {
 				}
 				s.Case, s.Peer, s.Round = c.ID, p.Name, round+1
 				r.result.Samples = append(r.result.Samples, s)
-				fmt.Fprintf(r.log, "  round %d %-8s %s\n", round+1, p.Name, describe(s))
+				fmt.Fprintf(r.log, "  round %d %-11s %s\n", round+1, p.Name, describe(s))
 			}
 		}
 	}
@@ -141,8 +143,14 @@ func (r *Runner) prepare(ctx context.Context) error {
 				return err
 			}
 		}
+		var err error
 		if c.Up.H2 && r.origin2 == "" {
-			if err := r.startOrigin(ctx); err != nil {
+			if r.origin2, err = r.startOrigin(ctx, Wire{H2: true}); err != nil {
+				return err
+			}
+		}
+		if len(c.Mix) > 0 && r.origin1 == "" {
+			if r.origin1, err = r.startOrigin(ctx, Wire{}); err != nil {
 				return err
 			}
 		}
@@ -168,7 +176,11 @@ func (r *Runner) startBackend(ctx context.Context) error {
 	r.origin = addr
 	s := r.settings()
 	s.Dir = filepath.Join(r.dir, "backend")
-	p, err := backend.start(ctx, s, r.options.LoadCPU)
+	origin, err := backend.find(ctx)
+	if err != nil {
+		return fmt.Errorf("find the origin: %w", err)
+	}
+	p, err := origin.start(ctx, s, r.options.LoadCPU)
 	if err != nil {
 		return err
 	}
@@ -179,24 +191,23 @@ func (r *Runner) startBackend(ctx context.Context) error {
 	})
 }
 
-// startOrigin starts the origin for HTTP/2, which is this program, on the load generator's cores.
-func (r *Runner) startOrigin(ctx context.Context) error {
+// startOrigin starts one of the origins that are this program, on the load generator's cores, and gives its address.
+func (r *Runner) startOrigin(ctx context.Context, w Wire) (string, error) {
 	addr, err := r.ports.address()
 	if err != nil {
-		return err
+		return "", err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find own binary: %w", err)
+		return "", fmt.Errorf("find own binary: %w", err)
 	}
-	p, err := startProcess(ctx, "bench origin", r.options.LoadCPU, []string{self, "origin", "-addr", addr})
+	p, err := startProcess(ctx, "bench origin", r.options.LoadCPU, []string{self, "origin", "-addr", addr, fmt.Sprintf("-http1=%v", !w.H2)})
 	if err != nil {
-		return err
+		return "", err
 	}
-	r.origin2 = addr
 	r.origins = append(r.origins, p)
-	return await(ctx, p, 10*time.Second, func() error {
-		_, _, err := client{wire: Wire{H2: true}, addr: addr, host: benchHost}.do(http.MethodGet, "/", nil, nil)
+	return addr, await(ctx, p, 10*time.Second, func() error {
+		_, _, err := client{wire: w, addr: addr, host: benchHost}.do(http.MethodGet, "/", nil, nil)
 		return err
 	})
 }

@@ -21,6 +21,9 @@ type rig struct {
 	addr    string
 	script  string // wrk's Lua script
 	body    string // file that h2load posts, "" to get
+	mix     string // file of the requests of bench load, "" where it makes one kind
+	size    int    // bytes of a whole answer as wrk gets it, head and body
+	answer  int    // bytes of its body
 	cert    string // file of the certificate, "" without TLS
 	proxy   string // taskset lists; "" when the case is not pinned
 	load    string
@@ -28,8 +31,7 @@ type rig struct {
 
 // settings are the values that all proxies share.
 func (r *Runner) settings() Settings {
-	host, port, _ := net.SplitHostPort(r.origin)
-	n, _ := strconv.Atoi(port)
+	host, port := split(r.origin)
 	limit := fileLimit()
 	return Settings{
 		Threads:     1,
@@ -40,17 +42,27 @@ func (r *Runner) settings() Settings {
 		Small:       smallAnswer,
 		Backend:     r.origin,
 		BackendAddr: host,
-		BackendPort: n,
+		BackendPort: port,
 	}
+}
+
+// split is the ip and the port of one of the run's own addresses.
+func split(addr string) (string, int) {
+	host, port, _ := net.SplitHostPort(addr)
+	n, _ := strconv.Atoi(port)
+	return host, n
 }
 
 // forCase adds the settings of a case.
 func (s Settings) forCase(c Case, r *Runner) Settings {
 	s.Threads, s.Down, s.Up, s.GRPC = c.Threads, c.Down, c.Up, c.Call != ""
 	if c.Up.H2 {
-		_, port, _ := net.SplitHostPort(r.origin2)
 		s.Backend = r.origin2
-		s.BackendPort, _ = strconv.Atoi(port)
+		s.BackendAddr, s.BackendPort = split(r.origin2)
+	}
+	if len(c.Mix) > 0 {
+		s.Backend = r.origin1
+		s.BackendAddr, s.BackendPort = split(r.origin1)
 	}
 	if c.Down.TLS {
 		s.Cert, s.Key, s.CertAndKey = r.keys.Cert, r.keys.Key, r.keys.Both
@@ -62,6 +74,9 @@ func (s Settings) forCase(c Case, r *Runner) Settings {
 
 // sample measures one proxy once. Every error ends up in Invalid.
 func (r *Runner) sample(ctx context.Context, c Case, p Peer, rate float64) Sample {
+	if why := p.cannot(c); why != "" {
+		return Sample{Unserved: why}
+	}
 	g, err := r.start(ctx, c, p)
 	if why, ok := errors.AsType[notServed](err); ok {
 		return Sample{Unserved: oneLine(why.Error())}
@@ -111,6 +126,7 @@ func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 			return nil, err
 		}
 	}
+	s.ListenAddr, s.ListenPort = split(s.Listen)
 	g := &rig{addr: s.Listen, script: filepath.Join(s.Dir, "wrk.lua"), cert: s.Cert}
 	if c.Threads == 1 {
 		g.proxy, g.load = r.options.ProxyCPU, r.options.LoadCPU
@@ -158,11 +174,15 @@ func (r *Runner) start(ctx context.Context, c Case, p Peer) (*rig, error) {
 		g.process.stop()
 		return nil, err
 	}
+	if err := g.expect(c, from, to, path); err != nil {
+		g.process.stop()
+		return nil, err
+	}
 	if c.only() {
 		// No Route of the big table leads to the origin's /forwarded; other cases check the same binary.
 		return g, nil
 	}
-	if err := sameWork(to); err != nil {
+	if err := sameWork(c, to); err != nil {
 		g.process.stop()
 		return nil, err
 	}
@@ -175,7 +195,8 @@ type notServed struct{ error }
 // ready waits until the proxy does the work of a case.
 func (r *Runner) ready(ctx context.Context, p Peer, s Settings, g *rig, works func() error) error {
 	if p.Ready == "" {
-		return await(ctx, g.process, time.Minute, works)
+		// They have one Route and are there within a second, Envoy within two.
+		return await(ctx, g.process, 20*time.Second, works)
 	}
 	if err := await(ctx, g.process, time.Minute, func() error {
 		_, _, err := client{addr: s.Metrics, host: s.Metrics}.do(http.MethodGet, p.Ready, nil, nil)
@@ -225,7 +246,7 @@ func (r *Runner) load(ctx context.Context, c Case, g *rig) (Sample, error) {
 	if memoryErr != nil {
 		return s, memoryErr
 	}
-	sum, err := t.read(c, output)
+	sum, err := t.read(c, g, output)
 	if err != nil {
 		return s, err
 	}
@@ -264,7 +285,7 @@ func (r *Runner) rate(ctx context.Context, c Case, g *rig, rate float64) (Sample
 		return Sample{}, err
 	}
 	p, err := startProcess(ctx, "bench load", g.load, []string{self, "load", "-addr", g.addr, "-host", benchHost, "-path", c.Path,
-		"-rate", strconv.FormatFloat(rate, 'f', 0, 64), "-conns", strconv.Itoa(c.Conns),
+		"-answer", strconv.Itoa(g.answer), "-rate", strconv.FormatFloat(rate, 'f', 0, 64), "-conns", strconv.Itoa(c.Conns),
 		"-warmup", r.options.Warmup.String(), "-duration", r.options.Duration.String()})
 	if err != nil {
 		return Sample{}, err
@@ -284,38 +305,12 @@ func (r *Runner) rate(ctx context.Context, c Case, g *rig, rate float64) (Sample
 	s.Raw = output
 	s.Rate = rate
 	s.Latency = l.Latency
-	s.Requests, s.Errors = l.Requests, l.Errors
+	s.Requests, s.Errors, s.reason = l.Requests, l.Errors, l.Reason
 	s.RPS = l.RPS
 	if l.RPS < 0.99*rate {
 		return s, fmt.Errorf("only %.0f of %.0f requests a second were answered", l.RPS, rate)
 	}
 	return s.perRequest()
-}
-
-// halfMaximum is half the best rate of a baseline peer in the small64 case; it is measured now where the
-// run has not done so.
-func (r *Runner) halfMaximum(ctx context.Context) (float64, error) {
-	best := 0.0
-	for _, name := range baseline {
-		best = max(best, r.result.spreadOf("small64", name, func(s Sample) float64 { return s.RPS }).Median)
-	}
-	if best > 0 {
-		return best / 2, nil
-	}
-	c := cases[0]
-	for _, p := range r.peers {
-		s := r.sample(ctx, c, p, 0)
-		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
-		}
-		if s.Invalid == "" && (p.Name != sluiceName || len(r.peers) == 1) {
-			best = max(best, s.RPS)
-		}
-	}
-	if best == 0 {
-		return 0, fmt.Errorf("find the peers' maximum rate: no peer gave a valid sample")
-	}
-	return best / 2, nil
 }
 
 // perRequest fills in CPUPerRequest.

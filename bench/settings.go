@@ -30,6 +30,8 @@ type Settings struct {
 	GRPC        bool   // requests are gRPC calls
 	Small       string // the small answer of the origin, without its line feed
 	Listen      string // ip:port the proxy serves on
+	ListenAddr  string // the ip of Listen
+	ListenPort  int    // the port of Listen
 	Backend     string // ip:port of the origin
 	BackendAddr string // the ip of Backend
 	BackendPort int    // the port of Backend

@@ -12,7 +12,7 @@ import (
 type tool struct {
 	name string
 	args func(c Case, g *rig, d time.Duration) []string
-	read func(c Case, output string) (tally, error)
+	read func(c Case, g *rig, output string) (tally, error)
 	// ours is true where the command is a subcommand of this program.
 	ours bool
 }
@@ -26,6 +26,11 @@ func (c Case) tool() tool {
 			return []string{"handshake", "-addr", g.addr, "-cert", g.cert, "-path", c.Path, "-conns", strconv.Itoa(c.Conns),
 				"-resume=" + strconv.FormatBool(c.Resume), "-duration", d.String()}
 		}}
+	case len(c.Mix) > 0:
+		return tool{name: "bench load", ours: true, read: readLoad, args: func(c Case, g *rig, d time.Duration) []string {
+			return []string{"load", "-addr", g.addr, "-host", benchHost, "-requests", g.mix, "-rate", "0",
+				"-conns", strconv.Itoa(c.Conns), "-warmup", "0s", "-duration", d.String()}
+		}}
 	case c.Call == callEcho:
 		return tool{name: "bench stream", ours: true, read: readTally, args: func(c Case, g *rig, d time.Duration) []string {
 			return []string{"stream", "-addr", g.addr, "-host", benchHost, "-conns", strconv.Itoa(c.Conns),
@@ -34,7 +39,7 @@ func (c Case) tool() tool {
 	case c.Down.H2:
 		return tool{name: "h2load", args: func(c Case, g *rig, d time.Duration) []string {
 			return h2loadArgs(c, g.addr, g.body, d)
-		}, read: func(c Case, output string) (tally, error) {
+		}, read: func(c Case, _ *rig, output string) (tally, error) {
 			size := len(smallAnswer) + 1
 			if c.Call == callUnary {
 				size = len(unaryAnswer)
@@ -44,9 +49,8 @@ func (c Case) tool() tool {
 	}
 	return tool{name: "wrk", args: func(c Case, g *rig, d time.Duration) []string {
 		return wrkArgs(c, g.script, wrkURL(c, g.addr), d)
-	}, read: func(_ Case, output string) (tally, error) {
-		sum, err := parseWrk(output)
-		return tally{Requests: sum.Requests, Errors: sum.errors(), Seconds: float64(sum.DurationUS) / 1e6}, err
+	}, read: func(_ Case, g *rig, output string) (tally, error) {
+		return readWrk(output, g.size)
 	}}
 }
 
@@ -64,10 +68,23 @@ func (t tool) argv(c Case, g *rig, d time.Duration) ([]string, error) {
 }
 
 // readTally reads the output of one of our own subcommands.
-func readTally(_ Case, output string) (tally, error) {
+func readTally(_ Case, _ *rig, output string) (tally, error) {
 	var t tally
 	if err := json.Unmarshal([]byte(output), &t); err != nil {
 		return t, fmt.Errorf("read tally: %w: %s", err, output)
+	}
+	return t, nil
+}
+
+// readLoad reads the output of the load subcommand.
+func readLoad(_ Case, _ *rig, output string) (tally, error) {
+	var l loadReport
+	if err := json.Unmarshal([]byte(output), &l); err != nil {
+		return tally{}, fmt.Errorf("read load report: %w: %s", err, output)
+	}
+	t := tally{Requests: l.Requests, Errors: l.Errors, Reason: l.Reason}
+	if l.RPS > 0 {
+		t.Seconds = float64(l.Requests) / l.RPS
 	}
 	return t, nil
 }

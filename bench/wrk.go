@@ -58,3 +58,20 @@ func parseWrk(output string) (wrkSummary, error) {
 	}
 	return w, nil
 }
+
+// readWrk is the tally of wrk's output. size is the length of each answer, head and body.
+//
+// wrk looks at the status and the framing only. So the bytes that it has read are held against the number of
+// answers, too; answers cut off at the end add a few.
+func readWrk(output string, size int) (tally, error) {
+	w, err := parseWrk(output)
+	if err != nil {
+		return tally{}, err
+	}
+	t := tally{Requests: w.Requests, Errors: w.errors(), Seconds: float64(w.DurationUS) / 1e6}
+	if short := w.Requests*int64(size) - w.Bytes; short > 0 {
+		t.Errors += (short + int64(size) - 1) / int64(size)
+		t.Reason = fmt.Sprintf("%d bytes for %d answers of %d", w.Bytes, w.Requests, size)
+	}
+	return t, nil
+}

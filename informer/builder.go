@@ -1,7 +1,9 @@
 package informer
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -228,13 +230,24 @@ func (b *builder) replaceEntry(name routing.ObjectName, next *entry) {
 	}
 }
 
-// buildTable builds the Hosts that are marked, and reports whether the Table is another one.
-func (b *builder) buildTable() (changed bool) {
-	for name := range b.dirty.hosts {
-		for below := range b.hosts.spread(name) {
-			b.dirty.host(below)
+// spread marks the Hosts that depend on those that are marked.
+func (b *builder) spread() {
+	work := slices.Collect(maps.Keys(b.dirty.hosts))
+	for len(work) > 0 {
+		name := work[len(work)-1]
+		work = work[:len(work)-1]
+		for next := range b.hosts.spread(name) {
+			if _, marked := b.dirty.hosts[next]; !marked {
+				b.dirty.host(next)
+				work = append(work, next)
+			}
 		}
 	}
+}
+
+// buildTable builds the Hosts that are marked, and reports whether the Table is another one.
+func (b *builder) buildTable() (changed bool) {
+	b.spread()
 	hosts := make(map[string]*routing.Host, len(b.dirty.hosts))
 	for name := range b.dirty.hosts {
 		host, rejections := b.hosts.buildHost(name)

@@ -41,6 +41,9 @@ func (d *dirty) entry(e *entry) {
 	for _, h := range e.hosts {
 		d.hosts[h.name] = struct{}{}
 	}
+	for _, c := range e.sentTo.claims {
+		d.hosts[c.name] = struct{}{}
+	}
 	d.fallback = d.fallback || e.fallback != nil
 }
 

@@ -27,6 +27,8 @@ type entry struct {
 	passthrough bool
 	// ciphers are the suites that the object sets for its hosts.
 	ciphers annotation.Ciphers
+	// sentTo is what the object asks of its hosts and of plain HTTP.
+	sentTo sentTo
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -57,7 +59,7 @@ func (e *entry) same(o *entry) bool {
 	}
 	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
-		e.source.Policy.Equal(o.source.Policy) &&
+		e.source.Policy.Equal(o.source.Policy) && e.sentTo.equal(&o.sentTo) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
 		slices.EqualFunc(e.hosts, o.hosts, func(a, b hostRoutes) bool {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/informer/internal/wildcard"
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // hostSet holds the entries by the Hosts that they name, and makes the Hosts. Owned by the builder's goroutine, but
@@ -14,8 +15,14 @@ type hostSet struct {
 	exclusive bool // see hostSet.owner
 
 	byName map[string][]*entry // sorted by age
-	// below has the exact names in byName where the owner of a wildcard matters to them.
-	below     wildcard.Family
+	// claimed has the entries by the names that they want beside their hosts, sorted by age.
+	claimed map[string][]*entry
+	// below has the exact names in byName and claimed, to which wildcards matter: what they say of owners and of TLS. secure
+	// has what the wildcards said of TLS when they were built.
+	below  wildcard.Family
+	secure map[string]section
+	// https has the Policies of objects that ask for nothing but HTTPS: one for all of them.
+	https     map[policy.HTTPS]*policy.Policy
 	fallbacks []*entry // those with a fallback, sorted by age
 }
 
@@ -24,7 +31,10 @@ func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
 		routes:    routing.Builder{Attach: attach},
 		exclusive: cfg.HostOwnership == OwnershipNamespace,
 		byName:    make(map[string][]*entry),
+		claimed:   make(map[string][]*entry),
 		below:     make(wildcard.Family),
+		secure:    make(map[string]section),
+		https:     make(map[policy.HTTPS]*policy.Policy),
 	}
 }
 
@@ -34,6 +44,9 @@ func (s *hostSet) replace(old, next *entry) (touched bool) {
 	if old != nil && next != nil && old.same(next) {
 		for _, h := range next.hosts {
 			swapEntry(s.byName[h.name], next)
+		}
+		for _, name := range next.sentTo.names() {
+			swapEntry(s.claimed[name], next)
 		}
 		if next.fallback != nil {
 			swapEntry(s.fallbacks, next)
@@ -50,15 +63,25 @@ func (s *hostSet) unlink(e *entry) {
 		return
 	}
 	for _, h := range e.hosts {
-		if list := removeEntry(s.byName[h.name], e); len(list) > 0 {
-			s.byName[h.name] = list
-		} else {
-			delete(s.byName, h.name)
-			s.below.Remove(h.name)
-		}
+		s.drop(s.byName, h.name, e)
+	}
+	for _, name := range e.sentTo.names() {
+		s.drop(s.claimed, name, e)
 	}
 	if e.fallback != nil {
 		s.fallbacks = removeEntry(s.fallbacks, e)
+	}
+}
+
+// drop takes e out of what one of the maps has for a name.
+func (s *hostSet) drop(of map[string][]*entry, name string, e *entry) {
+	if list := removeEntry(of[name], e); len(list) > 0 {
+		of[name] = list
+		return
+	}
+	delete(of, name)
+	if len(s.byName[name])+len(s.claimed[name]) == 0 {
+		s.below.Remove(name)
 	}
 }
 
@@ -68,9 +91,11 @@ func (s *hostSet) link(e *entry) {
 	}
 	for _, h := range e.hosts {
 		s.byName[h.name] = insertEntry(s.byName[h.name], e)
-		if s.exclusive {
-			s.below.Add(h.name)
-		}
+		s.below.Add(h.name)
+	}
+	for _, name := range e.sentTo.names() {
+		s.claimed[name] = insertEntry(s.claimed[name], e)
+		s.below.Add(name)
 	}
 	if e.fallback != nil {
 		s.fallbacks = insertEntry(s.fallbacks, e)
@@ -79,13 +104,32 @@ func (s *hostSet) link(e *entry) {
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
 func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
+	s.note(name)
+	of := name
 	entries, left := s.admitted(name)
+	if len(s.byName[name]) == 0 {
+		var by *entry
+		if by, of, left = s.claimant(name); by != nil && of == "" {
+			host, _ := s.routes.BuildHost(name, []routing.Route{by.wwwRoute(name)})
+			return host, left
+		} else if by != nil {
+			entries, _ = s.admitted(of)
+		}
+	} else {
+		left = append(left, s.refuseClaims(name)...)
+	}
 	if len(entries) == 0 {
 		return nil, left
 	}
-	routes, tls, rejections := joinHost(name, entries)
+	routes, tls, rejections := s.joinHost(name, of, entries)
+	if of != name {
+		rejections = nil // they were given for the host itself
+	}
 	rejections = append(rejections, left...)
 	host, conflicts := s.routes.BuildHost(name, routes)
+	if of != name {
+		conflicts = nil
+	}
 	if tls != nil {
 		host = host.WithTLS(tls)
 	}
@@ -97,6 +141,11 @@ func (s *hostSet) buildFallback() (*routing.Route, []Rejection) {
 	routes := make([]routing.Route, len(s.fallbacks))
 	for i, e := range s.fallbacks {
 		routes[i] = *e.fallback
+		if e.sentTo.forced {
+			source := *e.source
+			source.Policy = s.withHTTPS(e)
+			routes[i].Source = &source
+		}
 		if e.clientAuth != nil {
 			// A default Route has no host on which to ask for client certificates.
 			routes[i].Backend = unresolved

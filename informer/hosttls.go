@@ -8,7 +8,7 @@ import (
 )
 
 // joinHost gathers the Routes of all entries that name a host, sorted by age, and the HostTLS of the
-// host. TLS is decided once for a host, because a handshake has no path yet, and by objects of the
+// host, for a Host called name, which is the host itself or an alias of it. TLS is decided once for a host, because a handshake has no path yet, and by objects of the
 // namespace that the host belongs to, which is that of the first entry:
 //
 //   - Client certificates: the oldest object of that namespace that asks for them decides for all. Where
@@ -17,25 +17,19 @@ import (
 //   - Passthrough: the oldest object of the host decides, asking or not, so that no object added
 //     later takes the connections of a host over.
 //   - Cipher suites: the oldest object of that namespace that names some.
-func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
+func (s *hostSet) joinHost(name, of string, entries []*entry) (routes []routing.Route, tls *routing.HostTLS, list []Rejection) {
 	asked := askingOf(entries)
 	auth := asked.auth()
-	backend, passed, rejections := passHost(name, entries)
-	suites, lost := hostCiphers(name, entries)
+	backend, passed, rejections := passHost(of, entries)
+	suites, lost := hostCiphers(of, entries)
 	if auth != nil || passed || suites != nil {
 		tls = &routing.HostTLS{ClientAuth: auth, Passthrough: passed, Backend: backend, CipherSuites: suites}
 	}
 	for _, e := range entries {
 		at := len(routes)
-		routes = append(routes, e.routesOf(name)...)
+		routes = append(routes, e.routesOf(of)...)
 		own := routes[at:]
-		if tls != nil {
-			shared := *e.source
-			shared.TLS = tls
-			for i := range own {
-				own[i].Source = &shared
-			}
-		}
+		s.lend(own, name, of, e, tls)
 		closed, reason := asked.closes(e)
 		if closed {
 			for i := range own {
@@ -46,7 +40,8 @@ func joinHost(name string, entries []*entry) (routes []routing.Route, tls *routi
 			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 	}
-	list = append(list, rejections...)
+	routes, ignored := appRoot(of, entries, s.unmatched(name, of, entries, routes, tls), tls)
+	list = append(append(list, rejections...), ignored...)
 	return routes, tls, append(list, lost...)
 }
 

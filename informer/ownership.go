@@ -31,6 +31,9 @@ const (
 func (s *hostSet) owner(name string) (namespace string, owned bool) {
 	entries := s.byName[name]
 	if len(entries) == 0 {
+		if by, _, _ := s.claimant(name); by != nil {
+			return by.namespace(), true
+		}
 		return "", false
 	}
 	oldest := entries[0]
@@ -59,8 +62,26 @@ func (s *hostSet) admitted(name string) (entries []*entry, list []Rejection) {
 	return own, list
 }
 
-// spread returns the Hosts whose owners depend on that of a Host: in an exclusive set those below a wildcard.
-func (s *hostSet) spread(name string) iter.Seq[string] { return s.below.Below(name) }
+// spread yields the Hosts that depend on a Host: those below a wildcard, where its owner decides about them or its TLS has
+// changed, and the aliases of a host.
+func (s *hostSet) spread(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if s.exclusive || s.sectionOf(name) != s.secure[name] {
+			for below := range s.below.Below(name) {
+				if !yield(below) {
+					return
+				}
+			}
+		}
+		for _, e := range s.byName[name] {
+			for _, c := range e.sentTo.claims {
+				if c.host == name && !yield(c.name) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // A Rejection about an object of another namespace must show neither the namespace nor the content of
 // that object: the Rejection is an Event in the loser's namespace.

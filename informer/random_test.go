@@ -325,8 +325,9 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
 		ing.Annotations[one(u, annotation.OwnPrefix, annotation.NginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers",
-			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target")] =
-			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x")
+			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target",
+			"ssl-redirect", "force-ssl-redirect", "app-root", "from-to-www-redirect", "server-alias", "permanent-redirect")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x", "d.test,b.a.test", "*.b.test, d.b.test")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[annotation.LegacyClass] = one(u, "sluice", "nginx", "edge", "other")
@@ -339,7 +340,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 		ing.Spec.DefaultBackend = u.backend()
 	}
 	for range u.IntN(4) {
-		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "*.b.test", "c.b.test", "b.a.test", "b.test", "bad host")}
+		rule := networkingv1.IngressRule{Host: one(u, "", "a.test", "*.test", "*.b.test", "c.b.test", "b.a.test", "b.test", "www.b.test", "bad host")}
 		if u.IntN(5) > 0 {
 			rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
 			for range 1 + u.IntN(2) {
@@ -354,7 +355,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	for range u.IntN(3) {
 		section := networkingv1.IngressTLS{SecretName: one(u, "x", "y", "z", "")}
 		for range u.IntN(3) {
-			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "b.test", "*.test", "bad host"))
+			section.Hosts = append(section.Hosts, one(u, "a.test", "A.test", "*.b.test", "c.b.test", "b.test", "*.test", "d.test", "bad host"))
 		}
 		ing.Spec.TLS = append(ing.Spec.TLS, section)
 	}

@@ -152,10 +152,16 @@ func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
 	}
 }
 
-// backendName names the Backend of r, or reports that there is none and requests get 503.
+// backendName names the Backend of r, or reports that there is none, and what requests get instead.
 func (s *Snapshot) backendName(r *Route) string {
 	if b := s.Backend(r); b != nil {
 		return policy.Word(b.Key.String())
+	}
+	if r.Source != nil && r.Source.Policy.Filter(policy.KindRedirect) != nil && r.Source.Policy.Closed == "" {
+		return "none (redirect)"
+	}
+	if r.Backend == Elsewhere {
+		return "the default"
 	}
 	return "none (503)"
 }

@@ -30,6 +30,10 @@ func (t PathType) String() string {
 	return fmt.Sprintf("PathType(%d)", uint8(t))
 }
 
+// Elsewhere is the Backend of a Route that stands for what its Host has no path for: the default Route has the requests that its
+// Filters do not answer, and without one they get 404. Its Filters see requests alone, and do not park.
+const Elsewhere int32 = -2
+
 // Route is one compiled (Host, path, PathType) with its Backend. Immutable once published, and
 // safe for concurrent use. It lives in a slab of its Host: keep the pointer no longer than the
 // Snapshot that gave it.
@@ -49,8 +53,8 @@ type Route struct {
 	// Anonymous is true where responses must not name the software that made them, neither the gateway
 	// nor the Backend: as in ingress-nginx, for objects taken over from it.
 	Anonymous bool
-	// Backend indexes Snapshot.Backends; negative when the reference could not be resolved, and the
-	// answer is 503.
+	// Backend indexes Snapshot.Backends; Elsewhere, or otherwise negative when the reference could not be
+	// resolved, and the answer is 503.
 	Backend int32
 	Source  *Source
 	// Attachment belongs to the data plane: the compiled filter chain and the counters of this

@@ -9,14 +9,14 @@ import (
 	"github.com/sluice-gateway/sluice/server/sink"
 )
 
-// accessLog is where the lines of requests go, a line of JSON each: each loop's logbook hands them over. Where the file does not keep up, lines are lost and counted, so that a full disk costs log lines
-// and never requests.
+// accessLog is the sink of the loops' logs, which take a line of JSON for each request. Where its file does not keep up,
+// lines are lost and counted, so that a full disk costs log lines and never requests.
 type accessLog struct {
-	path string // "" = stdout
+	path string // "": stdout
 	*sink.Sink
 }
 
-// openAccessLog returns nil where there is to be none.
+// openAccessLog opens the access log, or returns nil where c turns it off.
 func openAccessLog(c config.AccessLog, log *slog.Logger) (*accessLog, error) {
 	if c.Path == "off" || c.Path == "" {
 		return nil, nil
@@ -35,14 +35,14 @@ func openAccessLog(c config.AccessLog, log *slog.Logger) (*accessLog, error) {
 	return a, nil
 }
 
-// reopen opens the file anew, because it was rotated.
+// reopen opens the file at the path again: the old one may have been rotated.
 func (a *accessLog) reopen(log *slog.Logger) {
 	if err := a.Reopen(a.path); err != nil {
 		log.Error("reopen access log; lines go on to the old file", "path", a.path, "error", err)
 	}
 }
 
-// sink returns where the lines go; nil where there is none.
+// sink returns the sink; nil where the log is off.
 func (a *accessLog) sink() *sink.Sink {
 	if a == nil {
 		return nil

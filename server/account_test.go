@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body
-// although its windows are open.
+// deafBackend speaks HTTP/2 by prior knowledge: it answers /quick, and takes no byte of any other request's body although
+// its windows are open.
 func deafBackend(t testing.TB) string {
 	return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
@@ -28,9 +28,9 @@ func deafBackend(t testing.TB) string {
 	}))
 }
 
-// TestBufferedBytes: clients that have the gateway hold as much as their protocol allows, in either direction, are
-// cut from the greediest on before more waits than may, and others are served meanwhile. With the clients gone
-// nothing is counted any more.
+// TestBufferedBytes: clients that have the gateway hold as much as their protocol allows, in either direction, are shed,
+// those that hold most first, before more than limits.buffered_bytes waits, and others are served meanwhile. With the
+// clients gone nothing is counted any more.
 func TestBufferedBytes(t *testing.T) {
 	t.Parallel()
 	const bound, clients = 2 << 20, 40
@@ -102,8 +102,8 @@ func TestBufferedBytes(t *testing.T) {
 	}
 }
 
-// TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no
-// request counted.
+// TestAccountsEndAtNothing: exchanges of every pairing, whole and cut short, leave no byte, no descriptor and no request
+// counted.
 func TestAccountsEndAtNothing(t *testing.T) {
 	t.Parallel()
 	for _, p := range servertest.Pairings {
@@ -151,7 +151,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 	}
 }
 
-// TestBufferedBytesAfterReload: what waits when the bound is lowered is cut although no more of it comes.
+// TestBufferedBytesAfterReload: connections are shed when the bound is lowered, although they hold no more than before.
 func TestBufferedBytesAfterReload(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serve(nil, servertest.EndlessBackend(t))

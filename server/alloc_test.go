@@ -46,9 +46,8 @@ func thriftyBackend(t *testing.T) (addr string) {
 	return ln.Addr().String()
 }
 
-// TestNoAllocations sends requests over one connection, with a client and a Backend that allocate
-// nothing themselves, and counts what the process allocated: nothing per request, whatever the body's
-// framing.
+// TestNoAllocations sends requests over one connection, with a client and a Backend that allocate nothing themselves, and
+// counts what the process allocated: nothing per request, whatever the body's framing.
 func TestNoAllocations(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serve(nil, thriftyBackend(t))
@@ -93,8 +92,7 @@ func wantNoAllocations(t *testing.T, g *gateway, request, end []byte) {
 	const requests = 5000
 	least := uint64(requests)
 	var before, after runtime.MemStats
-	// The runtime, netpoll and the clock's own goroutines allocate a little now and then: the more, the
-	// longer it takes.
+	// The runtime, netpoll and the clock's own goroutines allocate a little now and then: the more, the longer it takes.
 	for round := 0; round < 5 && least > requests/50; round++ {
 		runtime.ReadMemStats(&before)
 		for range requests {

@@ -24,12 +24,12 @@ var (
 	apartSeed = flag.Uint64("apart.seed", 1, "Begin TestExchangesStayApart with this seed; each repetition has the next one.")
 )
 
-// TestExchangesStayApart: nothing of one Exchange becomes a part of another. Hostile clients make requests of every
-// kind over every pairing of protocols, and let go of them at each step, in each way, while Endpoints let go of
-// their answers. Beside them, honest clients share the connections to the Endpoint. Every request has a name of its
-// own, every body tells which it is, and is made of requests that nobody made:
+// TestExchangesStayApart: nothing of one Exchange becomes a part of another. Hostile clients make requests of every kind
+// over every pairing of protocols, and let go of them at each step, in each way, while Endpoints let go of their answers.
+// Beside them, honest clients share the connections to the Endpoint. Every request has a name of its own; every body holds
+// that name, and otherwise only requests that no client made:
 //
-//  1. The Endpoint sees no request that nobody made, and no body but the one that belongs to its request.
+//  1. The Endpoint sees no request that no client made, and with each request its own body.
 //  2. No client gets an answer to anything but its own request.
 //  3. Honest clients see no failure.
 //  4. In the end the gateway holds nothing.
@@ -57,7 +57,7 @@ type apart struct {
 	honest atomic.Int64
 }
 
-// question is a request that somebody makes.
+// question is a request that a client makes.
 type question struct {
 	path, method string
 	body         string // as the Endpoint is to see it
@@ -91,7 +91,7 @@ func (q *question) answerTo() string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: /stolen\r\nContent-Length: 6\r\n\r\nstolen%s", q.path)
 }
 
-// ServeHTTP is the Endpoint. What it does beside answering, the target's query says.
+// ServeHTTP is the Endpoint. The target's query names its fault, if any.
 func (a *apart) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.asked.Load(r.URL.Path)
 	if !ok || r.Header.Get("X-Id") != r.URL.Path {
@@ -109,8 +109,8 @@ func (a *apart) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault == "silent" {
 		panic(http.ErrAbortHandler)
 	}
-	// net/http's HTTP/2 may still be reading the fields of an interim response when its stream is closed under it, so
-	// they are not touched again.
+	// net/http's HTTP/2 may still be reading the fields of an interim response when its stream is closed under it, so they
+	// are not touched again.
 	settled := play.Has("interim") && r.ProtoMajor == 2
 	w.Header().Set("X-Id", q.path)
 	if play.Has("interim") {
@@ -134,7 +134,7 @@ func (a *apart) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Sscan(play.Get("status"), &status)
 	w.WriteHeader(status)
 	if q.method == "HEAD" || status == 204 || status == 304 {
-		fault = "" // the answer is whole with its head, and who closes behind it may hit anybody
+		fault = "" // the answer is whole with its head, and a close behind it may hit any request
 	}
 	if fault != "" || !play.Has("length") {
 		w.(http.Flusher).Flush()

@@ -18,11 +18,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// ending is how a hostile client lets go of its request.
+// ending is how a hostile client ends its request.
 type ending int
 
 const (
-	endWhole  ending = iota // it does not
+	endWhole  ending = iota // as an honest one does
 	endClose                // closes
 	endReset                // resets
 	endHalf                 // shuts its side, and reads on; over HTTP/2, ends the stream
@@ -30,7 +30,7 @@ const (
 	endings
 )
 
-// sort is one of what is asked; assaults lists them.
+// sort is a sort of request; assaults lists them.
 type sort struct {
 	name   string
 	method string
@@ -38,7 +38,7 @@ type sort struct {
 	// framing of the body: "length", "chunked", or "" where there is none.
 	framing string
 	fields  []string // further ones, name and value
-	// upgrade is the protocol that is asked for, length what an extended CONNECT says of its body.
+	// upgrade is the protocol that is asked for, length the Content-Length of an extended CONNECT.
 	upgrade, length string
 	query           string
 	web             bool // the body is gRPC-Web's text
@@ -87,8 +87,8 @@ type assault struct {
 	q       *question
 }
 
-// assaults lists them all: every sort over every protocol, ended at each step in each way, and whole with each
-// fault of the Endpoint.
+// assaults lists them all: every sort over every protocol, ended at each step in each way, and whole with each fault of the
+// Endpoint.
 func (a *apart) assaults(rng *rand.Rand) (all []*assault) {
 	for i := range sorts {
 		for _, streams := range []bool{false, true} {
@@ -155,12 +155,12 @@ func (s *assault) play() {
 	}
 }
 
-// translated reports that gRPC-Web is not passed as it is.
+// translated reports that gRPC-Web is translated.
 func (s *assault) translated() bool {
 	return (s.a.to == routing.GRPC || s.a.to == routing.GRPCS) && s.sort.method == "POST"
 }
 
-// step waits, or does not, for the gateway to act on what was sent, and lets go of the request where that is due.
+// step waits, or not, for the gateway to handle the bytes that were sent, and ends the request where that is due.
 func (s *assault) step(n int, conn net.Conn, tcp *net.TCPConn) (goesOn bool) {
 	if s.rng.IntN(2) == 0 {
 		s.a.g.settle()
@@ -225,8 +225,8 @@ func (s *assault) playHTTP1(conn net.Conn, tcp *net.TCPConn, body string) {
 			break
 		}
 		if n == 2 && k.fields != nil && k.fields[0] == "expect" && !strings.Contains(s.query, "fault") && s.rng.IntN(3) > 0 {
-			// The invitation, or the answer. Where the Endpoint aborts there is neither for long: net/http first
-			// reads the body that it has not asked for.
+			// The invitation, or the answer. Where the Endpoint aborts there is neither for long: net/http first reads the
+			// body that it has not asked for.
 			var err error
 			if first, err = http.ReadResponse(in, &http.Request{Method: k.method}); err != nil {
 				if ne, ok := err.(net.Error); ok && ne.Timeout() {

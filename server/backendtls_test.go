@@ -18,8 +18,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// tlsBackend answers with what it knows of its client's connection: the name asked for and the client's
-// certificate. It counts connections.
+// tlsBackend answers with the facts of its client's connection: the server name and the client's certificate. It counts
+// connections.
 type tlsBackend struct {
 	addr  string
 	conns atomic.Int64
@@ -50,7 +50,7 @@ func newTLSBackend(t *testing.T, pair *tls.Certificate, h2 bool, roots *x509.Cer
 	return b
 }
 
-// upstreamTLS is what the informer makes of annotations.
+// upstreamTLS makes a BackendTLS as the informer does of annotations.
 func upstreamTLS(change func(*routing.BackendTLS)) *routing.BackendTLS {
 	b := &routing.BackendTLS{Name: "app.default.svc", Depth: 1}
 	if change != nil {
@@ -114,8 +114,7 @@ func TestBackendTLS(t *testing.T) {
 	}
 }
 
-// TestBackendIdentityRotates: no request goes over a connection that was made with what is no longer
-// configured.
+// TestBackendIdentityRotates: no request goes over a connection that was opened with an identity no longer configured.
 func TestBackendIdentityRotates(t *testing.T) {
 	wantNoLeaks(t)
 	ca := servertest.NewAuthority(t, "ca")
@@ -167,7 +166,7 @@ func rawTLSBackend(t *testing.T, handle func(raw net.Conn, c *tls.Conn)) string 
 	})
 }
 
-// TestBackendTruncation: a body that ends with its connection is whole only if TLS says so.
+// TestBackendTruncation: a body that ends with its connection is whole only behind a close_notify.
 func TestBackendTruncation(t *testing.T) {
 	wantNoLeaks(t)
 	const head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
@@ -213,8 +212,7 @@ func TestBackendTruncation(t *testing.T) {
 	}
 }
 
-// TestBackendHandshakeFaults: an Endpoint that does not shake hands is a 502 in time, and another is
-// tried first.
+// TestBackendHandshakeFaults: an Endpoint that does not shake hands is a 502 in time, and another is tried first.
 func TestBackendHandshakeFaults(t *testing.T) {
 	wantNoLeaks(t)
 	for _, row := range []struct {

@@ -11,20 +11,20 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// Bounds of what may be under way towards a peer that does not read. A kernel socket takes up to 4 MiB
-// to send and up to 32 MiB to receive by itself, twice over; the gateway's own share is one read or one
-// pipe, and what the gateway holds in its own memory is measured apart.
+// Bounds of what may be under way towards a peer that does not read. A kernel socket takes up to 4 MiB to send and up to 32
+// MiB to receive by itself, twice over; the gateway's own share is one read or one pipe, and what the gateway holds in its
+// own memory is measured apart.
 const (
 	kernelBuffers  = 72 << 20
 	gatewayBuffers = 256 << 10
 )
 
-// patience is far more than a request takes on any machine, and less than what a loop that waits for a stuck
-// peer takes: that one never answers.
+// patience is far more than a request takes on any machine, and less than what a loop that waits for a stuck peer takes:
+// that one never answers.
 const patience = servertest.Timeout / 2
 
-// TestSlowReader: a response whose client reads nothing stops at the buffers' bounds, is whole once the
-// client reads, and holds nobody up.
+// TestSlowReader: a response whose client reads nothing stops at the buffers' bounds, is whole once the client reads, and
+// delays no other client.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	const size = 96 << 20
@@ -152,8 +152,8 @@ func TestSlowBackend(t *testing.T) {
 	}
 }
 
-// TestPipelinerThatReadsNothing: answers of the gateway's own, and those of Backends, wait for a client
-// that sends request after request and reads nothing; it must not make the gateway hold them.
+// TestPipelinerThatReadsNothing: answers of the gateway's own, and those of Backends, wait for a client that sends request
+// after request and reads nothing; it must not make the gateway hold them.
 func TestPipelinerThatReadsNothing(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
@@ -178,8 +178,7 @@ func TestPipelinerThatReadsNothing(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionsHoldNothing: after a request each, large ones among them, no connection keeps a
-// buffer.
+// TestIdleConnectionsHoldNothing: after a request each, large ones among them, no connection keeps a buffer.
 func TestIdleConnectionsHoldNothing(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})

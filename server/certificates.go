@@ -12,30 +12,30 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// secrets gives handshakes what the live Snapshot has: package tlsconfig asks it by name. Safe for
-// concurrent use.
-type secrets struct {
+// certificates gives handshakes the certificates and the policies of the live Snapshot: it implements tlsconfig.Certificates
+// and tlsconfig.Policies. Safe for concurrent use. Made by newCertificates.
+type certificates struct {
 	store      *routing.Store
 	selfSigned *tls.Certificate
 
 	// Guarded by mu:
 	mu       sync.Mutex
-	policies map[string]*tlsconfig.Policy // by ID, so that equal ones are one
+	policies map[string]*tlsconfig.Policy // by ID: handshakes under equal rules share one
 }
 
-// maxPolicies bounds what is kept of policies that may be gone.
+// maxPolicies bounds the policies that are kept, of which some may be out of use.
 const maxPolicies = 1024
 
-func newSecrets(store *routing.Store) (*secrets, error) {
+func newCertificates(store *routing.Store) (*certificates, error) {
 	own, err := tlsconfig.SelfSigned()
 	if err != nil {
 		return nil, fmt.Errorf("make default certificate: %w", err)
 	}
-	return &secrets{store: store, selfSigned: own, policies: map[string]*tlsconfig.Policy{}}, nil
+	return &certificates{store: store, selfSigned: own, policies: map[string]*tlsconfig.Policy{}}, nil
 }
 
 // Lookup implements tlsconfig.Certificates.
-func (s *secrets) Lookup(name string) []*tls.Certificate {
+func (s *certificates) Lookup(name string) []*tls.Certificate {
 	snapshot := s.store.Load()
 	if snapshot == nil {
 		return nil
@@ -52,7 +52,7 @@ func (s *secrets) Lookup(name string) []*tls.Certificate {
 }
 
 // Default implements tlsconfig.Certificates.
-func (s *secrets) Default() *tls.Certificate {
+func (s *certificates) Default() *tls.Certificate {
 	if snapshot := s.store.Load(); snapshot != nil && snapshot.DefaultCertificate != nil {
 		return snapshot.DefaultCertificate.Certificate
 	}
@@ -60,7 +60,7 @@ func (s *secrets) Default() *tls.Certificate {
 }
 
 // Policy implements tlsconfig.Policies.
-func (s *secrets) Policy(name string) *tlsconfig.Policy {
+func (s *certificates) Policy(name string) *tlsconfig.Policy {
 	snapshot := s.store.Load()
 	if snapshot == nil {
 		return nil
@@ -92,7 +92,7 @@ func (s *secrets) Policy(name string) *tlsconfig.Policy {
 	return p
 }
 
-// serverTLS makes what handshakes with clients run on.
+// serverTLS makes the configuration of handshakes with clients.
 func (s *Server) serverTLS(c *config.Config) *tlsconfig.Server {
 	lowest, highest, _ := tlsconfig.ParseProtocols(c.TLS.Protocols)
 	suites, _ := tlsconfig.ParseCiphers(c.TLS.Ciphers)
@@ -107,5 +107,5 @@ func (s *Server) serverTLS(c *config.Config) *tlsconfig.Server {
 		s.tickets.SetPeriod(time.Duration(c.TLS.TicketRotation))
 		set.Tickets = s.tickets
 	}
-	return tlsconfig.NewServer(set, s.secrets, s.secrets)
+	return tlsconfig.NewServer(set, s.certificates, s.certificates)
 }

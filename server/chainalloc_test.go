@@ -39,8 +39,8 @@ func (keeper) Done(*Exchange, *Event) {}
 
 var sameLine = []byte("X-H: i\r\n")
 
-// TestFiltersNeedNotAllocate: the contract costs no allocation, for the Backend's responses and for answers of the
-// gateway's own.
+// TestFiltersNeedNotAllocate: the contract costs no allocation, for the Backend's responses and for answers of the gateway's
+// own.
 func TestFiltersNeedNotAllocate(t *testing.T) {
 	trusting := func(c *config.Config) { c.Threads, c.Forwarded.TrustedCIDRs = 1, []string{"127.0.0.0/8"} }
 	g := newGateway(t, trusting, Options{Filters: []Filter{

@@ -30,8 +30,8 @@ var (
 // chaosBound is how long any connection may last. A round takes a second.
 const chaosBound = 30 * time.Second
 
-// TestChaos has clients and Backends of all protocols do to each other what random scripts say, through one
-// gateway. Whatever that is:
+// TestChaos has clients and Backends of all protocols follow random scripts against each other, through one gateway.
+// Whatever the scripts are:
 //
 //  1. A client gets bytes of its own response only, and one that looks whole is.
 //  2. So does a Backend of its requests.
@@ -39,8 +39,8 @@ const chaosBound = 30 * time.Second
 //  4. In the end the gateway holds nothing, and has counted as many ends as beginnings.
 //  5. A request to which nothing was done succeeds.
 //
-// The seed decides what the scripts are, but not how they interleave: to repeat a failure may take some rounds of its
-// seed, see -chaos.rounds, -chaos.for and -chaos.seed.
+// The seed decides what the scripts are, but not how they interleave: to repeat a failure may take some rounds of its seed,
+// see -chaos.rounds, -chaos.for and -chaos.seed.
 func TestChaos(t *testing.T) {
 	wantNoLeaks(t)
 	rounds := *chaosRounds
@@ -56,7 +56,7 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// round is one gateway with all that happens to it.
+// round is one gateway with its clients and Backends.
 type round struct {
 	t        *testing.T
 	seed     uint64
@@ -71,7 +71,7 @@ type round struct {
 	excused  atomic.Int64
 }
 
-// errorf reports what should not be, up to a bound.
+// errorf reports a failure, up to a bound.
 func (r *round) errorf(format string, args ...any) {
 	if r.errors.Add(1) <= 20 {
 		r.t.Errorf(format, args...)
@@ -92,7 +92,7 @@ func playRound(t *testing.T, seed uint64) {
 	}
 	r.g = newGateway(t, func(c *config.Config) {
 
-		// Longer than the scripts: whoever waits in vain is to be seen.
+		// Longer than the scripts, so that a party that waits in vain is seen.
 		long := config.Duration(10 * chaosBound)
 		c.Timeouts.Header, c.Timeouts.Body, c.Timeouts.Idle, c.Timeouts.Read, c.Timeouts.Send = long, long, long, long, long
 		c.Timeouts.Connect, c.Timeouts.HalfClosed = long, long
@@ -142,7 +142,7 @@ func playRound(t *testing.T, seed uint64) {
 	servertest.Until(t, "the Endpoints' connections to end", func() bool {
 		left := 0
 		r.eachLoop(func(w *worker) {
-			left += w.up.Open().Sessions
+			left += w.up.CountSessions().Sessions
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { left += int(s.Conns + s.InFlight) })
 		})
 		return left == 0
@@ -209,7 +209,7 @@ func (r *round) plan(rng *rand.Rand) *plan {
 	return newPlan(rng.Uint64(), chaosProtocols[rng.IntN(len(chaosProtocols))], r.level)
 }
 
-// audit looks for what a loop should not hold when nothing is under way.
+// audit reports what a loop holds although nothing is under way.
 func (r *round) audit(w *worker) {
 	for _, faults := range [][]string{w.AuditPools(), w.down.AuditConns(), w.up.AuditConns(), w.Audit()} {
 		for _, fault := range faults {
@@ -233,7 +233,7 @@ func (r *round) audit(w *worker) {
 	}
 }
 
-// result is what became of a request.
+// result is the outcome of a request.
 type result struct {
 	p       *plan
 	b       *playedBackend
@@ -253,17 +253,17 @@ type result struct {
 	err       error
 }
 
-// begin notes what was done to others before the request.
+// begin notes the faults that hit other requests before this one.
 func (r *round) begin(p *plan) *result {
 	x := &result{p: p, b: r.backends[p.protocol]}
 	x.start()
 	return x
 }
 
-// start notes it anew.
+// start notes them again.
 func (x *result) start() { x.kills, x.goaways = x.b.kills.Load(), x.b.goaways.Load() }
 
-// promise says that the client of a tunnel does not break off, and returns what is closed when the Backend has
+// promise notes that the client of a tunnel does not break off, and returns a channel that is closed when the Backend has
 // all that it sends.
 func (r *round) promise(p *plan) chan struct{} {
 	c, _ := r.arrived.LoadOrStore(p.seed, make(chan struct{}))
@@ -278,7 +278,7 @@ func (r *round) arrive(p *plan) {
 	}
 }
 
-// harmed reports that what a Backend did to others may have hit this request.
+// harmed reports that a Backend's fault for another request may have hit this one.
 func (x *result) harmed() bool {
 	kills, goaways := x.b.kills.Load()-x.kills, x.b.goaways.Load()-x.goaways
 	switch {
@@ -290,7 +290,7 @@ func (x *result) harmed() bool {
 	return x.b.stale.Load() > 0 || x.b.kills.Load() > 0
 }
 
-// judge decides whether that is how it should be.
+// judge decides whether the outcome is a right one.
 func (r *round) judge(who string, x *result) {
 	p := x.p
 	wrong := func(format string, args ...any) {

@@ -27,7 +27,7 @@ type playedBackend struct {
 	protocol routing.Protocol
 	addrs    []string
 
-	// Atomic: what was done to requests other than that whose plan said so. They count up before it is done.
+	// Atomic: faults that hit other requests than that of their plan. They are counted before they are played.
 	kills   atomic.Int64 // HTTP/2 connections that ended on others
 	goaways atomic.Int64
 	stale   atomic.Int64 // connections closed while idle
@@ -75,7 +75,7 @@ func (r *round) newBackend(protocol routing.Protocol, endpoints int) *playedBack
 	return b
 }
 
-// close ends all connections, and waits until nobody works on them.
+// close ends all connections, and waits until no goroutine uses them.
 func (b *playedBackend) close() {
 	for _, ln := range b.lns {
 		ln.Close()
@@ -241,7 +241,7 @@ func (b *playedBackend) answer(tcp *net.TCPConn, c net.Conn, in *bufio.Reader, r
 	}
 	if p.early {
 		if p.framing == exchange.FrameClose || p.fault == faultShort {
-			_ = tcp.CloseWrite() // the client may be waiting for this to give up its body
+			_ = tcp.CloseWrite() // the client may stop sending its body only then
 		}
 		whole = <-read
 		read <- whole // for the deferred function
@@ -321,7 +321,7 @@ func (b *playedBackend) writeBody(tcp *net.TCPConn, c net.Conn, head string, p *
 			k = min(k, 1+rng.IntN(100))
 		}
 		if p.fault == faultLong && f.n+k > p.at && f.n < p.at {
-			// One segment, so that what is too much comes with what is not.
+			// One segment, so that the excess comes with the body.
 			if f.n+1000 < p.at {
 				k = p.at - 500 - f.n
 			} else {
@@ -353,7 +353,7 @@ func (b *playedBackend) writeBody(tcp *net.TCPConn, c net.Conn, head string, p *
 		return false
 	case p.fault == faultCloseBody:
 		_, _ = c.Write(out)
-		tcp.Close() // behind TLS, without its goodbye
+		tcp.Close() // under TLS, without close_notify
 		return false
 	case p.framing == exchange.FrameChunked:
 		out = append(out, "0\r\n"...)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// dial opens a client's connection, which breaks off by itself if the script says so.
+// dial opens a client's connection, which breaks off by itself where the script has it.
 func (r *round) dial(secure bool, rng *rand.Rand, protocol string) (net.Conn, *fickleConn) {
 	addr := r.g.addr
 	if secure {
@@ -215,7 +215,7 @@ func (r *round) http1(who string, secure bool, rng *rand.Rand) {
 			break
 		}
 		if !x.complete || p.tunnel || p.fault == faultLong {
-			break // it may have been cut behind what the client took for its end
+			break // it may have been cut behind the bytes that the client took for its end
 		}
 	}
 	finish()
@@ -269,7 +269,7 @@ func (r *round) readAnswer(in *bufio.Reader, p *plan, x *result, heard func(fina
 	}
 	x.sum = soleTrailer(resp.Trailer)
 	if p.tunnel {
-		return false // what else was sent may be taken for a request by now
+		return false // other bytes that were sent may be taken for a request by now
 	}
 	return resp.Close || x.old && resp.ContentLength < 0 && !p.bare()
 }

@@ -23,15 +23,14 @@ const (
 	rudePairs   = 12
 )
 
-// TestChaosEndings has clients and Endpoints of all protocols end what they do in every way there is, half-closes and
-// resets with unread bytes among them, in the middle of tunnels, bodies and connections that are passed on. Whatever
-// they do:
+// TestChaosEndings has clients and Endpoints of all protocols end what they do in every way there is, half-closes and resets
+// with unread bytes among them, in the middle of tunnels, bodies and connections that are passed on. Whatever they do:
 //
-//  1. What one of them had sent when it ended, and the kernel had acknowledged, reaches the other through a tunnel.
+//  1. Bytes that one of them had sent when it ended, and the kernel had acknowledged, reach the other through a tunnel.
 //  2. Clients beside them, on connections of their own, get the answers to their own requests, all of them.
 //  3. In the end the gateway holds nothing.
 //
-// As of TestChaos, -chaos.rounds and -chaos.seed say how long and where it begins.
+// -chaos.rounds and -chaos.seed set the length and the first seed, as of TestChaos.
 func TestChaosEndings(t *testing.T) {
 	wantNoLeaks(t)
 	rounds := *chaosRounds

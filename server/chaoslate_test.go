@@ -19,8 +19,8 @@ func (p *plan) bulky(fields ...string) []string {
 	return fields
 }
 
-// late plays what was on its way when the gateway reset the stream: as many small frames as there is room for in the
-// windows, and what else belongs to an end. p.mu is held.
+// late plays the frames that are on their way when the gateway resets the stream: as many small ones as there is room for in
+// the windows, and those of an end. p.mu is held.
 func (st *h2stream) late() {
 	p := st.p
 	rng := rand.New(rand.NewPCG(p.r.seed, uint64(st.id)))

@@ -11,21 +11,21 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// lie is what a request says of itself that is not so, or that nobody has to believe.
+// lie is a claim of a request that is false, or that the gateway does not act on.
 type lie struct {
 	media   string // Content-Type
-	upgrade string // what it asks for over HTTP/1, where that is not to be had
-	// asks makes it a WebSocket, by Upgrade or extended CONNECT, that the Backend declines; length has the latter say
-	// that it has no body.
+	upgrade string // the protocol that it asks for over HTTP/1, which the Endpoint does not speak
+	// asks makes it a WebSocket, by Upgrade or extended CONNECT, that the Backend declines; length has the latter say that
+	// it has no body.
 	asks, length bool
 }
 
-// tellLies makes up what p says.
+// tellLies chooses the claims of p.
 func (p *plan) tellLies(r *rand.Rand) {
 	if r.IntN(4) == 0 {
 		p.lie.media = []string{"application/grpc", "application/grpc+proto", "application/grpc;x", "application/grpc-web-text", "text/plain"}[r.IntN(5)]
 		if p.protocol == routing.GRPCS && p.lie.media == "application/grpc-web-text" {
-			p.lie.media = "" // there it would be believed
+			p.lie.media = "" // there the claim would hold
 		}
 	}
 	switch r.IntN(10) {

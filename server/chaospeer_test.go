@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// h2peer is an HTTP/2 connection's other end, of either role, whose windows it opens as a random script will,
-// and which takes every overstepping of them for an error.
+// h2peer is an HTTP/2 connection's other end, of either role, whose windows it opens as a random script will, and which
+// takes every overstepping of them for an error.
 type h2peer struct {
 	r      *round
 	who    string
@@ -42,9 +42,9 @@ type h2peer struct {
 	myInit    int64
 	announced []int64 // initial windows that are not acknowledged yet
 	err       error   // why the connection ended
-	goaway    bool    // the other end said that it goes
-	leaving   bool    // this end did
-	lastID    uint32  // in that
+	goaway    bool    // the other end sent GOAWAY
+	leaving   bool    // this end sent GOAWAY
+	lastID    uint32  // in this end's GOAWAY
 	finish    bool    // write what there is, then close
 	polite    bool    // which means to read until the other end has closed, too
 }
@@ -479,8 +479,8 @@ func (st *h2stream) giveUp(code http2.ErrCode) {
 	st.cancel(code)
 }
 
-// send sends n bytes of a body, as the windows allow, and reports whether all were sent. stop says that
-// there is no more need.
+// send sends n bytes of a body, as the windows allow, and reports whether all were sent. stop says that there is no more
+// need.
 func (st *h2stream) send(f *filler, n int, end bool, rng *rand.Rand, stop func() bool) bool {
 	p := st.p
 	for n > 0 || end {

@@ -11,9 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/exchange"
 )
 
-// plan is one request and its response, down to the fault that the Backend plays. It follows from a seed that
-// the request carries, so that client and Backend have the same one and either can tell what the other
-// sent from anything else.
+// plan is one request and its response, down to the fault that the Backend plays. It follows from a seed that the request
+// carries, so that client and Backend have the same one and either can tell what the other sent from anything else.
 type plan struct {
 	seed     uint64
 	protocol routing.Protocol
@@ -34,12 +33,12 @@ type plan struct {
 	framing  exchange.Framing // exchange.FrameLength, exchange.FrameChunked or exchange.FrameClose, which only HTTP/1.1 tells apart
 	respSum  bool
 	early    bool // answers before it reads the body
-	announce bool // says that it closes, and does
+	announce bool // announces the close, and closes
 	fault    fault
 	at       int  // body bytes before the fault
 	hasty    bool // the fault comes before the request's body is read
 
-	lie lie // what else the request says
+	lie lie // false claims of the request
 
 	// tunnel makes it a WebSocket, by Upgrade or extended CONNECT: the bodies are what goes each way.
 	tunnel bool
@@ -50,7 +49,7 @@ type level int
 
 const (
 	levelNone level = iota // nothing
-	levelOwn               // what harms no other request
+	levelOwn               // faults that harm no other request
 	levelAll               // connections that others are on end, too
 	levelCount
 )
@@ -61,7 +60,7 @@ const (
 	largeBody  = 300 << 10
 )
 
-// fault is what a Backend does wrong.
+// fault is a Backend's fault.
 type fault int
 
 const (
@@ -69,8 +68,8 @@ const (
 	faultRefuse          // the first attempt is refused, HTTP/2
 	faultReset           // reset instead of a response
 	faultResetBody       // reset in the middle of the body
-	faultShort           // less than its length says
-	faultLong            // more than that
+	faultShort           // less than its length
+	faultLong            // more than its length
 	faultGarbage         // no response at all
 	faultClose           // closes instead of a response; from here on, over HTTP/2 it harms others
 	faultCloseHead       // closes in the middle of the head
@@ -169,7 +168,7 @@ func newPlan(seed uint64, protocol routing.Protocol, l level) *plan {
 	return p
 }
 
-// bare reports a response that has no body, whatever its head says.
+// bare reports a response that has no body, whatever its head announces.
 func (p *plan) bare() bool { return p.method == "HEAD" || p.status == 204 || p.status == 304 }
 
 // simple reports a request that may be sent again, whatever happened to it before its response.

@@ -2,9 +2,8 @@ package server
 
 import "strings"
 
-// What must not be in trailers, and what only the gateway may say, is among those that half of the plans send:
-// the message is none the worse for it, and nothing of that arrives. Some Endpoints have much to say before
-// they answer.
+// Half of the plans send trailers with fields that must not be among them, or that only the gateway may send: the message
+// arrives whole, without those fields. Some Endpoints send many interim responses before they answer.
 
 // forgedTrailers are names and values, of requests and of responses.
 var (

@@ -148,8 +148,7 @@ func TestRevokedWhileResumable(t *testing.T) {
 	}
 }
 
-// TestMisdirectedByRules: a connection that was opened under another name is not what a Host of its own rules
-// for TLS wants.
+// TestMisdirectedByRules: a connection that was opened under another name is misdirected to a Host with other rules for TLS.
 func TestMisdirectedByRules(t *testing.T) {
 	wantNoLeaks(t)
 	const strict, loose = tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
@@ -163,7 +162,7 @@ func TestMisdirectedByRules(t *testing.T) {
 	}{
 		{tls.VersionTLS13, 0, "open.test", 200},
 		{tls.VersionTLS13, 0, "pass.test", 421},
-		{tls.VersionTLS13, 0, "strict.test", 200}, // whose suites nobody chooses
+		{tls.VersionTLS13, 0, "strict.test", 200}, // whose suites are not configurable
 		{tls.VersionTLS12, loose, "strict.test", 421},
 		{tls.VersionTLS12, strict, "strict.test", 200},
 	} {
@@ -180,7 +179,7 @@ func TestMisdirectedByRules(t *testing.T) {
 	}
 }
 
-// TestMisdirected: what a connection showed to one Host counts for no other.
+// TestMisdirected: a certificate that was shown to one Host proves nothing to another.
 func TestMisdirected(t *testing.T) {
 	wantNoLeaks(t)
 	ca, other := servertest.NewAuthority(t, "ca"), servertest.NewAuthority(t, "other ca")
@@ -226,7 +225,7 @@ func TestMisdirected(t *testing.T) {
 		}
 		two.CloseIdleConnections()
 	}
-	// Clear text shows nothing to anybody.
+	// A connection in clear text shows no certificate.
 	c := g.wire()
 	for host, want := range map[string]int{"a.test": 400, "maybe.test": 400, "open.test": 200} {
 		c.Send("GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host)
@@ -236,8 +235,8 @@ func TestMisdirected(t *testing.T) {
 	}
 }
 
-// TestClaimedClient: without client certificates nobody but a trusted proxy can claim one either, and not by
-// a name that only folding makes the right one.
+// TestClaimedClient: where no client certificates are asked for, only a trusted proxy can claim one, and not by a name that
+// becomes the right one by folding.
 func TestClaimedClient(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

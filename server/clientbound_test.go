@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// selfSigned makes a client's certificate that nobody vouches for.
+// selfSigned makes a client's certificate without an authority.
 func selfSigned(t *testing.T, change func(*x509.Certificate)) *tls.Certificate {
 	key := servertest.ECKey(t)
 	template := &x509.Certificate{
@@ -32,13 +32,13 @@ func selfSigned(t *testing.T, change func(*x509.Certificate)) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// showing makes a client show a certificate whoever asks.
+// showing makes a client show a certificate to every server that asks.
 func showing(c *tls.Certificate) *tls.Config {
 	return &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c, nil }}
 }
 
-// TestPassedOnIsBounded: what a client shows adds no more to each request than an ordinary certificate does, and what
-// does not fit is not taken for good.
+// TestPassedOnIsBounded: a client's certificate adds no more to each request than an ordinary one, and one that does not fit
+// is a bad one.
 func TestPassedOnIsBounded(t *testing.T) {
 	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")
@@ -92,18 +92,18 @@ func TestPassedOnIsBounded(t *testing.T) {
 			if got.StatusCode != row.status || !strings.Contains(got.Text, row.body) {
 				t.Errorf("got %d %.200q", got.StatusCode, got.Text)
 			}
-			if most := int64(2*clientcert.MaxClientName + 2*clientcert.MaxClientCertificate); largest.Load() > most {
+			if most := int64(2*clientcert.MaxName + 2*clientcert.MaxCertificate); largest.Load() > most {
 				t.Errorf("a head of %d bytes went to the Backend, want at most %d", largest.Load(), most)
 			}
 			c.Close()
-			// Nobody keeps it for the next user.
+			// The pooled connection has dropped it.
 			servertest.Until(t, "the connection to end", func() bool {
 				left := 0
 				for _, w := range g.workers {
 					done := make(chan struct{})
 					w.Post(func() {
 						defer close(done)
-						left += w.down.Open()
+						left += w.down.OpenConns()
 						for _, fault := range append(w.AuditPools(), w.down.AuditConns()...) {
 							if strings.Contains(fault, "pooled") {
 								t.Error(fault)
@@ -132,7 +132,7 @@ func TestChainsAreBounded(t *testing.T) {
 		refuse bool
 	}{
 		{1, 200, "SUCCESS", false},
-		{2, 200, "SUCCESS", false}, // with the authority's own, say
+		{2, 200, "SUCCESS", false}, // such as with the authority's own
 		{3, 400, "FAILED:verify client: it shows more than 3 certificates", false},
 		{40, 400, "FAILED:verify client: it shows more than 3 certificates", false},
 		{200, 0, "", true},
@@ -146,7 +146,7 @@ func TestChainsAreBounded(t *testing.T) {
 			if row.refuse {
 				conn, err := g.dialTLS(host, showing(client))
 				if err == nil {
-					// TLS 1.3: the client learns of it when it reads.
+					// TLS 1.3: the client sees the alert when it reads.
 					if _, err := conn.Read(make([]byte, 1)); err == nil {
 						t.Errorf("%s, %d more: not refused", host, row.extra)
 					}
@@ -164,8 +164,8 @@ func TestChainsAreBounded(t *testing.T) {
 	}
 }
 
-// TestVerifiedInTurn: a good certificate is a good one however many others are to be verified, and whatever else
-// works off the loops.
+// TestVerifiedInTurn: a good certificate is accepted however many others are to be verified, and whatever else works off the
+// loops.
 func TestVerifiedInTurn(t *testing.T) {
 	t.Parallel()
 	ca := servertest.NewAuthority(t, "ca")

@@ -20,8 +20,8 @@ func matching(t *testing.T, text string) expression.Expression {
 	return e
 }
 
-// TestClientNameOfAnotherHost: the verdict on a name belongs to the Host that the connection was opened for.
-// Hosts that trust the same authority and want other names are not reached over it, whichever came first.
+// TestClientNameOfAnotherHost: the verdict on a name belongs to the Host that the connection was opened for. Hosts that
+// trust the same authority and allow other names are not reached over it, whichever came first.
 func TestClientNameOfAnotherHost(t *testing.T) {
 	wantNoLeaks(t)
 	ca := servertest.NewAuthority(t, "ca")

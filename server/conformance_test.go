@@ -11,8 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// second is what stands behind each request of the corpus: an attacker's hidden request, or a
-// pipelining client's next one.
+// second is what stands behind each request of the corpus: an attacker's hidden request, or a pipelining client's next one.
 const second = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 // corpusGateway has the corpus' limits where they differ from the defaults.
@@ -32,8 +31,8 @@ func corpusGateway(t *testing.T) (*gateway, *servertest.Targets) {
 // prefaceCase is the one malformed request that a listener takes for the beginning of something else.
 const prefaceCase = "HTTP/2 preface"
 
-// TestRefusedRequests sends every malformed request of the corpus, as it is and with another behind
-// it: one answer with the right status, the end of the connection, and nothing smuggled.
+// TestRefusedRequests sends every malformed request of the corpus, as it is and with another behind it: one answer with the
+// right status, the end of the connection, and nothing smuggled.
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
 	g, seen := corpusGateway(t)
@@ -67,8 +66,8 @@ func TestRefusedRequests(t *testing.T) {
 	}
 }
 
-// TestRefusedRequestsBehindGoodOnes is the same on a connection that has served a request: the good
-// one is answered first, and in order.
+// TestRefusedRequestsBehindGoodOnes is the same on a connection that has served a request: the good one is answered first,
+// and in order.
 func TestRefusedRequestsBehindGoodOnes(t *testing.T) {
 	t.Parallel()
 	g, seen := corpusGateway(t)
@@ -88,8 +87,7 @@ func TestRefusedRequestsBehindGoodOnes(t *testing.T) {
 	}
 }
 
-// TestAcceptedRequests sends what is at the edge of the rules and allowed, with another request
-// behind it.
+// TestAcceptedRequests sends what is at the edge of the rules and allowed, with another request behind it.
 func TestAcceptedRequests(t *testing.T) {
 	t.Parallel()
 	g, _ := corpusGateway(t)
@@ -112,8 +110,8 @@ func TestAcceptedRequests(t *testing.T) {
 	}
 }
 
-// TestSplitRequest sends a request with a chunked body and one behind it in two parts, split at every
-// byte, each part handled before the next is sent; and once byte by byte.
+// TestSplitRequest sends a request with a chunked body and one behind it in two parts, split at every byte, each part
+// handled before the next is sent; and once byte by byte.
 func TestSplitRequest(t *testing.T) {
 	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {
@@ -152,8 +150,8 @@ func TestSplitRequest(t *testing.T) {
 	check(c, "bytes", 0)
 }
 
-// TestPipelinedMixture pipelines bodies of both forms, HEAD, an answer of the gateway's own and one
-// without body, in one write, and gets the answers in order.
+// TestPipelinedMixture pipelines bodies of both forms, HEAD, an answer of the gateway's own and one without body, in one
+// write, and gets the answers in order.
 func TestPipelinedMixture(t *testing.T) {
 	t.Parallel()
 	app := servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) {

@@ -7,18 +7,18 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/filter"
 )
 
-// The contract of Filters, as programs see it: FILTERS.md in server/filter tells how to write one. The types are those of the
-// Exchange, where each is described.
+// The contract of Filters, as programs see it. FILTERS.md in server/filter tells how to write a Filter; package exchange
+// describes each type.
 type (
 	// Exchange is one request and its response, as Filters see and change them.
 	Exchange = exchange.Exchange
 	// Response is a final head on its way to the client.
 	Response = exchange.Response
-	// Slot is what one Filter keeps of one request.
+	// Slot is one Filter's storage for one request.
 	Slot = exchange.Slot
-	// Event is what an Exchange was, in numbers.
+	// Event is an Exchange in numbers: sizes, times, status and reason.
 	Event = exchange.Event
-	// Verdict is what a Filter decided.
+	// Verdict is the decision of a Filter.
 	Verdict = exchange.Verdict
 
 	// Filter is one layer of the onion: any of the types below, or several at once.
@@ -29,9 +29,9 @@ type (
 	ResponseFilter = exchange.ResponseFilter
 	// BodyFilter changes bodies, by Transforms.
 	BodyFilter = exchange.BodyFilter
-	// DoneFilter is told that an Exchange ended.
+	// DoneFilter is called at the end of an Exchange.
 	DoneFilter = exchange.DoneFilter
-	// LoopFilter keeps something on each loop.
+	// LoopFilter keeps state on each loop.
 	LoopFilter = exchange.LoopFilter
 	// Transform changes one body, piece by piece.
 	Transform = exchange.Transform
@@ -40,11 +40,11 @@ type (
 
 	// Maker makes the Filters of one Kind.
 	Maker = exchange.Maker
-	// Env is what a Filter knows of its place.
+	// Env tells a Filter its place in its Chain.
 	Env = exchange.Env
 )
 
-// What a Filter decides.
+// The decisions of a Filter.
 const (
 	// Continue goes on with the next Filter, or upstream, or to the client.
 	Continue = exchange.Continue
@@ -54,8 +54,8 @@ const (
 	Park = exchange.Park
 )
 
-// HertzFilter makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the request's head but without its
-// body, while the Exchange is parked, and may block: its context ends when the client has left. Where it writes a response or
-// aborts, that is the answer; otherwise request fields that it set go upstream, those that it deleted do not, and response
-// fields that it set go to the client. Names of fields are in Hertz's spelling, whatever the client's.
+// HertzFilter makes a Hertz middleware a Filter. The middleware runs on a goroutine of its own while the Exchange is parked,
+// with the request's head but without its body. It may block: its context ends when the client has left. A response that it
+// writes, or an abort, answers the request; otherwise request fields that it set go upstream, those that it deleted do not,
+// and response fields that it set go to the client. Field names are in Hertz's spelling, whatever the client's.
 func HertzFilter(h app.HandlerFunc) Filter { return filter.Hertz(h) }

@@ -95,7 +95,7 @@ func ask(t *testing.T, c *http.Client, method, url string, body io.Reader) (*htt
 	return resp, string(text)
 }
 
-// TestResponsePhase: every final head comes by, whoever makes it, and can be read, added to, taken from and replaced.
+// TestResponsePhase: Filters see every final head, a Backend's and the gateway's, and can read, extend, cut and replace it.
 func TestResponsePhase(t *testing.T) {
 	var seen atomic.Value
 	big := strings.Repeat("b", 300<<10)
@@ -155,7 +155,7 @@ func TestResponsePhase(t *testing.T) {
 				{"/big", big, 200, "200 false ", "b"},
 				{"/replace", "instead", 418, "418 true filtered", ""},
 				{"/replacebig", "instead", 418, "418 true filtered", ""},
-				{"/deny", "no", 403, "403 true filtered", ""}, // the one who answers does not see its own
+				{"/deny", "no", 403, "403 true filtered", ""}, // a Filter does not see its own answer
 				{"/gone", "503 service unavailable: the service of this route does not exist or was refused\n", 503, "503 true no_endpoint", "b"},
 				{"/reset", "502 bad gateway: the endpoint closed the connection\n", 502, "502 true upstream_reset", "b"},
 			} {
@@ -262,7 +262,7 @@ func TestResponsePhaseOfATunnel(t *testing.T) {
 	}
 }
 
-// TestSetTarget: the Backend is asked for what the Filter says, by either protocol, and Host and fields stay.
+// TestSetTarget: the Backend gets the target that the Filter sets, by either protocol, with Host and fields unchanged.
 func TestSetTarget(t *testing.T) {
 	f := &plug{name: "rewrite", request: func(x *Exchange) Verdict {
 		if len(x.Query()) > 0 {
@@ -316,7 +316,7 @@ func TestSetBackendAndPrefer(t *testing.T) {
 	host, _ := builder.BuildHost("", []routing.Route{{Path: "/", Type: routing.Prefix, Source: &routing.Source{}}})
 	var table *routing.Table
 	s := &routing.Snapshot{Table: table.With(map[string]*routing.Host{"": host}, nil), Backends: []*routing.Backend{
-		{Key: routing.BackendKey{Service: "a"}, Endpoints: []routing.Endpoint{endpoint(one), endpoint(two)}},
+		{Key: routing.BackendKey{Service: "a"}, Endpoints: inOrder(endpoint(one), endpoint(two))},
 		{Key: routing.BackendKey{Service: "b"}, Protocol: routing.H2C, Endpoints: []routing.Endpoint{endpoint(other)}},
 	}}
 	g.store.Publish(s)
@@ -393,7 +393,7 @@ func TestSlotsAndState(t *testing.T) {
 	}
 }
 
-// TestClient: who the client is, where proxies say so.
+// TestClient: the client's address, where proxies name it.
 func TestClient(t *testing.T) {
 	f := &plug{name: "client", request: func(x *Exchange) Verdict {
 		return x.Respond(200, nil, []byte(fmt.Sprint(x.Client(), " ", x.Trusted(), " ", x.Secure())))

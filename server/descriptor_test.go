@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// TestDescriptorsOfStalledRequests: two sources that together could have all connections to Endpoints there
-// are, and take nothing of what comes over them, leave enough for others.
+// TestDescriptorsOfStalledRequests: two sources that together could take all connections to Endpoints, and read nothing of
+// their responses, leave enough for others.
 func TestDescriptorsOfStalledRequests(t *testing.T) {
 	t.Parallel()
 	const most = 64
@@ -87,9 +87,8 @@ func TestDescriptorsOfIdleConnections(t *testing.T) {
 	}
 }
 
-// TestStalledStreams: streams that wait for a window that their client does not open, beyond those that one
-// connection may have, are reset after the grace; the others of the connection go on, and so does a stream that
-// moves.
+// TestStalledStreams: streams that wait for a window that their client does not open, beyond those that one connection may
+// have, are reset after the grace; the others of the connection go on, and so does a stream that moves.
 func TestStalledStreams(t *testing.T) {
 	t.Parallel()
 	const may, streams = 4, 12

@@ -13,8 +13,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestDrainUnderLoad: clients that keep their connections busy, and give them up when told to, lose no
-// request.
+// TestDrainUnderLoad: clients that keep their connections busy, and close them when asked to, lose no request.
 func TestDrainUnderLoad(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})
@@ -66,9 +65,8 @@ func TestDrainUnderLoad(t *testing.T) {
 	}
 }
 
-// TestDrainOfOpenConnections: a response under way is finished; requests that come on open
-// connections within the grace are answered, with Connection: close; and the idle ones are closed
-// after it.
+// TestDrainOfOpenConnections: a response under way is finished; requests that come on open connections within the grace are
+// answered, with Connection: close; and the idle ones are closed after it.
 func TestDrainOfOpenConnections(t *testing.T) {
 	t.Parallel()
 	servertest.Retry(t, drainOfOpenConnections)
@@ -111,7 +109,7 @@ func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 	if got := slow.ReadAnswer("GET"); got.Text != "slow" || got.Close {
 		t.Errorf("the response under way got %q, close %v", got.Text, got.Close)
 	}
-	// Its head could not say that the connection would end, so it must be good for another request.
+	// Its head did not announce the close of the connection, which must serve another request.
 	slow.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	t.InTime = t.InTime && time.Since(released) < time.Duration(down.IdleGrace)
 	if got := slow.ReadAnswer("GET"); got.Text != "fine" || !got.Close {
@@ -127,8 +125,8 @@ func drainOfOpenConnections(t *servertest.Try, _ time.Duration) {
 	}
 }
 
-// TestDrainOfALateIdleConnection: one that falls idle after the grace has a grace of its own, and does
-// not hold the drain up for its idle timeout.
+// TestDrainOfALateIdleConnection: a connection that falls idle after the grace has a grace of its own, and does not hold the
+// drain up for its idle timeout.
 func TestDrainOfALateIdleConnection(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})
@@ -154,7 +152,7 @@ func TestDrainOfALateIdleConnection(t *testing.T) {
 	}
 }
 
-// TestDrainCutsAtItsDeadline what does not end.
+// TestDrainCutsAtItsDeadline: a drain cuts connections that do not end in time.
 func TestDrainCutsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})
@@ -179,8 +177,8 @@ func TestDrainCutsAtItsDeadline(t *testing.T) {
 	}
 }
 
-// TestDrainServesWhatWaitsToBeAccepted: a connection that waits in the listener's queue when a drain begins is
-// served, also where it is the only one: that none is open counts once every loop has accepted what waits.
+// TestDrainServesWhatWaitsToBeAccepted: a connection that waits in the listener's queue when a drain begins is served, also
+// where it is the only one: that none is open counts once every loop has accepted what waits.
 func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})

@@ -35,9 +35,9 @@ var leavings = []leaving{
 	}, false},
 }
 
-// TestEndingsGiveAllBack: in whatever order and way a client and an Endpoint end, what the gateway had open for them
-// is closed soon. A break of one of them closes the other's connection too, though that one does nothing. Each order is
-// played by all pairs at once, of which each has a gateway.
+// TestEndingsGiveAllBack: in whatever order and way a client and an Endpoint end, what the gateway had open for them is
+// closed soon. A break of one of them closes the other's connection too, though that one does nothing. Each order is played
+// by all pairs at once, of which each has a gateway.
 func TestEndingsGiveAllBack(t *testing.T) {
 	hello := servertest.ClientHello(t, "pass.test")
 	type scenery struct {
@@ -60,7 +60,7 @@ func TestEndingsGiveAllBack(t *testing.T) {
 			all = append(all, scenery{"answer " + name, protocol, func(t testing.TB, g *gateway, e *servertest.Endpoints) (c, p *servertest.Party) {
 				c = g.party(t, k, 0)
 				c.Ask("GET")
-				c.Silent = true // it has said all
+				c.Silent = true // it has sent all
 				p = e.Next(t)
 				p.Accept(false, stillLength)
 				c.Heard()

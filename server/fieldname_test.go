@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"strings"
 	"testing"
@@ -55,8 +56,8 @@ var speakers = map[string]func(t testing.TB, g *gateway, head, trailers []string
 	},
 }
 
-// TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and
-// those that other proxies write, in heads and in trailers, and sees which arrive.
+// TestClientsCannotSpeakForTheGateway sends names that Backends take for those that the gateway writes, and those that other
+// proxies write, in heads and in trailers, and sees which arrive.
 func TestClientsCannotSpeakForTheGateway(t *testing.T) {
 	t.Parallel()
 	const mark = "evil"
@@ -178,8 +179,24 @@ func TestNominatedTrailersStay(t *testing.T) {
 	}
 }
 
-// TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, nobody else may speak of
-// them, under whichever name.
+// TestCertificateFieldsOfTrustedPeers: where a Host asks for certificates itself, no peer's fields about certificates go on,
+// under any name.
 func TestCertificateFieldsOfTrustedPeers(t *testing.T) {
 	t.Parallel()
+	ca := servertest.NewAuthority(t, "ca")
+	backend, seen := servertest.RecordingBackend(t, routing.HTTP)
+	g := newGateway(t, func(c *config.Config) { c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"} }, Options{})
+	g.publish(&routing.Backend{}, backend, nil, map[string][]*tls.Certificate{"*.test": {ca.Server("*.test")}},
+		site{name: "a.test", auth: asks(routing.ClientAuthOptional, ca, nil)}, site{name: "open.test"})
+	names := []string{"ssl-client-verify", "SSL-Client-Subject-DN", "X-SSL-Client-Verify", "Client-Cert", "X-Client-Verify", "X-Forwarded-Client-Cert"}
+	var lines []string
+	for _, name := range names {
+		lines = append(lines, name+": forged")
+	}
+	for host, want := range map[string]int{"a.test": 0, "open.test": len(names)} {
+		g.mustTLS(host, nil).get(host, "/", lines...)
+		if head := servertest.NextSeen(t, seen); strings.Count(head, "forged") != want || strings.Contains(head, "ssl-client-verify: none") != (want == 0) {
+			t.Errorf("of what is said to %s, %d fields are to arrive: %q", host, want, head)
+		}
+	}
 }

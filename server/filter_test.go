@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // journal records, in order, what filters were called for.
@@ -145,8 +146,8 @@ func TestFilterResponds(t *testing.T) {
 	}
 }
 
-// TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and
-// the filters behind run after.
+// TestFilterParks: the loop serves others meanwhile, the request goes on as it was, with its body, and the filters behind
+// run after.
 func TestFilterParks(t *testing.T) {
 	t.Parallel()
 	j := newJournal()
@@ -205,8 +206,8 @@ func TestFilterParks(t *testing.T) {
 			t.Errorf("got %d %q, close %v", got.StatusCode, got.Text, got.Close)
 		}
 	}
-	// A client that leaves while its request is parked: the end is told at once, and what the filter
-	// decides later touches nobody, least of all the next one in the same memory.
+	// A client leaves while its request is parked: DoneFilters are called at once, and a later decision of the Filter
+	// changes no request, least of all the next one in the same memory.
 	for range 2*2 + 2*1 + 2*2 { // forwarded, answered by a, the other client's
 		<-j.done
 	}
@@ -276,5 +277,25 @@ func TestHertzMiddleware(t *testing.T) {
 		if got := c.ReadAnswer("GET"); got.StatusCode != 500 {
 			t.Errorf("panicked: %d %q", got.StatusCode, got.Text)
 		}
+	}
+}
+
+// TestHertzBadField: an answer of a middleware that cannot stand in a head is a fault, and no answer of a filter's.
+func TestHertzBadField(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil, Options{
+		Filters: []Filter{onResponse(func(_ *Exchange, r *Response) Verdict {
+			r.Set("X-Why", r.Reason())
+			return Continue
+		})},
+		Middleware: []app.HandlerFunc{func(_ context.Context, c *app.RequestContext) {
+			c.Response.Header.Set("X-Bad", "a\x01b")
+			c.AbortWithStatus(403)
+		}},
+	})
+	g.serve(nil, servertest.FieldsBackend(t))
+	got := g.wire().Get("/")
+	if got.StatusCode != 500 || got.Header.Get("X-Bad") != "" || got.Header.Get("X-Why") != stats.Internal.String() {
+		t.Errorf("got %d, %v", got.StatusCode, got.Header)
 	}
 }

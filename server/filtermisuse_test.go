@@ -14,9 +14,11 @@ import (
 	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// filtered is a gateway of one loop, to which the loopback network is a trusted proxy, with Filters in front of app; nil says fine.
+// filtered is a gateway of one loop, to which the loopback network is a trusted proxy, with Filters in front of app; nil
+// answers "fine".
 func filtered(t *testing.T, app http.HandlerFunc, filters ...Filter) (*gateway, *servertest.Wire) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1; c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"} }, Options{Filters: filters})
 	if app == nil {
@@ -187,8 +189,8 @@ func TestMisuses(t *testing.T) {
 	}
 }
 
-// TestForgottenCalls: an answer that a Filter made and did not announce goes to the request that it was made for, and one that
-// was announced and not made to nobody.
+// TestForgottenCalls: an answer that a Filter made and did not announce goes to the request that it was made for, and one
+// that was announced and not made goes to none.
 func TestForgottenCalls(t *testing.T) {
 	g, a := filtered(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-P", r.URL.Path) }, onResponse(func(x *Exchange, r *Response) Verdict {
 		if string(r.Field("X-P")) == "/a" {
@@ -205,7 +207,8 @@ func TestForgottenCalls(t *testing.T) {
 	}
 }
 
-// TestFilterStaleStatus: a Response that returns Respond without a call is answered 500, and never with what the loop answered before.
+// TestFilterStaleStatus: a Response that returns Respond without a call is answered 500, and never with what the loop
+// answered before.
 func TestFilterStaleStatus(t *testing.T) {
 	_, c := filtered(t, nil, &plug{name: "p", request: func(x *Exchange) Verdict {
 		if string(x.Path()) == "/teapot" {
@@ -226,14 +229,14 @@ func TestFilterStaleStatus(t *testing.T) {
 	}
 }
 
-// TestFilterRespondAliases: what Respond is given may be a part of the response that it replaces.
+// TestFilterRespondAliases: the arguments of Respond may be parts of the response that it replaces.
 func TestFilterRespondAliases(t *testing.T) {
 	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
 		return x.Respond(403, []byte("Content-Type: text/plain; charset=utf-8\r\nX-B: 1234567890\r\n"), r.Field("X-Why"))
 	}), onRequest(func(x *Exchange) Verdict {
 		return x.Respond(200, []byte("X-Why: because of it\r\n"), nil)
 	}))
-	c.Get("/") // which gives the loop's reply its memory
+	c.Get("/") // gives the loop's answer its memory
 	if got := c.Get("/"); got.Text != "because of it" {
 		t.Errorf("got %q", got.Text)
 	}
@@ -271,7 +274,7 @@ func TestFilterSetServerAndDateOfOwn(t *testing.T) {
 	}
 }
 
-// TestFilterAddedFieldsOfTheReplaced: what was added to a response goes with it where another Filter replaces it.
+// TestFilterAddedFieldsOfTheReplaced: additions to a response are discarded with it where another Filter replaces it.
 func TestFilterAddedFieldsOfTheReplaced(t *testing.T) {
 	_, c := filtered(t, nil,
 		onResponse(func(x *Exchange, r *Response) Verdict {
@@ -289,7 +292,7 @@ func TestFilterAddedFieldsOfTheReplaced(t *testing.T) {
 	}
 }
 
-// TestFilterFramingIsNotAdded: fields of framing and of one connection are left out, whoever adds them.
+// TestFilterFramingIsNotAdded: Filters cannot add fields of framing, nor those of one connection.
 func TestFilterFramingIsNotAdded(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
@@ -322,7 +325,7 @@ func TestFilterTransferEncodingAdded(t *testing.T) {
 	}
 }
 
-// TestFilterDropRequestField: a field is dropped whoever has added it: the client, the gateway or another Filter.
+// TestFilterDropRequestField: a field is dropped whether the client, the gateway or another Filter has added it.
 func TestFilterDropRequestField(t *testing.T) {
 	_, c := filtered(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%q %q", r.Header["X-User"], r.Header["X-Request-Id"])
@@ -398,7 +401,7 @@ var (
 	asksWell   = regexp.MustCompile(`^GET /[^ #\r\n]* HTTP/1\.1\r\nHost: a\r\n`)
 )
 
-// TestFilterUnchecked: what would break a message out of its frame is answered 500, and reaches neither side.
+// TestFilterUnchecked: bytes that would break a message out of its frame are answered 500, and reach neither side.
 func TestFilterUnchecked(t *testing.T) {
 	for name, f := range map[string]func(x *Exchange) Verdict{
 		"AddResponseField": func(x *Exchange) Verdict {
@@ -514,7 +517,8 @@ func TestFilterAddOverH2(t *testing.T) {
 	}
 }
 
-// TestFilterRequestFieldSeesDropped: RequestField gives what goes upstream, and nothing that a client says of itself without being trusted.
+// TestFilterRequestFieldSeesDropped: RequestField sees fields that go upstream, and no claim of a client that is not
+// trusted.
 func TestFilterRequestFieldSeesDropped(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{ // no proxy is trusted
 		onRequest(func(x *Exchange) Verdict {
@@ -534,7 +538,7 @@ func TestFilterRequestFieldSeesDropped(t *testing.T) {
 	}
 }
 
-// TestFilterRespondWithRequestBytes: what Respond is given may be a part of the request.
+// TestFilterRespondWithRequestBytes: the arguments of Respond may be parts of the request.
 func TestFilterRespondWithRequestBytes(t *testing.T) {
 	_, c := filtered(t, nil, onResponse(func(x *Exchange, r *Response) Verdict {
 		r.Set("X-L", string(r.Field("X-E")))
@@ -560,4 +564,92 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+// TestFilterFaultIsItsOwn: a Filter further outside sees the 500 that another's fault ends in, as it sees every answer; it is
+// not taken for the one that erred, and what it adds goes out.
+func TestFilterFaultIsItsOwn(t *testing.T) {
+	t.Parallel()
+	park := func(next func(*Exchange) Verdict) func(*Exchange) Verdict {
+		return func(x *Exchange) Verdict {
+			return x.Park(func(context.Context) func(*Exchange) Verdict { return next })
+		}
+	}
+	bad := func(x *Exchange) Verdict { x.AddResponseField("X-Bad", "a\x01b"); return Continue }
+	for name, row := range map[string]struct {
+		filter Filter
+		why    stats.Reason
+	}{
+		"panic":         {onRequest(func(*Exchange) Verdict { panic("boom") }), stats.Internal},
+		"field":         {onRequest(bad), stats.Internal},
+		"parked panic":  {onRequest(park(func(*Exchange) Verdict { panic("boom") })), stats.Internal},
+		"parked field":  {onRequest(park(bad)), stats.Internal},
+		"no call":       {onRequest(func(*Exchange) Verdict { return Park }), stats.Internal},
+		"refused":       {onRequest(func(x *Exchange) Verdict { bad(x); return x.Refuse(403, "no") }), stats.Filtered},
+		"responded":     {onRequest(park(func(x *Exchange) Verdict { bad(x); return x.Respond(403, nil, nil) })), stats.Filtered},
+		"body":          {broken{"request"}, stats.Internal},
+		"response body": {broken{"response"}, stats.Internal},
+		"response":      {onResponse(func(_ *Exchange, r *Response) Verdict { r.Add("X-Bad", "a\x01b"); return Continue }), stats.Filtered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outer := onResponse(func(_ *Exchange, r *Response) Verdict { r.Set("X-Why", r.Reason()); return Continue })
+			_, c := filtered(t, nil, outer, row.filter)
+			c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
+			got := c.ReadAnswer("POST")
+			if got.StatusCode != 500 || got.Header.Get("X-Why") != row.why.String() || got.Header.Get("X-Bad") != "" {
+				t.Errorf("got %d %v, want 500 because of %q", got.StatusCode, got.Header, row.why)
+			}
+		})
+	}
+}
+
+// deciding is a Filter that decides about the request in a body phase, where nothing is to be decided.
+type deciding struct{ request, response func(x *Exchange) }
+
+func (deciding) Name() string { return "deciding" }
+
+func (d deciding) RequestBody(x *Exchange) Transform {
+	if d.request != nil {
+		d.request(x)
+	}
+	return nil
+}
+
+func (d deciding) ResponseBody(x *Exchange, _ *Response) Transform {
+	if d.response != nil {
+		d.response(x)
+	}
+	return nil
+}
+
+// TestBodyPhaseDecides: what is for another phase costs the request that it is about, and no other.
+func TestBodyPhaseDecides(t *testing.T) {
+	t.Parallel()
+	for name, decide := range map[string]func(x *Exchange){
+		"parks": func(x *Exchange) {
+			x.Park(func(context.Context) func(*Exchange) Verdict {
+				return func(*Exchange) Verdict { return Continue }
+			})
+		},
+		"responds": func(x *Exchange) { x.Respond(403, nil, nil) },
+		"refuses":  func(x *Exchange) { x.Refuse(403, "no") },
+	} {
+		for phase, f := range map[string]deciding{"request": {request: decide}, "response": {response: decide}} {
+			t.Run(name+" in the "+phase, func(t *testing.T) {
+				outer := onResponse(func(_ *Exchange, r *Response) Verdict { r.Set("X-Why", r.Reason()); return Continue })
+				g, c := filtered(t, nil, outer, f)
+				for range 2 {
+					c.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+					if got := c.ReadAnswer("POST"); got.StatusCode != 500 || got.Header.Get("X-Why") != stats.Internal.String() {
+						t.Errorf("got %d %v", got.StatusCode, got.Header)
+					}
+					c = g.wire()
+				}
+				g.settle()
+				if n := g.openExchanges(); n != 0 {
+					t.Errorf("%d Exchanges are open", n)
+				}
+			})
+		}
+	}
 }

@@ -55,7 +55,7 @@ func TestParkTwice(t *testing.T) {
 	}
 }
 
-// TestParkedLeft: what runs for clients that have left is told so, and others get its places.
+// TestParkedLeft: the context of a block ends when its client has left, and others get its place.
 func TestParkedLeft(t *testing.T) {
 	blocked := make(chan bool)
 	g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
@@ -80,7 +80,7 @@ func TestParkedLeft(t *testing.T) {
 	}
 }
 
-// TestFilterTwoMiddlewares: the second sees what the first has set, and the Backend one of them.
+// TestFilterTwoMiddlewares: the second sees the field that the first has set, and the Backend gets it once.
 func TestFilterTwoMiddlewares(t *testing.T) {
 	var saw atomic.Value
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Middleware: []app.HandlerFunc{
@@ -97,7 +97,7 @@ func TestFilterTwoMiddlewares(t *testing.T) {
 	}
 }
 
-// TestFilterMiddlewareDeletes: what a middleware deletes does not go upstream.
+// TestFilterMiddlewareDeletes: fields that a middleware deletes do not go upstream.
 func TestFilterMiddlewareDeletes(t *testing.T) {
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Middleware: []app.HandlerFunc{
 		func(_ context.Context, c *app.RequestContext) {

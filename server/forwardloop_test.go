@@ -23,8 +23,8 @@ func (f *countingFilter) Request(*Exchange) Verdict {
 	return Continue
 }
 
-// TestLoopsEnd: an ExternalName that leads back to the gateway makes one request a few, whoever is trusted and
-// whatever is spoken, and not as many as there can be.
+// TestLoopsEnd: an ExternalName that leads back to the gateway makes one request a few, whatever is trusted and whatever is
+// spoken, and not as many as there can be.
 func TestLoopsEnd(t *testing.T) {
 	t.Parallel()
 	for _, trusted := range []bool{false, true} {
@@ -52,8 +52,8 @@ func TestLoopsEnd(t *testing.T) {
 	}
 }
 
-// TestLoopMark: what goes to an ExternalName is marked, beside the marks that it has; what goes to Pods is not.
-// Only our own marks count, and the request is refused at the limit.
+// TestLoopMark: a request to an ExternalName is marked, beside the marks that it has; one to Pods is not. Only our own marks
+// count, and the request is refused at the limit.
 func TestLoopMark(t *testing.T) {
 	t.Parallel()
 	eight := strings.TrimSuffix(strings.Repeat("sluice, ", exchange.LoopLimit), ", ")

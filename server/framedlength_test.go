@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// hasty is a Backend that answers each request before it reads its body, and then waits for as much as the head
-// announced, as nginx does: {n} of an answer is the target of the request. What it takes for requests it notes.
+// hasty is a Backend that answers each request before it reads its body, and then waits for as much as the head announced,
+// as nginx does: {n} of an answer is the target of the request. It notes the requests that it finds.
 func hasty(t testing.TB) (addr string, seen *servertest.Targets) {
 	seen = &servertest.Targets{}
 	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
@@ -35,9 +35,9 @@ func hasty(t testing.TB) (addr string, seen *servertest.Targets) {
 	}), seen
 }
 
-// TestExtendedConnectHasNoLength: an extended CONNECT that announces a body is malformed, and one that announces
-// that there is none says nothing of it to the Endpoint (RFC 8441 section 4, RFC 9110 section 9.3.6). The request of
-// whoever comes next is not a part of it.
+// TestExtendedConnectHasNoLength: an extended CONNECT that announces a body is malformed, and one that announces that there
+// is none goes to the Endpoint without a length (RFC 8441 section 4, RFC 9110 section 9.3.6). The next client's request is
+// not taken for its body.
 func TestExtendedConnectHasNoLength(t *testing.T) {
 	t.Parallel()
 	addr, seen := hasty(t)
@@ -63,8 +63,8 @@ func TestExtendedConnectHasNoLength(t *testing.T) {
 	}
 }
 
-// TestRefusedUpgradeIsNotReused: what an Endpoint makes of a connection on which it was asked for another
-// protocol is its own affair, so that no other request goes over it.
+// TestRefusedUpgradeIsNotReused: an Endpoint may leave HTTP/1.1 on a connection on which it was asked for another protocol,
+// even if it refuses, so that no other request goes over it.
 func TestRefusedUpgradeIsNotReused(t *testing.T) {
 	t.Parallel()
 	conns := make(chan int, 10)

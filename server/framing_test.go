@@ -95,8 +95,8 @@ func TestDate(t *testing.T) {
 	}
 }
 
-// TestRequestHead lists what a Backend sees of a request: order, case and duplicates of what is
-// end-to-end, nothing of what is hop-by-hop, and the gateway's own fields behind.
+// TestRequestHead lists what a Backend sees of a request: order, case and duplicates of what is end-to-end, nothing of what
+// is hop-by-hop, and the gateway's own fields behind.
 func TestRequestHead(t *testing.T) {
 	t.Parallel()
 	const own = "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: HOST\r\nX-Forwarded-Port: PORT\r\nX-Request-ID: ID\r\n"
@@ -231,8 +231,7 @@ func TestExpect(t *testing.T) {
 	c.WantClosed()
 }
 
-// TestLargeBodies moves bodies that are copied and that are spliced, with either framing, both ways
-// at once.
+// TestLargeBodies moves bodies that are copied and that are spliced, with either framing, both ways at once.
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {

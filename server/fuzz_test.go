@@ -12,9 +12,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// FuzzExchange gives the gateway arbitrary bytes from a client and from a Backend at once. Whatever they
-// are, the gateway lives, the connection ends once the client has ended its side, and two other clients,
-// before and behind, on connections to the same Endpoint, get their own answer, whole.
+// FuzzExchange gives the gateway arbitrary bytes from a client and from a Backend at once. Whatever they are, the gateway
+// lives, the connection ends once the client has ended its side, and two other clients, before and behind, on connections to
+// the same Endpoint, get their own answer, whole.
 func FuzzExchange(f *testing.F) {
 	for i, r := range h1test.Requests {
 		if len(r.Raw) < 1000 {

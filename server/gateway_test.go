@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,7 +45,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", atOnce)
 	}
-	// Enough for each loop to have one: who shares it with the loop of a flooded gateway waits for its turn.
+	// Enough for each loop to have one: a loop that shares one with the loop of a flooded gateway waits for its turn.
 	if err := loop.Pollers(64); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -113,8 +114,8 @@ func secureGateway(t testing.TB, change func(*config.Config)) *gateway {
 	return g
 }
 
-// newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with
-// what it was told of the client. change may be nil.
+// newProxiedGateway expects a PROXY protocol header on both of its listeners, and its Backend answers with the fields about
+// the client that it got. change may be nil.
 func newProxiedGateway(t testing.TB, change func(*config.Config)) *gateway {
 	t.Helper()
 	g := newGateway(t, func(c *config.Config) {
@@ -194,6 +195,7 @@ func (g *gateway) serveBackend(policy *asked.Policy, b *routing.Backend, endpoin
 	for _, e := range endpoints {
 		b.Endpoints = append(b.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
 	}
+	inOrder(b.Endpoints...)
 	builder := routing.Builder{Attach: g.Attach}
 	host, _ := builder.BuildHost("", []routing.Route{{
 		Path: "/", Type: routing.Prefix,
@@ -246,8 +248,14 @@ func (g *gateway) publish(b *routing.Backend, endpoint string, fallback *tls.Cer
 	g.OnPublish(snapshot)
 }
 
-// servePassthrough publishes a Host pass.test whose TLS goes to the given Endpoints, nopass.test whose Backend
-// is not known, and a catch-all that goes to plain, which may be "".
+// inOrder sorts Endpoints, as Snapshots have them.
+func inOrder(list ...routing.Endpoint) []routing.Endpoint {
+	slices.SortFunc(list, func(a, b routing.Endpoint) int { return a.Addr.Compare(b.Addr) })
+	return list
+}
+
+// servePassthrough publishes a Host pass.test whose TLS goes to the given Endpoints, nopass.test whose Backend is not known,
+// and a catch-all that goes to plain, which may be "".
 func (g *gateway) servePassthrough(plain string, endpoints ...string) {
 	g.t.Helper()
 	source := &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}}
@@ -259,6 +267,7 @@ func (g *gateway) servePassthrough(plain string, endpoints ...string) {
 	for _, e := range endpoints {
 		pass.Endpoints = append(pass.Endpoints, routing.Endpoint{Addr: netip.MustParseAddrPort(e)})
 	}
+	inOrder(pass.Endpoints...)
 	builder := routing.Builder{Attach: g.Attach}
 	hosts := map[string]*routing.Host{}
 	for name, backend := range map[string]int32{"": 0, "pass.test": 1, "nopass.test": -1} {
@@ -293,7 +302,7 @@ func (g *gateway) takenOver() {
 func (g *gateway) narrow(change func(*down.Capacity)) {
 	for _, w := range g.workers {
 		w.Post(func() {
-			set, before := *w.down.Current(), w.Settings
+			set, before := *w.down.CurrentSettings(), w.Settings
 			change(&set.Capacity)
 			all := *before
 			all.Requests = set.Capacity.Requests
@@ -304,8 +313,8 @@ func (g *gateway) narrow(change func(*down.Capacity)) {
 	g.settle()
 }
 
-// beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a
-// loop that has ended runs nothing any more.
+// beginDrain starts a drain and returns once every loop has stopped accepting, or the drain has ended: a loop that has ended
+// runs no posted function.
 func (g *gateway) beginDrain(limit time.Duration) (drained chan error) {
 	drained = make(chan error, 1)
 	ended := make(chan struct{})
@@ -371,8 +380,7 @@ func (g *gateway) secureWire() *servertest.Wire {
 	return servertest.NewWire(g.t, c)
 }
 
-// wireFrom opens a raw client connection from 127.0.0.n, each of which is a source of its own. Its Close is a
-// reset.
+// wireFrom opens a raw client connection from 127.0.0.n, each of which is a source of its own. Its Close is a reset.
 func (g *gateway) wireFrom(n byte) *servertest.Wire {
 	g.t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, n)}, Timeout: servertest.Timeout}
@@ -456,7 +464,7 @@ func (c *tlsClient) shown() string {
 	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// nameShown is the subject of the certificate that a client is shown, or why there is none.
+// nameShown is the subject of the certificate that a client is shown, or the error.
 func (g *gateway) nameShown(name string, c *tls.Config) string {
 	conn, err := g.dialTLS(name, c)
 	if err != nil {
@@ -487,8 +495,8 @@ func (g *gateway) statusOverHTTP2(opened, host string, c *tls.Config) int {
 	return response.StatusCode
 }
 
-// settle returns when the gateway has handled all bytes that were written to it before: every loop
-// has been through the events that were ready, and through those that these led to.
+// settle returns when the gateway has handled all bytes that were written to it before: every loop has been through the
+// events that were ready, and through those that these led to.
 func (g *gateway) settle() {
 	for range 3 {
 		var wg sync.WaitGroup
@@ -516,9 +524,8 @@ func (g *gateway) connections() (accepted uint64, open int64) {
 		n := make(chan uint64)
 		w.Post(func() { n <- w.Shard.ConnectionsAccepted })
 		accepted += <-n
-		open += int64(w.down.Open())
 	}
-	return accepted, open
+	return accepted, g.peers.Connections()
 }
 
 // ended returns how many Exchanges ended.
@@ -586,7 +593,7 @@ func (g *gateway) lone() (open, free int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
-			n := w.up.Open()
+			n := w.up.CountSessions()
 			open, free = open+n.Lone, free+n.LoneFree
 			close(done)
 		})
@@ -595,7 +602,7 @@ func (g *gateway) lone() (open, free int) {
 	return open, free
 }
 
-// pipes returns how many descriptors the pipes have that nobody uses.
+// pipes returns how many descriptors the idle pipes have.
 func (g *gateway) pipes() (n int64) {
 	for _, w := range g.workers {
 		one := make(chan int64)
@@ -635,18 +642,18 @@ func (g *gateway) latency(n int) (worst time.Duration) {
 	return worst
 }
 
-// holding is what the gateway has open for others: descriptors, connections, streams and exchanges.
+// holding counts what the gateway has open for peers: descriptors, connections, streams and exchanges.
 type holding struct{ downs, exchanges, ups, streams int }
 
 func (g *gateway) holding() (h holding) {
+	h.downs = int(g.peers.Connections())
 	for _, w := range g.workers {
 		done := make(chan struct{})
 		w.Post(func() {
 			defer close(done)
-			h.downs += w.down.Open()
 			h.exchanges += int(w.Shard.Counters.ExchangesStarted - w.Shard.Counters.ExchangesEnded)
 			w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) { h.ups += int(s.Conns - s.Idle) })
-			open := w.up.Open()
+			open := w.up.CountSessions()
 			h.ups -= open.Sessions
 			h.streams += open.Streams
 		})
@@ -655,12 +662,11 @@ func (g *gateway) holding() (h holding) {
 	return h
 }
 
-// filesKept is how many descriptors wait for their next use: those of pipes, and both ends of the sessions with
-// Endpoints.
+// filesKept is how many descriptors wait for their next use: those of pipes, and both ends of the sessions with Endpoints.
 func (g *gateway) filesKept() (n int) {
 	for _, w := range g.workers {
 		done := make(chan struct{})
-		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.Open().Sessions; close(done) })
+		w.Post(func() { n += 2*w.IdlePipes() + 2*w.up.CountSessions().Sessions; close(done) })
 		<-done
 	}
 	return n
@@ -739,8 +745,8 @@ func (g *gateway) wantNothingLeft() {
 		for _, w := range g.workers {
 			one := make(chan int64)
 			w.Post(func() {
-				n := int64(w.down.MostOfSource())
-				if w.up.Open().Sessions == 0 { // those of Endpoints stay a while
+				n := int64(w.down.LargestSource())
+				if w.up.CountSessions().Sessions == 0 { // those of Endpoints stay a while
 					n += max(w.Buffers.Lent(), -w.Buffers.Lent())
 				}
 				one <- n

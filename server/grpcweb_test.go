@@ -216,7 +216,7 @@ func TestGRPCWeb(t *testing.T) {
 		case "/late": // than the call's deadline
 			<-r.Context().Done()
 		case "/cancel":
-			// By HTTP/1 only what is sent to a client that left tells that it did.
+			// Over HTTP/1.1 only a write shows that the client has left.
 			for r.Context().Err() == nil {
 				_, _ = w.Write(grpcMessage(big[:1000]))
 				flush()
@@ -343,8 +343,8 @@ func TestGRPCWeb(t *testing.T) {
 				cancel()
 				<-canceled
 
-				// The request in pieces of every size, and where it is text in parts that are padded by
-				// themselves. By HTTP/1, net/http's client does not read a response while it sends.
+				// The request in pieces of every size, and where it is text in parts that are padded by themselves. By
+				// HTTP/1, net/http's client does not read a response while it sends.
 				for size := 1; size < 12; size++ {
 					read, write := io.Pipe()
 					go func() {
@@ -380,7 +380,7 @@ func TestGRPCWeb(t *testing.T) {
 					r.end(t)
 				}
 
-				// What is accepted says how the response is written.
+				// Accept decides the form of the response.
 				for _, tt := range []struct {
 					accept, want string
 				}{
@@ -464,8 +464,7 @@ func TestGRPCWebOtherBackend(t *testing.T) {
 	}
 }
 
-// TestGRPCWebWire looks at the bytes of HTTP/1: pipelined requests, HTTP/1.0, and a client that leaves
-// half-way.
+// TestGRPCWebWire looks at the bytes of HTTP/1: pipelined requests, HTTP/1.0, and a client that leaves half-way.
 func TestGRPCWebWire(t *testing.T) {
 	t.Parallel()
 	ended := make(chan error, 1)
@@ -629,8 +628,8 @@ func TestGRPCWebSlowBackend(t *testing.T) {
 	}
 }
 
-// TestGRPCWebSlowReader: a client that reads nothing stops the Backend at the buffers' bounds, and gets
-// all of it once it reads.
+// TestGRPCWebSlowReader: a client that reads nothing stops the Backend at the buffers' bounds, and gets all of it once it
+// reads.
 func TestGRPCWebSlowReader(t *testing.T) {
 	t.Parallel()
 	const size, count = 1 << 20, 32

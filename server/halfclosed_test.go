@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// TestClientLeavesALongWait: a client that closes while no answer comes is given up, and so is its request at the
-// Endpoint: one that only ends what it sends after timeouts.half_closed, any other at once.
+// TestClientLeavesALongWait: the request of a client that closes while no answer comes is cancelled, at the Endpoint too: of
+// a half-closed client after timeouts.half_closed, of any other at once.
 func TestClientLeavesALongWait(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.HTTPS, routing.H2C, routing.GRPCS} {
@@ -56,8 +56,8 @@ func TestClientLeavesALongWait(t *testing.T) {
 	}
 }
 
-// TestHalfClosedClientIsAnswered: a client that has ended what it sends gets the answers that come in time, of all
-// that it has asked for, and any that comes piece by piece.
+// TestHalfClosedClientIsAnswered: a half-closed client gets the answers that come in time, to all requests that it has sent,
+// and any that comes piece by piece.
 func TestHalfClosedClientIsAnswered(t *testing.T) {
 	t.Parallel()
 	e := servertest.NewEndpoints(t, routing.HTTP, "")
@@ -86,8 +86,8 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 	}
 }
 
-// TestHalfClosedIsNoFault: what a client that left waited for is no fault of its Endpoint's, and its silence before a
-// timeout of the Endpoint's own is.
+// TestHalfClosedIsNoFault: a client that leaves is no fault of the Endpoint that it waited for; the Endpoint's silence
+// before a timeout of the Endpoint's own is.
 func TestHalfClosedIsNoFault(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

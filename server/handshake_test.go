@@ -37,8 +37,8 @@ func TestPlainHTTPOnHTTPS(t *testing.T) {
 	}
 }
 
-// TestBrokenHandshakes: every way for a client not to finish its handshake ends the connection, in time,
-// is counted as what it was, and leaves nothing behind.
+// TestBrokenHandshakes: every way for a client not to finish its handshake ends the connection, in time, is counted as what
+// it was, and leaves nothing behind.
 func TestBrokenHandshakes(t *testing.T) {
 	wantNoLeaks(t)
 	first := []byte(servertest.ClientHello(t, "a.test"))
@@ -146,8 +146,8 @@ func TestSlowHandshake(t *testing.T) {
 	}
 }
 
-// TestDrainWithHandshakes: a handshake that is under way when a drain begins goes on, its request is
-// answered, and what never comes does not hold the drain up beyond the handshake's time.
+// TestDrainWithHandshakes: a handshake that is under way when a drain begins goes on, its request is answered, and one that
+// never comes delays the drain by the handshake's timeout at most.
 func TestDrainWithHandshakes(t *testing.T) {
 	wantNoLeaks(t)
 	servertest.Retry(t, drainWithHandshakes)

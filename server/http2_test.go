@@ -15,8 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestPairings sends the same exchanges through every pairing of protocols, with net/http as client and
-// Backend.
+// TestPairings sends the same exchanges through every pairing of protocols, with net/http as client and Backend.
 func TestPairings(t *testing.T) {
 	t.Parallel()
 	big := make([]byte, 3<<20)
@@ -150,7 +149,7 @@ func TestPairings(t *testing.T) {
 				})
 			}
 			all.Wait()
-			// A client that gives up.
+			// A client that cancels its request.
 			ctx, cancel := context.WithCancel(t.Context())
 			req, _ = http.NewRequestWithContext(ctx, "GET", base+"/big", nil)
 			if resp, err := c.Do(req); err == nil {
@@ -166,8 +165,7 @@ func TestPairings(t *testing.T) {
 	}
 }
 
-// TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place
-// for them.
+// TestTrailersBehindLength: a response of known length keeps its trailers, where both sides have a place for them.
 func TestTrailersBehindLength(t *testing.T) {
 	t.Parallel()
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// informingBackend sends n interim responses with a field of so many bytes before the final one, as the
-// request's path says: /status/n/bytes.
+// informingBackend sends n interim responses with a field of so many bytes before the final one, as the request's path has
+// it: /status/n/bytes.
 func informingBackend(t testing.TB, p routing.Protocol) string {
 	parse := func(path string) (status, n, size int) {
 		_, _ = fmt.Sscanf(path, "/%d/%d/%d", &status, &n, &size)
@@ -90,8 +90,8 @@ func informed(t *testing.T, g *gateway, version, path string) (interim int, stat
 	}
 }
 
-// TestInterimResponsesAreBounded: those of an Endpoint that has something to say are relayed, however many they are,
-// and those of one that has gone mad are not, in every pairing.
+// TestInterimResponsesAreBounded: interim responses are relayed, however many they are, at the rate of a useful Endpoint,
+// and fail the request above that, in every pairing.
 func TestInterimResponsesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
@@ -123,7 +123,7 @@ func TestInterimResponsesAreBounded(t *testing.T) {
 	}
 }
 
-// TestBodyTimeoutBeginsWithTheInvitation: a client that waits for 100 owes no byte of its body before.
+// TestBodyTimeoutBeginsWithTheInvitation: the body timeout of a client that expects 100 begins when it was sent one.
 func TestBodyTimeoutBeginsWithTheInvitation(t *testing.T) {
 	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
@@ -226,7 +226,7 @@ func invitedLate(t *testing.T, s *servertest.Try, p routing.Protocol, version st
 	if got := c.ReadAnswer("POST"); got.StatusCode != 204 {
 		s.Errorf("then came %d", got.StatusCode)
 	}
-	// Once it is invited, or has begun by itself, the clock runs.
+	// From the 100 on, or from the first byte of the body, the timeout runs.
 	begun := time.Now()
 	c.Send(head + "bo")
 	if got := c.ReadAnswer("POST"); got.StatusCode != 408 {
@@ -235,7 +235,7 @@ func invitedLate(t *testing.T, s *servertest.Try, p routing.Protocol, version st
 	servertest.Took(s, begun, timeout)
 }
 
-// TestNeverInvited: where neither side moves it is the Endpoint that takes its time.
+// TestNeverInvited: where neither side moves, the Endpoint's timeout runs.
 func TestNeverInvited(t *testing.T) {
 	t.Parallel()
 	backend := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {

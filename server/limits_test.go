@@ -101,8 +101,7 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
-// TestBodyLimitReachesTheClient: a client that sends all of a body that is far too large gets to read
-// why it is refused.
+// TestBodyLimitReachesTheClient: a client that sends all of a body that is far too large gets to read why it is refused.
 func TestBodyLimitReachesTheClient(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})
@@ -119,8 +118,8 @@ func TestBodyLimitReachesTheClient(t *testing.T) {
 	}
 }
 
-// TestAbortedUploadLeavesNoTrace: an exchange that ends in the middle of a spliced body must not be
-// counted towards the limit of the next that its memory serves.
+// TestAbortedUploadLeavesNoTrace: an exchange that ends in the middle of a spliced body must not be counted towards the
+// limit of the next that its memory serves.
 func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) {
@@ -144,8 +143,8 @@ func TestAbortedUploadLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// TestConnectionLimit: where no connection over the limit can have the place of an idle one, it is closed; those
-// open are served, and one that ends makes room.
+// TestConnectionLimit: a connection over the limit is closed where no idle one can be shed for it; those open are served,
+// and one that ends makes room.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.Connections = 8 }, Options{})
@@ -179,8 +178,8 @@ func TestConnectionLimit(t *testing.T) {
 	}
 }
 
-// TestFloodOfPipelinedRequests: a client that pipelines requests as fast as it can, each answered by
-// the gateway itself, does not keep the loop from others.
+// TestFloodOfPipelinedRequests: a client that pipelines requests as fast as it can, each answered by the gateway itself,
+// does not keep the loop from others.
 func TestFloodOfPipelinedRequests(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
@@ -204,8 +203,8 @@ func TestFloodOfPipelinedRequests(t *testing.T) {
 	worker := g.workers[0]
 	most := make(chan uint64)
 	worker.Post(func() { n, _ := worker.Batches(); most <- n })
-	// 16,384 requests in rounds of at most 64: had they been served in one go, so few batches of
-	// events could not have been enough.
+	// 16,384 requests in rounds of at most 64: had they been served in one go, so few batches of events could not have been
+	// enough.
 	if n := <-most; n < 1<<14/64/2 {
 		t.Errorf("the loop went round only %d times", n)
 	}

@@ -24,10 +24,10 @@ import (
 // liveKey shows that a key takes effect on a reload. A client of each protocol asks an Endpoint of the same protocol.
 type liveKey struct {
 	key, from, to string // from "" = as liveBase has it
-	// was and is are what see returns before the reload and after it; was "" is what no test can wait for.
+	// was and is are what see returns before the reload and after it; was "" for a timeout that no test can wait for.
 	was, is string
 	see     func(l *live) string
-	// open says whose connections, opened before the reload, are concerned too: those of both protocols unless it says
+	// open names the connections, opened before the reload, that the key applies to as well: both protocols' unless it names
 	// otherwise. A key of handshakes and of the first bytes concerns none.
 	open liveClients
 	only liveClients // the protocol that knows the key
@@ -35,8 +35,8 @@ type liveKey struct {
 	endpoint  func(testing.TB) string // nil: liveEndpoint
 	toHTTP1   bool                    // the Endpoint speaks HTTP/1.1 to all
 	proxied   bool                    // connections begin with a PROXY protocol header
-	headed    bool                    // they are to, and do not
-	elsewhere string                  // who shows it, where another package applies the key
+	headed    bool                    // connections should begin with one, and do not
+	elsewhere string                  // the test that shows it, where another package applies the key
 }
 
 // liveClients is a set of protocols.
@@ -53,7 +53,7 @@ func (p liveClients) has(streams bool) bool {
 	return p == liveBoth || streams && p == liveHTTP2 || !streams && p == liveHTTP1
 }
 
-// liveBase has no timeout end anything by itself.
+// liveBase has no timeout that a test could meet.
 func liveBase() *config.Config {
 	c := config.Default()
 	c.Threads = 1
@@ -88,7 +88,7 @@ var liveKeys = []liveKey{
 		end := ""
 		servertest.Until(l.t, "something to wait", func() bool {
 			much := l.g.peers.Buffered() > 3<<19
-			l.g.settle() // who is to be cut for that has been
+			l.g.settle() // connections that are shed for that are gone
 			switch {
 			case l.g.shedOf(stats.ShedBuffered) > 0:
 				end = "cut"
@@ -190,8 +190,8 @@ var liveKeys = []liveKey{
 	}},
 }
 
-// TestLiveKeys: each key that the reference says is live takes effect on a reload: for connections that are opened
-// after it and, unless it is about how connections begin, for the requests of those that were open before.
+// TestLiveKeys: each key that is live in the reference takes effect on a reload: for connections that are opened after it
+// and, unless it is about how connections begin, for the requests of those that were open before.
 func TestLiveKeys(t *testing.T) {
 	shown := map[string]bool{}
 	for _, row := range liveKeys {
@@ -228,7 +228,7 @@ func TestLiveKeys(t *testing.T) {
 
 var liveStart sync.Mutex
 
-// startLive starts one gateway at a time: New writes what all of the process share.
+// startLive starts one gateway at a time: New writes variables of the process.
 func startLive(t *testing.T, c *config.Config) *gateway {
 	liveStart.Lock()
 	defer liveStart.Unlock()
@@ -356,7 +356,7 @@ func (l *live) seen(name string, fields ...string) string {
 	return "none"
 }
 
-// holdThree has three connections ask for what the Endpoint does not answer, and says what becomes of each.
+// holdThree has three connections send a request that the Endpoint does not answer, and returns the outcome of each.
 func (l *live) holdThree() string {
 	var all []string
 	for range 3 {
@@ -388,7 +388,7 @@ func (l *live) shake(name string, c *tls.Config) string {
 	return "shaken"
 }
 
-// shakeTwo begins two handshakes, and says whether both may go on.
+// shakeTwo begins two handshakes, and reports whether both may go on.
 func (l *live) shakeTwo() string {
 	hello := servertest.ClientHello(l.t, "a.test")
 	first, second := l.g.secureWire(), l.g.secureWire()

@@ -55,7 +55,7 @@ func newSlowLink(t *testing.T, to string) *slowLink {
 	return l
 }
 
-// pass passes frames, of the Endpoint if so, until either end is gone.
+// pass relays frames of one end, the Endpoint's if so, until either end is gone.
 func (l *slowLink) pass(to io.Writer, from io.Reader, endpoint bool) {
 	queue := make(chan []byte, 1000)
 	defer close(queue)
@@ -115,8 +115,7 @@ func await(t *testing.T, what string, c chan struct{}) {
 	}
 }
 
-// hostileTrailers send a request for /early whose end, with trailers, is sent when the function that they return is
-// called.
+// hostileTrailers send a request for /early whose end, with trailers, is sent when the function that they return is called.
 var hostileTrailers = map[string]func(t *testing.T, g *gateway, head ...string) (end func()){
 	"h1": func(_ *testing.T, g *gateway, head ...string) func() {
 		c := g.wire()
@@ -176,8 +175,8 @@ func TestTrailersBehindAnEarlyAnswer(t *testing.T) {
 	}
 }
 
-// TestTrailersToWhomThereAreNone: nor do they at one that ends the connection for any, as grpc-go does; those of a
-// client that announces none do not even harm itself. And the Endpoint stays in rotation.
+// TestTrailersToWhomThereAreNone: trailers harm no other request at an Endpoint that ends the connection for them, as
+// grpc-go does; those of a client that announces none do not even harm its own. The Endpoint stays in rotation.
 func TestTrailersToWhomThereAreNone(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int64
@@ -263,8 +262,8 @@ func TestTrailersToWhomThereAreNone(t *testing.T) {
 	}
 }
 
-// TestLoneSessions: requests that announce trailers have a session each, one after the other the same one; no other
-// gets it, and where there is no place for one they go without their trailers.
+// TestLoneSessions: requests that announce trailers have a session each, one after the other the same one; no other gets it,
+// and where there is no place for one they go without their trailers.
 func TestLoneSessions(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 10)

@@ -17,9 +17,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestMediaTypeGivesNoTime: a body that does not come ends its request after timeouts.body, whatever the request
-// calls itself, and to whatever it goes. Only a stream of messages between two sides of HTTP/2 may rest longer: as
-// long as a tunnel.
+// TestMediaTypeGivesNoTime: a body that does not come ends its request after timeouts.body, whatever the request's media
+// type and Endpoint are. Only a stream of messages between two sides of HTTP/2 may rest longer: as long as a tunnel.
 func TestMediaTypeGivesNoTime(t *testing.T) {
 	t.Parallel()
 	mute := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
@@ -66,8 +65,8 @@ func TestMediaTypeGivesNoTime(t *testing.T) {
 	}
 }
 
-// TestStreamOfMessagesRests: between two sides of HTTP/2 a gRPC stream outlives timeouts.body, and what comes from
-// either side gives it time anew.
+// TestStreamOfMessagesRests: between two sides of HTTP/2 a gRPC stream outlives timeouts.body, and bytes of either side
+// restart its time.
 func TestStreamOfMessagesRests(t *testing.T) {
 	t.Parallel()
 	addr := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +115,7 @@ func TestStreamOfMessagesRests(t *testing.T) {
 	})
 }
 
-// TestMediaTypeOpensNoTunnel: an extended CONNECT that calls itself gRPC is refused as what it is. An error of
+// TestMediaTypeOpensNoTunnel: an extended CONNECT with gRPC's media type is refused as any extended CONNECT. An error of
 // gRPC's has the status 200, which would tell the client that it was accepted.
 func TestMediaTypeOpensNoTunnel(t *testing.T) {
 	t.Parallel()

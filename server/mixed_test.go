@@ -23,8 +23,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again,
-// wherever the socket was full.
+// TestLastRecordLeaves: the last bytes of a response over HTTP/2 and TLS leave when the client reads again, wherever the
+// socket was full.
 func TestLastRecordLeaves(t *testing.T) {
 	t.Parallel()
 	body := servertest.Pattern(8 << 20)
@@ -76,8 +76,8 @@ func TestLastRecordLeaves(t *testing.T) {
 	all.Wait()
 }
 
-// TestCompleteResponseThenReset: an Endpoint that has ended its response may cancel the rest of the request, or
-// leave, while the client still reads: RFC 9113 section 8.1.
+// TestCompleteResponseThenReset: an Endpoint that has ended its response may cancel the rest of the request, or leave, while
+// the client still reads: RFC 9113 section 8.1.
 func TestCompleteResponseThenReset(t *testing.T) {
 	t.Parallel()
 	for _, leave := range []bool{false, true} {
@@ -125,8 +125,8 @@ func TestCompleteResponseThenReset(t *testing.T) {
 	}
 }
 
-// TestForbiddenTrailersStay: what must not stand in trailers does not reach an Endpoint from HTTP/2 either
-// (RFC 9110 section 6.5.1).
+// TestForbiddenTrailersStay: what must not stand in trailers does not reach an Endpoint from HTTP/2 either (RFC 9110 section
+// 6.5.1).
 func TestForbiddenTrailersStay(t *testing.T) {
 	t.Parallel()
 	for _, p := range []routing.Protocol{routing.HTTP, routing.H2C} {
@@ -153,7 +153,7 @@ func TestForbiddenTrailersStay(t *testing.T) {
 	}
 }
 
-// TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, of which HTTP/1.1 says nothing.
+// TestTrailersLoseTheirSpace: HTTP/2 takes no white space around a value, which HTTP/1.1 allows.
 func TestTrailersLoseTheirSpace(t *testing.T) {
 	t.Parallel()
 	seen := make(chan http.Header, 1)
@@ -183,8 +183,8 @@ func TestTrailersLoseTheirSpace(t *testing.T) {
 	}
 }
 
-// TestWebSocketBytesBeforeItsAnswer: what a client sends behind its Upgrade, before that is accepted, is the new
-// protocol's, and is passed on at once.
+// TestWebSocketBytesBeforeItsAnswer: bytes that a client sends behind its Upgrade, before it is accepted, are the new
+// protocol's, and are relayed at once.
 func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	t.Parallel()
 	asked, accept := make(chan uint32, 1), make(chan struct{})
@@ -224,8 +224,8 @@ func TestWebSocketBytesBeforeItsAnswer(t *testing.T) {
 	}
 }
 
-// TestBodyTimeoutBehindEarlyHead: a client that stops in the middle of its body is timed out also when the
-// Endpoint has begun to answer over HTTP/2.
+// TestBodyTimeoutBehindEarlyHead: a client that stops in the middle of its body is timed out also when the Endpoint has
+// begun to answer over HTTP/2.
 func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"103", "200"} {
@@ -248,7 +248,7 @@ func TestBodyTimeoutBehindEarlyHead(t *testing.T) {
 	}
 }
 
-// TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is told to go, too.
+// TestSessionBegunInADrain: a connection that turns out to be HTTP/2 in a drain is sent GOAWAY, too.
 func TestSessionBegunInADrain(t *testing.T) {
 	t.Parallel()
 	servertest.Retry(t, sessionBegunInADrain)
@@ -283,8 +283,8 @@ func sessionBegunInADrain(t *servertest.Try, _ time.Duration) {
 	}
 }
 
-// TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout,
-// and not all that follow.
+// TestStuckSessionIsLeft: an Endpoint's connection that never becomes ready costs one request its connect timeout, and not
+// all that follow.
 func TestStuckSessionIsLeft(t *testing.T) {
 	t.Parallel()
 	good := servertest.StartBackend(t, true, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
@@ -383,8 +383,8 @@ func TestCongestedSessionIsReadAgain(t *testing.T) {
 	all.Wait()
 }
 
-// TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right
-// behind it.
+// TestResponseInFrontOfAReset: a response that came whole counts, though the Endpoint's connection was reset right behind
+// it.
 func TestResponseInFrontOfAReset(t *testing.T) {
 	t.Parallel()
 	body := servertest.Pattern(1 << 20)[:60000]
@@ -414,11 +414,11 @@ func TestResponseInFrontOfAReset(t *testing.T) {
 		if resp.StatusCode != 200 || err != nil || len(got) != len(body) {
 			t.Fatalf("request %d: status %d, %d bytes, %v", i, resp.StatusCode, len(got), err)
 		}
-		// The next request must not take the connection that is about to be found reset: it is a POST, which is
-		// not sent twice.
+		// The next request must not take the connection that is about to be found reset: it is a POST, which is not sent
+		// twice.
 		for open := true; open; {
 			sessions := make(chan int)
-			g.workers[0].Post(func() { sessions <- g.workers[0].up.Open().Sessions })
+			g.workers[0].Post(func() { sessions <- g.workers[0].up.CountSessions().Sessions })
 			open = <-sessions > 0
 		}
 	}
@@ -455,7 +455,7 @@ func TestStopClosesSessions(t *testing.T) {
 	}
 }
 
-// TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is told so:
+// TestEmptyResponseHasLength: a response that ends with its HEADERS has no body, and an HTTP/1 client is sent its length:
 // else it would wait for the end of the connection.
 func TestEmptyResponseHasLength(t *testing.T) {
 	t.Parallel()
@@ -481,8 +481,8 @@ func TestEmptyResponseHasLength(t *testing.T) {
 	}
 }
 
-// TestMalformedResponseInAPipeline: behind an answer to a response by HTTP/2 that makes no sense, the client's next
-// request is served, or its connection ends, without any further event.
+// TestMalformedResponseInAPipeline: behind the 502 for a malformed response over HTTP/2, the client's next request is
+// served, or its connection ends, without any further event.
 func TestMalformedResponseInAPipeline(t *testing.T) {
 	t.Parallel()
 	backend := servertest.RawHTTP2Backend(t, func(_ int, c *servertest.RawHTTP2) {
@@ -513,8 +513,8 @@ func TestMalformedResponseInAPipeline(t *testing.T) {
 	}
 }
 
-// TestTunnelsTailArrives: what was sent into a tunnel that has ended reaches an Endpoint that is slow to read it,
-// also where the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
+// TestTunnelsTailArrives: bytes that were sent into a tunnel that has ended reach an Endpoint that is slow to read, also
+// where the Endpoint has left its Backend meanwhile, and nothing else keeps the session.
 func TestTunnelsTailArrives(t *testing.T) {
 	t.Parallel()
 	const n = 48 << 10

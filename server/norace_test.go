@@ -3,7 +3,7 @@
 package server
 
 // chaosDefault is how many rounds of TestChaos and TestChaosEndings there are. Most are played under the race detector,
-// which has more to say about them: see race_test.go.
+// which needs other bounds: see race_test.go.
 const chaosDefault = 3
 
 // atOnce is how many tests run at a time.

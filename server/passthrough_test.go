@@ -34,8 +34,8 @@ func certificateAt(t *testing.T, addr, name string) []byte {
 	return c.ConnectionState().PeerCertificates[0].Raw
 }
 
-// TestPassthrough: the Host's clients see its Backend's own certificate and protocols, and the Backend their
-// bytes; all others end at the gateway, on the same port.
+// TestPassthrough: the Host's clients see its Backend's own certificate and protocols, and the Backend their bytes; all
+// others end at the gateway, on the same port.
 func TestPassthrough(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")
@@ -122,7 +122,7 @@ func TestPassthrough(t *testing.T) {
 	}
 }
 
-// TestPassthroughBytes: what is behind the ClientHello goes both ways, however it is cut and however large it is.
+// TestPassthroughBytes: bytes behind the ClientHello go both ways, in pieces of any size and in any number.
 func TestPassthroughBytes(t *testing.T) {
 	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
@@ -210,7 +210,7 @@ func TestPassthroughBytes(t *testing.T) {
 	})
 }
 
-// TestPassthroughHalfClose: the end of one side is passed on, and the other direction goes on.
+// TestPassthroughHalfClose: the end of one side is relayed, and the other direction goes on.
 func TestPassthroughHalfClose(t *testing.T) {
 	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
@@ -249,7 +249,7 @@ func TestPassthroughHalfClose(t *testing.T) {
 	})
 }
 
-// TestPassthroughBreaks: a connection that breaks breaks the other, after what came of it before.
+// TestPassthroughBreaks: a connection that breaks breaks the other, behind the bytes that came before.
 func TestPassthroughBreaks(t *testing.T) {
 	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
@@ -378,7 +378,7 @@ func TestPassthroughSnapshots(t *testing.T) {
 	}
 }
 
-// TestPassthroughIdle: silence both ways ends it after timeouts.tunnel, and bytes either way put that off.
+// TestPassthroughIdle: silence both ways ends the connection after timeouts.tunnel, and bytes either way restart that.
 func TestPassthroughIdle(t *testing.T) {
 	t.Parallel()
 	hello := servertest.ClientHello(t, "pass.test")
@@ -460,7 +460,7 @@ func TestPassthroughBehindProxyProtocol(t *testing.T) {
 	}
 }
 
-// TestBadHello: what is no ClientHello gets an alert, or an answer in plain HTTP, and the end.
+// TestBadHello: bytes that are no ClientHello get an alert, or an answer in plain HTTP, and the close.
 func TestBadHello(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})

@@ -42,7 +42,7 @@ var (
 	headerV2   = string(proxyproto.AppendV2(nil, &proxyproto.Header{Source: headerFrom, Destination: headerTo, Checksum: true}))
 )
 
-// TestProxyProtocol: every form of header in front of every protocol, and what Backends are told then.
+// TestProxyProtocol: every form of header in front of every protocol, and the fields that Backends get.
 func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
 	g := newProxiedGateway(t, nil)
@@ -149,7 +149,7 @@ func (d *dribble) Write(p []byte) (n int, err error) {
 	return n + m, err
 }
 
-// TestProxyProtocolRefuses: what is closed without an answer, and as what it is counted.
+// TestProxyProtocolRefuses: connections that are closed without an answer, and the reasons they are counted under.
 func TestProxyProtocolRefuses(t *testing.T) {
 	t.Parallel()
 	untrusted := func(c *config.Config) { c.ProxyProtocol.TrustedCIDRs = []string{"192.0.2.0/24", "::1"} }
@@ -201,8 +201,8 @@ func TestProxyProtocolRefuses(t *testing.T) {
 	}
 }
 
-// TestProxyProtocolTrust: whose forwarded fields are believed is a matter of the client's address, not of
-// the load balancer's, unless that speaks for itself.
+// TestProxyProtocolTrust: whether forwarded fields are believed depends on the client's address, not on the load balancer's,
+// unless that speaks for itself.
 func TestProxyProtocolTrust(t *testing.T) {
 	t.Parallel()
 	const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Port: 1\r\n\r\n"
@@ -220,8 +220,8 @@ func TestProxyProtocolTrust(t *testing.T) {
 	}
 }
 
-// TestProxyProtocolManyConnections, of which some are handed over to another loop, each with a client of its
-// own, as the access log shows too.
+// TestProxyProtocolManyConnections, of which some are handed over to another loop, each with a client of its own, as the
+// access log shows too.
 func TestProxyProtocolManyConnections(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// breaking is a Backend whose connections answer one request each and fail the second, by FIN or by
-// reset, after they have read it; what they send first is partial. It records every request.
+// breaking is a Backend whose connections answer one request each and fail the second, by FIN or by reset, after they have
+// read it; what they send first is partial. It records every request.
 func breaking(t *testing.T, reset bool, partial string) (string, *servertest.Targets) {
 	seen := &servertest.Targets{}
 	return servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
@@ -35,8 +35,8 @@ func breaking(t *testing.T, reset bool, partial string) (string, *servertest.Tar
 	}), seen
 }
 
-// TestStaleConnections: what is idempotent and wholly held is sent again when a reused connection
-// breaks before a byte of the response; what is not gets 502, and the Backend sees it once.
+// TestStaleConnections: a request that is idempotent and wholly held is replayed when a reused connection breaks before a
+// byte of the response; another gets 502, and the Backend sees it once.
 func TestStaleConnections(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -77,8 +77,8 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
-// TestClosedWhileIdle: a connection that the Backend closes between requests is noticed before it is
-// used, so even a POST does not meet it.
+// TestClosedWhileIdle: a connection that the Backend closes between requests is noticed before it is used, so even a POST
+// does not meet it.
 func TestClosedWhileIdle(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
@@ -108,8 +108,8 @@ func TestFreshConnectionsThatBreak(t *testing.T) {
 	}
 }
 
-// TestDeadEndpoint: requests whose Endpoint refuses connections go to another, whatever their method,
-// and the dead one is left alone after a few of them.
+// TestDeadEndpoint: requests whose Endpoint refuses connections go to another, whatever their method, and the dead one is
+// left alone after a few of them.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
@@ -136,8 +136,8 @@ func TestDeadEndpoint(t *testing.T) {
 	}
 }
 
-// TestEndpointLeaves: an exchange in flight with an Endpoint that leaves its Backend finishes, new
-// requests go elsewhere, and its idle connections are closed.
+// TestEndpointLeaves: an exchange in flight with an Endpoint that leaves its Backend finishes, new requests go elsewhere,
+// and its idle connections are closed.
 func TestEndpointLeaves(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})

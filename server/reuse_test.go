@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestReuse: which answers leave a connection that the next request may have. A server that announces a body where
-// there must be none may send it too, later than anybody can wait for it.
+// TestReuse: which answers leave a connection that the next request may have. A server that announces a body where there
+// must be none may send it too, later than the gateway can wait for it.
 func TestReuse(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -108,7 +108,7 @@ func TestLateLastChunk(t *testing.T) {
 	}
 }
 
-// TestUpgradeThatStreamsCannotCarry: what HTTP/2 has no form for is asked without it, as a request that ends.
+// TestUpgradeThatStreamsCannotCarry: an Upgrade that HTTP/2 has no form for is left out, and the request ends with its head.
 func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -169,8 +169,8 @@ func TestUpgradeThatStreamsCannotCarry(t *testing.T) {
 	}
 }
 
-// TestExtendedConnectForH2C: a client of HTTP/2 is told that a protocol is not tunnelled. As a plain GET its request
-// would be another than it made.
+// TestExtendedConnectForH2C: a client of HTTP/2 is told that a protocol is not tunnelled. As a plain GET its request would
+// be another than it made.
 func TestExtendedConnectForH2C(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, oneLoop, Options{})

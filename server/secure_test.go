@@ -17,7 +17,7 @@ import (
 func TestServerNames(t *testing.T) {
 	wantNoLeaks(t)
 	ca := servertest.NewAuthority(t, "ca")
-	// The subject tells them apart; which names one is for is the Snapshot's to say.
+	// The subject tells them apart; the Snapshot decides which names one is for.
 	named := func(name string) *tls.Certificate { return ca.Issue(servertest.ECKey(t), name, "x.test") }
 	rsa := ca.Issue(servertest.RSAKey(), "rsa", "two.test")
 	certificates := map[string][]*tls.Certificate{
@@ -55,7 +55,7 @@ func TestServerNames(t *testing.T) {
 	}
 }
 
-// TestProtocolsAndCiphers: what the settings and a Host's own suites leave.
+// TestProtocolsAndCiphers: the versions and suites that the settings and a Host's own suites leave.
 func TestProtocolsAndCiphers(t *testing.T) {
 	wantNoLeaks(t)
 	app, pair := servertest.EchoBackend(t), servertest.NewAuthority(t, "ca").Server("a.test")
@@ -212,7 +212,7 @@ func TestOpenSSLAndCurl(t *testing.T) {
 		}
 		cmd := exec.Command(openssl, "s_client", "-quiet", "-connect", g.secureAddr, "-servername", "a.test", "-tls"+strings.Replace(version, ".", "_", 1), "-alpn", "http/1.1")
 		cmd.Stdin = strings.NewReader("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-		out, _ := cmd.Output() // it may say that the other side closed first
+		out, _ := cmd.Output() // it may report that the other side closed first
 		if !strings.HasPrefix(string(out), "HTTP/1.1 200 ") {
 			t.Errorf("openssl with TLS %s: %.200q", version, out)
 		}

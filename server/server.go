@@ -31,40 +31,40 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// Options are what New takes beside the configuration. The zero value is usable.
+// Options are the arguments of New beside the configuration. The zero value is usable.
 type Options struct {
-	// Filters are added to every Route's chain, behind the forwarded-header rules. The place of the n-th is n, from 0: see
+	// Filters are in every Route's Chain, behind the rules for X-Forwarded-* fields. The place of the n-th is n, from 0: see
 	// Exchange.Slot.
 	Filters []Filter
-	// Middleware are Hertz handlers, added behind Filters; see HertzFilter.
+	// Middleware are Hertz handlers, in every Chain behind Filters; see HertzFilter.
 	Middleware []app.HandlerFunc
-	// Makers make the Filters that the Policies of objects ask for, behind those of every Route: the onion from the
-	// outside in. A Policy that asks for a Kind that is not among them closes its Routes.
+	// Makers make the Filters that the Policies of objects configure, behind those of every Route, in the order of the onion
+	// from the outside in. A Policy with a Kind that has no Maker closes its Routes.
 	Makers []Maker
 }
 
-// Server is the data plane of one process. Make it with New, then Listen, then Run. Its methods are
-// safe for concurrent use, but for Attach. Must not be copied.
+// Server is the data plane of one process. Make it with New, then Listen, then Run. Its methods are safe for concurrent use,
+// except Attach. Must not be copied.
 type Server struct {
 	// Immutable after New:
-	store      *routing.Store
-	registry   *stats.Registry
-	log        *slog.Logger
-	workers    []*worker
-	peers      down.Peers // what the workers have of clients
-	engine     *hertz.Hertz
-	logs       *accessLog // nil when off
-	proxied    []string   // listen addresses on which connections begin with a PROXY protocol header
-	secrets    *secrets
-	tickets    *tlsconfig.Tickets
-	handshakes *tlsconn.Handshakes
-	sources    *down.Sources
-	reserve    *down.Reserve
-	parking    chan struct{}
-	ended      chan struct{}
+	store        *routing.Store
+	registry     *stats.Registry
+	log          *slog.Logger
+	workers      []*worker
+	peers        down.Peers // the clients' parts of the workers
+	engine       *hertz.Hertz
+	logs         *accessLog // nil when off
+	proxied      []string   // listen addresses on which connections begin with a PROXY protocol header
+	certificates *certificates
+	tickets      *tlsconfig.Tickets
+	handshakes   *tlsconn.Handshakes
+	sources      *down.Sources
+	reserve      *down.Reserve
+	parking      chan struct{}
+	ended        chan struct{}
 
 	// Owned by the goroutine that builds Snapshots:
-	attacher exchange.Attacher
+	compiler exchange.Compiler
 
 	// Guarded by mu:
 	mu       sync.Mutex
@@ -72,16 +72,17 @@ type Server struct {
 	stopOnce sync.Once
 }
 
-// socket is a listening socket, and the number of the loop that is to serve it.
+// socket is a listening socket, and the number of the loop that serves it.
 type socket struct {
 	loop int
 	down.Socket
 }
 
-// maxParked bounds the goroutines that run parked Exchanges' blocking work.
+// maxParked bounds the goroutines that run for parked Exchanges.
 const maxParked = 1024
 
-// New makes a Server that serves what store holds. Nothing is bound or started yet.
+// New makes a Server that serves the Snapshots of store. Nothing is bound or started yet. Reports of the running Server go
+// to log.
 func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*Server, error) {
 	threads := c.Threads
 	if threads <= 0 {
@@ -108,9 +109,9 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
 	}
-	s.attacher = exchange.NewAttacher(s.registry, log, filters, o.Makers, threads)
+	s.compiler = exchange.NewCompiler(s.registry, log, filters, o.Makers, threads)
 	var err error
-	if s.secrets, err = newSecrets(store); err != nil {
+	if s.certificates, err = newCertificates(store); err != nil {
 		return nil, err
 	}
 	set := s.newSettings(c)
@@ -136,12 +137,13 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 	return s, nil
 }
 
-// quietHertz is for the whole process, and once: Hertz's logger is one variable without a lock.
+// quietHertz silences Hertz's logger, once in the process: the logger is one variable without a lock.
 var quietHertz = sync.OnceFunc(func() { hlog.SetLevel(hlog.LevelError) })
 
-// acceptedTicketKeys is how many keys of session tickets are accepted: that in use and those before it.
+// acceptedTicketKeys is how many keys of session tickets are accepted: the present one and those before it.
 const acceptedTicketKeys = 3
 
+// handshakeLimits reads the bounds of TLS handshakes.
 func handshakeLimits(c *config.Config) tlsconn.Limits {
 	return tlsconn.Limits{UnderWay: c.TLS.MaxHandshakes, PerSource: c.TLS.HandshakesPerSource}
 }
@@ -149,11 +151,11 @@ func handshakeLimits(c *config.Config) tlsconn.Limits {
 // Threads is the number of event loops.
 func (s *Server) Threads() int { return len(s.workers) }
 
-// Attach prepares a Route for this Server. Give it to routing.Builder.Attach. Not for concurrent use.
-func (s *Server) Attach(r *routing.Route) { r.Attachment = s.attacher.Attach(r) }
+// Attach sets the Attachment of a Route that is being built: it is routing.Builder's Attach. Not for concurrent use.
+func (s *Server) Attach(r *routing.Route) { r.Attachment = s.compiler.Attachment(r) }
 
-// OnPublish is to be called after each Publish: every loop closes the connections to Endpoints that
-// left, without cutting an exchange.
+// OnPublish is to be called after each Publish: every loop closes its idle connections to Endpoints that have left. Requests
+// under way go on.
 func (s *Server) OnPublish(*routing.Snapshot) {
 	for _, w := range s.workers {
 		w.Post(func() {
@@ -167,11 +169,11 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 // Collector returns the data plane's metrics.
 func (s *Server) Collector() prometheus.Collector { return s.registry.Collector() }
 
-// WriteRoutes writes what is counted per Route, in the text format of Prometheus, chunk by chunk. It
-// belongs behind a scrape of the Collector.
+// WriteRoutes writes the metrics of Routes, in the text format of Prometheus, chunk by chunk. They follow those of the
+// Collector, of the same scrape.
 func (s *Server) WriteRoutes(w io.Writer) error { return s.registry.WriteRoutes(w) }
 
-// Listen binds every address for every loop. Connections queue from now on; Run serves them.
+// Listen binds every address, "host:port", for every loop. Connections queue from then on; Run serves them.
 func (s *Server) Listen(addrs []string) error { return s.listen(addrs, false) }
 
 // ListenTLS is Listen for addresses on which TLS is spoken.
@@ -198,6 +200,7 @@ func (s *Server) listen(addrs []string, secure bool) error {
 	return nil
 }
 
+// closeBoundLocked closes every bound socket, because another could not be bound.
 func (s *Server) closeBoundLocked() {
 	for _, b := range s.sockets {
 		syscall.Close(b.FD)
@@ -223,15 +226,15 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	for _, b := range s.sockets {
 		w := s.workers[b.loop]
-		l := w.down.Prepare(&b.Socket)
+		l := w.down.NewListener(&b.Socket)
 		w.Post(func() {
-			if err := w.down.Listen(l, b.FD); err != nil {
+			if err := l.Open(); err != nil {
 				s.log.Error("a listening socket is not served", "err", err)
 			}
 		})
 	}
 	s.mu.Unlock()
-	// Without a scraper the loops' counts still have to be taken over now and then.
+	// The loops' counts have to be collected now and then, even without a scraper.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go s.registry.Run(ctx)
@@ -245,8 +248,8 @@ func (s *Server) Run() error {
 	return nil
 }
 
-// LogLinesLost counts the lines of the access log that were not written because its file did not keep up, or
-// could not be written to.
+// LogLinesLost returns how many lines of the access log were not written because its file did not keep up, or could not be
+// written to.
 func (s *Server) LogLinesLost() uint64 {
 	if s.logs == nil {
 		return 0
@@ -254,7 +257,8 @@ func (s *Server) LogLinesLost() uint64 {
 	return s.logs.Lost()
 }
 
-// Reload applies the keys of c that can change while running: limits, timeouts, trusted ranges.
+// Reload applies the keys of c that are live, and reopens the access log. Each loop takes them over by itself, soon after
+// the call.
 func (s *Server) Reload(c *config.Config) {
 	set := s.newSettings(c)
 	s.handshakes.SetLimits(handshakeLimits(c))
@@ -266,8 +270,8 @@ func (s *Server) Reload(c *config.Config) {
 	}
 }
 
-// Drain stops accepting, lets what is in flight finish, and ends Run. It returns nil when everything
-// finished, and ctx's error when the rest was cut.
+// Drain stops accepting, lets requests in flight finish, and ends Run. It returns nil where all connections have ended, and
+// ctx's error where the rest was cut.
 func (s *Server) Drain(ctx context.Context) error {
 	err := s.drain(ctx)
 	s.stop()
@@ -275,6 +279,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
+// drain starts the drain of every loop, and waits until no connection is open or ctx ends.
 func (s *Server) drain(ctx context.Context) error {
 	begun := make(chan struct{}, len(s.workers))
 	for _, w := range s.workers {
@@ -283,11 +288,11 @@ func (s *Server) drain(ctx context.Context) error {
 			begun <- struct{}{}
 		})
 	}
-	// That no connection is open counts once every loop has accepted what waited in its listeners' queues.
+	// Open connections are counted once every loop has accepted those in its listeners' queues.
 	for range s.workers {
 		select {
 		case <-begun:
-		case <-s.ended: // a drain after the drain: the loops run nothing any more
+		case <-s.ended: // a second drain: the loops have ended
 			return nil
 		case <-ctx.Done():
 		}
@@ -307,7 +312,7 @@ func (s *Server) drain(ctx context.Context) error {
 	}
 }
 
-// stop ends every loop, after cutting what is left.
+// stop cuts the connections that are left, and ends every loop.
 func (s *Server) stop() {
 	s.stopOnce.Do(func() {
 		for _, w := range s.workers {
@@ -319,7 +324,7 @@ func (s *Server) stop() {
 	})
 }
 
-// withPort replaces port 0 by the one that the first loop was given, for the others to share.
+// withPort replaces the port of addr by the one that the first loop's socket got, for the other loops to share.
 func withPort(addr string, port int) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

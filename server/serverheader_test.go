@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestServerField: responses say who answered where the Backend does not, as configured, in every pairing and in
-// the gateway's own answers; under takeover nobody says so.
+// TestServerField: responses have the gateway's Server field where the Backend sends none, as configured, in every pairing
+// and in the gateway's own answers; under takeover they have none.
 func TestServerField(t *testing.T) {
 	t.Parallel()
 	backend := servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ func (named) Request(x *Exchange) Verdict {
 	return x.Respond(200, []byte("X-Line: Server: x\r\nsErver: mine\r\n"), nil)
 }
 
-// TestServerFieldOfAFilter: what a Filter says stands.
+// TestServerFieldOfAFilter: a Filter's Server field replaces the gateway's.
 func TestServerFieldOfAFilter(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{Filters: []Filter{named{}}})

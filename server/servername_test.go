@@ -18,10 +18,10 @@ func dotted(t *testing.T, name string) string {
 	return with
 }
 
-// TestServerNameWithDot: a server name with a trailing dot finds the Host that passes TLS through, whose
-// Backend decides what it thinks of it. Where TLS ends here it is refused: RFC 6066, section 3, has the
-// name "without a trailing dot", crypto/tls answers decode_error, and a name mended on the way would be
-// another handshake than the client's. What matters is that such a name reaches no other Host.
+// TestServerNameWithDot: a server name with a trailing dot finds the Host that passes TLS through, whose Backend decides
+// about it. Where TLS ends here it is refused: RFC 6066, section 3, has the name "without a trailing dot", crypto/tls
+// answers decode_error, and a name mended on the way would be another handshake than the client's. It must not reach another
+// Host.
 func TestServerNameWithDot(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})

@@ -18,8 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and
-// nothing else.
+// TestSessionErrorWithOpenStreams: a connection error while Exchanges are under way ends that connection and nothing else.
 func TestSessionErrorWithOpenStreams(t *testing.T) {
 	t.Parallel()
 	held := make(chan struct{}, 10)
@@ -101,8 +100,8 @@ func TestSessionConnectFails(t *testing.T) {
 	}
 }
 
-// TestWebSocketWaitsForSettings: an extended CONNECT is opened only when the Endpoint has said that it takes one,
-// and refused where it does not, without harm to the Endpoint.
+// TestWebSocketWaitsForSettings: an extended CONNECT is opened only when the Endpoint's SETTINGS allow one, and refused
+// where it does not, without harm to the Endpoint.
 func TestWebSocketWaitsForSettings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -149,8 +148,7 @@ func TestWebSocketWaitsForSettings(t *testing.T) {
 	}
 }
 
-// serveSettingsLate is an Endpoint that sends its SETTINGS when it has seen the client's, and then accepts
-// every request.
+// serveSettingsLate is an Endpoint that sends its SETTINGS when it has seen the client's, and then accepts every request.
 func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 	defer c.Close()
 	fr := http2.NewFramer(c, c)
@@ -181,8 +179,8 @@ func serveSettingsLate(t *testing.T, c net.Conn, settings []http2.Setting) {
 	}
 }
 
-// TestSlowClientsShareASession: clients that do not read hold up nobody else, though their responses come
-// over one connection of the Endpoint's.
+// TestSlowClientsShareASession: clients that do not read delay no others, though their responses come over one connection of
+// the Endpoint's.
 func TestSlowClientsShareASession(t *testing.T) {
 	t.Parallel()
 	chunk := make([]byte, 64<<10)
@@ -219,8 +217,8 @@ func TestSlowClientsShareASession(t *testing.T) {
 	}
 }
 
-// TestRapidReset: streams that a client opens and gives up in one breath cost no more than a few
-// connections to the Endpoint, and a stream behind them that it means is served.
+// TestRapidReset: streams that a client opens and resets in one write cost no more than a few connections to the Endpoint,
+// and a stream behind them that it means is served.
 func TestRapidReset(t *testing.T) {
 	t.Parallel()
 	var accepted atomic.Int64

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/up"
 )
 
-// TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one
-// for each; and all requests are answered.
+// TestRefusedStreamsOpenFewSessions: an Endpoint that refuses a part of its streams gets some sessions more, not one for
+// each; and all requests are answered.
 func TestRefusedStreamsOpenFewSessions(t *testing.T) {
 	t.Parallel()
 	pod := newSharedPod(t)

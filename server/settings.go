@@ -7,15 +7,16 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/up"
 )
 
-// allSettings is the configuration as the loops read it. Immutable, and shared by all loops; a reload gives them another one.
-type allSettings struct {
+// settings is the configuration that the loops read. Immutable, and shared by all loops; a reload replaces it.
+type settings struct {
 	core exchange.Settings
 	down down.Settings
 	up   up.Settings
 }
 
-func (s *Server) newSettings(c *config.Config) *allSettings {
-	set := &allSettings{down: down.NewSettings(c, s.serverTLS(c)), up: up.NewSettings(c)}
-	set.core = exchange.NewSettings(c, s.attacher.Standard, set.down.Capacity.Requests)
+// newSettings reads c.
+func (s *Server) newSettings(c *config.Config) *settings {
+	set := &settings{down: down.NewSettings(c, s.serverTLS(c)), up: up.NewSettings(c)}
+	set.core = exchange.NewSettings(c, s.compiler.Plain, set.down.Capacity.Requests)
 	return set
 }

@@ -18,15 +18,15 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// sharedPod is an Endpoint that answers what is asked for at /hold when /release is asked for, and gives the rest
-// to its script.
+// sharedPod is an Endpoint that answers what is asked for at /hold when /release is asked for, and gives the rest to its
+// script.
 type sharedPod struct {
 	addr  string
 	conns atomic.Int64
 	held  chan struct{} // a request for /hold is here
 	holds chan func()   // which end the responses
 
-	// request is called for a head, reset for a stream that the gateway gave up, on its connection's goroutine.
+	// request is called for a head, reset for a stream that the gateway has reset, on its connection's goroutine.
 	request func(c *servertest.RawHTTP2, stream uint32, path string)
 	reset   func(c *servertest.RawHTTP2, stream uint32)
 }
@@ -73,8 +73,8 @@ func newSharedPod(t *testing.T) *sharedPod {
 	return p
 }
 
-// TestClientsOfOneSession: whatever one client's requests make of a session with an Endpoint, another client's
-// response on it goes on.
+// TestClientsOfOneSession: whatever one client's requests make of a session with an Endpoint, another client's response on
+// it goes on.
 func TestClientsOfOneSession(t *testing.T) {
 	t.Parallel()
 	small := func(n, size int) []byte {
@@ -154,7 +154,7 @@ func TestClientsOfOneSession(t *testing.T) {
 				_ = c.WriteRSTStream(st, http2.ErrCodeNo)
 			},
 			client: func(t *testing.T, g *gateway) {
-				for range 8 { // each of them gives up no more than a client may
+				for range 8 { // each of them resets no more than a client may
 					leave(t, g, 250)
 				}
 			}},
@@ -229,7 +229,7 @@ func TestClientsOfOneSession(t *testing.T) {
 			w := g.workers[0]
 			servertest.Until(t, "the session that was flooded to close", func() bool {
 				open := make(chan int, 1)
-				w.Post(func() { open <- w.up.Open().Sessions })
+				w.Post(func() { open <- w.up.CountSessions().Sessions })
 				return <-open == 1
 			})
 			counted := make(chan uint64, 1)
@@ -241,8 +241,8 @@ func TestClientsOfOneSession(t *testing.T) {
 	}
 }
 
-// TestEarlyAnswerToManyMessages: a client that streams small messages and is answered before their end keeps its
-// other streams.
+// TestEarlyAnswerToManyMessages: a client that streams small messages and is answered before their end keeps its other
+// streams.
 func TestEarlyAnswerToManyMessages(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {

@@ -48,8 +48,8 @@ func (c *recordConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestSmallFramesGoOnTogether: a body that comes in DATA of a few bytes goes on in pieces of what was read. To write
-// each of them by itself costs a hundred times what it costs to send it, on our side and on that of the peer that reads.
+// TestSmallFramesGoOnTogether: a body that comes in DATA of a few bytes goes on in pieces of what was read. To write each of
+// them by itself costs a hundred times what it costs to send it, on our side and on that of the peer that reads.
 func TestSmallFramesGoOnTogether(t *testing.T) {
 	t.Parallel()
 	const frames, size = 6000, 10

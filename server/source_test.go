@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// TestFilledByOneSource: a source that fills limits.connections, with whatever it does on its connections,
-// keeps nobody else out.
+// TestFilledByOneSource: a source that fills limits.connections, with whatever it does on its connections, keeps no other
+// source out.
 func TestFilledByOneSource(t *testing.T) {
 	t.Parallel()
 	const most = 50
@@ -55,7 +55,7 @@ func TestFilledByOneSource(t *testing.T) {
 				for _, n := range []byte{3, 4} {
 					g.wantServed(n, 20)
 				}
-				// Five at a time, of one source: none of them gives way to another.
+				// Five at a time, of one source: none of them is shed for another.
 				var open []*servertest.Wire
 				for range 5 {
 					c := g.wireFrom(5)
@@ -78,8 +78,8 @@ func TestFilledByOneSource(t *testing.T) {
 	}
 }
 
-// TestConnectionsPerSource: a source that has all that one may have gets another connection for an idle one
-// of its own, and none where it has no idle one; others are not concerned, nor is a trusted peer bounded.
+// TestConnectionsPerSource: a source with as many connections as one may have gets another for an idle one of its own, and
+// none where it has no idle one; others are not concerned, nor is a trusted peer bounded.
 func TestConnectionsPerSource(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) {
@@ -141,8 +141,8 @@ func TestConnectionsPerNamedSource(t *testing.T) {
 	}
 }
 
-// TestRequestsPerSource: a source with as many requests in flight as one may have gets 429, on connections of
-// either protocol, until one of them has ended; others are served.
+// TestRequestsPerSource: a source with as many requests in flight as one may have gets 429, on connections of either
+// protocol, until one of them has ended; others are served.
 func TestRequestsPerSource(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Limits.RequestsPerSource = 20 }, Options{})

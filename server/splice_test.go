@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// A source that pauses within a body is passed on as it comes: the client gets all that was sent
-// before the pause, while the pause lasts.
+// A source that pauses within a body is passed on as it comes: the client gets all that was sent before the pause, while the
+// pause lasts.
 func TestSpliceOfATrickle(t *testing.T) {
 	t.Parallel()
 	const total, pause = 3 << 20, 200_000
@@ -79,8 +79,8 @@ func wantNotHeldBack(t *testing.T, took []time.Duration) {
 	}
 }
 
-// What was asked of a connection for a large body must not hold back what follows on it: small answers
-// on the same connections, both for downloads and uploads.
+// What was asked of a connection for a large body must not hold back what follows on it: small answers on the same
+// connections, both for downloads and uploads.
 func TestSmallAfterSplice(t *testing.T) {
 	t.Parallel()
 	var peers []string

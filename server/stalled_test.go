@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// stillState is what two parties do and then leave as it is. It says what it is called, and begins it.
+// stillState is a state that two parties reach and leave as it is, with its name and the function that begins it.
 type stillState struct {
 	name  string
 	begin func(t testing.TB, c, p *servertest.Party)
@@ -104,8 +104,8 @@ const (
 	busyAll   = 0.03
 )
 
-// busy returns which part of a core the process takes. It is played again where that is above bar: what goes on of
-// itself is so each time.
+// busy returns which part of a core the process takes. It is played again where that is above bar: what goes on of itself is
+// so each time.
 func busy(window time.Duration, tries int, bar float64) (share float64) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for range tries {
@@ -147,9 +147,9 @@ func (s *still) hold(name string, state stillState, open func(t testing.TB) (c, 
 	s.closes = append(s.closes, c.Leave, p.Leave)
 }
 
-// TestStillStatesSleep holds every state in which nothing moves, of every pairing, all at once, and measures the time
-// that the process takes: where an event brings about the next one, that is a core. Where they do not sleep, it finds out
-// which one that is.
+// TestStillStatesSleep holds every state in which nothing moves, of every pairing, all at once, and measures the time that
+// the process takes: where an event brings about the next one, that is a core. Where they do not sleep, it finds out which
+// one that is.
 func TestStillStatesSleep(t *testing.T) {
 	window := 2 * time.Second
 	if testing.Short() {

@@ -15,15 +15,15 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// tailSize is more than the client's side takes at once, and less than what the kernel keeps of a peer that writes
-// to one that does not read.
+// tailSize is more than the client's side takes at once, and less than what the kernel keeps of a peer that writes to one
+// that does not read.
 const tailSize = 100 << 10
 
 // slowReceive is the receive buffer of a client that is slow.
 const slowReceive = 16 << 10
 
-// TestTailOfATunnel: an Endpoint that closes with something unread, which resets its connection, has sent its
-// last bytes before: they reach a client that is slow to read, and only then the tunnel breaks.
+// TestTailOfATunnel: an Endpoint that closes with something unread, which resets its connection, has sent its last bytes
+// before: they reach a client that is slow to read, and only then the tunnel breaks.
 func TestTailOfATunnel(t *testing.T) {
 	t.Parallel()
 	tail := servertest.Pattern(tailSize)
@@ -58,8 +58,8 @@ func TestTailOfATunnel(t *testing.T) {
 	}
 }
 
-// TestEndBeforeAReset: over TLS an Endpoint tells the end itself. What becomes of its connection behind that takes
-// nothing from anybody: the client sees a proper end.
+// TestEndBeforeAReset: over TLS an Endpoint tells the end itself, by close_notify. A reset of its connection behind that
+// costs no byte: the client sees a proper end.
 func TestEndBeforeAReset(t *testing.T) {
 	t.Parallel()
 	tail := servertest.Pattern(tailSize)
@@ -167,8 +167,8 @@ func TestTailOfAPassthrough(t *testing.T) {
 	}
 }
 
-// TestTailOfABody: all of a response that the gateway's kernel has acknowledged reaches a slow client, also where
-// the Endpoint resets its connection behind it.
+// TestTailOfABody: all of a response that the gateway's kernel has acknowledged reaches a slow client, also where the
+// Endpoint resets its connection behind it.
 func TestTailOfABody(t *testing.T) {
 	t.Parallel()
 	const size = 6 << 20

@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestHeaderTimeout bounds the whole head: silence, a part, and a trickle of bytes end alike, on a new
-// connection and on one that has served.
+// TestHeaderTimeout bounds the whole head: silence, a part, and a trickle of bytes end alike, on a new connection and on one
+// that has served.
 func TestHeaderTimeout(t *testing.T) {
 	t.Parallel()
 	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
@@ -73,8 +73,8 @@ func TestIdleTimeout(t *testing.T) {
 	servertest.Took(t, begun, servertest.Short)
 }
 
-// TestBodyTimeout bounds the wait for the next part of a body, whether or not the response has
-// begun; a slow body that does come goes through.
+// TestBodyTimeout bounds the wait for the next part of a body, whether or not the response has begun; a slow body that does
+// come goes through.
 func TestBodyTimeout(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, timeouts(func(o *config.Timeouts) { o.Body = config.Duration(servertest.Short) }), Options{})
@@ -130,8 +130,8 @@ func TestBodyTimeout(t *testing.T) {
 	})
 }
 
-// TestReadTimeout bounds the wait for the Endpoint: 504 before the head, a cut behind it. A Route's
-// Policy replaces the default.
+// TestReadTimeout bounds the wait for the Endpoint: 504 before the head, a cut behind it. A Route's Policy replaces the
+// default.
 func TestReadTimeout(t *testing.T) {
 	t.Parallel()
 	app := servertest.RawBackend(t, func(_ int, c *servertest.Wire) {
@@ -221,8 +221,8 @@ func TestRequestTimeout(t *testing.T) {
 	})
 }
 
-// TestSendTimeout ends a client that does not read, with a reset, so that nothing lingers in the
-// kernel for it, and frees the Endpoint.
+// TestSendTimeout ends a client that does not read, with a reset, so that nothing lingers in the kernel for it, and frees
+// the Endpoint.
 func TestSendTimeout(t *testing.T) {
 	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {

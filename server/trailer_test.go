@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestForbiddenTrailerCutsNothing: a response with a trailer that must not be one is as complete as any
-// other: the field stays behind, and the rest arrives (RFC 9110 section 6.5.1), in every pairing.
+// TestForbiddenTrailerCutsNothing: a response with a trailer that must not be one is as complete as any other: the field
+// stays behind, and the rest arrives (RFC 9110 section 6.5.1), in every pairing.
 func TestForbiddenTrailerCutsNothing(t *testing.T) {
 	t.Parallel()
 	const answers = 40

@@ -7,9 +7,9 @@ import (
 	"github.com/cloudwego/hertz/pkg/network"
 )
 
-// transporter is the data plane in the place where Hertz keeps its network library: the engine's Run
-// serves the loops, and its Shutdown drains them. Hertz's own HTTP/1 codec never sees a byte of a
-// client; its handlers come in as Filters, see HertzFilter.
+// transporter is the data plane as the network library of a Hertz engine: the engine's Run serves the loops, and its
+// Shutdown drains them. Hertz's own HTTP/1.1 codec sees no byte of a client; Hertz's handlers run as Filters, see
+// HertzFilter.
 type transporter struct{ s *Server }
 
 var _ network.Transporter = transporter{}

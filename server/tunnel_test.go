@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestTunnel echoes through a tunnel: small and large pieces, bytes behind the request's head, and
-// each side's end, which is passed on without cutting the other direction.
+// TestTunnel echoes through a tunnel: small and large pieces, bytes behind the request's head, and each side's end, which is
+// passed on without cutting the other direction.
 func TestTunnel(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})
@@ -116,7 +116,7 @@ func TestTunnelHalfClose(t *testing.T) {
 	})
 }
 
-// TestTunnelBackpressure: a side that does not read holds the other up, and nobody else.
+// TestTunnelBackpressure: a side that does not read stops the other side, and no other connection.
 func TestTunnelBackpressure(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
@@ -172,8 +172,8 @@ func TestTunnelIdleTimeout(t *testing.T) {
 	})
 }
 
-// TestUpgradeRefused: an answer other than 101 has its ordinary meaning, on a connection that goes on
-// with what the client pipelined.
+// TestUpgradeRefused: an answer other than 101 has its ordinary meaning, on a connection that goes on with what the client
+// pipelined.
 func TestUpgradeRefused(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})

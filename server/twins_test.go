@@ -22,7 +22,7 @@ func twinEndpoints(pods [][2]string) (list []routing.Endpoint, twins []int32) {
 			list = append(list, routing.Endpoint{Addr: netip.MustParseAddrPort(address)})
 		}
 	}
-	slices.SortFunc(list, func(a, b routing.Endpoint) int { return a.Addr.Compare(b.Addr) })
+	inOrder(list...)
 	twins = make([]int32, len(list))
 	at := func(address string) int32 {
 		return int32(slices.Index(list, routing.Endpoint{Addr: netip.MustParseAddrPort(address)}))
@@ -44,9 +44,8 @@ func listen6(t testing.TB) net.Listener {
 	return ln
 }
 
-// TestPodsOfOneFamily: Pods of a dual-stack Service that cannot be connected to by IPv4, which is tried
-// first, cost no request, although nothing is tried a second time elsewhere; and no Pod is asked twice as
-// often for having two addresses.
+// TestPodsOfOneFamily: Pods of a dual-stack Service that cannot be connected to by IPv4, which is tried first, cost no
+// request, although nothing is tried a second time elsewhere; and no Pod is asked twice as often for having two addresses.
 func TestPodsOfOneFamily(t *testing.T) {
 	t.Parallel()
 	silent := servertest.FullListener(t)
@@ -114,8 +113,8 @@ func TestPodsOfOneFamily(t *testing.T) {
 	}
 }
 
-// TestPodThatIsGone: where neither address of a Pod can be connected to, the one other attempt goes to
-// another Pod, and not to the first one's other address.
+// TestPodThatIsGone: where neither address of a Pod can be connected to, the one other attempt goes to another Pod, and not
+// to the first one's other address.
 func TestPodThatIsGone(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []routing.Protocol{routing.HTTP, routing.H2C} {

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/up"
 )
 
-// poison is what an Endpoint sends that nobody has asked for.
+// poison is a response of an Endpoint's to no request.
 const poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
 // arrive waits, on a loop, until a socket of that loop has bytes, of which no event was handled.
@@ -30,9 +30,9 @@ func arrive(t testing.TB, s *loop.Source) {
 	}
 }
 
-// TestUnsolicitedBytesInABatch: what an Endpoint sends behind its answer is no answer to the next request, also where
-// the loop comes to that one before it hears of those bytes: because the connection was released in the same
-// batch of events, or because its event stands further back.
+// TestUnsolicitedBytesInABatch: bytes that an Endpoint sends behind its answer are no answer to the next request, also where
+// the loop handles that request before the event of the bytes: because the connection was released in the same batch of
+// events, or because the event is further back in the batch.
 func TestUnsolicitedBytesInABatch(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

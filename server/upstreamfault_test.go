@@ -11,9 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// TestMalformedResponses sends every response of the corpus, in one piece and byte by byte, with
-// another response behind it: a fault in the head is 502, one in the body cuts the client off, and
-// what follows reaches nobody.
+// TestMalformedResponses sends every response of the corpus, in one piece and byte by byte, with another response behind it:
+// a fault in the head is 502, one in the body cuts the client off, and the response behind it reaches no client.
 func TestMalformedResponses(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil, Options{})
@@ -54,8 +53,8 @@ func TestMalformedResponses(t *testing.T) {
 	}
 }
 
-// TestBytesBehindAResponse has a Backend send more than it announced, at the sizes where the
-// gateway's reads and splices end: the client gets what was announced, and nobody the rest.
+// TestBytesBehindAResponse has a Backend send more than it announced, at the sizes where the gateway's reads and splices
+// end: the client gets the announced bytes, and no client the rest.
 func TestBytesBehindAResponse(t *testing.T) {
 	t.Parallel()
 	for _, splice := range []bool{false, true} {
@@ -122,8 +121,8 @@ func TestBodilessResponsesWithBodies(t *testing.T) {
 	}
 }
 
-// TestBodilessResponseThenBodyLate is the same with the body in a later segment, when the connection
-// may be idle or in another's hands.
+// TestBodilessResponseThenBodyLate is the same with the body in a later segment, when the connection may be idle or in
+// another's hands.
 func TestBodilessResponseThenBodyLate(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
@@ -195,8 +194,8 @@ func TestInterimResponses(t *testing.T) {
 	}
 }
 
-// TestResponseBeforeTheRequestIsWhole: the answer goes through, the client is told that the
-// connection ends, and the Endpoint's connection, on which a body is outstanding, serves nobody else.
+// TestResponseBeforeTheRequestIsWhole: the answer goes through, the client is told that the connection ends, and the
+// Endpoint's connection, on which a body is outstanding, serves no other request.
 func TestResponseBeforeTheRequestIsWhole(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"Content-Length: 100000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
@@ -217,8 +216,8 @@ func TestResponseBeforeTheRequestIsWhole(t *testing.T) {
 	}
 }
 
-// TestEarlyAnswerAndReset: a Backend that answers, and closes without reading the body, resets the
-// connection; its answer was there first and is the one that counts.
+// TestEarlyAnswerAndReset: a Backend that answers, and closes without reading the body, resets the connection; its answer
+// was there first and is the one that counts.
 func TestEarlyAnswerAndReset(t *testing.T) {
 	t.Parallel()
 	for _, threshold := range []config.Size{0, 64 << 10} {
@@ -244,8 +243,8 @@ func TestEarlyAnswerAndReset(t *testing.T) {
 	}
 }
 
-// TestTruncatedResponses cuts responses of every framing short, by FIN and by reset, at sizes that are
-// copied and that are spliced: none may look complete to the client.
+// TestTruncatedResponses cuts responses of every framing short, by FIN and by reset, at sizes that are copied and that are
+// spliced: none may look complete to the client.
 func TestTruncatedResponses(t *testing.T) {
 	t.Parallel()
 	half := string(servertest.Pattern(300_000))

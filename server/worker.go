@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// worker is the data plane of one event loop: what its Exchanges share, and each of their sides. All of it belongs to that
+// worker is the data plane of one event loop: its part of each of the packages exchange, down and up. It belongs to that
 // loop. Made by newWorker; must not be copied.
 type worker struct {
 	exchange.Loop
@@ -20,11 +20,11 @@ type worker struct {
 	up   *up.Loop
 }
 
-// newWorker makes the data plane of l, one of the loops of s. Its peers are to be set before it runs.
-func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
+// newWorker makes the data plane of l, one of the loops of s. down.Peers is set before l runs.
+func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w := &worker{}
-	w.Loop.Init(l, exchange.Options{
-		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, Log: s.log, Lines: s.logs.sink(), Settings: &set.core,
+	w.Loop.Init(l, exchange.LoopOptions{
+		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, FaultLog: s.log, AccessLog: s.logs.sink(), Settings: &set.core,
 	})
 	w.up = up.NewLoop(&w.Loop, &set.up, rand.Uint64())
 	w.down = down.NewLoop(&w.Loop, s.sources, s.reserve, &set.down)
@@ -33,15 +33,16 @@ func newWorker(s *Server, l *loop.Loop, set *allSettings) *worker {
 	return w
 }
 
-// reload has everything from here on go by set.
-func (w *worker) reload(set *allSettings) {
+// reload applies set. It runs on the loop.
+func (w *worker) reload(set *settings) {
 	before := w.Settings
 	w.Settings = &set.core
 	w.up.Reload(&set.up)
 	w.down.Reload(&set.down, before)
 }
 
-// look is what the janitor does: it hands over log lines, and closes idle connections to Endpoints.
+// look is called by the janitor: it hands log lines over, and closes idle connections to Endpoints. It returns when it is to
+// be called next; 0: when the janitor is woken.
 func (w *worker) look(now int64) (next int64) {
 	w.Log.Flush()
 	return w.up.Expire(now)
@@ -61,7 +62,7 @@ func (w *worker) sample(c *stats.Counters) {
 	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections = idle, active, ejections
 }
 
-// cut runs on the loop: it ends everything.
+// cut closes every connection of the loop, and hands its log lines over. It runs on the loop.
 func (w *worker) cut() {
 	w.down.Cut()
 	w.up.Cut()

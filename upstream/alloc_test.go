@@ -20,12 +20,16 @@ func TestRequestsDoNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(1000, func() {
 			now += ms
 			b := set.Backend(r)
-			e := b.Pick(now, nil)
-			other := b.Pick(now, e)
+			var a Attempt
+			e := a.Begin(b, now)
+			other, _ := a.Failed(now, Canceled, Carried{}, 2)
+			a.Full(now)
+			a.Withdraw(now)
 			c := e.Acquire(now)
 			other.Add(spare)
-			e.Started(now)
-			e.Finished(now, ms, OK)
+			a = Attempt{}
+			a.Prefer(b, e.Addr, now)
+			a.Finish(now, ms, OK)
 			e.Release(c, now)
 			other.Remove(spare)
 			set.Expire(now, 4)
@@ -45,7 +49,7 @@ func TestVerdictsDoNotAllocate(t *testing.T) {
 			exchange(e, now, ms, ConnectFailed)
 		}
 		now = e.until
-		if b.Pick(now, nil) != e {
+		if b.pick(now, nil) != e {
 			t.Fatal("no probe")
 		}
 		exchange(e, now, ms, OK)

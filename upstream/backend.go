@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing"
 )
 
-// never is a time that does not come.
+// never is later than every time.
 const never = math.MaxInt64
 
 // Backend is the state of one routing.Backend on one loop: its Endpoints and the balancer between
@@ -23,8 +23,8 @@ type Backend struct {
 	faces   int
 	shunned family
 
-	// usable are the Endpoints to pick from: the healthy ones, or all when none is. out are the
-	// ejected and probing ones.
+	// usable are the Endpoints to pick from: the healthy ones, or all when none is
+	// healthy. out are the ejected and probing ones.
 	usable, out []*Endpoint
 	// nextProbe is when the first of out is due; never when out is empty.
 	nextProbe int64
@@ -45,12 +45,12 @@ func (b *Backend) Source() *routing.Backend { return b.source }
 // Len returns the number of Endpoints.
 func (b *Backend) Len() int { return len(b.endpoints) }
 
-// Pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none. avoid,
+// pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none. avoid,
 // which may be nil, is the Endpoint that has just failed: it is returned only when there is no other,
 // and its twin does not count as another. An ejected Endpoint that is due for its probe comes first.
 //
 // hot: runs per request; no alloc, no lock.
-func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
+func (b *Backend) pick(now int64, avoid *Endpoint) *Endpoint {
 	if avoid != nil {
 		avoid = avoid.face()
 	}
@@ -75,18 +75,30 @@ func (b *Backend) Pick(now int64, avoid *Endpoint) *Endpoint {
 	return e
 }
 
-// Prefer returns the Endpoint with that address where Pick could choose it and it is not avoid; else it returns Pick's
-// choice.
-func (b *Backend) Prefer(addr netip.AddrPort, now int64, avoid *Endpoint) *Endpoint {
-	for _, e := range b.usable {
-		if e.Addr == addr && (avoid == nil || e != avoid.face()) {
-			return e
+// wished returns the face of the Pod that has the Endpoint with that address, or nil where b has none or it is ejected;
+// where all are ejected, any may be had. Endpoints are in the order of their addresses.
+//
+// hot: runs per request with a wish; no alloc, no lock.
+func (b *Backend) wished(addr netip.AddrPort) *Endpoint {
+	low, high := 0, len(b.endpoints)
+	for low < high {
+		if middle := (low + high) / 2; b.endpoints[middle].Addr.Compare(addr) < 0 {
+			low = middle + 1
+		} else {
+			high = middle
 		}
 	}
-	return b.Pick(now, avoid)
+	if low == len(b.endpoints) || b.endpoints[low].Addr != addr {
+		return nil
+	}
+	e := b.endpoints[low].face()
+	if e.health != healthy && len(b.out) < b.faces {
+		return nil
+	}
+	return e
 }
 
-// only is Pick when at most one Endpoint is usable: an ejected one is better than avoid.
+// only is pick when at most one Endpoint is usable: an ejected Endpoint is better than avoid.
 func (b *Backend) only(avoid *Endpoint) *Endpoint {
 	if len(b.usable) == 0 {
 		return nil

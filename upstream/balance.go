@@ -6,7 +6,7 @@ package upstream
 // cheaper is taken ("power of two choices"), which keeps loops from flocking to one winner.
 //
 // An Endpoint without an observation has the cost typical of its Backend: a running median of its
-// Endpoints' averages. With a zero it would draw every request until its first answer.
+// Endpoints' averages. With zero, a new Endpoint would draw every request until its first answer.
 
 const (
 	// decayTime is the time constant of the average, in nanoseconds.
@@ -14,8 +14,8 @@ const (
 	// costFloor is added to every average, in nanoseconds, so that load counts where latency is near
 	// zero.
 	costFloor = 10e3
-	// failureFloor is the least latency that a failure counts for, in nanoseconds: a refused
-	// connection is quick, and must not look attractive.
+	// failureFloor is the least latency that a failure counts for, in nanoseconds: a refusal is quick,
+	// and must not make its Endpoint the cheapest.
 	failureFloor = 1e6
 	// maxCost bounds the average, in nanoseconds, so that doubling by failures ends.
 	maxCost = 60e9

@@ -12,7 +12,7 @@ func TestRoundRobinIsExact(t *testing.T) {
 	b := set.Backend(backend(routing.RoundRobin, upTo(7)...))
 	picks := map[*Endpoint]int{}
 	for range 7 * 100 {
-		picks[b.Pick(s, nil)]++
+		picks[b.pick(s, nil)]++
 	}
 	for _, e := range b.endpoints {
 		if picks[e] != 100 {
@@ -26,7 +26,7 @@ func TestRoundRobinStartsApart(t *testing.T) {
 	for seed := range uint64(400) {
 		set, _ := newTestSet(t, Options{Seed: seed})
 		b := set.Backend(backend(routing.RoundRobin, upTo(4)...))
-		e := b.Pick(s, nil)
+		e := b.pick(s, nil)
 		for i := range b.endpoints {
 			if b.endpoints[i] == e {
 				first[i]++
@@ -46,14 +46,14 @@ func TestPickAvoids(t *testing.T) {
 			set, _ := newTestSet(t, Options{Seed: uint64(n)})
 			b := set.Backend(backend(policy, upTo(n)...))
 			if n == 0 {
-				if b.Pick(s, nil) != nil {
+				if b.pick(s, nil) != nil {
 					t.Errorf("%v: picked from nothing", policy)
 				}
 				continue
 			}
 			for range 200 {
 				avoid := b.endpoints[set.random.below(n)]
-				got := b.Pick(s, avoid)
+				got := b.pick(s, avoid)
 				if got == nil || (got == avoid) != (n == 1) {
 					t.Fatalf("%v of %d: avoided %v, picked %v", policy, n, avoid.Addr, got)
 				}
@@ -72,10 +72,10 @@ func TestPickAvoidsByTakingAnEjectedOne(t *testing.T) {
 	if !bad.Ejected() {
 		t.Fatal("not ejected")
 	}
-	if got := b.Pick(s, good); got != bad {
+	if got := b.pick(s, good); got != bad {
 		t.Errorf("picked %v where only the ejected one is another", got.Addr)
 	}
-	if got := b.Pick(s, bad); got != good {
+	if got := b.pick(s, bad); got != good {
 		t.Errorf("picked %v to avoid the ejected one", got.Addr)
 	}
 }
@@ -101,21 +101,21 @@ func simulate(b *Backend, latency []int64, n int, interval int64) []int {
 		rest := open[:0]
 		for _, o := range open {
 			if o.at <= now {
-				o.e.Finished(o.at, o.latency, OK)
+				o.e.finished(o.at, o.latency, OK)
 			} else {
 				rest = append(rest, o)
 			}
 		}
 		open = rest
-		e := b.Pick(now, nil)
+		e := b.pick(now, nil)
 		i := index[e]
 		counts[i]++
-		e.Started(now)
+		e.started(now)
 		took := latency[i]/2 + int64(vary.below(int(latency[i])))
 		open = append(open, end{now + took, took, e})
 	}
 	for _, o := range open {
-		o.e.Finished(o.at, o.latency, OK)
+		o.e.finished(o.at, o.latency, OK)
 	}
 	return counts
 }

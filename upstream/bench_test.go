@@ -23,14 +23,32 @@ func BenchmarkRequest(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					now += 100
-					e := set.Backend(r).Pick(now, nil)
+					var a Attempt
+					e := a.Begin(set.Backend(r), now)
 					c := e.Acquire(now)
-					e.Started(now)
-					e.Finished(now, ms, OK)
+					a.Finish(now, ms, OK)
 					e.Release(c, now)
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkWish is the choice by a wish, and its end.
+func BenchmarkWish(b *testing.B) {
+	for _, n := range []int{1, 10, 1000} {
+		b.Run(fmt.Sprintf("endpoints=%d", n), func(b *testing.B) {
+			set := NewSet(Options{})
+			state := set.Backend(backend(routing.RoundRobin, upTo(n)...))
+			now, i := s, 0
+			b.ReportAllocs()
+			for b.Loop() {
+				now, i = now+100, (i+7)%n
+				var a Attempt
+				a.Prefer(state, addr(i), now)
+				a.Finish(now, ms, OK)
+			}
+		})
 	}
 }
 

@@ -12,11 +12,11 @@ const (
 	connIdle
 )
 
-// Conn is the pool's part of one upstream connection. The loop's own connection struct embeds it,
-// sets Owner to itself once, and gets itself back from Acquire and Discard without a search or an
+// Conn is the pool's part of one upstream connection. The loop's own connection struct embeds a Conn
+// and sets Owner to itself once, so that Acquire and Discard lead to the struct without a search or an
 // allocation. The zero value is ready for Endpoint.Add. Must not be copied, and belongs to one loop.
 type Conn struct {
-	// Owner is the struct that embeds this one; the pool only carries it.
+	// Owner is the struct that embeds this Conn; the pool never reads the field.
 	Owner any
 	// Endpoint is set by Add, and stays set after Remove.
 	Endpoint *Endpoint

@@ -15,7 +15,7 @@ var (
 	errOtherMessage = errors.New("message answers another query")
 	// errTruncated means that the answer does not fit a datagram: ask again over TCP.
 	errTruncated = errors.New("answer is truncated")
-	// errAliasLoop means that CNAMEs go in circles, or on for too long.
+	// errAliasLoop means that CNAMEs form a loop, or a chain of more than maxAliases.
 	errAliasLoop = errors.New("too many aliases")
 )
 
@@ -90,7 +90,7 @@ func parseAnswer(message []byte, id uint16, question dnsmessage.Question) (answe
 		return a, nil
 	}
 	if !known && !header.Authoritative && !header.RecursionAvailable {
-		// A server that neither knows nor asks: its silence is no statement about the name.
+		// The server is neither authoritative nor recursive: an empty answer says nothing about the name.
 		return answer{}, errors.New("server refers elsewhere")
 	}
 	return answer{ttl: negative}, nil

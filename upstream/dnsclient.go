@@ -57,7 +57,7 @@ func (c *dnsClient) lookup(ctx context.Context, name string) (v4, v6 finding) {
 		go func() { other <- conf.find(ctx, candidate, dnsmessage.TypeAAAA) }()
 		v4 = conf.find(ctx, candidate, dnsmessage.TypeA)
 		v6 = <-other
-		// An error must not lead on to a name with another meaning.
+		// After an error the next candidate, which may mean another host, is not tried.
 		if len(v4.addresses)+len(v6.addresses) > 0 || v4.err != nil || v6.err != nil {
 			break
 		}
@@ -112,7 +112,7 @@ func kindName(kind dnsmessage.Type) string {
 	return "A"
 }
 
-// ask puts one question to the servers in turn until one has an answer.
+// ask sends one query to the servers in turn until one of them answers.
 func (conf *resolvConf) ask(ctx context.Context, name string, kind dnsmessage.Type) (answer, error) {
 	id := uint16(rand.Uint32()) // unpredictable, as is the source port
 	query, question, err := packQuery(id, name, kind)
@@ -138,7 +138,7 @@ func (conf *resolvConf) ask(ctx context.Context, name string, kind dnsmessage.Ty
 	return answer{}, errors.Join(failures...)
 }
 
-// exchange puts one question to one server.
+// exchange sends one query to one server and reads the answer.
 func (conf *resolvConf) exchange(ctx context.Context, network string, server netip.AddrPort, query []byte, id uint16, question dnsmessage.Question) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, conf.timeout)
 	defer cancel()

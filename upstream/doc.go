@@ -1,17 +1,16 @@
 // Package upstream is one event loop's view of all Backends: the state of their Endpoints, the
 // pools of idle connections, the balancers and the passive health verdicts.
 //
-// A request asks Set.Backend for the state behind its routing.Backend, Backend.Pick for an
-// Endpoint, Endpoint.Acquire for an idle Conn (or dials one and calls Add), brackets the exchange
-// with Started and Finished, and gives the Conn back with Release or, when it closes it, Remove:
+// A request asks Set.Backend for the state behind its routing.Backend, its Attempt for an Endpoint,
+// Endpoint.Acquire for an idle Conn (or dials one and calls Add), tells the Attempt how the exchange
+// ended, and gives the Conn back with Release or, when it closes the connection, Remove:
 //
 //	b := set.Backend(snapshot.Backend(route))
-//	e := b.Pick(now, nil)              // nil: no Endpoint, answer 503
-//	c := e.Acquire(now)                // nil: dial e.Addr unless e.Full(), then e.Add(c)
-//	e.Started(now)
-//	...                                // the exchange
-//	e.Finished(now, latency, upstream.OK)
-//	if !e.Release(c, now) { close it; e.Remove(c) }
+//	e := attempt.Begin(b, now)         // nil: no Endpoint, answer 503
+//	c := e.Acquire(now)                // nil: dial e.Addr and e.Add(c), or where e.Full(), attempt.Full
+//	...                                // the exchange; attempt.Failed says where it goes next
+//	attempt.Finish(now, latency, upstream.OK)
+//	if !e.Release(c, now) { close the connection; e.Remove(c) }
 //
 // Goroutines: all of a Set belongs to one loop and is touched by no other goroutine. There is one
 // Set per loop; they share nothing. The Resolver is the exception: it runs on goroutines of its
@@ -30,5 +29,5 @@
 // What never happens here: no socket input or output (but for the Resolver), no lock, no atomic
 // and no allocation per request; no import of Kubernetes packages.
 //
-// Read first: Set, Backend, Endpoint; then TestModel.
+// Read first: Set, Backend, Endpoint, Attempt; then TestModel and TestEveryCourse.
 package upstream

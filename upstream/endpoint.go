@@ -7,14 +7,14 @@ import (
 )
 
 // Endpoint is the state of one ip:port of one Backend on one loop: pool, load, latency and health.
-// Made by a Set only. It outlives its place in the Backend while exchanges or Conns hold it. Must
-// not be copied, and belongs to one loop.
+// Made by a Set only. An Endpoint that has left its Backend lives on while exchanges or Conns hold it.
+// Must not be copied, and belongs to one loop.
 type Endpoint struct {
 	// Addr, Zone and Node are as in routing.Endpoint; Addr never changes.
 	Addr       netip.AddrPort
 	Zone, Node string
 
-	// InFlight counts exchanges between Started and Finished; Conns the connections between Add and
+	// InFlight counts exchanges between started and finished; Conns the connections between Add and
 	// Remove, idle or busy. Read-only outside this package.
 	InFlight, Conns int32
 	// Gone means that the Endpoint has left its Backend: nothing is pooled on it any more.
@@ -31,15 +31,16 @@ type Endpoint struct {
 	seen int64
 
 	// twin is the Endpoint of the same Pod in the other family, nil for most; aside means that the twin is
-	// picked in its place. reached means that it answered after its last failure to connect; doubted, that
-	// its next answer decides what its twin's failure to connect was worth. See twin.go.
+	// picked in its place. reached means that the Endpoint has answered since its last failure to connect;
+	// doubted, that its next answer shows the twin's failure to connect to be the family's, and not the
+	// Pod's. See twin.go.
 	twin                    *Endpoint
 	aside, reached, doubted bool
 
 	backend *Backend
 	idle    idleList
 
-	// Attachment belongs to the loop (a prepared socket address, say); the pool only carries it.
+	// Attachment belongs to the loop (a prepared socket address, say); this package never reads it.
 	Attachment any
 }
 
@@ -56,10 +57,10 @@ func (e *Endpoint) Backend() *Backend { return e.backend }
 // Ejected reports whether e is left out of balancing, except for a probe when one is due.
 func (e *Endpoint) Ejected() bool { return e.health != healthy }
 
-// Started counts an exchange with e. Each Started is followed by one Finished.
+// started counts an exchange with e. Each started is followed by one finished or withdraw.
 //
 // hot: runs per request; no alloc, no lock.
-func (e *Endpoint) Started(now int64) {
+func (e *Endpoint) started(now int64) {
 	e.InFlight++
 	e.backend.inFlight++
 	if e.health != healthy {
@@ -67,11 +68,20 @@ func (e *Endpoint) Started(now int64) {
 	}
 }
 
-// Finished ends an exchange: latency is nanoseconds from the request's sending (or the dial) to the
+// withdraw takes back an exchange that did not take place. A probe is due again.
+func (e *Endpoint) withdraw(now int64) {
+	e.InFlight--
+	e.backend.inFlight--
+	if e.health == probing && !e.Gone {
+		e.probeAgain(now)
+	}
+}
+
+// finished ends an exchange: latency is nanoseconds from the request's sending (or the dial) to the
 // response's first byte, or to the failure.
 //
 // hot: runs per request; no alloc, no lock.
-func (e *Endpoint) Finished(now, latency int64, outcome Outcome) {
+func (e *Endpoint) finished(now, latency int64, outcome Outcome) {
 	b := e.backend
 	e.InFlight--
 	b.inFlight--

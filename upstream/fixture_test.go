@@ -74,8 +74,8 @@ func dial(e *Endpoint) *Conn {
 
 // exchange is one exchange with e that takes latency and ends at now.
 func exchange(e *Endpoint, now, latency int64, o Outcome) {
-	e.Started(now - latency)
-	e.Finished(now, latency, o)
+	e.started(now - latency)
+	e.finished(now, latency, o)
 }
 
 // named returns b's Endpoint with the number.

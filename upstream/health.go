@@ -1,18 +1,18 @@
 package upstream
 
 // Passive health: an Endpoint that fails ConsecutiveFailures times in a row is ejected for a while.
-// Then it is due for a probe: the next Pick of its Backend takes it, once, and that exchange
+// Then it is due for a probe: the next pick of its Backend takes it, once, and that exchange
 // decides. A success brings it back with a clean record; a failure ejects it again, for twice as
 // long. A probe whose end is neutral (the client left) makes it due again at once, and one that
 // never reports is taken for lost when its lease ends.
 //
-//	healthy --failures--> ejected --time, Pick--> probing --OK--> healthy
+//	healthy --failures--> ejected --time, pick--> probing --OK--> healthy
 //	                         ^------------failure----'
 //
-// An ejected Endpoint may also be tried for want of another, when the only other one has just failed. If it answers, it
-// is healthy again without a probe. Otherwise, in a Backend of two of which one had been away when the other goes, each
-// request would first fail at the Endpoint that is gone, which cannot be ejected while the other one is: 44,000 of
-// 215,000 calls to two gRPC servers that were restarted in turn.
+// An ejected Endpoint is also tried for want of another, when the only other one has just failed; an answer makes it
+// healthy without a probe. Without that rule a Backend of two Endpoints that are restarted in turn loses requests: while
+// the first is still ejected, the second cannot be, and each request fails at the second before it succeeds at the first
+// (44,000 of 215,000 calls to two gRPC servers).
 //
 // Exchanges that began before the ejection and end during it change nothing.
 
@@ -25,7 +25,7 @@ const (
 	probing
 )
 
-// judge is the slow part of Finished: a failure, or an end while not healthy.
+// judge is the slow part of finished: a failure, or an end while not healthy.
 func (e *Endpoint) judge(now int64, outcome Outcome) {
 	switch {
 	case e.aside:
@@ -33,7 +33,7 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 		// face.
 		return
 	case outcome.Failed():
-		if e.twin != nil && (outcome == ConnectFailed || outcome == ConnectTimeout) {
+		if e.twin != nil && outcome.connecting() {
 			e = e.turnAway()
 		}
 		e.failures++
@@ -49,9 +49,14 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 			e.answered()
 		}
 	default:
-		e.until = now
-		e.backend.nextProbe = now
+		e.probeAgain(now)
 	}
+}
+
+// probeAgain makes e due for another probe, because the last one decided nothing.
+func (e *Endpoint) probeAgain(now int64) {
+	e.until = now
+	e.backend.nextProbe = now
 }
 
 // eject takes e out of balancing until a probe is due, or changes nothing where too many Endpoints
@@ -130,7 +135,7 @@ func (b *Backend) partition() {
 	}
 	b.faces = len(b.usable) + len(b.out)
 	if len(b.usable) == 0 {
-		// All are out: trying any is better than refusing all.
+		// All are out: to try any of them is better than to refuse every request.
 		b.usable = append(b.usable, b.out...)
 	}
 	b.schedule()

@@ -42,7 +42,7 @@ func TestEjectionByConsecutiveFailures(t *testing.T) {
 			t.Errorf("%s: ejected %v, want %v", tt.name, e.Ejected(), tt.want)
 		}
 		for range 20 {
-			if got := b.Pick(s, nil); tt.want && got == e {
+			if got := b.pick(s, nil); tt.want && got == e {
 				t.Errorf("%s: picked while ejected", tt.name)
 			}
 		}
@@ -76,7 +76,7 @@ func TestEjectionEndsWithOneProbe(t *testing.T) {
 
 	// A neutral end decides nothing: the next Pick probes again.
 	now = e.until
-	if b.Pick(now, nil) != e {
+	if b.pick(now, nil) != e {
 		t.Fatal("no probe when due")
 	}
 	exchange(e, now, ms, Canceled)
@@ -110,7 +110,7 @@ func TestEjectionEndsWithOneProbe(t *testing.T) {
 func countPicks(b *Backend, e *Endpoint, now int64, n int) int {
 	count := 0
 	for range n {
-		if b.Pick(now, nil) == e {
+		if b.pick(now, nil) == e {
 			count++
 		}
 	}
@@ -122,17 +122,17 @@ func TestResultsFromBeforeTheEjectionDoNotCount(t *testing.T) {
 	b := set.Backend(backend(routing.RoundRobin, 1, 2))
 	e := named(t, b, 1)
 	for range 10 {
-		e.Started(s)
+		e.started(s)
 	}
 	for range 3 {
-		e.Finished(s, ms, Reset)
+		e.finished(s, ms, Reset)
 	}
 	until := e.until
 	for range 5 {
-		e.Finished(s+ms, ms, Reset)
+		e.finished(s+ms, ms, Reset)
 	}
 	for range 2 {
-		e.Finished(s+ms, ms, OK)
+		e.finished(s+ms, ms, OK)
 	}
 	if !e.Ejected() || e.until != until || e.InFlight != 0 {
 		t.Error("exchanges from before the ejection changed it")
@@ -145,21 +145,21 @@ func TestTriedForWantOfAnother(t *testing.T) {
 	set, _ := newTestSet(t, Options{})
 	b := set.Backend(backend(routing.RoundRobin, 1, 2))
 	one, two := named(t, b, 1), named(t, b, 2)
-	one.Started(s)
+	one.started(s)
 	for range 3 {
 		exchange(one, s, ms, ConnectFailed)
 	}
-	one.Finished(s, ms, OK) // from before
+	one.finished(s, ms, OK) // from before
 	if !one.Ejected() {
 		t.Fatal("not ejected")
 	}
 	failed := 0
 	for range 100 {
-		e := b.Pick(s, nil)
+		e := b.pick(s, nil)
 		if e == two {
 			exchange(e, s, ms, ConnectFailed)
 			failed++
-			e = b.Pick(s, e)
+			e = b.pick(s, e)
 		}
 		if e != one {
 			t.Fatal("the one that is well was not tried")
@@ -198,7 +198,7 @@ func TestSomeAreAlwaysLeft(t *testing.T) {
 		if len(b.out) != tt.ejected {
 			t.Errorf("%d of %d ejected at %d %%, want %d", len(b.out), tt.endpoints, tt.percent, tt.ejected)
 		}
-		if b.Pick(s, nil) == nil {
+		if b.pick(s, nil) == nil {
 			t.Errorf("%d Endpoints, none to pick", tt.endpoints)
 		}
 	}
@@ -215,7 +215,7 @@ func TestAllOutMeansAllUsed(t *testing.T) {
 	b = set.Backend(backend(routing.RoundRobin, 1, 2)) // the healthy ones leave
 	picks := map[*Endpoint]int{}
 	for range 10 {
-		picks[b.Pick(s, nil)]++
+		picks[b.pick(s, nil)]++
 	}
 	if len(b.out) != 2 || len(picks) != 2 {
 		t.Errorf("%d out, %d picked of two ejected ones", len(b.out), len(picks))

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A name waits in one of three lanes, each with workers of its own, so that names whose servers are
-// silent cannot hold up the others, whatever namespace watches them and however many there are:
+// A name waits in one of three lanes, each with its own workers, so that names whose servers are silent
+// cannot delay the others, whichever namespace watches them and however many there are:
 //
-//	prompt   it was answered promptly before; it may take `promptness`, and is slow beyond that
-//	trial    it is new, or has failed; the same bound
-//	patient  it is slow; it may take as long as resolv.conf allows
+//	prompt   answered promptly before; a lookup is cut after `promptness`, and the name then slow
+//	trial    new, or failed last time; the same bound
+//	patient  slow; bounded by the timeouts of resolv.conf alone
 //
 // Within a lane the next name is one of the namespace with the fewest busy workers. A namespace whose
 // names are answered at once gets as many turns as it can use beside one whose names are all silent.
@@ -32,7 +32,7 @@ const promptness = time.Second
 type lane struct {
 	// limit bounds the workers, and share those that serve one namespace.
 	limit, share int
-	// patience is how long a lookup may take; 0 for as long as it does.
+	// patience bounds a lookup; 0: nothing but resolv.conf does.
 	patience time.Duration
 
 	workers int
@@ -52,8 +52,8 @@ func newLanes(concurrent int) (l [lanes]lane) {
 	for i := range l {
 		l[i] = lane{limit: concurrent, share: concurrent, patience: promptness, turns: map[string]*turn{}}
 	}
-	// In this lane a second is nothing unusual, so one namespace leaves half of the workers to the
-	// others.
+	// Lookups in this lane usually take more than a second: one namespace has at most half of the
+	// workers.
 	l[patient].share, l[patient].patience = max(1, concurrent/2), 0
 	return l
 }
@@ -69,7 +69,7 @@ func (r *Resolver) laneOf(n *watchedName) *lane {
 	return &r.lanes[trial]
 }
 
-// load is the part of l's workers that serve a namespace at present.
+// load counts the names of a namespace that wait in l or are being served.
 func (l *lane) load(namespace string) int {
 	if t := l.turns[namespace]; t != nil {
 		return t.waiting.Len() + t.running

@@ -82,7 +82,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 		}
 		switch op := r.IntN(20); {
 		case op < 8: // begin an exchange
-			e := b.Pick(now, last)
+			e := b.pick(now, last)
 			if (e == nil) != (len(current.Endpoints) == 0) {
 				t.Errorf("picked %v of %d", e, len(current.Endpoints))
 				return
@@ -113,7 +113,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 			}
 			m.busy[c] = true
 			m.inFlight[e]++
-			e.Started(now)
+			e.started(now)
 		case op < 14: // end one, in any way
 			c := anyBusy()
 			if c == nil {
@@ -124,7 +124,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 			if r.IntN(3) == 0 {
 				outcome = Outcome(r.IntN(Outcomes))
 			}
-			e.Finished(now, int64(r.IntN(int(s))), outcome)
+			e.finished(now, int64(r.IntN(int(s))), outcome)
 			last = nil
 			if outcome.Failed() {
 				last = e

@@ -24,11 +24,11 @@ type Options struct {
 	// Eject configures when a failing Endpoint is left out for a while.
 	Eject EjectOptions
 	// Seed starts the random choices of this Set; give each loop another one, or their round
-	// robins march in step.
+	// robins pick the same Endpoints at the same time.
 	Seed uint64
 	// Live returns the live Snapshot (routing.Store.Load). It decides when a request holds another
 	// routing.Backend than the Set knows: the live one wins, so that a late request cannot take the
-	// Set back to an older Snapshot. nil takes the latest one given as newest.
+	// Set back to an older Snapshot. nil: the last Snapshot given is taken for the newest.
 	Live func() *routing.Snapshot
 }
 

@@ -40,3 +40,6 @@ func (o Outcome) String() string {
 
 // Failed reports whether o counts against the Endpoint.
 func (o Outcome) Failed() bool { return o >= ConnectFailed }
+
+// connecting reports that the connection did not come about, so that nothing was sent.
+func (o Outcome) connecting() bool { return o == ConnectFailed || o == ConnectTimeout }

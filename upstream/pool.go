@@ -79,8 +79,8 @@ func (e *Endpoint) Add(c *Conn) {
 	e.backend.conns++
 }
 
-// Acquire returns the newest idle Conn, now busy, or nil: then the caller dials, unless Full. One
-// that is past its limit is discarded, and so are its elders by and by.
+// Acquire returns the newest idle Conn, now busy, or nil: then the caller dials, unless Full. A
+// Conn past its limit is discarded; Expire discards the older ones.
 //
 // hot: runs per request; no alloc, no lock.
 func (e *Endpoint) Acquire(now int64) *Conn {
@@ -89,7 +89,7 @@ func (e *Endpoint) Acquire(now int64) *Conn {
 		return nil
 	}
 	if now-c.IdleSince >= e.idle.limit {
-		// One is enough to make room for the dial; Expire takes the rest, with its bound.
+		// One discard makes room for the dial; Expire takes the rest, a bounded number at a time.
 		e.discard(c)
 		return nil
 	}
@@ -101,8 +101,8 @@ func (e *Endpoint) Acquire(now int64) *Conn {
 }
 
 // Release puts c, which must be busy and clean (no byte outstanding either way), back into the
-// pool. It returns false when e is Gone, its pool is full, or c is used up: the caller then closes
-// c and calls Remove.
+// pool. It returns false when e is Gone, its pool is full, or c has carried MaxRequestsPerConn
+// requests: the caller then closes c and calls Remove.
 //
 // hot: runs per request; no alloc, no lock.
 func (e *Endpoint) Release(c *Conn, now int64) bool {
@@ -155,11 +155,11 @@ func (e *Endpoint) PeerClosed(c *Conn, now int64) {
 }
 
 // minLearntIdle is the least age at a peer's close that counts as a keep-alive limit, in
-// nanoseconds; below it, it is more likely a restart that closes all at once.
+// nanoseconds; closes of younger Conns are more likely those of a restart, which closes all at once.
 const minLearntIdle = 1e9
 
 // LimitIdle lowers the age up to which e's idle Conns are used, in nanoseconds, to the one at which
-// the peer closes them, announced (Keep-Alive: timeout) or observed. It never raises it.
+// the peer closes them, announced (Keep-Alive: timeout) or observed. The limit is never raised.
 func (e *Endpoint) LimitIdle(limit int64) {
 	if limit < e.idle.limit {
 		e.idle.limit = limit

@@ -8,7 +8,7 @@ import (
 
 func TestAcquireTakesTheNewest(t *testing.T) {
 	set, _ := newTestSet(t, Options{})
-	e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+	e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 	if e.Acquire(s) != nil {
 		t.Fatal("a Conn from an empty pool")
 	}
@@ -47,7 +47,7 @@ func TestReleaseRefuses(t *testing.T) {
 		{"gone", Options{}, func(set *Set, _ *Endpoint, _ *Conn) { set.Backend(backend(routing.RoundRobin, 2)) }, false},
 	} {
 		set, _ := newTestSet(t, tt.options)
-		e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+		e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 		c := dial(e)
 		tt.prepare(set, e, c)
 		if got := e.Release(c, s); got != tt.want {
@@ -64,7 +64,7 @@ func TestReleaseRefuses(t *testing.T) {
 
 func TestReleaseTwicePanics(t *testing.T) {
 	set, _ := newTestSet(t, Options{})
-	e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+	e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 	c := dial(e)
 	e.Release(c, s)
 	defer func() {
@@ -77,7 +77,7 @@ func TestReleaseTwicePanics(t *testing.T) {
 
 func TestFullBoundsDials(t *testing.T) {
 	set, discarded := newTestSet(t, Options{MaxConnsPerEndpoint: 2})
-	e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+	e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 	a, b := dial(e), dial(e)
 	if !e.Full() {
 		t.Fatal("not Full at its limit")
@@ -134,7 +134,7 @@ func TestIdleTimeout(t *testing.T) {
 
 func TestAcquireNeverHandsOutLate(t *testing.T) {
 	set, discarded := newTestSet(t, Options{IdleTimeout: 8 * s})
-	e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+	e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 	c := dial(e)
 	e.Release(c, s)
 	if e.Acquire(9*s) != nil || !discarded[c] {
@@ -188,7 +188,7 @@ func TestPeerClosedTeachesTheLimit(t *testing.T) {
 		{"never longer", []int64{5 * s, 5 * s, 50 * s, 50 * s}, 5*s - 5*s/8},
 	} {
 		set, _ := newTestSet(t, Options{})
-		e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+		e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 		now := s
 		for _, age := range tt.ages {
 			c := dial(e)

@@ -93,7 +93,7 @@ func (b *Backend) reconcile(r *routing.Backend) {
 	b.pair(r.Twins)
 	b.usable, b.out = nil, nil
 	b.partition()
-	// Last, because Discard runs in it and must find everything in order.
+	// Last: leave calls Discard, which must find the Backend complete.
 	for _, e := range gone {
 		e.leave()
 	}

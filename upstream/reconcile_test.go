@@ -16,7 +16,7 @@ func TestReconcileKeepsStateByAddress(t *testing.T) {
 	stays.Release(idle, s)
 	leavingIdle, leavingBusy := dial(leaves), dial(leaves)
 	leaves.Release(leavingIdle, s)
-	leaves.Started(s)
+	leaves.started(s)
 
 	next := backend(routing.EWMA, 0, 2, 4)
 	next.Endpoints[1].Zone = "b"
@@ -30,13 +30,13 @@ func TestReconcileKeepsStateByAddress(t *testing.T) {
 		t.Errorf("gone %v, %d discarded, %d Conns left of the one that left", leaves.Gone, len(discarded), leaves.Conns)
 	}
 	for range 30 {
-		if e := b.Pick(s, nil); e.Gone {
+		if e := b.pick(s, nil); e.Gone {
 			t.Fatal("picked one that left")
 		}
 	}
 
 	// Exchanges in flight end as they will, and pool nothing.
-	leaves.Finished(2*s, ms, OK)
+	leaves.finished(2*s, ms, OK)
 	if leaves.Release(leavingBusy, 2*s) {
 		t.Error("pooled on an Endpoint that left")
 	}
@@ -116,11 +116,11 @@ func TestConnectionsOfAnotherKindAreNotKept(t *testing.T) {
 		{"another Backend in the slot", func(b *routing.Backend) { b.Key.Service = "other" }, false},
 	} {
 		set, discarded := newTestSet(t, Options{})
-		e := set.Backend(backend(routing.RoundRobin, 1)).Pick(s, nil)
+		e := set.Backend(backend(routing.RoundRobin, 1)).pick(s, nil)
 		e.Release(dial(e), s)
 		next := backend(routing.RoundRobin, 1)
 		tt.change(next)
-		kept := set.Backend(next).Pick(s, nil) == e
+		kept := set.Backend(next).pick(s, nil) == e
 		if kept != tt.keeps || e.Gone == tt.keeps || (len(discarded) == 0) != tt.keeps {
 			t.Errorf("%s: kept %v, gone %v, %d discarded", tt.name, kept, e.Gone, len(discarded))
 		}
@@ -190,7 +190,7 @@ func TestALateRequestOfARemovedBackendIsServed(t *testing.T) {
 		set, _ := newTestSet(t, Options{Live: func() *routing.Snapshot { return live }})
 		old := backend(0, 1, 2)
 		b := set.Backend(old)
-		e := b.Pick(s, nil)
+		e := b.pick(s, nil)
 		if e == nil || !e.Gone || e.Addr.Addr() == addr(9).Addr() {
 			t.Fatalf("%v: picked %v", now, e)
 		}

@@ -18,31 +18,32 @@ func (s SentState) String() string {
 	return [...]string{"unsent", "sent_buffered", "sent_streamed"}[s]
 }
 
-// MaxAttempts is the usual value of MayReplay's max: one attempt and one replay.
-const MaxAttempts = 2
+// maxAttempts is the usual value of mayReplay's max: one attempt and one replay.
+const maxAttempts = 2
 
-// MayReplay decides whether a failed attempt is made again, on another Endpoint. It is a pure
+// mayReplay decides whether an attempt that failed is made again, on another Endpoint. It is a pure
 // function. attempts counts those made, the failed one included; max is the most to make.
 //
-// No replay follows a response byte: the client may have seen it, and the Backend has acted. An
-// unsent request is safe to send again; one that was sent is only where the method is idempotent
-// (RFC 9110, 9.2.2) and all of it is still held.
+// No replay follows a response byte: the client may have seen it, and the Backend has acted. Attempt.Failed
+// is not for such a request. An unsent request is safe to send again; one that was sent is only where the method
+// is idempotent (RFC 9110, 9.2.2) and all of it is still held. A connection that is passed through
+// is unsent until its Endpoint's connection is established, and beyond any replay afterwards.
 //
-// A failure on a reused connection is most often the gateway's own doing, by having kept it for too
-// long; such a request gets its one replay even where max forbids replays. The replay should dial
-// afresh: when one pooled Conn was stale, its neighbours are likely to be.
-func MayReplay(idempotent bool, sent SentState, responseBytes, reusedConn bool, attempts, max int) bool {
-	if reusedConn && max < MaxAttempts {
-		max = MaxAttempts
+// A failure on a reused connection is mostly due to the gateway, which kept the connection for too
+// long; such a request gets its one replay even where max forbids replays. The replay should dial:
+// when one pooled Conn was stale, the others are likely to be stale too.
+func mayReplay(c Carried, attempts, max int) bool {
+	if c.Reused && max < maxAttempts {
+		max = maxAttempts
 	}
-	if responseBytes || attempts >= max {
+	if attempts >= max {
 		return false
 	}
-	switch sent {
+	switch c.Sent {
 	case Unsent:
 		return true
 	case SentBuffered:
-		return idempotent
+		return c.Idempotent
 	}
 	return false
 }

@@ -36,7 +36,7 @@ type watchedName struct {
 	retry time.Duration // the last wait after a failure; 0 after a success
 	timer *time.Timer   // calls for a worker when due; nil while none is set
 
-	busy, again bool // waits or is served; asked for meanwhile
+	busy, again bool // n waits or is being served; n is to be served once more
 	slow        bool // takes longer than promptness
 	turn        *turn
 	place       *list.Element // in turn.waiting; nil while n does not wait
@@ -90,7 +90,7 @@ func (n *watchedName) arm(fire func()) {
 	n.timer = time.AfterFunc(time.Until(n.due), fire)
 }
 
-// disarm stops the timer. A call that it has already started finds nothing to do.
+// disarm stops the timer. A call of fire that has already begun finds nothing due.
 func (n *watchedName) disarm() {
 	if n.timer != nil {
 		n.timer.Stop()

@@ -76,12 +76,12 @@ type watch struct {
 // they change. The list is sorted, without duplicates, unmapped, and fn's to keep; it is empty when
 // the name has no addresses. While nothing could be learnt yet, fn is not called.
 //
-// namespace is the one that asks. Each has its fair part of the work, whatever names the others have and
-// however long those take. Watches of the same name share its lookups.
+// namespace is the one that asks. Each namespace has a fair part of the workers, however many names the
+// others have and however slow those are. Watches of the same name share its lookups.
 //
-// fn runs on a goroutine of the Resolver, never inside Watch, and not concurrently with itself. It
-// should hand over and return, as it holds up other names. stop ends the watch; a call that is
-// under way may still be running when stop returns.
+// fn runs on a goroutine of the Resolver, never inside Watch, and not concurrently with itself. fn
+// should hand the addresses over and return: other names wait meanwhile. stop ends the watch; a call
+// of fn may still be running when stop returns.
 func (r *Resolver) Watch(namespace, name string, port uint16, fn func([]netip.AddrPort)) (stop func()) {
 	name = strings.ToLower(name)
 	w := &watch{namespace: namespace, port: port, fn: fn}
@@ -127,8 +127,8 @@ func (r *Resolver) Close() {
 	r.done.Wait()
 }
 
-// serveLocked has n served by a worker, now or when one is free. One worker at a time serves a
-// name; when it is asked for meanwhile, it is served once more.
+// serveLocked has n served by a worker, now or when one is free. One worker at a time serves a name; a
+// name that is asked for while it is being served is served once more.
 func (r *Resolver) serveLocked(n *watchedName) {
 	switch {
 	case r.closed:

@@ -5,14 +5,14 @@ package upstream
 // once; the other stands aside and keeps its pool. As with Happy Eyeballs (RFC 8305), an address that
 // cannot be connected to is left for the other family at once:
 //
-//   - A failure to connect makes the twin the face, with the verdict so far: what comes of the Pod's
-//     health is decided by both addresses together. Fallback has the attempt go on there, because nothing
-//     was sent, and another Pod may be no better off.
+//   - A failure to connect makes the twin the face, with the verdict so far: the Pod's health is judged by
+//     both addresses together. The attempt goes on at the twin (fallback), because nothing was sent, and
+//     other Pods may fail in the same family.
 //   - When the twin then answers, the family is at fault and not the Pod. So all Pods of the Backend that
 //     never answered in that family show their other face, and so do those that come later.
 //
-// The face stays until it fails itself: no probe looks at the other address, since no request waits
-// for it.
+// The face stays until it fails itself: no probe looks at the other address, since no request needs
+// that one.
 //
 // On Backends without twins all this is one comparison with nil where an exchange ends.
 
@@ -78,12 +78,9 @@ func (e *Endpoint) face() *Endpoint {
 	return e
 }
 
-// HasTwin reports whether a failure to connect to e would leave a Fallback.
-func (e *Endpoint) HasTwin() bool { return e.twin != nil && !e.Gone }
-
-// Fallback returns the Endpoint of the same Pod to go on with after a failure to connect to e that
-// Finished was given, or nil where there is none. An attempt goes on there once.
-func (e *Endpoint) Fallback() *Endpoint {
+// fallback returns the Endpoint of the same Pod to go on with after a failure to connect to e that
+// finished was given, or nil where there is none. An attempt goes on there once.
+func (e *Endpoint) fallback() *Endpoint {
 	if !e.aside || e.Gone {
 		return nil
 	}

@@ -41,28 +41,15 @@ func (e *Endpoint) pod() int {
 // request is one request as the data plane makes it: two attempts at most, each of which may go on at the
 // Pod's other address. works reports which addresses can be connected to; touched counts by address.
 func request(b *Backend, now int64, works func(*Endpoint) bool, touched map[netip.AddrPort]int) (served *Endpoint, attempts int) {
-	var avoid *Endpoint
-	for attempts < 2 {
-		attempts++
-		e := b.Pick(now, avoid)
-		fellBack := false
-		for e != nil {
-			avoid = e
-			touched[e.Addr]++
-			e.Started(now)
-			if works(e) {
-				e.Finished(now, ms, OK)
-				return e, attempts
-			}
-			e.Finished(now, ms, ConnectFailed)
-			if fellBack {
-				break
-			}
-			fellBack = true
-			e = e.Fallback()
+	var a Attempt
+	for e := a.Begin(b, now); e != nil; e, _ = a.Failed(now, ConnectFailed, Carried{}, 2) {
+		touched[e.Addr]++
+		if works(e) {
+			a.Finish(now, ms, OK)
+			return e, int(a.made)
 		}
 	}
-	return nil, attempts
+	return nil, int(a.made)
 }
 
 // TestTwinsOfOneFamily: where Pods answer in one family only, no request fails and none needs a second
@@ -135,7 +122,7 @@ func TestTwinsCountOnce(t *testing.T) {
 	b := set.Backend(r)
 	asked := map[int]int{}
 	for i := range 300 {
-		e := b.Pick(s+int64(i)*ms, nil)
+		e := b.pick(s+int64(i)*ms, nil)
 		asked[e.pod()]++
 	}
 	for pod := 1; pod <= 3; pod++ {
@@ -154,16 +141,16 @@ func TestRetryLeavesThePod(t *testing.T) {
 			b := set.Backend(dual(policy, 1, 2))
 			for i := range 100 {
 				now := s + int64(i)*ms
-				e := b.Pick(now, nil)
+				e := b.pick(now, nil)
 				exchange(e, now, ms, outcome)
-				if other := b.Pick(now, e); other.pod() == e.pod() {
+				if other := b.pick(now, e); other.pod() == e.pod() {
 					t.Fatalf("%v, %v: after pod %d failed pod %d is next", policy, outcome, e.pod(), other.pod())
 				}
 			}
 			b = set.Backend(dual(policy, 1))
-			e := b.Pick(s, nil)
+			e := b.pick(s, nil)
 			exchange(e, s, ms, outcome)
-			other := b.Pick(s, e)
+			other := b.pick(s, e)
 			if connect := outcome == ConnectFailed || outcome == ConnectTimeout; other == nil || connect != (other != e) {
 				t.Errorf("%v, %v: the only Pod failed at %v, next is %v", policy, outcome, e.Addr, other)
 			}
@@ -213,7 +200,7 @@ func TestTwinsComeAndGo(t *testing.T) {
 	for i := range 10 {
 		request(b, s+int64(i), six, touched)
 	}
-	face := b.Pick(2*s, nil)
+	face := b.pick(2*s, nil)
 	if !face.Addr.Addr().Is6() {
 		t.Fatalf("the face is %v", face.Addr)
 	}
@@ -224,18 +211,18 @@ func TestTwinsComeAndGo(t *testing.T) {
 		t.Errorf("%d Pods, %d usable, Conn discarded %v", b.faces, len(b.usable), discarded[c])
 	}
 	for _, e := range b.endpoints {
-		if e.aside || e.twin != nil || e.Fallback() != nil {
+		if e.aside || e.twin != nil || e.fallback() != nil {
 			t.Errorf("%v stands aside, or has a twin", e.Addr)
 		}
 	}
-	if face.Fallback() != nil {
+	if face.fallback() != nil {
 		t.Error("an Endpoint that is gone has a fallback")
 	}
 	b = set.Backend(dual(routing.RoundRobin, 1, 2)) // and comes again
 	if b.faces != 2 || len(b.usable) != 2 {
 		t.Errorf("%d Pods, %d usable", b.faces, len(b.usable))
 	}
-	if e := b.Pick(3*s, nil); !e.Addr.Addr().Is6() {
+	if e := b.pick(3*s, nil); !e.Addr.Addr().Is6() {
 		t.Errorf("%v is picked though IPv4 is known not to work", e.Addr)
 	}
 	// The verdict of before does not hold back a change of mind.

@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"crypto/tls"
 	"reflect"
 	"slices"
@@ -133,13 +134,22 @@ var examples = []example{
 	{"upstream-vhost", "10.0.0.1:80", "10.0.0.1:80"},
 	{"upstream-vhost", "[fd00::1]:80", "[fd00::1]:80"},
 	{"upstream-vhost", "[fd00::1]", "[fd00::1]"},
-	{"upstream-vhost", "fd00::1", refused},
-	{"upstream-vhost", "a.test:0", refused},
-	{"upstream-vhost", "a.test:", refused},
-	{"upstream-vhost", "a.test\r\nX: y", refused},
-	{"upstream-vhost", "$host", refused},
+	{"upstream-vhost", "fd00::1", closing},
+	{"upstream-vhost", "a.test:0", closing},
+	{"upstream-vhost", "a.test:", closing},
+	{"upstream-vhost", "a.test\r\nX: y", closing},
+	{"upstream-vhost", "web_svc.~a", "web_svc.~a"},
+	{"upstream-vhost", "$host", "$host"},
+	{"upstream-vhost", "web.$http_x_tenant.svc:80", "web.$http_x_tenant.svc:80"},
+	{"upstream-vhost", "$nothing", closing},
+	{"upstream-vhost", "$host;x", closing},
+	{"upstream-vhost", "$host\r\nX: y", closing},
+	{"upstream-vhost", ":80", closing},
 	{"upstream-vhost", "", refused},
 }
+
+// goodValues are values of the keys that others need, where true is none. The test of their concern adds them.
+var goodValues = map[string]string{}
 
 // TestValues reads one annotation each. The result is compared through the Row's own Get.
 func TestValues(t *testing.T) {
@@ -154,7 +164,8 @@ func TestValues(t *testing.T) {
 		with := map[string]string{OwnPrefix + v.key: v.value}
 		without := make(map[string]string)
 		if row.Needs != "" {
-			with[OwnPrefix+row.Needs], without[OwnPrefix+row.Needs] = "true", "true"
+			needed := cmp.Or(goodValues[row.Needs], "true")
+			with[OwnPrefix+row.Needs], without[OwnPrefix+row.Needs] = needed, needed
 		}
 		s := Parse(with, func(_, _, _ string) { rejected++ })
 		got := row.Get(&s)

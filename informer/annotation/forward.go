@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // The request that a Backend is sent.
@@ -14,21 +14,44 @@ var _ = add(
 	Row{
 		Key: "upstream-vhost", Scope: ScopeRoute, Value: "host, or host:port", Default: "the client's",
 		Set: setUpstreamHost,
-		Get: func(s *Settings) any { return s.Policy.UpstreamHost },
-		Doc: "Replaces the Host header sent to the Backend. Variables are not supported.",
+		Get: func(s *Settings) any {
+			if h, ok := s.Policy.Filter(policy.KindHost).(*policy.Host); ok {
+				return h.Template
+			}
+			return s.Policy.UpstreamHost
+		},
+		Doc: "Replaces the Host header sent to the Backend. $host, $scheme, $remote_addr, $namespace, $ingress_name, $service_name, $service_port, " +
+			"and $http_ with the name of a request field, are what they are in ingress-nginx; a request of which they make no host is answered 400. " +
+			"With another variable, or what can be no host, the Routes of the object answer 503.",
 	},
 )
 
 func setUpstreamHost(s *Settings, value string) error {
-	if strings.Contains(value, "$") {
-		return errors.New("variables are not supported; the client's Host is sent")
-	}
-	if !validAuthority(value) {
+	const closes = "; every path of the object answers 503"
+	switch {
+	case value == "":
 		return errors.New("want a host name or address, optionally with a port; the client's Host is sent")
+	case strings.Contains(value, "$"):
+		pieces, err := policy.ParseTemplate(value)
+		if err != nil {
+			return s.close("the Host for the Backend cannot be made: " + err.Error() + closes)
+		}
+		for _, p := range pieces {
+			if strings.ContainsFunc(p.Text, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-._~:", r) }) {
+				return s.close("what stands between the variables of the Host for the Backend is not of letters, digits and -._~: alone" + closes)
+			}
+		}
+		s.Policy.Set(&policy.Host{Template: value})
+	case !validAuthority(value):
+		return s.close("the Host for the Backend is no host name or address, optionally with a port" + closes)
+	default:
+		s.Policy.UpstreamHost = value
 	}
-	s.Policy.UpstreamHost = value
 	return nil
 }
+
+// maxHostName is the longest name that DNS has.
+const maxHostName = 253
 
 // validAuthority accepts host, host:port and [v6]:port.
 func validAuthority(s string) bool {
@@ -45,5 +68,5 @@ func validAuthority(s string) bool {
 		addr, err := netip.ParseAddr(v6)
 		return ok && err == nil && addr.Is6() && addr.Zone() == ""
 	}
-	return len(validation.IsDNS1123Subdomain(strings.ToLower(host))) == 0
+	return host != "" && len(host) <= maxHostName && !strings.ContainsFunc(host, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-._~", r) })
 }

@@ -19,6 +19,22 @@ type Settings struct {
 	// Canary is true for an object that is a variant of another one.
 	Canary bool
 
+	// Of redirects and names:
+
+	// HTTPS says whether hosts with TLS are served over HTTPS alone, and ForceHTTPS whether others are too.
+	HTTPS      Choice
+	ForceHTTPS bool
+	// KeepSlash keeps a slash at the end of targets that are sent to HTTPS.
+	KeepSlash bool
+	// AppRoot is where requests for / of the hosts are sent; "" for nowhere.
+	AppRoot string
+	// FromToWWW sends requests for the names of the hosts with www. before them, or without it, to the hosts.
+	FromToWWW bool
+	// Aliases are more names of the hosts, sorted.
+	Aliases []string
+	// relative is true where paths are sent as they are, and temporal where the redirect is a temporal one.
+	relative, temporal bool
+
 	// Of the Backends:
 
 	Balance  routing.Balance
@@ -38,6 +54,16 @@ type Settings struct {
 	// Ciphers are for clients; "" for the gateway's.
 	Ciphers Ciphers
 }
+
+// Choice is the value of an annotation whose default is not known here. The zero value is that of none.
+type Choice uint8
+
+// The Choices.
+const (
+	Unsaid Choice = iota
+	No
+	Yes
+)
 
 // BackendTLS holds the annotations proxy-ssl-*. Comparable.
 type BackendTLS struct {

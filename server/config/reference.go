@@ -65,7 +65,7 @@ var keys = []key{
 
 	{"upstream.max_idle_per_endpoint", false, "Idle connections kept to each Endpoint, per loop; 0 = none."},
 	{"upstream.idle_timeout", false, "How long an idle upstream connection is kept; keep it below the keep-alive timeout of the Pods."},
-	{"upstream.max_connections_per_endpoint", false, "Most connections to each Endpoint, per loop; beyond it 503; 0 = no bound. Requests that announce trailers to an Endpoint of HTTP/2 have connections of their own, and may take half of these; beyond that their trailers are left out."},
+	{"upstream.max_connections_per_endpoint", false, "Most connections to each Endpoint, per loop; 0 = no bound. A request that finds its Endpoint full goes to another, and gets 503 where all are, or all of the 33 that it looks at. Requests that announce trailers to an Endpoint of HTTP/2 have connections of their own, and may take half of these; beyond that their trailers are left out."},
 	{"upstream.retries", true, "How often a request is tried on another Endpoint when that is safe: it was provably not sent, or it is idempotent and no response byte came."},
 
 	{"access_log.path", false, "One line per request: `off`, `stdout` or a file, which may be a FIFO. Requests do not wait for it: where it does not keep up, lines are lost and counted, as those of error_log."},

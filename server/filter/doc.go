@@ -2,6 +2,7 @@
 // Routes with. The Filters themselves are in packages by concern, which know nothing of each other:
 //
 //   - access: who may ask
+//   - redirect: where else to go
 //   - rewrite: what a Backend is asked for
 //
 // To add one: its configuration as a value in routing/policy, its annotations in informer/annotation, a type with the phases

@@ -24,6 +24,18 @@ type gateway struct {
 
 func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	t.Helper()
+	return newGatewayOf(t, app, func(b *routing.Builder) (*routing.Host, *routing.Route) {
+		host, _ := b.BuildHost("", []routing.Route{{
+			Path: "/", Type: routing.Prefix,
+			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p},
+		}})
+		return host, nil
+	})
+}
+
+// newGatewayOf is newGateway with other Routes: a catch-all Host, and the default Route. Their only Backend is that of index 0.
+func newGatewayOf(t *testing.T, app http.HandlerFunc, routes func(*routing.Builder) (*routing.Host, *routing.Route)) *gateway {
+	t.Helper()
 	c := config.Default()
 	c.Threads = 1
 	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
@@ -48,13 +60,10 @@ func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	endpoint := httptest.NewServer(app)
 	t.Cleanup(endpoint.Close)
 	builder := routing.Builder{Attach: s.Attach}
-	host, _ := builder.BuildHost("", []routing.Route{{
-		Path: "/", Type: routing.Prefix,
-		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p},
-	}})
+	host, fallback := routes(&builder)
 	var table *routing.Table
 	snapshot := &routing.Snapshot{
-		Table: table.With(map[string]*routing.Host{"": host}, nil),
+		Table: table.With(map[string]*routing.Host{"": host}, fallback),
 		Backends: []*routing.Backend{{
 			Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
 			Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},

@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/access"
+	"github.com/sluice-gateway/sluice/server/filter/redirect"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
 
@@ -17,8 +18,16 @@ var order = []struct {
 }{
 	{policy.KindCORS, access.NewCORS,
 		"browsers send preflights without credentials and from anywhere, and read no error that lacks its fields"},
+	{policy.KindRedirect, redirect.NewAway,
+		"it asks no Backend, so that nothing further inside has a say; pages of other origins may follow it"},
+	{policy.KindHTTPS, redirect.NewHTTPS,
+		"a redirect to elsewhere holds for both schemes; everything that guards is for requests that were not sent in the clear"},
 	{policy.KindRewrite, rewrite.NewTarget,
 		"it changes what the Backend is asked for, and nothing further inside depends on that"},
+	{policy.KindPrefix, rewrite.NewPrefix,
+		"it tells what the rewrite has taken away, and nothing further inside depends on that"},
+	{policy.KindHost, rewrite.NewHost,
+		"as the rewrite: it changes what the Backend is sent"},
 	{policy.KindAccess, access.NewList,
 		"the last word before the Backend: what is refused here was not answered further outside"},
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// What the loops lend of memory for bytes that wait is bounded for the process as a whole: each exchange is bounded by
-// itself, but not the product of what clients can open. Each loop's pool tells its sum, see wire.Pool, and beyond
-// limits.buffered_bytes the connections that hold most are cut, until the rest fits.
+// Memory for bytes that wait is bounded for the process as a whole: the bound of a single Exchange does not bound the number
+// of Exchanges that clients can open. Each loop's pool publishes its sum, see wire.Pool, and beyond limits.buffered_bytes
+// the connections that hold most are shed, until the rest fits.
 
-// grown is told of a larger sum of this loop's, and has connections cut where all sums are too much.
+// grown is the OnGrowth of this loop's pool: connections are shed where the sum of all loops is above the bound.
 func (w *Loop) grown() {
 	if w.Peers.Buffered() > w.set.Capacity.buffered {
 		w.relieve()
 	}
 }
 
-// relieve has the greediest connections cut at the end of this batch: the caller is
-// in the middle of one of them.
+// relieve defers the shedding of the connections that hold most to the end of this batch: the caller is in the middle of one
+// of them.
 func (w *Loop) relieve() {
 	if !w.relieving {
 		w.relieving = true
@@ -29,16 +29,17 @@ func (w *Loop) relieve() {
 	}
 }
 
+// relief is the Loop, as the handler of a deferred relieve.
 type relief Loop
 
-// holder is a connection with what it holds.
+// holder is a connection and the bytes that it holds.
 type holder struct {
 	c    *Conn
 	held int64
 }
 
-// Ready implements loop.Handler. Each loop brings its own sum down: to an equal part of the bound at most,
-// so that one whose clients hold little loses none of them.
+// Ready implements loop.Handler. Each loop brings its own sum down, but not below its equal part of the bound, so that a
+// loop whose clients hold little loses none of them.
 func (r *relief) Ready(loop.Events) {
 	w := (*Loop)(r)
 	w.relieving = false
@@ -70,14 +71,15 @@ func (r *relief) Ready(loop.Events) {
 			break
 		}
 		before := w.Buffers.Lent()
-		h.c.giveUp()
-		// What it takes along that is not its own, such as room in an Endpoint's session, counts too.
+		h.c.shedBuffered()
+		// Memory that it frees elsewhere, such as room in an Endpoint's session, counts too.
 		excess -= max(before-w.Buffers.Lent(), h.held)
 	}
 	w.Buffers.Tell()
 }
 
-// Holds returns how many bytes of memory wait on c, with those of its exchanges on the Endpoints' side.
+// Holds returns how many bytes of memory are lent to c and its Exchanges, those of the Endpoints' side included. Exported
+// for tests alone.
 func (c *Conn) Holds() int64 {
 	n := c.Sock.Holds()
 	if c.x != nil {
@@ -95,10 +97,11 @@ func (c *Conn) Holds() int64 {
 	return n
 }
 
+// holds is Conn.Holds for one stream.
 func (d *Stream) holds() int64 {
 	n := d.Stream.Holds()
-	if d.late != nil {
-		n += d.late.Held
+	if d.deferred != nil {
+		n += d.deferred.Lent
 	}
 	if d.x != nil {
 		n += d.x.Holds()
@@ -106,9 +109,9 @@ func (d *Stream) holds() int64 {
 	return n
 }
 
-// giveUp cuts c because it holds most. A session of a trusted peer is that of many clients: of it the
-// streams go that hold as much as the average or more.
-func (c *Conn) giveUp() {
+// shedBuffered sheds c, which holds most. A Session of a trusted peer carries many clients: of its streams, those are shed
+// that hold as much as the average or more.
+func (c *Conn) shedBuffered() {
 	w := c.w
 	if !c.Trusted || c.session == nil {
 		w.shed(c, stats.ShedBuffered)
@@ -121,18 +124,18 @@ func (c *Conn) giveUp() {
 		sum += d.holds()
 	}
 	for _, d := range streams {
-		// Those that were not looked at yet are still there: to give up one ends no other.
+		// The streams that are still to come are open: shedding one ends no other.
 		if n := d.holds(); n > 0 && n*int64(len(streams)) >= sum {
 			w.Shard.Shed[stats.ShedBuffered]++
-			d.giveUp()
+			d.shed()
 		}
 	}
 }
 
-// giveUp resets the stream because others need what it holds.
-func (d *Stream) giveUp() {
+// shed resets the stream, so that others get the memory or the connection that it holds.
+func (d *Stream) shed() {
 	d.Gone = true
-	d.H2.Reset(d.H2Stream, giveUpCode)
+	d.H2.Reset(d.H2Stream, shedCode)
 	d.session.touch()
 	if d.x != nil {
 		d.x.Cancel(exchange.FailShed)

@@ -6,11 +6,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// AuditConns returns the faults in the books of w, at a time when no connection is open. Tests ask.
+// AuditConns returns the faults in the pools and counts of w. Tests alone need it, at a time when no connection is open.
 func (w *Loop) AuditConns() []string {
-	faults := wire.Twice("client's connection", w.freeC.All())
-	faults = append(faults, wire.Twice("client's stream", w.freeD.All())...)
-	for c := range w.freeC.All() {
+	faults := wire.Twice("client's connection", w.freeConns.All())
+	faults = append(faults, wire.Twice("client's stream", w.freeStreams.All())...)
+	for c := range w.freeConns.All() {
 		if c.TLS != nil || c.Certificate != nil {
 			faults = append(faults, "a pooled connection keeps what a client has shown")
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Conn is a client's connection: HTTP/1.1, until it turns out to be HTTP/2. It belongs to the loop that accepted it; idle, it
-// holds no buffer.
+// Conn is a client's connection, whose phase tells what is spoken on it. It belongs to the loop that accepted it, which
+// pools it; an idle one holds no buffer.
 type Conn struct {
 	wire.Sock
 	w *Loop
@@ -21,53 +21,53 @@ type Conn struct {
 	wire.WaitTimer
 
 	next, prev *Conn  // the loop's list of all its connections
-	share      *share // nil: not bounded by source
-	// older and younger are its source's: see share.
+	share      *share // nil: of no Source
+	// older and younger are its neighbours in the list of share.
 	older, younger *Conn
 
-	// What it does, and what belongs to that. Set by become, and by who begins the phase:
+	// The phase, set by become, and the state of the present one, set by the function that starts it:
 	hello       *clienthello.Hello // phaseHello, once a byte came
 	x           *exchange.Core     // phaseServe
 	session     *Session           // phaseSession
 	passthrough *passthrough       // phasePassthrough
 	phase       phase
 
-	// How it ends. Set by whatever brings that about:
+	// How it ends, set by the event that settles it:
 	ending endKind
-	why    stats.Close // what it is counted as
+	why    stats.Close // the reason that it is counted under
 
-	// Set by who reads:
-	partial  bool // in holds the start of a head that was parsed and is not complete
-	requests uint32
-	lingered int32 // bytes that were discarded
+	// Set by reads:
+	partial  bool   // In holds the start of a head, which was parsed and is not complete
+	requests uint32 // that began
+	lingered int32  // bytes that were discarded
 
 	// Set by watch:
 	watched bool // the loop reports events
 }
 
-// headRead is how much one read takes while a head is expected. It bounds what a client can make an
-// idle connection hold by pipelining.
+// headRead is how much one read takes while a head is expected, bytes. It bounds the memory that an idle connection takes
+// for pipelined requests.
 const headRead = 16 << 10
 
-// headRounds bounds how many requests in a row are answered without waiting for an Endpoint before
-// others have their turn: a client can pipeline them as fast as they are refused.
+// headRounds bounds how many requests in a row are answered without waiting for an Endpoint before other connections have
+// their turn: a client can pipeline requests as fast as they are refused.
 const headRounds = 16
 
-// lingerFlood is lingerBytes for a client that is cut off because it floods: it need not get to read why.
+// lingerFlood is lingerBytes for a client that floods: it may not get to read the answer.
 const lingerFlood = 64 << 10
 
-// lingerBytes and lingerTime bound what is discarded after the last answer, so that the client gets
-// to read it before our close can turn into a reset (RFC 9112, 9.6).
+// lingerBytes and lingerTime bound the input that is discarded after the last answer, so that the client gets to read the
+// answer before the close can turn into a reset (RFC 9112 section 9.6).
 const (
 	lingerBytes = 16 << 20
 	lingerTime  = int64(2e9)
 )
 
-// Exchange is the one that is under way on a connection of HTTP/1; nil where there is none.
+// Exchange is the Exchange that is under way on a connection of HTTP/1.1; nil: none is. Tests alone need it.
 func (c *Conn) Exchange() *exchange.Core { return c.x }
 
-// begins has c read its first bytes: of TLS, or of HTTP.
-func (c *Conn) begins() {
+// startProtocol begins the first phase behind a PROXY protocol header: TLS, or HTTP in clear text.
+func (c *Conn) startProtocol() {
 	if c.Listener.TLS {
 		c.become(phaseHello)
 	} else {
@@ -79,16 +79,16 @@ func (c *Conn) begins() {
 func (c *Conn) Ready(ev loop.Events) {
 	c.Note(ev)
 	if ev&loop.Closed != 0 && !c.tunnels() && c.phase != phaseShake {
-		// Both directions are shut: nothing we send can arrive.
+		// Both directions are shut: no answer can arrive.
 		c.Broken = true
 	}
 	if ev&loop.ReadClosed != 0 && c.x != nil {
-		c.x.ClientEnds()
+		c.x.ClientHalfClosed()
 	}
 	c.Pump()
 }
 
-// Pump moves whatever can move, and sees to it that what is waited for will be reported.
+// Pump implements exchange.Down: it goes on with c until it has to wait, and then has the loop report the events of c.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) Pump() {
@@ -103,20 +103,20 @@ func (c *Conn) Pump() {
 	c.watch()
 }
 
-// watchDelay is how long a connection of one request goes without events, see oneShot: until then the client's leaving is not
-// noticed.
+// watchDelay is how long a connection of one request goes without events, nanoseconds, see oneShot: until then a client that
+// leaves goes unnoticed.
 const watchDelay = int64(50e6)
 
-// oneShot reports that the whole request is here and that the connection ends behind the answer. Such a connection seldom has
-// to wait for its client, so that no events are asked for at first: one system call and one event less, of about twenty
-// microseconds.
+// oneShot reports that the request is whole and that the connection ends behind the answer. Such a connection seldom waits
+// for its client, so events are asked for only after watchDelay: that saves most of them a system call and an event, about
+// twenty microseconds.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) oneShot() bool {
 	return c.phase == phaseServe && c.x.LastOfConnection() && c.Out.Len() == 0
 }
 
-// watch asks for events.
+// watch registers c for the events of its socket.
 func (c *Conn) watch() {
 	c.watched = true
 	if err := c.w.Watch(&c.Src); err != nil {
@@ -125,7 +125,7 @@ func (c *Conn) watch() {
 	}
 }
 
-// drive moves whatever can move, until something has to be waited for.
+// drive takes steps until c has to wait.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) drive() {
@@ -136,8 +136,8 @@ func (c *Conn) drive() {
 	}
 }
 
-// step does what there is to do in c's phase, and reports whether to go on at once: most often another phase has begun.
-// heads is how many times in a row a head may have begun.
+// step goes on with the phase of c, and reports whether to take another step at once: most often another phase has begun.
+// heads counts the heads that may have begun in a row.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) step(heads int) bool {
@@ -149,9 +149,9 @@ func (c *Conn) step(heads int) bool {
 	case phaseShake:
 		return c.finishTLS()
 	case phaseHead:
-		return !c.breaks() && c.nextHead(heads)
+		return !c.closeBroken() && c.nextHead(heads)
 	case phaseServe:
-		if c.breaks() {
+		if c.closeBroken() {
 			return false
 		}
 		x := c.x
@@ -162,17 +162,17 @@ func (c *Conn) step(heads int) bool {
 	case phasePassthrough:
 		c.passthrough.pump()
 	case phaseLinger:
-		if !c.breaks() {
+		if !c.closeBroken() {
 			c.discard()
 		}
 	}
 	return false
 }
 
-// breaks closes a connection that has broken, and reports whether it has. A tunnel sees to that itself.
+// closeBroken closes a connection that has broken, and reports whether it did. A tunnel handles a break by itself.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *Conn) breaks() bool {
+func (c *Conn) closeBroken() bool {
 	if !c.Broken || c.tunnels() {
 		return false
 	}
@@ -184,7 +184,7 @@ func (c *Conn) breaks() bool {
 	return true
 }
 
-// nextHead sends the rest of an answer, and then reads a head, or ends the connection where none is to be read.
+// nextHead flushes the rest of an answer, and then reads a head, or lingers where no further request is to be read.
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) nextHead(heads int) bool {
@@ -206,7 +206,7 @@ func (c *Conn) nextHead(heads int) bool {
 	return c.readHead()
 }
 
-// ReadHead reads and parses until a request has begun (true) or more bytes are needed (false).
+// readHead reads and parses until a request has begun (true) or more bytes are needed (false).
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) readHead() bool {
@@ -225,7 +225,7 @@ func (c *Conn) readHead() bool {
 			status := h1.ParseRequest(&w.req, data, w.set.limits)
 			switch {
 			case status == h1.Done:
-				return c.begin(data)
+				return c.startExchange(data)
 			case status.Err() == h1.ErrHTTP2Preface && c.requests == 0 && w.set.http2:
 				c.startSession(data)
 				return true
@@ -233,14 +233,13 @@ func (c *Conn) readHead() bool {
 				c.refuseHead(status.Err())
 				return true
 			}
-			// The rest of the head is still to come: keep what there is.
 			if c.In.Len() == 0 {
 				w.Buffers.Append(&c.In, data)
 			}
 			c.partial = true
 		}
-		// It is parsed again only once another line is complete, so that a client that sends byte by
-		// byte costs at most one parse per field.
+		// The head is parsed again only once another line is complete, so that a client that sends byte by byte costs at
+		// most one parse per field.
 		for line := false; !line && c.In.Len() < w.set.limits.MaxHead; {
 			n := c.Read(w.Scratch[:headRead])
 			if n == 0 {
@@ -259,7 +258,7 @@ func (c *Conn) readHead() bool {
 	}
 }
 
-// headEnds handles a connection with no byte of a next request.
+// headEnds handles a read that brought no byte of a next request, and reports whether c has closed.
 func (c *Conn) headEnds() bool {
 	switch {
 	case c.EOF || c.Broken:
@@ -275,10 +274,10 @@ func (c *Conn) headEnds() bool {
 	return false
 }
 
-// begin starts the Exchange of the request that w.req holds; data begins with its head.
+// startExchange starts the Exchange of the request that w.req holds; data begins with its head.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *Conn) begin(data []byte) bool {
+func (c *Conn) startExchange(data []byte) bool {
 	w := c.w
 	from := exchange.FrameNone
 	switch {
@@ -289,11 +288,11 @@ func (c *Conn) begin(data []byte) bool {
 	}
 	head := data[:w.req.HeadLen]
 	rest := data[w.req.HeadLen:]
-	x := w.New(c, &w.req.Request, head, from)
+	x := w.NewExchange(c, &w.req.Request, head, from)
 	c.x = x
 	c.become(phaseServe)
 	if c.PeerClosed {
-		x.ClientEnds()
+		x.ClientHalfClosed()
 	}
 	c.requests++
 
@@ -301,7 +300,7 @@ func (c *Conn) begin(data []byte) bool {
 	n, fail := x.TakeEarly(rest)
 	early, next := rest[:n], rest[n:]
 	if fromIn {
-		// head and early alias c.in, which now keeps only what follows them.
+		// head and early alias the memory of In, which now keeps only the bytes behind them.
 		kept := c.In
 		c.In = wire.Buffer{}
 		w.Buffers.Append(&c.In, next)
@@ -314,22 +313,22 @@ func (c *Conn) begin(data []byte) bool {
 	return true
 }
 
-// refuseHead answers a head that does not parse, and closes: where the next request begins is not known.
+// refuseHead answers a head that does not parse, and closes: the start of the next request is not known.
 func (c *Conn) refuseHead(e h1.Error) {
 	status := e.HTTPStatus()
 	reason := stats.ClientMalformed
 	if status == 431 || status == 414 {
 		reason = stats.HeaderTooLarge
 	}
-	c.w.recordRefused(status, reason)
+	c.w.RecordRefused(status, reason)
 	c.w.Buffers.Release(&c.In)
 	c.respondError(nil, status, e.Reason(), false, false)
 	c.why = stats.ClosedOnError
 }
 
-// Served implements exchange.Down: the response is handed over. In a drain the connection goes on unless
-// the response's head said that it would not: the client's next request may be on its way. Where the
-// request is not complete, the client is not going to be read from again.
+// Served implements exchange.Down: the response is handed over. In a drain the connection goes on, unless the response's
+// head has announced its close: the client's next request may be on its way. A connection whose request is not complete is
+// not read from again.
 func (c *Conn) Served(x *exchange.Core) {
 	c.x = nil
 	c.become(phaseHead)
@@ -364,7 +363,7 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 	switch wait {
 	case wire.WaitHead:
 		if c.In.Len() > 0 {
-			c.w.recordRefused(408, stats.HeaderTimeout)
+			c.w.RecordRefused(408, stats.HeaderTimeout)
 			c.respondError(nil, 408, "the request head did not arrive in time", false, false)
 		}
 		c.shut()
@@ -374,14 +373,14 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 			c.Pump()
 		}
 	case wire.WaitSend:
-		// What the kernel still holds for this client must go with it.
+		// The reset frees the bytes that the kernel holds for this client.
 		c.Reset()
 		if c.x != nil {
 			c.x.Cancel(exchange.FailStalled)
 		}
 		c.shut()
 	case wire.WaitHandshake:
-		c.giveUpTLS(tlsconn.ErrTimeout)
+		c.failTLS(tlsconn.ErrTimeout)
 	case wire.WaitProxy:
 		c.refuseProxy(stats.ProxyTimeout)
 	case wire.WaitIdle:
@@ -390,7 +389,7 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 			c.why = stats.ClosedDraining
 		}
 		if c.session != nil {
-			c.session.farewell()
+			c.session.sendGoAway()
 			return
 		}
 		c.shut()
@@ -400,7 +399,7 @@ func (c *Conn) Expired(*loop.Timer, int64) {
 	}
 }
 
-// linger shuts the write side, and has input discarded for a short while unless there is none.
+// linger shuts the write side and begins phaseLinger; it closes at once where the client has nothing more to send.
 func (c *Conn) linger() {
 	if c.why == stats.ClosedByClient {
 		c.why = stats.ClosedAfterResponse
@@ -416,7 +415,7 @@ func (c *Conn) linger() {
 
 // discard drains the socket before close. It does not decrypt TLS, or a flood could buy CPU.
 func (c *Conn) discard() {
-	c.Flush() // TLS's end, where that had to wait
+	c.Flush() // close_notify, where it had to wait
 	for range wire.Rounds {
 		n, end := c.ReadSocket(c.w.Scratch)
 		if n == 0 {
@@ -433,13 +432,13 @@ func (c *Conn) discard() {
 	c.w.Again(c)
 }
 
-// shut closes the connection for good. The worker frees it when the batch is over.
+// shut closes the connection. The loop pools it when the batch is over.
 func (c *Conn) shut() {
 	if c.phase == phaseClosed {
 		return
 	}
 	if s := c.session; s != nil {
-		s.over()
+		s.teardown()
 	}
 	c.become(phaseClosed)
 	c.Close()

@@ -9,14 +9,14 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// crowd is the shares of one loop in order of how many connections they have: a list for each number, so
-// that a connection that opens or closes moves its share by one list, and the share with most is the
-// head of the last. Owned by the loop; the zero value is empty.
+// crowd orders the shares of one loop by their number of connections: a list for each number, so that a connection that
+// opens or closes moves its share by one list, and the share with most is the head of the last. Owned by the loop; the zero
+// value is empty.
 //
-// When there are too many connections, one that waits for its client gives way, of the source that has
-// most: one that is idle or has not said yet what it wants, of a source with more than the newcomer's; one whose
-// client keeps a request waiting, where that has many more; then an idle one of anybody's; and at last one
-// with a request again, of a source with more than the newcomer's.
+// When there are too many connections, one that waits for its client is shed, of the Source that has most. The first search
+// that finds one decides: an idle one, or one without a complete request, of a Source with more connections than the
+// newcomer's; one whose client keeps a request waiting, of a Source with many more; an idle one of any Source; and again one
+// with a request, of a Source with more than the newcomer's.
 type crowd struct {
 	ranks []*share // by the number of connections, from 1
 	most  int
@@ -30,7 +30,7 @@ func (w *Loop) join(c *Conn, src *source) {
 	w.crowd.move(s, s.n+1)
 }
 
-// leave takes c out of its share. Its requests have ended.
+// leave takes c, whose requests have ended, out of its share.
 func (w *Loop) leave(c *Conn) {
 	s := c.share
 	if s == nil {
@@ -56,6 +56,7 @@ func (c *Conn) link(s *share) {
 	s.last = c
 }
 
+// unlink takes c out of the list of s.
 func (c *Conn) unlink(s *share) {
 	if c.older != nil {
 		c.older.younger = c.younger
@@ -70,7 +71,7 @@ func (c *Conn) unlink(s *share) {
 	c.younger, c.older = nil, nil
 }
 
-// move notes that s has n connections.
+// move puts s into the list of shares with n connections.
 func (k *crowd) move(s *share, n int) {
 	if s.n > 0 {
 		if s.prev != nil {
@@ -99,7 +100,7 @@ func (k *crowd) move(s *share, n int) {
 	}
 }
 
-// giveBack returns every permit that no request has.
+// giveBack returns every permit that no request uses.
 func (k *crowd) giveBack() {
 	for n := 1; n <= k.most; n++ {
 		for s := k.ranks[n]; s != nil; s = s.next {
@@ -108,12 +109,11 @@ func (k *crowd) giveBack() {
 	}
 }
 
-// looks bounds how many connections are looked at to find one that gives way. Those that do not are put
-// last, so that the next search goes on behind them.
+// looks bounds how many connections are looked at to find one to shed. Those that cannot be shed are put last, so that the
+// next search goes on behind them.
 const looks = 128
 
-// makeRoom closes a connection of this loop, for a newcomer whose source has mine here, and reports whether
-// there was one to close.
+// makeRoom sheds a connection of this loop, for a newcomer whose Source has mine on it, and reports whether it found one.
 func (w *Loop) makeRoom(mine int) bool {
 	for _, search := range [...]struct {
 		idle  bool
@@ -122,7 +122,7 @@ func (w *Loop) makeRoom(mine int) bool {
 		left := looks
 		for n := w.crowd.most; n > search.above && left > 0; n-- {
 			for s := w.crowd.ranks[n]; s != nil && left > 0; s = s.next {
-				if c := s.giveWay(search.idle, &left); c != nil {
+				if c := s.findSheddable(search.idle, &left); c != nil {
 					w.shed(c, stats.ShedFull)
 					return true
 				}
@@ -132,18 +132,17 @@ func (w *Loop) makeRoom(mine int) bool {
 	return false
 }
 
-// makeRoomLater is makeRoom for another loop's newcomer, if there are still too many.
+// makeRoomLater is makeRoom for another loop's newcomer, if there are still too many connections.
 func (w *Loop) makeRoomLater() {
 	if w.Peers.Connections() > w.set.Capacity.connections {
 		w.makeRoom(0)
 	}
 }
 
-// makeShare closes an idle connection of s, which has as many as one source may, and reports whether there
-// was one.
-func (w *Loop) makeShare(s *share) bool {
+// makeRoomInSource sheds an idle connection of s, whose Source has as many as it may, and reports whether it found one.
+func (w *Loop) makeRoomInSource(s *share) bool {
 	left := looks
-	c := s.giveWay(true, &left)
+	c := s.findSheddable(true, &left)
 	if c == nil {
 		w.Shard.Shed[stats.ShedSource]++
 		return false
@@ -152,8 +151,9 @@ func (w *Loop) makeShare(s *share) bool {
 	return true
 }
 
-// giveWay returns a connection of s that can be closed: an idle one, or one whose request waits for its client.
-func (s *share) giveWay(idle bool, left *int) *Conn {
+// findSheddable returns a connection of s that can be shed: an idle one, or else one whose request waits for its client.
+// left counts down the looks.
+func (s *share) findSheddable(idle bool, left *int) *Conn {
 	for range min(s.n, *left) {
 		c := s.first
 		*left--
@@ -166,28 +166,28 @@ func (s *share) giveWay(idle bool, left *int) *Conn {
 	return nil
 }
 
-// idle reports that nothing is lost with c but a connection: no request is under way. One whose next request
-// has arrived, and has not been read yet, is not.
+// idle reports that c has no request under way, so that shedding it loses a connection alone. A connection whose next
+// request waits unread in the socket is not idle.
 func (c *Conn) idle() bool {
 	switch c.phase {
 	case phaseHead:
-		return c.Wait == wire.WaitIdle && !c.waits() || c.Wait == wire.WaitHead
+		return c.Wait == wire.WaitIdle && !c.hasInput() || c.Wait == wire.WaitHead
 	case phaseHello, phaseProxy, phaseLinger:
 		return true
 	case phaseSession:
-		return c.session.H2.Open() == 0 && !c.waits()
+		return c.session.H2.Open() == 0 && !c.hasInput()
 	}
 	return false
 }
 
-// waits reports that bytes have arrived at the socket.
-func (c *Conn) waits() bool {
+// hasInput reports that unread bytes wait in the socket.
+func (c *Conn) hasInput() bool {
 	var b [1]byte
 	n, _, err := syscall.Recvfrom(c.Src.FD(), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == nil && n > 0
 }
 
-// stalled reports that everything on c waits for the client.
+// stalled reports that every request on c waits for the client.
 func (c *Conn) stalled() bool {
 	switch c.phase {
 	case phaseHead:
@@ -206,7 +206,7 @@ func (c *Conn) stalled() bool {
 	return false
 }
 
-// shed closes c so that others are served.
+// shed closes c, so that others are served.
 func (w *Loop) shed(c *Conn, why stats.Shed) {
 	w.Shard.Shed[why]++
 	c.why = stats.ClosedShed
@@ -218,12 +218,12 @@ func (w *Loop) shed(c *Conn, why stats.Shed) {
 		c.passthrough.end(stats.Overloaded, upstream.Canceled)
 		return
 	case c.session != nil && c.session.H2.Open() == 0:
-		// So that the client knows that a request that it sends now was not seen.
+		// GOAWAY tells the client that a request which it is sending now was not processed.
 		c.session.H2.GoAway(true)
 		c.Push(c.session.H2.Output())
 	case c.session != nil:
 		c.Reset()
-		c.session.blame = exchange.FailShed
+		c.session.cause = exchange.FailShed
 	}
 	c.shut()
 }

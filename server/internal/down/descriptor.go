@@ -11,14 +11,13 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// The Endpoints' side has a part of the process's descriptors (capacity.descriptors), for connections and for
-// pipes, so that clients can always be accepted. Before it is used up, idle connections to Endpoints are
-// closed, and then requests are cut that wait for their client, of the source with most requests in flight
-// first: a client that takes nothing may hold a connection to an Endpoint only for as long as nobody
-// else needs one.
+// The Endpoints' side has a part of the process's descriptors (Capacity.Descriptors), for connections and for pipes, so that
+// clients can always be accepted. Before the part is used up, idle connections to Endpoints are closed, and then requests
+// are shed that wait for their client, those of the Source with most requests in flight first: a client that takes nothing
+// may hold a connection to an Endpoint only while no other client needs one.
 
-// giveUpCode is the error code of a stream that is reset for the sake of others: its client did not keep up.
-const giveUpCode = h2.EnhanceYourCalm
+// shedCode is the error code of a stream that is shed because its client did not keep up.
+const shedCode = h2.EnhanceYourCalm
 
 // TakeDescriptor implements exchange.Admission. The last eighth is for sources with few requests in flight.
 func (w *Loop) TakeDescriptor(of *exchange.Quota) bool {
@@ -30,22 +29,22 @@ func (w *Loop) TakeDescriptor(of *exchange.Quota) bool {
 	if of != nil && of.InFlight > fewRequests {
 		bound -= bound / 8
 	}
-	if used > bound && w.Upstreams.Shed(1) == 0 { // at once, what can go at once
+	if used > bound && w.Upstreams.Shed(1) == 0 { // spareDescriptors is deferred, this is not
 		return false
 	}
 	w.Use.Descriptors.Add(1)
 	return true
 }
 
-// SparesPipe implements exchange.Admission: those of the descriptors that are left are for connections.
-func (w *Loop) SparesPipe() bool {
+// AllowsPipe implements exchange.Admission: the last eighth of the descriptors is for connections.
+func (w *Loop) AllowsPipe() bool {
 	return w.Peers.Descriptors()+2 <= w.set.Capacity.Descriptors*7/8
 }
 
-// fewRequests is what a source has in flight on a loop that has few.
+// fewRequests is how many requests a Source may have in flight on a loop and still use the last eighth.
 const fewRequests = 8
 
-// spareDescriptors has descriptors made free at the end of this batch.
+// spareDescriptors defers the freeing of descriptors to the end of this batch.
 func (w *Loop) spareDescriptors() {
 	if !w.sparing {
 		w.sparing = true
@@ -53,12 +52,13 @@ func (w *Loop) spareDescriptors() {
 	}
 }
 
+// sparing is the Loop, as the handler of a deferred spareDescriptors.
 type sparing Loop
 
-// keepFew is how many requests in flight each source keeps.
+// keepFew is how many requests in flight each Source keeps.
 const keepFew = 4
 
-// Ready implements loop.Handler. Each loop brings down its own number, to an equal part at most.
+// Ready implements loop.Handler. Each loop brings its own number down, but not below its equal part.
 func (r *sparing) Ready(loop.Events) {
 	w := (*Loop)(r)
 	w.sparing = false
@@ -90,16 +90,16 @@ func (r *sparing) Ready(loop.Events) {
 	}
 	slices.SortFunc(busy, func(a, b *share) int { return cmp.Compare(b.InFlight, a.InFlight) })
 	for _, s := range busy {
-		// As many as bring it down to the next one's number would be fairer among several; the first that has
-		// most by far is the case that counts.
+		// To stop at the next Source's number would be fairer among equals. One Source with most by far is the case that
+		// occurs.
 		if excess -= s.cutStalled(min(excess, s.InFlight-keepFew)); excess <= 0 {
 			return
 		}
 	}
 }
 
-// cutStalled cuts up to n requests that wait for their client, of the longest connections first, and
-// returns how many descriptors that freed.
+// cutStalled sheds up to n requests that wait for their client, on the oldest connections first, and returns how many
+// descriptors that freed.
 func (s *share) cutStalled(n int64) (freed int64) {
 	for c := s.first; c != nil && freed < n; {
 		after := c.younger
@@ -115,19 +115,19 @@ func (s *share) cutStalled(n int64) (freed int64) {
 	return freed
 }
 
-// cutStalled resets up to n streams that hold a connection to an Endpoint and wait for the client.
+// cutStalled sheds up to n streams that hold a connection to an Endpoint and wait for the client, and returns their number.
 func (s *Session) cutStalled(n int64, why stats.Shed) (cut int64) {
 	for d := s.streams.next; d != &s.streams && cut < n; {
 		after := d.next
 		if d.holdsConn() && (d.Wait == wire.WaitSend || d.Wait == wire.WaitBody) {
 			cut++
 			s.c.w.Shard.Shed[why]++
-			d.giveUp()
+			d.shed()
 		}
 		d = after
 	}
 	return cut
 }
 
-// HoldsConn reports that the stream has a connection to an Endpoint for itself.
+// holdsConn reports that the stream's request is the only user of a connection to an Endpoint.
 func (d *Stream) holdsConn() bool { return d.x != nil && d.x.HoldsConn() }

@@ -8,17 +8,17 @@ import (
 
 // How a Conn sends heads: the HTTP/1.1 part of exchange.Down.
 
-// joinLimit is the body size up to which it is copied behind the head, rather than given to the kernel
-// as a second element to gather. A judgement: the two were not compared.
+// joinLimit is the size of a body up to which it is copied behind the head, bytes; a larger one is given to the kernel as a
+// second element to gather. A judgement: the two were not compared.
 const joinLimit = 4 << 10
 
-// Form implements exchange.Down. An HTTP/1.0 client has no place for trailers, and takes the close for the end
-// of a body of unknown length.
+// Form implements exchange.Down. An HTTP/1.0 client has no place for trailers, and takes the close for the end of a body of
+// unknown length.
 func (c *Conn) Form(x *exchange.Core, from exchange.Framing) exchange.Form {
 	switch {
 	case from == exchange.FrameNone || from == exchange.FrameLength:
 		return exchange.FormBare
-	case x.OldClient():
+	case x.HTTP10():
 		c.ends(endingAfterResponse)
 		return exchange.FormBare
 	case from == exchange.FrameChunked:
@@ -51,7 +51,7 @@ func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []b
 	switch {
 	case c.ending != endingNot:
 		w.out = append(w.out, "Connection: close\r\n"...)
-	case x.OldClient():
+	case x.HTTP10():
 		w.out = append(w.out, "Connection: keep-alive\r\n"...)
 	}
 	w.out = append(w.out, '\r', '\n')
@@ -65,15 +65,15 @@ func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []b
 	return n
 }
 
-// keeps reports whether the connection goes on behind an answer of our own.
-func (c *Conn) keeps(x *exchange.Core) bool {
+// keepsAlive reports whether the connection goes on behind an answer of the gateway's own.
+func (c *Conn) keepsAlive(x *exchange.Core) bool {
 	return x.KeepAlive() && x.RequestDone() && c.ending == endingNot && !c.w.draining
 }
 
 // Answer implements exchange.Down.
 func (c *Conn) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	w := c.w
-	keep := c.keeps(x)
+	keep := c.keepsAlive(x)
 	switch {
 	case keep:
 	case x.RequestDone():
@@ -82,7 +82,7 @@ func (c *Conn) Answer(x *exchange.Core, status int, fields, body []byte) int {
 		c.ends(endingUnread)
 	}
 	w.out = message.AppendStatusLine(w.out[:0], status)
-	w.out = w.AppendOwn(w.out, x, fields)
+	w.out = w.AppendAnswerLines(w.out, x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {
@@ -91,25 +91,25 @@ func (c *Conn) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	switch {
 	case !keep:
 		w.out = append(w.out, "Connection: close\r\n"...)
-	case x.OldClient():
+	case x.HTTP10():
 		w.out = append(w.out, "Connection: keep-alive\r\n"...)
 	}
 	w.out = append(w.out, '\r', '\n')
-	if !x.ForHead() {
+	if !x.MethodIsHead() {
 		w.out = append(w.out, body...)
 	}
 	c.Write(w.out)
 	return len(w.out)
 }
 
-// respondError sends an answer of the gateway's own, to x where there is one, and returns its length. Unless c is to be kept
-// alive, nothing more is read of it.
+// respondError sends a refusal, and returns its length. x is nil where the head did not become an Exchange; head says that
+// the method is HEAD. Without keepAlive c ends unread.
 func (c *Conn) respondError(x *exchange.Core, status int, text string, keepAlive, head bool) int {
 	w := c.w
 	if !keepAlive {
 		c.ends(endingUnread)
 	}
-	w.refusal = w.AppendOwn(w.refusal[:0], x, nil)
+	w.refusal = w.AppendAnswerLines(w.refusal[:0], x, nil)
 	w.out = h1.AppendDatedErrorResponse(w.out[:0], status, text, w.refusal, keepAlive, head)
 	c.Write(w.out)
 	return len(w.out)
@@ -117,7 +117,7 @@ func (c *Conn) respondError(x *exchange.Core, status int, text string, keepAlive
 
 // Refuse implements exchange.Down.
 func (c *Conn) Refuse(x *exchange.Core, f *exchange.Failure) int {
-	return c.respondError(x, f.Status, f.Text, c.keeps(x), x.ForHead())
+	return c.respondError(x, f.Status, f.Text, c.keepsAlive(x), x.MethodIsHead())
 }
 
 // SwitchTo implements exchange.Down.
@@ -128,7 +128,7 @@ func (c *Conn) SwitchTo(x *exchange.Core, resp *message.Response, head, rest []b
 	c.Restart()
 	w.out = message.AppendStatusLine(w.out[:0], 101)
 	w.out = resp.AppendFields(w.out, head, false)
-	w.out = append(w.out, x.AddedToResponse()...)
+	w.out = append(w.out, x.AddedResponseFields()...)
 	w.out = append(w.out, "Connection: upgrade\r\nUpgrade: "...)
 	w.out = append(w.out, x.ProtocolSwitchedTo(resp, head)...)
 	w.out = append(w.out, "\r\n\r\n"...)
@@ -137,10 +137,11 @@ func (c *Conn) SwitchTo(x *exchange.Core, resp *message.Response, head, rest []b
 	return n
 }
 
+// Multiplexed implements exchange.Down.
 func (c *Conn) Multiplexed() bool { return false }
 
-// Cut implements exchange.Down. Where the end of the connection would look like the end of the body, only a
-// reset tells the client that it is not.
+// Cut implements exchange.Down. Where the client would take the end of the connection for the end of the body, it is sent a
+// reset.
 func (c *Conn) Cut(x *exchange.Core) {
 	c.ends(endingCut)
 	if c.Broken {

@@ -13,66 +13,34 @@ import (
 
 type addrPort = netip.AddrPort
 
-// backlog is the accept queue's length, bounded by net.core.somaxconn.
+// backlog is the length of the accept queue; net.core.somaxconn bounds it further.
 const backlog = 65535
 
-// acceptBatch bounds how many connections one event takes, so that a flood of them does not starve
-// those that are open.
+// acceptBatch bounds how many connections are accepted for one event, so that a flood of new ones does not starve the open
+// ones.
 const acceptBatch = 8
 
-// listener is one loop's socket of one configured address. Each loop has its own, by SO_REUSEPORT,
-// and the kernel spreads connections over them.
-type listener struct {
+// Listener is one loop's socket of one configured address. Each loop has a socket of its own, by SO_REUSEPORT, and the
+// kernel spreads connections over them. Made by Loop.NewListener; owned by the loop.
+type Listener struct {
 	exchange.Listener
 	w       *Loop
 	src     loop.Source
+	fd      int // registered by Open
 	addr    string
 	proxied bool // connections begin with a PROXY protocol header
 }
 
-// Bind opens a listening socket. It is registered later, on its loop.
+// Bind opens a listening socket of addr, in the form "host:port", and returns its descriptor and its port, which the kernel
+// chooses where addr has port 0. Connections queue from then on; a Listener accepts them.
 func Bind(addr string) (fd int, port int, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return -1, 0, fmt.Errorf("resolve listen address %q: %w", addr, err)
 	}
-	var sa syscall.Sockaddr
-	family := syscall.AF_INET6
-	switch ip4 := tcp.IP.To4(); {
-	case ip4 != nil:
-		family = syscall.AF_INET
-		sa = &syscall.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip4)}
-	case len(tcp.IP) == 0:
-		sa = &syscall.SockaddrInet6{Port: tcp.Port}
-	default:
-		sa = &syscall.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
-	}
-	fd, err = syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
-	if err == syscall.EAFNOSUPPORT && len(tcp.IP) == 0 {
-		// A kernel without IPv6: every address means every IPv4 address.
-		sa = &syscall.SockaddrInet4{Port: tcp.Port}
-		fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
-		family = syscall.AF_INET
-	}
+	fd, sa, err := openSocket(tcp)
 	if err != nil {
 		return -1, 0, fmt.Errorf("open socket for %q: %w", addr, err)
-	}
-	const reusePort = 15 // SO_REUSEPORT
-	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	wire.SetInt(fd, syscall.SOL_SOCKET, reusePort, 1)
-	// Accepted sockets inherit these. A client that vanished while a stream or a tunnel of its rests is known
-	// to be gone after two minutes: a request that is under way has no other bound than its Endpoint's.
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
-	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
-	if family == syscall.AF_INET6 {
-		v6only := 1
-		if len(tcp.IP) == 0 {
-			v6only = 0
-		}
-		wire.SetInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
 	}
 	if err := syscall.Bind(fd, sa); err != nil {
 		syscall.Close(fd)
@@ -94,7 +62,55 @@ func Bind(addr string) (fd int, port int, err error) {
 	return fd, port, nil
 }
 
-// Socket is a listening socket that no loop serves yet.
+// openSocket opens a socket for connections to tcp, with its options set, and returns the address to bind it to. No IP means
+// every address, of both families where the kernel has IPv6.
+func openSocket(tcp *net.TCPAddr) (fd int, sa syscall.Sockaddr, err error) {
+	family := syscall.AF_INET6
+	switch ip4 := tcp.IP.To4(); {
+	case ip4 != nil:
+		family = syscall.AF_INET
+		sa = &syscall.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip4)}
+	case len(tcp.IP) == 0:
+		sa = &syscall.SockaddrInet6{Port: tcp.Port}
+	default:
+		sa = &syscall.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
+	}
+	const kind = syscall.SOCK_STREAM | syscall.SOCK_NONBLOCK | syscall.SOCK_CLOEXEC
+	fd, err = syscall.Socket(family, kind, syscall.IPPROTO_TCP)
+	if err == syscall.EAFNOSUPPORT && len(tcp.IP) == 0 {
+		family, sa = syscall.AF_INET, &syscall.SockaddrInet4{Port: tcp.Port}
+		fd, err = syscall.Socket(family, kind, syscall.IPPROTO_TCP)
+	}
+	if err != nil {
+		return -1, nil, err
+	}
+	setListenOptions(fd)
+	if family == syscall.AF_INET6 {
+		v6only := 1
+		if len(tcp.IP) == 0 {
+			v6only = 0
+		}
+		wire.SetInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, v6only)
+	}
+	return fd, sa, nil
+}
+
+// setListenOptions sets the options of a listening socket; accepted sockets inherit the second half. Keepalives find a
+// client that vanished after two minutes while its stream or tunnel rests: a request under way has no other bound than its
+// Endpoint's.
+func setListenOptions(fd int) {
+	const reusePort = 15 // SO_REUSEPORT
+	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, reusePort, 1)
+
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	wire.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15)
+	wire.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4)
+}
+
+// Socket describes a listening socket that Bind has opened, for Loop.NewListener.
 type Socket struct {
 	FD, Port int
 	Addr     string // as configured
@@ -102,30 +118,30 @@ type Socket struct {
 	Proxied  bool   // connections begin with a PROXY protocol header
 }
 
-// Prepare makes the listener of a socket, before the loop runs; listen has it accept.
-func (w *Loop) Prepare(b *Socket) *listener {
-	l := &listener{
-		Listener: exchange.NewListener(b.Secure, b.Port),
-		w:        w, addr: b.Addr, proxied: b.Proxied,
+// NewListener makes the Listener of a socket. It is called before the loop runs; Open has connections accepted.
+func (w *Loop) NewListener(s *Socket) *Listener {
+	l := &Listener{
+		Listener: exchange.NewListener(s.Secure, s.Port),
+		w:        w, fd: s.FD, addr: s.Addr, proxied: s.Proxied,
 	}
 	w.templates = append(w.templates, l)
 	return l
 }
 
-// Listen runs on the loop: connections of the socket of l are accepted from now on.
-func (w *Loop) Listen(l *listener, fd int) error {
-	if err := w.RegisterListener(&l.src, fd, l); err != nil {
+// Open runs on the loop: connections to the socket are accepted from now on.
+func (l *Listener) Open() error {
+	if err := l.w.RegisterListener(&l.src, l.fd, l); err != nil {
 		return fmt.Errorf("register listener %s: %w", l.addr, err)
 	}
-	w.listeners = append(w.listeners, l)
+	l.w.listeners = append(l.w.listeners, l)
 	return nil
 }
 
 // Ready implements loop.Handler: connections wait.
-func (l *listener) Ready(loop.Events) { l.accept(acceptBatch) }
+func (l *Listener) Ready(loop.Events) { l.accept(acceptBatch) }
 
-// accept takes up to most connections, and returns how many there were.
-func (l *listener) accept(most int) (taken int) {
+// accept accepts up to most connections, and returns their number.
+func (l *Listener) accept(most int) (taken int) {
 	w := l.w
 	for taken < most && l.src.Open() {
 		fd, remote, errno := wire.Accept(l.src.FD())
@@ -152,7 +168,7 @@ func (l *listener) accept(most int) (taken int) {
 			loop.CloseFD(fd)
 			continue
 		}
-		if to := w.Peers.lighter(w); to != nil {
+		if to := w.Peers.lightest(w); to != nil {
 			to.conns.Add(1)
 			w.Shard.ConnectionsHandedOver++
 			peer := to.listenerFor(l)
@@ -165,18 +181,17 @@ func (l *listener) accept(most int) (taken int) {
 	return taken
 }
 
-// admit reports whether a connection from remote may be opened, for which another may have been closed, and
-// counts it as its source's. A trusted peer speaks for many clients, and so does one that is to say by the
-// PROXY protocol who its client is: the former has no source, and the latter's connection none before it
-// has said so.
-func (w *Loop) admit(remote addrPort, l *listener) (src *source, ok bool) {
+// admit reports whether a connection from remote may be opened, after shedding another for it where that is needed, and
+// counts it for its Source. A trusted peer carries many clients and has no Source; a connection that begins with a PROXY
+// protocol header gets its Source when the header has named the client.
+func (w *Loop) admit(remote addrPort, l *Listener) (src *source, ok bool) {
 	set := w.set
 	mine := 0
 	if !l.proxied && !w.Settings.Trusts(remote.Addr()) {
 		var n int
 		src, n = w.sources.enter(remote.Addr())
 		s := &src.shares[w.ID()]
-		if int64(n) > set.Capacity.perSource && !w.makeShare(s) {
+		if int64(n) > set.Capacity.perSource && !w.makeRoomInSource(s) {
 			w.sources.leave(src)
 			return nil, false
 		}
@@ -187,7 +202,7 @@ func (w *Loop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 		return src, true
 	}
 	if open < set.Capacity.connections+set.Capacity.slack() {
-		// What can be closed may be on another loop.
+		// Another loop may have a connection to shed.
 		for _, o := range w.Peers {
 			if o != w {
 				o.Post(o.makeRoomLater)
@@ -201,7 +216,8 @@ func (w *Loop) admit(remote addrPort, l *listener) (src *source, ok bool) {
 	return nil, false
 }
 
-func (w *Loop) listenerFor(other *listener) *listener {
+// listenerFor returns this loop's Listener of the same address.
+func (w *Loop) listenerFor(other *Listener) *Listener {
 	for _, l := range w.templates {
 		if l.addr == other.addr && l.TLS == other.TLS {
 			return l
@@ -210,9 +226,9 @@ func (w *Loop) listenerFor(other *listener) *listener {
 	return nil
 }
 
-// stopAccepting empties the accept queue, because closing a listening socket resets what waits in it,
-// and then closes it.
-func (l *listener) stopAccepting() {
+// stopAccepting accepts every connection in the queue, which closing a listening socket would reset, and then closes the
+// socket.
+func (l *Listener) stopAccepting() {
 	if !l.src.Open() {
 		return
 	}

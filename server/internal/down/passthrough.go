@@ -9,60 +9,45 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// passthrough is a TLS connection that goes to an Endpoint as it is, because the Host that its client asks
-// for wants that: bytes both ways, beginning with the ClientHello, of which the gateway reads the server
-// name and nothing else. It is its own connection to the Endpoint, and the client's is c. Owned by the loop.
+// passthrough is the Endpoint's side of a client's TLS connection whose Host has Passthrough: its bytes are relayed both
+// ways, from the ClientHello on, of which the gateway reads the server name alone. c is the client's side. Owned by the
+// loop.
 //
-// Until the Endpoint's connection is established nothing of the client's is sent, and no more is read, so that
-// another Endpoint can be tried. Afterwards there is no second try: TLS 1.3 lets a client send a request
-// along with its ClientHello.
+// Until the connection to the Endpoint is established no byte of the client is sent, and no more are read, so that another
+// Endpoint can be tried. Afterwards none is: TLS 1.3 lets a client send a request along with its ClientHello.
 type passthrough struct {
 	wire.Sock     // to the Endpoint
 	upstream.Conn // counts as one busy connection of the Endpoint
 	c             *Conn
 	name          string // the server name
-	backend       *upstream.Backend
-	endpoint      *upstream.Endpoint // nil before the first attempt and between attempts
-	attempts      int
-	fellBack      bool // the attempt goes on at the Pod's other address
+	attempt       upstream.Attempt
 	ways          wire.Ways
-	timer         loop.Timer // guards the connect, and then against silence
+	timer         loop.Timer // guards the connect, and silence behind it
 
 	// Times on the loop's clock, nanoseconds.
-	started, chosen, connectTime int64
+	started, connectTime int64
 
 	received, sent int64 // bytes from the client, and to it
 }
 
-// attempt connects to an Endpoint other than avoid, the one that the attempt before failed on.
-func (p *passthrough) attempt(avoid *upstream.Endpoint) {
+// connect begins to connect to ep, the Endpoint of this attempt; nil: the Backend has none.
+func (p *passthrough) connect(ep *upstream.Endpoint) {
 	w := p.c.w
 	now := w.Now()
-	ep := p.backend.Pick(now, avoid)
-	if ep != nil && ep.Full() {
-		ep = p.backend.Pick(now, ep)
-	}
-	switch {
-	case ep == nil:
+	if ep == nil {
 		p.end(stats.NoEndpoint, upstream.Canceled)
 		return
-	case ep.Full():
-		p.end(stats.UpstreamOverload, upstream.Canceled)
-		return
 	}
-	p.attempts++
-	p.fellBack = false
-	p.connect(ep, now)
-}
-
-// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
-func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
-	w := p.c.w
-	p.endpoint, p.chosen = ep, now
-	ep.Started(now)
+	for ep.Full() { // no pooled connection is of use here
+		if ep = p.attempt.Full(now); ep == nil {
+			p.end(stats.UpstreamOverload, upstream.Canceled)
+			return
+		}
+	}
 	to := wire.NewAddr(ep.Addr)
 	if ok, short := w.Connect(&p.Sock, &to, p, p.c.Quota); !ok {
 		if short {
+			p.attempt.Withdraw(now)
 			p.end(stats.Overloaded, upstream.Canceled)
 			return
 		}
@@ -77,40 +62,26 @@ func (p *passthrough) connect(ep *upstream.Endpoint, now int64) {
 	}
 }
 
-// AttemptFailed tries another Endpoint, as often as requests may be tried: nothing was sent.
+// attemptFailed goes on at another Endpoint, as often as requests may be tried: nothing was sent.
 func (p *passthrough) attemptFailed(reason stats.Reason, outcome upstream.Outcome) {
 	w := p.c.w
-	goesOn := !p.fellBack && p.endpoint.HasTwin()
-	if p.attempts >= w.Settings.Attempts && !goesOn {
-		p.end(reason, outcome)
+	failed := p.attempt.Endpoint
+	p.drop(failed)
+	ep, again := p.attempt.Failed(w.Now(), outcome, upstream.Carried{}, w.Settings.Attempts)
+	switch {
+	case again:
+		w.Shard.Retries++
+	case ep == nil:
+		p.endAt(failed, reason)
 		return
 	}
-	avoid := p.endpoint
-	p.leave(outcome)
 	p.Sock = wire.NewSock(&w.Loop.Loop)
-	if goesOn {
-		p.fellBack = true
-		p.connect(avoid.Fallback(), w.Now())
-		return
-	}
-	w.Shard.Retries++
-	p.attempt(avoid)
+	p.connect(ep)
 }
 
-// leave gives the connection to the Endpoint up, if there is one.
-func (p *passthrough) leave(outcome upstream.Outcome) {
-	ep := p.endpoint
-	if ep == nil {
-		return
-	}
-	now := p.c.w.Now()
-	latency := p.connectTime
-	if latency == 0 {
-		latency = now - p.chosen
-	}
+// drop closes the connection to ep.
+func (p *passthrough) drop(ep *upstream.Endpoint) {
 	ep.Remove(&p.Conn)
-	ep.Finished(now, latency, outcome)
-	p.endpoint = nil
 	p.Connecting = false
 	p.Close()
 }
@@ -119,7 +90,7 @@ func (p *passthrough) leave(outcome upstream.Outcome) {
 func (p *passthrough) Ready(ev loop.Events) {
 	p.Note(ev)
 	if ev&loop.Closed != 0 {
-		// The rest can still be read; writing cannot succeed.
+		// Received bytes can still be read; a write cannot succeed.
 		p.Readable, p.PeerClosed = true, true
 	}
 	if p.Connecting {
@@ -134,15 +105,15 @@ func (p *passthrough) Ready(ev loop.Events) {
 	p.c.Pump()
 }
 
-// established begins to pass on.
+// established begins the relay.
 func (p *passthrough) established() {
 	w := p.c.w
-	p.connectTime = max(w.Now()-p.chosen, 1)
+	p.connectTime = max(w.Now()-p.attempt.Chosen, 1)
 	w.Shard.Passthroughs++
 	w.Set(&p.timer, w.Now()+w.Settings.Tunnel)
 }
 
-// pump copies both ways, until both have ended or one side has broken: see ways.
+// pump relays both ways, until both have ended or one side has broken: see wire.Ways.
 func (p *passthrough) pump() {
 	c, w := p.c, p.c.w
 	if p.Connecting {
@@ -171,8 +142,8 @@ func (p *passthrough) pump() {
 	}
 }
 
-// over finds out what has ended the connection. That of an Endpoint which closed with its last byte breaks when the client's
-// close_notify arrives after that: this is no failure.
+// over ends the connection, by the reason that its ways show. The connection of an Endpoint that closed with its last byte
+// breaks when the client's close_notify arrives afterwards: this is no failure.
 func (p *passthrough) over() {
 	t := &p.ways
 	switch {
@@ -202,11 +173,24 @@ func (p *passthrough) Expired(*loop.Timer, int64) {
 	}
 }
 
-// end closes both connections and counts. After a failure each peer that is still there gets a reset, so
-// that neither takes the end for the other's.
+// end ends the attempt that is under way, if there is one, and both connections.
 func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
+	ep := p.attempt.Endpoint
+	if ep != nil {
+		now := p.c.w.Now()
+		latency := p.connectTime
+		if latency == 0 {
+			latency = now - p.attempt.Chosen
+		}
+		p.attempt.Finish(now, latency, outcome)
+	}
+	p.endAt(ep, reason)
+}
+
+// endAt closes both connections and counts them; ep is the Endpoint of the last attempt, nil: there was none. After a
+// failure each peer that is still there is sent a reset, so that it does not take the end for the other's.
+func (p *passthrough) endAt(ep *upstream.Endpoint, reason stats.Reason) {
 	c, w := p.c, p.c.w
-	endpoint := p.endpoint
 	if reason != stats.NoFailure {
 		w.Shard.PassthroughFailures[reason]++
 	}
@@ -225,32 +209,32 @@ func (p *passthrough) end(reason stats.Reason, outcome upstream.Outcome) {
 		c.Reset()
 	}
 	if w.Log != nil {
-		p.log(reason)
+		p.log(ep, reason)
 	}
 	w.WakeJanitor()
-	if endpoint != nil {
-		p.leave(outcome)
+	if ep != nil {
+		p.drop(ep)
 	}
 	w.Unlink(&p.timer)
 	c.passthrough = nil
 	c.shut()
 }
 
-// log writes the line of p, a TLS connection that was passed through.
-func (p *passthrough) log(reason stats.Reason) {
+// log writes the line of p, a TLS connection that was passed through to ep; nil: to none.
+func (p *passthrough) log(ep *upstream.Endpoint, reason stats.Reason) {
 	w := p.c.w
-	b := w.Log.Begin(p.c.Remote)
+	b := w.Log.BeginLine(p.c.Remote)
 	b = exchange.AppendJSON(append(b, `","passthrough":true,"host":`...), []byte(p.name))
 	b = h1.AppendUint(append(b, `,"bytes_in":`...), uint64(p.received))
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(p.sent))
 	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64((w.Now()-p.started)/1000))
-	if p.endpoint != nil {
+	if ep != nil {
 		b = append(b, `,"endpoint":"`...)
-		b = p.endpoint.Addr.AppendTo(b)
+		b = ep.Addr.AppendTo(b)
 		b = append(b, '"')
 	}
 	if reason != stats.NoFailure {
 		b = append(append(append(b, `,"reason":"`...), reason.String()...), '"')
 	}
-	w.Log.End(b)
+	w.Log.EndLine(b)
 }

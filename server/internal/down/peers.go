@@ -1,6 +1,7 @@
 package down
 
-// Peers are what all the loops of a Server have of clients, for each of them to see what the others have. Immutable once they run.
+// Peers are the clients' parts of all loops of a Server, for each to read the counts of the others. Immutable once they run;
+// its methods may be called from any goroutine.
 type Peers []*Loop
 
 // Connections returns how many clients' connections are open.
@@ -11,7 +12,7 @@ func (p Peers) Connections() (open int64) {
 	return open
 }
 
-// Buffered returns how many bytes wait in the process, to some hundred KiB for each loop.
+// Buffered returns how many bytes wait in the process, exact to some hundred KiB for each loop.
 func (p Peers) Buffered() (sum int64) {
 	for _, w := range p {
 		sum += w.Use.Buffered.Load()
@@ -19,7 +20,7 @@ func (p Peers) Buffered() (sum int64) {
 	return sum
 }
 
-// Descriptors returns how many are in use on the Endpoints' side.
+// Descriptors returns how many descriptors are in use on the Endpoints' side.
 func (p Peers) Descriptors() (sum int64) {
 	for _, w := range p {
 		sum += w.Use.Descriptors.Load()
@@ -27,10 +28,9 @@ func (p Peers) Descriptors() (sum int64) {
 	return sum
 }
 
-// lighter returns the worker that should take a new connection of w's instead of w, or nil. The
-// kernel spreads connections by hash, unevenly when they are few; one that is clearly behind gets
-// them handed over.
-func (p Peers) lighter(w *Loop) *Loop {
+// lightest returns the loop that is to take a new connection in place of w; nil: w keeps it. The kernel spreads connections
+// by hash, unevenly when they are few, so a loop that has clearly fewer gets some handed over.
+func (p Peers) lightest(w *Loop) *Loop {
 	if len(p) == 1 {
 		return nil
 	}

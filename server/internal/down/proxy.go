@@ -6,12 +6,12 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// A Conn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and
-// before HTTP, which names the client. Without one, or from a peer that may not send one, it is
-// closed without an answer: with any guess a client could claim an address.
+// A Conn on a listener of proxy_protocol.listeners begins with a PROXY protocol header, before TLS and before HTTP, which
+// names the client. A connection without one, or from a peer that may not send one, is closed without an answer: any guess
+// would let a client claim an address.
 
-// beginProxy expects a header, unless the peer may not send one: then c is closed unread.
-func (c *Conn) beginProxy() {
+// startProxy begins phaseProxy, unless the peer may not send a header: then c is closed unread.
+func (c *Conn) startProxy() {
 	if !c.w.set.announces(c.Remote.Addr()) {
 		c.refuseProxy(stats.ProxyUntrusted)
 		return
@@ -19,8 +19,7 @@ func (c *Conn) beginProxy() {
 	c.become(phaseProxy)
 }
 
-// readProxy reads until the header is whole and the next phase has begun (true), or more bytes are needed
-// (false).
+// readProxy reads until the header is whole and the next phase has begun (true), or more bytes are needed (false).
 func (c *Conn) readProxy() bool {
 	w := c.w
 	for {
@@ -41,7 +40,7 @@ func (c *Conn) readProxy() bool {
 		}
 		header, length, status := proxyproto.Parse(data)
 		switch status {
-		case proxyproto.Incomplete: // of which a header's most is held, a few KiB
+		case proxyproto.Incomplete: // the longest header has a few KiB
 			if c.In.Len() == 0 {
 				w.Buffers.Append(&c.In, data)
 			}
@@ -57,7 +56,7 @@ func (c *Conn) readProxy() bool {
 			} else {
 				w.Buffers.Consume(&c.In, length)
 			}
-			c.begins()
+			c.startProtocol()
 			return true
 		}
 		c.refuseProxy(stats.ProxyMalformed)
@@ -65,12 +64,10 @@ func (c *Conn) readProxy() bool {
 	}
 }
 
-// announce takes over who the client is. From here on the sender's own address counts for nothing: that
-// it is among forwarded.trusted_cidrs, say, because it also passes HTTP on elsewhere, does not make
-// a client's fields trustworthy, which it passes on unread.
-//
-// It reports whether the client may have another connection. One that the sender does not name has no bound of
-// its own.
+// announce sets the client that h names, and reports whether that client may have another connection. The sender's own
+// address counts for nothing from here on: it may be among forwarded.trusted_cidrs because it also forwards HTTP elsewhere,
+// but the fields on this connection are the client's, which the sender relays unread. A client that the sender does not name
+// (LOCAL) has no Source.
 func (c *Conn) announce(h *proxyproto.Header) bool {
 	if h.Local {
 		return true
@@ -83,7 +80,7 @@ func (c *Conn) announce(h *proxyproto.Header) bool {
 	}
 	w := c.w
 	src, n := w.sources.enter(c.Remote.Addr())
-	if int64(n) > w.set.Capacity.perSource && !w.makeShare(&src.shares[w.ID()]) {
+	if int64(n) > w.set.Capacity.perSource && !w.makeRoomInSource(&src.shares[w.ID()]) {
 		w.sources.leave(src)
 		return false
 	}
@@ -91,6 +88,7 @@ func (c *Conn) announce(h *proxyproto.Header) bool {
 	return true
 }
 
+// refuseProxy closes c unanswered, and counts the reason.
 func (c *Conn) refuseProxy(why stats.ProxyRefusal) {
 	c.w.Shard.ProxyRefusals[why]++
 	c.why = stats.ClosedOnError

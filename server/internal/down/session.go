@@ -9,21 +9,20 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Session is the HTTP/2 part of a client's connection: it feeds what the socket has to the protocol's
-// state, which announces streams, and writes what that has gathered, once per batch of events. Owned by
-// its loop.
+// Session is the HTTP/2 part of a client's connection: it feeds the bytes of the socket to the protocol's state, which
+// announces streams, and writes the gathered output, once per batch of events. Owned by its loop.
 type Session struct {
 	c *Conn
 	wire.Output
-	streams Stream            // head of the list of those that are open
-	resets  int               // streams that the client reset, less those that were served
-	late    []*Stream         // of those that came in this read, see deferAfter; some may be gone
-	small   []*Stream         // with small pieces of this read, see gather; some may be gone
-	stalled int               // streams that are beyond their grace, see Stream.stalls
-	moved   int64             // when the client last took something of a stream that waited
-	blame   *exchange.Failure // what its end does to streams; nil: the client left
-	goaway  uint8             // how far a drain has come
-	closing bool              // the connection is over: what is in the output is the last
+	streams   Stream            // head of the list of open streams
+	resets    int               // streams that the client reset, less those that were served
+	deferred  []*Stream         // of those that came in this read, see deferAfter; some may be gone
+	small     []*Stream         // with small pieces of this read, see gather; some may be gone
+	stalled   int               // streams that are beyond their grace, see Stream.stalls
+	lastMoved int64             // when the client last took something of a stream that waited
+	cause     *exchange.Failure // the Failure of its streams when it ends; nil: the client left
+	drainStep uint8             // how far a drain has come
+	closing   bool              // the connection closes behind the present output
 }
 
 // deferAfter: once this many unanswered streams of a client were reset (rapid reset, CVE-2023-44487), new ones start only
@@ -31,13 +30,13 @@ type Session struct {
 // client that goes on.
 const deferAfter = 2
 
-// Steps of a drain: RFC 9113 section 6.8.
+// Steps of a drain, which sends GOAWAY twice: RFC 9113 section 6.8.
 const (
-	goawayAsked = 1 + iota // the client was asked to open no more streams
-	goawaySaid             // and told which is the last
+	goawayFirst = 1 + iota // the client was asked to open no more streams
+	goawayLast             // the client was told which stream is the last
 )
 
-// startSession makes c an HTTP/2 connection. data is what came of it already.
+// startSession makes c an HTTP/2 connection. data holds the bytes that came already, and may alias In.
 func (c *Conn) startSession(data []byte) {
 	w := c.w
 	s := &Session{c: c}
@@ -47,7 +46,7 @@ func (c *Conn) startSession(data []byte) {
 	c.become(phaseSession)
 	s.touch()
 	if len(data) > 0 {
-		n := copy(w.frames, data) // data may be in a buffer that the handler's work needs
+		n := copy(w.frames, data) // data may be in the scratch buffer, which handlers use
 		s.feed(w.frames[:n])
 	}
 	w.Buffers.Release(&c.In)
@@ -56,13 +55,13 @@ func (c *Conn) startSession(data []byte) {
 	}
 }
 
-// pump reads and feeds until there is nothing to read.
+// pump reads and feeds until the socket is empty, or the output is congested.
 func (s *Session) pump() {
 	c := s.c
 	w := c.w
 	for round := 0; ; round++ {
 		if c.Broken || c.EOF && c.In.Len() == 0 {
-			s.end()
+			s.closeConn()
 			return
 		}
 		if s.closing || s.H2.Congested() {
@@ -84,24 +83,25 @@ func (s *Session) pump() {
 	if c.Writable && s.unsent() {
 		s.touch()
 	}
-	s.waits()
+	s.armTimer()
 }
 
+// feed gives the protocol's state p, and then starts the deferred Exchanges and pumps the gathered streams.
 func (s *Session) feed(p []byte) {
 	if err := s.H2.Feed(s.c.w.Now(), p); err != nil {
-		s.fail(err)
+		s.noteError(err)
 	}
-	for i := 0; i < len(s.late); i++ {
-		// A stream that is gone may be another by now, which stands further back in the list too.
-		if d := s.late[i]; d.late != nil && d.session == s && !s.closing {
-			k := d.late
-			d.late = nil
-			s.begin(d, &k.Request, k.Head, k.Whole)
-			s.c.w.FreeKept(k)
+	for i := 0; i < len(s.deferred); i++ {
+		// The memory of a stream that is gone may be another stream's, which is in the list too, further back.
+		if d := s.deferred[i]; d.deferred != nil && d.session == s && !s.closing {
+			k := d.deferred
+			d.deferred = nil
+			s.startExchange(d, &k.Request, k.Head, k.Whole)
+			s.c.w.FreeRequest(k)
 		}
 	}
-	clear(s.late)
-	s.late = s.late[:0]
+	clear(s.deferred)
+	s.deferred = s.deferred[:0]
 	for _, d := range s.small {
 		if d.Gathering && d.session == s && !s.closing {
 			d.gathered()
@@ -112,8 +112,8 @@ func (s *Session) feed(p []byte) {
 	s.touch()
 }
 
-// fail notes that the connection is over by an error of either end.
-func (s *Session) fail(err error) {
+// noteError notes an error of either end of the connection, which closes it behind the output.
+func (s *Session) noteError(err error) {
 	if s.closing {
 		return
 	}
@@ -125,11 +125,11 @@ func (s *Session) fail(err error) {
 	}
 }
 
-// unsent reports that output waits, as frames or sealed.
+// unsent reports that output waits, as frames or as TLS records.
 func (s *Session) unsent() bool { return s.Output.Unsent(&s.c.Sock) }
 
-// waits arms the connection's timer.
-func (s *Session) waits() {
+// armTimer arms the connection's timer for the present wait.
+func (s *Session) armTimer() {
 	c := s.c
 	set := c.w.set
 	switch {
@@ -154,7 +154,7 @@ func (s *Session) touch() { s.FlushLater(&s.c.w.Loop.Loop, s) }
 func (s *Session) FlushOutput() {
 	s.Dirty = false
 	c := s.c
-	if c.phase == phaseClosed || s.H2 == nil { // closed, or its last streams asked for it as they were cancelled
+	if c.phase == phaseClosed || s.H2 == nil { // teardown cancelled the streams that asked for this flush
 		return
 	}
 	congested := s.H2.Congested()
@@ -162,73 +162,73 @@ func (s *Session) FlushOutput() {
 		c.Restart()
 	}
 	if congested && !s.H2.Congested() {
-		c.w.Again(c) // what was left unread meanwhile has had its event
+		c.w.Again(c) // bytes that were left unread meanwhile have had their event
 	}
 	if err := s.H2.Err(); err != nil {
-		s.fail(err)
+		s.noteError(err)
 	}
 	unsent := s.unsent()
 	switch {
 	case c.Broken:
-		s.end()
+		s.closeConn()
 	case s.closing && !unsent:
-		c.ends(endingUnread) // the client did not expect it
-		s.leave()
-	case s.goaway == goawaySaid && s.H2.Open() == 0 && !unsent:
+		c.ends(endingUnread) // the client may still be sending
+		s.linger()
+	case s.drainStep == goawayLast && s.H2.Open() == 0 && !unsent:
 		if c.w.draining {
 			c.why = stats.ClosedDraining
 		}
-		s.leave()
+		s.linger()
 	default:
-		s.waits()
+		s.armTimer()
 	}
 }
 
-// drain asks the client to open no more streams, and tells it a round trip later which is the last.
+// drain asks the client to open no more streams. Pong, a round trip later, tells it which stream is the last.
 func (s *Session) drain() {
-	if s.goaway == 0 && !s.closing {
-		s.goaway = goawayAsked
+	if s.drainStep == 0 && !s.closing {
+		s.drainStep = goawayFirst
 		s.H2.GoAway(false)
 		s.H2.Ping(0)
 		s.touch()
 	}
 }
 
-// farewell closes a connection on which nothing happens.
-func (s *Session) farewell() {
-	if s.goaway != goawaySaid {
-		s.goaway = goawaySaid
+// sendGoAway announces the close of an idle connection. FlushOutput closes it once the announcement is sent.
+func (s *Session) sendGoAway() {
+	if s.drainStep != goawayLast {
+		s.drainStep = goawayLast
 		s.H2.GoAway(true)
 	}
 	s.touch()
 }
 
-// Pong implements h2.Handler: the round trip of a drain.
+// Pong implements h2.Handler: the round trip of a drain is over.
 func (s *Session) Pong(uint64) {
-	if s.goaway == goawayAsked {
-		s.goaway = goawaySaid
+	if s.drainStep == goawayFirst {
+		s.drainStep = goawayLast
 		s.H2.GoAway(true)
 	}
 }
 
-// end closes a connection that is gone.
-func (s *Session) end() {
+// closeConn closes a connection that has broken or ended.
+func (s *Session) closeConn() {
 	if s.c.Broken && s.c.why == stats.ClosedByClient {
 		s.c.why = stats.ClosedReset
 	}
 	s.c.shut()
 }
 
-// leave closes a connection whose last bytes are out.
-func (s *Session) leave() {
-	s.over()
+// linger ends a connection whose last bytes were sent: see Conn.linger.
+func (s *Session) linger() {
+	s.teardown()
 	s.c.linger()
 }
 
-// over ends every Exchange, because no client is left to answer, and gives the protocol's state back.
-func (s *Session) over() {
+// teardown cancels every Exchange, because no client is left to answer, and releases the protocol's state.
+func (s *Session) teardown() {
 	s.closing = true
-	why := s.blame
+	why := s.cause
 	if why == nil {
 		why = exchange.FailAborted
 	}
@@ -248,24 +248,24 @@ func (s *Session) over() {
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Session) Request(st *h2.Stream, req *message.Request, head []byte, end bool) {
-	d := s.c.w.newDownStream(s, st)
+	d := s.c.w.newStream(s, st)
 	d.Complete = end
 	s.c.requests++
 	s.c.Rest()
 	if s.resets >= deferAfter {
-		d.late = s.c.w.Keep(req, head, nil)
-		d.late.Whole = end
-		s.late = append(s.late, d)
+		d.deferred = s.c.w.KeepRequest(req, head, nil)
+		d.deferred.Whole = end
+		s.deferred = append(s.deferred, d)
 		return
 	}
-	s.begin(d, req, head, end)
+	s.startExchange(d, req, head, end)
 	s.touch()
 }
 
-// begin starts the Exchange of a stream.
+// startExchange starts the Exchange of a stream. end says that nothing follows the head.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *Session) begin(d *Stream, req *message.Request, head []byte, end bool) {
+func (s *Session) startExchange(d *Stream, req *message.Request, head []byte, end bool) {
 	from := exchange.FrameNone
 	switch {
 	case end || req.Extended:
@@ -274,7 +274,7 @@ func (s *Session) begin(d *Stream, req *message.Request, head []byte, end bool) 
 	default:
 		from = exchange.FrameStream
 	}
-	x := s.c.w.New(d, req, head, from)
+	x := s.c.w.NewExchange(d, req, head, from)
 	d.x = x
 	x.Start(req, head, nil, nil)
 	d.Pump()
@@ -315,16 +315,16 @@ func (s *Session) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 func (s *Session) Fault(st *h2.Stream, f h2.Fault) {
 	w := s.c.w
 	if status := f.HTTPStatus(); status != 0 {
-		w.recordRefused(status, stats.HeaderTooLarge)
+		w.RecordRefused(status, stats.HeaderTooLarge)
 		w.out = message.AppendRefusal(w.out[:0], status, f.Reason())
-		w.refusal = w.AppendOwn(w.refusal[:0], nil, exchange.RefusalFields)
+		w.refusal = w.AppendAnswerLines(w.refusal[:0], nil, exchange.RefusalFields)
 		s.H2.WriteHead(st, status, h2.Outgoing{Lines: w.refusal}, false)
 		s.H2.WriteData(st, w.out, true)
 		s.H2.Release(st)
 		return
 	}
 	if st == nil {
-		w.recordRefused(400, stats.ClientMalformed)
+		w.RecordRefused(400, stats.ClientMalformed)
 		return
 	}
 	s.lose(st)
@@ -336,7 +336,7 @@ func (s *Session) Reset(st *h2.Stream, _ h2.Code) {
 	s.lose(st)
 }
 
-// lose ends the Exchange of a stream that is over.
+// lose cancels the Exchange of a stream that the client has reset, or whose message is malformed.
 func (s *Session) lose(st *h2.Stream) {
 	d, ok := st.Owner.(*Stream)
 	if !ok {
@@ -353,7 +353,7 @@ func (s *Session) lose(st *h2.Stream) {
 	case d.x == nil:
 		d.free()
 	case d.x.Tunnels():
-		d.Pump() // what came before may still be on its way
+		d.Pump() // bytes that came before the reset may still be on their way
 	default:
 		d.x.Cancel(exchange.FailAborted)
 	}
@@ -366,6 +366,6 @@ func (s *Session) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings and GoAway implement h2.Handler; a client's have no effect here.
+// Settings and GoAway implement h2.Handler. Those of a client have no effect here.
 func (s *Session) Settings()              {}
 func (s *Session) GoAway(uint32, h2.Code) {}

@@ -9,23 +9,23 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 )
 
-// Settings is the configuration as clients' connections read it. Immutable; a reload replaces it as a whole. Times are
+// Settings is the configuration that clients' connections read. Immutable; a reload replaces it as a whole. Times are
 // nanoseconds.
 type Settings struct {
 	limits     h1.Limits
-	header     int64 // time for a request's head
-	idle       int64
-	handshake  int64
-	proxy      int64          // time for a PROXY protocol header
-	announcers []netip.Prefix // that may send one
+	header     int64          // timeout of a request's head
+	idle       int64          // timeout of a connection between requests
+	handshake  int64          // timeout of TLS, from the first byte expected
+	proxy      int64          // timeout of a PROXY protocol header
+	announcers []netip.Prefix // peers that may send such a header
 	Capacity   Capacity
-	stalled    int // streams of one connection that may wait for their client's window
+	stalled    int // streams of one connection that may wait for their client: http2.stalled_streams
 	http2      bool
 	h2         h2.Config
 	tls        *tlsconfig.Server
 }
 
-// NewSettings reads c. tls is what handshakes run on.
+// NewSettings reads c, and the process's limits of descriptors and memory. tls serves the handshakes.
 func NewSettings(c *config.Config, tls *tlsconfig.Server) Settings {
 	return Settings{
 		limits:     h1.Limits{MaxHead: int(c.Limits.HeaderBytes), MaxFields: c.Limits.HeaderCount, MaxTarget: int(c.Limits.HeaderBytes)},

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// TestDownSizes: what each takes, beside its buffers. Tens of thousands are open at a time; what makes one larger is to be weighed
-// against that, and written down here.
+// TestDownSizes: the size of each type, without its buffers. Tens of thousands are open at a time; what makes one larger is
+// to be weighed against that, and written down here.
 func TestSizes(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		return // the sizes are those of 64-bit machines

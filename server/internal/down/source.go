@@ -9,13 +9,12 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/exchange"
 )
 
-// A source is what one client can be taken to hold: an IPv4 address, or an IPv6 /64, which providers give
-// out whole. Its connections and the requests on them are counted, so that none can have all there is of
-// either. Peers of forwarded.trusted_cidrs are none, because they speak for many clients: they are bounded by
-// what bounds everybody.
+// source is a Source, the addresses that one client can be taken to hold: an IPv4 address, or an IPv6 /64, which providers
+// give out whole. Its connections and the requests on them are counted, so that no Source can take all of either. A peer of
+// forwarded.trusted_cidrs carries many clients and has no Source: the bounds of the process alone apply to it.
 //
-// The table is touched when a connection opens and when it closes. A request counts in plain memory of its
-// loop, see quota.
+// The table is touched when a connection opens and when it closes. A request counts in plain memory of its loop: see
+// exchange.Quota.
 type source struct {
 	// Immutable while the source is in its table:
 	key    netip.Addr
@@ -25,22 +24,22 @@ type source struct {
 	conns int
 
 	// Atomic, of all loops:
-	permits atomic.Int64
+	permits atomic.Int64 // see exchange.NewQuota
 }
 
-// share is what one loop has of a source. Owned by that loop.
+// share is one loop's part of a source. Owned by that loop.
 type share struct {
 	exchange.Quota
 	source *source
-	// The connections, longest first as far as that is known: see crowd.
+	// The connections, oldest first, except that a search of the crowd puts those it passed last.
 	first, last *Conn
 	n           int
-	// Those with as many connections: see crowd.
+	// Neighbours in the crowd's list of shares with n connections.
 	next, prev *share
-	_          [56]byte // other loops' shares lie beside it
+	_          [56]byte // keeps other loops' shares off the cache line
 }
 
-// sourceKey returns the source of a client's address.
+// sourceKey returns the key of the source that a belongs to.
 func sourceKey(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
@@ -50,11 +49,11 @@ func sourceKey(a netip.Addr) netip.Addr {
 	return a
 }
 
-// sourceTables is how many locks the sources are spread over, so that loops that accept do not meet.
+// sourceTables is how many locks the sources are spread over, so that loops which accept seldom contend.
 const sourceTables = 64
 
-// Sources are all that have a connection open, and no others: there are no more than connections. Safe for
-// concurrent use. Made by NewSources.
+// Sources are the sources that have a connection open: they are no more than the connections. Safe for concurrent use. Made
+// by NewSources.
 type Sources struct {
 	// Immutable:
 	seed  maphash.Seed
@@ -67,13 +66,14 @@ type sourceTable struct {
 	mu sync.Mutex
 	// Guarded by mu:
 	open map[netip.Addr]*source
-	free []*source // that served, to serve again
+	free []*source // for reuse
 	_    [64]byte
 }
 
-// keepSources bounds each list of free ones.
+// keepSources bounds each list of free sources.
 const keepSources = 16
 
+// NewSources returns the empty Sources of a Server with so many loops.
 func NewSources(loops int) *Sources {
 	s := &Sources{seed: maphash.MakeSeed(), loops: loops}
 	for i := range s.tables {
@@ -82,7 +82,7 @@ func NewSources(loops int) *Sources {
 	return s
 }
 
-// enter counts a connection from a, and returns its source and how many connections that has now.
+// enter counts a connection from a, and returns its source and the number of the source's connections.
 func (s *Sources) enter(a netip.Addr) (*source, int) {
 	key := sourceKey(a)
 	t := s.table(key)
@@ -106,7 +106,7 @@ func (s *Sources) enter(a netip.Addr) (*source, int) {
 	return src, src.conns
 }
 
-// leave counts it no more.
+// leave counts one connection of src less.
 func (s *Sources) leave(src *source) {
 	t := s.table(src.key)
 	t.mu.Lock()
@@ -119,7 +119,7 @@ func (s *Sources) leave(src *source) {
 	}
 }
 
-// Count returns how many sources there are.
+// Count returns the number of sources. Exported for tests alone.
 func (s *Sources) Count() (n int) {
 	for i := range s.tables {
 		t := &s.tables[i]

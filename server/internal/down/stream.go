@@ -10,28 +10,28 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Stream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made and pooled
-// by its worker; owned by the loop.
+// Stream is one stream of a client's HTTP/2 connection: the exchange.Down of its Exchange. Made, pooled and owned by its
+// loop.
 //
-//	opened ──┬────────────► its Exchange ──► the rest of the answer ──► free
-//	         └──► late ──┘       │                     │                 ▲
-//	       (see deferAfter)      └─────── reset, by either end ──────────┘
+//	opened ──┬────────────────► its Exchange ──► the rest of the answer ──► free
+//	         └──► deferred ──┘       │                     │                 ▲
+//	         (see deferAfter)        └─────── reset, by either end ──────────┘
 type Stream struct {
 	wire.Stream
 	w       *Loop
 	session *Session
 	x       *exchange.Core // nil once it has ended and only out remains
 	wire.WaitTimer
-	graced bool           // has waited for its client beyond the grace
-	waited bool           // and counts among the session's stalled
-	late   *exchange.Kept // the request, where its Exchange is still to begin, see deferAfter
-	next   *Stream
-	prev   *Stream
+	pastGrace bool                  // has waited for its client beyond the grace
+	stalled   bool                  // and counts among the session's stalled
+	deferred  *exchange.KeptRequest // the request, where its Exchange is still to begin, see deferAfter
+	next      *Stream
+	prev      *Stream
 }
 
-// newDownStream makes the side of a stream that the client has opened.
-func (w *Loop) newDownStream(s *Session, st *h2.Stream) *Stream {
-	d := w.freeD.Take()
+// newStream makes the Stream of st, which the client has opened.
+func (w *Loop) newStream(s *Session, st *h2.Stream) *Stream {
+	d := w.freeStreams.Take()
 	if d == nil {
 		d = &Stream{}
 		d.Timer.OnExpire = d
@@ -45,22 +45,22 @@ func (w *Loop) newDownStream(s *Session, st *h2.Stream) *Stream {
 	return d
 }
 
-// free gives the stream and its memory back.
+// free releases the stream and its memory, and pools d.
 func (d *Stream) free() {
 	w := d.w
 	d.next.prev, d.prev.next = d.prev, d.next
 	d.unstall()
 	d.session.touch()
-	if d.late != nil {
-		w.FreeKept(d.late)
+	if d.deferred != nil {
+		w.FreeRequest(d.deferred)
 	}
 	d.Stream.Free()
 	d.Timer.Stop()
 	*d = Stream{w: w, WaitTimer: wire.WaitTimer{Timer: d.Timer}, Stream: d.Stream}
-	if w.freeD.Full() {
+	if w.freeStreams.Full() {
 		w.Unlink(&d.Timer)
 	}
-	w.freeD.Put(d)
+	w.freeStreams.Put(d)
 }
 
 // Ready implements loop.Handler.
@@ -74,8 +74,8 @@ func (d *Stream) Ready(loop.Events) {
 // Pump implements exchange.Down.
 func (d *Stream) Pump() {
 	switch {
-	case d.late != nil:
-	case d.H2Stream == nil: // freed: answered at once, or since it asked for another turn
+	case d.deferred != nil:
+	case d.H2Stream == nil: // freed since it was started, or since it asked for another turn
 	case d.x != nil:
 		d.x.Pump()
 	case d.Flush():
@@ -83,7 +83,7 @@ func (d *Stream) Pump() {
 	}
 }
 
-// gathered passes on what was stored.
+// pumpGathered pumps the small pieces that were stored during the read.
 func (d *Stream) gathered() {
 	d.Gathering = false
 	d.Pump()
@@ -101,7 +101,7 @@ func (d *Stream) receive(p []byte) {
 	}
 }
 
-// Drop implements wire.Bytes: the window that opens has to be told.
+// Drop implements wire.Bytes. The output has a WINDOW_UPDATE then.
 func (d *Stream) Drop(n int) {
 	d.Stream.Drop(n)
 	d.session.touch()
@@ -115,13 +115,16 @@ func (d *Stream) Send(p []byte, last bool) {
 	d.session.touch()
 }
 
+// SendTrailers implements wire.Bytes.
 func (d *Stream) SendTrailers(lines []byte) {
 	d.Stream.SendTrailers(lines)
 	d.session.touch()
 }
 
+// ShutWrite implements wire.Bytes.
 func (d *Stream) ShutWrite() { d.Send(nil, true) }
 
+// Peer implements exchange.Down.
 func (d *Stream) Peer() *exchange.Client { return &d.session.c.Client }
 
 // Form implements exchange.Down.
@@ -130,7 +133,7 @@ func (d *Stream) Form(*exchange.Core, exchange.Framing) exchange.Form { return e
 // SendInterim implements exchange.Down.
 func (d *Stream) SendInterim(resp *message.Response, head []byte) int {
 	if d.H2.Congested() {
-		return 0 // its connection takes nothing, and no window bounds heads
+		return 0 // the client does not read, and no window bounds heads
 	}
 	d.H2.WriteInterim(d.H2Stream, int(resp.Code), h2.Outgoing{Head: &resp.Head, Bytes: head})
 	d.session.touch()
@@ -144,7 +147,7 @@ func (d *Stream) SendHead(x *exchange.Core, resp *message.Response, head, body [
 	w := d.w
 	w.out = x.AppendResponseLines(w.out[:0], resp)
 	if resp.Has(message.FieldContentLength) {
-		// A length of 0 is left out otherwise: the end of the stream says the same.
+		// A length that the Backend did not send, such as 0, is left out: the end of the stream tells it.
 		w.out = x.AppendResponseFraming(w.out)
 	}
 	end := last && len(body) == 0
@@ -159,13 +162,13 @@ func (d *Stream) SendHead(x *exchange.Core, resp *message.Response, head, body [
 // Answer implements exchange.Down.
 func (d *Stream) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	w := d.w
-	w.out = w.AppendOwn(w.out[:0], x, fields)
+	w.out = w.AppendAnswerLines(w.out[:0], x, fields)
 	if status >= 200 && status != 204 && status != 304 {
 		w.out = h1.AppendUintField(w.out, "Content-Length", uint64(len(body)))
 	} else {
 		body = nil
 	}
-	if x.ForHead() {
+	if x.MethodIsHead() {
 		body = nil
 	}
 	return d.respond(status, body)
@@ -191,7 +194,7 @@ func (d *Stream) Refuse(x *exchange.Core, f *exchange.Failure) int {
 // SwitchTo implements exchange.Down.
 func (d *Stream) SwitchTo(x *exchange.Core, resp *message.Response, head, rest []byte) int {
 	d.Rest()
-	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.AddedToResponse()}, false)
+	d.H2.WriteHead(d.H2Stream, 101, h2.Outgoing{Head: &resp.Head, Bytes: head, Lines: x.AddedResponseFields()}, false)
 	if len(rest) > 0 {
 		d.Send(rest, false)
 	}
@@ -199,9 +202,10 @@ func (d *Stream) SwitchTo(x *exchange.Core, resp *message.Response, head, rest [
 	return resp.HeadLen + len(rest)
 }
 
+// Multiplexed implements exchange.Down.
 func (d *Stream) Multiplexed() bool { return true }
 
-// Cut implements exchange.Down. CANCEL is a tunnel's reset: RFC 8441, section 5.
+// Cut implements exchange.Down. CANCEL is a tunnel's reset: RFC 8441 section 5.
 func (d *Stream) Cut(x *exchange.Core) {
 	if !d.Gone {
 		code := h2.InternalError
@@ -214,7 +218,7 @@ func (d *Stream) Cut(x *exchange.Core) {
 	}
 }
 
-// Served implements exchange.Down: the stream goes, but not before what the client has not taken yet.
+// Served implements exchange.Down: the stream is freed once the client has taken the rest of the response.
 func (d *Stream) Served(*exchange.Core) {
 	d.x = nil
 	if !d.Gone && d.session.resets > 0 {
@@ -236,55 +240,56 @@ func (d *Stream) Guard(what wire.Wait, timeout int64) {
 	d.WaitTimer.Guard(&d.w.Loop.Loop, what, timeout)
 }
 
-// Restart and Rest implement exchange.Down.
+// Restart implements exchange.Down.
 func (d *Stream) Restart() {
 	d.unstall()
-	d.session.moved = d.w.Now()
+	d.session.lastMoved = d.w.Now()
 	d.WaitTimer.Restart()
 }
 
+// Rest implements exchange.Down.
 func (d *Stream) Rest() {
 	d.unstall()
 	d.WaitTimer.Rest()
 }
 
-// stallGrace is how long a stream may wait for its client before it counts as stalled. It is a part of
-// timeouts.send, which is the whole of it.
+// stallGrace is how long a stream may wait for its client before it counts as stalled, nanoseconds: the first part of
+// timeouts.send.
 const stallGrace = int64(5e9)
 
-// stalls takes note that the client has taken nothing of the stream for the grace, and reports whether it
-// may go on to wait: for the rest of timeouts.send, as long as no more than http2.stalled_streams of its
-// connection do so, each with a connection to an Endpoint for itself. A stream that only waits for its turn
-// on a slow connection has not stalled.
-func (d *Stream) stalls() bool {
+// stall handles a stream of which the client has taken nothing for stallGrace, and reports whether it did: the stream waits
+// for the rest of timeouts.send. It counts as stalled if it is the only user of a connection to an Endpoint; beyond
+// http2.stalled_streams of the client's connection it is shed. A stream that waits for its turn on a slow connection has not
+// stalled.
+func (d *Stream) stall() bool {
 	w, s := d.w, d.session
 	send := w.Settings.Send
 	if x := d.x; x != nil {
 		send = x.SendTimeout()
 	}
-	if d.graced || d.x == nil || send <= stallGrace {
+	if d.pastGrace || d.x == nil || send <= stallGrace {
 		return false
 	}
-	d.graced = true
+	d.pastGrace = true
 	d.Wait = wire.WaitSend
 	w.Set(&d.Timer, w.Now()+send-stallGrace)
-	turn := !d.H2Stream.Starved() && w.Now()-s.moved < stallGrace
+	turn := !d.H2Stream.Starved() && w.Now()-s.lastMoved < stallGrace
 	if turn || s.c.Trusted || !d.holdsConn() {
 		return true
 	}
-	d.waited = true
+	d.stalled = true
 	if s.stalled++; s.stalled > w.set.stalled {
 		w.Shard.Shed[stats.ShedStalled]++
-		d.giveUp()
+		d.shed()
 	}
 	return true
 }
 
-// unstall takes note that it does not wait any more.
+// unstall notes that the client has taken some of the stream.
 func (d *Stream) unstall() {
-	d.graced = false
-	if d.waited {
-		d.waited = false
+	d.pastGrace = false
+	if d.stalled {
+		d.stalled = false
 		d.session.stalled--
 	}
 }
@@ -299,7 +304,7 @@ func (d *Stream) Expired(*loop.Timer, int64) {
 	switch {
 	case wait == wire.WaitBody && d.x != nil:
 		d.x.Fail(exchange.FailBodyTimeout)
-	case wait == wire.WaitSend && d.stalls():
+	case wait == wire.WaitSend && d.stall():
 	case wait == wire.WaitSend:
 		d.Gone = true
 		d.H2.Reset(d.H2Stream, h2.Cancel)

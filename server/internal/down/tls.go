@@ -9,12 +9,10 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// A Conn on a secure listener collects the ClientHello, so that a client that sends none costs no
-// goroutine. The server name in it decides whether the connection is passed through, or shakes hands here
-// and goes on as HTTP/1.1 or HTTP/2.
+// A Conn on a secure listener collects the ClientHello first, so that a client that sends none costs no goroutine. Its
+// server name decides whether the connection is passed through, or shakes hands here and goes on as HTTP/1.1 or HTTP/2.
 
-// readHello reads until the ClientHello is whole and the next phase has begun (true), or more bytes are
-// needed (false).
+// readHello reads until the ClientHello is whole and the next phase has begun (true), or more bytes are needed (false).
 func (c *Conn) readHello() bool {
 	w := c.w
 	if c.hello == nil {
@@ -41,22 +39,22 @@ func (c *Conn) readHello() bool {
 	}
 }
 
-// helloDone goes on with the connection of which c.in holds the ClientHello.
+// helloDone begins the next phase of a connection whose ClientHello is in In, and reports whether it could.
 func (c *Conn) helloDone() bool {
 	w := c.w
 	name := string(c.hello.ServerName())
 	c.hello = nil
 	if s := w.Store.Load(); s != nil {
 		if b, ok := s.PassthroughFor(name); ok {
-			c.beginPassthrough(b, name)
+			c.startPassthrough(b, name)
 			return true
 		}
 		c.Certificate = clientcert.New(s.ClientAuthFor(name))
 	}
-	room, check := c.Certificate.Asked()
+	room, check := c.Certificate.ForHandshake()
 	if err := c.AcceptTLS(w.set.tls.Config(), c.Remote, c, c.In.Bytes(), room, check); err != nil {
 		c.why = stats.ClosedOnError
-		c.Mute = true
+		c.NoCloseNotify = true
 		c.shut()
 		return false
 	}
@@ -65,9 +63,9 @@ func (c *Conn) helloDone() bool {
 	return true
 }
 
-// beginPassthrough passes the connection of which c.in holds the ClientHello to an Endpoint of b, which is nil
-// where the Host's Backend could not be resolved.
-func (c *Conn) beginPassthrough(b *routing.Backend, name string) {
+// startPassthrough passes a connection whose ClientHello is in In to an Endpoint of b. b is nil where the Host's Backend
+// does not exist.
+func (c *Conn) startPassthrough(b *routing.Backend, name string) {
 	w := c.w
 	p := &passthrough{Sock: wire.NewSock(&w.Loop.Loop), c: c, name: name, started: w.Now()}
 	p.timer.OnExpire = p
@@ -78,12 +76,11 @@ func (c *Conn) beginPassthrough(b *routing.Backend, name string) {
 		p.end(stats.NoEndpoint, upstream.Canceled)
 		return
 	}
-	p.backend = w.Upstreams.Backend(b)
-	p.attempt(nil)
+	p.connect(p.attempt.Begin(w.Upstreams.Backend(b), w.Now()))
 }
 
-// refuseHello answers what is no ClientHello, and closes: with an alert, or in plain HTTP what is probably
-// plain HTTP.
+// refuseHello answers bytes that are no ClientHello, and closes: with an alert, or with an HTTP response where they look
+// like plain HTTP.
 func (c *Conn) refuseHello(e clienthello.Error) {
 	w := c.w
 	c.hello = nil
@@ -97,8 +94,8 @@ func (c *Conn) refuseHello(e clienthello.Error) {
 		w.Shard.Refusals[stats.RefusedBadHello]++
 	}
 	if e == clienthello.ErrNotTLS {
-		// The same mistake has the same text in nginx, which people know.
-		w.recordRefused(400, stats.ClientMalformed)
+		// nginx answers this mistake with the same text, which people look up.
+		w.RecordRefused(400, stats.ClientMalformed)
 		c.respondError(nil, 400, "plain HTTP was sent to an HTTPS port", false, false)
 	} else {
 		c.Write(clienthello.AppendAlert(w.out[:0], e.Alert()))
@@ -111,20 +108,20 @@ func (c *Conn) refuseHello(e clienthello.Error) {
 // Progress implements tlsconn.Owner.
 func (c *Conn) Progress() { c.Pump() }
 
-// finishTLS goes on with the handshake, and returns true when the connection's first request can be read.
+// finishTLS goes on with the handshake, and returns true when it is complete and the next phase has begun.
 func (c *Conn) finishTLS() bool {
 	if c.Shaking {
 		done, err := c.Shake()
 		switch {
 		case err != nil:
-			c.giveUpTLS(err)
+			c.failTLS(err)
 			return false
 		case !done:
 			return false
 		}
 		c.Suite = c.TLS.Suite()
 		if c.Certificate != nil {
-			c.Certificate.Began(c.w.Now())
+			c.Certificate.HandshakeEnded(c.w.Now())
 		}
 	}
 	c.become(phaseHead)
@@ -134,10 +131,10 @@ func (c *Conn) finishTLS() bool {
 	return true
 }
 
-// giveUpTLS closes a connection whose handshake failed: why is what it is counted as.
-func (c *Conn) giveUpTLS(why error) {
+// failTLS closes a connection whose handshake failed, and counts it by the error.
+func (c *Conn) failTLS(why error) {
 	c.why = stats.ClosedOnError
-	c.Mute = true
+	c.NoCloseNotify = true
 	if c.TLS != nil {
 		c.TLS.Close(why)
 	} else if c.phase == phaseHello {

@@ -6,51 +6,55 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// altered is what Filters have changed of a request beside its fields, and what they keep. Only an Exchange whose
-// Filters use it has one; pooled by its worker.
+// altered holds the changes that Filters have made to a request beside its fields, and their Slots. An Exchange gets one
+// when the first Filter needs it; pooled by its loop.
 type altered struct {
 	slots   []Slot
-	target  []byte         // in the place of the client's
+	target  []byte         // replaces the client's; nil: nothing does
+	memory  []byte         // of target, kept for the next request
+	host    []byte         // replaces the Host that the Backend is sent; nil: nothing does
+	name    []byte         // memory of host, kept for the next request
 	backend int32          // an index into Snapshot.Backends
-	chosen  bool           // backend says where it goes
-	wish    netip.AddrPort // the Endpoint to go to, if it can be
+	chosen  bool           // backend replaces the Route's
+	wish    netip.AddrPort // the preferred Endpoint
 	web     translation
-	unpark  context.CancelFunc // of what runs while the Exchange is parked
-	parks   uint32             // how often it was
+	unpark  context.CancelFunc // ends the context of Park's block
+	parks   uint32             // how often the Exchange was parked
 }
 
-// Slot is what one Filter keeps of one request. It is zero when the request begins, but that the memory of Bytes is kept:
-// append to Bytes[:0].
+// Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its
+// memory for reuse: append to Bytes[:0].
 type Slot struct {
 	Ref   any
 	Bytes []byte
 	N     int64
 }
 
-// alter returns what holds the changes of this Exchange.
+// alter returns the changes of x, made at first use.
 func (x *Core) alter() *altered {
 	if x.altered == nil {
-		if x.altered = x.w.freeA.Take(); x.altered == nil {
+		if x.altered = x.w.freeAlterations.Take(); x.altered == nil {
 			x.altered = &altered{}
 		}
 	}
 	return x.altered
 }
 
-// freeAltered takes a back.
+// freeAltered returns a to its pool.
 func (w *Loop) freeAltered(a *altered) {
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}
-	*a = altered{slots: a.slots[:0], target: wire.Reuse(a.target), web: translation{suffix: wire.Reuse(a.web.suffix)}}
-	w.freeA.Put(a)
+	*a = altered{slots: a.slots[:0], memory: wire.Reuse(a.memory), name: wire.Reuse(a.name), web: translation{suffix: wire.Reuse(a.web.suffix)}}
+	w.freeAlterations.Put(a)
 }
 
-// Slot returns what the Filter in that place of the chain keeps of this request, see Env.Slot. The pointer is good during
-// one call of the Filter.
+// Slot returns the Slot of the Filter whose place in the Chain is i, see Env.Slot. The pointer is valid during one call of
+// the Filter.
 func (x *Exchange) Slot(i int) *Slot {
 	a := x.core().alter()
 	if n := int(x.policy.chain.size); len(a.slots) < n {
@@ -59,8 +63,8 @@ func (x *Exchange) Slot(i int) *Slot {
 	return &a.slots[i]
 }
 
-// State returns what the LoopFilter in that place of the chain keeps on this loop, which is made at the first call.
-// It lives as long as the Policy of the Route, and belongs to the loop: no other reads or writes it.
+// State returns the state that the LoopFilter whose place in the Chain is i keeps on this loop, made by NewState at the
+// first call. It lives as long as the Policy of the Route, and belongs to this loop: no other reads or writes it.
 func (x *Exchange) State(i int) any {
 	c := x.policy.chain
 	s := &c.state[x.w.ID()][i]
@@ -70,16 +74,17 @@ func (x *Exchange) State(i int) any {
 	return *s
 }
 
-// SetTarget replaces the request target that the Backend is sent, which has the form of RFC 9112 section 3.2.1: a path
-// that begins with "/", and a query if there is one. It is copied. What is no target fails the request with 500. Request
-// phase only.
+// SetTarget replaces the request target that the Backend is sent, in the form of RFC 9112 section 3.2.1: a path that begins
+// with "/", and a query if there is one. target is copied. Bytes that are no target fail the request with 500. Request phase
+// only.
 func (x *Exchange) SetTarget(target []byte) {
 	if !validTarget(target) {
-		x.faulty = true
+		x.filterFailed = true
 		return
 	}
 	a := x.core().alter()
-	a.target = append(a.target[:0], target...)
+	a.target = append(a.memory[:0], target...)
+	a.memory = a.target
 }
 
 // validTarget reports whether b begins with a slash and has no byte that could end a target, or a line.
@@ -95,15 +100,16 @@ func validTarget(b []byte) bool {
 	return true
 }
 
-// SetPath replaces the path of the request target that the Backend is sent; the query stays. It is copied. What is no path
-// fails the request with 500. Request phase only.
+// SetPath replaces the path of the request target that the Backend is sent; the query stays. path is copied. Bytes that are
+// no path fail the request with 500. Request phase only.
 func (x *Exchange) SetPath(path []byte) {
 	a, req := x.core().alter(), x.req
 	if !validTarget(path) || bytes.IndexByte(path, '?') >= 0 {
-		x.faulty = true
+		x.filterFailed = true
 		return
 	}
-	if len(a.target) == 0 {
+	if a.target == nil {
+		a.target = a.memory[:0]
 		switch {
 		case !req.EmptyPath:
 			a.target = append(a.target, x.head[req.Path.Off:req.Target.End]...)
@@ -116,21 +122,43 @@ func (x *Exchange) SetPath(path []byte) {
 		end = len(a.target)
 	}
 	a.target = slices.Replace(a.target, 0, end, path...)
+	a.memory = a.target
 }
 
-// SetBackend sends the request to another Backend of the Snapshot, by its index; negative answers 503. Request phase only.
+// SetHost replaces the Host that the Backend is sent: host, or host:port. It is copied. An invalid one fails
+// the request with 500. Request phase only.
+func (x *Exchange) SetHost(host []byte) {
+	if _, _, ok := message.SplitAuthority(host, message.SpanOf(0, len(host))); !ok {
+		x.filterFailed = true
+		return
+	}
+	a := x.core().alter()
+	a.host = append(a.name[:0], host...)
+	a.name = a.host
+}
+
+// SetBackend sends the request to another Backend, by its index in Snapshot.Backends. A negative index answers 503. Request
+// phase only.
 func (x *Exchange) SetBackend(index int32) {
 	a := x.core().alter()
 	a.backend, a.chosen = index, true
 }
 
-// Prefer has the request go to the Endpoint with that address, as long as its Backend has it and it is not left out.
-// Request phase only.
+// Prefer has the first attempt go to the Pod with that address, if the Pod is in the Backend, not ejected, and not full: see
+// upstream.Attempt. Request phase only.
 func (x *Exchange) Prefer(addr netip.AddrPort) { x.core().alter().wish = addr }
 
-// target returns what replaces the client's target, nil for nothing.
+// host returns the Host that replaces the client's; nil: the client's goes on.
+func (x *Core) host() []byte {
+	if x.altered == nil || x.altered.host == nil {
+		return x.policy.upstreamHost
+	}
+	return x.altered.host
+}
+
+// target returns the target that replaces the client's; nil: the client's goes on.
 func (x *Core) target() []byte {
-	if x.altered == nil || len(x.altered.target) == 0 {
+	if x.altered == nil {
 		return nil
 	}
 	return x.altered.target

@@ -5,55 +5,45 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// attempt picks an Endpoint and gets a connection to it.
+// firstAttempt begins the first attempt at the Backend.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Core) attempt() {
-	w := x.w
-	now := w.Now()
-	x.wrote = false
+func (x *Core) firstAttempt() {
+	now := x.w.Now()
 	var ep *upstream.Endpoint
 	if a := x.altered; a != nil && a.wish.IsValid() {
-		ep = x.backend.Prefer(a.wish, now, x.avoid)
+		ep = x.attempt.Prefer(x.backend, a.wish, now)
 	} else {
-		ep = x.backend.Pick(now, x.avoid)
+		ep = x.attempt.Begin(x.backend, now)
 	}
-	if ep == nil {
-		x.Fail(failNoEndpoint)
-		return
-	}
-	if ep.Full() && !SpeaksHTTP2(x.protocol) {
-		// Pooled connections count too, but one of those may be idle; another Endpoint may have room.
-		if other := x.backend.Pick(now, ep); other != nil {
-			ep = other
-		}
-	}
-	x.attempts++
-	x.fellBack = false
 	x.connect(ep, now)
 }
 
-// connect begins an attempt at an Endpoint, or goes on with it at the Pod's other address.
+// connect gets a connection for the attempt at ep, which is nil where the Backend has no Endpoint, and sends the request
+// once the connection is established.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) connect(ep *upstream.Endpoint, now int64) {
 	w := x.w
-	x.endpoint = ep
-	x.chosen = now
+	x.wrote = false
 	x.connectTime = 0
-	ep.Started(now)
+	if ep == nil {
+		x.Fail(failNoEndpoint)
+		return
+	}
 	u, reused, short := w.Dialer.Acquire(x, ep, now)
+	for u == nil && ep.Full() {
+		if ep = x.attempt.Full(now); ep == nil {
+			x.Fail(failOverloaded)
+			return
+		}
+		u, reused, short = w.Dialer.Acquire(x, ep, now)
+	}
 	switch {
 	case u != nil:
 		x.up = u
-	case ep.Full():
-		ep.Finished(now, 0, upstream.Canceled)
-		x.endpoint = nil
-		x.Fail(failOverloaded)
-		return
 	case short:
-		ep.Finished(now, 0, upstream.Canceled)
-		x.endpoint = nil
+		x.attempt.Withdraw(now)
 		x.Fail(failShort)
 		return
 	default:
@@ -70,7 +60,8 @@ func (x *Core) connect(ep *upstream.Endpoint, now int64) {
 	x.Send()
 }
 
-// requestForm says how a request body of that framing goes to an Endpoint.
+// requestForm returns the Form in which a request body of Framing from goes to an Endpoint; streams says that it speaks
+// HTTP/2.
 func requestForm(from Framing, streams bool) Form {
 	switch {
 	case streams:
@@ -83,18 +74,19 @@ func requestForm(from Framing, streams bool) Form {
 	return FormBare
 }
 
-// SpeaksHTTP2 reports whether a Backend of that protocol speaks HTTP/2.
+// SpeaksHTTP2 reports whether a Backend of protocol p speaks HTTP/2. Exported for tests alone.
 func SpeaksHTTP2(p routing.Protocol) bool {
 	return p == routing.H2C || p == routing.GRPC || p == routing.GRPCS
 }
 
-// Send gives what is held of the request to the connection of this attempt.
+// Send gives the part of the request that x holds to the connection of this attempt, which is established. x may have ended
+// when it returns.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Send() {
 	now := x.w.Now()
-	if x.attempts > 0 && !x.up.Reused() {
-		x.connectTime = now - x.chosen
+	if !x.up.Reused() {
+		x.connectTime = now - x.attempt.Chosen
 	}
 	// A connection that failed before it took a byte leaves the request unsent, and safe to replay.
 	var fail *Failure
@@ -105,8 +97,8 @@ func (x *Core) Send() {
 	x.ExpectResponse()
 }
 
-// AttemptFailed ends an attempt that brought no response byte, and replays the request where that
-// is safe.
+// AttemptFailed ends an attempt that brought no response byte, and replays the request where that is safe; else x fails with
+// f. outcome is counted for the Endpoint's Health.
 func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.Now()
@@ -125,29 +117,22 @@ func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 			u.Abandon()
 		}
 	}
-	ep := x.endpoint
-	ep.Finished(now, now-x.chosen, outcome)
-	x.avoid, x.endpoint = ep, nil
-	if (outcome == upstream.ConnectFailed || outcome == upstream.ConnectTimeout) && !x.fellBack {
-		if other := ep.Fallback(); other != nil && !x.wrote {
-			x.fellBack = true
-			x.connect(other, now)
-			return
-		}
-	}
-	sent := upstream.Unsent
+	carried := upstream.Carried{Idempotent: x.method.Idempotent(), Reused: reused}
 	switch {
-	case x.streamed:
-		sent = upstream.SentStreamed
+	case x.streamed, x.tunnel:
+		carried.Sent = upstream.SentStreamed
 	case x.wrote && !unprocessed:
-		sent = upstream.SentBuffered
+		carried.Sent = upstream.SentBuffered
 	}
-	if x.tunnel || !upstream.MayReplay(x.method.Idempotent(), sent, false, reused, int(x.attempts), w.Settings.Attempts) {
+	ep, again := x.attempt.Failed(now, outcome, carried, w.Settings.Attempts)
+	switch {
+	case again:
+		w.Shard.Retries++
+		// A Session that is lost leaves the list; one that fails while it connects says nothing about those that are open.
+		x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
+	case ep == nil:
 		x.Fail(f)
 		return
 	}
-	w.Shard.Retries++
-	// A session that is lost leaves the list; what fails while it connects says nothing about those that are open.
-	x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
-	x.attempt()
+	x.connect(ep, now)
 }

@@ -1,16 +1,13 @@
 package exchange
 
 import (
-	"bytes"
-
 	"github.com/sluice-gateway/sluice/server/internal/h1"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// takeRequestBody consumes the body bytes at the start of data, n of them, and returns what goes out for
-// them.
+// takeRequestBody consumes the body bytes at the start of data, n of them, and returns the bytes that go out for them: valid
+// as those of flow.take.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) takeRequestBody(data []byte) (out []byte, n int, fail *Failure) {
@@ -19,7 +16,7 @@ func (x *Core) takeRequestBody(data []byte) (out []byte, n int, fail *Failure) {
 	}
 	out, n, err := x.reqBody.take(data, x.w.chunk)
 	x.reqBytes += int64(n)
-	x.uninvited = x.uninvited && n == 0
+	x.awaits100 = x.awaits100 && n == 0
 	switch err {
 	case h1.ErrNone:
 	case h1.ErrTrailerTooLarge:
@@ -33,7 +30,8 @@ func (x *Core) takeRequestBody(data []byte) (out []byte, n int, fail *Failure) {
 	return out, n, nil
 }
 
-// pumpRequest streams the request body from the client to the Endpoint while the Endpoint takes it.
+// pumpRequest streams the request body from the client to the Endpoint while the Endpoint takes it. x may have ended when it
+// returns.
 func (x *Core) pumpRequest() {
 	c, u, w := x.down, x.up, x.w
 	for round := 0; !x.reqBody.done; round++ {
@@ -51,69 +49,76 @@ func (x *Core) pumpRequest() {
 			return
 		}
 		data := c.Held()
-		if len(data) == 0 && !x.uninvited && x.spliceable(&x.reqBody) && x.startSplice(true) {
+		if len(data) == 0 && !x.awaits100 && x.spliceable(&x.reqBody) && x.startSplice(true) {
 			continue
 		}
 		held := len(data) > 0
 		if !held {
 			n := c.Read(w.Scratch)
 			if n == 0 {
-				switch {
-				case c.Ended() && !c.Lost() && x.reqBody.endless():
-					x.streamed = true
-					if _, ok := x.endBody(&x.reqBody, u, c.Trailers()); !ok {
-						x.refuseBody()
-					}
-				case c.Ended() || c.Lost():
-					// The client gave up half-way: so must the Endpoint.
-					x.Cancel(FailAborted)
-				}
+				x.requestPaused()
 				return
 			}
 			data = w.Scratch[:n]
 		}
-		data = data[:min(len(data), wire.ScratchSize)]
-		last := held && c.LastHeld()
-		out, n, fail := x.takeRequestBody(data)
-		if fail != nil {
-			x.upClose = true
-			x.Fail(fail)
+		if !x.forwardBody(data[:min(len(data), wire.ScratchSize)], held) {
 			return
-		}
-		c.Restart()
-		x.streamed = true
-		out, ok := x.advance(&x.reqBody, out, last && n == len(c.Held()) && x.reqBody.endless())
-		if !ok {
-			x.refuseBody()
-			return
-		}
-		x.reqBody.pass(u, out)
-		if held {
-			c.Drop(n)
-		} else {
-			c.Keep(data[n:])
-		}
-		x.ExpectResponse()
-		if u.Lost() {
-			return // the response may still say why
 		}
 	}
 }
 
-// pumpResponse streams the response from the Endpoint to the client while the client takes it.
+// requestPaused handles a read that brought no byte of the request's body: its end, where the stream's end tells that, the
+// loss of the client, or nothing for now.
+func (x *Core) requestPaused() {
+	c := x.down
+	switch {
+	case c.Ended() && !c.Lost() && x.reqBody.endless():
+		x.streamed = true
+		if _, ok := x.endBody(&x.reqBody, x.up, c.Trailers()); !ok {
+			x.refuseBody()
+		}
+	case c.Ended() || c.Lost():
+		// Half a request is no request: the Endpoint must not take it for a whole one.
+		x.Cancel(FailAborted)
+	}
+}
+
+// forwardBody sends the body bytes in data, which the client's side holds or has just read, to the Endpoint. It returns
+// false where the caller is to stop: x has ended, or the Endpoint's side is lost.
+func (x *Core) forwardBody(data []byte, held bool) bool {
+	c, u := x.down, x.up
+	last := held && c.LastHeld()
+	out, n, fail := x.takeRequestBody(data)
+	if fail != nil {
+		x.upClose = true
+		x.Fail(fail)
+		return false
+	}
+	c.Restart()
+	x.streamed = true
+	out, ok := x.advance(&x.reqBody, out, last && n == len(c.Held()) && x.reqBody.endless())
+	if !ok {
+		x.refuseBody()
+		return false
+	}
+	x.reqBody.pass(u, out)
+	if held {
+		c.Drop(n)
+	} else {
+		c.Keep(data[n:])
+	}
+	x.ExpectResponse()
+	return !u.Lost() // a response that came before the loss may say why
+}
+
+// pumpResponse streams the response from the Endpoint to the client while the client takes it. x may have ended when it
+// returns.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) pumpResponse() {
 	c, u, w := x.down, x.up, x.w
 	for round := 0; ; round++ {
-		if c.Lost() {
-			x.Cancel(FailAborted)
-			return
-		}
-		if before := c.Pending(); before > 0 && !c.Flush() {
-			if c.Pending() < before {
-				c.Restart()
-			}
+		if !x.clientTakes() {
 			return
 		}
 		if x.pipe != nil && !x.pipeRequest {
@@ -145,7 +150,7 @@ func (x *Core) pumpResponse() {
 			n := u.Read(w.Scratch)
 			if n == 0 {
 				if u.Ended() || u.Lost() {
-					x.UpstreamEnds()
+					x.EndpointEnded()
 				}
 				return
 			}
@@ -154,7 +159,7 @@ func (x *Core) pumpResponse() {
 		data = data[:min(len(data), wire.ScratchSize)]
 		c.Restart()
 		x.ExpectResponse()
-		n := x.relay(data, held && len(data) == len(u.Held()) && u.LastHeld())
+		n := x.relayBody(data, held && len(data) == len(u.Held()) && u.LastHeld())
 		if x.down != c {
 			return
 		}
@@ -164,11 +169,31 @@ func (x *Core) pumpResponse() {
 	}
 }
 
-// relay sends the body bytes at the start of data to the client, and returns how many there were; last
-// says that no more will come. x may have ended when it returns.
+// clientTakes flushes the bytes that wait for the client, and reports whether more of the response may be read. x has ended
+// where the client is lost.
+//
+// hot: runs per read of a response; no alloc, no lock.
+func (x *Core) clientTakes() bool {
+	c := x.down
+	if c.Lost() {
+		x.Cancel(FailAborted)
+		return false
+	}
+	before := c.Pending()
+	if before == 0 || c.Flush() {
+		return true
+	}
+	if c.Pending() < before {
+		c.Restart()
+	}
+	return false
+}
+
+// relayBody sends the body bytes at the start of data to the client, and returns their number. last says that the body ends
+// with data, where only the sender's end tells its end. x may have ended when it returns.
 //
 // hot: runs per read of a body; no alloc, no lock.
-func (x *Core) relay(data []byte, last bool) (n int) {
+func (x *Core) relayBody(data []byte, last bool) (n int) {
 	out, n, ok := x.takeResponseBody(data, last)
 	x.sentBytes += int64(len(out))
 	if !ok {
@@ -190,7 +215,7 @@ func (x *Core) takeResponseBody(data []byte, last bool) (out []byte, n int, ok b
 		return out, n, false
 	}
 	if n < len(data) {
-		// More than the response announced: whatever it is, nobody may get it.
+		// Bytes behind the announced end belong to no response: the connection is not used again.
 		x.upClose = true
 	}
 	if out, ok = x.advance(&x.respBody, out, last && x.respBody.endless()); !ok {
@@ -199,155 +224,17 @@ func (x *Core) takeResponseBody(data []byte, last bool) (out []byte, n int, ok b
 	return out, n, ok
 }
 
-// A final response may be long in coming, and its Endpoint may say so again and again (102), or announce what
-// it will need as it finds it (103): RFC 9110 section 15.2 has all that relayed. So what is bounded is not
-// how many interim responses a request gets but their bytes, InterimBurst of them and then interimRate a
-// second. A small one counts for InterimLeast, because it costs as much to handle. 256 come at once, and
-// sixteen a second from then on: far more than whoever has something to say, and less than costs anybody.
-const (
-	InterimBurst = 4 * ResponseHeadLimit
-	interimRate  = 16 << 10
-	InterimLeast = 1 << 10
-)
-
-// InterimHead relays a 1xx head, except to a client that does not know it. It returns false where x has
-// ended.
-func (x *Core) InterimHead(resp *message.Response, head []byte) bool {
-	now := x.w.Now()
-	if x.informed > 0 {
-		x.interim -= min(x.interim, int64(float64(now-x.informed)*interimRate/1e9))
-	}
-	x.informed = max(now, 1)
-	if x.interim += max(int64(resp.HeadLen), InterimLeast); x.interim > InterimBurst {
-		x.Malformed()
-		return false
-	}
-	if !resp.KeepAlive {
-		x.upClose = true // it announces a body, which it must not have, or the close
-	}
-	if resp.Code == 100 {
-		x.uninvited = false
-	} else if x.down.Pending() > ResponseHeadLimit {
-		return true // the client does not read, and this is no answer
-	}
-	if !x.http10 {
-		x.sentBytes += int64(x.down.SendInterim(resp, head))
-	}
-	return true
-}
-
-// Malformed fails x because of a response that nobody can make sense of.
-func (x *Core) Malformed() {
-	x.upClose = true
-	x.Fail(failMalformed)
-}
-
-// FinalHead sends the final head, and the body bytes that came with it: rest, which is the last of the
-// body where last is true. data begins with the head that resp indexes. It returns how many bytes of
-// rest it took.
-//
-// hot: runs per request; no alloc, no lock.
-func (x *Core) FinalHead(resp *message.Response, data, rest []byte, last bool) (n int) {
-	c, w := x.down, x.w
-	if x.extended && resp.Code < 300 {
-		// To such a client it would say that the Upgrade was accepted: RFC 8441 section 5.
-		x.Malformed()
-		return len(rest)
-	}
-	if x.upgrade {
-		// Whether the Endpoint has left HTTP/1 all the same, or is about to, nobody can see.
-		x.upClose = true
-	}
-	x.headTime = w.Now()
-	x.hideServer(resp)
-	if !x.runResponse(resp, data) {
-		return len(rest)
-	}
-	x.status = resp.Code
-	from, length := FrameNone, int64(-1)
-	switch resp.BodyKind(x.method) {
-	case message.BodyNone:
-		if resp.Code != 204 {
-			length = resp.ContentLength // of what a GET would have brought
-		}
-		if resp.Chunked {
-			// Who thinks of chunks where there is no body, as servers do for HEAD and 304, may send the last
-			// chunk too, and later than that could be seen.
-			x.upClose = true
-		}
-	case message.BodyLength:
-		from, length = FrameLength, resp.ContentLength
-	case message.BodyChunked:
-		from = x.up.UnknownLength()
-	case message.BodyUntilClose:
-		x.upClose = true
-		from = FrameClose
-	}
-	outward := from
-	var by *transforms
-	if len(x.policy.chain.body) > 0 {
-		if by = x.transformResponse(resp, data); x.faulty {
-			if by != nil {
-				w.freeTransforms(by)
-			}
-			x.upClose = true
-			x.Fail(failInternal)
-			return len(rest)
-		}
-	}
-	var status []byte
-	if x.translated() {
-		var ok bool
-		if status, ok = x.webResponse(resp, data, last && len(rest) == 0); ok {
-			by = w.addTransform(by, &webEncoder{x.altered.web.answered})
-		}
-	}
-	if by != nil {
-		length = -1 // it is not known any more
-		if from == FrameNone {
-			w.freeTransforms(by)
-		} else {
-			x.respBody.by, outward = by, FrameStream
-		}
-	}
-	to := c.Form(x, outward)
-	if from == FrameLength && x.up.UnknownLength() == FrameStream {
-		from = FrameStream // h2 has checked the length already; trailers may follow
-	}
-	x.respBody.begin(from, to, resp.ContentLength)
-	if from == FrameChunked {
-		x.respBody.rule.Nominate(&resp.Head, data)
-	}
-	x.respBody.length = length
-	x.respBody.trailers = append(x.respBody.trailers, status...)
-	if !resp.KeepAlive {
-		x.upClose = true
-	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
-		if seconds := keepAliveTimeout(hint); seconds > 0 {
-			x.endpoint.LimitIdle(seconds * 1e9 * 7 / 8)
-		}
-	}
-	body, n, ok := x.takeResponseBody(rest, last)
-	x.headDone = true
-	x.sentBytes += int64(c.SendHead(x, resp, data, body, ok && x.respBody.whole()))
-	if !ok {
-		x.Cancel(failMalformed)
-	} else if x.respBody.done && len(x.respBody.trailers) > 0 {
-		c.SendTrailers(x.respBody.trailers)
-	}
-	return n
-}
-
-// UpstreamEnds handles the end of the Endpoint's bytes before the end of the response is known.
-func (x *Core) UpstreamEnds() {
+// EndpointEnded handles the end of the Endpoint's bytes, or the loss of its side, before the response's end is known: the
+// proper end of a body that lasts until the close, a replay, or a failure. x may have ended when it returns.
+func (x *Core) EndpointEnded() {
 	u := x.up
 	if !x.respBody.endless() || u.Lost() {
 		x.upClose = true
 	}
 	switch {
-	case !x.headDone && x.expiring():
+	case !x.headDone && x.deadlineNear():
 		x.Fail(failRequestTimeout)
-	case !x.headDone && x.informed == 0 && len(u.Held()) == 0:
+	case !x.headDone && x.lastInterim == 0 && len(u.Held()) == 0:
 		x.AttemptFailed(failUpstreamReset, upstream.Reset)
 	case !x.headDone:
 		x.Fail(failUpstreamReset)
@@ -371,20 +258,3 @@ func (x *Core) UpstreamEnds() {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) complete() { x.end(0, upstream.OK) }
-
-// keepAliveTimeout returns the seconds of "timeout=5, max=100", or 0: when the Endpoint closes idle
-// connections. The field has no standard; Apache, Node.js and others send it.
-func keepAliveTimeout(hint []byte) (seconds int64) {
-	const name = "timeout="
-	i := bytes.Index(hint, []byte(name))
-	if i < 0 {
-		return 0
-	}
-	for _, c := range hint[i+len(name):] {
-		if c < '0' || c > '9' || seconds > 1e6 {
-			break
-		}
-		seconds = seconds*10 + int64(c-'0')
-	}
-	return seconds
-}

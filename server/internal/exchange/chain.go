@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
-// chain is the compiled onion of a Route: a list for each phase, whose elements know their place. Immutable, but for state.
+// chain is the compiled Chain of a Route: a list for each phase, whose elements know their place. Immutable, except state.
 type chain struct {
 	size     uint8 // Filters in all: places count from 0
 	request  []placed[RequestFilter]
@@ -27,15 +27,17 @@ type placed[F Filter] struct {
 	at     uint8
 }
 
-// looksBack reports that the request may be asked for behind its request phase.
+// looksBack reports that Filters may read the request behind its request phase.
 func (c *chain) looksBack() bool { return len(c.response)+len(c.body)+len(c.done) > 0 }
 
 // maxFilters bounds a chain.
 const maxFilters = 255
 
-// noChain is that of a Route without Filters.
+// noChain is the Chain of a Route without Filters.
 var noChain = &chain{}
 
+// compileChain makes the Chain of filters, which are in the order of the onion from the outside in, with state for so many
+// loops.
 func compileChain(filters []Filter, loops int) *chain {
 	if len(filters) == 0 {
 		return noChain
@@ -69,8 +71,8 @@ func compileChain(filters []Filter, loops int) *chain {
 	return c
 }
 
-// Policy is a Policy as the request path reads it (0 = as the settings say), with its onion. Immutable, and shared by the
-// Routes that have the Policy.
+// Policy is an object's Policy, compiled for the request path: its limits, where 0 leaves the limit to the Settings, and its
+// Chain. Immutable, and shared by the Routes of the object.
 type Policy struct {
 	chain                      *chain
 	bodyLimit                  int64
@@ -79,55 +81,59 @@ type Policy struct {
 	closed                     bool // every Route answers 503
 }
 
-// attached is what the data plane hangs on a Route of an object with a Policy, before it is published.
-// On all others it hangs the Series alone: requests spread over 100,000 Routes find none of this in a
-// cache, and a Series is not looked at before Shard.Record has gathered a batch of them.
-type attached struct {
+// routeAttachment is the Attachment of a Route whose object has a Policy. The Attachment of any other Route is its Series
+// alone: requests that are spread over 100,000 Routes find neither in a cache, and a Series is not read before Shard.Record
+// has gathered a batch of them.
+type routeAttachment struct {
 	policy *Policy
 	series *stats.Series
 }
 
-// Attacher makes what hangs on Routes. Used by the goroutine that builds Snapshots.
-type Attacher struct {
+// Compiler makes the Attachments of Routes, and compiles the Policies of their objects, each once. Made by NewCompiler; it
+// must not be copied once used. It belongs to the goroutine that builds Snapshots, except Plain, which is immutable.
+type Compiler struct {
 	registry *stats.Registry
 	log      *slog.Logger
 	filters  []Filter // of every Route
 	makers   []Maker
 	loops    int
-	Standard *Policy // of a Route whose object has no Policy
+	Plain    *Policy // of a Route whose object has no Policy
 }
 
-// attachment is what the data plane hangs on a Policy: what it has compiled, and for which Server.
-type attachment struct {
-	by       *Attacher
+// policyAttachment is the Attachment of a Policy. One that another Server's Compiler has made is replaced.
+type policyAttachment struct {
+	by       *Compiler
 	compiled *Policy
 }
 
-func NewAttacher(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Attacher {
-	return Attacher{
+// NewCompiler makes the Compiler of a Server with so many loops. filters are those of every Route; makers make the Filters
+// of Policies, in the order of the onion. Policies that cannot be compiled are logged to log.
+func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Compiler {
+	return Compiler{
 		registry: registry, log: log, filters: filters, makers: makers, loops: loops,
-		Standard: &Policy{chain: compileChain(filters, loops)},
+		Plain: &Policy{chain: compileChain(filters, loops)},
 	}
 }
 
-func (a *Attacher) Attach(r *routing.Route) any {
+// Attachment returns the Attachment of r, and compiles the Policy of its object at first use.
+func (a *Compiler) Attachment(r *routing.Route) any {
 	series := a.registry.Attach(r)
 	if r.Source == nil || r.Source.Policy == nil {
 		return series
 	}
 	p := r.Source.Policy
-	hung, ok := p.Attachment.(*attachment)
-	if !ok || hung.by != a {
-		hung = &attachment{a, a.compile(p)}
-		p.Attachment = hung
+	made, ok := p.Attachment.(*policyAttachment)
+	if !ok || made.by != a {
+		made = &policyAttachment{a, a.compile(p)}
+		p.Attachment = made
 	}
-	return &attached{hung.compiled, series}
+	return &routeAttachment{made.compiled, series}
 }
 
-// compile makes what the Policy asks for. What cannot be made closes its Routes.
-func (a *Attacher) compile(p *policy.Policy) *Policy {
+// compile compiles p. A Filter that cannot be made closes the Routes of p.
+func (a *Compiler) compile(p *policy.Policy) *Policy {
 	c := &Policy{
-		chain: a.Standard.chain, bodyLimit: p.Limits.BodyBytes,
+		chain: a.Plain.chain, bodyLimit: p.Limits.BodyBytes,
 		connect: p.Limits.Connect, read: p.Limits.Read, send: p.Limits.Send, total: p.Limits.Request,
 		closed: p.Closed != "",
 	}
@@ -147,8 +153,8 @@ func (a *Attacher) compile(p *policy.Policy) *Policy {
 	return c
 }
 
-// make returns the Filters of a Policy behind those of every Route.
-func (a *Attacher) make(p *policy.Policy) ([]Filter, error) {
+// make returns the Filters of every Route, and behind them those of p.
+func (a *Compiler) make(p *policy.Policy) ([]Filter, error) {
 	filters := a.filters[:len(a.filters):len(a.filters)]
 	made := map[policy.Kind]bool{}
 	for _, m := range a.makers {
@@ -180,7 +186,7 @@ func (a *Attacher) make(p *policy.Policy) ([]Filter, error) {
 	return filters, nil
 }
 
-// safely makes a Filter: one that panics is not made, and neither is one that would do nothing.
+// safely calls Make. A panic is an error, and so is a Filter without a phase, which would do nothing.
 func (m *Maker) safely(config policy.Filter, e Env) (f Filter, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -197,7 +203,8 @@ func (m *Maker) safely(config policy.Filter, e Env) (f Filter, err error) {
 	return nil, errors.New("it has no phase")
 }
 
-// runFilters takes the Filters from where the request has come to, and then forwards it.
+// runFilters runs the request phases that are still to come, and then forwards the request. Where a Filter has parked x, it
+// returns with the head copied; x may have ended, too.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) runFilters() {
@@ -207,16 +214,20 @@ func (x *Core) runFilters() {
 		x.depth = f.at + 1
 		verdict := x.askRequest(f.filter)
 		switch {
-		case x.serial != serial: // it has answered
+		case x.serial != serial: // the Filter has answered
 			return
 		case x.parked:
 			x.keepHead()
 			return
-		case x.faulty || verdict != Continue:
+		case x.filterFailed || verdict != Continue:
 			x.w.faults.misused(f.filter, "request phase")
 			x.Fail(failInternal)
 			return
 		}
+	}
+	if x.route.Backend == routing.Elsewhere {
+		x.elsewhere()
+		return
 	}
 	x.depth = c.size
 	x.forward(x.req, x.head, x.early)
@@ -227,7 +238,7 @@ func (x *Core) runFilters() {
 	x.req, x.head, x.early = &x.kept.Request, x.kept.Head, nil
 }
 
-// runDone tells the Filters that have seen the request.
+// runDone calls the DoneFilters among those that have seen the request.
 func (x *Core) runDone(e *Event) {
 	for _, f := range x.policy.chain.done {
 		if f.at < x.depth {

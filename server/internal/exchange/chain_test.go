@@ -44,7 +44,7 @@ func TestCompile(t *testing.T) {
 		}}
 	}
 	broken := Maker{"broken", func(policy.Filter, Env) (Filter, error) { return nil, errors.New("cannot be done") }}
-	a := NewAttacher(nil, slog.New(slog.NewTextHandler(&log, nil)), []Filter{numbered{}}, []Maker{maker("z"), maker("a"), broken}, 2)
+	a := NewCompiler(nil, slog.New(slog.NewTextHandler(&log, nil)), []Filter{numbered{}}, []Maker{maker("z"), maker("a"), broken}, 2)
 	for _, row := range []struct {
 		policy *policy.Policy
 		size   uint8
@@ -77,7 +77,7 @@ func TestCompile(t *testing.T) {
 			}
 		}
 	}
-	if a.compile(&policy.Policy{}).chain != a.Standard.chain {
+	if a.compile(&policy.Policy{}).chain != a.Plain.chain {
 		t.Error("a Policy without filters has a chain of its own")
 	}
 }

@@ -7,33 +7,33 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// Client is who is at the other end of a downstream connection, or who the load balancer that is there says it is. Set by
-// the connection before its first request; owned by its loop.
+// Client describes the peer of a client's connection, or the client that a PROXY protocol header of the peer names. Set by
+// the connection before its first request; owned by the connection's loop.
 type Client struct {
 	Remote   netip.AddrPort
 	Listener *Listener
 	Announced
-	Quota       *Quota           // what its source may have under way; nil: not bounded by source
-	Trusted     bool             // its forwarded headers are believed
-	Suite       uint16           // of TLS 1.2 and below
-	Certificate *clientcert.Cert // nil: the Host that its connection was opened for asks for no certificate
+	Quota       *Quota           // bounds the requests of its Source; nil: no Source
+	Trusted     bool             // its X-Forwarded-* fields are believed: forwarded.trusted_cidrs
+	Suite       uint16           // the cipher suite of TLS 1.2 and below; 0 otherwise
+	Certificate *clientcert.Cert // nil: the Host that the connection was opened for asks for no certificate
 }
 
-// Listener is what a request may know of the listening socket that its connection came in on. Immutable.
+// Listener describes the listening socket of a client's connection to its requests. Immutable.
 type Listener struct {
 	TLS      bool   // TLS is spoken
-	portLine []byte // of X-Forwarded-Port
+	portLine []byte // the line of X-Forwarded-Port
 }
 
-// NewListener makes that of a socket that is bound to port.
+// NewListener describes a socket that is bound to port.
 func NewListener(tls bool, port int) Listener {
 	return Listener{TLS: tls, portLine: h1.AppendUintField(nil, "X-Forwarded-Port", uint64(port))}
 }
 
-// Announced is what a PROXY protocol header says beside the client's address. The zero value is that of
-// a connection without one, or whose sender speaks for itself.
+// Announced holds the contents of a PROXY protocol header beside the client's address. It is zero on a connection without a
+// header, or whose sender speaks for itself (LOCAL).
 type Announced struct {
-	Port   uint16 // that the client connected to; 0 = the listener's
+	Port   uint16 // the port that the client connected to; 0: the Listener's
 	Secure bool   // the client spoke TLS with the sender
 }
 
@@ -50,4 +50,5 @@ func (c *Client) appendPort(dst []byte) []byte {
 	return h1.AppendUintField(dst, "X-Forwarded-Port", uint64(c.Announced.Port))
 }
 
+// Peer returns c: the part of Down that a connection gets by embedding its Client.
 func (c *Client) Peer() *Client { return c }

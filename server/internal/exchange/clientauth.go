@@ -7,10 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/clientcert"
 )
 
-// checkTLS applies what a Route's Host wants of TLS connections. One that ends here was not opened under
-// the name of a Host whose connections are passed on, and one with a cipher suite that the Host does not
-// allow was opened under another's: their clients are told to open one under this name (RFC 9110 section
-// 15.5.20).
+// checkTLS applies the TLS rules of a Route's Host. Two kinds of connections were opened under another name than the Host's:
+// any that ends here, where the Host's are passed through, and one whose cipher suite the Host does not allow. Their clients
+// are answered 421, to open a connection under this name (RFC 9110 section 15.5.20).
 func (x *Core) checkTLS(t *routing.HostTLS) *Failure {
 	c := x.down.Peer()
 	if c.Listener.TLS && (t.Passthrough || c.Suite != 0 && t.CipherSuites != nil && !slices.Contains(t.CipherSuites, c.Suite)) {
@@ -22,8 +21,8 @@ func (x *Core) checkTLS(t *routing.HostTLS) *Failure {
 	return x.checkClient(t.ClientAuth)
 }
 
-// checkClient applies what a Route's Host wants of clients. The handshake must have been for the same: a
-// connection that was opened under another name has shown nothing that counts here.
+// checkClient applies a Route's ClientAuth. The handshake must have applied the same one: a certificate that was shown on a
+// connection under another name proves nothing to this Host.
 func (x *Core) checkClient(auth *routing.ClientAuth) *Failure {
 	c := x.down.Peer()
 	if c.Certificate != nil {
@@ -38,15 +37,15 @@ func (x *Core) checkClient(auth *routing.ClientAuth) *Failure {
 	switch c.Certificate.Judge(auth) {
 	case clientcert.Misdirected:
 		return failMisdirected
-	case clientcert.NoGood:
+	case clientcert.Invalid:
 		return failClientCertificate
-	case clientcert.OtherName:
+	case clientcert.WrongName:
 		return failClientName
 	}
 	return nil
 }
 
-// errorPage is where a client without a good certificate is sent, "" for nowhere.
+// errorPage is the page that a client without a good certificate is redirected to; "": none.
 func (x *Core) errorPage(f *Failure) string {
 	if f != failClientCertificate || x.route == nil || x.route.ClientAuth() == nil {
 		return ""

@@ -7,32 +7,33 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// What the two sides may know of their Exchange. None of it changes the Exchange but for what says so.
+// The methods by which the two sides read their Exchange. Those that change it say so. Bytes are valid until the Exchange
+// ends.
 
 // RequestDone reports that the last byte of the request's body was taken from the client.
 func (x *Core) RequestDone() bool { return x.reqBody.done }
 
 // KeepAlive reports that the client wants its connection kept.
-func (x *Core) KeepAlive() bool { return x.persists }
+func (x *Core) KeepAlive() bool { return x.keepAlive }
 
-// OldClient reports that the client speaks HTTP/1.0.
-func (x *Core) OldClient() bool { return x.http10 }
+// HTTP10 reports that the client speaks HTTP/1.0: it knows neither chunks, nor trailers, nor interim responses.
+func (x *Core) HTTP10() bool { return x.http10 }
 
-// ForHead reports that the request's method is HEAD, whose responses have no body.
-func (x *Core) ForHead() bool { return x.method == message.MethodHead }
+// MethodIsHead reports that the request's method is HEAD: its response has no body.
+func (x *Core) MethodIsHead() bool { return x.method == message.MethodHead }
 
 // Tunnels reports that an Upgrade was accepted: the bytes are another protocol's.
 func (x *Core) Tunnels() bool { return x.tunnel }
 
-// Upgrades reports that the request is an Upgrade that was not answered yet.
+// Upgrades reports that the request is an Upgrade, to be accepted by 101.
 func (x *Core) Upgrades() bool { return x.upgrade }
 
-// LastOfConnection reports that the whole request is here, that its connection ends behind the response, and that no part of
-// the response was sent.
+// LastOfConnection reports that the request is whole, that its connection ends behind the response, and that no part of the
+// response was sent.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) LastOfConnection() bool {
-	return !x.persists && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked
+	return !x.keepAlive && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked
 }
 
 // EndsByClose reports that the end of the client's connection would be taken for the end of the response's body.
@@ -44,11 +45,11 @@ func (x *Core) EndsByClose() bool {
 // AppendResponseFraming appends the field that tells the client where the response's body ends.
 func (x *Core) AppendResponseFraming(dst []byte) []byte { return x.respBody.appendFraming(dst) }
 
-// AddedToResponse returns the field lines that Filters have added to the response.
-func (x *Core) AddedToResponse() []byte { return x.edits.respAdd }
+// AddedResponseFields returns the field lines that Filters have added to the response.
+func (x *Core) AddedResponseFields() []byte { return x.edits.respAdd }
 
-// ProtocolSwitchedTo returns the value of Upgrade in a response that accepts one. HTTP/2 has no such field: then it is what
-// the client has asked for.
+// ProtocolSwitchedTo returns the value of Upgrade for the head of a 101. HTTP/2 has no such field: for an Endpoint that
+// speaks it, the value is the one of the request.
 func (x *Core) ProtocolSwitchedTo(resp *message.Response, head []byte) []byte {
 	if to := resp.Value(head, message.FieldUpgrade); to != nil || x.kept == nil {
 		return to
@@ -56,8 +57,8 @@ func (x *Core) ProtocolSwitchedTo(resp *message.Response, head []byte) []byte {
 	return x.kept.Request.Value(x.kept.Head, message.FieldUpgrade)
 }
 
-// TakeEarly consumes the body bytes at the start of data, which came with the head, and returns how many there were. It is
-// for a body in the form in which it came: start is given the bytes themselves.
+// TakeEarly counts the body bytes at the start of data, which came with the head, and returns their number. It is called
+// before Start, which is given the bytes.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) TakeEarly(data []byte) (n int, fail *Failure) {
@@ -68,36 +69,37 @@ func (x *Core) TakeEarly(data []byte) (n int, fail *Failure) {
 // OverHTTP2 reports that the Backend speaks HTTP/2.
 func (x *Core) OverHTTP2() bool { return SpeaksHTTP2(x.protocol) }
 
-// BackendTLS says how TLS is spoken with the Endpoint; nil: it is not.
+// BackendTLS is the configuration of TLS with the Endpoint; nil: its connections are plain.
 func (x *Core) BackendTLS() *routing.BackendTLS { return x.backend.Source().TLS }
 
-// RequestBytes are what is held of the request for a side of HTTP/1: the head, and the body bytes that came with it.
+// RequestBytes is the start of the request for a side of HTTP/1.1: the head, and the body bytes that came with it.
 func (x *Core) RequestBytes() []byte { return x.request }
 
-// Outgoing is what is held of the request for a side of HTTP/2. end says that nothing is to follow the head.
+// Outgoing is the head of the request for a side of HTTP/2. end says that nothing follows it.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Outgoing() (req *message.Request, o h2.Outgoing, end bool) {
 	k := x.kept
 	return &k.Request, h2.Outgoing{
-		Head: &k.Request.Head, Bytes: k.Head, Lines: x.edits.add, Authority: x.policy.upstreamHost, Target: x.target(),
+		Head: &k.Request.Head, Bytes: k.Head, Lines: x.edits.add, Authority: x.host(), Target: x.target(),
 	}, x.reqBody.whole() && len(k.early) == 0 && !x.upgrade
 }
 
-// PassEarly sends the body bytes that came with the head to a side of HTTP/2.
-func (x *Core) PassEarly(to wire.Bytes) { x.reqBody.pass(to, x.kept.early) }
+// SendEarly sends a side of HTTP/2 the body bytes that came with the head.
+func (x *Core) SendEarly(to wire.Bytes) { x.reqBody.pass(to, x.kept.early) }
 
-// MustDial reports that this attempt must not use a connection that was open before.
+// MustDial reports that this attempt must not use a connection that was open before the previous attempt failed.
 func (x *Core) MustDial() bool { return x.fresh }
 
-// AnnouncesTrailers reports that the request says that trailers follow its body, to an Endpoint over HTTP/2: see lone.go.
-func (x *Core) AnnouncesTrailers() bool { return x.trailed }
+// AnnouncesTrailers reports that the request has a Trailer field and goes to an Endpoint over HTTP/2, which then needs a
+// lone Session (up/lone.go).
+func (x *Core) AnnouncesTrailers() bool { return x.announcesTrailers }
 
-// Source is what the request counts for at its client's source; nil: for nothing.
-func (x *Core) Source() *Quota { return x.quota }
+// Quota is the quota of the client's Source that the request counts against; nil: it counts against none.
+func (x *Core) Quota() *Quota { return x.quota }
 
-// ClientSide is the side that the request came by.
+// ClientSide is the side that the request came by; nil once x has ended.
 func (x *Core) ClientSide() Down { return x.down }
 
-// EndpointSide is the side of the attempt that is under way; nil where there is none.
+// EndpointSide is the side of the attempt that is under way; nil where there is none. Tests alone need it.
 func (x *Core) EndpointSide() Up { return x.up }

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// GuardClient arms the timers for whatever the Exchange now waits for.
+// GuardClient arms the timer of the client's side where the Exchange waits for the client, and stops it otherwise.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) GuardClient() {
@@ -22,9 +22,9 @@ func (x *Core) GuardClient() {
 	}
 }
 
-// bodyTimeout is how long the client may leave its request as it is. A stream of messages may rest for as long as a
-// tunnel, while none come either way. It is one where both sides are streams; that a request calls itself gRPC is
-// the client's word alone, and gives it no time.
+// bodyTimeout is how long the client may send nothing of its request's body, nanoseconds. A gRPC stream of messages, which
+// may be silent both ways, has the time of a tunnel. Both sides have to be streams for that: the media type alone, which any
+// client can send, gives no time.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) bodyTimeout() int64 {
@@ -34,21 +34,22 @@ func (x *Core) bodyTimeout() int64 {
 	return x.w.Settings.body
 }
 
-// awaitsBody reports that the client owes more of the request: all that came has been passed on. One that
-// waits for 100 owes nothing before it has come: until then it is the Endpoint that takes its time.
+// awaitsBody reports that the Exchange waits for more of the request's body: all of it that came was passed on. Before a
+// client that expects 100 was sent one, the Exchange waits for the Endpoint.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) awaitsBody() bool {
-	return !x.reqBody.done && !x.uninvited && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
+	return !x.reqBody.done && !x.awaits100 && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
 }
 
-// awaitsClient reports that the client is the one who is waited for: for its request, or to take the response.
+// awaitsClient reports that the Exchange waits for the client: to send its request, or to take the response.
 func (x *Core) awaitsClient() bool {
 	return x.awaitsBody() || x.down.Pending() > 0 || x.pipe != nil && !x.pipeRequest && x.pipe.Held > 0
 }
 
-// ClientEnds takes note that the client has ended what it sends, and may have left: see timeouts.half_closed.
-func (x *Core) ClientEnds() {
+// ClientHalfClosed notes that the client has shut its sending direction. It may have left: after timeouts.half_closed
+// without progress it is taken to have.
+func (x *Core) ClientHalfClosed() {
 	w := x.w
 	if w.Settings.halfClosed == 0 || x.leaveAt != 0 || x.tunnel {
 		return
@@ -59,7 +60,7 @@ func (x *Core) ClientEnds() {
 	}
 }
 
-// expectEndpoint sets the deadline of the upstream side, timeout nanoseconds from now.
+// expectEndpoint sets the deadline of the Endpoint's side, timeout nanoseconds from now, or at an earlier deadline of x.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) expectEndpoint(timeout int64) {
@@ -74,17 +75,20 @@ func (x *Core) expectEndpoint(timeout int64) {
 	x.w.Set(&x.timer, deadline)
 }
 
-// ExpectResponse gives the Endpoint its time for the next piece of the response, which begins anew when something moves.
+// ExpectResponse restarts the Endpoint's timeout for the next piece of the response. It is called whenever bytes move.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) ExpectResponse() { x.expectEndpoint(orElse(x.policy.read, x.w.Settings.read)) }
 
-// connectTimeout, SendTimeout and tunnelTimeout are the Route's, or those of the configuration: nanoseconds.
+// connectTimeout and tunnelTimeout are nanoseconds, of the Route's Policy or else of the configuration.
 func (x *Core) connectTimeout() int64 { return orElse(x.policy.connect, x.w.Settings.Connect) }
-func (x *Core) SendTimeout() int64    { return orElse(x.policy.send, x.w.Settings.Send) }
 func (x *Core) tunnelTimeout() int64  { return orElse(x.policy.read, x.w.Settings.Tunnel) }
 
-// orElse is own, or standard where the Route says nothing.
+// SendTimeout is how long a client may take nothing of the response, nanoseconds: of the Route's Policy, or else of the
+// configuration.
+func (x *Core) SendTimeout() int64 { return orElse(x.policy.send, x.w.Settings.Send) }
+
+// orElse returns own, or standard where own is 0: the Policy sets nothing.
 func orElse(own, standard int64) int64 {
 	if own != 0 {
 		return own
@@ -92,7 +96,7 @@ func orElse(own, standard int64) int64 {
 	return standard
 }
 
-// Expired implements loop.Expirer: the Endpoint, or the whole Exchange, took too long.
+// Expired implements loop.Expirer: the Endpoint, a half-closed client, a parked Filter or the whole Exchange took too long.
 func (x *Core) Expired(_ *loop.Timer, now int64) {
 	c := x.down
 	if c == nil {
@@ -108,11 +112,11 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 	case x.up != nil && !x.up.Established():
 		x.up.TimedOut()
 		x.AttemptFailed(failConnectTimeout, upstream.ConnectTimeout)
-	case x.tunnel && x.ways.Parting: // looked at by pump
+	case x.tunnel && x.ways.Parting: // Pump asks the kernel how much is acknowledged
 	case x.tunnel:
 		x.Fail(failUpstreamTimeout)
 	case x.awaitsClient():
-		// The client is the slow one; its own timer watches it.
+		// The client is slow, not the Endpoint; the timer of its side watches it.
 		x.ExpectResponse()
 		return
 	default:

@@ -2,12 +2,12 @@ package exchange
 
 import "github.com/sluice-gateway/sluice/server/internal/stats"
 
-// Failure is how a request-time failure becomes an answer. All of it is made before any request:
-// nothing is formatted on the request path.
+// Failure is an answer of the gateway's own to a request that fails, and the reason that it is counted as. All are made
+// before any request: nothing is formatted on the request path. Immutable.
 type Failure struct {
 	Status int
 	reason stats.Reason
-	Text   string // the answer's body; it teaches, and holds nothing that a client or Backend sent
+	Text   string // the answer's body: it tells what to fix, and holds no byte that a client or Backend sent
 }
 
 var (

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// Filters may be anybody's, and a fault of one costs the request that it is about: a panic, a Verdict that says what was
-// not done, a field that is none. Such a request is answered 500 and the fault is logged.
+// Filters are programs of others. A fault of one (a panic, a Verdict without the call that it stands for, a field that
+// cannot be sent) costs the request at hand alone: it is answered 500, and the fault is logged.
 
-// faults logs them.
+// faults logs the faults of Filters.
 type faults struct{ log *slog.Logger }
 
 func (f *faults) panicked(by Filter, reason any) {
@@ -24,7 +24,7 @@ func (f *faults) invalid(format string, args ...any) {
 	f.log.Error("filter gave what cannot be sent", "what", fmt.Sprintf(format, args...))
 }
 
-// askRequest calls a request phase.
+// askRequest calls a request phase. A panic sets filterFailed, in this as in all calls below.
 func (x *Core) askRequest(f RequestFilter) Verdict {
 	defer x.catch(f, x.serial)
 	return f.Request(x.view())
@@ -47,13 +47,13 @@ func (x *Core) askResponseBody(f BodyFilter, r *Response) Transform {
 	return f.ResponseBody(x.view(), r)
 }
 
-// change passes what take returned of a body through its transforms.
-func (x *Core) change(f *flow, p []byte) (out []byte, ok bool) {
+// runTransforms passes p, which f.take returned, through the Transforms of f.
+func (x *Core) runTransforms(f *flow, p []byte) (out []byte, ok bool) {
 	defer x.catch(unnamed("transform"), x.serial)
-	return f.through(p, x.w.chunk)
+	return f.transform(p, x.w.chunk)
 }
 
-// closeTransform tells a Transform that nothing more comes.
+// closeTransform calls Close.
 func (w *Loop) closeTransform(t Transform) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -63,7 +63,7 @@ func (w *Loop) closeTransform(t Transform) {
 	t.Close()
 }
 
-// unnamed stands in the log for a part of a Filter that has no name of its own.
+// unnamed is the name in the log of a part of a Filter that has none of its own.
 type unnamed string
 
 // Name implements Filter.
@@ -75,12 +75,12 @@ func (x *Core) tellDone(f DoneFilter, e *Event) {
 	f.Done(x.view(), e)
 }
 
-// catch, deferred, takes note of a panic of a Filter: for the request of that serial, unless it has ended.
+// catch is deferred around calls of a Filter. It logs a panic, and fails the request of that serial unless it has ended.
 func (x *Core) catch(f Filter, serial uint64) {
 	if reason := recover(); reason != nil {
 		x.w.faults.panicked(f, reason)
 		if x.serial == serial {
-			x.faulty = true
+			x.filterFailed = true
 		}
 	}
 }

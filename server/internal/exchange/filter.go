@@ -10,72 +10,73 @@ import (
 //	client ── forwarded ── a ── b ── c ──► Endpoint     RequestFilter, in order
 //	client ◄──────────── a ── b ── c ◄── Endpoint       ResponseFilter, in reverse
 //
-// A Filter that answers itself is where the request turns: those inside it see nothing of the request, those outside it see
-// its answer as they would see the Endpoint's. The same goes for an answer that the gateway gives because something
-// failed: it is seen by every Filter that has seen the request. What fails before the first Filter (no Route, a client
-// certificate that is missing) is seen by none.
+// At a Filter that answers, the request turns: the Filters inside it see nothing of the request, those outside it see the
+// answer as they would see the Endpoint's. An answer that the gateway makes because of a failure is seen by every Filter
+// that has seen the request. A failure before the first Filter (no Route, a missing client certificate) is seen by none.
 //
-// A Filter is any of the types below, or several at once. One value serves all loops at once, so that it is not written to
-// once it has been made: what belongs to a request goes into Exchange.Slot, what belongs to a loop into Exchange.State.
+// A Filter is any of the types below, or several at once. One value serves all loops at once, and is not written to once it
+// has been made: data of a request goes into Exchange.Slot, data of a loop into Exchange.State.
 
 // Filter is one layer of the onion.
 type Filter interface {
-	// Name is what logs call it.
+	// Name names the Filter in logs.
 	Name() string
 }
 
-// RequestFilter sees a request before an Endpoint is picked. It runs on the loop and must not block; see Exchange.Park.
+// RequestFilter sees a request before an Endpoint is picked. It runs on the loop and must not block: one that has to uses
+// Exchange.Park.
 type RequestFilter interface {
 	Filter
 	Request(x *Exchange) Verdict
 }
 
 // ResponseFilter sees every final response head before it is sent: the Backend's, an answer of the gateway's own, the 101
-// that opens a tunnel. It may Continue, or Respond with something else in the response's place. It runs on the
-// loop, must not block and cannot park.
+// that opens a tunnel. It may Continue, or Respond to replace the response. It runs on the loop, must not block and cannot
+// park.
 type ResponseFilter interface {
 	Filter
 	Response(x *Exchange, r *Response) Verdict
 }
 
-// DoneFilter is told that an Exchange ended, however it did, once for each whose request it has seen.
+// DoneFilter is called once at the end of each Exchange whose request it has seen, whatever ended it. It runs on the loop
+// and must not block.
 type DoneFilter interface {
 	Filter
 	Done(x *Exchange, e *Event)
 }
 
-// LoopFilter keeps something on each loop, such as counters: see Exchange.State.
+// LoopFilter keeps state on each loop, such as counters: see Exchange.State.
 type LoopFilter interface {
 	Filter
-	// NewState makes it for one loop, on that loop, at the first request that asks for it.
+	// NewState makes the state of one loop. It is called on that loop, by the first Exchange.State.
 	NewState() any
 }
 
-// Event is what an Exchange was, in numbers.
+// Event is an Exchange in numbers: sizes, times, status and reason.
 type Event = stats.Event
 
-// Verdict is what a Filter decided.
+// Verdict is the decision of a Filter.
 type Verdict uint8
 
 const (
 	// Continue goes on with the next Filter, or upstream, or to the client.
 	Continue Verdict = iota
-	// Respond means that the Filter has called Exchange.Respond.
+	// Respond means that the Filter has called Exchange.Respond or Exchange.Refuse.
 	Respond
-	// Park means that the Filter has called Exchange.Park; what that gave says how to go on.
+	// Park means that the Filter has called Exchange.Park: the function that its block returns decides.
 	Park
 )
 
 // Maker makes the Filters of one Kind. Options.Makers has them in the order of the onion.
 type Maker struct {
 	Kind policy.Kind
-	// Make makes the Filter that f configures, once for all Routes that share the Policy. Where it fails the Routes answer
-	// 503: what was asked for and cannot be done may have been there to protect them.
+	// Make makes the Filter that f configures, once for all Routes that share the Policy, on the goroutine that builds
+	// Snapshots. Where it fails the Routes answer 503: the Filter may be there to protect them.
 	Make func(f policy.Filter, e Env) (Filter, error)
 }
 
-// Env is what a Filter knows of its place.
+// Env tells a Filter its place.
 type Env struct {
-	// Slot is the number of the Filter in its chain: its own for Exchange.Slot and Exchange.State.
+	// Slot is the place of the Filter in its Chain: the argument of Exchange.Slot and Exchange.State.
 	Slot int
 }

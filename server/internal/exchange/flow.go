@@ -6,46 +6,46 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Framing is how a body is delimited where it comes from.
+// Framing is how the end of a body is told on the side that it comes from.
 type Framing uint8
 
 const (
-	FrameNone    Framing = iota
-	FrameLength          // left bytes to come
-	FrameChunked         // HTTP/1.1 chunks
-	FrameClose           // until the Endpoint closes
-	FrameStream          // until the HTTP/2 stream ends
+	FrameNone    Framing = iota // no body
+	FrameLength                 // by the number of bytes
+	FrameChunked                // by HTTP/1.1 chunks
+	FrameClose                  // by the Endpoint's close
+	FrameStream                 // by the end of the HTTP/2 stream
 )
 
 // Form is how a body goes out.
 type Form uint8
 
 const (
-	FormBare   Form = iota // its bytes alone: their number, the close or the stream says where they end
+	FormBare   Form = iota // its bytes alone: their number, the close or the stream tells the end
 	FormSame               // HTTP/1.1 chunks as they came, validated, extensions included
-	FormChunks             // HTTP/1.1 chunks of our own
+	FormChunks             // HTTP/1.1 chunks that the gateway makes
 )
 
-// flow is one body on its way through an Exchange: it finds the end, and changes the form where the
-// two sides differ. It holds no bytes but trailers.
+// flow is one body on its way through an Exchange: it finds the end of the body, and changes its form where the two sides
+// differ. It holds no bytes except trailers.
 type flow struct {
 	from   Framing
 	form   Form
-	done   bool // the last byte was taken
-	left   int64
-	length int64 // what the head that goes out says of it; < 0: nothing
+	done   bool  // the last byte was taken
+	left   int64 // bytes to come, by FrameLength
+	length int64 // the length that the head on its way out tells; < 0: none
 	data   int64 // bytes taken, without framing
 	chunks h1.Chunked
-	// trailers are field lines with CR LF, as they came until the body is done, and then less those that
-	// must not go on. trailing says that there are some.
+	// trailers are field lines with CR LF: as they came until the body is done, and then less those that must not go on.
+	// trailing says that the body has some.
 	trailers []byte
 	trailing bool
 	rule     fieldrule.Trailers
-	by       *transforms // what changes the body on its way; nil for most
+	by       *transforms // changes the body on its way; nil for most
 }
 
-// begin makes f ready for a body; length is its, where the framing is one by length.
-func (f *flow) begin(from Framing, to Form, length int64) {
+// reset makes f ready for a body. length is the body's length, where its framing is FrameLength.
+func (f *flow) reset(from Framing, to Form, length int64) {
 	f.from, f.form, f.left, f.length = from, to, length, -1
 	f.trailers, f.trailing = f.trailers[:0], false
 	if from == FrameLength {
@@ -57,8 +57,8 @@ func (f *flow) begin(from Framing, to Form, length int64) {
 	}
 }
 
-// appendFraming appends the field that tells the receiver where the body ends. Nothing else ever does: what the
-// sender's head said is not copied, so that head and body cannot differ.
+// appendFraming appends the field that tells the receiver where the body ends. The sender's framing fields are never copied,
+// so that head and body cannot differ.
 //
 // hot: runs per head; no alloc, no lock.
 func (f *flow) appendFraming(dst []byte) []byte {
@@ -71,7 +71,7 @@ func (f *flow) appendFraming(dst []byte) []byte {
 	return dst
 }
 
-// taken is the form in which take returns the body: bare where it is still to be changed.
+// taken is the form in which take returns the body: bare where Transforms are to change it.
 func (f *flow) taken() Form {
 	if f.by != nil {
 		return FormBare
@@ -91,18 +91,18 @@ func (f *flow) frame(dst, p []byte) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// endless reports that only the sender's end tells the end of the body.
+// endless reports that only the end of the sender's side tells the end of the body.
 func (f *flow) endless() bool { return f.from == FrameClose || f.from == FrameStream }
 
 // whole reports that the body has ended, with nothing behind it.
 func (f *flow) whole() bool { return f.done && len(f.trailers) == 0 }
 
-// settled reports that the body was moved to its last byte, and that more than the sender's close said so.
+// settled reports that the body was moved to its last byte, by a framing other than the sender's close.
 func (f *flow) settled() bool {
 	return f.done && f.from != FrameClose && (f.from != FrameLength || f.left == 0)
 }
 
-// pass sends what take returned, and what ends the body where it has ended.
+// pass sends out, which take returned, and the end of the body where that has come.
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (f *flow) pass(to wire.Bytes, out []byte) {
@@ -112,9 +112,9 @@ func (f *flow) pass(to wire.Bytes, out []byte) {
 	}
 }
 
-// take consumes the body bytes at the start of raw, n of them, and returns what goes out for them: it
-// aliases raw, or scratch where the form changes, and is valid until either is used again. Less than all
-// is consumed only when the body ends within raw, or err is set; what came before the fault may go out.
+// take consumes the body bytes at the start of raw, n of them, and returns the bytes that go out for them. out aliases raw,
+// or scratch where the form changes, and is valid until either is used again. n is less than len(raw) only where the body
+// ends within raw, or where err is set; then out holds the bytes before the fault, which may go out.
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
@@ -135,7 +135,7 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 			}
 			f.trailing = true
 		}
-		// What comes before trailers leaves as it is, and of them, in either form, what may go on.
+		// Bytes before the trailers go out unchanged, and in either form those of the trailers that may go on.
 		out, k, err := f.unchunk(raw[n:], append(scratch[:0], raw[:n]...))
 		f.data = f.chunks.Data()
 		return out, n + k, err
@@ -147,7 +147,8 @@ func (f *flow) take(raw, scratch []byte) (out []byte, n int, err h1.Error) {
 	return raw[:n], n, h1.ErrNone
 }
 
-// unchunk takes the framing off, and keeps the trailers, of which those that may go on are left at the end.
+// unchunk appends the data of chunks to dst, without their framing, and gathers the trailers: at the end of the body, those
+// that may go on are left in f.trailers.
 func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	for n < len(raw) {
 		kind, part, k, err := f.chunks.Next(raw[n:])
@@ -176,9 +177,9 @@ func (f *flow) unchunk(raw, dst []byte) (out []byte, n int, err h1.Error) {
 	return dst, n, h1.ErrNone
 }
 
-// end ends an endless body behind which trailers came, and returns how many bytes go out for that.
-func (f *flow) end(to wire.Bytes, scratch, trailers []byte) int {
-	out := f.finish(scratch[:0], trailers)
+// sendEnd sends the end of an endless body, with the trailers that came behind it, and returns the number of bytes.
+func (f *flow) sendEnd(to wire.Bytes, scratch, trailers []byte) int {
+	out := f.appendEnd(scratch[:0], trailers)
 	if f.form == FormBare && len(trailers) > 0 {
 		to.SendTrailers(trailers)
 	} else {
@@ -187,8 +188,8 @@ func (f *flow) end(to wire.Bytes, scratch, trailers []byte) int {
 	return len(out)
 }
 
-// finish appends what goes out for the end of an endless body, with the trailers that came.
-func (f *flow) finish(dst, trailers []byte) []byte {
+// appendEnd appends the bytes that end an endless body in the form that it goes out in, with its trailers.
+func (f *flow) appendEnd(dst, trailers []byte) []byte {
 	f.done = true
 	if f.form != FormChunks {
 		return dst

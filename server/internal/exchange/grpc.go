@@ -8,13 +8,13 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): to the gateway a request is gRPC
-// when its Content-Type says so, whatever its Backend is declared to speak. What it changes: errors of the
-// gateway's own come in the form that gRPC clients read, and the client's deadline bounds the Exchange.
+// gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): to the gateway a request is gRPC by its
+// Content-Type, whatever protocol its Backend is declared to speak. Answers of the gateway's own then come in the form that
+// gRPC clients read, and the client's deadline bounds the Exchange.
 
 const grpcType = "application/grpc"
 
-// isGRPC reports whether a request is gRPC, or else in which form of gRPC-Web it is.
+// isGRPC reports whether a request is gRPC, or else its form of gRPC-Web.
 //
 // hot: runs per request; no alloc, no lock.
 func isGRPC(req *message.Request, head []byte) (bool, grpcweb.Form) {
@@ -41,8 +41,8 @@ const (
 	grpcUnauthenticated   = 16
 )
 
-// grpcCode maps the status of an answer of the gateway's own, in the way that gRPC's clients map those of
-// proxies (doc/http-grpc-status-mapping.md), but for 504, which here means that a time ran out, and for sizes.
+// grpcCode maps the status of an answer of the gateway's own as gRPC's clients map the statuses of proxies
+// (doc/http-grpc-status-mapping.md), except 504, which here means that a timeout passed, and the statuses about sizes.
 func grpcCode(status int) uint64 {
 	switch status {
 	case 400:
@@ -63,12 +63,13 @@ func grpcCode(status int) uint64 {
 	return grpcUnknown
 }
 
-// appendGRPCRefusal appends the fields of an answer that has its status in the head alone (Trailers-Only), as HTTP 200.
+// appendGRPCRefusal appends the fields of a Trailers-Only answer, whose head carries the status of the call. It goes out as
+// HTTP 200.
 func appendGRPCRefusal(fields []byte, status int, text string) []byte {
 	fields = append(fields, "Content-Type: application/grpc\r\n"...)
 	fields = h1.AppendUintField(fields, "Grpc-Status", grpcCode(status))
 	fields = append(fields, "Grpc-Message: "...)
-	for _, c := range []byte(text) { // percent-encoded: no text of ours needs it but for '%'
+	for _, c := range []byte(text) { // percent-encoded: of the bytes in these texts, '%' alone needs it
 		if c == '%' {
 			fields = append(fields, "%25"...)
 		} else {
@@ -78,8 +79,7 @@ func appendGRPCRefusal(fields []byte, status int, text string) []byte {
 	return append(fields, '\r', '\n')
 }
 
-// grpcTimeout returns the nanoseconds of a request's grpc-timeout field, 0 where there is none, or none that can be
-// read.
+// grpcTimeout returns the nanoseconds of a request's grpc-timeout field; 0 where the field is absent or malformed.
 //
 // hot: runs per gRPC request; no alloc, no lock.
 func grpcTimeout(req *message.Request, head []byte) int64 {
@@ -90,7 +90,7 @@ func grpcTimeout(req *message.Request, head []byte) int64 {
 	return parseGRPCTimeout(bytes.TrimSpace(req.Fields[i].Value.Of(head)))
 }
 
-// longestDeadline bounds a client's deadline, so that sums with it stay in range: 1000 hours.
+// longestDeadline bounds a client's deadline, nanoseconds: 1000 hours, so that sums with it stay in range.
 const longestDeadline = int64(1000 * 3600e9)
 
 // parseGRPCTimeout returns the nanoseconds of at most eight digits and a unit, 0 where v is anything else.
@@ -127,9 +127,9 @@ func parseGRPCTimeout(v []byte) int64 {
 	return n * unit
 }
 
-// expiring reports that the client's deadline is over, or as good as: an Endpoint that is told the deadline
-// keeps it too, and its reset may be here before our own timer.
-func (x *Core) expiring() bool {
+// deadlineNear reports that the client's deadline has passed, or passes within 10 ms: an Endpoint that was sent the deadline
+// keeps it too, and its reset may arrive before the loop's timer expires.
+func (x *Core) deadlineNear() bool {
 	const soon = int64(10e6)
 	return x.grpc && x.edits.deadline != 0 && x.w.Now()+soon >= x.edits.deadline
 }

@@ -9,23 +9,23 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// gRPC-Web is what browsers speak, who see no trailers: see package grpcweb. Where the Backend of such a
-// request speaks gRPC, the gateway translates: heads here, bodies with a Transform for each direction, which stand
-// outermost, so that Filters see gRPC.
+// Browsers, which cannot see trailers, speak gRPC-Web: see package grpcweb. Where the Backend of a request speaks gRPC, the
+// gateway translates: heads in this file, bodies by a Transform for each direction. These stand outermost, so that Filters
+// see gRPC.
 //
 //	client ── webDecoder ── Transforms of Filters ──► Endpoint      base64 is taken off
 //	client ◄── webEncoder ── Transforms of Filters ── Endpoint      trailers become a part of the body, base64 is put on
 //
-// What a Backend answers that is not gRPC passes as it is, and so do answers to requests that did not come
-// as far as a Backend: clients read the HTTP status of these.
+// A Backend's response that is not gRPC passes unchanged, and so does an answer to a request before its Backend is known:
+// clients read its HTTP status.
 
-// translation is what is known of an Exchange that is translated.
+// translation is the state of an Exchange that is translated.
 type translation struct {
-	answered grpcweb.Form // of the response; None where it passes as it is
+	answered grpcweb.Form // of the response; None: it passes unchanged
 	suffix   []byte       // of the request's media type
 }
 
-// appendType appends the field of the response's media type, with the Backend's suffix or, where it has none, the client's.
+// appendType appends the field of the response's media type, with the Backend's suffix or else the client's.
 func (t *translation) appendType(dst, suffix []byte) []byte {
 	if len(suffix) == 0 {
 		suffix = t.suffix
@@ -37,7 +37,7 @@ func (t *translation) appendType(dst, suffix []byte) []byte {
 // translated reports that the client speaks gRPC-Web and the Backend gRPC.
 func (x *Core) translated() bool { return x.web != grpcweb.None && x.grpc }
 
-// translateWeb has x translated where the Backend speaks p and that is gRPC.
+// translateWeb begins the translation of x, if p, the protocol of its Backend, is gRPC.
 func (x *Core) translateWeb(p routing.Protocol, req *message.Request, head []byte) {
 	if p != routing.GRPC && p != routing.GRPCS || x.method != message.MethodPost {
 		x.web = grpcweb.None
@@ -49,7 +49,7 @@ func (x *Core) translateWeb(p routing.Protocol, req *message.Request, head []byt
 	t.answered, t.suffix = acceptedWeb(req, head, x.web), append(t.suffix[:0], suffix...)
 }
 
-// retranslateWeb does the same anew for another Backend than that of the Route.
+// retranslateWeb replaces the result of translateWeb, for a Backend that a Filter has chosen.
 func (x *Core) retranslateWeb(p routing.Protocol, req *message.Request, head []byte) {
 	if x.method != message.MethodPost {
 		return
@@ -59,7 +59,7 @@ func (x *Core) retranslateWeb(p routing.Protocol, req *message.Request, head []b
 	}
 }
 
-// acceptedWeb returns the form of the response: the first that the client accepts, or that of its request.
+// acceptedWeb returns the form of the response: the first in Accept, or else asked, the form of the request.
 func acceptedWeb(req *message.Request, head []byte, asked grpcweb.Form) grpcweb.Form {
 	if !req.Has(message.FieldAccept) {
 		return asked
@@ -78,7 +78,7 @@ func acceptedWeb(req *message.Request, head []byte, asked grpcweb.Form) grpcweb.
 	return asked
 }
 
-// webRequest changes the head that goes upstream.
+// webRequest edits the request's head into one of gRPC.
 func (x *Core) webRequest(req *message.Request) {
 	for i := range req.Fields {
 		if f := &req.Fields[i]; f.ID == message.FieldContentType {
@@ -90,9 +90,10 @@ func (x *Core) webRequest(req *message.Request) {
 	x.edits.add = append(x.edits.add, '\r', '\n')
 }
 
-// webResponse changes the head that goes to the client, and reports whether the response is gRPC, whose body is to be
-// translated. Where that head is all of the response (Trailers-Only) it returns the lines of its status, which go into the
-// body: a browser shows a script no other field of a foreign origin than those it was told to.
+// webResponse edits the response's head into one of gRPC-Web, and reports whether the response is gRPC, so that its body is
+// to be translated. only says that the head is the whole response (Trailers-Only): then the lines of the call's status are
+// moved from the head to status, which goes into the body, because a browser hides the fields of another origin from scripts
+// unless the server exposes them.
 func (x *Core) webResponse(resp *message.Response, head []byte, only bool) (status []byte, ok bool) {
 	t := &x.altered.web
 	suffix, native := grpcweb.Native(resp.Value(head, message.FieldContentType))
@@ -119,7 +120,7 @@ func (x *Core) webResponse(resp *message.Response, head []byte, only bool) (stat
 	return status, true
 }
 
-// cutStatus moves the lines that are part of the status that ends a call behind those of status. What is kept stays in place.
+// cutStatus moves the lines of a call's status from lines to the end of status. The other lines stay in place.
 func cutStatus(lines, status []byte) (kept, moved []byte) {
 	kept = lines[:0]
 	for rest := lines; len(rest) > 0; {
@@ -134,14 +135,14 @@ func cutStatus(lines, status []byte) (kept, moved []byte) {
 	return kept, status
 }
 
-// isGRPCStatus reports whether a field is part of the status that ends a call.
+// isGRPCStatus reports whether a field is part of a call's status.
 func isGRPCStatus(name []byte) bool {
 	return message.EqualFold(name, "grpc-status") || message.EqualFold(name, "grpc-message") ||
 		message.EqualFold(name, "grpc-status-details-bin")
 }
 
-// webAnswer translates an answer of the gateway's own in gRPC's form, as appendGRPCRefusal gives it; others stay.
-func (x *Core) webAnswer(o *reply) {
+// webAnswer translates an answer of the gateway's own that is in the form of appendGRPCRefusal. Others stay unchanged.
+func (x *Core) webAnswer(o *answer) {
 	t := &x.altered.web
 	suffix, native := grpcweb.Native(message.FindLine(o.fields, "Content-Type"))
 	if !native || len(o.body) > 0 || message.FindLine(o.fields, "Grpc-Status") == nil {
@@ -154,7 +155,7 @@ func (x *Core) webAnswer(o *reply) {
 	o.body = (&webEncoder{t.answered}).status(o.body[:0], status)
 }
 
-// webDecoder is the Transform of a request's text.
+// webDecoder is the Transform of a request in the text form: it decodes base64.
 type webDecoder struct{ decoder grpcweb.Decoder }
 
 // Feed implements Transform.
@@ -169,10 +170,10 @@ func (d *webDecoder) Trailers(dst, _ []byte) (out, rest []byte) { return dst, ni
 // Close implements Transform.
 func (d *webDecoder) Close() {}
 
-// webEncoder is the Transform of a response.
+// webEncoder is the Transform of a response: it frames the trailers as a part of the body, and encodes the text form.
 type webEncoder struct{ form grpcweb.Form }
 
-// Feed implements Transform. What one call makes as text is one part, so that the client can read it at once.
+// Feed implements Transform. Each call makes a complete base64 part, so that the client can decode it at once.
 func (e *webEncoder) Feed(dst, p []byte, _ bool) ([]byte, bool) {
 	if e.form == grpcweb.Text {
 		return grpcweb.AppendText(dst, p), true
@@ -183,7 +184,7 @@ func (e *webEncoder) Feed(dst, p []byte, _ bool) ([]byte, bool) {
 // Trailers implements TrailerTransform.
 func (e *webEncoder) Trailers(dst, lines []byte) (out, rest []byte) { return e.status(dst, lines), nil }
 
-// status appends the frame that ends a call.
+// status appends the frame of a call's status.
 func (e *webEncoder) status(dst, lines []byte) []byte {
 	frame := grpcweb.AppendTrailers(nil, lines)
 	dst, _ = e.Feed(dst, frame, false)

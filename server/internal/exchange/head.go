@@ -5,15 +5,15 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// headRoom is what a forwarded head may need beyond the client's own and the filters' additions.
+// headRoom is the room for the bytes of a forwarded head that are neither the client's nor among the additions.
 const headRoom = 192
 
-// appendRequestHead appends the head that goes upstream: the client's, less what filters dropped, plus what forward and filters
-// added.
+// appendRequestHead appends the head for an Endpoint of HTTP/1.1: the client's, less the dropped fields, with the additions
+// of the gateway and the Filters.
 //
 // hot: runs per request; no alloc, no lock.
 func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) []byte {
-	dst = h1.AppendRequest(dst, req, head, x.target(), x.policy.upstreamHost)
+	dst = h1.AppendRequest(dst, req, head, x.target(), x.host())
 	switch {
 	case x.upgrade:
 		dst = append(dst, "Connection: upgrade\r\nUpgrade: "...)
@@ -29,13 +29,13 @@ func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) [
 	return append(dst, '\r', '\n')
 }
 
-// AppendResponseLines appends what goes to the client beside the fields of a Backend's head, but for the framing of its body:
-// what the gateway says, and what Filters have added.
+// AppendResponseLines appends the field lines that go to the client beside the fields of a Backend's head: the gateway's
+// Date and Server where the head has none, and the Filters' additions. Framing fields are not among them.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) AppendResponseLines(dst []byte, resp *message.Response) []byte {
 	if !resp.Has(message.FieldDate) && !x.adds("Date") {
-		// RFC 9110, 6.6.1: whoever forwards a response without Date adds it.
+		// RFC 9110 section 6.6.1: a recipient that forwards a response without Date adds it.
 		dst = append(dst, x.w.date()...)
 	}
 	if !resp.Has(message.FieldServer) && !x.adds("Server") {
@@ -51,7 +51,7 @@ func (x *Core) adds(name string) bool {
 	return len(x.edits.respAdd) > 0 && message.FindLine(x.edits.respAdd, name) != nil
 }
 
-// serverLine returns the line that says who answered, where nobody else has.
+// serverLine returns the line of the gateway's Server field; nil: the configuration, or the Route, has none.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) serverLine() []byte {
@@ -64,7 +64,7 @@ func (x *Core) serverLine() []byte {
 	return x.w.Settings.server
 }
 
-// hideServer keeps a Backend's word about that from the client, where its Route wants so.
+// hideServer drops a Backend's Server field, where its Route hides it.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) hideServer(resp *message.Response) {
@@ -78,14 +78,13 @@ func (x *Core) hideServer(resp *message.Response) {
 	}
 }
 
-// AppendOwn appends what every answer of the gateway's own bears, besides the lines of fields. x is nil where
-// it is for none.
-func (w *Loop) AppendOwn(dst []byte, x *Core, fields []byte) []byte {
+// AppendAnswerLines appends the field lines of an answer of the gateway's own: Date, Server, and those in fields, where a
+// Date or Server of a Filter replaces the gateway's. x is nil for an answer to no request, such as a malformed head.
+func (w *Loop) AppendAnswerLines(dst []byte, x *Core, fields []byte) []byte {
 	server := w.Settings.unrouted
 	if x != nil {
 		server = x.serverLine()
 	}
-	// A Filter's own stand.
 	if message.FindLine(fields, "Server") != nil {
 		server = nil
 	}
@@ -95,5 +94,5 @@ func (w *Loop) AppendOwn(dst []byte, x *Core, fields []byte) []byte {
 	return append(append(dst, server...), fields...)
 }
 
-// RefusalFields are those of a refusal in text: see message.AppendRefusal.
+// RefusalFields are the field lines of a refusal in text, whose body message.AppendRefusal makes. Not to be written to.
 var RefusalFields = []byte("Content-Type: text/plain; charset=utf-8\r\n")

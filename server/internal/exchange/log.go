@@ -10,26 +10,28 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/server/sink"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Log is a loop's part of the access log: the lines that were not handed over yet, each a JSON object. Owned by the loop.
+// Log is a loop's part of the access log: lines, each a JSON object, that were not handed to the sink yet. Owned by the
+// loop; a nil Log is off, and takes Flush alone.
 type Log struct {
 	to *sink.Sink // shared by all loops
 	b  []byte
 }
 
-// newLogbook returns one that hands its lines to to, nil where to is.
-func newLogbook(to *sink.Sink) *Log {
+// newLog returns a Log that hands its lines to to; nil where to is nil.
+func newLog(to *sink.Sink) *Log {
 	if to == nil {
 		return nil
 	}
 	return &Log{to: to}
 }
 
-// logFlush is the size from which lines are handed over; the janitor does so every second.
+// logFlush is the size in bytes from which lines are handed over. The janitor hands over smaller ones every second.
 const logFlush = 32 << 10
 
-// Flush hands the lines over, or drops them when the writer is behind.
+// Flush hands the lines to the sink, which drops and counts them when its file does not keep up.
 func (l *Log) Flush() {
 	if l == nil || len(l.b) == 0 {
 		return
@@ -43,10 +45,11 @@ func (l *Log) Flush() {
 	}
 }
 
-// logFields is what the log needs of a request head, which is gone when the line is written.
+// logFields are copies of the parts of a request head that the log has: the head is not valid any more when the line is
+// written.
 type logFields struct{ method, target, host, agent, referer []byte }
 
-func (l *logFields) take(req *message.Request, head []byte) {
+func (l *logFields) copyFrom(req *message.Request, head []byte) {
 	l.method = append(l.method[:0], req.MethodSpan.Of(head)...)
 	l.target = append(l.target[:0], req.Target.Of(head)...)
 	l.host = append(l.host[:0], req.Authority.Of(head)...)
@@ -54,13 +57,13 @@ func (l *logFields) take(req *message.Request, head []byte) {
 	l.referer = append(l.referer[:0], req.Value(head, message.FieldReferer)...)
 }
 
-func (l *logFields) reset() logFields {
+func (l *logFields) reused() logFields {
 	return logFields{wire.Reuse(l.method), wire.Reuse(l.target), wire.Reuse(l.host), wire.Reuse(l.agent), wire.Reuse(l.referer)}
 }
 
-// exchange writes the line of a request that has ended.
-func (l *Log) exchange(x *Core, e *stats.Event) {
-	b := l.Begin(x.down.Peer().Remote)
+// writeExchange appends the line of x, which has ended as e says; ep is the Endpoint of its last attempt, nil: it had none.
+func (l *Log) writeExchange(x *Core, ep *upstream.Endpoint, e *stats.Event) {
+	b := l.BeginLine(x.down.Peer().Remote)
 	b = AppendJSON(append(b, `","method":`...), x.logged.method)
 	b = AppendJSON(append(b, `,"host":`...), x.logged.host)
 	b = AppendJSON(append(b, `,"target":`...), x.logged.target)
@@ -69,9 +72,9 @@ func (l *Log) exchange(x *Core, e *stats.Event) {
 	b = h1.AppendUint(append(b, `,"bytes_out":`...), uint64(e.BytesOut))
 	b = h1.AppendUint(append(b, `,"duration_us":`...), uint64(e.Duration/1000))
 	b = h1.AppendUint(append(b, `,"upstream_us":`...), uint64(e.Upstream/1000))
-	if x.endpoint != nil {
+	if ep != nil {
 		b = append(b, `,"endpoint":"`...)
-		b = x.endpoint.Addr.AppendTo(b)
+		b = ep.Addr.AppendTo(b)
 		b = append(b, '"')
 	}
 	if r := x.route; r != nil {
@@ -85,26 +88,27 @@ func (l *Log) exchange(x *Core, e *stats.Event) {
 	}
 	b = AppendJSON(append(b, `,"user_agent":`...), x.logged.agent)
 	b = AppendJSON(append(b, `,"referer":`...), x.logged.referer)
-	l.End(b)
+	l.EndLine(b)
 }
 
-// Begin appends what every line begins with, up to the closing quote of remote, behind the lines that wait.
-func (l *Log) Begin(remote netip.AddrPort) []byte {
+// BeginLine returns the waiting lines with the start of another, up to the address in "remote": the caller appends the
+// closing quote and the other members, and gives the result to EndLine.
+func (l *Log) BeginLine(remote netip.AddrPort) []byte {
 	b := append(l.b, `{"time":"`...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
 	b = append(b, `","remote":"`...)
 	return remote.AppendTo(b)
 }
 
-// End ends the line of b, which begin began.
-func (l *Log) End(b []byte) {
+// EndLine completes the line at the end of b, which BeginLine returned. Lines are handed over from logFlush bytes on.
+func (l *Log) EndLine(b []byte) {
 	l.b = append(b, '}', '\n')
 	if len(l.b) >= logFlush {
 		l.Flush()
 	}
 }
 
-// AppendJSON appends s as a JSON string: bytes that are not UTF-8 become U+FFFD.
+// AppendJSON appends s as a quoted JSON string. Bytes that are not UTF-8 become U+FFFD.
 func AppendJSON(dst, s []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')

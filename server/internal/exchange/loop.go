@@ -18,21 +18,21 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// chunkRoom is for the framing of one chunk and the end of the body.
+// chunkRoom is the room for the framing of one chunk and the end of the body, bytes.
 const chunkRoom = 64
 
-// Loop is what the Exchanges of one event loop share, and both their sides with them. It belongs to the loop's goroutine.
-// Made ready by init; must not be copied.
+// Loop holds everything that the Exchanges of one event loop and their sides share. It belongs to the loop's goroutine. Made
+// ready by Init; must not be copied.
 type Loop struct {
 	wire.Loop
 
-	// Immutable once the loop runs:
+	// Immutable once the loop runs. Set behind Init, by the packages that own them:
 	Shard     *stats.Shard
 	Upstreams *upstream.Set
 	Dialer    Dialer
 	Admission Admission
 
-	// The same, and shared by all loops:
+	// Immutable, and shared by all loops:
 	Store   *routing.Store
 	parking chan struct{}
 	faults  *faults
@@ -41,12 +41,12 @@ type Loop struct {
 	Log      *Log      // nil when off
 	janitor  wire.Janitor
 
-	freeX  wire.FreeList[Core]
-	freeH  wire.FreeList[Kept]
-	freeA  wire.FreeList[altered]
-	freeT  wire.FreeList[transforms]
-	random *rand.ChaCha8
-	Event  stats.Event
+	freeCores       wire.FreeList[Core]
+	freeRequests    wire.FreeList[KeptRequest]
+	freeAlterations wire.FreeList[altered]
+	freeLists       wire.FreeList[transforms]
+	random          *rand.ChaCha8
+	event           stats.Event
 
 	// Scratch, valid for one call:
 	chunk       []byte
@@ -54,42 +54,42 @@ type Loop struct {
 	pathScratch []byte
 	dateLine    []byte
 	dateUntil   int64
-	response    Response // on its way past the Filters; zero outside of that
-	own, next   reply
+	response    Response // in the response phase; zero otherwise
+	own, next   answer
 }
 
-// Dialer gets the Endpoints' sides of Exchanges. There is one for each loop.
+// Dialer gets the Endpoints' sides of Exchanges. Each loop has one of its own.
 type Dialer interface {
-	// acquire gets a side to ep for x, which may still be connecting; nil where there is none to be had. reused says that an
-	// earlier request used it, and short that there was no descriptor for it.
+	// Acquire gets x a side to ep, which may still be connecting; nil: it could not. reused says that an earlier request
+	// used the connection, and short that the process had no descriptor to spare for one.
 	Acquire(x *Core, ep *upstream.Endpoint, now int64) (u Up, reused, short bool)
 }
 
-// Admission says what the process can spare: descriptors of the Endpoints' side are bounded for all loops together. There is
-// one for each loop.
+// Admission grants descriptors of the Endpoints' side, which are bounded for all loops together. Each loop has one of its
+// own.
 type Admission interface {
-	// TakeDescriptor counts one more as used for a request of a source, and reports whether there is one. The counterpart is
-	// wire.Loop's, when the descriptor is closed.
+	// TakeDescriptor counts one descriptor more as used, for a request that counts against of (nil: none), and reports
+	// whether it may be opened. wire.Sock counts it as closed.
 	TakeDescriptor(of *Quota) bool
-	// SparesPipe reports whether a pipe may take two.
-	SparesPipe() bool
+	// AllowsPipe reports whether a pipe may take two descriptors.
+	AllowsPipe() bool
 }
 
-// Options are what a Loop is made of. All but lines are to be set.
-type Options struct {
+// LoopOptions are the parts of a Loop. All are required, except AccessLog.
+type LoopOptions struct {
 	Handshakes *tlsconn.Handshakes
 	Store      *routing.Store
-	Parking    chan struct{} // as long as Exchanges may be parked at a time
-	Log        *slog.Logger  // of faults of Filters
-	Lines      *sink.Sink    // of the access log; nil when off
+	Parking    chan struct{} // its capacity is how many Exchanges may be parked at a time, in all loops
+	FaultLog   *slog.Logger  // for faults of Filters
+	AccessLog  *sink.Sink    // nil: the access log is off
 	Settings   *Settings
 }
 
-// Init makes the zero value ready for Exchanges on that loop, but for the fields that are set behind it: Shard, Upstreams, Dialer and Admission.
-func (w *Loop) Init(on *loop.Loop, o Options) {
+// Init makes the zero value ready for Exchanges on the loop on. Shard, Upstreams, Dialer and Admission are set behind it.
+func (w *Loop) Init(on *loop.Loop, o LoopOptions) {
 	w.Loop.Init(on, o.Handshakes)
 	w.Store, w.parking, w.Settings = o.Store, o.Parking, o.Settings
-	w.faults, w.Log = &faults{o.Log}, newLogbook(o.Lines)
+	w.faults, w.Log = &faults{o.FaultLog}, newLog(o.AccessLog)
 	w.chunk = make([]byte, 0, wire.ScratchSize+chunkRoom)
 	w.pathScratch = make([]byte, 0, h1.DefaultMaxTarget)
 	var seed [32]byte
@@ -99,12 +99,13 @@ func (w *Loop) Init(on *loop.Loop, o Options) {
 	w.random = rand.NewChaCha8(seed)
 }
 
-// New makes the Exchange of a request whose body is framed so. head holds what req indexes.
+// NewExchange makes the Exchange of a request that came by c, with a body in the framing from. head holds the bytes that req
+// indexes; both are read during the call alone. The caller goes on with TakeEarly, where body bytes came, and Start.
 //
 // hot: runs per request; no alloc, no lock.
-func (w *Loop) New(c Down, req *message.Request, head []byte, from Framing) *Core {
+func (w *Loop) NewExchange(c Down, req *message.Request, head []byte, from Framing) *Core {
 	w.Check()
-	x := w.freeX.Take()
+	x := w.freeCores.Take()
 	if x == nil {
 		x = &Core{w: w}
 		x.timer.OnExpire = x
@@ -112,23 +113,23 @@ func (w *Loop) New(c Down, req *message.Request, head []byte, from Framing) *Cor
 	x.down = c
 	x.method = req.Method
 	x.http10 = req.Minor == 0
-	x.persists = req.KeepAlive
+	x.keepAlive = req.KeepAlive
 	x.extended = req.Extended
 	x.upgrade = req.Upgrade && !req.UpgradeH2C && !req.HasBody
-	x.uninvited = req.ExpectContinue && from != FrameNone
+	x.awaits100 = req.ExpectContinue && from != FrameNone
 	x.started = w.Now()
 	x.reqBytes = int64(req.HeadLen)
 	same := FormBare
 	if from == FrameChunked {
-		same = FormSame // until it is known who receives it, see forward
+		same = FormSame // until the Backend's protocol is known, see convertBody
 	}
-	x.reqBody.begin(from, same, req.ContentLength)
+	x.reqBody.reset(from, same, req.ContentLength)
 	x.reqBody.rule.Request, x.reqBody.rule.Names = true, w.Settings.Names
 	if from == FrameChunked {
 		x.reqBody.rule.Nominate(&req.Head, head)
 	}
 	if req.ContentLength == 0 && !x.upgrade {
-		x.reqBody.length = 0 // which some Endpoints want to read where a method usually has a body
+		x.reqBody.length = 0 // some Endpoints require the field with methods that usually have a body
 	}
 	w.Shard.ExchangesStarted++
 	return x
@@ -142,7 +143,7 @@ func (w *Loop) freeExchange(x *Core) {
 	x.timer.Stop()
 	w.Buffers.Put(x.request)
 	if x.kept != nil {
-		w.FreeKept(x.kept)
+		w.FreeRequest(x.kept)
 	}
 	if x.altered != nil {
 		w.freeAltered(x.altered)
@@ -156,7 +157,7 @@ func (w *Loop) freeExchange(x *Core) {
 		w.freeTransforms(x.respBody.by)
 		x.respBody.by = nil
 	}
-	if w.freeX.Full() {
+	if w.freeCores.Full() {
 		w.Unlink(&x.timer)
 		x.serial++
 		x.parked = false
@@ -168,9 +169,16 @@ func (w *Loop) freeExchange(x *Core) {
 		timer:  x.timer,
 		serial: x.serial + 1,
 		edits:  edits{add: wire.Reuse(x.edits.add), respAdd: wire.Reuse(x.edits.respAdd)},
-		logged: x.logged.reset(),
+		logged: x.logged.reused(),
 	}
-	w.freeX.Put(x)
+	w.freeCores.Put(x)
+}
+
+// RecordRefused counts a request whose head was refused before it became an Exchange.
+func (w *Loop) RecordRefused(status int, reason stats.Reason) {
+	w.Shard.ExchangesStarted++
+	w.event = stats.Event{Reason: reason, Status: uint16(status)}
+	w.Shard.Record(nil, &w.event)
 }
 
 // date returns the Date field line, made once a second.
@@ -202,8 +210,8 @@ func (w *Loop) draw() (raw [16]byte) {
 	return raw
 }
 
-// Connect has s connect to an Endpoint for a request of a source, within the descriptors of the Endpoints' side. Events go to
-// h. ok is false where that could not begin, and short says that there was no descriptor.
+// Connect begins to connect s to an Endpoint, for a request that counts against of, within the descriptors of the Endpoints'
+// side. Events of s go to h. ok is false where it could not begin; short says that no descriptor was granted.
 func (w *Loop) Connect(s *wire.Sock, to *wire.Addr, h loop.Handler, of *Quota) (ok, short bool) {
 	if !w.Admission.TakeDescriptor(of) {
 		return false, true
@@ -214,5 +222,5 @@ func (w *Loop) Connect(s *wire.Sock, to *wire.Addr, h loop.Handler, of *Quota) (
 // StartJanitor has look called about once a second while there is something to expire: see wire.Janitor.
 func (w *Loop) StartJanitor(look func(now int64) (next int64)) { w.janitor.Start(&w.Loop, look) }
 
-// WakeJanitor tells that there may be something to expire.
+// WakeJanitor ends the janitor's rest: there may be something to expire.
 func (w *Loop) WakeJanitor() { w.janitor.Wake() }

@@ -9,11 +9,10 @@ import (
 // parkLimit bounds how long a Filter may keep an Exchange parked, nanoseconds.
 const parkLimit = int64(60e9)
 
-// Park runs block on a goroutine of its own and then, on the loop, the function that block returned,
-// whose Verdict says how the Exchange goes on. block must not touch x: the client may leave, and x
-// serve another request, while it runs. In that case its context ends, and the returned function is not called. Too many
-// parked Exchanges at once, or one parked for over a minute or beyond the time that the whole request may take, fail with
-// 503, 500 and 504. Request phase only.
+// Park runs block on a goroutine of its own and then, on the loop, the function that block returned, whose Verdict decides
+// how the Exchange goes on. block must not touch x: while it runs the client may leave, and x serve another request. In that
+// case its context ends, and the returned function is not called. An Exchange fails with 503 where too many are parked, with
+// 500 once it was parked for a minute, and with 504 at the deadline of the whole request. Request phase only.
 func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	return x.core().park(block)
 }
@@ -21,13 +20,13 @@ func (x *Exchange) Park(block func(ctx context.Context) func(*Exchange) Verdict)
 func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Verdict {
 	w := x.w
 	switch {
-	case x.down == nil || x.over || x.headDone:
+	case x.down == nil || x.ending || x.headDone:
 		return Respond
-	case w.response.x != nil:
-		x.faulty = true
+	case w.response.x != nil || !x.inRequestPhase():
+		x.filterFailed = true
 		return Park
 	case x.parked:
-		return Park // by the first
+		return Park // the first block decides
 	}
 	select {
 	case w.parking <- struct{}{}:
@@ -57,21 +56,22 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 				}
 			})
 		}()
-		next = w.guarded(ctx, block)
+		next = w.runBlocking(ctx, block)
 	}()
 	return Park
 }
 
-// resume goes on with a parked Exchange as next says.
+// resume goes on with a parked Exchange by the Verdict of next.
 func (x *Core) resume(next func(*Exchange) Verdict) {
 	x.parked = false
 	x.altered.unpark = nil
 	x.timer.Stop()
 	c, serial := x.down, x.serial
 	switch verdict := x.askNext(next); {
-	case x.serial != serial: // it has answered
-	case x.parked: // again
-	case x.faulty || verdict != Continue:
+	case x.serial != serial: // next has answered
+	case x.parked: // next has parked it again
+	case x.filterFailed || verdict != Continue:
+		x.w.faults.misused(unnamed("parked"), "request phase")
 		x.Fail(failInternal)
 	default:
 		x.runFilters()
@@ -79,20 +79,20 @@ func (x *Core) resume(next func(*Exchange) Verdict) {
 	c.Pump()
 }
 
-// askNext calls what a parked Filter has left to do.
+// askNext calls the function that Park's block returned.
 func (x *Core) askNext(next func(*Exchange) Verdict) Verdict {
 	defer x.catch(unnamed("parked"), x.serial)
 	return next(x.view())
 }
 
-// failPark is how an Exchange goes on where block brought nothing.
+// failPark fails an Exchange whose block panicked, or returned no function.
 func failPark(x *Exchange) Verdict {
 	x.core().Fail(failInternal)
 	return Respond
 }
 
-// guarded runs block; where it panics, the Exchange fails and the process lives.
-func (w *Loop) guarded(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+// runBlocking calls block on its goroutine. A panic fails the Exchange, and not the process.
+func (w *Loop) runBlocking(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.faults.panicked(unnamed("parked"), reason)
@@ -106,7 +106,7 @@ func (w *Loop) guarded(ctx context.Context, block func(context.Context) func(*Ex
 	return next
 }
 
-// unpark tells what runs for a parked Exchange that it is not waited for.
+// unpark ends the context of a parked Exchange's block, whose result is not needed any more.
 func (x *Core) unpark() {
 	if x.parked && x.altered.unpark != nil {
 		x.altered.unpark()
@@ -114,15 +114,15 @@ func (x *Core) unpark() {
 	}
 }
 
-// keepHead copies the request out of the scratch buffer, for as long as the Exchange is parked or Filters may ask for it.
+// keepHead copies the request out of the scratch buffer, for the time that the Exchange is parked.
 func (x *Core) keepHead() {
 	if x.kept != nil && x.req == &x.kept.Request {
 		return // parked before
 	}
-	x.kept = x.w.Keep(x.req, x.head, x.early)
+	x.kept = x.w.KeepRequest(x.req, x.head, x.early)
 	x.req, x.head, x.early = &x.kept.Request, x.kept.Head, x.kept.early
 }
 
-// Head returns the request's index and the bytes it points into. In the request phase they are valid until Request
-// returns; copy to keep. Behind it they are there for Routes whose Filters have other phases, and else nil.
+// Head returns the request's index and the bytes that it indexes. In the request phase they are valid until Request returns;
+// copy to keep. Behind it they are valid during the call, on Routes whose Filters have other phases, and nil otherwise.
 func (x *Exchange) Head() (*message.Request, []byte) { return x.req, x.head }

@@ -2,38 +2,38 @@ package exchange
 
 import "sync/atomic"
 
-// Quota is what one loop knows of how many requests of one source may be under way. They count in plain memory of the loop,
-// which takes permits for some more from the source when it has none left. Owned by the loop.
+// Quota bounds the requests of one Source that are in flight on one loop. They count in plain memory of the loop, which
+// takes permits from the Source, a batch at a time, when it has none left. Owned by the loop. Made by NewQuota.
 type Quota struct {
-	InFlight int64
-	permits  int64         // how many may be in flight without another look at the source
-	all      *atomic.Int64 // what all loops have taken
+	InFlight int64         // requests
+	permits  int64         // how many may be in flight before the loop takes more
+	all      *atomic.Int64 // permits that all loops have taken
 	loops    int64
 }
 
-// NewQuota makes that of one of so many loops, which share all.
+// NewQuota makes the Quota of one of so many loops. They count the permits of the Source in all.
 func NewQuota(all *atomic.Int64, loops int) Quota { return Quota{all: all, loops: int64(loops)} }
 
-// How many permits a loop takes at a time, and how many unused ones it keeps: with few of them the bound
-// is exact, with many no request of a usual client looks beyond its loop.
+// A loop takes permitBatch permits at a time, and keeps up to permitSpare unused ones: fewer make the bound exact, more
+// spare the requests of a usual client any look beyond their loop.
 const (
 	permitBatch = 32
 	permitSpare = 4 * permitBatch
 )
 
-// begin counts a request in flight, and reports whether there may be one more of at most so many.
+// admit counts one request more in flight, and reports whether the Source may have it: most is its bound.
 //
 // hot: runs per request; no alloc, no lock.
-func (q *Quota) begin(most int64) bool {
-	if q.InFlight >= q.permits && !q.more(most) {
+func (q *Quota) admit(most int64) bool {
+	if q.InFlight >= q.permits && !q.takePermits(most) {
 		return false
 	}
 	q.InFlight++
 	return true
 }
 
-// more takes permits from the source.
-func (q *Quota) more(most int64) bool {
+// takePermits takes a batch of permits, or a part of one, and reports whether any were left.
+func (q *Quota) takePermits(most int64) bool {
 	all := q.all
 	for batch := min(permitBatch, max(most/(8*q.loops), 1)); batch > 0; batch /= 2 {
 		if all.Add(batch) <= most {
@@ -45,20 +45,21 @@ func (q *Quota) more(most int64) bool {
 	return false
 }
 
-// end counts a request in flight no more.
+// finish counts one request less in flight.
 //
 // hot: runs per request; no alloc, no lock.
-func (q *Quota) end() {
+func (q *Quota) finish() {
 	if q.InFlight--; q.permits-q.InFlight > permitSpare {
 		q.giveBack(q.permits - q.InFlight - permitBatch)
 	}
 }
 
-// giveBack returns n permits to the source.
+// giveBack returns n permits to the Source.
 func (q *Quota) giveBack(n int64) {
 	q.permits -= n
 	q.all.Add(-n)
 }
 
-// GiveBackSpare returns every permit that no request has.
+// GiveBackSpare returns every permit that no request uses: the Source has no connection on the loop any more, or its bound
+// has changed.
 func (q *Quota) GiveBackSpare() { q.giveBack(q.permits - q.InFlight) }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPermits: however many loops begin and end requests of one source, no more are in flight than may be,
-// all that may be can be where one loop asks for them, and what is given back can be had again.
+// TestPermits: however many loops begin and end requests of one source, no more are in flight than may be, all that may be
+// can be where one loop asks for them, and what is given back can be had again.
 func TestPermits(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int64{1, 2, 10, 100, 1000} {
@@ -25,7 +25,7 @@ func TestPermits(t *testing.T) {
 				mine := 0
 				for n := range 20_000 {
 					if n%3 != 2 {
-						if q.begin(most) {
+						if q.admit(most) {
 							mine++
 							if now := inFlight.Add(1); now > peak.Load() {
 								peak.Store(now)
@@ -34,12 +34,12 @@ func TestPermits(t *testing.T) {
 					} else if mine > 0 {
 						inFlight.Add(-1)
 						mine--
-						q.end()
+						q.finish()
 					}
 				}
 				for ; mine > 0; mine-- {
 					inFlight.Add(-1)
-					q.end()
+					q.finish()
 				}
 				q.GiveBackSpare()
 			})
@@ -52,7 +52,7 @@ func TestPermits(t *testing.T) {
 			t.Errorf("%d permits are gone", n)
 		}
 		n := int64(0)
-		for quotas[0].begin(most) {
+		for quotas[0].admit(most) {
 			n++
 		}
 		if n != most {

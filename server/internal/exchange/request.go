@@ -9,23 +9,32 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// What Filters see of a request and may change of it. Changes are for the request phase. The request can be read in the
-// other phases as well. Bytes are valid until the Filter returns.
+// The methods by which Filters read and change a request: changes in the request phase alone, reads in the others too. Bytes
+// are valid until the Filter returns.
 
 // Route returns the Route that the request matched.
 func (x *Exchange) Route() *routing.Route { return x.route }
 
-// Remote returns the address of who sent the request: the connection's, or the one that a PROXY protocol header named.
+// Backend returns the Backend that the Route leads to, nil where there is none. Request phase only.
+func (x *Exchange) Backend() *routing.Backend {
+	if x.snapshot == nil {
+		return nil
+	}
+	return x.snapshot.Backend(x.route)
+}
+
+// Remote returns the address of the sender of the request: the peer of its connection, or the client that a PROXY protocol
+// header names.
 func (x *Exchange) Remote() netip.AddrPort { return x.down.Peer().Remote }
 
-// Secure reports whether the client spoke TLS, with the gateway or with who sent a PROXY protocol header.
+// Secure reports whether the client spoke TLS, with the gateway or with the sender of a PROXY protocol header.
 func (x *Exchange) Secure() bool { return x.down.Peer().secure() }
 
-// Trusted reports whether what the sender says of who is behind it is believed: trusted_proxies.
+// Trusted reports whether the sender is believed about the clients behind it: forwarded.trusted_cidrs.
 func (x *Exchange) Trusted() bool { return x.down.Peer().Trusted }
 
-// Client returns the address of the client itself: Remote's, or, where that is a trusted proxy, the last in X-Forwarded-For
-// that is none. What stands before that anybody may have written.
+// Client returns the address of the client itself: Remote's, or, where that is a trusted proxy, the last address in
+// X-Forwarded-For that is not one. The client may have written the addresses before that itself, so they are not looked at.
 func (x *Exchange) Client() netip.Addr {
 	addr := x.Remote().Addr().Unmap()
 	if !x.Trusted() || x.req == nil {
@@ -60,7 +69,7 @@ func cutLast(list []byte) (before, last []byte) {
 	return list[:max(i, 0)], list[i+1:]
 }
 
-// parseForwarded reads an element of X-Forwarded-For: an address, with a port where some proxies write one.
+// parseForwarded reads an element of X-Forwarded-For: an address, to which some proxies add a port.
 func parseForwarded(b []byte) (netip.Addr, bool) {
 	b = bytes.Trim(b, " \t")
 	text := unsafe.String(unsafe.SliceData(b), len(b)) // for this call: an address keeps none of it
@@ -91,7 +100,28 @@ func (x *Exchange) Host() []byte {
 	return x.req.Host.Of(x.head)
 }
 
-// Path returns the path as it was sent, neither decoded nor normalised; "" for that of "http://host".
+// Authority returns Host with the port of the request, if it names one.
+func (x *Exchange) Authority() []byte {
+	if x.req == nil {
+		return nil
+	}
+	return x.req.Authority.Of(x.head)
+}
+
+// Target returns path and query as they were sent, with the "?" between them.
+func (x *Exchange) Target() []byte {
+	switch {
+	case x.req == nil:
+		return nil
+	case !x.req.EmptyPath:
+		return x.head[x.req.Path.Off:x.req.Target.End]
+	case x.req.Query.Empty():
+		return nil
+	}
+	return x.head[x.req.Query.Off-1 : x.req.Target.End]
+}
+
+// Path returns the path as it was sent, neither decoded nor normalised; "" for the target "http://host".
 func (x *Exchange) Path() []byte {
 	if x.req == nil {
 		return nil
@@ -99,7 +129,7 @@ func (x *Exchange) Path() []byte {
 	return x.req.Path.Of(x.head)
 }
 
-// Query returns what follows the first "?" of the target, without it.
+// Query returns the part of the target behind its first "?".
 func (x *Exchange) Query() []byte {
 	if x.req == nil {
 		return nil
@@ -107,9 +137,9 @@ func (x *Exchange) Query() []byte {
 	return x.req.Query.Of(x.head)
 }
 
-// RequestField returns the value of the first field of that name, in any case, nil where there is none: of the fields
-// that go upstream. What a client says of itself that is not believed, such as X-Real-IP, is none of them, and what the gateway and
-// Filters say is.
+// RequestField returns the value of the first field of that name, in any case, among the fields that go upstream; nil: none
+// has the name. A client's own claims that are not believed, such as X-Real-IP, do not go upstream; additions of the gateway
+// and of Filters do.
 func (x *Exchange) RequestField(name string) []byte {
 	if x.req == nil {
 		return nil
@@ -122,21 +152,21 @@ func (x *Exchange) RequestField(name string) []byte {
 	return message.FindLine(x.edits.add, name)
 }
 
-// AddedRequestFields returns what the gateway and the Filters further outside have added to what goes upstream: field lines,
-// each with CR LF. It is valid until the next one is added.
+// AddedRequestFields returns the fields that the gateway and the Filters further outside have added: lines, each with CR LF,
+// valid until the next addition.
 func (x *Exchange) AddedRequestFields() []byte { return x.edits.add }
 
-// AddRequestField adds a field to what goes upstream. Both are copied. What cannot stand in a head fails the request with
-// 500; fields of framing are left out.
+// AddRequestField adds a field to the head that goes upstream. name and value are copied. Bytes that cannot stand in a head
+// fail the request with 500; fields of framing are left out.
 func (x *Exchange) AddRequestField(name, value string) {
 	var ok bool
 	if x.edits.add, ok = message.AppendLine(x.edits.add, name, value); !ok {
-		x.faulty = true
+		x.filterFailed = true
 	}
 }
 
-// DropRequestField keeps every field of that name from going upstream, whoever has added it. Host and Expect stay, and so do
-// trailers behind a body.
+// DropRequestField keeps every field of that name from going upstream: the client's, the gateway's and other Filters'. Host
+// and Expect stay, and so do trailers behind a body.
 func (x *Exchange) DropRequestField(name string) {
 	if id := message.LookupField([]byte(name)); id == message.FieldHost || id == message.FieldExpect || x.req == nil {
 		return
@@ -149,14 +179,15 @@ func (x *Exchange) DropRequestField(name string) {
 	x.edits.add = message.DropLines(x.edits.add, name)
 }
 
-// AddResponseField adds a field to the final response head, whoever makes it. Both are copied. What cannot stand in a head
-// fails the request with 500; fields of framing are left out. See Response for more than that.
+// AddResponseField adds a field to the final response head, be it a Backend's or the gateway's own. name and value are
+// copied. Bytes that cannot stand in a head fail the request with 500; fields of framing are left out. Response can change
+// more.
 func (x *Exchange) AddResponseField(name, value string) {
 	var ok bool
 	if x.edits.respAdd, ok = message.AppendLine(x.edits.respAdd, name, value); !ok {
-		x.faulty = true
+		x.filterFailed = true
 	}
 }
 
-// Status returns the status sent to the client, 0 before.
+// Status returns the status that was sent to the client; 0: none was sent yet.
 func (x *Exchange) Status() int { return int(x.status) }

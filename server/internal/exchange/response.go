@@ -8,29 +8,27 @@ import (
 )
 
 // Response is a final head on its way to the client, as ResponseFilters see and change it. It is valid during the call that
-// it is given to. Framing, and what belongs to one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length,
-// Upgrade), is the Exchange's own: it is not added, and dropping it changes nothing. Trailers behind a body are not
-// seen here.
+// is given it. Fields of framing and of one connection (Connection, Keep-Alive, Transfer-Encoding, Content-Length, Upgrade)
+// are the Exchange's own: adding or dropping one changes nothing. Trailers behind a body are no part of it.
 type Response struct {
-	x *Core
-	// A Backend's, with the bytes that it indexes; or nil, and lines are the fields of an answer of the gateway's own.
-	head  *message.Response
-	bytes []byte
-	lines []byte
+	x     *Core
+	head  *message.Response // a Backend's; nil: an answer of the gateway's own
+	bytes []byte            // that head indexes
+	lines []byte            // the fields of an answer of the gateway's own
 
 	status int
 	reason stats.Reason
-	before int  // what had been added when the response phase began, bytes
+	before int  // bytes of respAdd that were there when the response phase began
 	made   bool // a Filter has called Respond or Refuse
 }
 
 // Status returns the status code; 101 for the head that opens a tunnel.
 func (r *Response) Status() int { return r.status }
 
-// Own reports that the gateway answers, and not a Backend: something failed, or a Filter further inside has responded.
+// Own reports that the answer is the gateway's own: the request failed, or a Filter further inside has responded.
 func (r *Response) Own() bool { return r.head == nil }
 
-// Reason says why the gateway answers, "" for a Backend's response.
+// Reason names why the gateway answers, as metrics and the access log do; "" for a Backend's response.
 func (r *Response) Reason() string {
 	if r.reason == stats.NoFailure {
 		return ""
@@ -38,7 +36,7 @@ func (r *Response) Reason() string {
 	return r.reason.String()
 }
 
-// Field returns the value of the first field of that name, in any case, nil where there is none. It is valid until r changes.
+// Field returns the value of the first field of that name, in any case; nil: none has the name. It is valid until r changes.
 func (r *Response) Field(name string) []byte {
 	if r.head != nil {
 		for i := range r.head.Fields {
@@ -53,7 +51,7 @@ func (r *Response) Field(name string) []byte {
 	return message.FindLine(r.x.edits.respAdd, name)
 }
 
-// Drop leaves out every field of that name, in any case, whoever has added it.
+// Drop leaves out every field of that name, in any case: the Backend's, the gateway's and other Filters'.
 func (r *Response) Drop(name string) {
 	if r.head != nil {
 		for i := range r.head.Fields {
@@ -70,25 +68,25 @@ func (r *Response) Drop(name string) {
 	e.respAdd = append(e.respAdd, message.DropLines(added, name)...)
 }
 
-// Add adds a field. Both are copied. What cannot stand in a head fails the request with 500.
+// Add adds a field. name and value are copied. Bytes that cannot stand in a head fail the request with 500.
 func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, value) }
 
-// AddLines adds complete field lines, each with CR LF. They are copied. What cannot stand in a head fails the request with
-// 500.
+// AddLines adds complete field lines, each with CR LF. They are copied. Bytes that cannot stand in a head fail the request
+// with 500.
 func (r *Response) AddLines(lines []byte) {
 	var ok bool
 	if r.x.edits.respAdd, ok = message.AppendLines(r.x.edits.respAdd, lines); !ok {
-		r.x.faulty = true
+		r.x.filterFailed = true
 	}
 }
 
-// Set replaces every field of that name by one.
+// Set replaces every field of that name by one. Arguments are those of Add.
 func (r *Response) Set(name, value string) {
 	r.Drop(name)
 	r.Add(name, value)
 }
 
-// runResponse shows a Backend's head to the Filters. It returns false where one of them has answered instead: x has ended.
+// runResponse runs the response phase on a Backend's head. It returns false where a Filter has replaced it: x has ended.
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) runResponse(head *message.Response, data []byte) bool {
@@ -98,26 +96,26 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 	r := &x.w.response
 	*r = Response{x: x, head: head, bytes: data, status: int(head.Code), before: len(x.edits.respAdd)}
 	for _, f := range x.policy.chain.response {
-		if f.at >= x.depth || !x.answers(f.filter, r) {
+		if f.at >= x.depth || !x.showResponse(f.filter, r) {
 			continue
 		}
-		// What the Endpoint has to say is not wanted any more, nor what was added to it. The Filters further outside see the
-		// answer in its place.
+		// The Endpoint's response is discarded with the additions to it. The Filters further outside see the answer that
+		// replaces it.
 		x.edits.respAdd = x.edits.respAdd[:r.before]
 		x.upClose = true
 		x.headTime = x.w.Now()
-		x.replies(f.at, stats.Filtered, upstream.OK)
+		x.sendAnswer(f.at, stats.Filtered, upstream.OK)
 		return false
 	}
 	*r = Response{}
 	return true
 }
 
-// answers shows r to a Filter, and reports whether it has answered in its place: the loop's reply is made then.
-func (x *Core) answers(f ResponseFilter, r *Response) bool {
+// showResponse calls a response phase, and reports whether it has replaced r: then the loop's answer is made.
+func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	verdict := x.askResponse(f, r)
-	if x.faulty || verdict != Continue && !r.made {
-		x.faulty = false
+	if x.filterFailed || verdict != Continue && !r.made {
+		x.filterFailed = false
 		x.w.faults.misused(f, "response phase")
 		r.made = true
 		x.composeRefusal(failInternal.Status, failInternal.Text)
@@ -125,59 +123,75 @@ func (x *Core) answers(f ResponseFilter, r *Response) bool {
 	return r.made
 }
 
-// Respond answers the client in the Backend's place, with a status from 200 on. fields are complete field lines, each with CR
-// LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
-// when Respond returns. What cannot stand in a head fails the request with 500.
+// Respond answers the client in place of the Backend, with a status from 200 on. fields are complete field lines, each with
+// CR LF, without framing fields; body is sent with its length. Both are copied. In the request phase the Exchange has ended
+// when Respond returns. Bytes that cannot stand in a head fail the request with 500.
 func (x *Exchange) Respond(status int, fields, body []byte) Verdict {
-	return x.core().respond(status, fields, body)
+	if c := x.core(); c.mayAnswer() {
+		return c.respond(status, fields, body)
+	}
+	return Respond
 }
 
-// Refuse is Respond with the form of the gateway's own refusals: a line of text, or what a gRPC client reads as an
-// error. text holds no control byte, and nothing that a client sent.
+// Refuse is Respond in the form of the gateway's own refusals: a line of text, or a status for a gRPC client. text holds no
+// control byte, and no byte that a client sent.
 func (x *Exchange) Refuse(status int, text string) Verdict {
 	c := x.core()
 	if c.mayAnswer() {
 		c.composeRefusal(status, text)
-		return c.answered()
+		return c.commitAnswer()
 	}
 	return Respond
 }
 
 func (x *Core) respond(status int, fields, body []byte) Verdict {
-	if !x.mayAnswer() {
-		return Respond
-	}
-	// They may be parts of what the loop's reply holds.
+	// fields and body may be parts of w.own, so the answer is made in w.next.
 	n := &x.w.next
 	var ok bool
 	n.fields, ok = message.AppendLines(n.fields[:0], fields)
 	n.status, n.body = status, append(n.body[:0], body...)
 	x.w.own, x.w.next = x.w.next, x.w.own
 	if !ok || status < 200 || status > 999 || x.extended && status < 300 {
-		// The last one would open the WebSocket: RFC 8441 section 5.
+		// For an extended CONNECT a 2xx would open the WebSocket: RFC 8441 section 5.
 		x.w.faults.invalid("an answer with status %d and fields %q", status, fields)
 		x.composeRefusal(failInternal.Status, failInternal.Text)
 	}
-	return x.answered()
+	return x.commitAnswer()
 }
 
-// mayAnswer reports whether a Filter may answer now: not once the Exchange has ended or was answered.
+// mayAnswer reports whether a Filter may answer: the Exchange has not ended, and was not answered yet. In a body phase it may
+// not, which fails the request.
 func (x *Core) mayAnswer() bool {
 	r := &x.w.response
-	return x.down != nil && !x.over && (!x.headDone || r.x == x) && (r.x == nil || r.x == x && !r.made)
+	if x.down == nil || x.ending || x.headDone && r.x != x {
+		return false
+	}
+	if r.x == nil && !x.inRequestPhase() {
+		x.filterFailed = true
+		return false
+	}
+	return r.x == nil || r.x == x && !r.made
 }
 
-// answered takes note that the loop's reply is made.
-func (x *Core) answered() Verdict {
+// inRequestPhase reports that the Filters' request phase is under way.
+func (x *Core) inRequestPhase() bool { return x.snapshot != nil }
+
+// commitAnswer sends the loop's answer, which a Filter has made; in the response phase, showResponse's caller sends it.
+func (x *Core) commitAnswer() Verdict {
 	if r := &x.w.response; r.x != nil {
-		r.made = true // and is sent behind the call
-	} else {
-		x.replies(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
+		r.made = true
+		return Respond
 	}
+	if x.filterFailed {
+		x.filterFailed = false
+		x.w.faults.invalid("an answer behind a field or a target that is none")
+		x.composeRefusal(failInternal.Status, failInternal.Text)
+	}
+	x.sendAnswer(max(x.depth, 1)-1, stats.Filtered, upstream.Canceled)
 	return Respond
 }
 
-// composeRefusal makes the loop's reply a refusal.
+// composeRefusal makes the loop's answer a refusal.
 func (x *Core) composeRefusal(status int, text string) {
 	o := &x.w.own
 	if x.grpc {
@@ -188,15 +202,15 @@ func (x *Core) composeRefusal(status int, text string) {
 	o.body = message.AppendRefusal(o.body[:0], status, text)
 }
 
-// reply is an answer of the gateway's own on its way out. There is one for each loop, because none outlives a call, and
-// another to make the next one in.
-type reply struct {
+// answer is an answer of the gateway's own on its way out. A loop has one, because none outlives a call, and a second to
+// make the next one in.
+type answer struct {
 	status       int
 	fields, body []byte
 }
 
-// replies sends the loop's reply past the Filters in front of one of the chain's places, and ends x.
-func (x *Core) replies(place uint8, reason stats.Reason, outcome upstream.Outcome) {
+// sendAnswer runs the response phase of the Filters outside place on the loop's answer, sends it and ends x.
+func (x *Core) sendAnswer(place uint8, reason stats.Reason, outcome upstream.Outcome) {
 	w := x.w
 	r := &w.response
 	if x.policy != nil {
@@ -205,7 +219,7 @@ func (x *Core) replies(place uint8, reason stats.Reason, outcome upstream.Outcom
 				continue
 			}
 			*r = Response{x: x, lines: w.own.fields, status: w.own.status, reason: reason, before: len(x.edits.respAdd)}
-			if x.answers(f.filter, r) {
+			if x.showResponse(f.filter, r) {
 				x.edits.respAdd = x.edits.respAdd[:r.before]
 				reason = stats.Filtered
 			} else {

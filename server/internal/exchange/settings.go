@@ -9,30 +9,32 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// Settings is the configuration as Exchanges read it, and both their sides. Immutable; a reload replaces it as a whole. Times
+// Settings is the configuration that Exchanges and both their sides read. Immutable; a reload replaces it as a whole. Times
 // are nanoseconds.
 type Settings struct {
-	body, Connect, read, Send, total, Tunnel, halfClosed int64
+	body, Connect, read, Send, total, Tunnel, halfClosed int64 // timeouts, named as in config.Timeouts
 
 	Names     fieldrule.Names
-	server    []byte // line of the Server field, nil for none
-	unrouted  []byte // the same where there is no Route
-	bodyLimit int64  // <= 0: none
-	Splice    int64  // from how many bytes on a body moves by splice(2); <= 0: none does
-	Attempts  int
-	Requests  int64 // that one source may have in flight
-	Trusted   []netip.Prefix
-	plain     *Policy // of a Route whose object has no Policy
+	server    []byte         // line of the Server field; nil: none
+	unrouted  []byte         // the same for an answer to a request without a Route
+	bodyLimit int64          // bytes; <= 0: none
+	Splice    int64          // bodies of so many bytes or more move by splice(2); <= 0: none do
+	Attempts  int            // of one request, the first included
+	Requests  int64          // that one Source may have in flight
+	Trusted   []netip.Prefix // peers that are believed about their clients
+	plain     *Policy        // of a Route whose object has no Policy
 }
 
-// ResponseHeadLimit bounds a response head. Backends set large cookies; nginx takes 4 or 8 KiB by
-// default, HAProxy 16.
+// ResponseHeadLimit bounds a response head, bytes. Backends set large cookies; nginx takes 4 or 8 KiB by default, HAProxy
+// 16.
 const ResponseHeadLimit = 64 << 10
 
-// IngressNginx is the controller that an IngressClass of ingress-nginx names.
+// IngressNginx is the controller that an IngressClass of ingress-nginx names. A gateway that serves its class sends no
+// Server field with answers to requests without a Route. Exported for tests alone.
 const IngressNginx = "k8s.io/ingress-nginx"
 
-// NewSettings reads c. plain is for Routes whose object has no Policy, and requests how many one source may have in flight.
+// NewSettings reads c. plain is the Policy of Routes whose object has none; requests is how many one Source may have in
+// flight.
 func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 	s := Settings{
 		plain:      plain,
@@ -59,7 +61,7 @@ func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 	return s
 }
 
-// Trusts reports whether what a says of who is behind it is believed.
+// Trusts reports whether the peer at a is believed about the clients behind it.
 func (s *Settings) Trusts(a netip.Addr) bool {
 	for _, p := range s.Trusted {
 		if p.Contains(a) {

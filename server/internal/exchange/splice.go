@@ -2,10 +2,10 @@ package exchange
 
 import "github.com/sluice-gateway/sluice/server/internal/wire"
 
-// A body of known length, or one that lasts until the close, between two plain TCP sockets moves
-// through a pipe by splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
+// A body of known length, or one that lasts until the close, between two plain TCP sockets moves through a pipe by
+// splice(2): see wire.Pipe. It pays from some 64 KiB on (http.splice_threshold).
 
-// spliceable reports whether a body with so much to come should move by splice.
+// spliceable reports whether the rest of a body should move by splice.
 func (x *Core) spliceable(f *flow) bool {
 	threshold := x.w.Settings.Splice
 	if threshold <= 0 || x.pipe != nil || x.noPipe {
@@ -14,24 +14,25 @@ func (x *Core) spliceable(f *flow) bool {
 	return f.from == FrameLength && f.by == nil && f.left >= threshold && x.down.Plain() != nil && x.up.Plain() != nil
 }
 
-// startSplice gets a pipe; without one (descriptors are short) the body is copied.
-func (x *Core) startSplice(up bool) bool {
+// startSplice gets a pipe for the request's body, or for the response's. Without one (descriptors are short) it returns
+// false, and the body is copied.
+func (x *Core) startSplice(request bool) bool {
 	p := x.w.getPipe()
 	if p == nil {
 		x.noPipe = true
 		return false
 	}
 	from := x.up.Plain()
-	if up {
+	if request {
 		from = x.down.Plain()
 	}
-	p.Begin(from, x.down)
-	x.pipe, x.pipeRequest = p, up
+	p.SetSource(from, x.down)
+	x.pipe, x.pipeRequest = p, request
 	return true
 }
 
-// spliceResponse moves what can move, and reports whether the caller should go on: the body is
-// through, or a reason to copy came up.
+// spliceResponse moves bytes of the response while the sockets let it, and reports whether the caller is to go on: the pipe
+// was put back, because the body is through.
 func (x *Core) spliceResponse() bool {
 	if !x.moveSplice(x.up.Plain(), x.down.Plain(), &x.respBody.left, &x.sentBytes) {
 		return false
@@ -50,9 +51,9 @@ func (x *Core) spliceRequest() bool {
 	return true
 }
 
-// moveSplice fills the pipe from one socket and empties it into the other. left counts down what is
-// still to be taken from the first; moved counts what the second took. It returns true when the pipe
-// is given back: everything moved, or the source ended and the caller's read will find that.
+// moveSplice fills the pipe from one socket and drains it into the other. left counts down the bytes that are still to be
+// taken from the first; moved counts those that the second took. It returns true once all have moved and the pipe is put
+// back. On false x may have ended.
 func (x *Core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	w, p := x.w, x.pipe
 	if to.Out.Len() > 0 && !to.Flush() {
@@ -77,17 +78,7 @@ func (x *Core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 			}
 			return false
 		case p.Held == 0 && (*left == 0 || from.EOF || from.Broken && !from.Readable):
-			x.pipe = nil
-			w.PutPipe(p)
-			if *left > 0 && !x.pipeRequest {
-				x.UpstreamEnds()
-				return false
-			}
-			if *left > 0 {
-				x.Cancel(FailAborted)
-				return false
-			}
-			return true
+			return x.settleSplice(*left)
 		case !progress:
 			p.Coarsen(*left)
 			return false
@@ -98,12 +89,28 @@ func (x *Core) moveSplice(from, to *wire.Sock, left, moved *int64) bool {
 	}
 }
 
-// getPipe returns a pipe, or nil where none is to be had.
+// settleSplice puts the empty pipe back, and reports whether the body is through. Where left bytes of it never came, x ends.
+func (x *Core) settleSplice(left int64) bool {
+	w, p := x.w, x.pipe
+	x.pipe = nil
+	w.PutPipe(p)
+	switch {
+	case left == 0:
+		return true
+	case x.pipeRequest:
+		x.Cancel(FailAborted)
+	default:
+		x.EndpointEnded()
+	}
+	return false
+}
+
+// getPipe returns a pipe, or nil where the process has none to spare.
 func (w *Loop) getPipe() *wire.Pipe {
 	if p := w.TakePipe(); p != nil {
 		return p
 	}
-	if !w.Admission.SparesPipe() {
+	if !w.Admission.AllowsPipe() {
 		return nil
 	}
 	return w.OpenPipe()

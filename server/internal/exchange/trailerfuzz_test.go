@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// FuzzTrailers passes chunked bodies with anything for a trailer section through flows, split anywhere, and
-// compares what leaves in chunks with what leaves without, and both with the rules.
+// FuzzTrailers passes chunked bodies with anything for a trailer section through flows, split anywhere, and compares what
+// leaves in chunks with what leaves without, and both with the rules.
 func FuzzTrailers(f *testing.F) {
 	for _, c := range append(append([]h1test.Request{}, h1test.Requests...), h1test.Accepted...) {
 		if _, section, ok := strings.Cut(c.Raw, "\r\n0\r\n"); ok && strings.Contains(c.Raw, "chunked") && len(section) < 2000 {
@@ -25,7 +25,7 @@ func FuzzTrailers(f *testing.F) {
 		pass := func(to Form, cut int) (out, trailers []byte, n int, done bool, err h1.Error) {
 			var x flow
 			x.rule = fieldrule.Trailers{Request: request, Nominated: []byte("x-hop,")}
-			x.begin(FrameChunked, to, 0)
+			x.reset(FrameChunked, to, 0)
 			for _, piece := range [][]byte{body[:cut], body[cut:]} {
 				if done || err != h1.ErrNone {
 					break

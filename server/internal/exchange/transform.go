@@ -9,41 +9,41 @@ import (
 // BodyFilter changes bodies.
 type BodyFilter interface {
 	Filter
-	// RequestBody returns what changes the body of a request on its way to the Backend, nil to leave it as it is. It is
+	// RequestBody returns the Transform of a request's body on its way to the Backend; nil leaves the body as it is. It is
 	// called behind the request phase of all Filters, for requests that have a body.
 	RequestBody(x *Exchange) Transform
-	// ResponseBody is the same for a response of the Backend's, behind the response phase of all Filters. It may still
-	// change the head. It is called for responses to HEAD, too, whose heads are to be the same, and not for those of the
-	// gateway's own.
+	// ResponseBody does the same for a Backend's response, behind the response phase of all Filters; it may still change the
+	// head. It is also called for a response to HEAD, whose head is to be the one of GET. Answers of the gateway's own do
+	// not call it.
 	ResponseBody(x *Exchange, r *Response) Transform
 }
 
-// Transform changes one body, piece by piece as it comes. It runs on the loop and must not block. The length of what
-// goes out need not be known: it is sent in chunks or by the stream. Owned by the Exchange from when it is returned.
+// Transform changes one body, piece by piece as it comes. It runs on the loop and must not block. The changed body goes out
+// in chunks, or on a stream, so that its length need not be known. Owned by the Exchange from when it is returned.
 type Transform interface {
-	// Feed takes the next piece of the body, which may be empty, and appends what goes out for it: at most some KiB more
-	// than twice as much, for it is held where the other side does not take it. last says that the body ends with
-	// the piece. ok is false where the piece makes no sense: a request is then answered 400, a response cut.
+	// Feed takes p, the next piece of the body, which may be empty, and appends the bytes that go out for it: at most twice
+	// as many and some KiB, because they are held where the other side does not take them. last says that the body ends with
+	// p. ok is false where p is malformed: a request is then answered 400, a response cut.
 	Feed(dst, p []byte, last bool) (out []byte, ok bool)
-	// Close is told that nothing more comes, whether or not the body came to its end.
+	// Close is called once, when no more pieces come, whether or not the body came to its end.
 	Close()
 }
 
 // TrailerTransform is a Transform that sees the trailers behind a body.
 type TrailerTransform interface {
 	Transform
-	// Trailers takes complete field lines, appends what goes out for them as a part of the body, and returns those that
-	// go out as trailers. It is called before Feed is told the end.
+	// Trailers takes complete field lines, appends the bytes that go out for them as a part of the body, and returns the
+	// lines that go out as trailers. It is called before the last call of Feed.
 	Trailers(dst, lines []byte) (out, rest []byte)
 }
 
-// transforms are what changes one body, in the order in which it passes them. Pooled by its worker.
+// transforms are the Transforms of one body, in the order in which it passes them. Pooled by their loop.
 type transforms struct {
 	list []Transform
-	a, b []byte // what one has made for the next
+	a, b []byte // the output of the last two Transforms that were fed
 }
 
-// feed passes a piece of a body, without framing, through all of them. What it returns is valid until the next call.
+// feed passes a piece of a body, without framing, through all of them. out is valid until the next call.
 func (t *transforms) feed(p []byte, last bool) (out []byte, ok bool) {
 	for _, by := range t.list {
 		t.a, t.b = t.b, t.a
@@ -55,7 +55,7 @@ func (t *transforms) feed(p []byte, last bool) (out []byte, ok bool) {
 	return p, true
 }
 
-// trailers passes field lines through all of them, and returns what became a part of the body and what is left.
+// trailers passes field lines through all of them, and returns the bytes that became a part of the body, and the lines left.
 func (t *transforms) trailers(lines []byte) (out, rest []byte, ok bool) {
 	for i, by := range t.list {
 		by, sees := by.(TrailerTransform)
@@ -64,7 +64,7 @@ func (t *transforms) trailers(lines []byte) (out, rest []byte, ok bool) {
 		}
 		var made []byte
 		made, lines = by.Trailers(nil, lines)
-		// The others have them as a part of the body.
+		// To the Transforms behind this one they are a part of the body.
 		behind := transforms{list: t.list[i+1:]}
 		if made, ok = behind.feed(made, false); !ok {
 			return nil, nil, false
@@ -74,8 +74,8 @@ func (t *transforms) trailers(lines []byte) (out, rest []byte, ok bool) {
 	return out, lines, true
 }
 
-// through passes what take returned through the transforms of the body, and frames what comes out of them.
-func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
+// transform passes p, which take returned, through the Transforms of the body, and frames their output.
+func (f *flow) transform(p, scratch []byte) (out []byte, ok bool) {
 	t := f.by
 	done, trailing := f.done, f.done && len(f.trailers) > 0
 	if p, ok = t.feed(p, done && !trailing); !ok {
@@ -95,7 +95,7 @@ func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
 		out = f.frame(out, p)
 	}
 	if done {
-		out = f.finish(out, f.trailers)
+		out = f.appendEnd(out, f.trailers)
 		if f.form == FormChunks {
 			f.trailers = f.trailers[:0]
 		}
@@ -103,46 +103,47 @@ func (f *flow) through(p, scratch []byte) (out []byte, ok bool) {
 	return out, true
 }
 
-// advance makes of out, which take returned, what goes out for it; ended says that an endless body ends with it. ok is false
-// where a transform makes no sense of it.
+// advance turns out, which take returned, into the bytes that go to the other side: behind the Transforms, and with the end
+// of an endless body where ended says that it ends with out. ok is false where a Transform refuses out.
 //
 // hot: runs per read of a body; no alloc, no lock.
 func (x *Core) advance(f *flow, out []byte, ended bool) (next []byte, ok bool) {
 	switch {
 	case f.by != nil:
 		f.done = f.done || ended
-		return x.change(f, out)
+		return x.runTransforms(f, out)
 	case ended:
-		out = f.finish(out, nil)
+		out = f.appendEnd(out, nil)
 	}
 	return out, true
 }
 
-// endBody ends an endless body behind which trailers came, and returns how many bytes go out for that.
+// endBody sends the end of an endless body, with the trailers that came behind it, and returns the number of bytes. ok is
+// false where a Transform refuses the end.
 func (x *Core) endBody(f *flow, to wire.Bytes, trailers []byte) (n int, ok bool) {
 	if f.by == nil {
-		return f.end(to, x.w.chunk, trailers), true
+		return f.sendEnd(to, x.w.chunk, trailers), true
 	}
 	f.done = true
 	f.trailers = append(f.trailers[:0], trailers...)
-	out, ok := x.change(f, nil)
+	out, ok := x.runTransforms(f, nil)
 	if ok {
 		f.pass(to, out)
 	}
 	return len(out), ok
 }
 
-// refuseBody ends x because of its request's body.
+// refuseBody fails x because a Transform has refused the request's body, or panicked on it.
 func (x *Core) refuseBody() {
 	x.upClose = true
-	if x.faulty {
+	if x.filterFailed {
 		x.Fail(failInternal)
 	} else {
 		x.Fail(failBody)
 	}
 }
 
-// transformRequest asks the Filters for what changes the request's body, and returns nil where nothing does.
+// transformRequest returns the Transforms of the request's body; nil: it has none.
 func (x *Core) transformRequest() *transforms {
 	var t *transforms
 	if x.web == grpcweb.Text {
@@ -167,13 +168,15 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 			t = x.w.addTransform(t, by)
 		}
 	}
+	x.filterFailed = x.filterFailed || r.made // an answer of a body phase is sent to no client
 	*r = Response{}
 	return t
 }
 
+// addTransform appends a Transform to t, or to new transforms where t is nil.
 func (w *Loop) addTransform(t *transforms, by Transform) *transforms {
 	if t == nil {
-		if t = w.freeT.Take(); t == nil {
+		if t = w.freeLists.Take(); t == nil {
 			t = &transforms{}
 		}
 	}
@@ -181,12 +184,12 @@ func (w *Loop) addTransform(t *transforms, by Transform) *transforms {
 	return t
 }
 
-// freeTransforms takes t back.
+// freeTransforms closes the Transforms, and returns t to its pool.
 func (w *Loop) freeTransforms(t *transforms) {
 	for _, by := range t.list {
 		w.closeTransform(by)
 	}
 	clear(t.list)
 	*t = transforms{list: t.list[:0], a: wire.Reuse(t.a), b: wire.Reuse(t.b)}
-	w.freeT.Put(t)
+	w.freeLists.Put(t)
 }

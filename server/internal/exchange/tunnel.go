@@ -5,8 +5,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// SwitchProtocols makes the Exchange a tunnel: the Endpoint has accepted the Upgrade. data begins with
-// the head that resp indexes; rest is what came behind it, and is the new protocol's.
+// SwitchProtocols makes the Exchange a tunnel: the Endpoint has accepted the Upgrade. data begins with the head that resp
+// indexes; rest holds the bytes behind it, which are the new protocol's. x may have ended when it returns.
 func (x *Core) SwitchProtocols(resp *message.Response, data, rest []byte) {
 	c, u, w := x.down, x.up, x.w
 	x.hideServer(resp)
@@ -22,7 +22,7 @@ func (x *Core) SwitchProtocols(resp *message.Response, data, rest []byte) {
 	w.Shard.Tunnels++
 	x.acceptWebSocket()
 	x.sentBytes += int64(c.SwitchTo(x, resp, data, rest))
-	// What the client sent behind its request was meant for the new protocol.
+	// Bytes that the client has sent behind its request are the new protocol's.
 	if early := c.Held(); len(early) > 0 {
 		u.Send(early, false)
 		x.reqBytes += int64(len(early))
@@ -31,7 +31,7 @@ func (x *Core) SwitchProtocols(resp *message.Response, data, rest []byte) {
 	x.expectEndpoint(x.tunnelTimeout())
 }
 
-// pumpTunnel copies both ways, until both have ended or one side has broken: see ways.
+// pumpTunnel copies both ways, until both have ended or one side has broken: see wire.Ways.
 func (x *Core) pumpTunnel() {
 	c, u, w := x.down, x.up, x.w
 	up, down, moved, more := x.ways.Relay(&w.Loop, c, u)
@@ -51,7 +51,7 @@ func (x *Core) pumpTunnel() {
 	}
 }
 
-// endTunnel closes both sides. Who was not told the other's end sees its break as one, and not as an end.
+// endTunnel closes both sides. A peer that was not sent the end of the other's bytes is sent a reset.
 func (x *Core) endTunnel() {
 	c, u := x.down, x.up
 	if x.ways.Resets(u, c, x.ways.DownEnded) {
@@ -60,7 +60,7 @@ func (x *Core) endTunnel() {
 	if x.ways.Resets(c, u, x.ways.UpEnded) {
 		u.BreakOff()
 	}
-	if c.Deaf() && !u.Deaf() && !x.ways.UpEnded {
+	if c.WriteBroken() && !u.WriteBroken() && !x.ways.UpEnded {
 		x.end(FailAborted.reason, upstream.Canceled)
 		return
 	}

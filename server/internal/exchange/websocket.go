@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h1"
 )
 
-// HTTP/1.1 opens a WebSocket with a challenge (RFC 6455 section 4), which HTTP/2 leaves out (RFC 8441
-// section 5): what one side does not know, the gateway does for it.
+// HTTP/1.1 opens a WebSocket with a challenge (RFC 6455 section 4), which HTTP/2 leaves out (RFC 8441 section 5). Between
+// sides of the two, the gateway sends the Endpoint a challenge, or answers the client's.
 
 const (
 	webSocketKey    = "Sec-WebSocket-Key"
@@ -16,7 +16,7 @@ const (
 	webSocketGUID   = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 section 1.3
 )
 
-// appendWebSocketKey appends the field of a challenge.
+// appendWebSocketKey appends the field of a challenge, for a client of HTTP/2.
 func (w *Loop) appendWebSocketKey(dst []byte) []byte {
 	raw := w.draw()
 	dst = append(dst, webSocketKey+": "...)
@@ -24,7 +24,7 @@ func (w *Loop) appendWebSocketKey(dst []byte) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// acceptWebSocket answers the challenge of a client whose Endpoint was not given it.
+// acceptWebSocket adds the answer to the challenge of a client of HTTP/1.1, where the Endpoint speaks HTTP/2.
 func (x *Core) acceptWebSocket() {
 	k := x.kept
 	if k == nil || k.Request.Extended || !SpeaksHTTP2(x.protocol) {

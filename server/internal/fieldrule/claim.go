@@ -2,18 +2,17 @@ package fieldrule
 
 import "github.com/sluice-gateway/sluice/server/internal/message"
 
-// Claim is what an otherwise unknown name says about the client.
+// Claim is the kind of statement about the client that a field makes, by a name that the parser does not know.
 type Claim uint8
 
 const (
-	NoClaim     Claim = iota
-	Forwarded         // where its request comes from, or how it came
-	Certificate       // what certificate it has shown
+	NoClaim          Claim = iota
+	ForwardedClaim         // where the client's request comes from, or how it came
+	CertificateClaim       // the certificate that the client has shown
 )
 
-// ClaimOf names the claim of a field with that name. Besides the names that this gateway and ingress-nginx
-// write, these are what Backends are told by other proxies (HAProxy, Envoy, Traefik), and RFC 9440: a
-// Backend that was behind one of them believes it.
+// ClaimOf returns the claim of a field called name. Its names are those of this gateway and ingress-nginx, of other proxies
+// (HAProxy, Envoy, Traefik) and of RFC 9440: a Backend that was behind one of them believes it.
 //
 // hot: runs per field with an unknown name; no alloc, no lock.
 func ClaimOf(name []byte) Claim {
@@ -23,11 +22,11 @@ func ClaimOf(name []byte) Claim {
 	switch name[0] | 0x20 {
 	case 's':
 		if name[1]|0x20 == 's' && begins(name, "ssl-client-") {
-			return Certificate
+			return CertificateClaim
 		}
 	case 'c':
 		if begins(name, "client-cert") {
-			return Certificate
+			return CertificateClaim
 		}
 	case 'x':
 		switch name[2] | 0x20 {
@@ -35,21 +34,21 @@ func ClaimOf(name []byte) Claim {
 			switch {
 			case !begins(name, "x-forwarded-"):
 			case begins(name, "x-forwarded-client-cert"), begins(name, "x-forwarded-tls-client-"):
-				return Certificate
+				return CertificateClaim
 			default:
-				return Forwarded
+				return ForwardedClaim
 			}
 		case 'o':
 			if begins(name, "x-original-forwarded-") {
-				return Forwarded
+				return ForwardedClaim
 			}
 		case 'c':
 			if begins(name, "x-client-cert") || begins(name, "x-client-verify") || begins(name, "x-client-dn") {
-				return Certificate
+				return CertificateClaim
 			}
 		case 's':
 			if begins(name, "x-ssl-client-") {
-				return Certificate
+				return CertificateClaim
 			}
 		}
 	}

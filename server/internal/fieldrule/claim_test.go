@@ -4,7 +4,7 @@ import "testing"
 
 func TestClaims(t *testing.T) {
 	for _, name := range []string{"ssl-client-verify", "X-SSL-Client-Verify", "Client-Cert", "X-Forwarded-Client-Cert"} {
-		if ClaimOf([]byte(name)) != Certificate {
+		if ClaimOf([]byte(name)) != CertificateClaim {
 			t.Errorf("%s is no claim about certificates", name)
 		}
 	}

@@ -1,6 +1,8 @@
-// Package fieldrule says what clients may say: which field names go on, because a Backend would not fold them into others
-// (message.Fold), which fields speak about the client, which only the gateway may, and the same for trailer sections.
+// Package fieldrule decides which of a client's fields go on: field names that no Backend would fold into others
+// (message.Fold), and no claims about the client, which the gateway alone may make. The same rules hold for trailer
+// sections.
 //
-// Rules are values without state, over bytes that a codec has indexed; nothing here blocks, and nothing allocates but where
-// Connection nominates trailers. Both ends of a message ask: the Exchange about heads, the codecs' owners about trailers.
+// Rules are values without state, over bytes that a codec has indexed; nothing here blocks, and nothing allocates except
+// where Connection nominates trailers. The Exchange applies them to heads, and the owners of codecs to trailers, each on its
+// loop.
 package fieldrule

@@ -2,7 +2,7 @@ package fieldrule
 
 import "github.com/sluice-gateway/sluice/server/internal/message"
 
-// Names says which field names of requests are passed on. Settings have one.
+// Names is the rule for the field names of requests: http.header_names. The zero value is the strictest.
 type Names uint8
 
 const (
@@ -11,13 +11,13 @@ const (
 	TokenNames                   // all of RFC 9110 section 5.6.2
 )
 
-// NamesOf returns the rule that the configuration calls word: http.header_names.
+// NamesOf returns the rule that http.header_names calls word; PlainNames for a word that it does not know.
 func NamesOf(word string) Names {
 	return map[string]Names{"plain": PlainNames, "underscore": UnderscoreNames, "token": TokenNames}[word]
 }
 
-// Pass reports whether a field whose name is a FieldOdd goes on. One that a Backend may read as one that
-// the gateway sets, or believes from others, never does.
+// Pass reports whether a field whose name the parser has marked as message.FieldOdd goes on. A name that a Backend may read
+// as that of a field which the gateway sets, or as a claim, never does.
 func (r Names) Pass(name []byte) bool {
 	if r == PlainNames {
 		return false

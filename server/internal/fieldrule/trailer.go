@@ -5,13 +5,13 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// Trailers says which fields of a trailer section go on: those that would in a head, less those that
-// must not stand there (RFC 9110, 6.5.1). Without them the message is as good as it was. The zero value is
-// for responses. Owned by one message at a time.
+// Trailers is the rule for the fields of a trailer section: those go on that would in a head, except those that must not
+// stand in trailers (RFC 9110 section 6.5.1). A message is complete without trailers. The zero value is for responses. Owned
+// by one message at a time.
 type Trailers struct {
-	Request bool  // they are a request's
-	Names   Names // of requests
-	// Nominated are Connection's values, joined, where they may name a trailer: RFC 9110 section 7.6.1.
+	Request bool  // the trailers are a request's
+	Names   Names // the rule for names, of requests alone
+	// Nominated holds Connection's values, joined, where they may name a trailer: RFC 9110 section 7.6.1.
 	Nominated []byte
 }
 
@@ -36,12 +36,12 @@ func (r *Trailers) Mark(fields []message.Field, b []byte) {
 	}
 }
 
-// Filter returns what goes on of lines, which it overwrites: field lines that the codec has validated.
+// Filter returns the field lines among lines that go on. lines, which the codec has validated, is overwritten.
 func (r *Trailers) Filter(lines []byte) []byte {
 	var room [8]message.Field
 	fields, err := h1.ParseTrailer(room[:0], lines)
 	if err != h1.ErrNone {
-		return lines[:0] // not to be reached; nothing unknown goes on
+		return lines[:0] // not reached with validated lines; no other bytes go on
 	}
 	r.Mark(fields, lines)
 	kept := lines[:0]
@@ -57,8 +57,8 @@ func (r *Trailers) Filter(lines []byte) []byte {
 	return kept
 }
 
-// Nominate takes note of what a head's Connection fields may say about the trailers of its message. What
-// nearly all of them hold says nothing.
+// Nominate notes the options in a head's Connection fields that may name trailers of its message. Nearly all fields hold
+// "keep-alive" or "close", which name none.
 //
 // hot: runs per message with trailers allowed; no alloc but where something is nominated.
 func (r *Trailers) Nominate(h *message.Head, head []byte) {

@@ -12,11 +12,10 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
-// Hertz makes a Hertz middleware a Filter. It runs on a goroutine of its own, with the
-// request's head but without its body, while the Exchange is parked, and may block: its context ends when the client has
-// left. Where it writes a
-// response or aborts, that is the answer; otherwise request fields that it set go upstream, those that it deleted do not, and
-// response fields that it set go to the client. Names of fields are in Hertz's spelling, whatever the client's.
+// Hertz makes a Hertz middleware a Filter. The middleware runs on a goroutine of its own while the Exchange is parked, with
+// the request's head but without its body. It may block: its context ends when the client has left. A response that it
+// writes, or an abort, answers the request; otherwise request fields that it set go upstream, those that it deleted do not,
+// and response fields that it set go to the client. Field names are in Hertz's spelling, whatever the client's.
 func Hertz(h app.HandlerFunc) exchange.Filter { return hertzFilter{h} }
 
 type hertzFilter struct{ handler app.HandlerFunc }
@@ -59,7 +58,8 @@ func (f hertzFilter) Request(x *exchange.Exchange) exchange.Verdict {
 	})
 }
 
-// apply carries over what the middleware has done.
+// apply carries the result of the middleware over to x: its answer, or its changes. before holds the request's fields as the
+// middleware was given them.
 func (f hertzFilter) apply(x *exchange.Exchange, rc *app.RequestContext, before map[string][]string) exchange.Verdict {
 	body := rc.Response.Body()
 	if rc.IsAborted() || len(body) > 0 || rc.Response.StatusCode() != 200 {
@@ -68,12 +68,14 @@ func (f hertzFilter) apply(x *exchange.Exchange, rc *app.RequestContext, before 
 		rc.Response.Header.VisitAll(func(k, v []byte) {
 			if message.LookupField(k) != message.FieldDate {
 				var ok bool
-				fields, ok = message.AppendLine(fields, k, v)
-				valid = valid && ok
+				if fields, ok = message.AppendLine(fields, k, v); !ok {
+					x.AddResponseField(string(k), string(v)) // fails the request with 500
+					valid = false
+				}
 			}
 		})
 		if !valid {
-			return x.Respond(0, nil, nil) // which fails it
+			return exchange.Respond
 		}
 		return x.Respond(rc.Response.StatusCode(), fields, body)
 	}
@@ -101,12 +103,14 @@ func (f hertzFilter) apply(x *exchange.Exchange, rc *app.RequestContext, before 
 	return exchange.Continue
 }
 
+// run calls the middleware as the only handler of rc.
 func (f hertzFilter) run(ctx context.Context, rc *app.RequestContext) {
 	rc.SetHandlers(app.HandlersChain{f.handler})
 	rc.SetIndex(-1)
 	rc.Next(ctx)
 }
 
+// fieldsOf returns the fields that a middleware may change, with all of their values.
 func fieldsOf(h *protocol.RequestHeader) map[string][]string {
 	fields := map[string][]string{}
 	h.VisitAll(func(k, v []byte) {

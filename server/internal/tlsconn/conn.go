@@ -18,9 +18,9 @@ type Owner interface {
 // Poster is the Owner's loop.
 type Poster interface{ Post(func()) }
 
-// Buffers lends memory to the loop's Conns, and is used on that loop only.
+// Buffers lends memory to the loop's Conns, InputSize bytes for most Reads, and is used on that loop only.
 type Buffers interface {
-	// Get returns an empty slice with a capacity of at least n.
+	// Get returns an empty slice with a capacity of at least n, and of n where n is InputSize.
 	Get(n int) []byte
 	// Put takes back a slice of Get. It is also handed other slices, to be dropped or kept.
 	Put(b []byte)
@@ -36,33 +36,35 @@ const (
 )
 
 // Conn is one TLS connection of a loop, made by Handshakes.Server or Handshakes.Client. All methods
-// belong to the loop. Must not be copied.
+// belong to the loop. Must not be copied. Its fields are as small and in such an order that it fits the
+// allocator's 160 bytes.
 type Conn struct {
 	tls  *tls.Conn
 	wire wire
 
 	buffers Buffers
-	stash   []byte // ciphertext that waits for the rest of its record, or for room for its plaintext
-	off     int    // where stash begins
-	err     error  // Read's result from now on
-	more    bool   // crypto/tls may hold plaintext of a record that did not fit
-	fin     bool   // nothing follows stash
+	stash   []byte           // ciphertext that waits for the rest of its record, or for room for its plaintext
+	lent    *[InputSize]byte // memory that crypto/tls reads into, nil between Reads that leave nothing in it
+	err     error            // Read's result from now on
+	off     int32            // where stash begins
+	more    bool             // crypto/tls may hold plaintext of a record that did not fit
+	fin     bool             // nothing follows stash
 	closed  bool
 }
 
 // wire is the net.Conn beneath crypto/tls: the handshake's while one is under way, the loop's then.
 type wire struct {
-	hs     *handshake // nil once the handshake is complete
+	hs     *handshake      // nil once the handshake is complete
+	remote *netip.AddrPort // of an upstream, for its sessions
+	in     []byte          // ciphertext for Read to give to crypto/tls
+	out    []byte          // ciphertext from crypto/tls
 	frames framer
-	in     []byte // ciphertext for Read to give to crypto/tls
-	out    []byte // ciphertext from crypto/tls
+	barren int32 // bytes since the last plaintext
+	inside int32 // records in crypto/tls's buffer, at most
 	// reading: crypto/tls was called to decrypt, so its writes are replies.
 	reading bool
 	// clogged: a reply did not fit. crypto/tls would report that only at the next write.
 	clogged bool
-	inside  int // records in crypto/tls's buffer, at most
-	barren  int // bytes since the last plaintext
-	remote  netip.AddrPort
 }
 
 var _ net.Conn = (*wire)(nil)
@@ -78,12 +80,12 @@ func (w *wire) Read(p []byte) (int, error) {
 	if n == 0 {
 		return 0, errDry
 	}
-	if w.barren += n; w.barren > maxBarren {
+	if w.barren += int32(n); w.barren > maxBarren {
 		return 0, errBarren
 	}
 	copy(p, w.in[:n])
 	w.in = w.in[n:]
-	w.inside += records
+	w.inside += int32(records)
 	return n, nil
 }
 
@@ -105,8 +107,17 @@ func (w *wire) Close() error { return nil }
 // LocalAddr implements net.Conn.
 func (w *wire) LocalAddr() net.Addr { return &net.TCPAddr{} }
 
-// RemoteAddr implements net.Conn. crypto/tls keys client sessions by it where there is no server name.
-func (w *wire) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(w.remote) }
+// RemoteAddr implements net.Conn. crypto/tls keys client sessions by it where there is no server name. For the
+// client of a server it is known during the handshake.
+func (w *wire) RemoteAddr() net.Addr {
+	switch {
+	case w.hs != nil:
+		return net.TCPAddrFromAddrPort(w.hs.remote)
+	case w.remote != nil:
+		return net.TCPAddrFromAddrPort(*w.remote)
+	}
+	return &net.TCPAddr{}
+}
 
 // SetDeadline implements net.Conn. Deadlines are the owner's.
 func (w *wire) SetDeadline(time.Time) error      { return nil }
@@ -132,7 +143,7 @@ func (c *Conn) Read(p, raw []byte, fin bool) (n int, err error) {
 	if c.err != nil || w.hs != nil || c.closed {
 		return 0, c.err
 	}
-	borrowed := len(c.stash) == c.off
+	borrowed := len(c.stash) == int(c.off)
 	if borrowed {
 		w.in = raw
 	} else {
@@ -156,9 +167,10 @@ func (c *Conn) Read(p, raw []byte, fin bool) (n int, err error) {
 	case borrowed:
 		c.keep(w.in)
 	default:
-		c.off = len(c.stash) - len(w.in)
+		c.off = int32(len(c.stash) - len(w.in))
 	}
 	w.in = nil
+	c.reclaim()
 	if c.fin && c.err == nil && !c.Buffered() {
 		c.err = io.ErrUnexpectedEOF
 		c.release()
@@ -177,6 +189,7 @@ func (c *Conn) whole() bool {
 //
 // hot: runs per record; no alloc and no lock but those inside crypto/tls.
 func (c *Conn) decrypt(p []byte) (int, error) {
+	c.lend()
 	w := &c.wire
 	rest := c.more
 	w.reading = true
@@ -205,7 +218,7 @@ func (c *Conn) keep(b []byte) {
 	}
 	have := c.stash[c.off:]
 	need := len(have) + len(b)
-	if c.off+need > cap(c.stash) || c.off > 0 && c.off+need > cap(c.stash)/2 {
+	if end := int(c.off) + need; end > cap(c.stash) || c.off > 0 && end > cap(c.stash)/2 {
 		// Room for the whole record whose beginning is b, so that it need not grow again.
 		size := expected(have)
 		if len(have) == 0 {
@@ -229,7 +242,13 @@ func (c *Conn) keep(b []byte) {
 }
 
 // Held returns how many bytes of memory wait on the connection. Not while its handshake is under way.
-func (c *Conn) Held() int { return cap(c.stash) }
+func (c *Conn) Held() int {
+	n := cap(c.stash)
+	if c.lent != nil {
+		n += InputSize
+	}
+	return n
+}
 
 func (c *Conn) release() {
 	if c.stash != nil {
@@ -313,7 +332,8 @@ func (c *Conn) Suite() uint16 {
 	return s.CipherSuite
 }
 
-// State describes the connection, once the handshake is complete.
+// State describes the connection, once the handshake is complete. A server's does not have the client's certificates:
+// Params.Check has seen them.
 func (c *Conn) State() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // Close frees the Conn's memory, and aborts its handshake, if one is under way: the Owner is not called
@@ -332,5 +352,6 @@ func (c *Conn) Close(why error) {
 		return
 	}
 	c.release()
+	c.reclaim()
 	c.wire.out = nil
 }

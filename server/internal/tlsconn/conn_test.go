@@ -174,7 +174,7 @@ type dripping struct{ b []byte }
 
 // readThrough has crypto/tls read b as it is.
 func readThrough(c *Conn, d *dripping, p []byte) (int, error) {
-	c.wire.frames.rest = len(d.b) // whatever comes is passed on
+	c.wire.frames.rest = int32(len(d.b)) // whatever comes is passed on
 	c.wire.in = d.b
 	n, err := c.tls.Read(p)
 	c.wire.in, c.wire.frames.rest, c.wire.inside = nil, 0, 0

@@ -32,9 +32,14 @@
 //  5. Work, memory and output that a peer can cause without sending plaintext are bounded: see
 //     maxHandshake, maxBarren, maxReply.
 //
-// Memory: an established Conn retains the state of crypto/tls (keys, the peer's certificates, and one
-// buffer as large as the largest record received, 18 KiB at most), about 6 KiB after a small request.
-// An incomplete record waits in a buffer borrowed from the owner's pool.
+// Memory: an established Conn retains the state of crypto/tls without its buffers, some 3 KiB, most of it two keys
+// made ready for AES-GCM. What crypto/tls decrypts, and an incomplete record, are in buffers borrowed from the owner's
+// pool until they have been read. See inner for how.
+//
+// Cost: 98 % of a full handshake's computing is crypto/tls's own: of 149 us with a P-256 key and X25519, 58 % for X25519,
+// 25 % for the signature, 15 % for the key schedule and records. What is added here, hand-offs between goroutines, turns
+// and copies, is 2.7 us, so there is little to pool or to batch. A ticket is 4.4 us, of which 3.2 would be with the keys
+// that crypto/tls makes for itself. The garbage, 37 KiB of which 1.4 are from here, costs as much again as 8 %.
 //
 // What never happens here: no system call, no clock. Deadlines are the owner's: it calls
 // Close with ErrTimeout.

@@ -15,7 +15,7 @@ const maxRecord = recordHeader + 16<<10 + 2048
 // KiB. If only whole records enter, it is empty whenever a record begins, starts over at its first
 // byte, and grows to one record and those 512 bytes.
 type framer struct {
-	rest int // bytes still to come of the record that did not fit into the room
+	rest int32 // bytes still to come of the record that did not fit into the room
 }
 
 // span returns how many bytes at the start of in to pass on to a reader with the given room, and how
@@ -25,8 +25,8 @@ type framer struct {
 // hot: runs per record; no alloc, no lock.
 func (f *framer) span(in []byte, room, most int) (n, records int) {
 	if f.rest > 0 {
-		n = min(f.rest, len(in), room)
-		f.rest -= n
+		n = min(int(f.rest), len(in), room)
+		f.rest -= int32(n)
 		if f.rest > 0 {
 			return n, 0
 		}
@@ -38,7 +38,7 @@ func (f *framer) span(in []byte, room, most int) (n, records int) {
 		}
 		if n+size > room {
 			if n == 0 {
-				n, f.rest = room, size-room
+				n, f.rest = room, int32(size-room)
 				records++
 			}
 			break

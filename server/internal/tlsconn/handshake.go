@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net/netip"
 	"runtime"
 	"sync"
 )
@@ -24,6 +25,7 @@ type handshake struct {
 	// Immutable after start:
 	conn   *Conn
 	set    *Handshakes
+	remote netip.AddrPort
 	loop   Poster
 	owner  Owner
 	client bool
@@ -80,10 +82,14 @@ func (h *handshake) shake() (err error) {
 			err = fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
-	if err = h.conn.tls.HandshakeContext(context.Background()); err == nil && h.check != nil {
+	if err = h.conn.tls.HandshakeContext(context.Background()); err != nil {
+		return err
+	}
+	if h.check != nil {
 		h.check(h.conn.tls.ConnectionState())
 	}
-	return err
+	fieldsOf.trim(h.conn.tls, h.client)
+	return nil
 }
 
 // enter waits for a turn on the processor.
@@ -153,8 +159,12 @@ func (h *handshake) read(p []byte) (int, error) {
 // written between two waits travels as one.
 func (h *handshake) tellLocked() {
 	w := &h.conn.wire
-	h.out = append(h.out, w.out...)
-	w.out = nil
+	if len(h.out) == 0 {
+		h.out, w.out = w.out, nil // what crypto/tls wrote is not used again, so it need not be copied
+	} else {
+		h.out = append(h.out, w.out...)
+		w.out = nil
+	}
 	h.full = false
 	if h.told {
 		return

@@ -136,7 +136,7 @@ type Params struct {
 	Loop    Poster
 	Owner   Owner
 	Buffers Buffers
-	// Early has the bytes read from the socket already; they are copied. For Server they begin with a whole ClientHello.
+	// Early, for Server, has the bytes read from the socket already, which begin with a whole ClientHello. They are copied.
 	Early []byte
 	// MaxBytes bounds the bytes that the peer may send in the handshake, 128 KiB if 0. crypto/tls parses all
 	// certificates before their number can be checked.
@@ -151,6 +151,10 @@ type Params struct {
 func (s *Handshakes) Server(p Params) (*Conn, error) {
 	c, h := s.make(p)
 	c.tls = tls.Server(&c.wire, p.Config)
+	h.in = append(make([]byte, 0, max(len(p.Early), firstInput)), p.Early...)
+	if n := len(h.in); recordSize(h.in) == n && fieldsOf.preload(c.tls, h.in) {
+		h.in, h.given = nil, n
+	}
 	s.mu.Lock()
 	err := s.admitLocked(h, sourceOf(p.Remote.Addr()))
 	s.mu.Unlock()
@@ -161,6 +165,8 @@ func (s *Handshakes) Server(p Params) (*Conn, error) {
 func (s *Handshakes) Client(p Params) (*Conn, error) {
 	c, h := s.make(p)
 	h.client = true
+	remote := p.Remote
+	c.wire.remote = &remote
 	c.tls = tls.Client(&c.wire, p.Config)
 	var err error
 	s.mu.Lock()
@@ -177,14 +183,13 @@ func (s *Handshakes) Client(p Params) (*Conn, error) {
 func (s *Handshakes) make(p Params) (*Conn, *handshake) {
 	c := &Conn{buffers: p.Buffers}
 	h := &handshake{
-		conn: c, set: s, loop: p.Loop, owner: p.Owner, in: append([]byte(nil), p.Early...),
-		check: p.Check, maxBytes: maxHandshake,
+		conn: c, set: s, remote: p.Remote, loop: p.Loop, owner: p.Owner, check: p.Check, maxBytes: maxHandshake,
 	}
 	if p.MaxBytes > 0 {
 		h.maxBytes = min(p.MaxBytes, maxHandshake)
 	}
 	h.wake.L = &h.mu
-	c.wire.hs, c.wire.remote = h, p.Remote
+	c.wire.hs = h
 	return c, h
 }
 

@@ -23,11 +23,25 @@ func (q queue) runAll() {
 	}
 }
 
-// heap lends from the heap and counts what is out.
-type heap struct{ out int }
+// heap lends from the heap and counts what is out. It keeps one that was put back, as pools of loops do.
+type heap struct {
+	out  int
+	free []byte
+}
 
-func (h *heap) Get(n int) []byte { h.out++; return make([]byte, 0, n) }
-func (h *heap) Put([]byte)       { h.out-- }
+func (h *heap) Get(n int) []byte {
+	h.out++
+	b := h.free
+	if h.free = nil; cap(b) < n || n == InputSize && cap(b) > n {
+		b = make([]byte, 0, n)
+	}
+	return b[:0]
+}
+
+func (h *heap) Put(b []byte) {
+	h.out--
+	h.free = b
+}
 
 // end is one end of a connection in memory: an Owner whose socket is the other end's output.
 type end struct {

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Conn is a connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or
-// its Endpoint's pool.
+// Conn is an HTTP/1.1 connection to an Endpoint. It has one owner at a time: the Exchange that uses it, or its Endpoint's
+// Pool. Made by Loop.Acquire.
 //
 //	dial ──► connecting ──► shaking ──► an Exchange's ◄──► its pool's
 //	              │       (where TLS is)      │               │
@@ -18,9 +18,9 @@ type Conn struct {
 	wire.Sock
 	w *Loop
 	upstream.Conn
-	x        *exchange.Core      // nil while idle
-	released uint64              // the loop's batch in which it last became idle
-	backend  *routing.BackendTLS // how TLS is spoken; nil where it is not
+	x          *exchange.Core      // nil while idle
+	released   uint64              // the loop's batch in which it last became idle
+	backendTLS *routing.BackendTLS // nil: the connection is plain
 }
 
 // Ready implements loop.Handler.
@@ -35,7 +35,7 @@ func (u *Conn) Ready(ev loop.Events) {
 		return
 	}
 	if ev&loop.Closed != 0 {
-		// The rest can still be read; writing cannot succeed.
+		// Received bytes can still be read; a write cannot succeed.
 		u.Readable, u.PeerClosed = true, true
 	}
 	if x := u.x; x != nil {
@@ -46,8 +46,8 @@ func (u *Conn) Ready(ev loop.Events) {
 		return // a session ticket or key update: no application data
 	}
 	if ev&(loop.Readable|loop.ReadClosed|loop.Closed|loop.Failed) != 0 {
-		// Nobody asked: a stale connection, or bytes that belong to no request. They must not reach
-		// the next one.
+		// The Endpoint has closed an idle connection, or sent bytes that belong to no request and must not reach the next
+		// one.
 		if ev&(loop.ReadClosed|loop.Closed) != 0 {
 			u.Endpoint.PeerClosed(&u.Conn, u.w.Now())
 		}
@@ -55,7 +55,7 @@ func (u *Conn) Ready(ev loop.Events) {
 	}
 }
 
-// connected goes on once the connect has ended, either way.
+// connected goes on once the connect has succeeded or failed.
 func (u *Conn) connected() {
 	ended, ok := u.Connected()
 	if !ended {
@@ -66,7 +66,7 @@ func (u *Conn) connected() {
 	switch {
 	case !ok:
 		x.AttemptFailed(exchange.FailConnect, upstream.ConnectFailed)
-	case u.backend != nil:
+	case u.backendTLS != nil:
 		if !u.startTLS() {
 			x.AttemptFailed(exchange.FailTLS, upstream.ConnectFailed)
 		}
@@ -76,16 +76,16 @@ func (u *Conn) connected() {
 	c.Pump()
 }
 
-// startTLS begins the handshake of a connection that was established, and reports whether it could. Progress says when there
-// is something to send.
+// startTLS begins the handshake of a connection that is established, and reports whether it could. Progress is called when
+// there are bytes to send.
 func (u *Conn) startTLS() bool {
-	return u.BeginTLS(dialerOf(u.Endpoint).config(u.backend, "http/1.1"), u.Endpoint.Addr, u) == nil
+	return u.ConnectTLS(dialerOf(u.Endpoint).config(u.backendTLS, "http/1.1"), u.Endpoint.Addr, u) == nil
 }
 
 // Progress implements tlsconn.Owner.
 func (u *Conn) Progress() { u.Ready(0) }
 
-// secured goes on with the handshake, and sends the request when it is done.
+// secured goes on with the handshake, and sends the request when it is complete.
 func (u *Conn) secured() {
 	done, err := u.Shake()
 	x := u.x
@@ -101,15 +101,15 @@ func (u *Conn) secured() {
 	c.Pump()
 }
 
-// dry reports that the socket holds no byte. A read that ended exactly with the response, or a splice,
-// which takes no more than that, leaves unseen what the Endpoint sent behind it; its event is spent, so
-// nothing but a look finds it before the next request's owner would.
+// dry reports that the socket holds no byte. Bytes that the Endpoint has sent behind its response stay unseen where a read
+// ended exactly with the response, or where it was spliced. Their event is spent, so only a read finds them before they are
+// taken for the response to the next request.
 func (u *Conn) dry() bool {
 	return !u.Readable && (u.TLS == nil || !u.TLS.Buffered()) || u.Read(u.w.one[:]) == 0 && !u.EOF && !u.Broken
 }
 
-// Release implements exchange.Up: u goes back to its pool, when nothing is left on it either way. This is the one
-// place where that happens, and settled, which the caller has asked, is the other half of the condition.
+// Release implements exchange.Up: u goes back to its Pool if no byte is left on it in either direction. It is the one place
+// where a Conn does. The other half of the condition is exchange.Core.settled, which the caller has checked.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Conn) Release(now int64) {
@@ -120,10 +120,10 @@ func (u *Conn) Release(now int64) {
 	}
 }
 
-// untouched reports that nothing has come on u, which was just taken from its pool, while it was idle; else u is
-// gone. What has come is found by its event, but that may stand further back in this batch, or be one of the next
-// where u became idle in this one. Then u is looked at, which costs a system call that other requests do not make.
-// What comes from here on cannot be told from an answer.
+// untouched reports that no byte has come on u, which was just taken from its Pool, while it was idle; otherwise u was
+// closed. Bytes that came are found by their event. The event may be further back in this batch, or in the next one where u
+// became idle in this one: then the socket is read, a system call that other requests do without. Bytes that come later
+// cannot be told from the response.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Conn) untouched() bool {
@@ -154,27 +154,28 @@ func (u *Conn) Stale(now int64) {
 	u.Abandon()
 }
 
-// discard closes u and takes it out of its pool.
+// discard closes u and takes it out of its Pool.
 func (u *Conn) discard() {
 	u.Endpoint.Remove(&u.Conn)
 	u.Close()
-	u.w.freeUp(u)
+	u.w.freeConn(u)
 }
 
-// dial starts a connection to ep for x. It returns nil when the kernel refuses at once, or where there is no descriptor for it.
+// dial begins to connect to ep for x. It returns nil where the kernel refuses at once, and where no descriptor was granted:
+// short.
 func (w *Loop) dial(ep *upstream.Endpoint, x *exchange.Core) (u *Conn, short bool) {
-	u = w.newUp()
-	ok, short := w.Connect(&u.Sock, &dialerOf(ep).addr, u, x.Source())
+	u = w.newConn()
+	ok, short := w.Connect(&u.Sock, &dialerOf(ep).addr, u, x.Quota())
 	if !ok {
-		w.freeUp(u)
+		w.freeConn(u)
 		return nil, short
 	}
-	u.Strict = true
-	u.backend = x.BackendTLS()
+	u.NeedsCloseNotify = true
+	u.backendTLS = x.BackendTLS()
 	u.x = x
 	ep.Add(&u.Conn)
 	w.Shard.UpstreamConnects++
-	if !u.Connecting && u.backend != nil && !u.startTLS() {
+	if !u.Connecting && u.backendTLS != nil && !u.startTLS() {
 		u.discard()
 		return nil, false
 	}

@@ -8,24 +8,25 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Loop is what the Endpoints' connections of one event loop share. It belongs to the loop's goroutine. Made by NewLoop; must
-// not be copied.
+// Loop holds everything that the Endpoints' connections of one event loop share. It belongs to the loop's goroutine. Made by
+// NewLoop; must not be copied.
 type Loop struct {
 	*exchange.Loop
 
-	set      *Settings // replaced as a whole by a reload
-	h2       *h2.Shared
-	sessions []*Session
-	freeU    wire.FreeList[Conn]
-	freeS    wire.FreeList[Stream]
+	set         *Settings // replaced as a whole by a reload
+	h2          *h2.Shared
+	sessions    []*Session
+	freeConns   wire.FreeList[Conn]
+	freeStreams wire.FreeList[Stream]
 
 	// Scratch, valid for one call:
 	resp   h1.Response
-	frames []byte // what an HTTP/2 connection read
+	frames []byte // one read of an HTTP/2 connection
 	one    [1]byte
 }
 
-// NewLoop makes the Endpoints' part of a loop, and the Set of its pools, of which seed is to differ from loop to loop.
+// NewLoop makes the Endpoints' part of a loop, and the Dialer and the Set of core. seed seeds the Set's choices of
+// Endpoints, and differs from loop to loop.
 func NewLoop(core *exchange.Loop, set *Settings, seed uint64) *Loop {
 	w := &Loop{Loop: core, set: set, h2: h2.NewShared(set.h2), frames: make([]byte, wire.ScratchSize)}
 	o := set.upstream
@@ -35,28 +36,28 @@ func NewLoop(core *exchange.Loop, set *Settings, seed uint64) *Loop {
 	w.Upstreams.Discard = func(c *upstream.Conn) {
 		u := c.Owner.(*Conn)
 		u.Close()
-		w.freeUp(u)
+		w.freeConn(u)
 	}
 	w.Dialer = w
 	return w
 }
 
-// Reload has new connections, and new requests, go by set.
+// Reload applies set to new connections and new requests. It runs on the loop.
 func (w *Loop) Reload(set *Settings) {
 	w.set = set
 	w.h2.SetLimits(set.h2)
 }
 
-// janitorWork is how many idle connections the janitor looks at in one go.
+// janitorWork is how many idle connections one call of Expire looks at.
 const janitorWork = 256
 
-// Expire closes connections that were idle for too long, and returns when it is to be called next, 0 where nothing is left
-// to expire.
+// Expire closes connections that were idle for too long, and Sessions whose Endpoint is silent. It runs on the loop, and
+// returns when it is to be called next, on the loop's clock; 0: nothing is left to expire.
 func (w *Loop) Expire(now int64) (next int64) {
 	next = w.Upstreams.Expire(now, janitorWork)
 	for i := len(w.sessions) - 1; i >= 0; i-- {
 		if i < len(w.sessions) {
-			w.sessions[i].check(now, w.set.upstream.IdleTimeout)
+			w.sessions[i].expire(now, w.set.upstream.IdleTimeout)
 		}
 	}
 	if next == 0 && len(w.sessions) > 0 {
@@ -65,7 +66,7 @@ func (w *Loop) Expire(now int64) (next int64) {
 	return next
 }
 
-// Cut runs on the loop: it ends every connection.
+// Cut closes every connection, and fails the requests under way. It runs on the loop.
 func (w *Loop) Cut() {
 	for len(w.sessions) > 0 {
 		w.sessions[0].end(upstream.Canceled)
@@ -77,8 +78,9 @@ func (w *Loop) Cut() {
 	w.ClosePipes(w.IdlePipes())
 }
 
-func (w *Loop) newUp() *Conn {
-	u := w.freeU.Take()
+// newConn returns a Conn whose socket is not open yet.
+func (w *Loop) newConn() *Conn {
+	u := w.freeConns.Take()
 	if u == nil {
 		u = &Conn{}
 	}
@@ -87,15 +89,15 @@ func (w *Loop) newUp() *Conn {
 	return u
 }
 
-// freeUp takes u back. Its events of this batch are void, because its Source is closed.
-func (w *Loop) freeUp(u *Conn) {
-	if !w.freeU.Full() {
+// freeConn pools u. Its events of this batch are void, because its loop.Source is closed.
+func (w *Loop) freeConn(u *Conn) {
+	if !w.freeConns.Full() {
 		*u = Conn{}
-		w.freeU.Put(u)
+		w.freeConns.Put(u)
 	}
 }
 
-// Acquire implements exchange.Dialer: it gets a connection to ep, or a stream on one.
+// Acquire implements exchange.Dialer: it gets x a Conn to ep, from its Pool or a new one, or a Stream of a Session.
 //
 // hot: runs per request; no alloc, no lock.
 func (w *Loop) Acquire(x *exchange.Core, ep *upstream.Endpoint, now int64) (u exchange.Up, reused, short bool) {
@@ -108,8 +110,8 @@ func (w *Loop) Acquire(x *exchange.Core, ep *upstream.Endpoint, now int64) (u ex
 			break
 		}
 		u := c.Owner.(*Conn)
-		if !u.backend.Equal(x.BackendTLS()) {
-			u.discard() // its certificate, or what it was checked against, has changed
+		if !u.backendTLS.Equal(x.BackendTLS()) {
+			u.discard() // the configuration of its TLS has changed since it was opened
 			continue
 		}
 		if !u.untouched() {
@@ -129,14 +131,14 @@ func (w *Loop) Acquire(x *exchange.Core, ep *upstream.Endpoint, now int64) (u ex
 	return c, false, false
 }
 
-// acquireStream is acquire for an Endpoint that speaks HTTP/2.
+// acquireStream is Acquire for an Endpoint that speaks HTTP/2.
 //
 // hot: runs per request; no alloc, no lock.
 func (w *Loop) acquireStream(x *exchange.Core, ep *upstream.Endpoint) (u exchange.Up, reused, short bool) {
 	b := x.BackendTLS()
 	if x.AnnouncesTrailers() {
 		if s, reused, short := w.acquireLone(x, ep, b); s != nil {
-			return s.attach(x), reused, false
+			return s.newStream(x), reused, false
 		} else if short {
 			return nil, false, true
 		}
@@ -144,19 +146,19 @@ func (w *Loop) acquireStream(x *exchange.Core, ep *upstream.Endpoint) (u exchang
 	s := dialerOf(ep).session(x.MustDial(), b)
 	reused = s != nil
 	if s == nil && !ep.Full() {
-		s, short = w.openSession(ep, b, x.Source(), false)
+		s, short = w.openSession(ep, b, x.Quota(), false)
 	}
 	if s == nil {
 		return nil, false, short
 	}
-	return s.attach(x), reused, false
+	return s.newStream(x), reused, false
 }
 
-// Open is what is open of HTTP/2 with Endpoints, in numbers.
-type Open struct{ Sessions, Streams, Lone, LoneFree int }
+// SessionCounts counts a loop's Sessions, their Streams, the lone Sessions among them, and those of the lone that are free.
+type SessionCounts struct{ Sessions, Streams, Lone, LoneFree int }
 
-// Open counts it.
-func (w *Loop) Open() (n Open) {
+// CountSessions counts the Sessions of w. Tests alone need it.
+func (w *Loop) CountSessions() (n SessionCounts) {
 	n.Sessions = len(w.sessions)
 	for _, s := range w.sessions {
 		n.Streams += len(s.streams)

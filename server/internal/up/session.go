@@ -12,51 +12,51 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Session is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by
-// its loop; in its dialer's list until it takes no more requests, and alive until its last stream ends.
+// Session is an HTTP/2 connection to an Endpoint, which carries many Exchanges at a time. Owned by its loop; in its dialer's
+// list until it takes no more requests, and open until its last stream ends.
 //
 //	openSession ──► connecting ──► shaking ──► established ──► retired ──► closed
 //	                             (where TLS is)
 //
-// Each may end in closed at once. Streams wait for it until it is established, and those of an Upgrade until the Endpoint's
-// SETTINGS came. What retires it is the Endpoint's GOAWAY, a flood, or a connect that took too long. One that requests do not
-// share has states of its own: see loneState.
+// Each state may end in closed at once. Streams wait for their Session until it is established, and those of an Upgrade
+// until the Endpoint's SETTINGS came. A GOAWAY of the Endpoint, a flood, and a connect that takes too long retire a Session.
+// A lone Session has further states: see loneState.
 type Session struct {
 	wire.Sock
 	w             *Loop
 	upstream.Conn // counts as one busy connection of the Endpoint for as long as it is open
 
 	wire.Output
-	dialer    *dialer
-	streams   []*Stream // those under way, and while connecting those that wait for it
-	small     []*Stream // with small pieces of this read, see gather; some may be gone
-	requests  uint64
-	backend   *routing.BackendTLS // how TLS is spoken; nil where it is not
-	closed    bool
-	settled   bool // the Endpoint's SETTINGS came
-	flooded   bool // it takes no more requests, because the Endpoint sends what is worth nothing
-	lone      loneState
-	pinged    bool
-	idleSince int64
-	heard     int64 // when bytes last came
+	dialer      *dialer
+	streams     []*Stream           // under way, or waiting until requests can be sent
+	small       []*Stream           // with small pieces of this read, see wire.Stream.Gather; some may be gone
+	requests    uint64              // that began
+	backendTLS  *routing.BackendTLS // nil: the connection is plain
+	closed      bool
+	gotSettings bool // the Endpoint's SETTINGS came
+	flooded     bool // the Endpoint sends frames that carry nothing: the Session takes no more requests
+	lone        loneState
+	pinged      bool  // a PING waits for bytes of the Endpoint
+	idleSince   int64 // when its last stream ended
+	lastRead    int64 // when bytes last came
 }
 
-// pingAfter bounds the silence of a Session with streams: it is sent a PING after that, and closed when nothing comes for as
-// long again.
+// pingAfter bounds the silence of an Endpoint on a Session with streams, nanoseconds: a PING is sent after it, and the
+// Session closed after as much again.
 const pingAfter = int64(15e9)
 
-// openSession starts an HTTP/2 connection to ep, for one request at a time if it is to be alone, or returns nil when
-// the kernel refuses at once, or where there is no descriptor for it.
+// openSession begins to connect a Session to ep, a lone one where alone says so. It returns nil where the kernel refuses at
+// once, and where no descriptor was granted: short.
 func (w *Loop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *exchange.Quota, alone bool) (s *Session, short bool) {
 	t := dialerOf(ep)
-	s = &Session{Sock: wire.NewSock(&w.Loop.Loop), w: w, dialer: t, backend: b}
-	s.Strict = true
+	s = &Session{Sock: wire.NewSock(&w.Loop.Loop), w: w, dialer: t, backendTLS: b}
+	s.NeedsCloseNotify = true
 	s.Owner = s
 	if ok, short := w.Connect(&s.Sock, &t.addr, s, of); !ok {
 		return nil, short
 	}
 	s.H2 = w.h2.NewClient(w.Now(), s, b != nil)
-	s.heard = w.Now()
+	s.lastRead = w.Now()
 	ep.Add(&s.Conn)
 	w.Shard.UpstreamConnects++
 	if alone {
@@ -71,9 +71,9 @@ func (w *Loop) openSession(ep *upstream.Endpoint, b *routing.BackendTLS, of *exc
 	return s, false
 }
 
-// startTLS begins the handshake of a connection that was established, and reports whether it could.
+// startTLS begins the handshake of a connection that is established, and reports whether it could.
 func (s *Session) startTLS() bool {
-	if err := s.BeginTLS(s.dialer.config(s.backend, "h2"), s.Endpoint.Addr, s); err != nil {
+	if err := s.ConnectTLS(s.dialer.config(s.backendTLS, "h2"), s.Endpoint.Addr, s); err != nil {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
@@ -99,7 +99,7 @@ func (s *Session) Ready(ev loop.Events) {
 	s.pump()
 }
 
-// secured goes on with the handshake, and returns true when it is done.
+// secured goes on with the handshake, and returns true when it is complete and the Session open.
 func (s *Session) secured() bool {
 	done, err := s.Shake()
 	switch {
@@ -112,31 +112,31 @@ func (s *Session) secured() bool {
 		s.end(upstream.ConnectFailed)
 		return false
 	}
-	s.begins()
+	s.opened()
 	return !s.closed
 }
 
-// connected goes on once the connect has ended, either way.
+// connected goes on once the connect has succeeded or failed.
 func (s *Session) connected() {
 	switch ended, ok := s.Connected(); {
 	case !ended:
 	case !ok:
 		s.Broken = true
 		s.end(upstream.ConnectFailed)
-	case s.backend == nil:
-		s.begins()
+	case s.backendTLS == nil:
+		s.opened()
 	default:
 		s.startTLS()
 	}
 }
 
-// begins sends the requests that waited.
-func (s *Session) begins() {
+// opened sends the requests that waited until the Session was established.
+func (s *Session) opened() {
 	s.sendWaiting()
 	s.touch()
 }
 
-// sendWaiting sends the requests that waited for what is known by now.
+// sendWaiting sends the waiting requests that can be sent by now.
 func (s *Session) sendWaiting() {
 	for _, u := range slices.Clone(s.streams) {
 		if u.x != nil && u.s == s && u.H2Stream == nil && !u.Gone && u.Established() {
@@ -147,7 +147,7 @@ func (s *Session) sendWaiting() {
 	}
 }
 
-// pump reads and feeds until there is nothing to read.
+// pump reads and feeds until the socket is empty.
 func (s *Session) pump() {
 	w := s.w
 	for round := 0; ; round++ {
@@ -158,7 +158,7 @@ func (s *Session) pump() {
 			w.Again(s)
 			break
 		}
-		n := s.Read(w.frames) // also behind a reset: what came before it may be responses
+		n := s.Read(w.frames) // also behind a reset: the bytes before it may be responses
 		if n == 0 {
 			if s.EOF || s.Broken {
 				s.end(upstream.Reset)
@@ -166,9 +166,9 @@ func (s *Session) pump() {
 			}
 			break
 		}
-		s.heard, s.pinged = w.Now(), false
+		s.lastRead, s.pinged = w.Now(), false
 		err := s.H2.Feed(w.Now(), w.frames[:n])
-		s.passSmall()
+		s.pumpGathered()
 		if err != nil {
 			if e, ok := err.(*h2.ConnError); ok && e.Flood != h2.FloodNone && !s.flooded {
 				w.Shard.EndpointFloods[e.Flood]++
@@ -185,11 +185,11 @@ func (s *Session) pump() {
 	}
 }
 
-// passSmall passes on the small pieces of what was read.
-func (s *Session) passSmall() {
+// pumpGathered pumps the streams whose small pieces were stored during the read.
+func (s *Session) pumpGathered() {
 	for _, u := range s.small {
 		if u.Gathering && u.s == s && !s.closed {
-			u.gathered()
+			u.pumpGathered()
 		}
 	}
 	clear(s.small)
@@ -218,17 +218,17 @@ func (s *Session) FlushOutput() {
 	}
 }
 
-// arrived reports that the Endpoint has all that it was sent. An Exchange may end before: a tunnel whose last
-// bytes are on their way, a request that was answered early. The kernel would drop them with the connection,
+// acknowledged reports that the Endpoint's kernel has all output. Its last bytes may be on their way when the last Exchange
+// has ended: those of a tunnel, or of a request that was answered early. The kernel would drop them with the connection,
 // because the Endpoint goes on sending frames of its own.
-func (s *Session) arrived() bool {
+func (s *Session) acknowledged() bool {
 	return !s.unsent() && loop.Unacknowledged(s.Src.FD()) == 0
 }
 
-// unsent reports that output waits, as frames or sealed.
+// unsent reports that output waits, as frames or as TLS records.
 func (s *Session) unsent() bool { return s.Output.Unsent(&s.Sock) }
 
-// retire keeps new requests away.
+// retire takes the Session out of its dialer's list: it gets no new requests.
 func (s *Session) retire() {
 	if s.lone != loneNot {
 		s.retireLone()
@@ -239,7 +239,7 @@ func (s *Session) retire() {
 	}
 }
 
-// end closes the session. Its streams learn that it is gone.
+// end closes the Session, and fails its streams. outcome is counted for the Endpoint's Health.
 func (s *Session) end(outcome upstream.Outcome) {
 	if s.closed {
 		return
@@ -271,19 +271,20 @@ func (s *Session) end(outcome upstream.Outcome) {
 	}
 }
 
-// check is the janitor's look at a session; idle is how long one without streams is kept. One that the Endpoint has taken
-// leave of ends a while behind its last stream: what has arrived there is not read yet, and its answer to a frame would make
-// a reset of the close, which takes the rest of it along (the end of a tunnel, once in two thousand rounds of chaos).
-func (s *Session) check(now, idle int64) {
+// expire closes the Session where it is silent, or has no streams and is retired or was idle for as long as idle. A Session
+// that has received GOAWAY stays open for a JanitorPeriod behind its last stream: the Endpoint may not have read all it was
+// sent, and a frame that it sends then would turn the close into a reset, which discards the rest (the end of a tunnel, once
+// in two thousand rounds of chaos).
+func (s *Session) expire(now, idle int64) {
 	switch {
-	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.H2.Gone() && now-s.idleSince >= wire.JanitorPeriod) && s.arrived() || now-s.idleSince >= idle):
+	case len(s.streams) == 0 && ((s.Endpoint.Gone || s.flooded || s.lone == loneOver || s.H2.Gone() && now-s.idleSince >= wire.JanitorPeriod) && s.acknowledged() || now-s.idleSince >= idle):
 		s.end(upstream.Canceled)
 	case len(s.streams) == 0 && s.lone == loneAsked && now-s.idleSince >= pingAfter:
 		s.end(upstream.Canceled)
-	case len(s.streams) == 0 || s.Connecting || s.Shaking || now-s.heard < pingAfter:
+	case len(s.streams) == 0 || s.Connecting || s.Shaking || now-s.lastRead < pingAfter:
 	case !s.pinged:
 		s.pinged = true
-		s.heard = now
+		s.lastRead = now
 		s.H2.Ping(1)
 		s.touch()
 	default:
@@ -307,23 +308,23 @@ func (s *Session) Response(st *h2.Stream, resp *message.Response, head []byte, e
 	switch {
 	case resp.Code == 101:
 		if !x.Upgrades() {
-			x.Malformed()
+			x.FailMalformed()
 			c.Pump()
 			return
 		}
 		x.SwitchProtocols(resp, head, nil)
-		c.Pump() // what came before has had its events
+		c.Pump() // the bytes that came before have had their events
 		return
 	case resp.Code < 200:
-		x.InterimHead(resp, head)
+		x.RelayInterim(resp, head)
 	default:
-		x.FinalHead(resp, head, nil, end)
+		x.RelayFinal(resp, head, nil, end)
 	}
 	switch {
-	case end || x.ClientSide() != c: // if x has ended, c goes on with what comes next
+	case end || x.ClientSide() != c: // where x has ended, c may have its next request already
 		c.Pump()
 	default:
-		x.GuardClient() // restart has disarmed the client's timer
+		x.GuardClient() // behind Restart above
 	}
 }
 
@@ -359,21 +360,21 @@ func (s *Session) Trailers(st *h2.Stream, t *message.Head, lines []byte) {
 	}
 }
 
-// Fault implements h2.Handler: what the Endpoint sent is malformed.
+// Fault implements h2.Handler: the Endpoint's response is malformed.
 func (s *Session) Fault(st *h2.Stream, _ h2.Fault) {
 	if st == nil {
 		return
 	}
 	if u, ok := st.Owner.(*Stream); ok && u.x != nil {
 		if u.Gathering {
-			if u.gathered(); u.H2Stream != st || u.x == nil {
+			if u.pumpGathered(); u.H2Stream != st || u.x == nil {
 				return
 			}
 		}
 		u.Gone = true
 		x := u.x
 		c := x.ClientSide()
-		x.Malformed()
+		x.FailMalformed()
 		c.Pump()
 		return
 	}
@@ -388,7 +389,7 @@ func (s *Session) Reset(st *h2.Stream, code h2.Code) {
 		return
 	}
 	if u.Gathering {
-		if u.gathered(); u.H2Stream != st || u.x == nil {
+		if u.pumpGathered(); u.H2Stream != st || u.x == nil {
 			return
 		}
 	}
@@ -404,25 +405,25 @@ func (s *Session) Writable(st *h2.Stream) {
 	}
 }
 
-// Settings implements h2.Handler: whether the Endpoint takes an Upgrade is known.
+// Settings implements h2.Handler: they tell whether the Endpoint takes an Upgrade.
 func (s *Session) Settings() {
-	if !s.settled {
-		s.settled = true
+	if !s.gotSettings {
+		s.gotSettings = true
 		s.sendWaiting()
 	}
 }
 
-// GoAway implements h2.Handler: what is under way goes on, except where Reset says otherwise.
+// GoAway implements h2.Handler: requests under way go on, except those for which Reset is called.
 func (s *Session) GoAway(uint32, h2.Code) { s.retire() }
 
-// Flooded implements h2.ClientHandler: who is under way on the session has done nothing, and goes on.
+// Flooded implements h2.ClientHandler. Requests under way are not the cause, and go on.
 func (s *Session) Flooded(f h2.Flood) {
 	s.flooded = true
 	s.w.Shard.EndpointFloods[f]++
 	s.retire()
 }
 
-// Pong implements h2.Handler. Of a sign of life it is all that counts that bytes came.
+// Pong implements h2.Handler. The answer to a check whether the Endpoint is alive has done its work by being read.
 func (s *Session) Pong(data uint64) {
 	if data == lonePing && s.lone == loneAsked {
 		s.freeLone()

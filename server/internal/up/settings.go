@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// Settings is the configuration as connections to Endpoints read it. Immutable; a reload replaces it as a whole. Times are
+// Settings is the configuration that connections to Endpoints read. Immutable; a reload replaces it as a whole. Times are
 // nanoseconds.
 type Settings struct {
 	limits   h1.Limits // of response heads
@@ -16,9 +16,8 @@ type Settings struct {
 	h2       h2.Config
 }
 
-// The windows of a Session to an Endpoint, which many clients share: the connection's has room for every
-// stream's, so that clients who do not read hold up nobody else. What they make a Session hold is
-// bounded by the product.
+// Many clients share a Session to an Endpoint. The window of its connection has room for the windows of all its streams, so
+// that clients who do not read hold up no others. The product bounds the bytes that a Session holds for them.
 const (
 	sessionStreams = 128
 	streamWindow   = 64 << 10
@@ -39,8 +38,7 @@ func NewSettings(c *config.Config) Settings {
 	}
 }
 
-// keepNone translates the configuration's 0, which keeps no idle connection, to what
-// upstream.Options says for that.
+// keepNone translates the configuration's 0, which keeps no idle connection, to the -1 of upstream.Options.
 func keepNone(n int) int {
 	if n == 0 {
 		return -1

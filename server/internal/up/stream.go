@@ -7,71 +7,75 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
-// Stream is one request on an HTTP/2 connection to an Endpoint: the exchange.Up of its Exchange. Made and
-// pooled by its worker; owned by the loop.
+// Stream is one request on an HTTP/2 connection to an Endpoint: the exchange.Up of its Exchange. Made, pooled and owned by
+// its loop.
 //
-//	attach ──► waits for its Session ──► begin: open, or gone where the Session takes no more ──► free
+//	newStream ──► waits for its Session ──► SendRequest: open, or gone where the Session takes no more ──► free
 type Stream struct {
 	wire.Stream
-	w       *Loop
-	s       *Session
-	x       *exchange.Core
-	listed  bool // in the session's list
-	refused bool // the Endpoint did nothing for the request
-	first   bool // of its session
-	trailed bool // trailers were sent
+	w              *Loop
+	s              *Session
+	x              *exchange.Core
+	listed         bool // in the Session's list
+	refused        bool // the Endpoint has declared the request unprocessed: REFUSED_STREAM
+	firstOfSession bool // of its session
+	sentTrailers   bool // trailers were sent
 }
 
-// attach makes x's side of a new stream of s, which is opened by begin.
+// newStream makes x's side of a stream of s, which SendRequest opens.
 //
 // hot: runs per request; no alloc, no lock.
-func (s *Session) attach(x *exchange.Core) *Stream {
+func (s *Session) newStream(x *exchange.Core) *Stream {
 	w := s.w
-	u := w.freeS.Take()
+	u := w.freeStreams.Take()
 	if u == nil {
 		u = &Stream{}
 	}
 	u.Stream.Begin(&w.Loop.Loop, s.H2, nil)
 	u.w = w
 	u.s, u.x = s, x
-	u.first = s.requests == 0
+	u.firstOfSession = s.requests == 0
 	u.listed = true
 	s.requests++
 	s.streams = append(s.streams, u)
 	return u
 }
 
-// gathered passes on what was stored.
-func (u *Stream) gathered() {
+// pumpGathered pumps the small pieces that were stored during the read.
+func (u *Stream) pumpGathered() {
 	u.Gathering = false
 	if u.x != nil {
 		u.x.ClientSide().Pump()
 	}
 }
 
-// Established implements exchange.Up. An Upgrade has to wait until the Endpoint has said that it takes one.
+// Established implements exchange.Up. An Upgrade waits until the Endpoint's SETTINGS tell whether it takes one.
 //
 // hot: runs per request; no alloc, no lock.
 func (u *Stream) Established() bool {
-	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.settled || !u.x.Upgrades())
+	return u.H2Stream != nil || u.Gone || !u.s.Connecting && !u.s.Shaking && (u.s.gotSettings || !u.x.Upgrades())
 }
 
-func (u *Stream) Reused() bool      { return !u.first }
+// Reused implements exchange.Up.
+func (u *Stream) Reused() bool { return !u.firstOfSession }
+
+// Unprocessed implements exchange.Up.
 func (u *Stream) Unprocessed() bool { return u.refused || u.H2Stream == nil }
 
-// Provoked implements exchange.Up: the Endpoint got trailers, and may be one that ends the connection for them. Else a client could
-// have an Endpoint ejected with those.
-func (u *Stream) Provoked() bool { return u.trailed }
+// Provoked implements exchange.Up: the Endpoint was sent trailers, for which some end the connection. A client could
+// otherwise have an Endpoint ejected by sending trailers.
+func (u *Stream) Provoked() bool { return u.sentTrailers }
 
-// Exclusive implements exchange.Up. A lone session counts as shared: descriptors of it are bounded by the requests of a source.
+// Exclusive implements exchange.Up. A lone Session counts as shared: the requests of a Source bound its number.
 func (u *Stream) Exclusive() bool { return false }
 
-// TimedOut implements exchange.Up: the next request would wait for the same session.
+// TimedOut implements exchange.Up: the next request does not wait for the same Session.
 func (u *Stream) TimedOut() { u.s.retire() }
 
-// BreakOff implements exchange.Up: a stream that is given up is reset anyway.
+// BreakOff implements exchange.Up: Abandon resets a stream.
 func (u *Stream) BreakOff() {}
 
+// UnknownLength implements exchange.Up.
 func (u *Stream) UnknownLength() exchange.Framing { return exchange.FrameStream }
 
 // SendRequest implements exchange.Up.
@@ -91,16 +95,16 @@ func (u *Stream) SendRequest(x *exchange.Core) (wrote bool, fail *exchange.Failu
 	u.H2Stream = st
 	st.Owner = u
 	if !end && !x.Upgrades() {
-		x.PassEarly(u)
+		x.SendEarly(u)
 	}
 	u.s.touch()
 	return true, nil
 }
 
-// ReadHead implements exchange.Up: heads come by the session, so that only its end is left to be seen.
+// ReadHead implements exchange.Up. Heads come by Session.Response, so that it only looks for the stream's end.
 func (u *Stream) ReadHead(x *exchange.Core) bool {
 	if u.Gone {
-		x.UpstreamEnds()
+		x.EndpointEnded()
 	}
 	return false
 }
@@ -113,42 +117,45 @@ func (u *Stream) Send(p []byte, last bool) {
 	u.s.touch()
 }
 
-// Drop implements wire.Bytes: the window that opens has to be told.
+// Drop implements wire.Bytes. The output has a WINDOW_UPDATE then.
 func (u *Stream) Drop(n int) {
 	u.Stream.Drop(n)
 	u.s.touch()
 }
 
+// Flush implements wire.Bytes.
 func (u *Stream) Flush() bool {
 	done := u.Stream.Flush()
 	u.s.touch()
 	return done
 }
 
-// SendTrailers implements wire.Bytes. On a session that others share none are sent: see lone.go.
+// SendTrailers implements wire.Bytes. On a shared Session trailers are left out: see lone.go.
 func (u *Stream) SendTrailers(lines []byte) {
 	if u.s.lone == loneNot {
 		u.Send(nil, true)
 		return
 	}
-	u.trailed = true
+	u.sentTrailers = true
 	u.Stream.SendTrailers(lines)
 	u.s.touch()
 }
 
+// ShutWrite implements wire.Bytes.
 func (u *Stream) ShutWrite() { u.Send(nil, true) }
 
-// Lost implements wire.Bytes: a response that is complete is not lost with its stream, though it may wait for the client.
+// Lost implements wire.Bytes: a complete response, which may wait for the client, is not lost with its stream.
 func (u *Stream) Lost() bool { return u.Gone && !u.Complete }
 
+// EndedWell implements wire.Bytes.
 func (u *Stream) EndedWell() bool { return u.Ended() && !u.Lost() }
 
-// release, abandon and stale implement exchange.Up: what is not complete is reset, and the session goes on.
+// Release, Abandon and Stale implement exchange.Up: a stream that is not complete is reset, and the Session goes on.
 func (u *Stream) Release(now int64) { u.free(now) }
 func (u *Stream) Abandon()          { u.free(u.w.Now()) }
 func (u *Stream) Stale(now int64)   { u.free(now) }
 
-// free gives the stream back.
+// free releases the stream and its memory, and pools u.
 func (u *Stream) free(now int64) {
 	w, s := u.w, u.s
 	if u.listed {
@@ -170,6 +177,6 @@ func (u *Stream) free(now int64) {
 		s.askLone()
 	}
 	*u = Stream{w: w, Stream: u.Stream}
-	w.freeS.Put(u)
+	w.freeStreams.Put(u)
 	w.WakeJanitor()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
-// Addr is an address to connect to, in the form that connect(2) takes: made once, used for every connection.
+// Addr is an address to connect to, in the form that connect(2) takes: made once by NewAddr, used for every connection.
 // Immutable.
 type Addr struct {
 	raw    [28]byte
@@ -29,7 +29,7 @@ func NewAddr(a netip.AddrPort) (s Addr) {
 		b := ip.As16()
 		copy(s.raw[8:], b[:])
 	}
-	// sa_family is in the machine's order; all that Linux Go runs this on are little-endian here.
+	// sa_family is in the machine's byte order; the machines that this runs on are little-endian.
 	s.raw[0], s.raw[1] = byte(s.family), 0
 	return s
 }
@@ -40,7 +40,7 @@ func (s *Addr) connect() (fd int, connected bool) {
 	if errno != 0 {
 		return -1, false
 	}
-	errno = s.begin(fd)
+	errno = s.startConnect(fd)
 	if errno != 0 && errno != syscall.EINPROGRESS {
 		loop.CloseFD(fd)
 		return -1, false
@@ -48,8 +48,7 @@ func (s *Addr) connect() (fd int, connected bool) {
 	return fd, errno == 0
 }
 
-// socket opens a non-blocking TCP socket with Nagle's algorithm off: what the gateway writes is
-// already as large as it gets.
+// socket opens a non-blocking TCP socket with Nagle's algorithm off: the gateway's writes are as large as they can be.
 func (s *Addr) socket() (fd int, errno syscall.Errno) {
 	r, _, e := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(s.family), syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, syscall.IPPROTO_TCP)
 	if e != 0 {
@@ -59,7 +58,8 @@ func (s *Addr) socket() (fd int, errno syscall.Errno) {
 	return int(r), 0
 }
 
-func (s *Addr) begin(fd int) syscall.Errno {
+// startConnect calls connect(2), which goes on behind the call: EINPROGRESS.
+func (s *Addr) startConnect(fd int) syscall.Errno {
 	for {
 		_, _, e := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), s.length)
 		if e != syscall.EINTR {

@@ -5,8 +5,8 @@ import (
 	"iter"
 )
 
-// Audit returns the faults in the books of l, at a time when nothing is under way on it. Tests find with it a buffer that
-// was given back twice, and bytes or descriptors that are counted and not in use.
+// Audit returns the faults in the pools and counts of l: a buffer or a pipe that was put back twice, and bytes or
+// descriptors that are counted and not in use. Tests alone need it, at a time when no connection is open.
 func (l *Loop) Audit() (faults []string) {
 	pipes := map[*Pipe]bool{}
 	for _, p := range l.pipes {
@@ -34,7 +34,7 @@ func (l *Loop) Audit() (faults []string) {
 	return faults
 }
 
-// Twice looks for a struct of that name that a list of free ones has twice.
+// Twice returns a fault for each struct that a list of free ones, called name, has twice. Audits alone need it.
 func Twice[T any](name string, all iter.Seq[*T]) (faults []string) {
 	seen := map[*T]bool{}
 	for p := range all {

@@ -1,7 +1,7 @@
 package wire
 
-// Buffer holds bytes that cannot be handled yet: an incomplete head, or output for a peer that does not read. The zero
-// value is empty and owns no memory; a Buffer borrows from its Loop's Pool while it holds bytes. Append copies.
+// Buffer holds bytes that cannot be handled yet: an incomplete head, or output for a peer that does not read. The zero value
+// is empty and owns no memory; a Buffer borrows from its Loop's Pool while it holds bytes. Append copies.
 type Buffer struct {
 	b   []byte
 	off int
@@ -13,11 +13,11 @@ func (b *Buffer) Len() int { return len(b.b) - b.off }
 // Bytes returns the bytes in b, valid until the next Append, Consume or Release.
 func (b *Buffer) Bytes() []byte { return b.b[b.off:] }
 
-// Cap returns the size of the memory that b has borrowed.
-func (b *Buffer) Cap() int { return cap(b.b) }
+// borrowed returns the size of the memory that b has borrowed.
+func (b *Buffer) borrowed() int { return cap(b.b) }
 
-// Sizes of buffers: for a head, a head read, a body read, and two for the bytes that a stream's window lets a peer
-// send while the other side takes nothing. Most are of the first.
+// Sizes of buffers: for a head, a head read, a body read, and two for the bytes that a stream's window lets a peer send
+// while the other side takes nothing. Most are of the first.
 const (
 	SmallBuffer  = 4 << 10
 	mediumBuffer = 20 << 10

@@ -19,19 +19,19 @@ func TestBuffer(t *testing.T) {
 		take := min(step*53%7000, b.Len())
 		out = append(out, b.Bytes()[:take]...)
 		pool.Consume(&b, take)
-		if b.Len() > 0 && pool.Lent() != int64(b.Cap()) {
-			t.Fatalf("%d bytes are counted, %d lent", pool.Lent(), b.Cap())
+		if b.Len() > 0 && pool.Lent() != int64(b.borrowed()) {
+			t.Fatalf("%d bytes are counted, %d lent", pool.Lent(), b.borrowed())
 		}
 	}
 	if !bytes.Equal(out, want) {
 		t.Error("something else came out")
 	}
-	if b.Cap() != 0 || pool.Lent() != 0 {
-		t.Errorf("an empty Buffer has %d bytes, %d are counted", b.Cap(), pool.Lent())
+	if b.borrowed() != 0 || pool.Lent() != 0 {
+		t.Errorf("an empty Buffer has %d bytes, %d are counted", b.borrowed(), pool.Lent())
 	}
 }
 
-// TestPoolTells: other loops see the sum when it has changed by a step, and the owner hears of one that has grown.
+// TestPoolTells: other loops see the sum when it has changed by a step, and OnGrowth is called when it has grown.
 func TestPoolTells(t *testing.T) {
 	var seen atomic.Int64
 	grew := 0

@@ -5,11 +5,11 @@
 // A Loop is an event loop and the resources that its connections share: a Pool of buffers, a scratch buffer for one read,
 // pipes for splice(2), the list of connections to flush at the end of a batch. A Sock is one connection, a Stream one stream
 // of an HTTP/2 connection; the types that know a protocol embed one or the other. Both implement Bytes. Ways relays between
-// two Bytes in both directions, a Pipe from one Sock to another inside the kernel. An Output writes the frames of all streams
-// of a connection, once per batch of events.
+// two Bytes in both directions, a Pipe from one Sock to another inside the kernel. An Output writes the frames of all
+// streams of a connection, once per batch of events.
 //
-// Goroutines: a Loop and everything on it belong to the loop's goroutine and need no lock, except Loop.Use, which other loops
-// read.
+// Goroutines: a Loop and everything on it belong to the loop's goroutine and need no lock, except Loop.Use, which other
+// loops read.
 //
 // Invariants:
 //

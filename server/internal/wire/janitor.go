@@ -2,8 +2,8 @@ package wire
 
 import "github.com/sluice-gateway/sluice/server/internal/loop"
 
-// Janitor calls a function of the loop's owner about once a second while there are resources to expire. Otherwise it rests, so
-// that an idle gateway sleeps. Owned by the loop; made ready by Start.
+// Janitor calls a function of the loop's owner about once a second while there are resources to expire. Otherwise it rests,
+// so that an idle gateway sleeps. Owned by the loop; made ready by Start.
 type Janitor struct {
 	loop    *Loop
 	timer   loop.Timer
@@ -31,7 +31,7 @@ func (j *Janitor) Wake() {
 	}
 }
 
-// rouse is no part of wake, which is inlined.
+// rouse is apart from Wake so that Wake is inlined.
 //
 //go:noinline
 func (j *Janitor) rouse() {

@@ -2,7 +2,7 @@ package wire
 
 import "testing"
 
-// TestJanitor: it looks again as soon as it was told to, after a period at the latest, and rests where there is nothing left.
+// TestJanitor: it looks again when its function asked for it, after a period at the latest, and rests where nothing is left.
 func TestJanitor(t *testing.T) {
 	l := newLoop(t)
 	var j Janitor

@@ -17,7 +17,7 @@ type Output struct {
 func (o *Output) FlushLater(l *Loop, f Flusher) {
 	if !o.Dirty {
 		o.Dirty = true
-		l.add(f)
+		l.addFlusher(f)
 	}
 }
 
@@ -51,7 +51,7 @@ func (o *Output) FlushTo(to *Sock) (moved bool) {
 // Holds returns how many bytes of memory the protocol's state takes.
 func (o *Output) Holds() int64 { return o.charged }
 
-// Release gives the protocol's state back.
+// Release closes the protocol's state, and counts its memory as returned.
 func (o *Output) Release(l *Loop) {
 	o.H2.Close()
 	l.Buffers.count(-o.charged)
@@ -62,14 +62,15 @@ func (o *Output) Release(l *Loop) {
 // handled.
 type Flusher interface{ FlushOutput() }
 
-// add has f flushed at the end of the batch.
-func (l *Loop) add(f Flusher) {
+// addFlusher has f flushed at the end of the batch.
+func (l *Loop) addFlusher(f Flusher) {
 	l.toFlush = append(l.toFlush, f)
 	if len(l.toFlush) == 1 {
 		l.Again((*flushing)(l))
 	}
 }
 
+// flushing is the Loop, as the handler of a deferred flush.
 type flushing Loop
 
 // Ready implements loop.Handler. Output that a flush causes elsewhere is flushed too.

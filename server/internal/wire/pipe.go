@@ -6,11 +6,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 )
 
-// pipeSize bounds the bytes in one pipe, and so the memory that a peer which does not read can pin; an unprivileged
-// process may ask for no more. 1 MiB bodies cost 335 us through 256 KiB, 310 through 1 MiB.
+// pipeSize bounds the bytes in one pipe, and so the memory that a peer which does not read can pin; an unprivileged process
+// may ask for no more. 1 MiB bodies cost 335 us through 256 KiB, 310 through 1 MiB.
 //
-// A user without CAP_SYS_RESOURCE gets 64 such pipes (fs.pipe-user-pages-soft). Beyond that a smaller
-// one must do, and below smallPipe copying is cheaper than many small splices.
+// A user without CAP_SYS_RESOURCE gets 64 such pipes (fs.pipe-user-pages-soft), and smaller ones beyond that. Below
+// smallPipe a copy is cheaper than many small splices.
 const (
 	pipeSize  = 1 << 20
 	smallPipe = 64 << 10
@@ -19,9 +19,9 @@ const (
 // keepPipes bounds the idle pipes of a loop.
 const keepPipes = 64
 
-// Pipe moves bytes of known number from one plain socket to another by splice(2): their pages are handed over inside
-// the kernel, and this process never maps them. It belongs to the caller that took it from its Loop until that puts it
-// back, empty or not. Its descriptors are counted in Loop.Use.
+// Pipe moves bytes of known number from one plain socket to another by splice(2): their pages are handed over inside the
+// kernel, and this process never maps them. It belongs to the caller that took it from its Loop until that puts it back,
+// empty or not. Its descriptors are counted in Loop.Use.
 type Pipe struct {
 	loop *Loop
 	r, w int // descriptors of its ends
@@ -35,8 +35,8 @@ type Pipe struct {
 	timer   loop.Timer
 }
 
-// Begin makes from the source. If it turns out to be slow, user is called with Ready(0), to go on with fewer bytes.
-func (p *Pipe) Begin(from *Sock, user loop.Handler) { p.from, p.user = from, user }
+// SetSource makes from the source. If from turns out to be slow, user is called with Ready(0), to go on with fewer bytes.
+func (p *Pipe) SetSource(from *Sock, user loop.Handler) { p.from, p.user = from, user }
 
 // Fill moves up to left bytes from the source into the pipe, and returns their number. drained means that the source has no
 // more for now, or that the pipe has no slot. Bytes that arrived before a reset are moved too.
@@ -47,8 +47,8 @@ func (p *Pipe) Fill(left int64) (n int64, drained bool) {
 		want := int(min(left-n, int64(pipeSize-p.Held)))
 		m, errno := loop.Splice(from.Src.FD(), p.w, want, false)
 		if errno == syscall.EAGAIN {
-			// Either the socket is empty or the pipe has no slot: with bytes in the pipe it may be
-			// the latter, so the socket stays readable until an empty pipe says the same.
+			// Either the socket is empty or the pipe has no slot: with bytes in the pipe it may be the latter, so the socket
+			// stays readable until an empty pipe says the same.
 			if p.Held == 0 {
 				from.Readable = false
 			}
@@ -65,7 +65,7 @@ func (p *Pipe) Fill(left int64) (n int64, drained bool) {
 		p.Held += m
 		n += int64(m)
 		if m < want {
-			return n, true // empty, or no slot: once the pipe was drained, the next call finds out which
+			return n, true // the socket is empty, or the pipe has no slot: the next call, behind a drain, finds out which
 		}
 	}
 	return n, drained
@@ -90,13 +90,14 @@ func (p *Pipe) Drain(to *Sock, more bool) (n int64) {
 	return n
 }
 
-// lowWater is how much a source should have before it is reported. Reported segment by segment, 1 MiB
-// wakes the loop some twenty times, each for one 64 KiB splice: 310 to 355 us of CPU where HAProxy takes
-// 325. Reported at 1 MiB, or at the end of the body, it is 290 us; at 256 KiB 307.
+// lowWater is how many bytes a source should have before it is reported. Reported segment by segment, 1 MiB wakes the loop
+// some twenty times, each for one 64 KiB splice: 310 to 355 us of CPU where HAProxy takes 325. Reported at 1 MiB, or at the
+// end of the body, it is 290 us; at 256 KiB 307.
 const lowWater = 1 << 20
 
-// lowDelay is how long a source may take to collect lowWater bytes, plus up to two ticks of the wheel. A slower source
-// delays its bytes once by that much, and is reported as they come from then on. The end of a body is never delayed.
+// lowDelay is how long a source may take to collect lowWater bytes, nanoseconds, plus up to two ticks of the wheel. The
+// bytes of a slower source are delayed once by lowDelay, and reported as they come from then on. The end of a body is never
+// delayed.
 const lowDelay = int64(20e6)
 
 // Coarsen asks the kernel to report the source only once it holds a good part of the left bytes, unless it was slow before
@@ -111,6 +112,7 @@ func (p *Pipe) Coarsen(left int64) {
 	p.loop.Set(&p.timer, p.loop.Now()+lowDelay)
 }
 
+// setLowat has the source reported from n bytes on.
 func (p *Pipe) setLowat(n int) {
 	p.lowat = n
 	SetInt(p.from.Src.FD(), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
@@ -185,6 +187,7 @@ func (l *Loop) PutPipe(p *Pipe) {
 	l.pipes = append(l.pipes, p)
 }
 
+// closePipe closes a pipe and counts its descriptors as closed.
 func (l *Loop) closePipe(p *Pipe) {
 	p.user = nil
 	loop.CloseFD(p.r)
@@ -193,7 +196,7 @@ func (l *Loop) closePipe(p *Pipe) {
 	l.giveDescriptors(2)
 }
 
-// ClosePipes closes up to n idle pipes, and returns how many there were.
+// ClosePipes closes up to n idle pipes, and returns how many it closed.
 func (l *Loop) ClosePipes(n int) (closed int) {
 	for ; closed < n && len(l.pipes) > 0; closed++ {
 		last := len(l.pipes) - 1

@@ -28,7 +28,7 @@ func TestPipe(t *testing.T) {
 	from, source := connect(t, l)
 	to, sink := connect(t, l)
 	p := openPipe(t, l)
-	p.Begin(from, nobody{})
+	p.SetSource(from, nobody{})
 	want := body(3 << 20)
 	go source.Write(append(bytes.Clone(want), "the next request"...))
 	got := make(chan []byte)
@@ -66,7 +66,7 @@ func TestPipeWithBytes(t *testing.T) {
 	l := newLoop(t)
 	from, source := connect(t, l)
 	p := openPipe(t, l)
-	p.Begin(from, nobody{})
+	p.SetSource(from, nobody{})
 	source.Write([]byte("secret"))
 	arrives(t, from)
 	if n, drained := p.Fill(100); n != 6 || !drained || p.Held != 6 {
@@ -78,14 +78,14 @@ func TestPipeWithBytes(t *testing.T) {
 	}
 }
 
-// TestPipeSlow: a source that does not fill the mark in time is moved as its bytes come, and its socket is as it was when the
-// pipe is given back.
+// TestPipeSlow: a source that does not fill the mark in time is moved as its bytes come, and its socket is as it was when
+// the pipe is given back.
 func TestPipeSlow(t *testing.T) {
 	l := newLoop(t)
 	from, _ := connect(t, l)
 	p := openPipe(t, l)
 	var told calls
-	p.Begin(from, &told)
+	p.SetSource(from, &told)
 	from.Readable = false
 	p.Coarsen(lowWater)
 	if p.lowat != lowWater || p.timer.Deadline() != l.Now()+lowDelay {

@@ -99,7 +99,7 @@ func (p *Pool) count(n int64) {
 	}
 }
 
-// Recount counts now bytes in place of *held, for memory that a connection has from elsewhere, and stores now there.
+// Recount counts now bytes in place of *held, and stores now in *held: for memory that a connection has from elsewhere.
 //
 // hot: runs per batch of events; no alloc, no lock.
 func (p *Pool) Recount(held *int64, now int64) {

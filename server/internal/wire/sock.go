@@ -7,13 +7,12 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
 )
 
-// Sock is a non-blocking stream socket with its unread and unsent bytes, with or without TLS. Owned by its Loop, and embedded
-// in the type that knows its protocol.
+// Sock is a non-blocking stream socket with its unread and unsent bytes, with or without TLS. Owned by its Loop, and
+// embedded in the type that knows its protocol.
 //
-// Readiness is edge-triggered, so it is remembered here: Readable and Writable stay true until a
-// system call says otherwise. A read that fills less than it was given has emptied the socket
-// (epoll(7)), which saves the read that would return EAGAIN; once the peer's FIN is known, reading
-// goes on until it is seen.
+// Readiness is edge-triggered, so a Sock remembers it: Readable and Writable stay true until a system call finds otherwise.
+// A read that fills less than its buffer has emptied the socket (epoll(7)), which saves the read that would return EAGAIN;
+// once the peer's FIN is known, reads go on until one returns 0.
 type Sock struct {
 	Src  loop.Source
 	loop *Loop
@@ -36,13 +35,13 @@ type Sock struct {
 	Connecting bool // connect(2) is under way
 
 	// Set by TLS:
-	Shaking bool // a handshake is under way
-	rawEOF  bool // the socket has ended; EOF is the end of the plaintext
-	told    bool // the peer sent close_notify: nothing is missing, however the socket ends
+	Shaking        bool // a handshake is under way
+	rawEOF         bool // the socket has ended; EOF is the end of the plaintext
+	gotCloseNotify bool // the peer sent close_notify: nothing is missing, however the socket ends
 
 	// Set by the owner:
-	Strict bool // an end without close_notify is a failure
-	Mute   bool // close without close_notify, so that a cut response is not taken for a complete one
+	NeedsCloseNotify bool // an end without close_notify is a failure
+	NoCloseNotify    bool // close without close_notify, so that a cut response is not taken for a complete one
 
 	// Set by Connect, and cleared by Close:
 	counted bool // in Loop.Use.Descriptors
@@ -68,9 +67,8 @@ func (s *Sock) Note(ev loop.Events) {
 	}
 }
 
-// Read reads once into p. It returns 0 when there is nothing now, at the end (EOF) and on failure
-// (Broken). Bytes that arrived before a reset, or before a write failed, can still be read: they may be
-// the answer that says why.
+// Read reads once into p. It returns 0 when the socket is empty, at the end (EOF) and on failure (Broken). Bytes that
+// arrived before a reset, or before a write failed, can still be read: they may be the response that tells the cause.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) Read(p []byte) int {
@@ -85,7 +83,7 @@ func (s *Sock) Read(p []byte) int {
 	return n
 }
 
-// ReadSocket reads the socket once. end says that the peer has shut its side.
+// ReadSocket reads the socket once, TLS records undecrypted. end says that the peer has shut its side.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) ReadSocket(p []byte) (n int, end bool) {
@@ -178,6 +176,7 @@ func (s *Sock) Write2(a, b []byte) {
 	s.loop.Buffers.Append(&s.Out, b)
 }
 
+// writeOnce calls write(2) once, and returns how many bytes of p the kernel took.
 func (s *Sock) writeOnce(p []byte) int {
 	for {
 		n, errno := loop.Write(s.Src.FD(), p)
@@ -244,18 +243,18 @@ func (s *Sock) Drop(n int)            { s.loop.Buffers.Consume(&s.In, n) }
 func (s *Sock) Keep(p []byte)         { s.loop.Buffers.Append(&s.In, p) }
 func (s *Sock) Ended() bool           { return s.EOF }
 func (s *Sock) Lost() bool            { return s.Broken }
-func (s *Sock) EndedWell() bool       { return s.EOF && (!s.Broken || s.told) }
-func (s *Sock) Deaf() bool            { return s.Broken }
+func (s *Sock) EndedWell() bool       { return s.EOF && (!s.Broken || s.gotCloseNotify) }
+func (s *Sock) WriteBroken() bool     { return s.Broken }
 func (s *Sock) LastHeld() bool        { return false }
 func (s *Sock) Trailers() []byte      { return nil }
 func (s *Sock) Send(p []byte, _ bool) { s.Write(p) }
 func (s *Sock) Pending() int          { return s.Out.Len() }
 
-// SendTrailers has nothing to do: a body that is neither in chunks nor of known length ends with the
-// connection, and its trailers are lost (RFC 9110, 6.5.1 allows that).
+// SendTrailers implements Bytes: it drops the trailers. A body that is neither in chunks nor of known length ends with the
+// connection, and has no place for them (RFC 9110 section 6.5.1 allows that).
 func (s *Sock) SendTrailers([]byte) {}
 
-// Plain implements Bytes: bytes that are encrypted have to be seen.
+// Plain implements Bytes: the kernel cannot move bytes that have to be encrypted or decrypted.
 func (s *Sock) Plain() *Sock {
 	if s.TLS != nil {
 		return nil
@@ -271,8 +270,8 @@ func (s *Sock) Unacknowledged() int {
 	return s.Out.Len() + loop.Unacknowledged(s.Src.FD())
 }
 
-// ShutWrite implements Bytes. The FIN follows TLS's close_notify once that has left. A socket is shut only
-// once: each shutdown reports it as writable, and an owner that shuts it on that event would never stop.
+// ShutWrite implements Bytes. The FIN follows TLS's close_notify once that has left. A socket is shut only once: each
+// shutdown reports it as writable, and an owner that shuts it on that event would never stop.
 func (s *Sock) ShutWrite() {
 	if s.shut || s.Broken {
 		return
@@ -288,10 +287,10 @@ func (s *Sock) ShutWrite() {
 
 func (s *Sock) endWrite() { _ = syscall.Shutdown(s.Src.FD(), syscall.SHUT_WR) }
 
-// Close closes the socket and gives its buffers back. Closing twice does no harm.
+// Close closes the socket and returns its buffers. It may be called again.
 func (s *Sock) Close() {
 	if s.TLS != nil {
-		if !s.Shaking && !s.Broken && !s.Mute && s.Out.Len() == 0 && s.Src.Open() {
+		if !s.Shaking && !s.Broken && !s.NoCloseNotify && s.Out.Len() == 0 && s.Src.Open() {
 			s.writeSocket(s.TLS.AppendClose(s.loop.sealed[:0]))
 		}
 		s.TLS.Close(nil)
@@ -307,8 +306,8 @@ func (s *Sock) Close() {
 	s.Broken = true
 }
 
-// Connect begins to connect to to, and reports whether it could. The socket's events go to h. The caller has counted its
-// descriptor in Loop.Use; Close counts it as closed, and so does Connect if it returns false.
+// Connect begins to connect to to, and reports whether it could. The socket's events go to h. The caller has counted the
+// descriptor in Loop.Use; Close counts it as closed, and so does Connect where it returns false.
 func (s *Sock) Connect(to *Addr, h loop.Handler) bool {
 	fd, connected := to.connect()
 	if fd < 0 || s.loop.Register(&s.Src, fd, h) != nil {
@@ -320,7 +319,7 @@ func (s *Sock) Connect(to *Addr, h loop.Handler) bool {
 }
 
 // Connected reports whether the connect that Connect began has ended, and whether the connection is established. It is
-// asked once more at each event until it has.
+// called at each event until the connect has ended.
 func (s *Sock) Connected() (ended, ok bool) {
 	if !s.Writable && !s.Broken && !s.PeerClosed {
 		return false, false
@@ -330,9 +329,9 @@ func (s *Sock) Connected() (ended, ok bool) {
 	return true, err == nil && code == 0
 }
 
-// Reset makes Close send a RST, so that the peer does not take a response that was cut for a complete one.
+// Reset makes Close send a RST, so that the peer does not take a cut response for a complete one.
 func (s *Sock) Reset() {
-	s.Mute = true
+	s.NoCloseNotify = true
 	if s.Src.Open() {
 		_ = syscall.SetsockoptLinger(s.Src.FD(), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 	}
@@ -340,7 +339,7 @@ func (s *Sock) Reset() {
 
 // Holds returns how many bytes of memory s has borrowed, its TLS included.
 func (s *Sock) Holds() int64 {
-	n := int64(s.In.Cap() + s.Out.Cap())
+	n := int64(s.In.borrowed() + s.Out.borrowed())
 	if s.TLS != nil && !s.Shaking {
 		n += int64(s.TLS.Held())
 	}

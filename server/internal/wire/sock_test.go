@@ -17,7 +17,7 @@ func body(n int) []byte {
 	return b
 }
 
-// TestSockWrites: what a peer does not take is kept, counted and sent later, and the caller's bytes are the caller's again.
+// TestSockWrites: bytes that a peer does not take are copied, counted and sent later, and the caller owns its own again.
 func TestSockWrites(t *testing.T) {
 	l := newLoop(t)
 	s, peer := connect(t, l)
@@ -49,7 +49,8 @@ func TestSockWrites(t *testing.T) {
 	}
 }
 
-// TestSockReads: a read that empties the socket says so, what was kept comes first, and an end is seen behind the last byte.
+// TestSockReads: a read that empties the socket clears Readable, held bytes come first, and an end is seen behind the last
+// byte.
 func TestSockReads(t *testing.T) {
 	l := newLoop(t)
 	s, peer := connect(t, l)
@@ -77,7 +78,7 @@ func TestSockReads(t *testing.T) {
 	}
 }
 
-// TestSockBreaks: what came before a reset can be read, and nothing is kept for a peer that is gone.
+// TestSockBreaks: bytes that came before a reset can be read, and none are kept for a peer that is gone.
 func TestSockBreaks(t *testing.T) {
 	l := newLoop(t)
 	s, peer := connect(t, l)
@@ -86,7 +87,7 @@ func TestSockBreaks(t *testing.T) {
 	wait(t, s, loop.Readable)
 	s.Note(loop.Readable | loop.ReadClosed | loop.Failed)
 	var b [8]byte
-	if n := s.Read(b[:]); n != 0 || !s.Lost() || !s.Deaf() || s.EndedWell() {
+	if n := s.Read(b[:]); n != 0 || !s.Lost() || !s.WriteBroken() || s.EndedWell() {
 		t.Errorf("read %d bytes; lost: %v, ended well: %v", n, s.Lost(), s.EndedWell())
 	}
 	s.Write(b[:])

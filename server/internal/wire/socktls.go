@@ -15,9 +15,9 @@ import (
 // sealRoom is the overhead of the records of one write, which is at most two times ScratchSize.
 const sealRoom = 1 << 10
 
-// BeginTLS begins a handshake in the client's role.
-func (s *Sock) BeginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
-	return s.begunTLS(s.loop.handshakes.Client(tlsconn.Params{
+// ConnectTLS begins a handshake in the client's role. owner.Progress is called when the handshake has bytes for Shake.
+func (s *Sock) ConnectTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner) error {
+	return s.startShake(s.loop.handshakes.Client(tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.Buffers,
 	}))
 }
@@ -25,17 +25,18 @@ func (s *Sock) BeginTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn
 // AcceptTLS begins a handshake in the server's role. hello holds the ClientHello. check, which may be nil, verifies the
 // client's certificates: see tlsconn.Params. The client may send room bytes of these beside the rest of its handshake.
 func (s *Sock) AcceptTLS(config *tls.Config, remote netip.AddrPort, owner tlsconn.Owner, hello []byte, room int, check func(tls.ConnectionState)) error {
-	return s.begunTLS(s.loop.handshakes.Server(tlsconn.Params{
+	return s.startShake(s.loop.handshakes.Server(tlsconn.Params{
 		Config: config, Remote: remote, Loop: s.loop.Loop, Owner: owner, Buffers: &s.loop.Buffers, Early: hello,
 		MaxBytes: shakeBytes + room, Check: check,
 	}))
 }
 
-// shakeBytes bounds the bytes that a client sends in a handshake, its certificates aside: a ClientHello has 16 KiB at
-// most, and the rest a hundred bytes.
+// shakeBytes bounds the bytes that a client sends in a handshake, its certificates aside: a ClientHello has 16 KiB at most,
+// and the rest a hundred bytes.
 const shakeBytes = 32 << 10
 
-func (s *Sock) begunTLS(c *tlsconn.Conn, err error) error {
+// startShake sets s up for the handshake of c, unless err says that there is none.
+func (s *Sock) startShake(c *tlsconn.Conn, err error) error {
 	if err == nil {
 		s.TLS = c
 		s.Shaking = true
@@ -44,11 +45,11 @@ func (s *Sock) begunTLS(c *tlsconn.Conn, err error) error {
 	return err
 }
 
-// errPeerLeft counts as a peer that is gone.
+// errPeerLeft is counted as a peer that closed during its handshake.
 var errPeerLeft = fmt.Errorf("the peer left during its TLS handshake: %w", io.ErrUnexpectedEOF)
 
-// Shake moves the bytes of a handshake both ways, until it has ended or waits: for the peer, or for its
-// goroutine, which calls the owner.
+// Shake moves the bytes of a handshake both ways, until it has ended, or waits for the peer, or for its goroutine, which
+// calls owner.Progress.
 func (s *Sock) Shake() (done bool, err error) {
 	l := s.loop
 	for {
@@ -77,7 +78,7 @@ func (s *Sock) Shake() (done bool, err error) {
 	}
 }
 
-// shaken ends the wait for a handshake.
+// shaken ends a handshake, which the loop awaits no more.
 func (s *Sock) shaken() {
 	if s.Shaking {
 		s.Shaking = false
@@ -85,8 +86,8 @@ func (s *Sock) shaken() {
 	}
 }
 
-// readTLS is Read for a socket that carries TLS records. An end without close_notify is a failure on a Strict socket, where
-// it may be a truncation, and an end on others: many clients just leave that way.
+// readTLS is Read for a socket that carries TLS records. An end without close_notify is a failure on a socket that
+// NeedsCloseNotify, where it may be a truncation, and a proper end on others: many clients send none.
 //
 // hot: runs per request; no alloc, no lock.
 func (s *Sock) readTLS(p []byte) int {
@@ -110,10 +111,10 @@ func (s *Sock) readTLS(p []byte) int {
 		}
 		switch {
 		case err == io.EOF:
-			s.EOF, s.told = true, true
+			s.EOF, s.gotCloseNotify = true, true
 		case err == io.ErrUnexpectedEOF:
 			s.EOF = true
-			s.Broken = s.Broken || s.Strict // behind a write that failed, a reset reads as an end
+			s.Broken = s.Broken || s.NeedsCloseNotify // after a failed write, a reset reads as an end
 		case err != nil:
 			s.Broken = true
 		case n == 0 && (buffered || len(raw) > 0):

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/h2"
 )
 
-// Stream is the byte half of one stream of an HTTP/2 connection, in either role. It implements Bytes, and is embedded in
-// the type that knows the request. Owned by its Loop; used for one stream after the other, from Begin to Free.
+// Stream is the byte half of one stream of an HTTP/2 connection, in either role. It implements Bytes, and is embedded in the
+// type that knows the request. Owned by its Loop; used for one stream after the other, from Begin to Free.
 //
 // Received bytes are offered while the codec delivers them, and stored only if the other side does not take them at once.
 // The stream's window bounds their number; it is opened again for taken bytes.
@@ -25,10 +25,10 @@ type Stream struct {
 
 	out         Buffer // offered to the codec, and not taken
 	outTrailers []byte
-	outEnd      bool // our direction ends behind out
+	outEnd      bool // the body that is sent ends behind out
 }
 
-// Begin has s be the stream st of c, which may be nil until it is opened.
+// Begin sets s up for the stream st of c. st is nil where the stream is still to be opened.
 func (s *Stream) Begin(l *Loop, c *h2.Conn, st *h2.Stream) {
 	*s = Stream{loop: l, H2: c, H2Stream: st, GotTrailers: s.GotTrailers[:0], outTrailers: s.outTrailers[:0]}
 }
@@ -44,7 +44,7 @@ func (s *Stream) Free() {
 	*s = Stream{loop: l, GotTrailers: Reuse(s.GotTrailers), outTrailers: Reuse(s.outTrailers)}
 }
 
-// SmallPiece is the length below which DATA is stored until all that was read has been handled. A body in frames of ten
+// SmallPiece is the length below which DATA is stored until the whole read has been handled, bytes. A body in frames of ten
 // bytes would otherwise take ten writes for each hundred bytes read, and as many reads of the receiver.
 const SmallPiece = 1 << 10
 
@@ -96,17 +96,17 @@ func (s *Stream) Drop(n int) {
 	}
 }
 
-// The rest of the reading half of Bytes: bytes come by Offer alone.
+// The rest of the reading half of Bytes. Bytes come by Offer alone.
 
-func (s *Stream) Keep([]byte)      {}
-func (s *Stream) Read([]byte) int  { return 0 }
-func (s *Stream) Ended() bool      { return s.Complete && len(s.Held()) == 0 }
-func (s *Stream) EndedWell() bool  { return s.Ended() && !s.Lost() }
-func (s *Stream) Lost() bool       { return s.Gone && !(s.Complete && len(s.Held()) > 0) }
-func (s *Stream) Deaf() bool       { return s.Gone }
-func (s *Stream) LastHeld() bool   { return s.Complete && len(s.GotTrailers) == 0 }
-func (s *Stream) Trailers() []byte { return s.GotTrailers }
-func (s *Stream) Plain() *Sock     { return nil }
+func (s *Stream) Keep([]byte)       {}
+func (s *Stream) Read([]byte) int   { return 0 }
+func (s *Stream) Ended() bool       { return s.Complete && len(s.Held()) == 0 }
+func (s *Stream) EndedWell() bool   { return s.Ended() && !s.Lost() }
+func (s *Stream) Lost() bool        { return s.Gone && !(s.Complete && len(s.Held()) > 0) }
+func (s *Stream) WriteBroken() bool { return s.Gone }
+func (s *Stream) LastHeld() bool    { return s.Complete && len(s.GotTrailers) == 0 }
+func (s *Stream) Trailers() []byte  { return s.GotTrailers }
+func (s *Stream) Plain() *Sock      { return nil }
 
 func (s *Stream) Pending() int { return s.out.Len() }
 
@@ -168,4 +168,4 @@ func (s *Stream) SendTrailers(lines []byte) {
 func (s *Stream) ShutWrite() { s.Send(nil, true) }
 
 // Holds returns how many bytes of memory s has borrowed.
-func (s *Stream) Holds() int64 { return int64(s.in.Cap() + s.out.Cap()) }
+func (s *Stream) Holds() int64 { return int64(s.in.borrowed() + s.out.borrowed()) }

@@ -30,7 +30,7 @@ func newLoop(t testing.TB) *Loop {
 	return l
 }
 
-// nobody takes events that no test is about.
+// nobody is a handler that ignores events.
 type nobody struct{}
 
 func (nobody) Ready(loop.Events) {}

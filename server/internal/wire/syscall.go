@@ -6,13 +6,13 @@ import (
 	"unsafe"
 )
 
-// SetInt sets a socket option whose value is an int. That an option is unknown to an old kernel is no failure.
+// SetInt sets a socket option whose value is an int. It reports no failure: an old kernel may not know the option.
 func SetInt(fd, level, name, value int) {
 	v := int32(value)
 	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(&v)), 4, 0)
 }
 
-// Accept takes one connection off a listening socket, non-blocking.
+// Accept accepts one connection of a listening socket, and makes it non-blocking.
 func Accept(fd int) (conn int, remote netip.AddrPort, errno syscall.Errno) {
 	var raw [28]byte
 	length := uint32(len(raw))

@@ -10,7 +10,7 @@ const (
 	WaitIdle           // next request of a keep-alive connection
 	WaitHead           // rest of a head
 	WaitBody           // rest of a request body
-	WaitSend           // client to read what waits to be sent
+	WaitSend           // client to read the pending bytes
 	WaitLinger         // client to close
 	WaitHandshake      // TLS to be ready
 	WaitWatch          // answer to a connection of one request, on which no events are asked for until then

@@ -1,0 +1,162 @@
+package upstream
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Attempt decides to which Endpoint one request goes, or one connection that is passed through: the loop of attempts
+// around pick. Connections, timers and answers are its user's. A plain value that belongs to its user; the zero value is
+// ready.
+//
+//	e := a.Begin(b, now)          // nil: the Backend has no Endpoint
+//	for no connection to e is to be had because of e.Full() {
+//		e = a.Full(now)           // nil: every Endpoint is full
+//	}
+//	for it fails before a byte of the response {
+//		e, again = a.Failed(now, outcome, carried, max) // nil: give up; otherwise as above
+//	}
+//	a.Finish(now, latency, OK)
+//
+// The rules, for all users:
+//
+//   - A replay goes to another Endpoint than the one that failed last, and to another Pod, as long as one is ready.
+//   - After a failure to connect the attempt goes on at the Pod's other address, once, where it has one and that is not
+//     full: nothing was sent, and it does not count as another attempt.
+//   - An Endpoint that is full has not failed. The attempt goes on at up to mostFull others, the one that failed last coming
+//     after all of them; finding an Endpoint full counts neither as an attempt nor as an exchange. Before the user reports
+//     an Endpoint as full, the user has looked for room on its pooled Conns or Sessions.
+//   - A wish is for the first attempt alone: a request that failed there may fail there again, and an answer from another
+//     Endpoint is better than none.
+//   - An exchange is in flight from the choice on, until Full, Withdraw, Failed or Finish: exactly one of them.
+type Attempt struct {
+	// Endpoint is the Endpoint of the attempt that is under way, nil where none is; Chosen is when it was chosen. Read-only
+	// outside this package.
+	Endpoint *Endpoint
+	Chosen   int64
+
+	avoid    *Endpoint // failed last
+	first    int32     // index in usable of the Endpoint that was found full first; -1: not there
+	looked   uint8     // Endpoints looked at since, without that one
+	made     uint8     // attempts, with the one that is under way
+	fellBack bool      // the attempt goes on at the Pod's other address
+}
+
+const (
+	// mostFull bounds how many Endpoints are looked at for room after a full one, so that a request that is refused costs
+	// no more than one that is served. Where one in ten has room, 32 find it 29 times in 30.
+	mostFull = 32
+	// lookedAtAll is the value of looked once no Endpoint is left to look at.
+	lookedAtAll = 255
+)
+
+// Carried is what an attempt that failed had carried of its request, for the decision about a replay. The zero value is
+// an attempt that sent nothing, on a connection made for it.
+type Carried struct {
+	Sent       SentState
+	Idempotent bool // the request's method is
+	Reused     bool // an earlier request went over the connection
+}
+
+// Begin makes the first attempt, at the Endpoint of b that its policy picks, or returns nil where there is none.
+//
+// hot: runs per request; no alloc, no lock.
+func (a *Attempt) Begin(b *Backend, now int64) *Endpoint { return a.next(b.pick(now, nil), now) }
+
+// Prefer is Begin with a wish: the Pod with that address, whichever of its addresses is its face now, if it is an Endpoint
+// of b that is not ejected.
+//
+// hot: runs per request with a wish; no alloc, no lock.
+func (a *Attempt) Prefer(b *Backend, wish netip.AddrPort, now int64) *Endpoint {
+	if e := b.wished(wish); e != nil {
+		return a.next(e, now)
+	}
+	return a.Begin(b, now)
+}
+
+// Full gives up the Endpoint of this attempt, to which there is no connection because it is full, and returns another to
+// try, or nil where none is left. It may only be called before anything else of the loop has run since the choice.
+func (a *Attempt) Full(now int64) *Endpoint {
+	e := a.Endpoint
+	b := e.backend
+	a.Withdraw(now)
+	n := len(b.usable)
+	if n == 0 {
+		return nil
+	}
+	if a.looked == 0 {
+		a.first = int32(slices.Index(b.usable, e))
+		b.roundRobin() // so that what is refused by one is spread over the others
+	}
+	avoid := a.avoid
+	if avoid != nil {
+		avoid = avoid.face()
+	}
+	for int(a.looked) < min(n, mostFull) {
+		i := (b.turn + int(a.looked)) % n
+		a.looked++
+		if other := b.usable[i]; i != int(a.first) && other != avoid {
+			return a.choose(other, now)
+		}
+	}
+	if a.looked == lookedAtAll {
+		return nil
+	}
+	a.looked = lookedAtAll
+	if i := slices.Index(b.usable, avoid); i >= 0 && i != int(a.first) {
+		return a.choose(avoid, now)
+	}
+	return nil
+}
+
+// Withdraw ends the attempt before anything was done at its Endpoint, for a reason that is the gateway's: as if the
+// Endpoint had not been chosen.
+func (a *Attempt) Withdraw(now int64) {
+	a.Endpoint.withdraw(now)
+	a.Endpoint = nil
+}
+
+// Failed ends the attempt, of which no byte of a response has come, and begins the next. It returns the Endpoint to go on
+// at: with again for a replay, without for the same attempt at the Pod's other address. Without an Endpoint the request has
+// failed, for want of one where again is true. max is the most attempts to make, at most 255: see mayReplay.
+func (a *Attempt) Failed(now int64, outcome Outcome, c Carried, max int) (e *Endpoint, again bool) {
+	failed := a.Endpoint
+	failed.finished(now, now-a.Chosen, outcome)
+	a.Endpoint, a.avoid, a.looked = nil, failed, 0
+	if outcome.connecting() && c.Sent == Unsent && !a.fellBack {
+		if twin := failed.fallback(); twin != nil && !twin.Full() {
+			a.fellBack = true
+			return a.choose(twin, now), false
+		}
+	}
+	if !mayReplay(c, int(a.made), max) {
+		return nil, false
+	}
+	return a.next(failed.backend.pick(now, failed), now), true
+}
+
+// Finish ends the attempt whose response has begun, or that is cut short. latency is nanoseconds from the choice to the
+// response's first byte, or to the end where none came.
+//
+// hot: runs per request; no alloc, no lock.
+func (a *Attempt) Finish(now, latency int64, outcome Outcome) {
+	a.Endpoint.finished(now, latency, outcome)
+	a.Endpoint = nil
+}
+
+// next begins another attempt, at e.
+func (a *Attempt) next(e *Endpoint, now int64) *Endpoint {
+	if e == nil {
+		return nil
+	}
+	a.made++
+	a.fellBack = false
+	return a.choose(e, now)
+}
+
+// choose has the attempt go to e.
+func (a *Attempt) choose(e *Endpoint, now int64) *Endpoint {
+	a.Endpoint, a.Chosen = e, now
+	e.started(now)
+	return e
+}

@@ -96,12 +96,30 @@ func startGatewayIn(t *testing.T, dir string, backend http.Handler, extra string
 	go pod.Serve(listener)
 	t.Cleanup(func() { pod.Close() })
 
-	r := &running{dir: dir, signals: make(chan os.Signal, 4), ended: make(chan error, 1)}
+	r := &running{dir: dir}
 	r.token, r.socket = filepath.Join(r.dir, "token"), filepath.Join(r.dir, "admin.sock")
 	r.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	writeFile(t, filepath.Join(r.dir, "manifests", "all.yaml"), manifest("127.0.0.1", listener.Addr().(*net.TCPAddr).Port))
 	r.configure(t, extra)
 	o := &serveOptions{source: source{manifests: filepath.Join(r.dir, "manifests")}, file: filepath.Join(r.dir, "sluice.yaml")}
+	r.start(t, o)
+	r.http = "127.0.0.1:" + strconv.Itoa(r.plane.Ports()[0])
+	addresses := r.gateway.admin.Addresses()
+	r.metrics, r.admin = addresses[0].String(), addresses[1].String()
+	return r
+}
+
+// startOptions runs a gateway as o says, and waits until it is ready.
+func startOptions(t *testing.T, o *serveOptions) *running {
+	t.Helper()
+	r := &running{}
+	r.start(t, o)
+	return r
+}
+
+func (r *running) start(t *testing.T, o *serveOptions) {
+	t.Helper()
+	r.signals, r.ended = make(chan os.Signal, 4), make(chan error, 1)
 	c, err := o.load()
 	if err != nil {
 		t.Fatal(err)
@@ -116,10 +134,6 @@ func startGatewayIn(t *testing.T, dir string, backend http.Handler, extra string
 	}
 	go func() { r.ended <- r.run(r.signals) }()
 	eventually(t, "readiness", func() bool { ok, _ := r.ready(); return ok })
-	r.http = "127.0.0.1:" + strconv.Itoa(r.plane.Ports()[0])
-	addresses := r.gateway.admin.Addresses()
-	r.metrics, r.admin = addresses[0].String(), addresses[1].String()
-	return r
 }
 
 // configure writes the configuration file; extra is added to it.

@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
@@ -137,23 +136,7 @@ func TestHostileNamespace(t *testing.T) {
 
 	o := &serveOptions{source: source{manifests: dir}, sets: list{"listen.http=127.0.0.1:0", "listen.https=127.0.0.1:0",
 		"listen.metrics=", "listen.admin=", "listen.admin_socket=", "threads=1"}}
-	c, err := o.load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr lockedBuffer
-	file, _, err := openErrorLog("", &stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(file.Close)
-	g, err := newGateway(o, c, file, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	signals, ended := make(chan os.Signal, 4), make(chan error, 1)
-	go func() { ended <- g.run(signals) }()
-	eventually(t, "readiness", func() bool { ok, _ := g.ready(); return ok })
+	g := startOptions(t, o)
 	ports := g.plane.Ports()
 
 	// Honest clients, of both versions of TLS and of HTTP, on new connections and on old ones.
@@ -233,8 +216,8 @@ func TestHostileNamespace(t *testing.T) {
 	if m.HeapAlloc > 128<<20 {
 		t.Errorf("%d MiB live", m.HeapAlloc>>20)
 	}
-	signals <- os.Interrupt
-	if err := <-ended; err != nil {
+	g.signals <- os.Interrupt
+	if err := <-g.ended; err != nil {
 		t.Error(err)
 	}
 }

@@ -63,8 +63,17 @@ func originMain(args []string) error {
 	return serveOrigin(l)
 }
 
-// serveOrigin serves until the listener is closed; it has one goroutine a connection.
+// serveOrigin serves HTTP/2 until the listener is closed.
 func serveOrigin(l net.Listener) error {
+	return serveConns(l, func(conn net.Conn) {
+		o := &origin{}
+		o.c = newH2conn(conn, true, o)
+		o.serve()
+	})
+}
+
+// serveConns serves until the listener is closed; it has one goroutine a connection, which it closes behind serve.
+func serveConns(l net.Listener, serve func(net.Conn)) error {
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -75,9 +84,7 @@ func serveOrigin(l net.Listener) error {
 		}
 		go func() {
 			defer conn.Close()
-			o := &origin{}
-			o.c = newH2conn(conn, true, o)
-			o.serve()
+			serve(conn)
 		}()
 	}
 }

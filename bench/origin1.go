@@ -14,7 +14,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -41,23 +40,13 @@ type origin1 struct {
 // bodies are the long answers.
 var bodies = map[string][]byte{"/16k": body(16 << 10), "/1m": body(1 << 20)}
 
-// serveOrigin1 serves until the listener is closed; it has one goroutine a connection.
+// serveOrigin1 serves HTTP/1.1 until the listener is closed.
 func serveOrigin1(l net.Listener) error {
-	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return nil
+	return serveConns(l, func(conn net.Conn) {
+		o := &origin1{conn: conn, in: bufio.NewReaderSize(conn, 16<<10), buf: make([]byte, 64<<10)}
+		for o.exchange() == nil {
 		}
-		if err != nil {
-			return fmt.Errorf("accept: %w", err)
-		}
-		go func() {
-			defer conn.Close()
-			o := &origin1{conn: conn, in: bufio.NewReaderSize(conn, 16<<10), buf: make([]byte, 64<<10)}
-			for o.exchange() == nil {
-			}
-		}()
-	}
+	})
 }
 
 // exchange takes one request and answers it. Its error ends the connection; a proxy's faults show in its own answers.

@@ -127,6 +127,12 @@ func (b *builder) setOwnAddresses(own []netip.Addr) {
 		return
 	}
 	b.rejected.replaceAll(reports)
+	// What an authority must not be is written down when its Ingress is compiled.
+	for name, e := range b.entries {
+		if e != nil && screened(e.source.Policy) {
+			b.dirty.ingress(name)
+		}
+	}
 	// A literal address is judged when its Ingress is compiled.
 	for name, service := range b.cache.services {
 		if _, err := netip.ParseAddr(service.Spec.ExternalName); err == nil {

@@ -53,8 +53,9 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.ing, c.position = ing, make(map[string]int)
 	c.entry = &entry{
 		controller: controller,
-		source:     &routing.Source{Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name}},
-		services:   make(map[routing.ObjectName]struct{}),
+		source: &routing.Source{Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name},
+			LastName: controller == NginxController},
+		services: make(map[routing.ObjectName]struct{}),
 	}
 	if !ing.CreationTimestamp.IsZero() {
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
@@ -66,6 +67,8 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.entry.closesHosts = c.settings.ClosesHosts
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
+	c.auth()
+	c.expressions()
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p
 	}
@@ -103,8 +106,13 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 	for i := range rule.HTTP.Paths {
 		p := &rule.HTTP.Paths[i]
 		at := fmt.Sprintf("%s.http.paths[%d]", field, i)
-		pathType, path, ok := c.path(at, p)
+		pathType, path, ok := c.pathType(at, p)
 		if !ok {
+			continue
+		}
+		written := writtenPath{field: at + ".path", text: path}
+		if path, written.value, written.fault = c.path(pathType, path); written.fault != "" && !c.mayBeRegular() {
+			c.reject(written.field, written.value, written.fault)
 			continue
 		}
 		// Looked up again: c.entry.hosts may have moved.
@@ -113,6 +121,7 @@ func (c *compiler) rule(field string, rule *networkingv1.IngressRule) {
 			Host: name, Path: path, Type: pathType, Anonymous: c.entry.controller == NginxController,
 			Backend: c.backend(at+".backend", &p.Backend), Source: c.entry.source,
 		})
+		h.written = append(h.written, written)
 	}
 }
 
@@ -145,11 +154,12 @@ func (c *compiler) defaultBackend() {
 		h := &c.entry.hosts[i]
 		route.Host = h.name
 		h.routes = append(h.routes, route)
+		h.written = append(h.written, writtenPath{field: "spec.defaultBackend", text: "/"})
 	}
 }
 
-// path validates what the API server would, and what manifests can still get wrong.
-func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routing.PathType, path string, ok bool) {
+// pathType validates what the API server would, and what manifests can still get wrong. path is as it is written.
+func (c *compiler) pathType(field string, p *networkingv1.HTTPIngressPath) (t routing.PathType, path string, ok bool) {
 	if p.PathType == nil {
 		c.reject(field+".pathType", "", "it is required: Exact, Prefix or ImplementationSpecific; the path is left out")
 		return 0, "", false
@@ -165,30 +175,35 @@ func (c *compiler) path(field string, p *networkingv1.HTTPIngressPath) (t routin
 		c.reject(field+".pathType", string(*p.PathType), "want Exact, Prefix or ImplementationSpecific; the path is left out")
 		return 0, "", false
 	}
-	path = p.Path
-	if path == "" && t == routing.ImplementationSpecific {
-		path = "/"
+	return t, writtenOf(p), true
+}
+
+// writtenOf returns a path as it is written.
+func writtenOf(p *networkingv1.HTTPIngressPath) string {
+	if p.Path == "" && p.PathType != nil && *p.PathType == networkingv1.PathTypeImplementationSpecific {
+		return "/"
 	}
-	written := path
+	return p.Path
+}
+
+// path returns a path, as it is written, in the form that Routes have; or why it has none, and is left out.
+func (c *compiler) path(t routing.PathType, written string) (path, value, fault string) {
 	path, err := routing.ParsePath(written)
 	if err != nil {
-		c.reject(field+".path", written, err.Error()+"; the path is left out")
-		return 0, "", false
+		return "", written, err.Error() + "; the path is left out"
 	}
 	// The API server refuses these too; a path that it admits is normalised as requests are.
 	if t != routing.ImplementationSpecific {
 		for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
 			if strings.Contains(written, bad) {
-				c.reject(field+".path", written, "\""+bad+"\" cannot match, because requests are normalised before; the path is left out")
-				return 0, "", false
+				return "", written, "\"" + bad + "\" cannot match, because requests are normalised before; the path is left out"
 			}
 		}
 		if strings.HasSuffix(written, "/..") || strings.HasSuffix(written, "/.") {
-			c.reject(field+".path", written, "a last segment of dots cannot match, because requests are normalised before; the path is left out")
-			return 0, "", false
+			return "", written, "a last segment of dots cannot match, because requests are normalised before; the path is left out"
 		}
 	}
-	return t, path, true
+	return path, "", ""
 }
 
 // hostName returns a rule's host in the form that Hosts have. Case is not significant; a trailing

@@ -29,6 +29,8 @@ type entry struct {
 	ciphers annotation.Ciphers
 	// sentTo is what the object asks of its hosts and of plain HTTP.
 	sentTo sentTo
+	// regular is what the object wants of the paths of its hosts.
+	regular regularity
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -38,17 +40,29 @@ type entry struct {
 type hostRoutes struct {
 	name   string
 	routes []routing.Route
+	// written has one for each Route.
+	written []writtenPath
+}
+
+// writtenPath is the path of a Route as its object has it: the text of an expression where the host has these.
+type writtenPath struct {
+	field, text string
+	// fault is why the path cannot be served but as an expression, "" where it can, and value what is to blame.
+	fault, value string
 }
 
 // routesOf returns the Routes of one Host.
-func (e *entry) routesOf(host string) []routing.Route {
+func (e *entry) routesOf(host string) []routing.Route { return e.onHost(host).routes }
+
+// onHost returns what the object has for one Host.
+func (e *entry) onHost(host string) hostRoutes {
 	i, ok := slices.BinarySearchFunc(e.hosts, host, func(h hostRoutes, name string) int {
 		return strings.Compare(h.name, name)
 	})
 	if !ok {
-		return nil
+		return hostRoutes{}
 	}
-	return e.hosts[i].routes
+	return e.hosts[i]
 }
 
 // same reports whether e and o make the same Routes, so that the Hosts of e can stay.
@@ -57,13 +71,14 @@ func (e *entry) same(o *entry) bool {
 		a.Source, b.Source = nil, nil
 		return a == b
 	}
-	return e.source.Created == o.source.Created && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
+	return e.source.Created == o.source.Created && e.source.LastName == o.source.LastName && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
+		e.regular.same(&o.regular) &&
 		e.source.Policy.Equal(o.source.Policy) && e.sentTo.equal(&o.sentTo) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&
 		slices.EqualFunc(e.hosts, o.hosts, func(a, b hostRoutes) bool {
-			return a.name == b.name && slices.EqualFunc(a.routes, b.routes, sameRoute)
+			return a.name == b.name && slices.EqualFunc(a.routes, b.routes, sameRoute) && slices.Equal(a.written, b.written)
 		})
 }
 

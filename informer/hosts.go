@@ -13,6 +13,8 @@ import (
 type hostSet struct {
 	routes    routing.Builder
 	exclusive bool // see hostSet.owner
+	// slash has the Policies of the Routes that redirect to a path with a slash at its end.
+	slash map[policy.Slash]*policy.Policy
 
 	byName map[string][]*entry // sorted by age
 	// claimed has the entries by the names that they want beside their hosts, sorted by age.
@@ -30,6 +32,7 @@ func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
 	return hostSet{
 		routes:    routing.Builder{Attach: attach},
 		exclusive: cfg.HostOwnership == OwnershipNamespace,
+		slash:     make(map[policy.Slash]*policy.Policy),
 		byName:    make(map[string][]*entry),
 		claimed:   make(map[string][]*entry),
 		below:     make(wildcard.Family),
@@ -126,14 +129,14 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 		rejections = nil // they were given for the host itself
 	}
 	rejections = append(rejections, left...)
-	host, conflicts := s.routes.BuildHost(name, routes)
+	host, list := s.joinPaths(name, of, entries, routes, tls)
 	if of != name {
-		conflicts = nil
+		list = nil
 	}
 	if tls != nil {
 		host = host.WithTLS(tls)
 	}
-	return host, append(conflictRejections(conflicts), rejections...)
+	return host, append(list, rejections...)
 }
 
 // buildFallback makes the Route for what no Host matches, or nil.

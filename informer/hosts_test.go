@@ -12,7 +12,10 @@ func testEntry(namespace, name string, created int64, hosts ...string) *entry {
 	e := &entry{source: &routing.Source{Ingress: routing.ObjectName{Namespace: namespace, Name: name}, Created: created}}
 	slices.Sort(hosts)
 	for _, host := range hosts {
-		e.hosts = append(e.hosts, hostRoutes{host, []routing.Route{{Host: host, Path: "/", Type: routing.Prefix, Source: e.source}}})
+		e.hosts = append(e.hosts, hostRoutes{
+			name: host, routes: []routing.Route{{Host: host, Path: "/", Type: routing.Prefix, Source: e.source}},
+			written: []writtenPath{{text: "/"}},
+		})
 	}
 	return e
 }

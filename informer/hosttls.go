@@ -7,9 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// joinHost gathers the Routes of all entries that name a host, sorted by age, and the HostTLS of the
-// host, for a Host called name, which is the host itself or an alias of it. TLS is decided once for a host, because a handshake has no path yet, and by objects of the
-// namespace that the host belongs to, which is that of the first entry:
+// joinHost gathers the Routes of all entries that name a host, sorted by age, and the HostTLS of the host, for a Host called
+// name, which is the host itself or an alias of it. TLS is decided once for a host, because a handshake has no path yet, and by
+// objects of the namespace that the host belongs to, which is that of the first entry:
 //
 //   - Client certificates: the oldest object of that namespace that asks for them decides for all. Where
 //     its settings cannot be carried out the host answers 503. Another object that asks for something
@@ -40,8 +40,7 @@ func (s *hostSet) joinHost(name, of string, entries []*entry) (routes []routing.
 			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 	}
-	routes, ignored := appRoot(of, entries, s.unmatched(name, of, entries, routes, tls), tls)
-	list = append(append(list, rejections...), ignored...)
+	list = append(list, rejections...)
 	return routes, tls, append(list, lost...)
 }
 
@@ -101,7 +100,7 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 			list = append(list, rejectIngress(e.name(), "spec.rules", name, reason))
 		}
 		to, found := rootBackend(e.routesOf(name))
-		guarded := e.source.Policy.Filter(policy.KindAccess) != nil
+		guarded := guards(e.source.Policy)
 		switch {
 		case i == 0 && !e.passthrough:
 		case i == 0 && name == "":
@@ -109,9 +108,9 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		case i == 0 && !found:
 			refuse("ssl-passthrough needs a path / on this host" + stays)
 		case i == 0 && guarded:
-			// To no Backend: client addresses are not checked where connections are passed on.
+			// To no Backend: neither addresses nor passwords are checked where connections are passed on.
 			passed = true
-			refuse("the object says which addresses may ask, which is not looked at where connections are passed on; its TLS connections are closed")
+			refuse("the object says who may ask, which is not looked at where connections are passed on; its TLS connections are closed")
 		case i == 0:
 			backend, passed = to, true
 		case passed && (!e.passthrough || to != backend || guarded):
@@ -123,6 +122,13 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		}
 	}
 	return backend, passed, list
+}
+
+// guards reports whether a Policy says who may ask.
+func guards(p *policy.Policy) bool {
+	return slices.ContainsFunc([]policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindExternal, policy.KindAnyOf}, func(k policy.Kind) bool {
+		return p.Filter(k) != nil
+	})
 }
 
 // hostCiphers decides the cipher suites of a host, nil for the gateway's.

@@ -93,19 +93,19 @@ func (s *hostSet) lend(routes []routing.Route, name, of string, e *entry, tls *r
 	}
 }
 
-// unmatched adds the Route for what a Host has no path for, where that is sent to HTTPS too: as the oldest object of the host
-// wants it.
-func (s *hostSet) unmatched(name, of string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) []routing.Route {
+// unmatched returns the Route for what a Host has no path for, where that is sent to HTTPS too: as the oldest object of the host
+// wants it. It is nil where that is not so, or nothing is left.
+func (s *hostSet) unmatched(name, of string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) *routing.Route {
 	first := entries[0]
 	if first.sentTo.https == nil || !first.sentTo.forced && !s.hasTLS(name, of, first) ||
 		slices.ContainsFunc(routes, func(r routing.Route) bool { return r.Path == "/" && r.Type != routing.Exact }) {
-		return routes
+		return nil
 	}
 	source := *first.source
 	source.Policy, source.TLS = s.onlyHTTPS(first.sentTo.https), tls
-	return append(routes, routing.Route{
+	return &routing.Route{
 		Host: name, Path: "/", Type: routing.Prefix, Default: true, Backend: routing.Elsewhere, Source: &source, Anonymous: first.controller == NginxController,
-	})
+	}
 }
 
 // withHTTPS returns the Policy of an object with its redirect to HTTPS. Most have no other: these share one.

@@ -325,9 +325,9 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	ing.Annotations = map[string]string{}
 	for range u.IntN(3) {
 		ing.Annotations[one(u, annotation.OwnPrefix, annotation.NginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers",
-			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target",
-			"ssl-redirect", "force-ssl-redirect", "app-root", "from-to-www-redirect", "server-alias", "permanent-redirect")] =
-			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x", "d.test,b.a.test", "*.b.test, d.b.test")
+			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target", "use-regex",
+			"ssl-redirect", "force-ssl-redirect", "app-root", "from-to-www-redirect", "server-alias", "permanent-redirect", "relative-redirects")] =
+			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x", "/$1", "/$name", "/a", "d.test,b.a.test", "*.b.test, d.b.test")
 	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[annotation.LegacyClass] = one(u, "sluice", "nginx", "edge", "other")
@@ -346,7 +346,7 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 			for range 1 + u.IntN(2) {
 				pathType := one(u, networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific)
 				rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{
-					Path: one(u, "/", "/a", "/a/", "/a/b", "bad"), PathType: &pathType, Backend: *u.backend(),
+					Path: one(u, "/", "/a", "/a/", "/a/b", "bad", "/a(b|c)", "/(?!x)a", "/a?", "/(?<name>.*)"), PathType: &pathType, Backend: *u.backend(),
 				})
 			}
 		}

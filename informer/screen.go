@@ -123,6 +123,27 @@ func (s *screen) refuses(a netip.Addr) string {
 	return ""
 }
 
+// ranges returns what refuses does for those who have only ranges to compare with: each that is refused, and those that pass
+// all the same. An IPv6 address that contains an IPv4 one is refused whichever that is.
+func (s *screen) ranges() (refused, allowed []netip.Prefix) {
+	for _, r := range special {
+		if !r.here || !s.here {
+			refused = append(refused, r.prefix)
+		}
+	}
+	if !s.here {
+		for _, a := range s.own {
+			refused = append(refused, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	for _, p := range spellings[1:] { // the first is written as IPv4 before it is compared
+		if !s.here || !p.prefix.Contains(netip.IPv6Loopback()) {
+			refused = append(refused, p.prefix)
+		}
+	}
+	return refused, s.allowed
+}
+
 // keep returns the allowed Endpoints, with their twins (see routing.Backend), and the addresses of the
 // others, each once.
 func (s *screen) keep(list []routing.Endpoint, twins []int32) (kept []routing.Endpoint, keptTwins []int32, refused []netip.Addr) {

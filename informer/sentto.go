@@ -27,6 +27,8 @@ type sentTo struct {
 	appRoot *policy.Redirect
 	// appRootField names the annotation.
 	appRootField string
+	// slash is the redirect of a path without the slash at its end.
+	slash policy.Slash
 	// claims are the names that the object wants beside its hosts, sorted.
 	claims []claim
 }
@@ -44,7 +46,7 @@ func (c claim) compare(o claim) int {
 }
 
 func newSentTo(s *annotation.Settings, e *entry, ing *networkingv1.Ingress) sentTo {
-	t := sentTo{forced: s.ForceHTTPS, sections: len(ing.Spec.TLS) > 0}
+	t := sentTo{forced: s.ForceHTTPS, sections: len(ing.Spec.TLS) > 0, slash: s.SlashRedirect()}
 	field := func(key string) string { return annotationField(annotation.Name(ing.Annotations, key)) }
 	if s.ForceHTTPS || s.HTTPS == annotation.Yes || s.HTTPS == annotation.Unsaid && e.controller == NginxController {
 		t.https = s.HTTPSRedirect()
@@ -88,7 +90,7 @@ func wwwOf(name string) string {
 func (t *sentTo) equal(o *sentTo) bool {
 	return (t.https == o.https || t.https != nil && o.https != nil && *t.https == *o.https) &&
 		(t.appRoot == o.appRoot || t.appRoot != nil && o.appRoot != nil && *t.appRoot == *o.appRoot) &&
-		t.forced == o.forced && t.appRootField == o.appRootField && t.sections == o.sections && slices.Equal(t.claims, o.claims)
+		t.forced == o.forced && t.appRootField == o.appRootField && t.sections == o.sections && t.slash == o.slash && slices.Equal(t.claims, o.claims)
 }
 
 // names returns the names of the claims, once each.
@@ -190,8 +192,8 @@ func alone(r *policy.Redirect) *policy.Policy {
 	return p
 }
 
-// appRoot puts the Route of app-root among the Routes of a host: instead of one for exactly that path, whose ever it is.
-func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) (joined []routing.Route, list []Rejection) {
+// appRoot returns the Route of app-root on a host, nil for none. It has exactly that path, whose ever it is otherwise.
+func appRoot(host string, entries []*entry, tls *routing.HostTLS) (root *routing.Route, list []Rejection) {
 	owner := entries[0].namespace()
 	var winner *entry
 	longest := -1
@@ -204,8 +206,8 @@ func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing
 			continue
 		}
 		n := 0
-		for _, r := range e.routesOf(host) {
-			n = max(n, len(r.Path))
+		for _, w := range e.onHost(host).written {
+			n = max(n, len(w.text))
 		}
 		loser := e
 		if n > longest {
@@ -217,19 +219,27 @@ func appRoot(host string, entries []*entry, routes []routing.Route, tls *routing
 		}
 	}
 	if winner == nil {
-		return routes, list
+		return nil, list
+	}
+	source := *winner.source
+	source.Policy, source.TLS = alone(winner.sentTo.appRoot), tls
+	return &routing.Route{
+		Host: host, Path: "/", Type: routing.Exact, Backend: unresolved, Source: &source, Anonymous: winner.controller == NginxController,
+	}, list
+}
+
+// rooted puts root, which may be nil, among the Routes of a host, and takes out what it stands for.
+func rooted(host string, routes []routing.Route, root *routing.Route) (joined []routing.Route, list []Rejection) {
+	if root == nil {
+		return routes, nil
 	}
 	joined = slices.DeleteFunc(routes, func(r routing.Route) bool {
 		if r.Type != routing.Exact || r.Path != "/" {
 			return false
 		}
-		list = append(list, rejectIngress(r.Source.Ingress, "spec.rules", host+"/", "the path is not served: "+rivalOf(winner.source, r.Source)+
+		list = append(list, rejectIngress(r.Source.Ingress, "spec.rules", host+"/", "the path is not served: "+rivalOf(root.Source, r.Source)+
 			" sends requests for / of the host elsewhere, by app-root"))
 		return true
 	})
-	source := *winner.source
-	source.Policy, source.TLS = alone(winner.sentTo.appRoot), tls
-	return append(joined, routing.Route{
-		Host: host, Path: "/", Type: routing.Exact, Backend: unresolved, Source: &source, Anonymous: winner.controller == NginxController,
-	}), list
+	return append(joined, *root), list
 }

@@ -104,12 +104,26 @@ func variant(protocol routing.Protocol, balance routing.Balance, tls annotation.
 	return strings.Join(parts, ",")
 }
 
+// refers reports whether a reference is to a port. In ingress-nginx the targetPort is a name of it too.
+func (c *compiler) refers(ref networkingv1.ServiceBackendPort, p corev1.ServicePort) bool {
+	if ref.Name != "" && p.Name == ref.Name || ref.Name == "" && p.Port == ref.Number {
+		return true
+	}
+	if c.entry.controller != NginxController {
+		return false
+	}
+	if ref.Name != "" {
+		return p.TargetPort.Type == intstr.String && p.TargetPort.StrVal == ref.Name
+	}
+	return p.TargetPort.Type == intstr.Int && p.TargetPort.IntVal == ref.Number && ref.Number != 0
+}
+
 // port finds the Service's port that a reference names or numbers. A Service of type ExternalName
 // need not list its ports: a number stands for itself there.
 func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.ServiceBackendPort) (corev1.ServicePort, bool) {
 	udp := false
 	for _, p := range service.Spec.Ports {
-		if ref.Name != "" && p.Name != ref.Name || ref.Name == "" && p.Port != ref.Number {
+		if !c.refers(ref, p) {
 			continue
 		}
 		if !isTCP(&p.Protocol) {

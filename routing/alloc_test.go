@@ -22,6 +22,8 @@ func TestAllocations(t *testing.T) {
 	snapshot := &routing.Snapshot{Table: pathTable, Backends: make([]*routing.Backend, 1000)}
 	store.Publish(snapshot)
 	named := &routing.Snapshot{ServerNames: manyNames(100)}
+	texts, asked := regularShape(1000)
+	regular := regularTable(t, texts)
 	dst := make([]byte, 0, 512)
 	long := []byte("/" + strings.Repeat("a/", 400))
 	matchAll := func(table *routing.Table, requests []genroutes.Request) func() {
@@ -38,6 +40,7 @@ func TestAllocations(t *testing.T) {
 		"Match miss, hosts":  matchAll(hostTable, genroutes.Misses(hosts, 64)),
 		"Match small":        func() { small.Match([]byte("h"), []byte("/a")) },
 		"Match by walk":      func() { pathTable.Match([]byte("h"), long) },
+		"Match expressions":  func() { regular.Match([]byte("h"), asked[7]); regular.Match([]byte("h"), long) },
 		"Load and Backend":   func() { s := store.Load(); s.Backend(s.Table.Match([]byte("h"), paths0(paths))) },
 		"Certificates":       func() { named.CertificatesFor("App-00001.test"); named.CertificatesFor("x.y.test") },
 		"ClientAuth":         func() { snapshot.ClientAuthFor("a.test"); snapshot.PassthroughFor("H") },
@@ -188,7 +191,7 @@ func TestSizes(t *testing.T) {
 		"shortSlot": 8,  // 1.3 to 2.7 a key of a Host with a shortcut
 		"Host":      64, // one a Host: a cache line
 		"slot":      32, // 1.3 to 2.7 a Host: two to a line
-		"trie":      64, // one a Host of more than maxRecords Routes
+		"trie":      72, // one a Host of more than maxRecords Routes
 		"Endpoint":  64,
 		"Backend":   152, // one a Service port
 	} {

@@ -59,8 +59,19 @@ func (t *Table) Explain(host, path []byte) Explanation {
 	case catchAllHost:
 		e.HostReason = "catch-all, as no host has the exact name and no wildcard covers it"
 	}
-	for r := range e.Host.Routes() {
-		c := consider(r, path)
+	regular := e.Host.expressions()
+	for i := range e.Host.routes {
+		r := &e.Host.routes[i]
+		c := Candidate{Route: r}
+		if regular != nil {
+			if c.Matches = regular.matches(i, path); c.Matches {
+				c.Reason = "the expression matches the beginning of the path"
+			} else {
+				c.Reason = "the expression does not match the beginning of the path"
+			}
+		} else {
+			c = consider(r, path)
+		}
 		if !c.Matches && !sharesSegment(r, path) {
 			continue
 		}
@@ -75,6 +86,10 @@ func (t *Table) Explain(host, path []byte) Explanation {
 		e.RouteReason = e.fallback("no path of the host matches, and only one host is asked")
 	case e.Route.Default:
 		e.RouteReason = "no path of the host matches, and this default backend belongs to it"
+	case regular != nil && e.Route == &regular.overrun:
+		e.RouteReason = "to match the path takes more work than one request may: 503"
+	case regular != nil:
+		e.RouteReason = "the first expression that matches, and the longest comes first"
 	case e.Route.Type == Exact:
 		e.RouteReason = "an exact path is always the longest"
 	default:

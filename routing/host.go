@@ -11,7 +11,7 @@ import (
 // A Host of few Routes keeps their paths in text, right behind its name, and is scanned: its name and
 // path are then compared within two or three neighbouring cache lines, and it costs two allocations
 // beside its Routes. Larger ones have a trie, and really large ones a shortcut past it. The Host
-// itself is one cache line.
+// itself is one cache line. Where paths are regular expressions they stand in the order in which they are tried.
 type Host struct {
 	// text is the name, and for a Host without a trie its records after it.
 	text string
@@ -49,7 +49,8 @@ func wildcardKey(name string) string { return name[len("*."):] }
 // catch-all.
 func (h *Host) Name() string { return h.text[:h.keyEnd] }
 
-// Routes yields the Routes sorted by path, a parent before its children and Exact before Prefix.
+// Routes yields the Routes sorted by path, a parent before its children and Exact before Prefix; regular expressions in the
+// order in which they are tried.
 func (h *Host) Routes() iter.Seq[*Route] {
 	return func(yield func(*Route) bool) {
 		for i := range h.routes {
@@ -82,6 +83,8 @@ func (h *Host) match(path []byte) *Route {
 		i = scanRecords(h.text[h.keyEnd:], h.routes, path)
 	case h.trie.shortcut != nil && len(path) <= maxShortcutPath:
 		i = h.trie.shortcut.match(h.routes, path)
+	case h.trie.expressions != nil:
+		return h.trie.expressions.match(h.routes, path)
 	default:
 		i = h.trie.match(path)
 	}

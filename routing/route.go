@@ -15,6 +15,8 @@ const (
 	// ImplementationSpecific means Prefix for objects of our own class. Takeover modes compile
 	// other semantics into other types before they reach this package.
 	ImplementationSpecific
+	// Regular matches by a regular expression: see Builder.BuildExpressions. No object asks for it by this name.
+	Regular
 )
 
 // String returns the Kubernetes spelling.
@@ -26,6 +28,8 @@ func (t PathType) String() string {
 		return "Prefix"
 	case ImplementationSpecific:
 		return "ImplementationSpecific"
+	case Regular:
+		return "Regular"
 	}
 	return fmt.Sprintf("PathType(%d)", uint8(t))
 }
@@ -41,7 +45,7 @@ type Route struct {
 	// Host is the Host's name as configured, "*.example.com" for a wildcard, "" for the catch-all.
 	Host string
 	// Path is compared with the normalised path of a request; it is normalised too (see ParsePath), and
-	// Spelling is for people.
+	// Spelling is for people. That of Regular is the expression as it is written.
 	Path string
 	Type PathType
 	// Default is true for the default backend's Route (spec.defaultBackend), which matches when no

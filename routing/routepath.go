@@ -46,8 +46,11 @@ func ParsePath(spelled string) (path string, err error) {
 
 // Spelling is r's path as a client may send it: bytes that are not visible, or would end a path, are
 // escaped. Two Routes of one Host and PathType never have the same Spelling, and it is valid UTF-8 in
-// one word, which Path need not be.
+// one word, which Path need not be. The Spelling of a regular expression is its text.
 func (r *Route) Spelling() string {
+	if r.Type == Regular {
+		return r.Path
+	}
 	if !strings.ContainsFunc(r.Path, escaped) {
 		return r.Path
 	}

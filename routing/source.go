@@ -27,6 +27,9 @@ type Source struct {
 	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
 	// conflict, then the lexically smaller namespace/name.
 	Created int64
+	// LastName is true for an object that wins against one of its age whose namespace/name sorts before its own, as in
+	// ingress-nginx. It loses against one of its age without.
+	LastName bool
 	// Policy holds what the object asks of requests; nil for nothing.
 	Policy *policy.Policy
 	// TLS is the HostTLS of the Route's Host, whichever object set it; nil for none. It is here, and not
@@ -34,8 +37,8 @@ type Source struct {
 	TLS *HostTLS
 }
 
-// Compare is negative when s wins a conflict with o: the older object does, then the one whose namespace/name sorts
-// first, and an object wins over none (nil).
+// Compare is negative when s wins a conflict with o: the older object does, then the one without LastName, then the one whose
+// namespace/name sorts first, or last where both have LastName, and an object wins over none (nil).
 func (s *Source) Compare(o *Source) int {
 	switch {
 	case s == o:
@@ -45,9 +48,20 @@ func (s *Source) Compare(o *Source) int {
 	case o == nil:
 		return -1
 	}
-	return cmp.Or(
-		cmp.Compare(s.Created, o.Created),
-		strings.Compare(s.Ingress.String(), o.Ingress.String()))
+	if c := cmp.Compare(s.Created, o.Created); c != 0 {
+		return c
+	}
+	if s.LastName != o.LastName {
+		if o.LastName {
+			return -1
+		}
+		return 1
+	}
+	c := strings.Compare(s.Ingress.String(), o.Ingress.String())
+	if s.LastName {
+		return -c
+	}
+	return c
 }
 
 // WinsOver gives, as a clause, why s wins a conflict with o, for sentences that end with "wins because". Within one
@@ -60,6 +74,12 @@ func (s *Source) WinsOver(o *Source) string {
 		return "the other comes from no object"
 	case s.Created != o.Created:
 		return fmt.Sprintf("it is older (%s, against %s)", seconds(s.Created), seconds(o.Created))
+	}
+	switch {
+	case s.LastName != o.LastName:
+		return "both are equally old and the other is taken over from ingress-nginx"
+	case s.LastName:
+		return "both are equally old and its name sorts last, which decides in ingress-nginx"
 	}
 	return "both are equally old and its name sorts first"
 }

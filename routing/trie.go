@@ -45,6 +45,8 @@ type trie struct {
 	labels string
 	// shortcut is nil where there are so few keys that the walk is faster.
 	shortcut *shortcut
+	// expressions is nil but for a Host of regular expressions, which has nothing else of a trie.
+	expressions *expressions
 }
 
 // node is one branching point or end of a key.

@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // validate checks every structural promise of t, its indexes, Hosts and tries, and returns the first
@@ -62,18 +63,22 @@ func (x *hostIndex) validate() error {
 }
 
 func (h *Host) validate() error {
+	e := h.expressions()
 	for i := range h.routes {
 		r := &h.routes[i]
 		if r.Host != h.Name() {
 			return fmt.Errorf("route %d belongs to %q", i, r.Host)
 		}
-		if i == 0 {
+		if i == 0 || e != nil {
 			continue
 		}
 		a, b := h.routes[i-1].keyed(), r.keyed()
 		if a.key > b.key || a.key == b.key && (!a.exact || b.exact) {
 			return fmt.Errorf("routes %d and %d are out of order", i-1, i)
 		}
+	}
+	if e != nil {
+		return e.validate(h)
 	}
 	if h.trie != nil {
 		if s := h.trie.shortcut; s != nil {
@@ -187,6 +192,44 @@ func (s *shortcut) validate(h *Host) error {
 	}
 	if n := len(s.slots); used != keys || n&(n-1) != 0 || used > n/4*3 {
 		return fmt.Errorf("%d keys, %d slots used of %d", keys, used, n)
+	}
+	return nil
+}
+
+// validate finds every Route of h in the one bucket of its beginning, and every bucket below its parent.
+func (e *expressions) validate(h *Host) error {
+	if len(e.patterns) != len(h.routes) || len(e.ranks) != len(h.routes) {
+		return fmt.Errorf("%d expressions and %d ranks of %d routes", len(e.patterns), len(e.ranks), len(h.routes))
+	}
+	next := int32(0)
+	for i, b := range e.buckets {
+		if b.first != next || b.last <= b.first {
+			return fmt.Errorf("bucket %d has ranks %d to %d, and %d was due", i, b.first, b.last, next)
+		}
+		next = b.last
+		if i > 0 && e.buckets[i-1].text >= b.text {
+			return fmt.Errorf("buckets %d and %d are out of order", i-1, i)
+		}
+		longest := int32(-1)
+		for j := range i {
+			if strings.HasPrefix(b.text, e.buckets[j].text) {
+				longest = int32(j)
+			}
+		}
+		if b.parent != longest {
+			return fmt.Errorf("bucket %d is below %d, and belongs below %d", i, b.parent, longest)
+		}
+		for k, rank := range e.ranks[b.first:b.last] {
+			if k > 0 && e.ranks[int(b.first)+k-1] >= rank {
+				return fmt.Errorf("bucket %d: ranks are out of order", i)
+			}
+			if p := e.patterns[rank]; p == nil && b.text != "" || p != nil && p.Prefix() != b.text {
+				return fmt.Errorf("bucket %d has route %d of another beginning", i, rank)
+			}
+		}
+	}
+	if int(next) != len(e.ranks) {
+		return fmt.Errorf("buckets end at rank %d of %d", next, len(e.ranks))
 	}
 	return nil
 }

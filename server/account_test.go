@@ -153,6 +153,7 @@ func TestAccountsEndAtNothing(t *testing.T) {
 
 // TestBufferedBytesAfterReload: connections are shed when the bound is lowered, although they hold no more than before.
 func TestBufferedBytesAfterReload(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
 	g.serve(nil, servertest.EndlessBackend(t))
 	for range 40 {

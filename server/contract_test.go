@@ -97,6 +97,7 @@ func ask(t *testing.T, c *http.Client, method, url string, body io.Reader) (*htt
 
 // TestResponsePhase: Filters see every final head, a Backend's and the gateway's, and can read, extend, cut and replace it.
 func TestResponsePhase(t *testing.T) {
+	t.Parallel()
 	var seen atomic.Value
 	big := strings.Repeat("b", 300<<10)
 	filters := []Filter{
@@ -189,6 +190,7 @@ func TestResponsePhase(t *testing.T) {
 
 // TestResponsePhaseOfUpload: a response is replaced while its request is still on the way, and the next request is well.
 func TestResponsePhaseOfUpload(t *testing.T) {
+	t.Parallel()
 	replace := &plug{name: "replace", response: func(x *Exchange, r *Response) Verdict {
 		if r.Status() == 401 {
 			return x.Respond(302, []byte("Location: /login\r\n"), nil)
@@ -264,6 +266,7 @@ func TestResponsePhaseOfATunnel(t *testing.T) {
 
 // TestSetTarget: the Backend gets the target that the Filter sets, by either protocol, with Host and fields unchanged.
 func TestSetTarget(t *testing.T) {
+	t.Parallel()
 	f := &plug{name: "rewrite", request: func(x *Exchange) Verdict {
 		if len(x.Query()) > 0 {
 			x.SetTarget([]byte("/never"))

@@ -200,3 +200,34 @@ func TestDrainServesWhatWaitsToBeAccepted(t *testing.T) {
 		t.Errorf("Drain: %v", err)
 	}
 }
+
+// TestDrainBeginsNoConnectionThatItResets: between the last accept and the close of a listener nobody can connect, for such a
+// connection would be reset. Whoever connected before is served, also where the loop accepts it later.
+func TestDrainBeginsNoConnectionThatItResets(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{})
+	addr, _ := servertest.ScriptedBackend(t, servertest.OKResponse("ok"), false)
+	g.serve(nil, addr)
+	var queued *servertest.Wire
+	refused := make(chan struct{})
+	g.workers[0].Post(func() {
+		queued = g.wire()
+		g.workers[0].down.RefuseConnections()
+		close(refused)
+	})
+	<-refused
+	late, err := net.DialTimeout("tcp", g.addr, 200*time.Millisecond) // a SYN is sent again after a second
+	if err == nil {
+		late.Close()
+	}
+	if e, ok := err.(net.Error); !ok || !e.Timeout() {
+		t.Errorf("connecting got %v, want a timeout", err)
+	}
+	queued.Send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	if got := queued.ReadAnswer("GET"); got.Text != "ok" {
+		t.Errorf("got %d %q: %v", got.StatusCode, got.Text, got.Cut)
+	}
+	if err := g.Drain(t.Context()); err != nil {
+		t.Errorf("Drain: %v", err)
+	}
+}

@@ -244,6 +244,7 @@ func TestFilterRespondAliases(t *testing.T) {
 
 // TestFilterSetServerAndDate: a Filter's Server and Date stand alone, whether or not the Backend has sent some.
 func TestFilterSetServerAndDate(t *testing.T) {
+	t.Parallel()
 	set := onResponse(func(x *Exchange, r *Response) Verdict {
 		r.Set("Server", "mine")
 		r.Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")

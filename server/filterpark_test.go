@@ -57,6 +57,7 @@ func TestParkTwice(t *testing.T) {
 
 // TestParkedLeft: the context of a block ends when its client has left, and others get its place.
 func TestParkedLeft(t *testing.T) {
+	t.Parallel()
 	blocked := make(chan bool)
 	g, c := filtered(t, nil, onRequest(func(x *Exchange) Verdict {
 		fast := string(x.Path()) == "/fast"
@@ -138,6 +139,7 @@ func TestFilterMiddlewareSplits(t *testing.T) {
 
 // TestFilterParkAndRequestTimeout: the time for the whole request runs while it is parked.
 func TestFilterParkAndRequestTimeout(t *testing.T) {
+	t.Parallel()
 	release := make(chan bool)
 	g := newGateway(t, func(c *config.Config) { c.Threads = 1 }, Options{Filters: []Filter{onRequest(func(x *Exchange) Verdict {
 		return x.Park(func(context.Context) func(*Exchange) Verdict {
@@ -154,6 +156,7 @@ func TestFilterParkAndRequestTimeout(t *testing.T) {
 
 // TestFilterH2ClientGoneWhileParked: the next request on the same memory is clean, in every pairing.
 func TestFilterH2ClientGoneWhileParked(t *testing.T) {
+	t.Parallel()
 	blocked := make(chan chan bool, 10)
 	park := onRequest(func(x *Exchange) Verdict {
 		s := x.Slot(0)

@@ -279,24 +279,21 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
+// openingGrace is how long connections whose SYN has come are waited for in a drain: the client takes them for open as soon as
+// it has the SYN-ACK, and the kernel queues them one round trip after it.
+const openingGrace = 100 * time.Millisecond
+
 // drain starts the drain of every loop, and waits until no connection is open or ctx ends.
 func (s *Server) drain(ctx context.Context) error {
-	begun := make(chan struct{}, len(s.workers))
-	for _, w := range s.workers {
-		w.Post(func() {
-			w.down.StartDrain()
-			begun <- struct{}{}
-		})
+	s.onEveryLoop(ctx, func(w *worker) { w.down.RefuseConnections() })
+	select {
+	case <-time.After(openingGrace):
+	case <-ctx.Done():
+	case <-s.ended: // a second drain: the loops have ended
+		return nil
 	}
 	// Open connections are counted once every loop has accepted those in its listeners' queues.
-	for range s.workers {
-		select {
-		case <-begun:
-		case <-s.ended: // a second drain: the loops have ended
-			return nil
-		case <-ctx.Done():
-		}
-	}
+	s.onEveryLoop(ctx, func(w *worker) { w.down.StartDrain() })
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -308,6 +305,25 @@ func (s *Server) drain(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("cut %d connections", open), ctx.Err())
 		case <-tick.C:
+		}
+	}
+}
+
+// onEveryLoop runs f once on each loop, and returns when all have, the loops have ended, or ctx has.
+func (s *Server) onEveryLoop(ctx context.Context, f func(w *worker)) {
+	done := make(chan struct{}, len(s.workers))
+	for _, w := range s.workers {
+		w.Post(func() {
+			f(w)
+			done <- struct{}{}
+		})
+	}
+	for range s.workers {
+		select {
+		case <-done:
+		case <-s.ended:
+			return
+		case <-ctx.Done():
 		}
 	}
 }

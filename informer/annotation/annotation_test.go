@@ -46,7 +46,7 @@ type example struct {
 
 // examples are of all Rows. Those of a concern may stand in its own test, which adds them.
 var examples = []example{
-	{"auth-url", "http://auth.test/", closing},
+	{"auth-snippet", "return 200;", closing},
 	{"auth-tls-error-page", "https://a.test/b?c", "https://a.test/b?c"},
 	{"auth-tls-error-page", "/b", "/b"},
 	{"auth-tls-error-page", "b", refused},
@@ -241,10 +241,10 @@ func TestClosing(t *testing.T) {
 		keys  []string
 		hosts bool
 	}{
-		{[]string{"auth-url"}, false},
+		{[]string{"auth-snippet"}, false},
 		{[]string{"auth-tlsx"}, false}, // the key of another annotation
 		{[]string{"auth-tls-x"}, true},
-		{[]string{"auth-tls-x", "auth-url", "proxy-ssl-secret"}, true},
+		{[]string{"auth-tls-x", "auth-snippet", "proxy-ssl-secret"}, true},
 	}
 	for _, row := range rows {
 		all := make(map[string]string)

@@ -32,7 +32,7 @@ func setUpstreamHost(s *Settings, value string) error {
 	case value == "":
 		return errors.New("want a host name or address, optionally with a port; the client's Host is sent")
 	case strings.Contains(value, "$"):
-		pieces, err := policy.ParseTemplate(value)
+		pieces, err := policy.ParseTemplate(value, policy.HostVariables)
 		if err != nil {
 			return s.close("the Host for the Backend cannot be made: " + err.Error() + closes)
 		}

@@ -23,7 +23,7 @@ var _ = add(
 			"the client sees the Backend's own certificate and protocols. Nothing else of the object applies to them, and no X-Forwarded field reaches the Backend. " +
 			"Another Endpoint is tried where one cannot be connected to; without any, the connection is closed. Silence ends them after timeouts.tunnel. " +
 			"Only the oldest object of a host can ask for it. No flag of the gateway is needed, and plain HTTP for the hosts is served by the Routes as ever. " +
-			"Where the object has a list of addresses too the connections are closed, because nothing would look at it. " +
+			"Where the object says who may ask too, by addresses, passwords or auth-url, the connections are closed, because nothing would look at that. " +
 			"A request for them on a TLS connection that was opened under another name gets 421.",
 	},
 	Row{

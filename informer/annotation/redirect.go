@@ -73,7 +73,7 @@ var _ = add(
 			return err
 		},
 		Get: func(s *Settings) any { return s.relative },
-		Doc: "Whether a path in " + permanentRedirect + " and " + temporalRedirect + " is sent as it is, and not as a URL of the same host.",
+		Doc: "Whether a path in " + permanentRedirect + " and " + temporalRedirect + ", and one that is redirected to itself with a slash behind it, is sent as it is, and not as a URL of the same host.",
 	},
 	Row{
 		Key: httpsRedirect, Scope: ScopeRoute, Value: "true or false", Default: "true for objects of ingress-nginx's class, false for others",
@@ -132,7 +132,7 @@ const (
 // not redirected to HTTPS.
 const ACMEPath = "/.well-known/acme-challenge"
 
-// maxURL bounds a URL that is sent with every response.
+// maxURL bounds a URL that is sent with every response, or made anew for each request.
 const maxURL = 2048
 
 func setRedirect(s *Settings, value string, code int) error {
@@ -210,6 +210,9 @@ func (s *Settings) AppRootRedirect() *policy.Redirect {
 func (s *Settings) HTTPSRedirect() *policy.HTTPS {
 	return &policy.HTTPS{Code: hostRedirect, KeepSlash: s.KeepSlash}
 }
+
+// SlashRedirect is that of a path without the slash at its end.
+func (s *Settings) SlashRedirect() policy.Slash { return policy.Slash{Relative: s.relative} }
 
 // HostRedirect is what from-to-www-redirect asks for.
 func HostRedirect(to string) *policy.Redirect {

@@ -19,6 +19,12 @@ type Settings struct {
 	// Canary is true for an object that is a variant of another one.
 	Canary bool
 
+	// Of the Routes, beside Policy, because a Secret decides of it too:
+
+	BasicAuth BasicAuth
+	// AnyOf is true where one of the conditions of access is enough.
+	AnyOf bool
+
 	// Of redirects and names:
 
 	// HTTPS says whether hosts with TLS are served over HTTPS alone, and ForceHTTPS whether others are too.
@@ -48,6 +54,8 @@ type Settings struct {
 
 	// Of the Hosts:
 
+	// UseRegex is true where paths are regular expressions.
+	UseRegex   bool
 	ClientAuth ClientAuth
 	// Passthrough is true where TLS connections go to the Backend as they are.
 	Passthrough bool

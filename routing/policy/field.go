@@ -47,6 +47,9 @@ const (
 	forwarded = "it says who the client is"
 )
 
+// OwnField reports whether a field is one that the gateway alone writes, and no other name that begins like one.
+func OwnField(name string) bool { return ownFields[strings.ToLower(name)] != "" }
+
 // ValidField returns why a Policy cannot set a field, or nil. The one place that knows: a test in package server compares
 // its own lists with these.
 //

@@ -136,6 +136,14 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetBool(true)
 	case []string:
 		v.Set(reflect.ValueOf([]string{"x"}))
+	case Users:
+		v.Set(reflect.ValueOf(NewUsers(map[string]string{"x": "y"})))
+	case *Access:
+		v.Set(reflect.ValueOf(&Access{Deny: prefixes("10.0.0.0/8")}))
+	case *External:
+		v.Set(reflect.ValueOf(&External{URL: "x"}))
+	case *BasicAuth:
+		v.Set(reflect.ValueOf(&BasicAuth{Realm: "x"}))
 	case []netip.Prefix:
 		v.Set(reflect.ValueOf(prefixes("10.0.0.0/8")))
 	default:

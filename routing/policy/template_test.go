@@ -16,17 +16,20 @@ func TestParseTemplate(t *testing.T) {
 		{"$hostx", "refused"},
 		{"$", "refused"},
 		{"a$", "refused"},
+		{"a$ b", "refused"},
 		{"${host", "refused"},
 		{"${}", "refused"},
 		{"$http_", "refused"},
 		{"${http_a b}", "refused"},
+		{"$http_-", "refused"},
 		{"$1", "refused"},
 		{"$$host", "refused"},
-		{strings.Repeat("$host", maxPieces), fmt.Sprint("[", strings.Repeat("{ host} ", maxPieces-1), "{ host}]")},
-		{strings.Repeat("$host", maxPieces+1), "refused"},
+		{"$request_uri", "refused"}, // another annotation's
+		{strings.Repeat("$host", maxParts), fmt.Sprint("[", strings.Repeat("{ host} ", maxParts-1), "{ host}]")},
+		{strings.Repeat("$host", maxParts+1), "refused"},
 	} {
-		pieces, err := ParseTemplate(row.text)
-		got := fmt.Sprint(pieces)
+		parts, err := ParseTemplate(row.text, HostVariables)
+		got := fmt.Sprint(parts)
 		if err != nil {
 			got = "refused"
 		}
@@ -34,20 +37,21 @@ func TestParseTemplate(t *testing.T) {
 			t.Errorf("%q gives %s, %v, want %s", row.text, got, err, row.want)
 		}
 	}
-	for variable, want := range map[string]string{"http_x_tenant": "x-tenant", "http_host": "host", "host": ""} {
-		if name, ok := (Piece{Variable: variable}).Field(); ok != (want != "") || name != want {
-			t.Errorf("%s is that of %q, %v", variable, name, ok)
-		}
+	if parts, err := ParseTemplate("a${host}b$scheme://$http_x_a$cookie_session$arg_q$request_uri", AuthorityVariables); len(parts) != 9 || err != nil {
+		t.Errorf("an authority's: %v %v", parts, err)
+	}
+	if parts, err := ParseTemplate("$service_name", AuthorityVariables); err == nil {
+		t.Errorf("a Host's gives %v", parts)
 	}
 }
 
-// FuzzParseTemplate: the pieces are what the text has, in order.
+// FuzzParseTemplate: the parts are what the text has, in order.
 func FuzzParseTemplate(f *testing.F) {
-	for _, text := range []string{"", "a", "$host", "a${host}b", "$http_x.$scheme", "$", "${"} {
+	for _, text := range []string{"", "a", "$host", "a${host}b", "$http_x.$scheme", "$", "${", "${host$host}"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		pieces, err := ParseTemplate(text)
+		parts, err := ParseTemplate(text, HostVariables)
 		if err != nil {
 			if len(err.Error()) > 300 || strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("%q: the reason is %q", text, err)
@@ -55,7 +59,7 @@ func FuzzParseTemplate(f *testing.F) {
 			return
 		}
 		rest := text
-		for _, p := range pieces {
+		for _, p := range parts {
 			ok := false
 			for _, form := range []string{p.Text, "$" + p.Variable, "${" + p.Variable + "}"} {
 				if (form == p.Text) == (p.Variable == "") && !ok {
@@ -66,11 +70,11 @@ func FuzzParseTemplate(f *testing.F) {
 				}
 			}
 			if !ok || (p.Text == "") == (p.Variable == "") {
-				t.Fatalf("%q gives %v", text, pieces)
+				t.Fatalf("%q gives %v", text, parts)
 			}
 		}
-		if rest != "" || len(pieces) > maxPieces {
-			t.Errorf("%q gives %v, and %q is left", text, pieces, rest)
+		if rest != "" || len(parts) > maxParts {
+			t.Errorf("%q gives %v, and %q is left", text, parts, rest)
 		}
 	})
 }

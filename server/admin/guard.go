@@ -240,7 +240,7 @@ func (c *guardedConn) receive() []byte {
 
 // refuse answers a request that Hertz must not see. extra is complete field lines.
 func (c *guardedConn) refuse(status int, reason, extra string) {
-	answer := h1.AppendDatedErrorResponse(nil, status, reason, []byte(extra), false, false)
+	answer := h1.AppendErrorResponse(nil, status, reason, []byte(extra), false, false)
 	if _, err := c.Write(answer); err != nil {
 		return
 	}

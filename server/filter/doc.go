@@ -5,6 +5,8 @@
 //   - redirect: where else to go
 //   - rewrite: what a Backend is asked for
 //
+// What annotations call $host and the like is in package variable, for all of them.
+//
 // To add one: its configuration as a value in routing/policy, its annotations in informer/annotation, a type with the phases
 // that it needs in the package of its concern, and a row of order.
 package filter

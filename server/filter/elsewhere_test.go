@@ -16,16 +16,16 @@ func TestElsewhere(t *testing.T) {
 		return &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p}
 	}
 	gatewayWith := func(fallback *policy.Policy) *gateway {
-		return newGatewayOf(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RequestURI) },
-			func(b *routing.Builder) (*routing.Host, *routing.Route) {
+		return newGatewayOf(t, fallback, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RequestURI) },
+			func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route) {
 				host, _ := b.BuildHost("", []routing.Route{
 					{Path: "/have", Type: routing.Prefix, Source: object(nil)},
 					{Path: "/", Type: routing.Prefix, Default: true, Backend: routing.Elsewhere, Source: object(with(&policy.HTTPS{Code: 308}))},
 				})
-				if fallback == nil {
+				if of.Policy == nil {
 					return host, nil
 				}
-				standard, _ := b.BuildDefault([]routing.Route{{Path: "/", Type: routing.Prefix, Source: object(fallback)}})
+				standard, _ := b.BuildDefault([]routing.Route{{Path: "/", Type: routing.Prefix, Source: of}})
 				return host, standard
 			})
 	}

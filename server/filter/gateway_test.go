@@ -16,25 +16,27 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// gateway is a Server with the gateway's own Filters, whose only Route, of the path /, has a Policy.
+// gateway is a Server with the gateway's own Filters, whose Routes, of the path / and of ACME's challenges, have a Policy.
 type gateway struct {
-	t    *testing.T
-	base string
+	t       *testing.T
+	base    string
+	publish func(*policy.Policy)
 }
 
 func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	t.Helper()
-	return newGatewayOf(t, app, func(b *routing.Builder) (*routing.Host, *routing.Route) {
-		host, _ := b.BuildHost("", []routing.Route{{
-			Path: "/", Type: routing.Prefix,
-			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p},
-		}})
+	return newGatewayOf(t, p, app, func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route) {
+		host, _ := b.BuildHost("", []routing.Route{
+			{Path: "/", Type: routing.Prefix, Source: of},
+			{Path: "/.well-known/acme-challenge", Type: routing.Prefix, Source: of},
+		})
 		return host, nil
 	})
 }
 
-// newGatewayOf is newGateway with other Routes: a catch-all Host, and the default Route. Their only Backend is that of index 0.
-func newGatewayOf(t *testing.T, app http.HandlerFunc, routes func(*routing.Builder) (*routing.Host, *routing.Route)) *gateway {
+// newGatewayOf is newGateway with other Routes: a catch-all Host, and the default Route, which the object of has with the Policy.
+// Their only Backend is that of index 0.
+func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route)) *gateway {
 	t.Helper()
 	c := config.Default()
 	c.Threads = 1
@@ -59,32 +61,46 @@ func newGatewayOf(t *testing.T, app http.HandlerFunc, routes func(*routing.Build
 	})
 	endpoint := httptest.NewServer(app)
 	t.Cleanup(endpoint.Close)
-	builder := routing.Builder{Attach: s.Attach}
-	host, fallback := routes(&builder)
-	var table *routing.Table
-	snapshot := &routing.Snapshot{
-		Table: table.With(map[string]*routing.Host{"": host}, fallback),
-		Backends: []*routing.Backend{{
-			Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
-			Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
-		}},
+	publish := func(p *policy.Policy) {
+		builder := routing.Builder{Attach: s.Attach}
+		host, fallback := routes(&builder, &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p})
+		var table *routing.Table
+		snapshot := &routing.Snapshot{
+			Table: table.With(map[string]*routing.Host{"": host}, fallback),
+			Backends: []*routing.Backend{{
+				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
+				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
+			}},
+		}
+		store.Publish(snapshot)
+		s.OnPublish(snapshot)
 	}
-	store.Publish(snapshot)
-	s.OnPublish(snapshot)
-	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0])}
+	publish(p)
+	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
 }
 
 // ask sends a request with the given fields, name and value in turn.
 func (g *gateway) ask(method, path string, fields ...string) (*http.Response, string) {
 	g.t.Helper()
-	req, err := http.NewRequest(method, g.base+path, nil)
+	return g.askBy(http.DefaultTransport, method, path, fields...)
+}
+
+func (g *gateway) askBy(transport http.RoundTripper, method, path string, fields ...string) (*http.Response, string) {
+	g.t.Helper()
+	return g.askAt(transport, g.base, method, path, fields...)
+}
+
+// askAt is askBy for another base than the gateway's own address, which the transport leads there.
+func (g *gateway) askAt(transport http.RoundTripper, base, method, path string, fields ...string) (*http.Response, string) {
+	g.t.Helper()
+	req, err := http.NewRequest(method, base+path, nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	for i := 0; i < len(fields); i += 2 {
 		req.Header.Add(fields[i], fields[i+1])
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		g.t.Fatal(err)
 	}

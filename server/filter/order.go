@@ -16,6 +16,8 @@ var order = []struct {
 	make func(policy.Filter, server.Env) (server.Filter, error)
 	why  string
 }{
+	{policy.KindSlash, rewrite.NewSlash,
+		"nginx sends clients to the path with a slash while it looks for the path, before anything that is configured for it"},
 	{policy.KindCORS, access.NewCORS,
 		"browsers send preflights without credentials and from anywhere, and read no error that lacks its fields"},
 	{policy.KindRedirect, redirect.NewAway,
@@ -29,7 +31,13 @@ var order = []struct {
 	{policy.KindHost, rewrite.NewHost,
 		"as the rewrite: it changes what the Backend is sent"},
 	{policy.KindAccess, access.NewList,
-		"the last word before the Backend: what is refused here was not answered further outside"},
+		"it costs nothing, and a stranger's address need not be asked for a password"},
+	{policy.KindBasicAuth, access.NewBasic,
+		"a password is verified at a cost, for clients alone that all before have let pass"},
+	{policy.KindExternal, access.NewExternal,
+		"an authority is asked about what the gateway itself lets pass"},
+	{policy.KindAnyOf, access.NewAnyOf,
+		"it stands for the three above, where one of them is enough"},
 }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.

@@ -76,23 +76,7 @@ func (g *gateway) over(two bool, method, host, path string, fields ...string) (*
 	defer by.CloseIdleConnections()
 	by.Protocols.SetHTTP1(!two)
 	by.Protocols.SetUnencryptedHTTP2(two)
-	req, err := http.NewRequest(method, "http://"+host+path, nil)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for i := 0; i < len(fields); i += 2 {
-		req.Header.Add(fields[i], fields[i+1])
-	}
-	resp, err := by.RoundTrip(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return resp, string(body)
+	return g.askAt(by, "http://"+host, method, path, fields...)
 }
 
 // TestHTTPS: plain HTTP is sent to HTTPS, over both versions of HTTP; a trusted proxy says what the client speaks, and nobody makes
@@ -203,6 +187,25 @@ func TestRedirectsTogether(t *testing.T) {
 		resp, _ := row.g.askHost(row.method, "a.test", "/x", "X-Forwarded-Proto", row.scheme, "Origin", "https://a.example")
 		if resp.StatusCode != row.status || resp.Header.Get("Location") != row.location || resp.Header.Get("Access-Control-Allow-Origin") != "https://a.example" {
 			t.Errorf("%s over %s: got %d to %q, %v", row.method, row.scheme, resp.StatusCode, resp.Header.Get("Location"), resp.Header)
+		}
+	}
+}
+
+// TestRedirectAsksNobody: who is redirected is asked neither for an address nor for a password, and no authority about him.
+func TestRedirectAsksNobody(t *testing.T) {
+	guards := []policy.Filter{
+		&policy.Access{Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, &policy.BasicAuth{Users: staff()},
+		&policy.External{URL: "http://127.0.0.1:1/", Method: "GET", SignInParam: "rd"},
+	}
+	for _, f := range []policy.Filter{
+		&policy.Redirect{Code: 301, To: "https://new.test"}, &policy.HTTPS{Code: 301}, &policy.Slash{},
+		&policy.Rewrite{Target: "https://new.test"},
+	} {
+		g := newGateway(t, with(append(guards, f)...), neverAsked(t))
+		for _, two := range []bool{false, true} {
+			if resp, _ := g.over(two, "GET", "a.test", "/x"); resp.StatusCode != 301 && resp.StatusCode != 302 {
+				t.Errorf("%s, HTTP/2 %v: got %d", f.Kind(), two, resp.StatusCode)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,13 +14,21 @@ const (
 	AuthoritiesKey = corev1.ServiceAccountRootCAKey
 	// RevocationsKey is where ingress-nginx has the list of revoked client certificates.
 	RevocationsKey = "ca.crl"
+	// UsersKey is where ingress-nginx has a file of users.
+	UsersKey = "auth"
 )
 
-// Keys are the keys of a Secret's data that are read.
-var Keys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey}
+// Keys are the keys of a Secret's data that have a meaning of their own. In a Secret of users each key may be the name of one.
+var Keys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey, UsersKey}
 
-// same reports whether a change of a Secret can matter. Most updates do not: labels of other tools, resourceVersion.
+// same reports whether a change of a Secret can matter. Most updates do not: labels of other tools, resourceVersion, and keys
+// that nobody reads in what is a certificate by its type.
 func same(a, b *corev1.Secret) bool {
-	return a != nil && b != nil && a.Type == b.Type &&
-		!slices.ContainsFunc(Keys, func(key string) bool { return !bytes.Equal(a.Data[key], b.Data[key]) })
+	if a == nil || b == nil || a.Type != b.Type {
+		return false
+	}
+	if a.Type != corev1.SecretTypeTLS {
+		return maps.EqualFunc(a.Data, b.Data, bytes.Equal)
+	}
+	return !slices.ContainsFunc(Keys, func(key string) bool { return !bytes.Equal(a.Data[key], b.Data[key]) })
 }

@@ -23,13 +23,15 @@ type Material struct {
 	// Revoked are the serial numbers on the lists of ca.crl, by issuer, likewise.
 	Revoked      routing.Revocations
 	RevokedFault string
-	// Sum is over all that was read, and AuthoritiesSum over ca.crt and ca.crl.
+	// File are the users of the key auth, and Map those that the Secret has a key each for, likewise.
+	File, Map UsersOf
+	// Sum is over all but users, and AuthoritiesSum over ca.crt and ca.crl.
 	Sum, AuthoritiesSum [sha256.Size]byte
 }
 
 func parseMaterial(secret *corev1.Secret) *Material {
 	m := &Material{
-		Sum:            sumOf(secret, Keys...),
+		Sum:            sumOf(secret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey),
 		AuthoritiesSum: sumOf(secret, AuthoritiesKey, RevocationsKey),
 	}
 	if text := secret.Data[AuthoritiesKey]; len(text) > 0 {
@@ -41,6 +43,7 @@ func parseMaterial(secret *corev1.Secret) *Material {
 	if text := secret.Data[RevocationsKey]; len(text) > 0 {
 		m.Revoked, m.RevokedFault = parseRevocations(text)
 	}
+	m.File, m.Map = fileOf(secret), mapOf(secret)
 	return m
 }
 

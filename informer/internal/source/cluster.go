@@ -182,8 +182,18 @@ func (h handler) push(named, next any) {
 	h.queue(Event{Key{h.kind, types.NamespacedName{Namespace: meta.GetNamespace(), Name: meta.GetName()}}, next})
 }
 
-// SecretKeys are the keys of a Secret's data that are read.
-var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey}
+// SecretKeys are the keys that are read of the data of Secrets whose type says what else they are for. Of others all are:
+// each may be the name of a user.
+var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey, UsersKey}
+
+// UsersKey is where ingress-nginx has a file of users.
+const UsersKey = "auth"
+
+// forOthers are the types of Secrets that other programs read, and that are large or better not held.
+var forOthers = []corev1.SecretType{
+	corev1.SecretTypeTLS, corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken,
+	corev1.SecretTypeDockercfg, corev1.SecretTypeDockerConfigJson, corev1.SecretTypeSSHAuth, "helm.sh/release.v1",
+}
 
 // RevocationKey is where ingress-nginx has the list of revoked client certificates.
 const RevocationKey = "ca.crl"
@@ -210,7 +220,9 @@ func trim(object any) (any, error) {
 		}
 	case *corev1.Secret:
 		o.Labels, o.Annotations = nil, nil
-		maps.DeleteFunc(o.Data, func(key string, _ []byte) bool { return !slices.Contains(SecretKeys, key) })
+		if slices.Contains(forOthers, o.Type) {
+			maps.DeleteFunc(o.Data, func(key string, _ []byte) bool { return !slices.Contains(SecretKeys, key) })
+		}
 	}
 	return object, nil
 }

@@ -109,5 +109,9 @@ func better(a, b routing.Route) bool {
 	case a.Source.Created != b.Source.Created:
 		return a.Source.Created < b.Source.Created
 	}
-	return a.Source.Ingress.String() < b.Source.Ingress.String()
+	// Of objects taken over from ingress-nginx the larger name, and the others come before these.
+	if a.Source.LastName != b.Source.LastName {
+		return b.Source.LastName
+	}
+	return (a.Source.Ingress.String() < b.Source.Ingress.String()) != a.Source.LastName
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"net/netip"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
@@ -8,13 +9,18 @@ import (
 )
 
 // List answers 403 to clients whose address is not allowed: policy.Access.
-type List struct{ allow, deny prefixes }
+type List struct {
+	allow, deny prefixes
+	// oneOf is true where the list is one of several conditions of which any is enough: that a client is not denied lets nobody in.
+	oneOf bool
+}
 
 // NewList makes a List.
 func NewList(f policy.Filter, _ server.Env) (server.Filter, error) {
-	p := f.(*policy.Access)
-	return &List{p.Allow, p.Deny}, nil
+	return newList(f.(*policy.Access)), nil
 }
+
+func newList(p *policy.Access) *List { return &List{allow: p.Allow, deny: p.Deny} }
 
 // Name implements server.Filter.
 func (*List) Name() string { return string(policy.KindAccess) }
@@ -23,12 +29,23 @@ func (*List) Name() string { return string(policy.KindAccess) }
 //
 // hot: runs per request; no alloc, no lock.
 func (l *List) Request(x *server.Exchange) server.Verdict {
-	client := x.Client()
-	if l.deny.contain(client) || len(l.allow) > 0 && !l.allow.contain(client) {
-		return x.Refuse(403, "the address of the client is not allowed")
+	if r, _ := l.rule(x); r.status != 0 {
+		return r.enforce(x)
 	}
 	return server.Continue
 }
+
+func (*List) concerns(*server.Exchange) bool { return true }
+
+func (l *List) rule(x *server.Exchange) (ruling, func(context.Context) ruling) {
+	client := x.Client()
+	if l.deny.contain(client) || len(l.allow) > 0 && !l.allow.contain(client) {
+		return ruling{status: 403, text: "the address of the client is not allowed"}, nil
+	}
+	return ruling{undecided: l.oneOf && len(l.allow) == 0}, nil
+}
+
+func (*List) admit(*server.Exchange, ruling, bool) {}
 
 // prefixes are sorted and disjoint, see policy.Disjoint.
 type prefixes []netip.Prefix

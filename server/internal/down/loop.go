@@ -158,6 +158,13 @@ func (r *reaper) Ready(loop.Events) {
 // Exported for tests alone.
 const IdleGrace = int64(2e9)
 
+// RefuseConnections has the kernel begin no connection any more; those that have begun are served. It runs on the loop.
+func (w *Loop) RefuseConnections() {
+	for _, l := range w.listeners {
+		wire.RefuseConnections(l.src.FD())
+	}
+}
+
 // StartDrain stops accepting, asks the clients of Sessions for no more streams, and closes idle connections after IdleGrace;
 // others close behind their present answer. It runs on the loop.
 func (w *Loop) StartDrain() {

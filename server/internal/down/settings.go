@@ -2,6 +2,7 @@ package down
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
@@ -48,10 +49,5 @@ func NewSettings(c *config.Config, tls *tlsconfig.Server) Settings {
 
 // announces reports whether a may send PROXY protocol headers.
 func (s *Settings) announces(a netip.Addr) bool {
-	for _, p := range s.announcers {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.announcers, func(p netip.Prefix) bool { return p.Contains(a) })
 }

@@ -63,10 +63,5 @@ func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 
 // Trusts reports whether the peer at a is believed about the clients behind it.
 func (s *Settings) Trusts(a netip.Addr) bool {
-	for _, p := range s.Trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }

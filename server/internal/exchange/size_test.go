@@ -3,22 +3,12 @@ package exchange
 import (
 	"testing"
 	"unsafe"
+
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
-// TestCoreSizes: the size of each type, without its buffers. Tens of thousands are open at a time; what makes one larger is
-// to be weighed against that, and written down here.
 func TestCoreSizes(t *testing.T) {
-	if unsafe.Sizeof(uintptr(0)) != 8 {
-		return // the sizes are those of 64-bit machines
-	}
-	for _, row := range []struct {
-		name       string
-		size, most uintptr
-	}{
-		{"Exchange", unsafe.Sizeof(Core{}), 888},
-	} {
-		if row.size > row.most {
-			t.Errorf("%s takes %d bytes, at most %d are allowed", row.name, row.size, row.most)
-		}
-	}
+	servertest.Sizes(t,
+		servertest.Size{Name: "Exchange", Size: unsafe.Sizeof(Core{}), Most: 888},
+	)
 }

@@ -88,6 +88,3 @@ func (d *Decoder) Complete() bool { return d.n == 0 }
 
 // AppendText appends p as one part, which a client can decode whole as soon as it has it.
 func AppendText(dst, p []byte) []byte { return base64.StdEncoding.AppendEncode(dst, p) }
-
-// TextLen returns the length of n bytes as one part.
-func TextLen(n int) int { return base64.StdEncoding.EncodedLen(n) }

@@ -46,7 +46,7 @@ func TestNoAllocations(t *testing.T) {
 				b = b[n:]
 			}
 		}},
-		{"AppendErrorResponse", func() { out = h1.AppendErrorResponse(out[:0], 404, "no route", false, false) }},
+		{"AppendErrorResponse", func() { out = h1.AppendErrorResponse(out[:0], 404, "no route", nil, false, false) }},
 		{"AppendField", func() { out = h1.AppendField(out[:0], "X-Real-IP", value) }},
 	} {
 		c.f() // Fields finds its size

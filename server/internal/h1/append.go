@@ -39,14 +39,9 @@ func AppendUintField(dst []byte, name string, value uint64) []byte {
 
 // AppendErrorResponse appends a complete small answer of the gateway's own: a head, and the text
 // "404 not found: reason" in a line unless head is set, which is for answers to HEAD requests.
-// reason may be empty and must hold no control byte.
-func AppendErrorResponse(dst []byte, status int, reason string, keepAlive, head bool) []byte {
-	return AppendDatedErrorResponse(dst, status, reason, nil, keepAlive, head)
-}
-
-// AppendDatedErrorResponse is AppendErrorResponse with extra, complete field lines with their CR LF
-// such as a cached "Date: ...\r\n", in the head.
-func AppendDatedErrorResponse(dst []byte, status int, reason string, extra []byte, keepAlive, head bool) []byte {
+// reason may be empty and must hold no control byte. extra are complete field lines with their CR LF,
+// such as a cached "Date: ...\r\n", for the head.
+func AppendErrorResponse(dst []byte, status int, reason string, extra []byte, keepAlive, head bool) []byte {
 	dst = message.AppendStatusLine(dst, status)
 	dst = append(dst, extra...)
 	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)

@@ -15,11 +15,11 @@ func TestAppend(t *testing.T) {
 		{"known status", string(message.AppendStatusLine(nil, 404)), "HTTP/1.1 404 Not Found\r\n"},
 		{"unknown status", string(message.AppendStatusLine(nil, 299)), "HTTP/1.1 299 \r\n"},
 		{"status beyond the table", string(message.AppendStatusLine(nil, 999)), "HTTP/1.1 999 \r\n"},
-		{"error answer", string(h1.AppendErrorResponse(nil, 404, "no route", true, false)),
+		{"error answer", string(h1.AppendErrorResponse(nil, 404, "no route", nil, true, false)),
 			"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\n\r\n404 not found: no route\n"},
-		{"error answer that closes", string(h1.AppendErrorResponse(nil, 400, "", false, false)),
+		{"error answer that closes", string(h1.AppendErrorResponse(nil, 400, "", nil, false, false)),
 			"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\nConnection: close\r\n\r\n400 bad request\n"},
-		{"error answer to HEAD", string(h1.AppendDatedErrorResponse(nil, 503, "no endpoint", []byte("Date: x\r\n"), true, true)),
+		{"error answer to HEAD", string(h1.AppendErrorResponse(nil, 503, "no endpoint", []byte("Date: x\r\n"), true, true)),
 			"HTTP/1.1 503 Service Unavailable\r\nDate: x\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 37\r\n\r\n"},
 	} {
 		if c.got != c.want {
@@ -32,7 +32,7 @@ func TestAppend(t *testing.T) {
 func TestErrorAnswersParse(t *testing.T) {
 	for code := 400; code < 600; code++ {
 		for _, reason := range []string{"", "no route"} {
-			raw := h1.AppendErrorResponse(nil, code, reason, code%2 == 0, false)
+			raw := h1.AppendErrorResponse(nil, code, reason, nil, code%2 == 0, false)
 			var r h1.Response
 			if st := h1.ParseResponse(&r, raw, h1.Limits{}); st != h1.Done {
 				t.Fatalf("%q: %v", raw, st)

@@ -108,6 +108,6 @@ func BenchmarkAppendErrorResponse(b *testing.B) {
 	buf := make([]byte, 0, 512)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = h1.AppendErrorResponse(buf[:0], 404, "no route", true, false)
+		buf = h1.AppendErrorResponse(buf[:0], 404, "no route", nil, true, false)
 	}
 }

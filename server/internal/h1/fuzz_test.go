@@ -119,7 +119,7 @@ func FuzzResponse(f *testing.F) {
 		}
 	}
 	f.Add([]byte(responseHead), uint16(7))
-	f.Add(h1.AppendErrorResponse(nil, 204, "", true, true), uint16(20))
+	f.Add(h1.AppendErrorResponse(nil, 204, "", nil, true, true), uint16(20))
 	f.Fuzz(func(t *testing.T, raw []byte, at uint16) {
 		var whole h1.Response
 		st := h1.ParseResponse(&whole, raw, fuzzLimits)

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/server/internal/proxyproto"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // These tests hold the package to what others send and receive: HAProxy as sender, nginx as receiver.
@@ -40,7 +40,7 @@ func TestHAProxySends(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	v1, v2, both, secure := freeAddr(t), freeAddr(t), freeAddr(t), freeAddr(t)
+	v1, v2, both, secure := servertest.FreeAddr(t), servertest.FreeAddr(t), servertest.FreeAddr(t), servertest.FreeAddr(t)
 	_, bothPort, _ := net.SplitHostPort(both)
 	config := fmt.Sprintf(`
 global
@@ -138,7 +138,7 @@ listen secure
 // TestNginxReceives has nginx read the Append functions' output, and answer with its content.
 func TestNginxReceives(t *testing.T) {
 	program := lookProgram(t, "nginx")
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), servertest.FreeAddr(t)
 	config := fmt.Sprintf(`
 daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
 events {}
@@ -263,21 +263,6 @@ func listen(t *testing.T, addr string) *net.TCPListener {
 	t.Cleanup(func() { l.Close() })
 	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(60 * time.Second))
 	return l.(*net.TCPListener)
-}
-
-// freeAddr returns a loopback address without a listener. Its port is below those that the kernel gives out
-// by itself, so that no connection of this machine's takes it meanwhile.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 12000+mathrand.IntN(18000))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 func dial(t *testing.T, addr string) net.Conn {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,15 +56,31 @@ func FullListener(t testing.TB) string {
 }
 
 // FreeAddr returns an address for another program to listen on. Its port is below those that the kernel gives
-// out by itself, so that no connection of this machine's takes it meanwhile.
+// out by itself, so that no connection of this machine's takes it meanwhile, and none that another test takes before that
+// program listens: those of one process are told apart by given, those of processes by parts of the range. Many programs set
+// SO_REUSEPORT, and share a port with each other without a word.
 func FreeAddr(t testing.TB) string {
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(18000))
-		if ln, err := net.Listen("tcp", addr); err == nil {
+	given.Lock()
+	defer given.Unlock()
+	const first, parts, part = 12000, 36, 500
+	from := first + os.Getpid()%parts*part
+	for range 1000 {
+		port := from + rand.IntN(part)
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if ln, err := net.Listen("tcp", addr); err == nil && !given.ports[port] {
 			ln.Close()
+			given.ports[port] = true
 			return addr
+		} else if err == nil {
+			ln.Close()
 		}
 	}
 	t.Fatal("no port is free")
 	return ""
 }
+
+// given are the ports that FreeAddr has returned.
+var given = struct {
+	sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}

@@ -1,0 +1,41 @@
+package annotation
+
+func init() {
+	goodValues[authURL] = "http://auth.test/"
+	examples = append(examples, []example{
+		{"auth-url", "http://auth.test:8080/a?b=$request_uri", "http://auth.test:8080/a?b=$request_uri"},
+		{"auth-url", "http://", closing},
+		{"auth-url", "", closing},
+		{"auth-url", "auth.test", closing},
+		{"auth-url", "http://$host/", closing},
+		{"auth-url", "http://auth.test/$nothing", closing},
+		{"auth-url", "http://auth.test/<x>", closing},
+		{"auth-url", "http://auth.test/\r\nX: y", closing},
+		{"auth-method", "POST", "POST"},
+		{"auth-method", "post", closing},
+		{"auth-method", "CONNECT", closing},
+		{"auth-response-headers", "X-User, X_Mail,,Authorization", "X-User,X_Mail,Authorization"},
+		{"auth-response-headers", "X-User;X-Mail", closing},
+		{"auth-response-headers", "Content-Length", closing},
+		{"auth-response-headers", "X-Real-IP", closing},
+		{"auth-always-set-cookie", "true", true},
+		{"auth-always-set-cookie", "yes", refused},
+		{"auth-request-redirect", "/after/login", "/after/login"},
+		{"auth-request-redirect", "$nothing", refused},
+		{"auth-signin", "https://login.test/start?a=$host", "https://login.test/start?a=$host"},
+		{"auth-signin", "https://login.test/<x>", refused},
+		{"auth-signin", "https://login.test/$nosuchvariable", closing},
+		{"auth-signin-redirect-param", "next", "next"},
+		{"auth-signin-redirect-param", "a=b&", refused},
+		{"auth-cache-key", "$cookie_session${remote_addr}", "$cookie_session${remote_addr}"},
+		{"auth-cache-key", "${cookie_session", refused},
+		{"auth-cache-duration", "200 10m, 401 1s", "200 10m, 401 1s"},
+		{"auth-cache-duration", "200 soon", closing},
+		{"auth-keepalive", "10", "no effect"},
+		{"auth-keepalive", "x", refused},
+		{"auth-keepalive-requests", "10", "no effect"},
+		{"auth-keepalive-requests", "x", refused},
+		{"auth-keepalive-timeout", "10", "no effect"},
+		{"auth-keepalive-timeout", "x", refused},
+	}...)
+}

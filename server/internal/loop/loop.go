@@ -316,8 +316,7 @@ func (l *Loop) wait() (n int, errno syscall.Errno) {
 		if n, errno = epollWait(l.epfd, l.events[:]); n > 0 || errno != 0 {
 			return n, errno
 		}
-	}
-	if l.hold > 0 {
+	} else if l.hold > 0 {
 		if l.now-l.yielded > yieldEvery {
 			l.yielded = l.now
 			runtime.Gosched()

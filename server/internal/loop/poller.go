@@ -22,7 +22,11 @@ const linger = 50
 //
 // Others do not wait for a loop that holds on. To stop the world the runtime signals the thread, which ends the wait. And a
 // loop that is never idle lets others have its processor every yieldEvery nanoseconds, which costs 200 ns where there are
-// none: without that they would wait for the runtime to preempt the loop, 10 ms each time.
+// none: without that they would wait for the runtime to preempt the loop, 10 ms each time. A loop that awaits a result of a
+// goroutine does not hold on (Await).
+//
+// On one core, least of 7 interleaved rounds: small responses 0.97, 16 KiB bodies 0.95 of the CPU without it. At 15,000
+// requests a second both take the same (8 rounds), although the monitor's thread took 10 % of it and now takes none.
 const (
 	hold       = 1
 	yieldEvery = int64(1e6)

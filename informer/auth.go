@@ -2,6 +2,7 @@ package informer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
@@ -83,6 +84,16 @@ func (c *compiler) closed(reason string) {
 		c.settings.Policy.Closed = reason
 	}
 }
+
+// guardedBy reports whether p has conditions that a request must meet, or lets none pass.
+func guardedBy(p *policy.Policy) bool {
+	return p != nil && (p.Closed != "" || slices.ContainsFunc(p.Filters, func(f policy.Filter) bool {
+		return slices.Contains(conditions, f.Kind())
+	}))
+}
+
+// conditions are the Kinds of those.
+var conditions = []policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindExternal, policy.KindAnyOf}
 
 // screened reports whether a Policy depends on the addresses that nobody may have.
 func screened(p *policy.Policy) bool {

@@ -99,7 +99,7 @@ func (s *hostSet) unmatched(name, of string, entries []*entry, routes []routing.
 	first := entries[0]
 	https := first.sentTo.https != nil && (first.sentTo.forced || s.hasTLS(name, of, first))
 	// In ingress-nginx the rest of a host has the annotations of the object that was first to name it.
-	guarded := first.controller == NginxController && guardedBy(first.source.Policy)
+	guarded := first.controller == NginxController && (guards(first.source.Policy) || first.source.Policy != nil && first.source.Policy.Closed != "")
 	if !https && !guarded || slices.ContainsFunc(routes, func(r routing.Route) bool { return r.Path == "/" && r.Type != routing.Exact }) {
 		return nil
 	}

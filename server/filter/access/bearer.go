@@ -51,17 +51,25 @@ func cookieOf(x *server.Exchange, name string) []byte {
 		if f.Hop || !message.EqualFold(f.Name.Of(head), "Cookie") {
 			continue
 		}
-		for rest := f.Value.Of(head); len(rest) > 0; {
-			var part []byte
-			if at := bytes.IndexByte(rest, ';'); at >= 0 {
-				part, rest = rest[:at], rest[at+1:]
-			} else {
-				part, rest = rest, nil
-			}
-			part = bytes.Trim(part, " \t")
-			if len(part) > len(name) && part[len(name)] == '=' && string(part[:len(name)]) == name {
-				return part[len(name)+1:]
-			}
+		if value := cookieIn(f.Value.Of(head), name); value != nil {
+			return value
+		}
+	}
+	return nil
+}
+
+// cookieIn is cookieOf for the value of one field.
+func cookieIn(field []byte, name string) []byte {
+	for len(field) > 0 {
+		part := field
+		if at := bytes.IndexByte(field, ';'); at >= 0 {
+			part, field = field[:at], field[at+1:]
+		} else {
+			field = nil
+		}
+		part = bytes.Trim(part, " \t")
+		if len(part) > len(name) && part[len(name)] == '=' && string(part[:len(name)]) == name {
+			return part[len(name)+1:]
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ type keySource struct {
 
 	mu sync.Mutex
 	// Guarded by mu:
-	tried time.Time // when the last fetch began
+	tried time.Time // when the last fetch ended
 	// ended is closed once the fetch under way has ended, nil where none is; failure is why the last one has failed.
 	ended   chan struct{}
 	failure error
@@ -144,12 +144,12 @@ func (s *keySource) fetch(ctx context.Context, before *fetched) error {
 		return s.failure
 	}
 	ended := make(chan struct{})
-	s.ended, s.tried = ended, time.Now()
+	s.ended = ended
 	s.mu.Unlock()
 	// Others wait for this too: it goes on when the client that asked first has left.
 	err := s.ask()
 	s.mu.Lock()
-	s.ended, s.failure = nil, err
+	s.ended, s.failure, s.tried = nil, err, time.Now()
 	s.mu.Unlock()
 	close(ended)
 	return err

@@ -34,10 +34,12 @@ var order = []struct {
 		"it costs nothing, and a stranger's address need not be asked for a password"},
 	{policy.KindBasicAuth, access.NewBasic,
 		"a password is verified at a cost, for clients alone that all before have let pass"},
+	{policy.KindJWT, access.NewJWT,
+		"a token is verified at a cost too, and asks nobody"},
 	{policy.KindExternal, access.NewExternal,
 		"an authority is asked about what the gateway itself lets pass"},
 	{policy.KindAnyOf, access.NewAnyOf,
-		"it stands for the three above, where one of them is enough"},
+		"it stands for those above that ask who the client is and where from, where one of them is enough"},
 }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.

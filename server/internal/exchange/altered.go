@@ -20,6 +20,7 @@ type altered struct {
 	name    []byte         // memory of host, kept for the next request
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend replaces the Route's
+	share   int32          // one more than the chosen Share of the Route's Split; 0: none was chosen
 	wish    netip.AddrPort // the preferred Endpoint
 	web     translation
 	unpark  context.CancelFunc // ends the context of Park's block
@@ -142,6 +143,18 @@ func (x *Exchange) SetHost(host []byte) {
 func (x *Exchange) SetBackend(index int32) {
 	a := x.core().alter()
 	a.backend, a.chosen = index, true
+}
+
+// ChooseShare sends the request to a Share of the Route's Split, by its place; a later choice counts. SetBackend wins over it.
+// Request phase only.
+func (x *Exchange) ChooseShare(share int) { x.core().alter().share = int32(share) + 1 }
+
+// ChosenShare returns the Share that a Filter has chosen, -1 where none has: then the weights will decide.
+func (x *Exchange) ChosenShare() int {
+	if x.altered == nil {
+		return -1
+	}
+	return int(x.altered.share) - 1
 }
 
 // Prefer has the first attempt go to the Pod with that address, if the Pod is in the Backend, not ejected, and not full: see

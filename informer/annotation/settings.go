@@ -16,8 +16,8 @@ type Settings struct {
 	Policy policy.Policy
 	// ClosesHosts is true where Policy.Closed is about client certificates, which are asked for on whole Hosts.
 	ClosesHosts bool
-	// Canary is true for an object that is a variant of another one.
-	Canary bool
+	// Canary is for an object that is a variant of others.
+	Canary Canary
 
 	// Of the Routes, beside Policy, because a Secret decides of it too:
 
@@ -106,7 +106,7 @@ const defaultDepth = 1
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
-	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
+	return Settings{Canary: Canary{Total: defaultTotal}, TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
 }
 
 // close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several

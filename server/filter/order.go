@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/access"
+	"github.com/sluice-gateway/sluice/server/filter/choice"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
@@ -40,6 +41,8 @@ var order = []struct {
 		"an authority is asked about what the gateway itself lets pass"},
 	{policy.KindAnyOf, access.NewAnyOf,
 		"it stands for those above that ask who the client is and where from, where one of them is enough"},
+	{policy.KindCanary, choice.NewCanary,
+		"a Backend is chosen for requests that are let pass; whoever asks, the main object's guards have decided"},
 }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.

@@ -74,6 +74,15 @@ func (x *Exchange) State(i int) any {
 	return *s
 }
 
+// Count counts an outcome of the Filter whose place in the Chain is i: the n-th of Maker.Outcomes, from 0.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) Count(i, n int) {
+	if o := x.policy.chain.outcomes[i]; uint(n) < uint(o.n) {
+		x.w.Shard.CountOutcome(o.first + n)
+	}
+}
+
 // SetTarget replaces the request target that the Backend is sent, in the form of RFC 9112 section 3.2.1: a path that begins
 // with "/", and a query if there is one. target is copied. Bytes that are no target fail the request with 500. Request phase
 // only.

@@ -30,6 +30,7 @@ type compiler struct {
 	services        map[routing.ObjectName]*corev1.Service
 	backends        *backendSet
 	secrets         *secret.Set
+	annotations     *annotation.Table
 	noExternalNames bool
 
 	// Of the present object:
@@ -61,7 +62,7 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
 	c.references.Created = c.entry.source.Created
-	c.settings = annotation.Parse(ing.Annotations, func(name, value, reason string) {
+	c.settings = c.annotations.Parse(ing.Annotations, func(name, value, reason string) {
 		c.reject(annotationField(name), value, reason)
 	})
 	c.entry.closesHosts = c.settings.ClosesHosts

@@ -22,8 +22,10 @@ type altered struct {
 	chosen  bool           // backend replaces the Route's
 	wish    netip.AddrPort // the preferred Endpoint
 	web     translation
-	unpark  context.CancelFunc // ends the context of Park's block
-	parks   uint32             // how often the Exchange was parked
+	// gathering is what a Filter waits for that has the body read.
+	gathering gathering
+	unpark    context.CancelFunc // ends the context of Park's block
+	parks     uint32             // how often the Exchange was parked
 }
 
 // Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its

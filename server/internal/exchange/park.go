@@ -61,12 +61,19 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 	return Park
 }
 
-// resume goes on with a parked Exchange by the Verdict of next.
+// resume goes on with a parked Exchange by the Verdict of next, and moves what can be moved.
 func (x *Core) resume(next func(*Exchange) Verdict) {
+	c := x.down
+	x.proceed(next)
+	c.Pump()
+}
+
+// proceed goes on with a parked Exchange by the Verdict of next.
+func (x *Core) proceed(next func(*Exchange) Verdict) {
 	x.parked = false
 	x.altered.unpark = nil
 	x.timer.Stop()
-	c, serial, by := x.down, x.serial, x.asked()
+	serial, by := x.serial, x.asked()
 	n := x.w.Shard.Filter(by.count)
 	switch verdict := x.askNext(by.filter, next); {
 	case x.serial != serial: // next has answered
@@ -81,7 +88,6 @@ func (x *Core) resume(next func(*Exchange) Verdict) {
 		n.Continued++
 		x.runFilters()
 	}
-	c.Pump()
 }
 
 // asked returns the Filter whose request phase began last.

@@ -27,6 +27,8 @@ type (
 	RequestFilter = exchange.RequestFilter
 	// ResponseFilter sees every final response head before it is sent.
 	ResponseFilter = exchange.ResponseFilter
+	// DetourFilter is a ResponseFilter that may have another Backend answer.
+	DetourFilter = exchange.DetourFilter
 	// BodyFilter changes bodies, by Transforms.
 	BodyFilter = exchange.BodyFilter
 	// DoneFilter is called at the end of an Exchange.

@@ -21,6 +21,7 @@ type altered struct {
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend replaces the Route's
 	wish    netip.AddrPort // the preferred Endpoint
+	detour  detour
 	web     translation
 	unpark  context.CancelFunc // ends the context of Park's block
 	parks   uint32             // how often the Exchange was parked

@@ -18,6 +18,10 @@ type chain struct {
 	body     []placed[BodyFilter]
 	done     []placed[DoneFilter] // from the inside out
 	loops    []LoopFilter         // by place; nil where there is none
+	detour   DetourFilter         // nil: none of them is one
+	// outer counts the Filters without a request phase that stand outside all that have one: they see what becomes of a
+	// request that fails before the first request phase because it is too large.
+	outer uint8
 	// state is by loop and place. Each loop reads and writes its own row alone.
 	state [][]any
 }
@@ -44,12 +48,19 @@ func compileChain(filters []Filter, loops int) *chain {
 	}
 	c := &chain{size: uint8(len(filters))}
 	for i, f := range filters {
+		if d, ok := f.(DetourFilter); ok && c.detour == nil {
+			c.detour = d
+		}
 		if f, ok := f.(RequestFilter); ok {
 			c.request = append(c.request, placed[RequestFilter]{f, uint8(i)})
 		}
 		if f, ok := f.(BodyFilter); ok {
 			c.body = append(c.body, placed[BodyFilter]{f, uint8(i)})
 		}
+	}
+	c.outer = c.size
+	if len(c.request) > 0 {
+		c.outer = c.request[0].at
 	}
 	for i := len(filters) - 1; i >= 0; i-- {
 		if f, ok := filters[i].(ResponseFilter); ok {

@@ -68,6 +68,7 @@ func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) 
 	x.headTime = x.w.Now()
 	x.hideServer(resp)
 	if !x.runResponse(resp, data) {
+		x.detourFrom(resp, rest)
 		return len(rest)
 	}
 	x.status = resp.Code

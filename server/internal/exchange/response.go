@@ -96,12 +96,17 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 	r := &x.w.response
 	*r = Response{x: x, head: head, bytes: data, status: int(head.Code), before: len(x.edits.respAdd)}
 	for _, f := range x.policy.chain.response {
-		if f.at >= x.depth || !x.showResponse(f.filter, r) {
+		if f.at >= min(x.depth, x.turned()) || !x.showResponse(f.filter, r) {
 			continue
 		}
 		// The Endpoint's response is discarded with the additions to it. The Filters further outside see the answer that
 		// replaces it.
 		x.edits.respAdd = x.edits.respAdd[:r.before]
+		if x.asksDetour() {
+			x.altered.detour.place = f.at
+			*r = Response{}
+			return false
+		}
 		x.upClose = true
 		x.headTime = x.w.Now()
 		x.sendAnswer(f.at, stats.Filtered, upstream.OK)
@@ -117,6 +122,7 @@ func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
 	if x.filterFailed || verdict != Continue && !r.made {
 		x.filterFailed = false
 		x.w.faults.misused(f, "response phase")
+		x.takeBackDetour()
 		r.made = true
 		x.composeRefusal(failInternal.Status, failInternal.Text)
 	}
@@ -214,12 +220,20 @@ func (x *Core) sendAnswer(place uint8, reason stats.Reason, outcome upstream.Out
 	w := x.w
 	r := &w.response
 	if x.policy != nil {
+		place, before := min(place, x.turned()), len(x.edits.respAdd)
 		for _, f := range x.policy.chain.response {
 			if f.at >= place {
 				continue
 			}
 			*r = Response{x: x, lines: w.own.fields, status: w.own.status, reason: reason, before: len(x.edits.respAdd)}
 			if x.showResponse(f.filter, r) {
+				if x.asksDetour() {
+					x.altered.detour.place = f.at
+					*r = Response{}
+					x.edits.respAdd = x.edits.respAdd[:before]
+					x.detour(reason, outcome)
+					return
+				}
 				x.edits.respAdd = x.edits.respAdd[:r.before]
 				reason = stats.Filtered
 			} else {

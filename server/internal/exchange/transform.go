@@ -150,6 +150,9 @@ func (x *Core) transformRequest() *transforms {
 		t = x.w.addTransform(t, &webDecoder{})
 	}
 	for _, f := range x.policy.chain.body {
+		if x.turned() != straight {
+			break // they have seen it, or were not to see it
+		}
 		if by := x.askRequestBody(f.filter); by != nil {
 			t = x.w.addTransform(t, by)
 		}
@@ -164,6 +167,9 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 	var t *transforms
 	c := x.policy.chain
 	for i := len(c.body) - 1; i >= 0; i-- {
+		if c.body[i].at >= x.turned() {
+			continue
+		}
 		if by := x.askResponseBody(c.body[i].filter, r); by != nil {
 			t = x.w.addTransform(t, by)
 		}

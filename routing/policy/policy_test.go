@@ -134,6 +134,10 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetInt(7)
 	case bool:
 		v.SetBool(true)
+	case []int:
+		v.Set(reflect.ValueOf([]int{7}))
+	case BackendRef:
+		v.Set(reflect.ValueOf(BackendRef{7, "x"}))
 	case []string:
 		v.Set(reflect.ValueOf([]string{"x"}))
 	case Users:

@@ -5,6 +5,7 @@ import (
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/access"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
+	"github.com/sluice-gateway/sluice/server/filter/reply"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
 
@@ -16,6 +17,8 @@ var order = []struct {
 	make func(policy.Filter, server.Env) (server.Filter, error)
 	why  string
 }{
+	{policy.KindErrors, reply.NewErrors,
+		"every answer to a request may be an error, also that it is too large, which is known before all that look at requests; an error page is no page of the object's own, so that nothing else is about it"},
 	{policy.KindSlash, rewrite.NewSlash,
 		"nginx sends clients to the path with a slash while it looks for the path, before anything that is configured for it"},
 	{policy.KindCORS, access.NewCORS,

@@ -53,14 +53,7 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 			return unresolved
 		}
 	}
-	key := routing.BackendKey{
-		Namespace: to.service.Namespace, Service: to.service.Name,
-		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
-	}
-	if to.external.name != "" && int32(to.external.port) != port.Port {
-		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
-		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(to.external.port)), ",")
-	}
+	key := to.key(port.Port, variant(protocol, c.settings.Balance, c.settings.TLS))
 	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
@@ -87,6 +80,15 @@ func (c *compiler) target(field string, service *corev1.Service, port corev1.Ser
 	}
 	to.external, ok = c.external(field, service, port)
 	return to, to.external.name, ok
+}
+
+// key returns the key of the Backend of a Service's port.
+func (t *target) key(port int32, variant string) routing.BackendKey {
+	if t.external.name != "" && int32(t.external.port) != port {
+		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
+		variant = strings.TrimPrefix(variant+",target="+strconv.Itoa(int(t.external.port)), ",")
+	}
+	return routing.BackendKey{Namespace: t.service.Namespace, Service: t.service.Name, Port: strconv.Itoa(int(port)), Variant: variant}
 }
 
 // variant tells apart the Backends of one Service port; "" for the defaults.

@@ -24,6 +24,8 @@ type Settings struct {
 	BasicAuth BasicAuth
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
+	// DefaultBackend names the Service that answers instead of errors; "" for none. A Service decides of it too.
+	DefaultBackend string
 
 	// Of redirects and names:
 

@@ -17,9 +17,4 @@ func (r BackendRef) At() int32 {
 }
 
 // appendTo appends the name. The index means nothing to people.
-func (r BackendRef) appendTo(b []byte) []byte {
-	if r.Name == "" {
-		return append(b, "nobody"...)
-	}
-	return append(b, Word(r.Name)...)
-}
+func (r BackendRef) appendTo(b []byte) []byte { return append(b, Word(r.Name)...) }

@@ -39,8 +39,11 @@ func (e *Errors) AppendText(b []byte) []byte {
 	if e.OwnOnly {
 		b = append(b, " of the gateway's own"...)
 	}
-	if len(e.Statuses) > 0 || e.OwnOnly {
-		b = append(b, ", "...)
+	if e.By == (BackendRef{}) {
+		return append(b, " answered with 404"...)
 	}
-	return e.By.appendTo(append(b, "no endpoint: answered by "...))
+	if len(e.Statuses) > 0 || e.OwnOnly {
+		b = append(b, " and "...)
+	}
+	return e.By.appendTo(append(b, "no endpoint answered by "...))
 }

@@ -7,10 +7,10 @@ func init() { filters = append(filters, &Errors{}) }
 func TestErrors(t *testing.T) {
 	by := BackendRef{3, "default/errors:80"}
 	for want, e := range map[string]*Errors{
-		"404,503, no endpoint: answered by default/errors:80":        {Statuses: []int{404, 503}, By: by},
-		"404 of the gateway's own, no endpoint: answered by nobody":  {Statuses: []int{404}, OwnOnly: true},
-		"no endpoint: answered by default/errors:80":                 {By: by},
-		`no endpoint: answered by "default/errors:80#\nno endpoint"`: {By: BackendRef{0, "default/errors:80#\nno endpoint"}},
+		"404,503 and no endpoint answered by default/errors:80":     {Statuses: []int{404, 503}, By: by},
+		"404 of the gateway's own answered with 404":                {Statuses: []int{404}, OwnOnly: true},
+		"no endpoint answered by default/errors:80":                 {By: by},
+		`no endpoint answered by "default/errors:80#\nno endpoint"`: {By: BackendRef{0, "default/errors:80#\nno endpoint"}},
 	} {
 		if got := string(e.AppendText(nil)); got != want {
 			t.Errorf("got %q, want %q", got, want)

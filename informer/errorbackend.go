@@ -1,0 +1,62 @@
+package informer
+
+import (
+	"strings"
+
+	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
+)
+
+// errorBackend decides, before there are Routes, which Backend answers instead of the object's errors. One that cannot be
+// reached is none, as in ingress-nginx: errors that it was to answer are then answered 404.
+func (c *compiler) errorBackend() {
+	if c.settings.DefaultBackend == "" || c.settings.Policy.Closed != "" {
+		return
+	}
+	by, reason := c.errorSlot(c.settings.DefaultBackend)
+	if reason != "" {
+		c.reject(c.annotationName("default-backend"), c.settings.DefaultBackend, reason+"; nobody answers instead")
+		return
+	}
+	c.entry.slots = append(c.entry.slots, by)
+	var errors policy.Errors
+	if set, ok := c.settings.Policy.Filter(policy.KindErrors).(*policy.Errors); ok {
+		errors = *set
+	}
+	errors.By = policy.BackendRef{Index: by.backend.Index, Name: by.backend.Key.String()}
+	c.settings.Policy.Set(&errors)
+}
+
+// errorSlot takes a reference to the slot of a Service's first port, or returns why there is none.
+func (c *compiler) errorSlot(named string) (sl *slot, reason string) {
+	name := routing.ObjectName{Namespace: c.ing.Namespace, Name: named}
+	c.entry.services[name] = struct{}{}
+	service := c.services[name]
+	switch {
+	case service == nil:
+		return nil, "no such Service in namespace " + name.Namespace
+	case len(service.Spec.Ports) == 0 || !validPort(service.Spec.Ports[0].Port):
+		return nil, "that Service has no port"
+	case !isTCP(&service.Spec.Ports[0].Protocol):
+		return nil, "the first port of that Service is not TCP"
+	}
+	port := service.Spec.Ports[0]
+	protocol := routing.HTTP
+	if c.entry.controller != NginxController {
+		protocol = protocolOf(appProtocol(port))
+	}
+	if protocol != routing.HTTP && protocol != routing.H2C {
+		return nil, "the first port of that Service speaks " + protocol.String() + " and not plain HTTP"
+	}
+	told := len(c.rejections)
+	to, _, ok := c.target("", service, port)
+	if !ok {
+		// Of a Service of type ExternalName: the reason is the same, and what comes of it is not.
+		reason, _, _ = strings.Cut(c.rejections[told].Reason, "; the path answers 503")
+		c.rejections = c.rejections[:told]
+		return nil, reason
+	}
+	key := to.key(port.Port, variant(protocol, routing.RoundRobin, annotation.DefaultBackendTLS))
+	return c.backends.acquire(key, to, protocol, routing.RoundRobin, nil), ""
+}

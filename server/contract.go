@@ -14,6 +14,8 @@ type (
 	Exchange = exchange.Exchange
 	// Response is a final head on its way to the client.
 	Response = exchange.Response
+	// FieldChange changes the value of a response's field.
+	FieldChange = exchange.FieldChange
 	// Slot is one Filter's storage for one request.
 	Slot = exchange.Slot
 	// Event is an Exchange in numbers: sizes, times, status and reason.

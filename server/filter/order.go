@@ -17,6 +17,8 @@ var order = []struct {
 	make func(policy.Filter, server.Env) (server.Filter, error)
 	why  string
 }{
+	{policy.KindFields, reply.NewFields,
+		"it has the last word on every response, also on an error page"},
 	{policy.KindErrors, reply.NewErrors,
 		"every answer to a request may be an error, also that it is too large, which is known before all that look at requests; an error page is no page of the object's own, so that nothing else is about it"},
 	{policy.KindSlash, rewrite.NewSlash,
@@ -41,6 +43,10 @@ var order = []struct {
 		"an authority is asked about what the gateway itself lets pass"},
 	{policy.KindAnyOf, access.NewAnyOf,
 		"it stands for the three above, where one of them is enough"},
+	{policy.KindLocation, reply.NewLocation,
+		"it is about what the Backend says alone, which all that stand further outside see as clients do"},
+	{policy.KindCookies, reply.NewCookies,
+		"as above"},
 }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.

@@ -89,7 +89,9 @@ type Policy struct {
 	bodyLimit                  int64
 	connect, read, send, total int64
 	upstreamHost               []byte
-	closed                     bool // every Route answers 503
+	connection                 string // what Connection tells a Backend of HTTP/1.1: one of policy's values, or ""
+	transport                  []byte // line of Strict-Transport-Security; nil: nothing is said of it, empty: none
+	closed                     bool   // every Route answers 503
 }
 
 // routeAttachment is the Attachment of a Route whose object has a Policy. The Attachment of any other Route is its Series
@@ -150,6 +152,17 @@ func (a *Compiler) compile(p *policy.Policy) *Policy {
 	}
 	if p.UpstreamHost != "" {
 		c.upstreamHost = []byte(p.UpstreamHost)
+	}
+	switch p.Connection {
+	case policy.ConnectionClose, policy.ConnectionKeep:
+		c.connection = p.Connection
+	}
+	switch p.StrictTransport {
+	case "":
+	case policy.NoTransport:
+		c.transport = []byte{}
+	default:
+		c.transport = []byte(fieldTransport + ": " + p.StrictTransport + "\r\n")
 	}
 	if len(p.Filters) == 0 {
 		return c

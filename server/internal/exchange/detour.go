@@ -126,9 +126,9 @@ func (x *Core) takeBackDetour() {
 	}
 }
 
-// detourFrom leaves an Endpoint whose response is to be replaced, if a Filter has asked for that. rest holds the bytes of the
-// body that came with the head. A body that is there to its end leaves the connection in use; a longer one is not waited for.
-func (x *Core) detourFrom(resp *message.Response, rest []byte) {
+// detourFrom leaves an Endpoint whose response is to be replaced, if a Filter has asked for that. data begins with its
+// head, and rest holds the bytes of the body that came with that. A body that is there to its end leaves the connection in use; a longer one is not waited for.
+func (x *Core) detourFrom(resp *message.Response, data, rest []byte) {
 	if !x.asksDetour() {
 		return
 	}
@@ -143,9 +143,7 @@ func (x *Core) detourFrom(resp *message.Response, rest []byte) {
 	} else if len(rest) > 0 {
 		x.upClose = true
 	}
-	if !resp.KeepAlive {
-		x.upClose = true
-	}
+	x.noteReuse(resp, data)
 	x.detour(stats.Filtered, upstream.OK)
 }
 

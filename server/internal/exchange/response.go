@@ -68,6 +68,45 @@ func (r *Response) Drop(name string) {
 	e.respAdd = append(e.respAdd, message.DropLines(added, name)...)
 }
 
+// FieldChange changes the value of a field: it appends the new value to dst, or returns false where the value stays.
+type FieldChange interface {
+	ChangeField(dst, value []byte) (out []byte, changed bool)
+}
+
+// Change changes the values of the fields of that name, in any case, that the Backend has sent; they keep their order. Bytes that
+// cannot stand in a head fail the request with 500.
+func (r *Response) Change(name string, by FieldChange) {
+	if r.head == nil {
+		return
+	}
+	e, w := &r.x.edits, r.x.w
+	from, changed := len(e.respAdd), false
+	for i := range r.head.Fields {
+		f := &r.head.Fields[i]
+		if f.Hop || !message.EqualFold(f.Name.Of(r.bytes), name) {
+			continue
+		}
+		value := f.Value.Of(r.bytes)
+		out, does := by.ChangeField(w.changed[:0], value)
+		if w.changed = wire.Reuse(out); does {
+			changed, value = true, out
+		}
+		var ok bool
+		if e.respAdd, ok = message.AppendLine(e.respAdd, f.Name.Of(r.bytes), value); !ok {
+			r.x.filterFailed = true
+		}
+	}
+	if !changed {
+		e.respAdd = e.respAdd[:from]
+		return
+	}
+	for i := range r.head.Fields {
+		if f := &r.head.Fields[i]; message.EqualFold(f.Name.Of(r.bytes), name) {
+			f.Hop = true
+		}
+	}
+}
+
 // Add adds a field. name and value are copied. Bytes that cannot stand in a head fail the request with 500.
 func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, value) }
 

@@ -26,6 +26,8 @@ type Settings struct {
 	AnyOf bool
 	// DefaultBackend names the Service that answers instead of errors; "" for none. A Service decides of it too.
 	DefaultBackend string
+	// Transport is what browsers are told of TLS. The class of the object decides of it too.
+	Transport Transport
 
 	// Of redirects and names:
 
@@ -108,7 +110,7 @@ const defaultDepth = 1
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
-	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
+	return Settings{TLS: DefaultBackendTLS, Transport: defaultTransport, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
 }
 
 // close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several

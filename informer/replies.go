@@ -8,7 +8,21 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
-// errorBackend decides, before there are Routes, which Backend answers instead of the object's errors. One that cannot be
+// replies decides, before there are Routes, what becomes of the object's responses.
+func (c *compiler) replies() {
+	p := &c.settings.Policy
+	p.StrictTransport = c.settings.Transport.Field(c.entry.controller == NginxController)
+	if c.settings.Transport.Detailed && p.StrictTransport == "" {
+		c.rejectPresent("it has no effect without hsts: true", "hsts-max-age", "hsts-include-subdomains", "hsts-preload")
+	}
+	if l, ok := p.Filter(policy.KindLocation).(*policy.Location); ok && l.To == "" {
+		p.Remove(policy.KindLocation)
+		c.rejectPresent("it has no effect without proxy-redirect-to", "proxy-redirect-from")
+	}
+	c.errorBackend()
+}
+
+// errorBackend decides which Backend answers instead of the object's errors. One that cannot be
 // reached is none, as in ingress-nginx: errors that it was to answer are then answered 404.
 func (c *compiler) errorBackend() {
 	if c.settings.DefaultBackend == "" || c.settings.Policy.Closed != "" {
@@ -26,6 +40,16 @@ func (c *compiler) errorBackend() {
 	}
 	errors.By = policy.BackendRef{Index: by.backend.Index, Name: by.backend.Key.String()}
 	c.settings.Policy.Set(&errors)
+}
+
+// rejectPresent rejects those of the annotations that the object has.
+func (c *compiler) rejectPresent(reason string, keys ...string) {
+	for _, key := range keys {
+		name := annotation.Name(c.ing.Annotations, key)
+		if value, ok := c.ing.Annotations[name]; ok {
+			c.reject(annotationField(name), value, reason)
+		}
+	}
 }
 
 // errorSlot takes a reference to the slot of a Service's first port, or returns why there is none.

@@ -336,3 +336,94 @@ func TestErrorsOfManyStreams(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestErrorsBesides: what else can be under way when an error page takes over.
+func TestErrorsBesides(t *testing.T) {
+	p := with(errorPages(403, 404, 502, 504), &policy.Rewrite{Target: "/inside"})
+	p.Limits.Read = 1e6
+	release := make(chan struct{})
+	g := newErrors(t, p, func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("Do") {
+		case "hang":
+			<-release
+		case "early":
+			w.WriteHeader(404) // and reads nothing
+		case "hints":
+			w.Header().Set("Link", "</a>")
+			w.WriteHeader(103)
+			w.WriteHeader(404)
+		default:
+			w.WriteHeader(403)
+		}
+	}, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" || r.Header.Get("Expect") != "" {
+			t.Errorf("the error page was asked with %v", r.Header)
+		}
+		fmt.Fprint(w, r.Method, " ", r.RequestURI, " ", r.Header.Get("X-Code"), " ", r.ContentLength)
+	})
+	defer close(release)
+	for _, row := range []struct{ name, request, want string }{
+		{"a Backend that does not answer", "GET /x HTTP/1.1\r\nHost: a.test\r\nDo: hang\r\n\r\n", "GET / 504 0"},
+		{"a WebSocket that is refused", "GET /x?q HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "GET /?q 403 0"},
+		{"a body that waits to be asked for", "POST /x HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\nDo: early\r\n\r\n", "POST / 404 0"},
+		{"early hints", "GET /x HTTP/1.1\r\nHost: a.test\r\nDo: hints\r\n\r\n", "GET / 404 0"},
+		{"an old client", "GET /x HTTP/1.0\r\nHost: a.test\r\n\r\n", "GET / 403 0"},
+		{"an old client that names no host", "GET /x HTTP/1.0\r\n\r\n", "GET / 403 0"},
+		{"an absolute target without a path", "GET http://a.test?q HTTP/1.1\r\nHost: a.test\r\n\r\n", "GET /?q 403 0"},
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(g.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, row.request); err != nil {
+			t.Fatal(err)
+		}
+		answers := bufio.NewReader(c)
+		resp, body := g.read(answers)
+		for resp.StatusCode < 200 {
+			resp, body = g.read(answers)
+		}
+		if c.Close(); resp.StatusCode != 200 || body != row.want {
+			t.Errorf("%s: got %d %q, want %q", row.name, resp.StatusCode, body, row.want)
+		}
+	}
+	// Over HTTP/2 a body comes behind its head, so that an error page goes without.
+	by := &http.Transport{Protocols: new(http.Protocols)}
+	by.Protocols.SetUnencryptedHTTP2(true)
+	defer by.CloseIdleConnections()
+	for _, do := range []string{"early", "hang"} {
+		for range 3 {
+			req, err := http.NewRequest("PUT", g.base+"/x", strings.NewReader(strings.Repeat("x", 1<<20)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Do", do)
+			resp, err := by.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			if resp.Body.Close(); err != nil || resp.StatusCode != 200 || !strings.HasPrefix(string(body), "PUT / ") {
+				t.Errorf("%s: got %d %q, %v", do, resp.StatusCode, body, err)
+			}
+		}
+	}
+}
+
+// TestErrorsOfLostClients: clients that leave while an error page takes over cost nothing but their own requests.
+func TestErrorsOfLostClients(t *testing.T) {
+	g := newErrors(t, with(errorPages(404)), statusOfPath, describing)
+	for range 100 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(g.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(c, "GET /404 HTTP/1.1\r\nHost: a.test\r\n\r\n")
+		c.Close()
+	}
+	for range 10 {
+		if resp, body := g.over(false, "GET", "a.test", "/404"); resp.StatusCode != 200 || body != "GET a.test /  404  /404 default app app 80" {
+			t.Errorf("got %d %q", resp.StatusCode, body)
+		}
+	}
+}

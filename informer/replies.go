@@ -34,12 +34,13 @@ func (c *compiler) errorBackend() {
 		return
 	}
 	c.entry.slots = append(c.entry.slots, by)
-	var errors policy.Errors
+	ref := policy.BackendRef{Index: by.backend.Index, Name: by.backend.Key.String()}
+	c.settings.Policy.Set(&policy.Fallback{By: ref})
 	if set, ok := c.settings.Policy.Filter(policy.KindErrors).(*policy.Errors); ok {
-		errors = *set
+		errors := *set
+		errors.By = ref
+		c.settings.Policy.Set(&errors)
 	}
-	errors.By = policy.BackendRef{Index: by.backend.Index, Name: by.backend.Key.String()}
-	c.settings.Policy.Set(&errors)
 }
 
 // rejectPresent rejects those of the annotations that the object has.

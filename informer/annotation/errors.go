@@ -51,7 +51,7 @@ var _ = add(
 		},
 		Get: func(s *Settings) any { return s.DefaultBackend },
 		Doc: "Service of the same namespace that answers where the object's own has no Endpoint, with X-Code: 503 and the other fields of " + customErrors + ", and instead of the errors that this lists. " +
-			"Its first port is used, which speaks plain HTTP. One that does not exist is none.",
+			"It is asked for the same path, with the whole body; calls of gRPC are not for it. Its first port is used, which speaks plain HTTP. One that does not exist is none.",
 	},
 )
 

@@ -8,8 +8,7 @@ import (
 // KindErrors is the Kind of Errors.
 const KindErrors Kind = "custom-errors"
 
-// Errors has another Backend answer in place of errors (nginx.ingress.kubernetes.io/custom-http-errors and default-backend), and
-// for a Backend that has no Endpoint.
+// Errors has another Backend answer in place of errors (nginx.ingress.kubernetes.io/custom-http-errors).
 type Errors struct {
 	// Statuses are those of the responses that are replaced, from 400 to 599, sorted.
 	Statuses []int
@@ -42,8 +41,22 @@ func (e *Errors) AppendText(b []byte) []byte {
 	if e.By == (BackendRef{}) {
 		return append(b, " answered with 404"...)
 	}
-	if len(e.Statuses) > 0 || e.OwnOnly {
-		b = append(b, " and "...)
-	}
-	return e.By.appendTo(append(b, "no endpoint answered by "...))
+	return e.By.appendTo(append(b, " answered by "...))
+}
+
+// KindFallback is the Kind of Fallback.
+const KindFallback Kind = "default-backend"
+
+// Fallback has another Backend asked where the Route's has no Endpoint (nginx.ingress.kubernetes.io/default-backend).
+type Fallback struct{ By BackendRef }
+
+// Kind implements Filter.
+func (*Fallback) Kind() Kind { return KindFallback }
+
+// Equal implements Filter.
+func (f *Fallback) Equal(o Filter) bool { return *f == *o.(*Fallback) }
+
+// AppendText implements Filter.
+func (f *Fallback) AppendText(b []byte) []byte {
+	return f.By.appendTo(append(b, "without an endpoint "...))
 }

@@ -22,6 +22,9 @@ func errorPages(statuses ...int) *policy.Errors {
 	return &policy.Errors{Statuses: statuses, By: policy.BackendRef{Index: 1, Name: "default/other1:80"}}
 }
 
+// fallback has the same Backend asked where there is no Endpoint.
+var fallback = &policy.Fallback{By: policy.BackendRef{Index: 1, Name: "default/other1:80"}}
+
 // newErrors is a gateway in front of app, and of the backend pages for errors, which is nil for one without an Endpoint.
 func newErrors(t *testing.T, p *policy.Policy, app, pages http.HandlerFunc) *gateway {
 	t.Helper()
@@ -71,7 +74,7 @@ func describing(w http.ResponseWriter, r *http.Request) {
 // TestErrors: what is listed is answered by the other Backend, which is told what happened, and with its status; everything else
 // is the Backend's.
 func TestErrors(t *testing.T) {
-	g := newErrors(t, with(errorPages(404, 500, 503)), statusOfPath, describing)
+	g := newErrors(t, with(errorPages(404, 500, 503), fallback), statusOfPath, describing)
 	for _, row := range []struct {
 		method, path string
 		fields       []string
@@ -196,7 +199,7 @@ func TestErrorsNobodyAnswers(t *testing.T) {
 		{"no Backend, a status that is not listed", nobody, nil, "/418", 418},
 		{"no Backend, no Endpoint", nobody, nil, "/empty", 404},
 		{"no Endpoint of pages", errorPages(500), nil, "/500", 404},
-		{"no Endpoint of either", errorPages(500), nil, "/empty", 503},
+		{"no Endpoint, and nobody for that", errorPages(500), describing, "/empty", 503},
 		{"pages that hang up", errorPages(500, 502), hangUp, "/500", 502},
 		{"pages that are errors", errorPages(500), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "/500", 500},
 		{"an index that is none", &policy.Errors{Statuses: []int{500}, By: policy.BackendRef{Index: 99, Name: "x"}}, nil, "/500", 404},
@@ -225,10 +228,61 @@ func TestErrorsOwnOnly(t *testing.T) {
 	}
 }
 
+// TestFallback: a Backend without an Endpoint is stood in for, for any request but a gRPC call, with bodies of any size; what the other
+// Backend answers may be an error that is replaced.
+func TestFallback(t *testing.T) {
+	large := strings.Repeat("x", 1<<20)
+	pages := func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if r.URL.Path == "/" {
+			fmt.Fprint(w, "page ", r.Header.Get("X-Code"))
+			return
+		}
+		w.WriteHeader(map[bool]int{true: 404, false: 200}[r.URL.RawQuery == "404"])
+		fmt.Fprint(w, r.Method, " ", r.RequestURI, " ", r.Header.Get("X-Code"), " ", r.Header.Values("X-Service-Name"), " ", len(body), " ", err)
+	}
+	for _, row := range []struct {
+		name, path, want string
+		status           int
+		pages            http.HandlerFunc
+		p                *policy.Policy
+	}{
+		{"no Endpoint", "/empty/x?q", "PUT /empty/x?q 503 [other2] 1048576 <nil>", 200, pages, with(fallback)},
+		{"no Service", "/missing", "PUT /missing 503 [] 1048576 <nil>", 200, pages, with(fallback)},
+		{"an Endpoint", "/418", "pod 418", 418, pages, with(fallback)},
+		{"a rewrite", "/empty/x?q", "PUT /inside?q 503 [other2] 1048576 <nil>", 200, pages, with(fallback, &policy.Rewrite{Target: "/inside"})},
+		{"an error of the other", "/empty?404", "page 404", 200, pages, with(fallback, errorPages(404))},
+		{"no Endpoint of either", "/empty", "503 service unavailable: the service of this route has no ready endpoint\n", 503, nil, with(fallback)},
+		{"no Endpoint of either, an error page", "/empty", "404 not found: nobody answers for this error\n", 404, nil, with(fallback, errorPages(503))},
+	} {
+		g := newErrors(t, row.p, statusOfPath, row.pages)
+		for _, two := range []bool{false, true} {
+			by := &http.Transport{Protocols: new(http.Protocols)}
+			by.Protocols.SetHTTP1(!two)
+			by.Protocols.SetUnencryptedHTTP2(two)
+			req, err := http.NewRequest("PUT", g.base+row.path, strings.NewReader(large))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("X-Code", "200")
+			resp, err := by.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			by.CloseIdleConnections()
+			if resp.StatusCode != row.status || string(body) != row.want {
+				t.Errorf("%s, HTTP/2 %v: got %d %q", row.name, two, resp.StatusCode, body)
+			}
+		}
+	}
+}
+
 // TestErrorsLeaveGRPC: a call is answered in its own form, and by nobody else.
 func TestErrorsLeaveGRPC(t *testing.T) {
 	var pages atomic.Int32
-	g := newErrors(t, with(errorPages(404, 503)), statusOfPath, func(http.ResponseWriter, *http.Request) { pages.Add(1) })
+	g := newErrors(t, with(errorPages(404, 503), fallback), statusOfPath, func(http.ResponseWriter, *http.Request) { pages.Add(1) })
 	for _, path := range []string{"/404", "/empty", "/missing"} {
 		resp, _ := g.over(true, "POST", "a.test", path, "Content-Type", "application/grpc", "TE", "trailers")
 		if path != "/404" && (resp.StatusCode != 200 || resp.Header.Get("Grpc-Status") == "") || path == "/404" && resp.StatusCode != 404 {

@@ -43,6 +43,8 @@ var order = []struct {
 		"an authority is asked about what the gateway itself lets pass"},
 	{policy.KindAnyOf, access.NewAnyOf,
 		"it stands for the three above, where one of them is enough"},
+	{policy.KindFallback, reply.NewFallback,
+		"another Backend is asked for what this one would have been, by those who may ask it"},
 	{policy.KindLocation, reply.NewLocation,
 		"it is about what the Backend says alone, which all that stand further outside see as clients do"},
 	{policy.KindCookies, reply.NewCookies,

@@ -108,7 +108,7 @@ func TestFields(t *testing.T) {
 		{"/304", "1.1.1.1", 304, "own"},
 		{"/200", "6.6.6.6", 403, "origin"},
 		{"/500", "1.1.1.1", 200, "origin"},
-		{"/missing", "1.1.1.1", 200, "origin"},
+		{"/missing", "1.1.1.1", 503, "origin"},
 	} {
 		for _, two := range []bool{false, true} {
 			for _, method := range []string{"GET", "HEAD"} {

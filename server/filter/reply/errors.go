@@ -9,8 +9,7 @@ import (
 )
 
 // Errors has another Backend answer in place of errors: policy.Errors. That Backend is asked for the path / with the client's
-// method and query, and told what happened by the fields that error backends of ingress-nginx read. Where the Route's own
-// Backend has no Endpoint it is asked for the path that this one would have been asked for.
+// method and query, and told what happened by the fields that error backends of ingress-nginx read.
 type Errors struct {
 	ownOnly  bool
 	by       int32
@@ -42,10 +41,6 @@ func (e *Errors) DetourTo() int32 { return e.by }
 // hot: runs per response; no alloc, no lock.
 func (e *Errors) Response(x *server.Exchange, r *server.Response) server.Verdict {
 	status, own := r.Status(), r.Own()
-	if own && r.Reason() == noEndpoint && r.MayDetour() && r.Detour() == server.Respond {
-		e.describe(x, 503)
-		return server.Respond
-	}
 	if status > maxStatus || !e.replaced[status] || !own && e.ownOnly || !r.MayDetour() {
 		return server.Continue
 	}
@@ -56,7 +51,7 @@ func (e *Errors) Response(x *server.Exchange, r *server.Response) server.Verdict
 	if host := x.Authority(); len(host) > 0 {
 		x.SetHost(host)
 	}
-	e.describe(x, status)
+	describe(x, status)
 	return server.Respond
 }
 
@@ -64,9 +59,6 @@ var target = variable.Must("$request_uri", policy.AuthorityVariables)
 
 // root is the path of error pages.
 var root = []byte{'/'}
-
-// noEndpoint is how server.Response.Reason calls a Backend that has no Endpoint.
-const noEndpoint = "no_endpoint"
 
 // The fields that tell an error backend what happened, beside X-Request-ID, which every request has.
 const (
@@ -80,7 +72,7 @@ const (
 )
 
 // describe tells what happened. A client's own fields of these names do not go on.
-func (e *Errors) describe(x *server.Exchange, status int) {
+func describe(x *server.Exchange, status int) {
 	for _, name := range [...]string{fieldCode, fieldFormat, fieldTarget, fieldSpace, fieldIngress, fieldService, fieldPort} {
 		x.DropRequestField(name)
 	}

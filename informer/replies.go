@@ -67,21 +67,21 @@ func (c *compiler) errorSlot(named string) (sl *slot, reason string) {
 		return nil, "the first port of that Service is not TCP"
 	}
 	port := service.Spec.Ports[0]
-	protocol := routing.HTTP
+	how := speech{protocol: routing.HTTP, balance: routing.RoundRobin}
 	if c.entry.controller != NginxController {
-		protocol = protocolOf(appProtocol(port))
+		how.protocol = protocolOf(appProtocol(port))
 	}
-	if protocol != routing.HTTP && protocol != routing.H2C {
-		return nil, "the first port of that Service speaks " + protocol.String() + " and not plain HTTP"
+	if how.protocol != routing.HTTP && how.protocol != routing.H2C {
+		return nil, "the first port of that Service speaks " + how.protocol.String() + " and not plain HTTP"
 	}
+	r := reference{namespace: name.Namespace, service: name.Name, port: port.Port}
 	told := len(c.rejections)
-	to, _, ok := c.target("", service, port)
-	if !ok {
+	var ok bool
+	if r.to, _, ok = c.target("", service, port); !ok {
 		// Of a Service of type ExternalName: the reason is the same, and what comes of it is not.
 		reason, _, _ = strings.Cut(c.rejections[told].Reason, "; the path answers 503")
 		c.rejections = c.rejections[:told]
 		return nil, reason
 	}
-	key := to.key(port.Port, variant(protocol, routing.RoundRobin, annotation.DefaultBackendTLS))
-	return c.backends.acquire(key, to, protocol, routing.RoundRobin, nil), ""
+	return c.backends.acquire(r.key(how), r.to, how, ""), ""
 }

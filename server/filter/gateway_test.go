@@ -38,27 +38,7 @@ func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 // Their only Backend is that of index 0; others have one each behind it, which is a nil handler's without an Endpoint.
 func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route), others ...http.HandlerFunc) *gateway {
 	t.Helper()
-	c := config.Default()
-	c.Threads = 1
-	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
-	store := &routing.Store{}
-	s, err := server.New(c, store, slog.New(slog.DiscardHandler), server.Options{Makers: Makers()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Listen([]string{"127.0.0.1:0"}); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run() }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = s.Drain(ctx)
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
+	s, store := newServer(t)
 	backends := make([]*routing.Backend, 1+len(others))
 	for i, h := range append([]http.HandlerFunc{app}, others...) {
 		b := &routing.Backend{Key: routing.BackendKey{Namespace: "default", Service: "app", Port: "80"}, Index: int32(i)}
@@ -82,6 +62,33 @@ func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes f
 	}
 	publish(p)
 	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
+}
+
+// newServer starts a Server with the gateway's own Filters, on one port, without a Snapshot.
+func newServer(t *testing.T) (*server.Server, *routing.Store) {
+	t.Helper()
+	c := config.Default()
+	c.Threads = 1
+	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
+	store := &routing.Store{}
+	s, err := server.New(c, store, slog.New(slog.DiscardHandler), server.Options{Makers: Makers()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen([]string{"127.0.0.1:0"}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run() }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.Drain(ctx)
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return s, store
 }
 
 // ask sends a request with the given fields, name and value in turn.

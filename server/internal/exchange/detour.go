@@ -163,6 +163,7 @@ func (x *Core) detour(reason stats.Reason, outcome upstream.Outcome) {
 	x.unread = !whole
 	a := x.altered
 	a.parks++ // what a Filter has parked x for is over
+	a.gathering = gathering{}
 	a.detour.stage, a.detour.reason = detourPending, reason
 	x.parked = true
 	x.w.Again(x.down)

@@ -147,7 +147,7 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Pump() {
-	if x.parked && !x.resumeDetour() {
+	if x.parked && !x.resumeDetour() && (!x.gathers() || !x.gather()) {
 		return
 	}
 	c, u := x.down, x.up

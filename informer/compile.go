@@ -72,6 +72,7 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.clientAuth()
 	c.auth()
 	c.expressions()
+	c.replies()
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p
 	}

@@ -182,6 +182,9 @@ func (s *hostSet) refuseClaims(name string) (list []Rejection) {
 func (e *entry) wwwRoute(name string) routing.Route {
 	source := *e.source
 	source.Policy = alone(annotation.HostRedirect(wwwOf(name)))
+	if e.controller == NginxController {
+		source.Policy.StrictTransport = policy.NoTransport // nginx redirects before it says anything of TLS
+	}
 	return routing.Route{Host: name, Path: "/", Type: routing.Prefix, Backend: unresolved, Source: &source, Anonymous: e.controller == NginxController}
 }
 
@@ -223,6 +226,9 @@ func appRoot(host string, entries []*entry, tls *routing.HostTLS) (root *routing
 	}
 	source := *winner.source
 	source.Policy, source.TLS = alone(winner.sentTo.appRoot), tls
+	if p := winner.source.Policy; p != nil {
+		source.Policy.StrictTransport = p.StrictTransport
+	}
 	return &routing.Route{
 		Host: host, Path: "/", Type: routing.Exact, Backend: unresolved, Source: &source, Anonymous: winner.controller == NginxController,
 	}, list

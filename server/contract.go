@@ -15,6 +15,8 @@ type (
 	Exchange = exchange.Exchange
 	// Response is a final head on its way to the client.
 	Response = exchange.Response
+	// FieldChange changes the value of a response's field.
+	FieldChange = exchange.FieldChange
 	// Slot is one Filter's storage for one request.
 	Slot = exchange.Slot
 	// Event is an Exchange in numbers: sizes, times, status and reason.
@@ -28,6 +30,8 @@ type (
 	RequestFilter = exchange.RequestFilter
 	// ResponseFilter sees every final response head before it is sent.
 	ResponseFilter = exchange.ResponseFilter
+	// DetourFilter is a ResponseFilter that may have another Backend answer.
+	DetourFilter = exchange.DetourFilter
 	// BodyFilter changes bodies, by Transforms.
 	BodyFilter = exchange.BodyFilter
 	// DoneFilter is called at the end of an Exchange.

@@ -295,8 +295,7 @@ func (g *gateway) takenOver() {
 	old := g.store.Load()
 	builder := routing.Builder{Attach: g.Attach}
 	host, _ := builder.BuildHost("", []routing.Route{{
-		Path: "/", Type: routing.Prefix, Anonymous: true,
-		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}},
+		Path: "/", Type: routing.Prefix, Anonymous: true, Source: old.Table.Match(nil, []byte("/")).Source,
 	}})
 	var empty *routing.Table
 	s := &routing.Snapshot{Table: empty.With(map[string]*routing.Host{"": host}, nil), Backends: old.Backends}

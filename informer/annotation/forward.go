@@ -24,6 +24,22 @@ var _ = add(
 			"and $http_ with the name of a request field, are what they are in ingress-nginx; a request of which they make no host is answered 400. " +
 			"With another variable, or what can be no host, the Routes of the object answer 503.",
 	},
+	Row{
+		Key: "connection-proxy-header", Scope: ScopeRoute, Value: "close or keep-alive", Default: "none",
+		Set: func(s *Settings, value string) error {
+			if value == "" {
+				return errors.New("want close or keep-alive; Backends are told nothing")
+			}
+			if value != policy.ConnectionClose && value != policy.ConnectionKeep {
+				return s.close("what Backends are to be told of their connection is neither close nor keep-alive; every path of the object answers 503")
+			}
+			s.Policy.Connection = value
+			return nil
+		},
+		Get: func(s *Settings) any { return s.Policy.Connection },
+		Doc: "The field Connection that Backends of HTTP/1.1 are sent. With close each request has a connection of its own, and with either no WebSocket can be opened. " +
+			"With any other value the Routes of the object answer 503.",
+	},
 )
 
 func setUpstreamHost(s *Settings, value string) error {

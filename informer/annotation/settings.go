@@ -26,6 +26,10 @@ type Settings struct {
 	JWT       JWT
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
+	// DefaultBackend names the Service that answers instead of errors; "" for none. A Service decides of it too.
+	DefaultBackend string
+	// Transport is what browsers are told of TLS. The class of the object decides of it too.
+	Transport Transport
 
 	// Of redirects and names:
 
@@ -111,7 +115,8 @@ func defaults() Settings {
 	return Settings{
 		Canary: Canary{Total: defaultTotal},
 		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
-		JWT: JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
+		Transport: defaultTransport,
+		JWT:       JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
 	}
 }
 

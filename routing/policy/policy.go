@@ -15,6 +15,11 @@ type Policy struct {
 	Limits Limits
 	// UpstreamHost replaces the Host sent to the Backend; "" keeps the client's.
 	UpstreamHost string
+	// Connection is what Backends of HTTP/1.1 are told of their connection: ConnectionClose, ConnectionKeep, or "" for nothing.
+	Connection string
+	// StrictTransport is the value of Strict-Transport-Security in responses over TLS, instead of a Backend's; NoTransport for no
+	// field of the gateway's, and "" for DefaultTransport in those of Anonymous Routes alone.
+	StrictTransport string
 	// Filters are sorted by Kind, with one of each at most.
 	Filters []Filter
 	// Closed is why every Route of the object answers 503, in the gateway's words; "" where they do not. Such Routes
@@ -24,6 +29,12 @@ type Policy struct {
 	// with this Policy is published; opaque here, and ignored by Equal.
 	Attachment any
 }
+
+// The values of Policy.Connection.
+const (
+	ConnectionClose = "close"
+	ConnectionKeep  = "keep-alive"
+)
 
 // Filter is the configuration of one filter: an immutable plain value.
 type Filter interface {
@@ -63,7 +74,7 @@ func (p *Policy) Equal(o *Policy) bool {
 	if o == nil {
 		o = &zero
 	}
-	return p.Limits == o.Limits && p.UpstreamHost == o.UpstreamHost && p.Closed == o.Closed &&
+	return p.Limits == o.Limits && p.UpstreamHost == o.UpstreamHost && p.Connection == o.Connection && p.StrictTransport == o.StrictTransport && p.Closed == o.Closed &&
 		slices.EqualFunc(p.Filters, o.Filters, func(a, b Filter) bool { return a.Kind() == b.Kind() && a.Equal(b) })
 }
 
@@ -124,6 +135,12 @@ func (p *Policy) lines(filters bool) iter.Seq[string] {
 			}
 		}
 		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {
+			return
+		}
+		if p.Connection != "" && !yield("connection to the backend "+Word(p.Connection)) {
+			return
+		}
+		if p.StrictTransport != "" && !yield("Strict-Transport-Security "+Word(p.StrictTransport)) {
 			return
 		}
 		for _, f := range p.Filters {

@@ -15,8 +15,8 @@ import (
 func TestLines(t *testing.T) {
 	p := &Policy{
 		Limits:       Limits{BodyBytes: 8 << 20, Connect: 3e9, Read: 600e9, Send: 30e9, Request: 90e9},
-		UpstreamHost: "inner.test:8080",
-		Closed:       "for a reason",
+		UpstreamHost: "inner.test:8080", Connection: ConnectionClose, StrictTransport: "max-age=1",
+		Closed: "for a reason",
 	}
 	p.Set(&Rewrite{Target: "/b"})
 	p.Set(&Access{Allow: prefixes("10.0.0.0/8", "fd00::1/128"), Deny: prefixes("10.1.0.0/16")})
@@ -25,6 +25,8 @@ func TestLines(t *testing.T) {
 		"request body at most 8388608 bytes",
 		"connect timeout 3s", "read timeout 10m0s", "send timeout 30s", "request timeout 1m30s",
 		"Host sent to the backend inner.test:8080",
+		"connection to the backend close",
+		"Strict-Transport-Security max-age=1",
 		"access deny 10.1.0.0/16 allow 10.0.0.0/8,fd00::1/128",
 		`cors origins https://*.a.test,null methods "GET, PUT" expose X-A credentials max age 60`,
 		"rewrite to /b",
@@ -141,6 +143,14 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetInt(7)
 	case bool:
 		v.SetBool(true)
+	case []int:
+		v.Set(reflect.ValueOf([]int{7}))
+	case Change:
+		v.Set(reflect.ValueOf(Change{"x", "y"}))
+	case []Field:
+		v.Set(reflect.ValueOf([]Field{{"x", "y"}}))
+	case BackendRef:
+		v.Set(reflect.ValueOf(BackendRef{7, "x"}))
 	case []string:
 		v.Set(reflect.ValueOf([]string{"x"}))
 	case Users:

@@ -4,6 +4,7 @@
 //   - access: who may ask
 //   - redirect: where else to go
 //   - rewrite: what a Backend is asked for
+//   - reply: what clients are answered
 //
 // What annotations call $host and the like is in package variable, for all of them.
 //

@@ -35,23 +35,28 @@ func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 }
 
 // newGatewayOf is newGateway with other Routes: a catch-all Host, and the default Route, which the object of has with the Policy.
-// Their only Backend is that of index 0.
-func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route)) *gateway {
+// Their only Backend is that of index 0; others have one each behind it, which is a nil handler's without an Endpoint.
+func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route), others ...http.HandlerFunc) *gateway {
 	t.Helper()
 	s, store := newServer(t)
-	endpoint := httptest.NewServer(app)
-	t.Cleanup(endpoint.Close)
+	backends := make([]*routing.Backend, 1+len(others))
+	for i, h := range append([]http.HandlerFunc{app}, others...) {
+		b := &routing.Backend{Key: routing.BackendKey{Namespace: "default", Service: "app", Port: "80"}, Index: int32(i)}
+		if i > 0 {
+			b.Key.Service = "other" + strconv.Itoa(i)
+		}
+		if h != nil {
+			endpoint := httptest.NewServer(h)
+			t.Cleanup(endpoint.Close)
+			b.Endpoints = []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}}
+		}
+		backends[i] = b
+	}
 	publish := func(p *policy.Policy) {
 		builder := routing.Builder{Attach: s.Attach}
 		host, fallback := routes(&builder, &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p})
 		var table *routing.Table
-		snapshot := &routing.Snapshot{
-			Table: table.With(map[string]*routing.Host{"": host}, fallback),
-			Backends: []*routing.Backend{{
-				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
-				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
-			}},
-		}
+		snapshot := &routing.Snapshot{Table: table.With(map[string]*routing.Host{"": host}, fallback), Backends: backends}
 		store.Publish(snapshot)
 		s.OnPublish(snapshot)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/filter/access"
 	"github.com/sluice-gateway/sluice/server/filter/choice"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
+	"github.com/sluice-gateway/sluice/server/filter/reply"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
 
@@ -21,6 +22,10 @@ var order = []struct {
 		"bytes are compressed once no other filter has to read or change them"},
 	{heading(policy.StageErrors), nil,
 		"the error of any filter further inside, and of any Backend, can have another page"},
+	{policy.KindFields, reply.NewFields,
+		"they have the last word on every response, also on an error page, and so stand further outside than their stage"},
+	{policy.KindErrors, reply.NewErrors,
+		"every answer to a request may be an error, also that it is too large, which is known before all that look at requests; an error page is no page of the object's own, so that nothing else is about it"},
 	{heading(policy.StageFields), nil,
 		"fields of responses are for all answers, whichever filter has given them"},
 	{heading(policy.StageIdentity), nil,
@@ -63,8 +68,14 @@ var order = []struct {
 		"a Backend is chosen for a request that goes to one"},
 	{policy.KindCanary, choice.NewCanary,
 		"a Backend is chosen for requests that are let pass; whoever asks, the main object's guards have decided"},
+	{policy.KindFallback, reply.NewFallback,
+		"another Backend is asked for what this one would have been, by those who may ask it"},
 	{heading(policy.StageForward), nil,
 		"what stands next to the Backend sees the request as it leaves, and the response as it comes"},
+	{policy.KindLocation, reply.NewLocation,
+		"it is about what the Backend says alone, which all that stand further outside see as clients do"},
+	{policy.KindCookies, reply.NewCookies,
+		"as above"},
 }
 
 // heading is the kind of a row that opens a Stage.

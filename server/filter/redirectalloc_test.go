@@ -19,7 +19,11 @@ func TestRedirectsDoNotAllocate(t *testing.T) {
 		"app root": with(&policy.Redirect{Code: 302, To: "/app", Port: true}),
 		"www":      with(&policy.Redirect{Code: 308, Host: "www.a.test"}),
 		"https":    with(&policy.HTTPS{Code: 308}),
-		"no host":  with(&policy.Host{Template: "$host:$http_port$scheme$remote_addr"}),
+		"fields": with(&policy.Redirect{Code: 301, To: "https://new.test"}, &policy.Fields{
+			Remove: []string{"X-A"}, Set: []policy.Field{{Name: "X-B", Value: "b"}}, Add: []policy.Field{{Name: "Link", Value: "</a>"}},
+			Default: []policy.Field{{Name: "X-C", Value: "c"}},
+		}, &policy.Location{From: "https://", To: "http://"}, &policy.Cookies{Path: policy.Change{From: "/", To: "/a"}}, errorPages(404)),
+		"no host": with(&policy.Host{Template: "$host:$http_port$scheme$remote_addr"}),
 	} {
 		g := newGateway(t, p, neverAsked(t))
 		wantNoAllocation(t, name, g, "GET /x/y?z=1 HTTP/1.1\r\nHost: a.test:8080\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")

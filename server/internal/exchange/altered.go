@@ -24,7 +24,8 @@ type altered struct {
 	chosen  bool           // backend replaces the Route's
 	share   int32          // one more than the chosen Share of the Route's Split; 0: none was chosen
 	wish    netip.AddrPort // the preferred Endpoint
-	key     upstream.Key   // that stands for an Endpoint
+	detour  detour
+	key     upstream.Key // that stands for an Endpoint
 	web     translation
 	// gathering is what a Filter waits for that has the body read.
 	gathering gathering

@@ -19,7 +19,11 @@ type chain struct {
 	body     []placed[BodyFilter]
 	done     []placed[DoneFilter] // from the inside out
 	loops    []LoopFilter         // by place; nil where there is none
-	outcomes []outcomes           // by place
+	detour   DetourFilter         // nil: none of them is one
+	// outer counts the Filters without a request phase that stand outside all that have one: they see what becomes of a
+	// request that fails before the first request phase because it is too large.
+	outer    uint8
+	outcomes []outcomes // by place
 	// state is by loop and place. Each loop reads and writes its own row alone.
 	state [][]any
 }
@@ -58,12 +62,19 @@ func compileChain(filters []link, loops int) *chain {
 	c := &chain{size: uint8(len(filters))}
 	for i, l := range filters {
 		c.outcomes = append(c.outcomes, l.outcomes)
+		if d, ok := l.filter.(DetourFilter); ok && c.detour == nil {
+			c.detour = d
+		}
 		if f, ok := l.filter.(RequestFilter); ok {
 			c.request = append(c.request, placed[RequestFilter]{f, uint8(i), l.count})
 		}
 		if f, ok := l.filter.(BodyFilter); ok {
 			c.body = append(c.body, placed[BodyFilter]{f, uint8(i), l.count})
 		}
+	}
+	c.outer = c.size
+	if len(c.request) > 0 {
+		c.outer = c.request[0].at
 	}
 	for i := len(filters) - 1; i >= 0; i-- {
 		l := filters[i]
@@ -93,7 +104,9 @@ type Policy struct {
 	bodyLimit                  int64
 	connect, read, send, total int64
 	upstreamHost               []byte
-	closed                     bool // every Route answers 503
+	connection                 string // what Connection tells a Backend of HTTP/1.1: one of policy's values, or ""
+	transport                  []byte // line of Strict-Transport-Security; nil: nothing is said of it, empty: none
+	closed                     bool   // every Route answers 503
 }
 
 // routeAttachment is the Attachment of a Route with a Split, or whose object has a Policy. The Attachment of any other Route is its Series
@@ -166,6 +179,17 @@ func (a *Compiler) compile(p *policy.Policy) *Policy {
 	}
 	if p.UpstreamHost != "" {
 		c.upstreamHost = []byte(p.UpstreamHost)
+	}
+	switch p.Connection {
+	case policy.ConnectionClose, policy.ConnectionKeep:
+		c.connection = p.Connection
+	}
+	switch p.StrictTransport {
+	case "":
+	case policy.NoTransport:
+		c.transport = []byte{}
+	default:
+		c.transport = []byte(fieldTransport + ": " + p.StrictTransport + "\r\n")
 	}
 	if len(p.Filters) == 0 {
 		return c

@@ -11,7 +11,7 @@ import (
 // ends.
 
 // RequestDone reports that the last byte of the request's body was taken from the client.
-func (x *Core) RequestDone() bool { return x.reqBody.done }
+func (x *Core) RequestDone() bool { return x.reqBody.done && !x.unread }
 
 // KeepAlive reports that the client wants its connection kept.
 func (x *Core) KeepAlive() bool { return x.keepAlive }
@@ -33,7 +33,7 @@ func (x *Core) Upgrades() bool { return x.upgrade }
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) LastOfConnection() bool {
-	return !x.keepAlive && x.reqBody.done && !x.headDone && !x.upgrade && !x.parked
+	return !x.keepAlive && x.RequestDone() && !x.headDone && !x.upgrade && !x.parked
 }
 
 // EndsByClose reports that the end of the client's connection would be taken for the end of the response's body.

@@ -43,6 +43,7 @@ type Core struct {
 	grpc              bool             // in the form that the Endpoint is sent
 	web               grpcweb.Form     // the client's form, where that is gRPC-Web
 	extended          bool             // an Upgrade that came by HTTP/2
+	unread            bool             // the rest of the body is not taken from the client: see Detour
 	announcesTrailers bool             // in a Trailer field, to an Endpoint over HTTP/2: see up/lone.go
 	streamed          bool             // body bytes were sent that request no longer holds
 	wrote             bool             // this attempt has written something
@@ -126,15 +127,17 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 		}
 		fail = x.match(req, head)
 	}
+	x.req, x.head, x.early = req, head, early
 	if fail != nil {
 		if page := x.errorPage(fail); page != "" {
 			x.respond(302, h1.AppendField(nil, "Location", page), nil)
 			return
 		}
-		x.Fail(fail)
+		if fail != failBodyTooLarge || x.policy.chain.detour == nil || x.applyForwarded() {
+			x.failMatched(fail)
+		}
 		return
 	}
-	x.req, x.head, x.early = req, head, early
 	if x.applyForwarded() {
 		x.runFilters()
 	}
@@ -144,7 +147,7 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Pump() {
-	if x.parked && (!x.gathers() || !x.gather()) {
+	if x.parked && !x.resumeDetour() && (!x.gathers() || !x.gather()) {
 		return
 	}
 	c, u := x.down, x.up
@@ -231,31 +234,15 @@ func outcomeOf(f *Failure) upstream.Outcome {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
-	c, w, u := x.down, x.w, x.up
+	c, w := x.down, x.w
 	now := w.Now()
 	x.ending = true
 	if x.parked {
 		x.unpark()
 	}
-	if u != nil && outcome.Failed() && u.Provoked() {
-		outcome = upstream.Canceled
-	}
 	ep, chosen := x.attempt.Endpoint, x.attempt.Chosen
-	if ep != nil {
-		header := x.headTime
-		if header == 0 {
-			header = now
-		}
-		x.attempt.Finish(now, header-chosen, outcome)
-	}
-	if u != nil {
-		x.up = nil
-		if x.settled() {
-			u.Release(now)
-		} else {
-			u.Abandon()
-		}
-	}
+	x.leaveEndpoint(now, outcome)
+	reason = x.reasonOf(reason)
 	e := &w.event
 	*e = stats.Event{
 		Method: uint8(x.method), Reason: reason, Status: x.status,
@@ -284,6 +271,32 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	w.WakeJanitor()
 	c.Served(x)
 	w.freeExchange(x)
+}
+
+// leaveEndpoint ends the attempt that is under way, if one is, and gives its side back.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) leaveEndpoint(now int64, outcome upstream.Outcome) {
+	u := x.up
+	if u != nil && outcome.Failed() && u.Provoked() {
+		outcome = upstream.Canceled
+	}
+	if x.attempt.Endpoint != nil {
+		header := x.headTime
+		if header == 0 {
+			header = now
+		}
+		x.attempt.Finish(now, header-x.attempt.Chosen, outcome)
+	}
+	if u == nil {
+		return
+	}
+	x.up = nil
+	if x.settled() {
+		u.Release(now)
+	} else {
+		u.Abandon()
+	}
 }
 
 // settled reports that the Endpoint's connection can serve another request: the announced request was sent and the announced

@@ -15,7 +15,9 @@ import (
 //
 // At a Filter that answers, the request turns: the Filters inside it see nothing of the request, those outside it see the
 // answer as they would see the Endpoint's. An answer that the gateway makes because of a failure is seen by every Filter
-// that has seen the request. A failure before the first Filter (no Route, a missing client certificate) is seen by none.
+// that has seen the request. A failure before the first Filter (no Route, a missing client certificate) is seen by none, but
+// that a request is too large by the length that it announces: the Filters see it that have no request phase and stand
+// outside all that have one.
 //
 // A Filter is any of the types below, or several at once. One value serves all loops at once, and is not written to once it
 // has been made: data of a request goes into Exchange.Slot, data of a loop into Exchange.State.
@@ -39,6 +41,13 @@ type RequestFilter interface {
 type ResponseFilter interface {
 	Filter
 	Response(x *Exchange, r *Response) Verdict
+}
+
+// DetourFilter is a ResponseFilter that may have another Backend answer: Response.Detour. The first in a Chain counts.
+type DetourFilter interface {
+	ResponseFilter
+	// DetourTo returns the index of that Backend in Snapshot.Backends; negative: there is none.
+	DetourTo() int32
 }
 
 // DoneFilter is called once at the end of each Exchange whose request it has seen, whatever ended it. It runs on the loop

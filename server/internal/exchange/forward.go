@@ -15,6 +15,13 @@ func (x *Core) forward(req *message.Request, head, early []byte) {
 		x.Fail(fail)
 		return
 	}
+	x.dispatch(req, head, early)
+}
+
+// dispatch is forward once the Backend is known.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) dispatch(req *message.Request, head, early []byte) {
 	streams := SpeaksHTTP2(x.protocol)
 	if streams && x.upgrade && !h2.CarriesUpgrade(req, head) {
 		x.upgrade = false // any server may ignore an Upgrade: RFC 9110 section 7.8

@@ -16,10 +16,13 @@ import (
 // another makes one mark; a chain of eight is a loop. Exported for tests alone.
 const LoopLimit = 8
 
-const loopID = "sluice"
+const (
+	loopField = "CDN-Loop"
+	loopID    = "sluice"
+)
 
 // loopMark is the line that is added to a request; several lines are one list.
-const loopMark = "CDN-Loop: " + loopID + "\r\n"
+const loopMark = loopField + ": " + loopID + "\r\n"
 
 // isLoopField reports whether name, which the parser does not know, is CDN-Loop.
 //

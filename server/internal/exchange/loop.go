@@ -56,6 +56,7 @@ type Loop struct {
 	dateUntil   int64
 	response    Response // in the response phase; zero otherwise
 	own, next   answer
+	changed     []byte // by a FieldChange
 }
 
 // Dialer gets the Endpoints' sides of Exchanges. Each loop has one of its own.

@@ -3,6 +3,7 @@ package exchange
 import (
 	"bytes"
 
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -67,8 +68,9 @@ func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) 
 		x.upClose = true
 	}
 	x.headTime = x.w.Now()
-	x.hideServer(resp)
+	x.hide(resp, data)
 	if !x.runResponse(resp, data) {
+		x.detourFrom(resp, data, rest)
 		return len(rest)
 	}
 	x.status = resp.Code
@@ -165,7 +167,7 @@ func (x *Core) framingOf(resp *message.Response) (from Framing, length int64) {
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) noteReuse(resp *message.Response, data []byte) {
-	if !resp.KeepAlive {
+	if !resp.KeepAlive || x.policy.connection == policy.ConnectionClose {
 		x.upClose = true
 	} else if hint := resp.Value(data, message.FieldKeepAlive); hint != nil {
 		if seconds := keepAliveTimeout(hint); seconds > 0 {

@@ -15,12 +15,16 @@ import (
 // Route returns the Route that the request matched.
 func (x *Exchange) Route() *routing.Route { return x.route }
 
-// Backend returns the Backend that the Route leads to, nil where there is none. Request phase only.
+// Backend returns the Backend that the Route leads to, behind the request phase the one that the request has gone to; nil
+// where there is none.
 func (x *Exchange) Backend() *routing.Backend {
-	if x.snapshot == nil {
-		return nil
+	switch {
+	case x.snapshot != nil:
+		return x.snapshot.Backend(x.route)
+	case x.backend != nil:
+		return x.backend.Source()
 	}
-	return x.snapshot.Backend(x.route)
+	return nil
 }
 
 // Remote returns the address of the sender of the request: the peer of its connection, or the client that a PROXY protocol

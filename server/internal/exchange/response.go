@@ -68,6 +68,45 @@ func (r *Response) Drop(name string) {
 	e.respAdd = append(e.respAdd, message.DropLines(added, name)...)
 }
 
+// FieldChange changes the value of a field: it appends the new value to dst, or returns false where the value stays.
+type FieldChange interface {
+	ChangeField(dst, value []byte) (out []byte, changed bool)
+}
+
+// Change changes the values of the fields of that name, in any case, that the Backend has sent; they keep their order. Bytes that
+// cannot stand in a head fail the request with 500.
+func (r *Response) Change(name string, by FieldChange) {
+	if r.head == nil {
+		return
+	}
+	e, w := &r.x.edits, r.x.w
+	from, changed := len(e.respAdd), false
+	for i := range r.head.Fields {
+		f := &r.head.Fields[i]
+		if f.Hop || !message.EqualFold(f.Name.Of(r.bytes), name) {
+			continue
+		}
+		value := f.Value.Of(r.bytes)
+		out, does := by.ChangeField(w.changed[:0], value)
+		if w.changed = wire.Reuse(out); does {
+			changed, value = true, out
+		}
+		var ok bool
+		if e.respAdd, ok = message.AppendLine(e.respAdd, f.Name.Of(r.bytes), value); !ok {
+			r.x.filterFailed = true
+		}
+	}
+	if !changed {
+		e.respAdd = e.respAdd[:from]
+		return
+	}
+	for i := range r.head.Fields {
+		if f := &r.head.Fields[i]; message.EqualFold(f.Name.Of(r.bytes), name) {
+			f.Hop = true
+		}
+	}
+}
+
 // Add adds a field. name and value are copied. Bytes that cannot stand in a head fail the request with 500.
 func (r *Response) Add(name, value string) { r.x.view().AddResponseField(name, value) }
 
@@ -96,12 +135,17 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 	r := &x.w.response
 	*r = Response{x: x, head: head, bytes: data, status: int(head.Code), before: len(x.edits.respAdd)}
 	for _, f := range x.policy.chain.response {
-		if f.at >= x.depth || !x.showResponse(f, r) {
+		if f.at >= min(x.depth, x.turned()) || !x.showResponse(f, r) {
 			continue
 		}
 		// The Endpoint's response is discarded with the additions to it. The Filters further outside see the answer that
 		// replaces it.
 		x.edits.respAdd = x.edits.respAdd[:r.before]
+		if x.asksDetour() {
+			x.altered.detour.place = f.at
+			*r = Response{}
+			return false
+		}
 		x.upClose = true
 		x.headTime = x.w.Now()
 		x.sendAnswer(f.at, stats.Filtered, upstream.OK)
@@ -120,6 +164,7 @@ func (x *Core) showResponse(f placed[ResponseFilter], r *Response) bool {
 		n.Spoiled++
 		x.filterFailed = false
 		x.w.faults.misused(f.filter, "response phase")
+		x.takeBackDetour()
 		r.made = true
 		x.composeRefusal(failInternal.Status, failInternal.Text)
 	case r.made:
@@ -221,12 +266,20 @@ func (x *Core) sendAnswer(place uint8, reason stats.Reason, outcome upstream.Out
 	w := x.w
 	r := &w.response
 	if x.policy != nil {
+		place, before := min(place, x.turned()), len(x.edits.respAdd)
 		for _, f := range x.policy.chain.response {
 			if f.at >= place {
 				continue
 			}
 			*r = Response{x: x, lines: w.own.fields, status: w.own.status, reason: reason, before: len(x.edits.respAdd)}
 			if x.showResponse(f, r) {
+				if x.asksDetour() {
+					x.altered.detour.place = f.at
+					*r = Response{}
+					x.edits.respAdd = x.edits.respAdd[:before]
+					x.detour(reason, outcome)
+					return
+				}
 				x.edits.respAdd = x.edits.respAdd[:r.before]
 				reason = stats.Filtered
 			} else {

@@ -5,6 +5,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // match finds the Route, and applies what holds for every request to it.
@@ -101,10 +102,18 @@ func (x *Core) elsewhere() {
 		fail = x.admit(x.req, x.head)
 	}
 	if fail != nil {
-		x.Fail(fail)
+		x.failMatched(fail)
 		return
 	}
 	x.runFilters()
+}
+
+// failMatched fails x because of what is known before the first Filter.
+func (x *Core) failMatched(f *Failure) {
+	if f == failBodyTooLarge {
+		x.depth = x.policy.chain.outer
+	}
+	x.Fail(f)
 }
 
 var slash = []byte("/")
@@ -135,7 +144,6 @@ func (x *Core) bound(req *message.Request, head []byte) *Failure {
 // hot: runs per request; no alloc, no lock.
 func (x *Core) bind(req *message.Request, head []byte) *Failure {
 	s := x.snapshot
-	x.snapshot = nil
 	b := s.Backend(x.route)
 	if a := x.altered; a != nil && a.chosen {
 		if b = s.BackendAt(a.backend); b != nil {
@@ -149,12 +157,20 @@ func (x *Core) bind(req *message.Request, head []byte) *Failure {
 	if b == nil {
 		return failNoBackend
 	}
-	if b.ExternalName != "" {
+	x.lookUpDetour()
+	x.snapshot = nil
+	x.goTo(x.w.Upstreams.Backend(b))
+	return nil
+}
+
+// goTo has the request go to b.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) goTo(b *upstream.Backend) {
+	if b.Source().ExternalName != "" {
 		x.edits.add = append(x.edits.add, loopMark...)
 	}
-	x.backend = x.w.Upstreams.Backend(b)
-	x.protocol = b.Protocol
-	return nil
+	x.backend, x.protocol = b, b.Source().Protocol
 }
 
 // share returns which Share of the Route's Split the request goes to: a Filter's choice, else what chance gives.

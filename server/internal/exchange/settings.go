@@ -14,15 +14,17 @@ import (
 type Settings struct {
 	body, Connect, read, Send, total, Tunnel, halfClosed int64 // timeouts, named as in config.Timeouts
 
-	Names     fieldrule.Names
-	server    []byte         // line of the Server field; nil: none
-	unrouted  []byte         // the same for an answer to a request without a Route
-	bodyLimit int64          // bytes; <= 0: none
-	Splice    int64          // bodies of so many bytes or more move by splice(2); <= 0: none do
-	Attempts  int            // of one request, the first included
-	Requests  int64          // that one Source may have in flight
-	Trusted   []netip.Prefix // peers that are believed about their clients
-	plain     *Policy        // of a Route whose object has no Policy
+	Names    fieldrule.Names
+	server   []byte // line of the Server field; nil: none
+	unrouted []byte // the same for an answer to a request without a Route
+	// unroutedTransport is the line of Strict-Transport-Security for that answer over TLS; nil: none.
+	unroutedTransport []byte
+	bodyLimit         int64          // bytes; <= 0: none
+	Splice            int64          // bodies of so many bytes or more move by splice(2); <= 0: none do
+	Attempts          int            // of one request, the first included
+	Requests          int64          // that one Source may have in flight
+	Trusted           []netip.Prefix // peers that are believed about their clients
+	plain             *Policy        // of a Route whose object has no Policy
 }
 
 // ResponseHeadLimit bounds a response head, bytes. Backends set large cookies; nginx takes 4 or 8 KiB by default, HAProxy
@@ -30,7 +32,7 @@ type Settings struct {
 const ResponseHeadLimit = 64 << 10
 
 // IngressNginx is the controller that an IngressClass of ingress-nginx names. A gateway that serves its class sends no
-// Server field with answers to requests without a Route. Exported for tests alone.
+// Server field with answers to requests without a Route, and Strict-Transport-Security with them over TLS. Exported for tests alone.
 const IngressNginx = "k8s.io/ingress-nginx"
 
 // NewSettings reads c. plain is the Policy of Routes whose object has none; requests is how many one Source may have in
@@ -52,9 +54,12 @@ func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 		Requests:   requests,
 		Trusted:    c.TrustedPrefixes(),
 	}
+	if slices.Contains(c.Kubernetes.Controllers, IngressNginx) {
+		s.unroutedTransport = takenOverTransport
+	}
 	if v := c.HTTP.ServerHeader; v != "" {
 		s.server = h1.AppendField(nil, "Server", v)
-		if !slices.Contains(c.Kubernetes.Controllers, IngressNginx) {
+		if s.unroutedTransport == nil {
 			s.unrouted = s.server
 		}
 	}

@@ -162,6 +162,9 @@ func (x *Core) transformRequest() *transforms {
 		t = x.w.addTransform(t, step{Transform: &webDecoder{}, filter: grpcWeb{}, count: stats.OtherFilter})
 	}
 	for _, f := range x.policy.chain.body {
+		if x.turned() != straight {
+			break // they have seen it, or were not to see it
+		}
 		if by := x.askRequestBody(f); by != nil {
 			t = x.w.addTransform(t, step{by, f.filter, f.count})
 		}
@@ -177,6 +180,9 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 	c := x.policy.chain
 	for i := len(c.body) - 1; i >= 0; i-- {
 		f := c.body[i]
+		if f.at >= x.turned() {
+			continue
+		}
 		if by := x.askResponseBody(f, r); by != nil {
 			t = x.w.addTransform(t, step{by, f.filter, f.count})
 		}

@@ -9,7 +9,7 @@ import (
 // indexes; rest holds the bytes behind it, which are the new protocol's. x may have ended when it returns.
 func (x *Core) SwitchProtocols(resp *message.Response, data, rest []byte) {
 	c, u, w := x.down, x.up, x.w
-	x.hideServer(resp)
+	x.hide(resp, data)
 	if !x.runResponse(resp, data) {
 		return
 	}

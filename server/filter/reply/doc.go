@@ -1,0 +1,2 @@
+// Package reply has the Filters that change what clients are answered.
+package reply

@@ -24,6 +24,7 @@ type Settings struct {
 
 	BasicAuth BasicAuth
 	JWT       JWT
+	Login     Login
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
 
@@ -110,7 +111,8 @@ var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 func defaults() Settings {
 	return Settings{
 		TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
-		JWT: JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
+		Login: Login{Policy: policy.Login{Scopes: []string{"openid"}, Session: defaultSession * time.Second}},
+		JWT:   JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
 	}
 }
 

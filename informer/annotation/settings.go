@@ -17,8 +17,8 @@ type Settings struct {
 	Policy policy.Policy
 	// ClosesHosts is true where Policy.Closed is about client certificates, which are asked for on whole Hosts.
 	ClosesHosts bool
-	// Canary is true for an object that is a variant of another one.
-	Canary bool
+	// Canary is for an object that is a variant of others.
+	Canary Canary
 
 	// Of the Routes, beside Policy, because a Secret decides of it too:
 
@@ -110,9 +110,10 @@ var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
 	return Settings{
-		TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
-		Login: Login{Policy: policy.Login{Scopes: []string{"openid"}, Session: defaultSession * time.Second}},
+		Canary: Canary{Total: defaultTotal},
+		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
 		JWT:   JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
+		Login: Login{Policy: policy.Login{Scopes: []string{"openid"}, Session: defaultSession * time.Second}},
 	}
 }
 

@@ -87,10 +87,12 @@ func (s *keySource) held(now time.Time) *jwt.Keys {
 		return nil
 	}
 	if now.Sub(f.at) > keysFresh && !s.renewing.Load() && s.renewing.CompareAndSwap(false, true) {
-		go s.renew()
+		s.startRenewal()
 	}
 	return f.keys
 }
+
+func (s *keySource) startRenewal() { go s.renew() }
 
 // renew fetches the keys once, and rests, so that a URL that fails is not asked for each request.
 func (s *keySource) renew() {

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// protectedObjects are an Ingress that asks for a password, for the leave of an authority, for a token, or for several of them,
-// beside whatever else, and its Secrets: there, missing, broken, or of another namespace. authorities have keys for tokens neither.
+// protectedObjects are an Ingress that asks for a password, for the leave of an authority, for a token, for people to sign in, or
+// for several of them, beside whatever else, and its Secrets: there, missing, broken, or of another namespace. authorities have keys for tokens neither.
 func protectedObjects(r *mathrand.Rand, authorities []string) string {
 	one := func(of ...string) string { return of[r.IntN(len(of))] }
 	var annotations []string
 	add := func(key, value string) {
 		annotations = append(annotations, fmt.Sprintf("%s/%s: %q", one("nginx.ingress.kubernetes.io", "sluice-gateway.io"), key, value))
 	}
-	how := 1 + r.IntN(7)
+	how := 1 + r.IntN(15)
 	if how&1 != 0 {
 		add("auth-type", one("basic", "basic", "basic", "digest", ""))
 		if r.IntN(8) > 0 {
@@ -57,6 +57,9 @@ func protectedObjects(r *mathrand.Rand, authorities []string) string {
 	if how&4 != 0 {
 		annotations = append(annotations, tokenAnnotations(r, authorities)...)
 	}
+	if how&8 != 0 {
+		annotations = append(annotations, loginAnnotations(r, authorities)...)
+	}
 	if r.IntN(3) == 0 {
 		add("satisfy", one("any", "all", "Any"))
 	}
@@ -82,7 +85,7 @@ func protectedObjects(r *mathrand.Rand, authorities []string) string {
 	text += secret("evil", `auth: "u:{PLAIN}wrong", jwks: '`+evil.keys()+`'`)
 	if r.IntN(3) > 0 {
 		text += secret("shop", one(`auth: "u:{PLAIN}right"`, `auth: "u:{PLAIN}right"`, `auth: ""`, `auth: "u:right"`, `auth: "u"`, `x: "y"`, `auth: "u:\nu:{PLAIN}wrong"`,
-			`jwks: '`+honest.keys()+`'`, `jwks: '`+honest.keys()+`'`, `jwks: '{"keys":[]}'`, `jwks: "x"`, `jwks: ""`, `jwks: '{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}'`,
+			`jwks: '`+honest.keys()+`'`, `jwks: '`+honest.keys()+`'`, `jwks: '{"keys":[]}'`, `jwks: "x"`, `jwks: ""`, `session-key: "0123456789abcdef0123456789abcdef"`, `session-key: "short"`, `jwks: '`+honest.keys()+`', session-key: "0123456789abcdef0123456789abcdef"`, `jwks: '{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}'`,
 			`u: "{PLAIN}right"`, `auth: "u:$2y$31$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q"`))
 	}
 	return text

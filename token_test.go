@@ -88,3 +88,24 @@ func tokenAnnotations(r *mathrand.Rand, urls []string) (annotations []string) {
 	}
 	return annotations
 }
+
+// loginAnnotations have people sign in, or try to. urls are no providers.
+func loginAnnotations(r *mathrand.Rand, urls []string) (annotations []string) {
+	one := func(of ...string) string { return of[r.IntN(len(of))] }
+	for _, row := range [][]string{
+		{"issuer", urls[r.IntN(len(urls))]}, {"client-id", "app", "app", "app", "", "a b"}, {"secret", "users", "users", "users", "shop/users", "evil/users", "no", ""},
+	} {
+		if r.IntN(8) > 0 {
+			annotations = append(annotations, fmt.Sprintf("sluice-gateway.io/oidc-%s: %q", row[0], one(row[1:]...)))
+		}
+	}
+	for _, row := range [][]string{
+		{"scopes", "email", "a b"}, {"session-time", "60", "0"}, {"callback-path", "/a", "x"}, {"logout-path", "/a", "//x"}, {"after-logout", "/", "//x"}, {"forward-token", "true", "x"},
+		{"claim-fields", "X-User=sub", "X"}, {"required-claims", "a=b", "a"}, {"isuer", "x"},
+	} {
+		if r.IntN(8) == 0 || len(annotations) == 0 {
+			annotations = append(annotations, fmt.Sprintf("sluice-gateway.io/oidc-%s: %q", row[0], one(row[1:]...)))
+		}
+	}
+	return annotations
+}

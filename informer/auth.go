@@ -14,6 +14,9 @@ func (c *compiler) auth() {
 	if j := c.jwt(); j != nil {
 		c.settings.Policy.Set(j)
 	}
+	if l := c.login(); l != nil {
+		c.settings.Policy.Set(l)
+	}
 	if e, ok := c.settings.Policy.Filter(policy.KindExternal).(*policy.External); ok {
 		e.Refused, e.Allowed = c.backends.screen.ranges()
 	}
@@ -70,6 +73,7 @@ func (c *compiler) anyOf() {
 	any.Access, _ = p.Filter(policy.KindAccess).(*policy.Access)
 	any.Basic, _ = p.Filter(policy.KindBasicAuth).(*policy.BasicAuth)
 	any.JWT, _ = p.Filter(policy.KindJWT).(*policy.JWT)
+	any.Login, _ = p.Filter(policy.KindLogin).(*policy.Login)
 	any.External, _ = p.Filter(policy.KindExternal).(*policy.External)
 	list := any.Conditions()
 	if len(list) < 2 {
@@ -89,13 +93,13 @@ func (c *compiler) closed(reason string) {
 }
 
 // conditions are the Kinds of Filters that a request must satisfy to be let in.
-var conditions = []policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindJWT, policy.KindExternal, policy.KindAnyOf}
+var conditions = []policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindJWT, policy.KindExternal, policy.KindLogin, policy.KindAnyOf}
 
 // screened reports whether a Policy depends on the addresses that nobody may have.
 func screened(p *policy.Policy) bool {
 	if any, ok := p.Filter(policy.KindAnyOf).(*policy.AnyOf); ok {
-		return any.External != nil || any.JWT != nil && any.JWT.URL != ""
+		return any.External != nil || any.Login != nil || any.JWT != nil && any.JWT.URL != ""
 	}
 	j, _ := p.Filter(policy.KindJWT).(*policy.JWT)
-	return p.Filter(policy.KindExternal) != nil || j != nil && j.URL != ""
+	return p.Filter(policy.KindExternal) != nil || p.Filter(policy.KindLogin) != nil || j != nil && j.URL != ""
 }

@@ -82,6 +82,7 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.defaultBackend()
 	slices.SortFunc(c.entry.hosts, func(a, b hostRoutes) int { return strings.Compare(a.name, b.name) })
 	c.sections()
+	c.ofLogin()
 	c.entry.sentTo = newSentTo(&c.settings, c.entry, c.ing)
 	return c.compiled
 }

@@ -24,6 +24,7 @@ type Settings struct {
 
 	BasicAuth BasicAuth
 	JWT       JWT
+	Login     Login
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
 	// DefaultBackend names the Service that answers instead of errors; "" for none. A Service decides of it too.
@@ -117,6 +118,7 @@ func defaults() Settings {
 		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
 		Transport: defaultTransport,
 		JWT:       JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
+		Login:     Login{Policy: policy.Login{Scopes: []string{"openid"}, Session: defaultSession * time.Second}},
 	}
 }
 

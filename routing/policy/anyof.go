@@ -10,6 +10,7 @@ type AnyOf struct {
 	Basic    *BasicAuth
 	JWT      *JWT
 	External *External
+	Login    *Login
 }
 
 // Kind implements Filter.
@@ -28,6 +29,9 @@ func (a *AnyOf) Conditions() (list []Filter) {
 	}
 	if a.External != nil {
 		list = append(list, a.External)
+	}
+	if a.Login != nil {
+		list = append(list, a.Login)
 	}
 	return list
 }

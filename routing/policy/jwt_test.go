@@ -7,19 +7,21 @@ import (
 	"testing"
 )
 
-func init() { filters = append(filters, &JWT{}) }
+func init() { filters = append(filters, &JWT{}, &Login{}) }
 
 // TestSealedNeverPrints: neither alone nor within what holds it.
 func TestSealedNeverPrints(t *testing.T) {
 	j := &JWT{Secret: "a/b", Keys: Seal([]byte("hidden"))}
 	p := &Policy{}
 	p.Set(j)
-	p.Set(&AnyOf{Access: &Access{}, JWT: j})
+	l := &Login{ClientSecret: Seal([]byte("hidden")), Key: Seal([]byte("hidden")), OldKey: Seal([]byte("hidden"))}
+	p.Set(l)
+	p.Set(&AnyOf{Access: &Access{}, JWT: j, Login: l})
 	encoded, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := string(encoded) + fmt.Sprintf("%v %+v %#v %s %q %x", j.Keys, j.Keys, j.Keys, j.Keys, j.Keys, j.Keys) + fmt.Sprintf("%v %+v %#v", j, j, j)
+	all := string(encoded) + fmt.Sprintf("%v %+v %#v %s %q %x", j.Keys, j.Keys, j.Keys, j.Keys, j.Keys, j.Keys) + fmt.Sprintf("%v %+v %#v %+v %#v", j, j, j, l, l)
 	for line := range p.Lines() {
 		all += line
 	}

@@ -137,6 +137,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.ValueOf(Seal([]byte("x"))))
 	case time.Duration:
 		v.SetInt(int64(time.Minute))
+	case *Login:
+		v.Set(reflect.ValueOf(&Login{Issuer: "x"}))
 	case *JWT:
 		v.Set(reflect.ValueOf(&JWT{URL: "x"}))
 	case int64, int:

@@ -60,6 +60,8 @@ var order = []struct {
 		"a token is verified at a cost too, and asks nobody"},
 	{policy.KindExternal, access.NewExternal,
 		"an authority is asked about what the gateway itself lets pass"},
+	{policy.KindLogin, access.NewLogin,
+		"people sign in who may come in otherwise, and what all others ask for is there before that"},
 	{policy.KindAnyOf, access.NewAnyOf,
 		"it stands for those above that ask who the client is and where from, where one of them is enough"},
 	{heading(policy.StageMirror), nil,

@@ -18,10 +18,15 @@ const (
 	UsersKey = "auth"
 	// KeySetKey is where the keys are that tokens are verified with.
 	KeySetKey = "jwks"
+	// ClientSecretKey is where a provider's secret for the gateway is, and SessionKey and OldSessionKey are where the keys of sessions
+	// are.
+	ClientSecretKey = "client-secret"
+	SessionKey      = "session-key"
+	OldSessionKey   = "session-key-old"
 )
 
 // Keys are the keys of a Secret's data that have a meaning of their own. In a Secret of users each key may be the name of one.
-var Keys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey, UsersKey, KeySetKey}
+var Keys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey, UsersKey, KeySetKey, ClientSecretKey, SessionKey, OldSessionKey}
 
 // same reports whether a change of a Secret can matter. Most updates do not: labels of other tools, resourceVersion, and keys
 // that nobody reads in what is a certificate by its type.

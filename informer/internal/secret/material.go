@@ -30,7 +30,10 @@ type Material struct {
 	KeySet         policy.Sealed
 	KeySetUnusable int
 	KeySetFault    string
-	// Sum is over all but users and jwks, and AuthoritiesSum over ca.crt and ca.crl.
+	// What people who sign in need: what the gateway is known by, and the keys that sessions are sealed with.
+	ClientSecret, SessionKey, OldSessionKey policy.Sealed
+	SessionFault                            string
+	// Sum is over all that is of TLS, and AuthoritiesSum over ca.crt and ca.crl.
 	Sum, AuthoritiesSum [sha256.Size]byte
 }
 
@@ -51,6 +54,7 @@ func parseMaterial(secret *corev1.Secret) *Material {
 	if text := secret.Data[KeySetKey]; len(text) > 0 {
 		m.KeySet, m.KeySetUnusable, m.KeySetFault = parseKeySet(text)
 	}
+	m.sessionKeys(secret)
 	m.File, m.Map = fileOf(secret), mapOf(secret)
 	return m
 }

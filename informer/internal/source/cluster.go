@@ -184,7 +184,7 @@ func (h handler) push(named, next any) {
 
 // SecretKeys are the keys that are read of the data of Secrets whose type says what else they are for. Of others all are:
 // each may be the name of a user.
-var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey, UsersKey, KeySetKey}
+var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey, UsersKey, KeySetKey, "client-secret", "session-key", "session-key-old"}
 
 // UsersKey is where ingress-nginx has a file of users.
 const UsersKey = "auth"

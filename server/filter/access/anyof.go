@@ -46,6 +46,13 @@ func NewAnyOf(f policy.Filter, e server.Env) (server.Filter, error) {
 		}
 		a.conditions, a.external = append(a.conditions, external), external
 	}
+	if p.Login != nil {
+		l, err := newLogin(p.Login, e)
+		if err != nil {
+			return nil, err
+		}
+		a.conditions = append(a.conditions, l)
+	}
 	return a, nil
 }
 

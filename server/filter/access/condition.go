@@ -28,6 +28,8 @@ type ruling struct {
 	text string
 	// fields of the answer beside those of every refusal: complete lines.
 	fields []byte
+	// final is true where the answer is the request's own, whatever other conditions say.
+	final bool
 	// location is where the client is sent to instead; "" for nowhere.
 	location string
 	// granted is what a condition that is met, and looked off the loop, hands to its admit.
@@ -35,20 +37,27 @@ type ruling struct {
 }
 
 // refusal reports that the client, or the request, is not who or what may pass, rather than that something failed.
-func (r *ruling) refusal() bool { return r.status == 401 || r.status == 403 || r.location != "" }
+func (r *ruling) refusal() bool {
+	return !r.final && (r.status == 401 || r.status == 403 || r.location != "")
+}
 
 // enforce answers the request.
 func (r *ruling) enforce(x *server.Exchange) server.Verdict {
-	for rest := string(r.fields); rest != ""; {
+	addLines(x, r.fields)
+	if r.location != "" {
+		x.AddResponseField("Location", r.location)
+	}
+	return x.Refuse(r.status, r.text)
+}
+
+// addLines adds complete lines to the response.
+func addLines(x *server.Exchange, lines []byte) {
+	for rest := string(lines); rest != ""; {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\r\n")
 		name, value, _ := strings.Cut(line, ": ")
 		x.AddResponseField(name, value)
 	}
-	if r.location != "" {
-		x.AddResponseField("Location", r.location)
-	}
-	return x.Refuse(r.status, r.text)
 }
 
 // ask judges a request by one condition.

@@ -55,3 +55,27 @@ func FuzzBearer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSession: no text opens but one that was sealed for the same purpose, and that gives what was sealed.
+func FuzzSession(f *testing.F) {
+	key := bytes.Repeat([]byte("k"), minKey)
+	s, err := newSealer("test", key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	// By the key above; constant, because fuzzing has several processes.
+	const sealed = "fdIXUMDuYTuLRjScITBB4aqbiz3gx-E9Eni3guQDVZdyk253-utXdOo3"
+	if plain, _ := s.open("a", []byte(sealed)); string(plain) != "{}" {
+		f.Fatalf("what was sealed opens as %q", plain)
+	}
+	f.Add("a", sealed)
+	f.Add("b", sealed)
+	f.Add("a", sealed[:len(sealed)-1])
+	f.Add("a", "")
+	f.Fuzz(func(t *testing.T, purpose, text string) {
+		plain, old := s.open(purpose, []byte(text))
+		if plain != nil && (purpose != "a" || text != sealed || string(plain) != "{}") || old {
+			t.Errorf("%q opens for %q: %q", text, purpose, plain)
+		}
+	})
+}

@@ -32,12 +32,7 @@ type keySource struct {
 	// renewing is true while somebody fetches keys behind the requests.
 	renewing atomic.Bool
 
-	mu sync.Mutex
-	// Guarded by mu:
-	tried time.Time // when the last fetch ended
-	// ended is closed once the fetch under way has ended, nil where none is; failure is why the last one has failed.
-	ended   chan struct{}
-	failure error
+	fetching singly
 }
 
 // fetched is what a URL had. Immutable.
@@ -125,36 +120,7 @@ var errNoKeys = errors.New("the keys cannot be fetched")
 // fetch fetches the keys, or waits for a fetch that is under way, and does nothing where the last one is not long ago, or they
 // are others than before already.
 func (s *keySource) fetch(ctx context.Context, before *fetched) error {
-	s.mu.Lock()
-	if ended := s.ended; ended != nil {
-		s.mu.Unlock()
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.failure
-	}
-	rest := keysRest
-	if s.failure != nil {
-		rest = keysRetry
-	}
-	if time.Since(s.tried) < rest || s.now.Load() != before {
-		defer s.mu.Unlock()
-		return s.failure
-	}
-	ended := make(chan struct{})
-	s.ended = ended
-	s.mu.Unlock()
-	// Others wait for this too: it goes on when the client that asked first has left.
-	err := s.ask()
-	s.mu.Lock()
-	s.ended, s.failure, s.tried = nil, err, time.Now()
-	s.mu.Unlock()
-	close(ended)
-	return err
+	return s.fetching.do(ctx, keysRest, keysRetry, func() bool { return s.now.Load() != before }, s.ask)
 }
 
 // ask fetches the keys.

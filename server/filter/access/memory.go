@@ -6,6 +6,9 @@ import "github.com/sluice-gateway/sluice/server"
 type memory struct {
 	verified verified
 	tokens   tokens
+	sessions sessions
+	// text is scratch.
+	text []byte
 }
 
 // memoryOf returns the memory that the Filter whose place is slot has on this loop.
@@ -15,4 +18,6 @@ func memoryOf(x *server.Exchange, slot int) *memory { return x.State(slot).(*mem
 type remembers struct{}
 
 // NewState implements server.LoopFilter.
-func (remembers) NewState() any { return &memory{make(verified), make(tokens)} }
+func (remembers) NewState() any {
+	return &memory{verified: make(verified), tokens: make(tokens), sessions: make(sessions)}
+}

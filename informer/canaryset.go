@@ -241,7 +241,7 @@ func (s *hostSet) lendSplit(lent map[lentKey]*routing.Source, host string, e *en
 		source := *r.Source
 		source.Split = &routing.Split{Canary: true, Shares: []routing.Share{
 			{Backend: r.Backend, Weight: c.total - c.weight},
-			{Backend: s.canaries.lend(f.at().to, c.balance, r.Backend), Weight: c.weight},
+			{Backend: s.canaries.lend(f.at().to, c.balance, r.Backend), Weight: c.weight, Loose: c.loose},
 		}}
 		if c.choice != nil {
 			p := &policy.Policy{}

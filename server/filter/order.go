@@ -41,6 +41,10 @@ var order = []struct {
 		"it stands for the three above, where one of them is enough"},
 	{policy.KindCanary, choice.NewCanary,
 		"a Backend is chosen for requests that are let pass; whoever asks, the main object's guards have decided"},
+	{policy.KindHash, choice.NewHash,
+		"an Endpoint is chosen of the Backend that is"},
+	{policy.KindAffinity, choice.NewAffinity,
+		"a session counts more than a canary's rules and than a hash, and a later choice replaces an earlier one"},
 }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.

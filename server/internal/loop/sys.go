@@ -103,6 +103,16 @@ func epollWait(epfd int, events []syscall.EpollEvent) (n int, errno syscall.Errn
 	return int(r), 0
 }
 
+// epollHold is epollWait that blocks for up to ms milliseconds, and keeps the scheduler's processor meanwhile: see hold. A
+// signal of the runtime, which wants to stop the world or to run another goroutine, ends it with EINTR.
+func epollHold(epfd int, events []syscall.EpollEvent, ms int) (n int, errno syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
+}
+
 // epollWaitFor is epollWait that blocks for up to ms milliseconds, and tells the scheduler.
 func epollWaitFor(epfd int, events []syscall.EpollEvent, ms int) (n int, errno syscall.Errno) {
 	r, _, e := syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)

@@ -99,12 +99,14 @@ func (c *compiler) canary() {
 				continue
 			}
 			if to, ok := c.reference(at+".backend", &p.Backend); ok {
+				c.balances(to)
 				k.paths = append(k.paths, canaryPath{name, text, pathType, to, at})
 			}
 		}
 	}
 	if backend := c.ing.Spec.DefaultBackend; backend != nil {
 		if to, ok := c.reference("spec.defaultBackend", backend); ok {
+			c.balances(to)
 			k.paths = append(k.paths, canaryPath{host: elsewhereHost, to: to, field: "spec.defaultBackend"})
 		}
 	}

@@ -71,6 +71,7 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	}
 	sl := c.backends.acquire(r.key(speech), r.to, speech, r.serverName)
 	c.entry.slots = append(c.entry.slots, sl)
+	c.balances(r)
 	return sl.backend.Index
 }
 

@@ -17,7 +17,8 @@ var _ = add(
 		Key: "load-balance", Scope: ScopeBackend, Value: "round_robin, ewma or least_conn", Default: "round_robin",
 		Set: setBalance,
 		Get: func(s *Settings) any { return s.Balance },
-		Doc: "How a Backend's Endpoint is picked. ingress-nginx has no least_conn, and does not load an object with a value that it does not have: " +
+		Doc: "How a Backend's Endpoint is picked. Of objects that are taken over from ingress-nginx the oldest that uses a Service and port decides for all of them, " +
+			"about upstream-hash-by and service-upstream too. ingress-nginx has no least_conn, and does not load an object with a value that it does not have: " +
 			"the Routes of objects that are taken over from there answer 503 with one, and with least_conn under its prefix.",
 	},
 	Row{

@@ -115,7 +115,7 @@ func (c *compiler) canary() {
 // parse reads the annotations of the object. Those that do not count in a canary have a Rejection each.
 func (c *compiler) parse() {
 	refused := make(map[string]struct{})
-	c.settings = annotation.Parse(c.ing.Annotations, func(name, value, reason string) {
+	c.settings = c.annotations.Parse(c.ing.Annotations, func(name, value, reason string) {
 		refused[name] = struct{}{}
 		c.reject(annotationField(name), value, reason)
 	})

@@ -30,6 +30,7 @@ type compiler struct {
 	services        map[routing.ObjectName]*corev1.Service
 	backends        *backendSet
 	secrets         *secret.Set
+	annotations     *annotation.Table
 	noExternalNames bool
 
 	// Of the present object:

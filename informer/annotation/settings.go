@@ -3,6 +3,7 @@ package annotation
 import (
 	"cmp"
 	"errors"
+	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/expression"
@@ -24,6 +25,7 @@ type Settings struct {
 	// Of the Routes, beside Policy, because a Secret decides of it too:
 
 	BasicAuth BasicAuth
+	JWT       JWT
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
 
@@ -110,7 +112,11 @@ const defaultDepth = 1
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
-	return Settings{Canary: Canary{Total: defaultTotal}, TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
+	return Settings{
+		Canary: Canary{Total: defaultTotal},
+		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
+		JWT: JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
+	}
 }
 
 // close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several

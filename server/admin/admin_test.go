@@ -425,15 +425,17 @@ func TestPolicyIsShown(t *testing.T) {
 	h, _ := b.BuildHost("shop.example", []routing.Route{{Path: "/", Type: routing.Prefix, Backend: -1,
 		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Policy: p}}})
 	s := &routing.Snapshot{Table: (*routing.Table)(nil).With(map[string]*routing.Host{"shop.example": h}, nil)}
-	a, err := Explain(s, Question{URL: "shop.example/"})
+	onion := policy.Onion{{Kind: "zebra", Stage: policy.StageFields}, {Kind: policy.KindRewrite, Stage: policy.StageRedirect}}
+	p.Set(&policy.Named[string]{Name: "zebra", Settings: "stripes"})
+	p.Set(&policy.Named[string]{Name: "lost"})
+	a, err := Explain(s, Question{URL: "shop.example/", Onion: onion})
 	if err != nil || a.Status != 503 || !strings.Contains(a.Text, "answer   503, every path of the object is closed\n") {
 		t.Errorf("%v: %+v", err, a)
 	}
-	want := []string{"send timeout 2s", "rewrite to /b", "closed: for a reason"}
-	for _, line := range want {
-		if !strings.Contains(a.Text, "policy   "+line+"\n") {
-			t.Errorf("no line %q in\n%s", line, a.Text)
-		}
+	want := []string{"send timeout 2s", `lost ""`, "rewrite to /b", "zebra stripes", "closed: for a reason"}
+	lines := "policy   send timeout 2s\npolicy   closed: for a reason\nfilter   fields: zebra stripes\nfilter   redirect: rewrite to /b\nfilter   no stage: lost \"\"\n"
+	if !strings.Contains(a.Text, lines) {
+		t.Errorf("no lines\n%s in\n%s", lines, a.Text)
 	}
 	if a.Route == nil || !slices.Equal(a.Route.Policy, want) {
 		t.Errorf("JSON has %+v", a.Route)

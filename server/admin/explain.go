@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -21,6 +22,8 @@ type Question struct {
 	// Live means that the Snapshot is a running gateway's, for which names are resolved: a Backend whose
 	// name has no address answers 503. In other Snapshots the addresses are unknown.
 	Live bool
+	// Onion has the places of the filters, from the outside in.
+	Onion policy.Onion
 	// Elsewhere names, in lines, the other controllers' Ingresses of a host; nil where they are not known.
 	Elsewhere func(host string) []string
 }
@@ -100,8 +103,11 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 			created = ", created " + time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339)
 		}
 		fmt.Fprintf(b, "ingress  %s%s\n", policy.Word(r.Source.Ingress.String()), created)
-		for line := range r.Source.Policy.Lines() {
+		for line := range r.Source.Policy.Asks() {
 			b.WriteString("policy   " + line + "\n")
+		}
+		for _, l := range q.Onion.Layers(r.Source.Policy) {
+			fmt.Fprintf(b, "filter   %s: %s\n", cmp.Or(string(l.Stage), "no stage"), policy.Line(l.Filter))
 		}
 	}
 	if r.Source != nil && r.Source.Policy != nil && r.Source.Policy.Closed != "" {

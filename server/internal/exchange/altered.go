@@ -26,8 +26,10 @@ type altered struct {
 	wish    netip.AddrPort // the preferred Endpoint
 	key     upstream.Key   // that stands for an Endpoint
 	web     translation
-	unpark  context.CancelFunc // ends the context of Park's block
-	parks   uint32             // how often the Exchange was parked
+	// gathering is what a Filter waits for that has the body read.
+	gathering gathering
+	unpark    context.CancelFunc // ends the context of Park's block
+	parks     uint32             // how often the Exchange was parked
 }
 
 // Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its
@@ -76,6 +78,15 @@ func (x *Exchange) State(i int) any {
 		*s = c.loops[i].NewState()
 	}
 	return *s
+}
+
+// Count counts an outcome of the Filter whose place in the Chain is i: the n-th of Maker.Outcomes, from 0.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) Count(i, n int) {
+	if o := x.policy.chain.outcomes[i]; uint(n) < uint(o.n) {
+		x.w.Shard.CountOutcome(o.first + n)
+	}
 }
 
 // SetTarget replaces the request target that the Backend is sent, in the form of RFC 9112 section 3.2.1: a path that begins

@@ -24,7 +24,7 @@ type canary struct {
 	loose   bool
 }
 
-// canaryPath is one path of a canary. That of a default backend has the host and text of everyHost.
+// canaryPath is one path of a canary. That of a default backend has the host elsewhereHost, and no text.
 type canaryPath struct {
 	host, text string
 	pathType   routing.PathType

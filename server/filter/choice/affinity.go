@@ -22,7 +22,7 @@ type Affinity struct {
 	config  *policy.Affinity
 	slot    int
 	expires time.Duration
-	// ending is what follows the path: the attributes that are the same in each cookie.
+	// beginning is a line up to the key, and ending the attributes that are the same in each cookie.
 	beginning, ending string
 }
 

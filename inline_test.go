@@ -25,6 +25,9 @@ var inlined = map[string][]string{
 		"UnsafeLoad", "NameStops", "ValueStops", "TargetStops", "nameSlot", "IsToken", "IsPlain", "Lower", "SpanOf", "Span.Of",
 		"Span.Len", "FieldSet.Has", "(*Response).BodyKind", "(*Head).Line", "(*Head).Has",
 	},
+	"./upstream": { // for each Endpoint of a Backend whose requests have keys
+		"mix",
+	},
 	"./server/internal/wire": {
 		"(*Buffer).Len", "(*Buffer).Bytes", "(*Pool).Release", "(*Pool).count", "Reuse",
 		"(*Sock).Note", "(*Sock).Held", "(*Sock).Pending", "(*Sock).Plain", "NewSock",

@@ -21,6 +21,8 @@ type target struct {
 	port string
 	// external is set instead for a Service of type ExternalName.
 	external external
+	// cluster is set where requests go to the address of the Service.
+	cluster netip.AddrPort
 }
 
 // external is a name to resolve and the port to go with its addresses.
@@ -240,7 +242,9 @@ func (s *backendSet) fill(sl *slot) {
 	next := *sl.backend
 	next.TLS = sl.tls
 	next.ExternalName, next.ExternalPort = sl.target.external.name, sl.target.external.port
-	if next.ExternalName == "" {
+	if sl.target.cluster.IsValid() {
+		next.Endpoints, next.Twins = []routing.Endpoint{{Addr: sl.target.cluster}}, nil
+	} else if next.ExternalName == "" {
 		next.Endpoints, next.Twins = endpointsOf(s.slices.of[sl.target.service], sl.target.port)
 	} else {
 		next.Endpoints, next.Twins = resolvedEndpoints(s.resolved[sl.target.external]), nil

@@ -261,6 +261,7 @@ func (b *builder) spread() {
 
 // buildTable builds the Hosts that are marked, and reports whether the Table is another one.
 func (b *builder) buildTable() (changed bool) {
+	b.spreadBalances()
 	b.spread()
 	b.spreadCanaries()
 	hosts := make(map[string]*routing.Host, len(b.dirty.hosts))

@@ -57,7 +57,7 @@ func sameClass(a, b *networkingv1.IngressClass) bool {
 func sameService(a, b *corev1.Service) bool {
 	return a != nil && b != nil &&
 		a.Spec.Type == b.Spec.Type &&
-		a.Spec.ExternalName == b.Spec.ExternalName &&
+		a.Spec.ExternalName == b.Spec.ExternalName && a.Spec.ClusterIP == b.Spec.ClusterIP &&
 		slices.EqualFunc(a.Spec.Ports, b.Spec.Ports, func(x, y corev1.ServicePort) bool {
 			return x.Name == y.Name && x.Port == y.Port && x.Protocol == y.Protocol && appProtocol(x) == appProtocol(y) &&
 				(x.TargetPort == y.TargetPort || a.Spec.Type != corev1.ServiceTypeExternalName)

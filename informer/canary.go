@@ -24,7 +24,7 @@ type canary struct {
 	loose   bool
 }
 
-// canaryPath is one path of a canary. That of a default backend has the host and text of everyHost.
+// canaryPath is one path of a canary. That of a default backend has the host elsewhereHost, and no text.
 type canaryPath struct {
 	host, text string
 	pathType   routing.PathType
@@ -58,6 +58,10 @@ func (c *canary) hosts() []string {
 // canary compiles an object that is one.
 func (c *compiler) canary() {
 	s := &c.settings.Canary
+	if c.settings.Policy.Closed != "" && c.settings.LeftOut {
+		c.entry.canary = &canary{}
+		return // ingress-nginx does not load it
+	}
 	k := &canary{balance: c.settings.Balance, loose: s.Loose, total: uint32(s.Total), weight: uint32(min(max(s.Weight, 0), s.Total))}
 	c.entry.canary = k
 	choice := s.Choice
@@ -95,12 +99,14 @@ func (c *compiler) canary() {
 				continue
 			}
 			if to, ok := c.reference(at+".backend", &p.Backend); ok {
+				c.balances(to)
 				k.paths = append(k.paths, canaryPath{name, text, pathType, to, at})
 			}
 		}
 	}
 	if backend := c.ing.Spec.DefaultBackend; backend != nil {
 		if to, ok := c.reference("spec.defaultBackend", backend); ok {
+			c.balances(to)
 			k.paths = append(k.paths, canaryPath{host: elsewhereHost, to: to, field: "spec.defaultBackend"})
 		}
 	}
@@ -113,6 +119,9 @@ func (c *compiler) parse() {
 		refused[name] = struct{}{}
 		c.reject(annotationField(name), value, reason)
 	})
+	if c.entry.controller == NginxController {
+		c.leftOut()
+	}
 	if !c.settings.Canary.On {
 		return
 	}
@@ -124,5 +133,17 @@ func (c *compiler) parse() {
 		if _, told := refused[name]; ok && !told && !annotation.CanaryCounts(key) {
 			c.reject(annotationField(name), value, "it has no effect in a canary: that of the main object counts")
 		}
+	}
+}
+
+// leftOut closes an object that ingress-nginx would not load. The value that is to blame has a Rejection.
+func (c *compiler) leftOut() {
+	name := annotation.Name(c.ing.Annotations, "load-balance")
+	if c.settings.Balance == routing.LeastConnections && strings.HasPrefix(name, annotation.NginxPrefix) {
+		c.settings.LeftOut = true
+		c.reject(annotationField(name), c.ing.Annotations[name], "ingress-nginx does not have it, and does not load the object; its paths answer 503. Under "+annotation.OwnPrefix+" it counts")
+	}
+	if c.settings.LeftOut {
+		c.closed("an annotation has a value with which ingress-nginx does not load the object")
 	}
 }

@@ -63,7 +63,7 @@ func TestCanaries(t *testing.T) {
 			t.Errorf("seed %d, after everything went: %s", seed, got)
 		}
 	}
-	if splits < 4*int(seeds) || foreign < int(seeds) {
+	if splits < 2*int(seeds) || foreign < int(seeds) {
 		t.Errorf("%d Splits within a namespace and %d across are too few to say anything", splits, foreign)
 	}
 }
@@ -145,6 +145,10 @@ func (u canaryUniverse) event() source.Event {
 		set("backend-protocol", "HTTPS")
 		set("proxy-ssl-secret", name.Namespace+"/"+one(u.universe, "x", "y"))
 		set(one(u.universe, "proxy-ssl-verify", "use-regex", "server-alias"), one(u.universe, "on", "true", "c.test"))
+	}
+	if u.IntN(3) == 0 {
+		wish := one(u.universe, [2]string{"load-balance", "ewma"}, [2]string{"upstream-hash-by", "$host"}, [2]string{"service-upstream", "true"}, [2]string{"affinity", "cookie"})
+		set(wish[0], wish[1])
 	}
 	if u.IntN(4) == 0 {
 		ing.Spec.DefaultBackend = u.service80()

@@ -241,7 +241,7 @@ func (s *hostSet) lendSplit(lent map[lentKey]*routing.Source, host string, e *en
 		source := *r.Source
 		source.Split = &routing.Split{Canary: true, Shares: []routing.Share{
 			{Backend: r.Backend, Weight: c.total - c.weight},
-			{Backend: s.canaries.lend(f.at().to, c.balance, r.Backend), Weight: c.weight},
+			{Backend: s.lendCanary(f, r.Backend), Weight: c.weight, Loose: c.loose},
 		}}
 		if c.choice != nil {
 			p := &policy.Policy{}
@@ -255,6 +255,17 @@ func (s *hostSet) lendSplit(lent map[lentKey]*routing.Source, host string, e *en
 		lent[k] = &source
 	}
 	r.Source = lent[k]
+}
+
+// lendCanary returns the Backend of a find beside the one at main.
+func (s *hostSet) lendCanary(f find, main int32) int32 {
+	to := f.at().to
+	if d := s.users.decider(to.upstream()); f.entry.controller == NginxController && d != nil {
+		if use, ok := d.use(to.upstream()); ok {
+			return s.canaries.lend(use, d.balancing.balance, main)
+		}
+	}
+	return s.canaries.lend(to, f.entry.canary.balance, main)
 }
 
 // refuseCanaries returns the Rejections of a host's canaries that take no part in anything, or not in all they could.

@@ -21,8 +21,9 @@
 //     Security fails closed.
 //  3. A Snapshot built step by step equals a fresh build of the same objects (see
 //     TestIncrementalEqualsFresh), but for the last good Certificate of a Secret that is broken now.
-//  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names; a change
-//     of a Secret replaces one Certificate, or what the Ingresses that name it in an annotation make.
+//  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names, and that of
+//     a canary those in whose Splits it takes part (see canaryset.go); a change of a Secret replaces one
+//     Certificate, or what the Ingresses that name it in an annotation make.
 //  5. A source that fails leaves the last Snapshot in place.
 //
 // What never happens here: no request is served, no Snapshot is edited after it was published, no

@@ -33,6 +33,9 @@ type entry struct {
 	regular regularity
 	// canary is what a canary has, which has neither hosts nor a fallback; nil for all others.
 	canary *canary
+	// uses is what the object uses, once each, and balancing how it wants that balanced: of objects taken over from ingress-nginx.
+	uses      []reference
+	balancing balancing
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -75,7 +78,7 @@ func (e *entry) same(o *entry) bool {
 	}
 	return e.source.Created == o.source.Created && e.source.LastName == o.source.LastName && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
-		e.regular.same(&o.regular) && e.canary.equal(o.canary) && (e.canary == nil || e.controller == o.controller) &&
+		e.regular.same(&o.regular) && e.canary.equal(o.canary) && slices.Equal(e.uses, o.uses) && e.balancing == o.balancing && (e.canary == nil || e.controller == o.controller) &&
 		e.source.Policy.Equal(o.source.Policy) && e.sentTo.equal(&o.sentTo) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&

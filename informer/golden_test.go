@@ -413,6 +413,7 @@ func (w *world) leftovers() string {
 		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
 		"canaries":     len(b.hosts.canaries.byHost), "finds": len(b.hosts.canaries.finds) + len(b.hosts.canaries.found), "loans": len(b.loans) + len(b.lending),
+		"users": len(b.hosts.users.of) + len(b.hosts.users.changed),
 	} {
 		held[name] = n
 	}

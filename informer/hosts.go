@@ -27,6 +27,7 @@ type hostSet struct {
 	https     map[policy.HTTPS]*policy.Policy
 	fallbacks []*entry // those with a fallback, sorted by age
 	canaries  canarySet
+	users     userSet
 }
 
 func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
@@ -40,6 +41,7 @@ func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
 		secure:    make(map[string]section),
 		https:     make(map[policy.HTTPS]*policy.Policy),
 		canaries:  newCanarySet(),
+		users:     newUserSet(),
 	}
 }
 
@@ -57,6 +59,7 @@ func (s *hostSet) replace(old, next *entry) (touched bool) {
 			swapEntry(s.fallbacks, next)
 		}
 		s.canaries.swap(next)
+		s.users.swap(next)
 		return false
 	}
 	s.unlink(old)
@@ -78,6 +81,7 @@ func (s *hostSet) unlink(e *entry) {
 		s.fallbacks = removeEntry(s.fallbacks, e)
 	}
 	s.canaries.unlink(e)
+	s.users.unlink(e)
 }
 
 // drop takes e out of what one of the maps has for a name.
@@ -108,6 +112,7 @@ func (s *hostSet) link(e *entry) {
 		s.fallbacks = insertEntry(s.fallbacks, e)
 	}
 	s.canaries.link(e)
+	s.users.link(e)
 }
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
@@ -131,6 +136,7 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 		return nil, left
 	}
 	routes, tls, rejections := s.joinHost(name, of, entries)
+	rejections = append(rejections, s.lendBalances(of, entries, routes)...)
 	s.lendSplits(of, entries, routes)
 	if of != name {
 		rejections = nil // they were given for the host itself
@@ -150,6 +156,8 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 func (s *hostSet) buildFallback() (*routing.Route, []Rejection) {
 	routes := make([]routing.Route, len(s.fallbacks))
 	lent := make(map[lentKey]*routing.Source)
+	hashed := make(map[hashedKey]*routing.Source)
+	var left []Rejection
 	for i, e := range s.fallbacks {
 		routes[i] = *e.fallback
 		if e.sentTo.forced {
@@ -161,10 +169,13 @@ func (s *hostSet) buildFallback() (*routing.Route, []Rejection) {
 			// A default Route has no host on which to ask for client certificates.
 			routes[i].Backend = unresolved
 		}
+		if reason := s.lendBalance(hashed, e, &routes[i]); reason != "" {
+			left = append(left, rejectIngress(e.name(), "spec.defaultBackend", "", reason))
+		}
 		s.lendSplit(lent, elsewhereHost, e, &routes[i], "")
 	}
 	fallback, conflicts := s.routes.BuildDefault(routes)
-	return fallback, append(conflictRejections(conflicts), s.refuseCanaries(elsewhereHost)...)
+	return fallback, slices.Concat(conflictRejections(conflicts), s.refuseCanaries(elsewhereHost), left)
 }
 
 func insertEntry(list []*entry, e *entry) []*entry {

@@ -71,12 +71,34 @@ func (b *builder) spreadCanaries() {
 			for _, f := range finds {
 				b.dirty.host(f.at().host)
 			}
-			for name := range b.services.of(routing.ObjectName{Namespace: up.namespace, Name: up.service}) {
-				b.dirty.entry(b.entries[name])
-			}
+			b.markUsers(up)
 		}
 	}
 	if touched {
 		b.spread()
+	}
+}
+
+// spreadBalances marks the Hosts with Routes to what another object decides about now, itself or as a canary.
+func (b *builder) spreadBalances() {
+	for up := range b.hosts.users.changed {
+		b.markUsers(up)
+		for name := range b.services.of(routing.ObjectName{Namespace: up.namespace, Name: up.service}) {
+			if e := b.entries[name]; e != nil {
+				for _, host := range e.canary.hosts() {
+					for main := range b.hosts.canaries.finds[host] {
+						b.markUsers(main)
+					}
+				}
+			}
+		}
+	}
+	clear(b.hosts.users.changed)
+}
+
+// markUsers marks what the objects that use an upstream have a part in.
+func (b *builder) markUsers(up upstreamName) {
+	for name := range b.services.of(routing.ObjectName{Namespace: up.namespace, Name: up.service}) {
+		b.dirty.entry(b.entries[name])
 	}
 }

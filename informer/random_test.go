@@ -272,6 +272,7 @@ func (u universe) service(name routing.ObjectName) *corev1.Service {
 		protocol := one(u, "http", "https")
 		s.Spec.Ports[0].AppProtocol = &protocol
 	}
+	s.Spec.ClusterIP = one(u, "", "None", "10.96.0.1", "10.0.0.2")
 	if u.IntN(4) == 0 {
 		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, one(u, "ext.test", "bad name", "10.0.0.2", "127.0.0.1")
 	}
@@ -326,8 +327,9 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 	for range u.IntN(3) {
 		ing.Annotations[one(u, annotation.OwnPrefix, annotation.NginxPrefix)+one(u, "load-balance", "proxy-read-timeout", "custom-http-errors", "default-backend", "auth-tls-secret", "auth-url", "canary", "unknown", "backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "auth-tls-verify-client", "ssl-passthrough", "ssl-ciphers",
 			"allowlist-source-range", "denylist-source-range", "enable-cors", "rewrite-target", "use-regex",
-			"ssl-redirect", "force-ssl-redirect", "app-root", "from-to-www-redirect", "server-alias", "permanent-redirect", "relative-redirects")] =
-			one(u, "ewma", "10", "404", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x", "/$1", "/$name", "/a", "d.test,b.a.test", "*.b.test, d.b.test")
+			"ssl-redirect", "force-ssl-redirect", "app-root", "from-to-www-redirect", "server-alias", "permanent-redirect", "relative-redirects",
+			"affinity", "upstream-hash-by", "service-upstream", "affinity-canary-behavior")] =
+			one(u, "ewma", "10", "404", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x", "/$1", "/$name", "/a", "d.test,b.a.test", "*.b.test, d.b.test", "cookie", "legacy")
 	}
 	if u.IntN(4) == 0 {
 		ing.Annotations[annotation.NginxPrefix+"canary"] = "true"

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
@@ -70,6 +71,7 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	}
 	sl := c.backends.acquire(r.key(speech), r.to, speech, r.serverName)
 	c.entry.slots = append(c.entry.slots, sl)
+	c.balances(r)
 	return sl.backend.Index
 }
 
@@ -83,6 +85,9 @@ type speech struct {
 // key returns the key of the Backend that a reference leads to.
 func (r reference) key(s speech) routing.BackendKey {
 	key := routing.BackendKey{Namespace: r.namespace, Service: r.service, Port: strconv.Itoa(int(r.port)), Variant: s.variant()}
+	if r.to.cluster.IsValid() {
+		key.Variant = strings.TrimPrefix(key.Variant+",cluster", ",")
+	}
 	if r.to.external.name != "" && int32(r.to.external.port) != r.port {
 		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
 		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(r.to.external.port)), ",")
@@ -107,6 +112,13 @@ func (c *compiler) target(field string, service *corev1.Service, port corev1.Ser
 	to.service = routing.ObjectName{Namespace: c.ing.Namespace, Name: service.Name}
 	if service.Spec.Type != corev1.ServiceTypeExternalName {
 		to.port = port.Name
+		if c.settings.ServiceUpstream == annotation.Yes {
+			if addr, err := netip.ParseAddr(service.Spec.ClusterIP); err == nil {
+				to.cluster = netip.AddrPortFrom(addr.Unmap(), uint16(port.Port))
+			} else {
+				c.reject(field+".service.name", service.Name, "that Service has no cluster address for service-upstream; requests go to its Pods")
+			}
+		}
 		return to, service.Name + "." + c.ing.Namespace + ".svc", true
 	}
 	to.external, ok = c.external(field, service, port)

@@ -20,7 +20,7 @@ import (
 func (s *backendSet) rejectPorts(service routing.ObjectName) (list []Rejection) {
 	var said []string
 	for _, sl := range s.byService[service] {
-		if sl.target.external.name != "" || slices.Contains(said, sl.target.port) {
+		if sl.target.external.name != "" || sl.target.cluster.IsValid() || slices.Contains(said, sl.target.port) {
 			continue
 		}
 		said = append(said, sl.target.port)

@@ -24,6 +24,8 @@ type Share struct {
 	Backend int32
 	// Weight is in proportion to the sum of all; 0 leaves the Share to Filters.
 	Weight uint32
+	// Loose is true where requests of the Share belong to no session.
+	Loose bool
 }
 
 // Pick returns the Share that a draw of 64 random bits falls to, -1 where no Share has a weight.
@@ -89,6 +91,9 @@ func (s *Snapshot) DescribeSplit(p *Split) string {
 			name = policy.Word(to.Key.String())
 		}
 		fmt.Fprintf(&b, "%s weight %d", name, share.Weight)
+		if share.Loose {
+			b.WriteString(" without sessions")
+		}
 	}
 	return b.String()
 }

@@ -16,12 +16,6 @@ var _ = add(
 			"which is not read for objects that are taken over from ingress-nginx. Backends of GRPC and GRPCS are also reached by gRPC-Web, binary and text. " +
 			"AUTO_HTTP and FCGI are not supported, and answer 503.",
 	},
-	Row{
-		Key: "load-balance", Scope: ScopeBackend, Value: "round_robin, ewma or least_conn", Default: "round_robin",
-		Set: setBalance,
-		Get: func(s *Settings) any { return s.Balance },
-		Doc: "How a Backend's Endpoint is picked.",
-	},
 )
 
 func setProtocol(s *Settings, value string) error {
@@ -38,14 +32,4 @@ func setProtocol(s *Settings, value string) error {
 		return nil
 	}
 	return errors.New("want HTTP, HTTPS, H2C, GRPC or GRPCS; HTTP is assumed")
-}
-
-func setBalance(s *Settings, value string) error {
-	for b := routing.RoundRobin; b <= routing.LeastConnections; b++ {
-		if value == b.String() {
-			s.Balance = b
-			return nil
-		}
-	}
-	return errors.New("want round_robin, ewma or least_conn; round_robin is assumed")
 }

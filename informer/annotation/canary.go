@@ -33,7 +33,7 @@ var _ = add(
 		Set: boolean(func(s *Settings) *bool { return &s.Canary.On }),
 		Get: func(s *Settings) any { return s.Canary.On },
 		Doc: "Makes the object a canary: its paths are not served, but their Backends take part in what other objects serve at the same host, path and pathType. " +
-			"Everything else is the main object's: its policy, protocol and TLS. Of a canary's own annotations only canary-*, affinity-canary-behavior and load-balance count. " +
+			"Everything else is the main object's: its policy, protocol and TLS. Of a canary's own annotations only canary-*, affinity-canary-behavior, load-balance and service-upstream count. " +
 			"Of several canaries of a path the oldest counts. In objects that are taken over from ingress-nginx a canary belongs to the Service and port of the main path, " +
 			"and takes effect wherever objects of that class use these, whatever its own namespace; in others it has to be of the main object's namespace, and takes effect at that path alone. " +
 			"While the main Backend has no Endpoint the answer is 503; a canary without one is left out.",

@@ -17,6 +17,8 @@ type Settings struct {
 	Policy policy.Policy
 	// ClosesHosts is true where Policy.Closed is about client certificates, which are asked for on whole Hosts.
 	ClosesHosts bool
+	// LeftOut is true for an object that ingress-nginx does not load, because of a value that is refused here and does no harm.
+	LeftOut bool
 	// Canary is for an object that is a variant of others.
 	Canary Canary
 
@@ -50,8 +52,10 @@ type Settings struct {
 
 	// Of the Backends:
 
-	Balance  routing.Balance
-	Protocol routing.Protocol
+	Balance routing.Balance
+	// ServiceUpstream says whether requests go to the address of the Service.
+	ServiceUpstream Choice
+	Protocol        routing.Protocol
 	// ProtocolSet is true where an annotation decides Protocol, and the Service's appProtocol does not.
 	ProtocolSet bool
 	// Unspoken is a configured protocol without a routing.Protocol; "" for none.

@@ -23,11 +23,20 @@ func (c *Canary) Equal(f Filter) bool { return *c == *f.(*Canary) }
 
 // AppendText implements Filter.
 func (c *Canary) AppendText(b []byte) []byte {
-	b = append(append(b, "by header "...), Word(c.Header)...)
-	b = append(append(b, " value "...), Word(c.Value)...)
-	b = append(append(b, " pattern "...), Word(c.Pattern)...)
-	if c.Unread {
-		b = append(b, " which cannot be read and matches nothing"...)
+	before := len(b)
+	for _, part := range []struct{ name, value string }{
+		{"by header ", c.Header}, {"value ", c.Value}, {"pattern ", c.Pattern}, {"by cookie ", c.Cookie},
+	} {
+		if part.value == "" {
+			continue
+		}
+		if len(b) > before {
+			b = append(b, ' ')
+		}
+		b = append(append(b, part.name...), Word(part.value)...)
 	}
-	return append(append(b, ", cookie "...), Word(c.Cookie)...)
+	if c.Unread {
+		b = append(b, " where the pattern cannot be read and matches nothing"...)
+	}
+	return b
 }

@@ -23,6 +23,7 @@ type fork struct {
 	server    *server.Server
 	store     *routing.Store
 	endpoints [2][]routing.Endpoint
+	apps      [2][]*httptest.Server // of endpoints
 }
 
 func newFork(t *testing.T, split *routing.Split, p *policy.Policy, counts ...int) *fork {
@@ -34,6 +35,7 @@ func newFork(t *testing.T, split *routing.Split, p *policy.Policy, counts ...int
 			name := fmt.Sprint([]string{"main", "canary"}[i], len(f.endpoints[i]))
 			endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) }))
 			t.Cleanup(endpoint.Close)
+			f.apps[i] = append(f.apps[i], endpoint)
 			f.endpoints[i] = append(f.endpoints[i], routing.Endpoint{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())})
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // TestVariablesAreKnown: each variable that an annotation may have stands for something.
 func TestVariablesAreKnown(t *testing.T) {
-	for _, known := range []policy.Variables{policy.HostVariables, policy.AuthorityVariables, policy.RewriteVariables} {
+	for _, known := range []policy.Variables{policy.HostVariables, policy.AuthorityVariables, policy.RewriteVariables, policy.HashVariables} {
 		for _, name := range known {
 			if strings.HasSuffix(name, "_") {
 				name += "x"

@@ -51,9 +51,6 @@ func (*Canary) Name() string { return string(policy.KindCanary) }
 //
 // hot: runs per request; no alloc, no lock.
 func (c *Canary) Request(x *server.Exchange) server.Verdict {
-	if x.ChosenShare() >= 0 {
-		return server.Continue // a session that began at one of the Backends stays there
-	}
 	if share := c.choose(x); share >= 0 {
 		x.ChooseShare(share)
 	}

@@ -12,17 +12,25 @@ import (
 var writers = map[string]func(dst []byte, x *server.Exchange, name string) []byte{
 	"args":                of((*server.Exchange).Query),
 	"best_http_host":      of((*server.Exchange).Authority),
+	"binary_remote_addr":  appendBinaryAddr,
 	"escaped_request_uri": appendEscapedTarget,
 	"host":                appendHost,
 	"http_host":           of((*server.Exchange).Authority),
 	"ingress_name": func(dst []byte, x *server.Exchange, _ string) []byte {
 		return append(dst, x.Route().Source.Ingress.Name...)
 	},
+	"is_args": func(dst []byte, x *server.Exchange, _ string) []byte {
+		if len(x.Query()) > 0 {
+			dst = append(dst, '?')
+		}
+		return dst
+	},
 	"namespace": func(dst []byte, x *server.Exchange, _ string) []byte {
 		return append(dst, x.Route().Source.Ingress.Namespace...)
 	},
 	"pass_access_scheme": appendBelievedScheme,
-	"remote_addr":        func(dst []byte, x *server.Exchange, _ string) []byte { return x.Client().AppendTo(dst) },
+	"query_string":       of((*server.Exchange).Query),
+	"remote_addr":        appendClient,
 	"request_method":     of((*server.Exchange).Method),
 	"request_uri":        appendTarget,
 	"scheme":             appendScheme,
@@ -38,7 +46,8 @@ var writers = map[string]func(dst []byte, x *server.Exchange, name string) []byt
 		}
 		return dst
 	},
-	"uri": of((*server.Exchange).Path),
+	"the_real_ip": appendClient,
+	"uri":         of((*server.Exchange).Path),
 }
 
 const fieldPrefix = "http_"
@@ -69,6 +78,20 @@ func appendHost(dst []byte, x *server.Exchange, _ string) []byte {
 		dst = append(dst, c)
 	}
 	return dst
+}
+
+// appendClient appends the client's address.
+func appendClient(dst []byte, x *server.Exchange, _ string) []byte { return x.Client().AppendTo(dst) }
+
+// appendBinaryAddr appends the client's address in 4 bytes, or 16.
+func appendBinaryAddr(dst []byte, x *server.Exchange, _ string) []byte {
+	addr := x.Client()
+	if addr.Is4() {
+		four := addr.As4()
+		return append(dst, four[:]...)
+	}
+	sixteen := addr.As16()
+	return append(dst, sixteen[:]...)
 }
 
 // appendScheme appends that of the connection, and appendBelievedScheme what a trusted proxy says of the client's.
@@ -119,20 +142,38 @@ func appendCookie(dst []byte, x *server.Exchange, name string) []byte {
 	return append(dst, value...)
 }
 
-// Cookie returns the value of the first cookie of that name, in any case as in nginx. They may stand in several fields in
-// HTTP/2 (RFC 9113 section 8.2.3). It is for the request phase, and valid until the Filter returns.
+// Cookie returns the value of the first cookie of that name, in any case as in nginx' variables. It is for the request phase,
+// and valid until the Filter returns.
 //
 // hot: runs per request; no alloc, no lock.
-func Cookie(x *server.Exchange, name string) (value []byte, ok bool) {
+func Cookie(x *server.Exchange, name string) (value []byte, ok bool) { return cookie(x, name, false) }
+
+// CookieExactly is Cookie for a name in the case in which it is written, as RFC 6265 has it.
+//
+// hot: runs per request; no alloc, no lock.
+func CookieExactly(x *server.Exchange, name string) (value []byte, ok bool) {
+	return cookie(x, name, true)
+}
+
+// cookie looks at all the fields that cookies stand in: there may be several in HTTP/2 (RFC 9113 section 8.2.3).
+func cookie(x *server.Exchange, name string, exactly bool) (value []byte, ok bool) {
 	req, head := x.Head()
 	if req == nil {
 		return nil, false
 	}
 	for i := range req.Fields {
-		if f := &req.Fields[i]; !f.Hop && message.EqualFold(f.Name.Of(head), "Cookie") {
-			if value, ok := parameter(f.Value.Of(head), ';', name); ok {
-				return value, true
+		f := &req.Fields[i]
+		if f.Hop || !message.EqualFold(f.Name.Of(head), "Cookie") {
+			continue
+		}
+		list := f.Value.Of(head)
+		for {
+			if list, value, ok = nextParameter(list, ';', name, exactly); ok || list == nil {
+				break
 			}
+		}
+		if ok {
+			return value, true
 		}
 	}
 	return nil, false
@@ -141,16 +182,23 @@ func Cookie(x *server.Exchange, name string) (value []byte, ok bool) {
 // parameter returns the value of the first name=value in a list.
 func parameter(list []byte, separator byte, name string) (value []byte, ok bool) {
 	for len(list) > 0 {
-		part := list
-		if i := bytes.IndexByte(list, separator); i >= 0 {
-			part, list = list[:i], list[i+1:]
-		} else {
-			list = nil
-		}
-		part = bytes.Trim(part, " \t")
-		if i := bytes.IndexByte(part, '='); i >= 0 && message.EqualFold(part[:i], name) {
-			return part[i+1:], true
+		if list, value, ok = nextParameter(list, separator, name, false); ok {
+			return value, true
 		}
 	}
 	return nil, false
+}
+
+// nextParameter looks at the first name=value of a list, and returns the rest of the list; nil for nothing.
+func nextParameter(list []byte, separator byte, name string, exactly bool) (rest, value []byte, ok bool) {
+	part := list
+	if i := bytes.IndexByte(list, separator); i >= 0 {
+		part, rest = list[:i], list[i+1:]
+	}
+	part = bytes.Trim(part, " \t")
+	i := bytes.IndexByte(part, '=')
+	if i < 0 || exactly && string(part[:i]) != name || !message.EqualFold(part[:i], name) {
+		return rest, nil, false
+	}
+	return rest, part[i+1:], true
 }

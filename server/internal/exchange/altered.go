@@ -184,6 +184,14 @@ func (x *Exchange) BackendOf(share int) *routing.Backend {
 	return x.snapshot.Backend(x.route)
 }
 
+// BackendAt returns the Backend with that index in the request's Snapshot, nil where there is none. Request phase only.
+func (x *Exchange) BackendAt(index int32) *routing.Backend {
+	if x.snapshot == nil {
+		return nil
+	}
+	return x.snapshot.BackendAt(index)
+}
+
 // Random returns 64 random bits that clients cannot predict.
 func (x *Exchange) Random() uint64 { return x.w.random.Uint64() }
 

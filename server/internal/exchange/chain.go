@@ -116,6 +116,7 @@ type routeAttachment struct {
 	policy *Policy
 	series *stats.Series
 	split  *routing.Split // nil for most
+	canary *stats.Series  // of the requests that a canary serves; nil where split is none
 }
 
 // Compiler makes the Attachments of Routes, and compiles the Policies of their objects, each once. Made by NewCompiler; it
@@ -157,7 +158,7 @@ func (a *Compiler) Attachment(r *routing.Route) any {
 	series := a.registry.Attach(r)
 	if r.Source == nil || r.Source.Policy == nil {
 		if split := r.Split(); split != nil {
-			return &routeAttachment{a.Plain, series, split}
+			return &routeAttachment{a.Plain, series, split, a.canary(r)}
 		}
 		return series
 	}
@@ -167,7 +168,15 @@ func (a *Compiler) Attachment(r *routing.Route) any {
 		made = &policyAttachment{a, a.compile(p)}
 		p.Attachment = made
 	}
-	return &routeAttachment{made.compiled, series, r.Source.Split}
+	return &routeAttachment{made.compiled, series, r.Source.Split, a.canary(r)}
+}
+
+// canary returns the Series of the requests of r that its canary serves, nil where it has none.
+func (a *Compiler) canary(r *routing.Route) *stats.Series {
+	if split := r.Split(); split != nil && split.Canary && len(split.Shares) > 1 {
+		return a.registry.AttachCanary(r, split.Shares[1].Backend)
+	}
+	return nil
 }
 
 // compile compiles p. A Filter that cannot be made closes the Routes of p.

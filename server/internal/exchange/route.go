@@ -150,8 +150,12 @@ func (x *Core) bind(req *message.Request, head []byte) *Failure {
 			x.retranslateWeb(b.Protocol, req, head)
 		}
 	} else if a, ok := x.route.Attachment.(*routeAttachment); ok && a.split != nil {
-		if b = s.ShareOf(a.split, x.share(a.split)); b != nil {
+		share := x.share(a.split)
+		if b = s.ShareOf(a.split, share); b != nil {
 			x.retranslateWeb(b.Protocol, req, head)
+			if share > 0 && a.canary != nil && b.Index == a.split.Shares[share].Backend {
+				x.series = a.canary
+			}
 		}
 	}
 	if b == nil {

@@ -110,9 +110,11 @@ func (e *exposition) name(name, suffix string) {
 }
 
 // labels writes the labels in the order of the alphabet, as Prometheus' own library does. method and status are
-// left out where they are empty. No Route is a canary yet: the label is there because dashboards select on it.
+// left out where they are empty.
 func (e *exposition) labels(k *labelKey, method, status string) {
-	e.buf = append(e.buf, `{canary="",host="`...)
+	e.buf = append(e.buf, `{canary="`...)
+	e.value(k.canary)
+	e.buf = append(e.buf, `",host="`...)
 	e.value(k.host)
 	e.buf = append(e.buf, `",ingress="`...)
 	e.value(k.ingress)

@@ -18,11 +18,11 @@ type labelled struct {
 }
 
 // labelKey is the labels of a Series, once its Backend has a name.
-type labelKey struct{ namespace, ingress, service, host, path string }
+type labelKey struct{ namespace, ingress, service, canary, host, path string }
 
 func (k *labelKey) compare(o *labelKey) int {
 	return cmp.Or(strings.Compare(k.namespace, o.namespace), strings.Compare(k.ingress, o.ingress), strings.Compare(k.host, o.host),
-		strings.Compare(k.path, o.path), strings.Compare(k.service, o.service))
+		strings.Compare(k.path, o.path), strings.Compare(k.service, o.service), strings.Compare(k.canary, o.canary))
 }
 
 // mergeLabels sorts the Series that counted something, and joins those that differ only in the index of their Backend:
@@ -31,7 +31,7 @@ func mergeLabels(series []*Series) []labelled {
 	out := make([]labelled, 0, len(series))
 	for _, s := range series {
 		if t := s.totals; t != nil {
-			k := labelKey{s.key.ingress.Namespace, s.key.ingress.Name, t.service, s.key.host, s.key.path}
+			k := labelKey{s.key.ingress.Namespace, s.key.ingress.Name, t.service, t.canary, s.key.host, s.key.path}
 			out = append(out, labelled{labelKey: k, totals: t})
 		}
 	}

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -102,8 +103,16 @@ func (r *Registry) NewShard(post func(func()), sample func(*Counters)) *Shard {
 
 // Attach returns the Series of a Route: that of another Route with the same labels, where there is
 // one. The caller keeps it in Route.Attachment.
-func (r *Registry) Attach(route *routing.Route) *Series {
+func (r *Registry) Attach(route *routing.Route) *Series { return r.attach(keyOf(route)) }
+
+// AttachCanary is Attach for the requests of a Route that a canary serves, whose Backend has that index.
+func (r *Registry) AttachCanary(route *routing.Route, backend int32) *Series {
 	k := keyOf(route)
+	k.canary = backend + 1
+	return r.attach(k)
+}
+
+func (r *Registry) attach(k key) *Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known, ok := r.series[k]; ok {
@@ -203,16 +212,14 @@ func (r *Registry) merge(s *Shard, b batch) {
 	snapshot := r.snapshot()
 	for i, e := range b.dirty {
 		series := r.counted(e.series)
-		service := serviceOf(snapshot, series.key.backend)
+		service, canary := serviceOf(snapshot, series.key.backend), canaryOf(snapshot, series.key.canary-1)
 		t := series.totals
-		if t == nil || service != "" && t.service != service && t.service != "" {
+		if t == nil || differs(t.service, service) || differs(t.canary, canary) {
 			// Another Backend has the index now: its counters start at zero.
 			t = newTotals(r.keep)
 			series.totals = t
 		}
-		if service != "" {
-			t.service = service
-		}
+		t.service, t.canary = cmp.Or(service, t.service), cmp.Or(canary, t.canary)
 		t.merge(e.delta, maxTotalCodes)
 		r.all.merge(e.delta, maxAllCodes)
 		e.delta.clear()
@@ -220,6 +227,9 @@ func (r *Registry) merge(s *Shard, b batch) {
 	}
 	s.returned = b
 }
+
+// differs reports whether a Backend has another name now, where both are known.
+func differs(was, is string) bool { return was != "" && is != "" && was != is }
 
 // counted returns the Series that counts the requests of s: itself while there is room for its label set.
 func (r *Registry) counted(s *Series) *Series {
@@ -265,6 +275,15 @@ func serviceOf(s *routing.Snapshot, backend int32) string {
 		return ""
 	}
 	return s.Backends[backend].Key.Service
+}
+
+// canaryOf names the Backend at a canary's index as ingress-nginx does, "" when there is none.
+func canaryOf(s *routing.Snapshot, backend int32) string {
+	if s == nil || uint(backend) >= uint(len(s.Backends)) || s.Backends[backend] == nil {
+		return ""
+	}
+	k := &s.Backends[backend].Key
+	return k.Namespace + "-" + k.Service + "-" + k.Port
 }
 
 // forget drops the index entries of Series that the garbage collector took.

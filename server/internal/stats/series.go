@@ -30,6 +30,8 @@ type key struct {
 	ingress    routing.ObjectName
 	host, path string
 	backend    int32
+	// canary is one more than the index of the canary's Backend, for the requests that one serves; 0 for others.
+	canary int32
 }
 
 func keyOf(r *routing.Route) key {

@@ -311,6 +311,29 @@ func TestRemovedSeriesVanish(t *testing.T) {
 	runtime.KeepAlive(kept)
 }
 
+// TestCanaryLabel: requests that a canary serves are a Series of their own, with ingress-nginx's name of its Backend.
+func TestCanaryLabel(t *testing.T) {
+	r := NewRegistry(snapshotOf("cart", "next"), nil, roomy)
+	l := startLoop()
+	defer l.stop()
+	s := r.NewShard(l.post, nil)
+	route := routeOf("web", "h", "/", 0)
+	main, canary := r.Attach(route), r.AttachCanary(route, 1)
+	if again := r.AttachCanary(route, 1); again != canary || canary == main {
+		t.Error("a Series of a canary is not one of its own, or made twice")
+	}
+	l.do(func() {
+		s.Record(main, &Event{Method: 1, Status: 200})
+		s.Record(canary, &Event{Method: 1, Status: 200})
+		s.Record(canary, &Event{Method: 1, Status: 200})
+	})
+	wantLines(t, scrape(t, r, "nginx_ingress_controller_requests"),
+		`nginx_ingress_controller_requests{canary="",host="h",ingress="web",method="GET",namespace="shop",path="/",service="cart",status="200"} 1`,
+		`nginx_ingress_controller_requests{canary="shop-next-80",host="h",ingress="web",method="GET",namespace="shop",path="/",service="cart",status="200"} 2`)
+	runtime.KeepAlive(main)
+	runtime.KeepAlive(canary)
+}
+
 // TestSameLabels: two ports of one Service are two Backends with the same labels.
 func TestSameLabels(t *testing.T) {
 	r := NewRegistry(snapshotOf("cart", "cart"), nil, roomy)

@@ -12,6 +12,7 @@ const maxTotalCodes = 64
 // counted nothing and keeps no buckets.
 type totals struct {
 	service string
+	canary  string // "" for a Series of requests that no canary serves
 	codes   codeTotals
 
 	// By the positions of delta.sums:

@@ -130,7 +130,8 @@ var _ = add(
 		},
 		Get: func(s *Settings) any { return firewallOf(s).BodyBytes },
 		Doc: "How much of a body is held in memory and looked at, 1m at most. With block a longer body is answered 413; with detect the rest of it passes. " +
-			"A KiB of text takes some 5 ms of a processor. The messages of gRPC are not looked at.",
+			"A KiB of text takes some 5 ms of a processor. The messages of gRPC are not looked at. " +
+			"Uploads of forms are in the folder for temporary files while they are looked at; where the gateway has none that it may write to, the Routes answer 503.",
 	},
 	Row{
 		Key: "waf-exclude-rules", Scope: ScopeRoute, Value: "numbers of rules, or ranges such as 942000-942999, with commas between", Default: "none", OwnOnly: true, Needs: waf,

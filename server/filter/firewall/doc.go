@@ -13,6 +13,9 @@
 //     time, and not because its body is too long.
 //  2. Nothing that a client sent goes into the log but method, host and path, quoted and bounded.
 //
+// Coraza writes the files of multipart forms to os.TempDir while it looks at them, and removes them; it refuses to work without
+// that folder.
+//
 // What never happens here: no response is looked at; no rule runs on a loop.
 //
 // Read first: Firewall, ruleSet.

@@ -70,8 +70,6 @@ var examples = []example{
 	{"backend-protocol", "fcgi", "HTTPFCGI"}, // a known protocol that is not spoken here differs from an unknown word
 	{"backend-protocol", "", refused},
 	{"backend-protocol", "SPDY", refused},
-	{"canary", "false", false},
-	{"canary", "perhaps", refused},
 	{"load-balance", "ewma", routing.EWMA},
 	{"load-balance", "EWMA", refused},
 	{"proxy-body-size", "1000", int64(1000)},

@@ -442,6 +442,37 @@ func TestPolicyIsShown(t *testing.T) {
 	}
 }
 
+// TestSplitIsShown: how requests are shared out is in the text of explain and in JSON, and the first Backend alone decides about
+// the answer.
+func TestSplitIsShown(t *testing.T) {
+	ready := []routing.Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.1:80")}}
+	for _, row := range []struct {
+		main, next []routing.Endpoint
+		canary     bool
+		status     int
+		want       string
+	}{
+		{ready, ready, true, 0, "split    shop/web:80 weight 9, canary shop/next:80 weight 1\nbackend  shop/web:80 HTTP, balanced round_robin\n     *   endpoint 10.0.0.1:80\n" +
+			"canary   shop/next:80 HTTP, balanced round_robin\n     *   endpoint 10.0.0.1:80\n"},
+		{ready, nil, true, 0, "canary   shop/next:80 has no endpoint that is ready, and is left out\n"},
+		{nil, ready, true, 503, "answer   503, no endpoint is ready\ncanary   shop/next:80 HTTP"},
+		{ready, nil, false, 0, "share    shop/next:80 HTTP, balanced round_robin\nanswer   503, no endpoint is ready\n"},
+	} {
+		var b routing.Builder
+		split := &routing.Split{Canary: row.canary, Shares: []routing.Share{{Backend: 0, Weight: 9}, {Backend: 1, Weight: 1}}}
+		h, _ := b.BuildHost("shop.example", []routing.Route{{Path: "/", Type: routing.Prefix,
+			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Split: split}}})
+		s := &routing.Snapshot{Table: (*routing.Table)(nil).With(map[string]*routing.Host{"shop.example": h}, nil), Backends: []*routing.Backend{
+			{Key: routing.BackendKey{Namespace: "shop", Service: "web", Port: "80"}, Endpoints: row.main},
+			{Key: routing.BackendKey{Namespace: "shop", Service: "next", Port: "80"}, Index: 1, Endpoints: row.next},
+		}}
+		a, err := Explain(s, Question{URL: "shop.example/"})
+		if err != nil || a.Status != row.status || !strings.Contains(a.Text, row.want) || !strings.HasPrefix(a.Route.Split, "shop/web:80 weight 9, ") {
+			t.Errorf("%v: %+v, want %q", err, a, row.want)
+		}
+	}
+}
+
 func TestExplainTLS(t *testing.T) {
 	var b routing.Builder
 	auth := &routing.ClientAuth{Mode: routing.ClientAuthOn, Depth: 1}

@@ -120,6 +120,10 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 		b.WriteString("answer   503, every path of the object is closed\n")
 		return
 	}
+	split := r.Split()
+	if split != nil {
+		fmt.Fprintf(b, "split    %s\n", s.DescribeSplit(split))
+	}
 	backend := s.Backend(r)
 	if backend == nil {
 		a.Status = 503
@@ -130,6 +134,31 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	a.Backend = &shown
 	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", policy.Word(backend.Key.String()), backend.Protocol, backend.Balance)
 	a.describeEndpoints(b, backend, q)
+	if split != nil {
+		a.describeShares(b, s, split, q)
+	}
+}
+
+// describeShares adds the Backends of a Split behind the Route's own, which alone decides about the answer.
+func (a *Answer) describeShares(b *strings.Builder, s *routing.Snapshot, split *routing.Split, q Question) {
+	for _, share := range split.Shares[1:] {
+		backend := s.BackendAt(share.Backend)
+		switch {
+		case backend == nil:
+			continue
+		case len(backend.Endpoints) == 0 && backend.ExternalName == "" && split.Canary:
+			fmt.Fprintf(b, "canary   %s has no endpoint that is ready, and is left out\n", policy.Word(backend.Key.String()))
+			continue
+		}
+		word := "share"
+		if split.Canary {
+			word = "canary"
+		}
+		fmt.Fprintf(b, "%-8s %s %s, balanced %s\n", word, policy.Word(backend.Key.String()), backend.Protocol, backend.Balance)
+		status := a.Status
+		a.describeEndpoints(b, backend, q)
+		a.Status = status
+	}
 }
 
 func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend, q Question) {

@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/access"
+	"github.com/sluice-gateway/sluice/server/filter/choice"
 	"github.com/sluice-gateway/sluice/server/filter/firewall"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
@@ -53,14 +54,18 @@ var order = []struct {
 		"it costs nothing, and a stranger's address need not be asked for a password"},
 	{policy.KindBasicAuth, access.NewBasic,
 		"a password is verified at a cost, for clients alone that all before have let pass"},
+	{policy.KindJWT, access.NewJWT,
+		"a token is verified at a cost too, and asks nobody"},
 	{policy.KindExternal, access.NewExternal,
 		"an authority is asked about what the gateway itself lets pass"},
 	{policy.KindAnyOf, access.NewAnyOf,
-		"it stands for the three above, where one of them is enough"},
+		"it stands for those above that ask who the client is and where from, where one of them is enough"},
 	{heading(policy.StageMirror), nil,
 		"only what is served is copied, and as it is served"},
 	{heading(policy.StageBackend), nil,
 		"a Backend is chosen for a request that goes to one"},
+	{policy.KindCanary, choice.NewCanary,
+		"a Backend is chosen for requests that are let pass; whoever asks, the main object's guards have decided"},
 	{heading(policy.StageForward), nil,
 		"what stands next to the Backend sees the request as it leaves, and the response as it comes"},
 }

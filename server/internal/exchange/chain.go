@@ -96,12 +96,13 @@ type Policy struct {
 	closed                     bool // every Route answers 503
 }
 
-// routeAttachment is the Attachment of a Route whose object has a Policy. The Attachment of any other Route is its Series
+// routeAttachment is the Attachment of a Route with a Split, or whose object has a Policy. The Attachment of any other Route is its Series
 // alone: requests that are spread over 100,000 Routes find neither in a cache, and a Series is not read before Shard.Record
 // has gathered a batch of them.
 type routeAttachment struct {
 	policy *Policy
 	series *stats.Series
+	split  *routing.Split // nil for most
 }
 
 // Compiler makes the Attachments of Routes, and compiles the Policies of their objects, each once. Made by NewCompiler; it
@@ -142,6 +143,9 @@ func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, m
 func (a *Compiler) Attachment(r *routing.Route) any {
 	series := a.registry.Attach(r)
 	if r.Source == nil || r.Source.Policy == nil {
+		if split := r.Split(); split != nil {
+			return &routeAttachment{a.Plain, series, split}
+		}
 		return series
 	}
 	p := r.Source.Policy
@@ -150,7 +154,7 @@ func (a *Compiler) Attachment(r *routing.Route) any {
 		made = &policyAttachment{a, a.compile(p)}
 		p.Attachment = made
 	}
-	return &routeAttachment{made.compiled, series}
+	return &routeAttachment{made.compiled, series, r.Source.Split}
 }
 
 // compile compiles p. A Filter that cannot be made closes the Routes of p.

@@ -79,6 +79,6 @@ func (s *source) explain(to plane, c *config.Config, q admin.Question) (*admin.A
 	if err != nil {
 		return nil, err
 	}
-	q.Elsewhere, q.Onion = found.Elsewhere, s.added.onion()
+	q.Elsewhere, q.Everywhere, q.Onion = found.Elsewhere, s.added.everywhere(), s.added.onion()
 	return admin.Explain(found.Snapshot, q)
 }

@@ -115,3 +115,14 @@ func (o *Options) forServer() server.Options {
 
 // onion returns the places of all filters that objects can have.
 func (o *Options) onion() policy.Onion { return server.Onion(o.makers) }
+
+// everywhere returns the names of the program's filters that are in front of every Route.
+func (o *Options) everywhere() (names []string) {
+	for _, f := range o.Server.Filters {
+		names = append(names, f.Name())
+	}
+	for _, h := range o.Server.Middleware {
+		names = append(names, server.HertzFilter(h).Name())
+	}
+	return names
+}

@@ -79,6 +79,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 		Ready:      g.ready,
 		Rejections: g.rejections,
 		Elsewhere:  g.informer.Elsewhere,
+		Everywhere: o.added.everywhere(),
 		Onion:      o.added.onion(),
 		Config:     g.config.Load,
 		Vitals:     g.vitals,

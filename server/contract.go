@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/filter"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // The contract of Filters, as programs see it. FILTERS.md in server/filter tells how to write a Filter; package exchange
@@ -61,6 +62,18 @@ const (
 	// Park means that the Filter has called Exchange.Park.
 	Park = exchange.Park
 )
+
+// EqualFold reports whether b is s, whose letters are ASCII, in any case. Names and tokens of HTTP are compared like that.
+func EqualFold(b []byte, s string) bool { return message.EqualFold(b, s) }
+
+// HostOf returns the host of an authority, such as a Host field, without its port; ok is false where b is none.
+func HostOf(b []byte) (host []byte, ok bool) {
+	span, _, ok := message.SplitAuthority(b, message.SpanOf(0, len(b)))
+	if !ok {
+		return nil, false
+	}
+	return span.Of(b), true
+}
 
 // HertzFilter makes a Hertz middleware a Filter. The middleware runs on a goroutine of its own while the Exchange is parked,
 // with the request's head but without its body. It may block: its context ends when the client has left. A response that it

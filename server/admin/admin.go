@@ -51,6 +51,8 @@ type Options struct {
 	Rejections func() []Rejection
 	// Elsewhere names, in lines, other controllers' Ingresses of a normalised host; nil = not known.
 	Elsewhere func(host string) []string
+	// Everywhere are the names of the filters that are in front of every Route.
+	Everywhere []string
 	// Onion has the places of the filters, from the outside in; explain shows those of a Route in this order.
 	Onion  policy.Onion
 	Config func() *config.Config

@@ -428,12 +428,12 @@ func TestPolicyIsShown(t *testing.T) {
 	onion := policy.Onion{{Kind: "zebra", Stage: policy.StageFields}, {Kind: policy.KindRewrite, Stage: policy.StageRedirect}}
 	p.Set(&policy.Named[string]{Name: "zebra", Settings: "stripes"})
 	p.Set(&policy.Named[string]{Name: "lost"})
-	a, err := Explain(s, Question{URL: "shop.example/", Onion: onion})
+	a, err := Explain(s, Question{URL: "shop.example/", Onion: onion, Everywhere: []string{"hertz jwt.func1"}})
 	if err != nil || a.Status != 503 || !strings.Contains(a.Text, "answer   503, every path of the object is closed\n") {
 		t.Errorf("%v: %+v", err, a)
 	}
 	want := []string{"send timeout 2s", `lost ""`, "rewrite to /b", "zebra stripes", "closed: for a reason"}
-	lines := "policy   send timeout 2s\npolicy   closed: for a reason\nfilter   fields: zebra stripes\nfilter   redirect: rewrite to /b\nfilter   no stage: lost \"\"\n"
+	lines := "policy   send timeout 2s\npolicy   closed: for a reason\nfilter   every route: \"hertz jwt.func1\"\nfilter   fields: zebra stripes\nfilter   redirect: rewrite to /b\nfilter   no stage: lost \"\"\n"
 	if !strings.Contains(a.Text, lines) {
 		t.Errorf("no lines\n%s in\n%s", lines, a.Text)
 	}

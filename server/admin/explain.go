@@ -22,6 +22,8 @@ type Question struct {
 	// Live means that the Snapshot is a running gateway's, for which names are resolved: a Backend whose
 	// name has no address answers 503. In other Snapshots the addresses are unknown.
 	Live bool
+	// Everywhere are the names of the filters that are in front of every Route, outside all others.
+	Everywhere []string
 	// Onion has the places of the filters, from the outside in.
 	Onion policy.Onion
 	// Elsewhere names, in lines, the other controllers' Ingresses of a host; nil where they are not known.
@@ -105,6 +107,9 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 		fmt.Fprintf(b, "ingress  %s%s\n", policy.Word(r.Source.Ingress.String()), created)
 		for line := range r.Source.Policy.Asks() {
 			b.WriteString("policy   " + line + "\n")
+		}
+		for _, name := range q.Everywhere {
+			fmt.Fprintf(b, "filter   every route: %s\n", policy.Word(name))
 		}
 		for _, l := range q.Onion.Layers(r.Source.Policy) {
 			fmt.Fprintf(b, "filter   %s: %s\n", cmp.Or(string(l.Stage), "no stage"), policy.Line(l.Filter))

@@ -5,6 +5,7 @@ import (
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/access"
 	"github.com/sluice-gateway/sluice/server/filter/choice"
+	"github.com/sluice-gateway/sluice/server/filter/firewall"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
 	"github.com/sluice-gateway/sluice/server/filter/reply"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
@@ -50,6 +51,8 @@ var order = []struct {
 		"counting is cheaper than everything behind it, and a flood is to cost no more; nginx counts before it looks at who asks"},
 	{heading(policy.StageFirewall), nil,
 		"rules cost more than counters, and attacks come from clients that have no password, too"},
+	{policy.KindFirewall, firewall.New,
+		"it sees what the client has sent, whatever the Backend will be asked for"},
 	{heading(policy.StageAccess), nil,
 		"a request that is well and not too many may cost a password, or a question to an authority"},
 	{policy.KindAccess, access.NewList,
@@ -102,4 +105,4 @@ func Makers() []server.Maker {
 }
 
 // outcomes are what filters count of their own.
-var outcomes = map[policy.Kind][]string{}
+var outcomes = map[policy.Kind][]string{policy.KindFirewall: firewall.Outcomes}

@@ -13,7 +13,6 @@ import (
 	"github.com/sluice-gateway/sluice/routing/htpasswd"
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // Basic asks for a name and a password (RFC 7617): policy.BasicAuth.
@@ -138,7 +137,7 @@ func (b *Basic) digest(text []byte) (sum [sha256.Size]byte) {
 // none, or longer than dst. Padding may be left out.
 func credentials(dst, field []byte) []byte {
 	const scheme = "Basic "
-	if len(field) <= len(scheme) || !message.EqualFold(field[:len(scheme)], scheme) {
+	if len(field) <= len(scheme) || !server.EqualFold(field[:len(scheme)], scheme) {
 		return nil
 	}
 	token := bytes.TrimRight(bytes.TrimLeft(field[len(scheme):], " "), "=")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // CORS answers the preflights of pages of other origins, and tells browsers what such pages may do and read: policy.CORS.
@@ -130,10 +129,10 @@ func newOrigin(s string) origin {
 // is reports whether an Origin field names the origin. Case does not matter: browsers send lower case.
 func (o *origin) is(asked []byte) bool {
 	if !o.label {
-		return message.EqualFold(asked, o.before)
+		return server.EqualFold(asked, o.before)
 	}
 	n := len(asked) - len(o.after)
-	if n <= len(o.before) || !message.EqualFold(asked[:len(o.before)], o.before) || !message.EqualFold(asked[n:], o.after) {
+	if n <= len(o.before) || !server.EqualFold(asked[:len(o.before)], o.before) || !server.EqualFold(asked[n:], o.after) {
 		return false
 	}
 	return len(bytes.Trim(asked[len(o.before):n], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")) == 0

@@ -13,7 +13,6 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/variable"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // External asks an authority about each request: policy.External. It is sent the client's fields, without the body, and who
@@ -198,21 +197,24 @@ func (e *External) Response(x *server.Exchange, r *server.Response) server.Verdi
 
 // question is the request to the authority, made of the client's.
 func (e *External) question(x *server.Exchange) (*http.Request, error) {
-	req, head := x.Head()
 	q, err := http.NewRequest(e.p.Method, e.url.For(x), nil)
 	if err != nil {
 		return nil, err
 	}
 	q.Host = e.host
-	for i := range req.Fields {
-		f := &req.Fields[i]
-		name := f.Name.Of(head)
-		// A password that was asked for further outside is not the Backend's to see, but the authority's.
-		if f.Hop && !message.EqualFold(name, "Authorization") || framing[f.ID] {
-			continue
-		}
+	for name, value := range x.ForwardedFields() {
 		n := http.CanonicalHeaderKey(string(name))
-		q.Header[n] = append(q.Header[n], string(f.Value.Of(head)))
+		q.Header[n] = append(q.Header[n], string(value))
+	}
+	// A password that was asked for further outside is not the Backend's to see, but the authority's.
+	q.Header.Del("Authorization")
+	for name, value := range x.ClientFields() {
+		if server.EqualFold(name, "Authorization") {
+			q.Header["Authorization"] = append(q.Header["Authorization"], string(value))
+		}
+	}
+	for _, name := range framing {
+		q.Header.Del(name)
 	}
 	for _, name := range [...]string{"X-Forwarded-Proto", "X-Scheme", "X-Original-Uri"} {
 		q.Header.Del(name)
@@ -251,9 +253,7 @@ var (
 )
 
 // framing are fields that the question has of its own, or has no use for.
-var framing = map[message.FieldID]bool{
-	message.FieldHost: true, message.FieldContentLength: true, message.FieldExpect: true, message.FieldTransferEncoding: true,
-}
+var framing = []string{"Host", "Content-Length", "Expect", "Transfer-Encoding"}
 
 // signInPage is where the client is sent to sign in, "" for nowhere.
 func (e *External) signInPage(x *server.Exchange) string {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"github.com/sluice-gateway/sluice/server"
-	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // Where a client is, as far as Locations are concerned. What a trusted proxy says of itself stands in the fields that go
@@ -21,15 +20,15 @@ func first(list []byte) []byte {
 
 // speaksHTTP reports whether the client speaks plain HTTP: with the gateway, or with the trusted proxy that says so.
 func speaksHTTP(x *server.Exchange) bool {
-	return message.EqualFold(first(x.RequestField("X-Forwarded-Proto")), "http")
+	return server.EqualFold(first(x.RequestField("X-Forwarded-Proto")), "http")
 }
 
 // forwardedHost returns the host that the client has asked, without a port, in the client's own spelling. It is empty where
 // there is none.
 func forwardedHost(x *server.Exchange) []byte {
 	if b := first(x.RequestField("X-Forwarded-Host")); len(b) > 0 {
-		if host, _, ok := message.SplitAuthority(b, message.SpanOf(0, len(b))); ok {
-			return host.Of(b)
+		if host, ok := server.HostOf(b); ok {
+			return host
 		}
 	}
 	return x.Host()
@@ -38,9 +37,9 @@ func forwardedHost(x *server.Exchange) []byte {
 // appendForwardedScheme appends the scheme that the client speaks, and "://".
 func appendForwardedScheme(dst []byte, x *server.Exchange) []byte {
 	switch scheme := first(x.RequestField("X-Forwarded-Proto")); {
-	case message.EqualFold(scheme, "https"):
+	case server.EqualFold(scheme, "https"):
 		return append(dst, "https://"...)
-	case message.EqualFold(scheme, "http"):
+	case server.EqualFold(scheme, "http"):
 		return append(dst, "http://"...)
 	}
 	return appendScheme(dst, x)
@@ -49,7 +48,14 @@ func appendForwardedScheme(dst []byte, x *server.Exchange) []byte {
 // appendForwardedPort appends a colon and the port that the client has connected to, where it is known.
 func appendForwardedPort(dst []byte, x *server.Exchange) []byte {
 	port := first(x.RequestField("X-Forwarded-Port"))
-	if n, ok := message.ParseLength(port); !ok || n == 0 || n > 65535 {
+	n := 0
+	for _, c := range port {
+		if c < '0' || c > '9' || n > 65535 {
+			return dst
+		}
+		n = n*10 + int(c-'0')
+	}
+	if n == 0 || n > 65535 {
 		return dst
 	}
 	return append(append(dst, ':'), port...)

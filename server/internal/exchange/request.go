@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"iter"
 	"net/netip"
 	"unsafe"
 
@@ -139,6 +140,46 @@ func (x *Exchange) Query() []byte {
 		return nil
 	}
 	return x.req.Query.Of(x.head)
+}
+
+// Protocol returns the protocol that the client speaks: HTTP/1.0, HTTP/1.1 or HTTP/2.0.
+func (x *Exchange) Protocol() string {
+	switch {
+	case x.down.Multiplexed():
+		return "HTTP/2.0"
+	case x.http10:
+		return "HTTP/1.0"
+	}
+	return "HTTP/1.1"
+}
+
+// ClientFields yields name and value of each field that the client has sent, in their order, also of those that do not go
+// upstream. Of HTTP/2 the Host is none of them.
+func (x *Exchange) ClientFields() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		if x.req == nil {
+			return
+		}
+		for i := range x.req.Fields {
+			if f := &x.req.Fields[i]; !yield(f.Name.Of(x.head), f.Value.Of(x.head)) {
+				return
+			}
+		}
+	}
+}
+
+// ForwardedFields is ClientFields without those that do not go upstream. Additions are in AddedRequestFields.
+func (x *Exchange) ForwardedFields() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		if x.req == nil {
+			return
+		}
+		for i := range x.req.Fields {
+			if f := &x.req.Fields[i]; !f.Hop && !yield(f.Name.Of(x.head), f.Value.Of(x.head)) {
+				return
+			}
+		}
+	}
 }
 
 // RequestField returns the value of the first field of that name, in any case, among the fields that go upstream; nil: none

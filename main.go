@@ -16,9 +16,9 @@ type Options struct {
 }
 
 // withFilters returns the data plane's options: the gateway's own filters, and those of the program inside them.
-func (o Options) withFilters() server.Options {
+func (o Options) withFilters(services filter.Services) server.Options {
 	s := o.Server
-	s.Makers = append(filter.Makers(), s.Makers...)
+	s.Makers = append(filter.Makers(services), s.Makers...)
 	return s
 }
 

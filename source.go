@@ -39,6 +39,7 @@ func (s *source) config(c *config.Config) informer.Config {
 		Kubeconfig:         s.kubeconfig,
 		StatusAddresses:    c.Kubernetes.PublishStatusAddress,
 		PublishService:     c.Kubernetes.PublishService,
+		CountsTogether:     c.Redis.Address != "",
 	}
 }
 

@@ -31,6 +31,7 @@ type compiler struct {
 	backends        *backendSet
 	secrets         *secret.Set
 	noExternalNames bool
+	countsTogether  bool
 
 	// Of the present object:
 	ing      *networkingv1.Ingress
@@ -68,6 +69,7 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
 	c.auth()
+	c.limits()
 	c.expressions()
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p

@@ -36,6 +36,8 @@ type Config struct {
 	AllowedEndpoints []netip.Prefix
 	// NoExternalNames refuses Services of type ExternalName.
 	NoExternalNames bool
+	// CountsTogether says that gateways can count limits of the cluster together.
+	CountsTogether bool
 	// Namespaces are the ones watched; empty = all.
 	Namespaces []string
 	// Manifests is a directory, or one file, to read instead of a cluster.

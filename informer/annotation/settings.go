@@ -24,6 +24,8 @@ type Settings struct {
 	BasicAuth BasicAuth
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
+	// Limit is beside Policy because its counts are the object's, whose name is not known here.
+	Limit Limit
 
 	// Of redirects and names:
 
@@ -106,7 +108,7 @@ const defaultDepth = 1
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
-	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
+	return Settings{Limit: defaultLimit, TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
 }
 
 // close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several

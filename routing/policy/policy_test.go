@@ -144,6 +144,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.ValueOf(&External{URL: "x"}))
 	case *BasicAuth:
 		v.Set(reflect.ValueOf(&BasicAuth{Realm: "x"}))
+	case Unavailable:
+		v.SetString("x")
 	case []netip.Prefix:
 		v.Set(reflect.ValueOf(prefixes("10.0.0.0/8")))
 	default:

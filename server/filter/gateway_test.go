@@ -4,10 +4,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -25,24 +27,32 @@ type gateway struct {
 
 func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	t.Helper()
-	return newGatewayOf(t, p, app, func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route) {
-		host, _ := b.BuildHost("", []routing.Route{
-			{Path: "/", Type: routing.Prefix, Source: of},
-			{Path: "/.well-known/acme-challenge", Type: routing.Prefix, Source: of},
-		})
-		return host, nil
+	return newGatewayOf(t, p, app, usualRoutes)
+}
+
+func usualRoutes(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route) {
+	host, _ := b.BuildHost("", []routing.Route{
+		{Path: "/", Type: routing.Prefix, Source: of},
+		{Path: "/.well-known/acme-challenge", Type: routing.Prefix, Source: of},
 	})
+	return host, nil
 }
 
 // newGatewayOf is newGateway with other Routes: a catch-all Host, and the default Route, which the object of has with the Policy.
 // Their only Backend is that of index 0.
 func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route)) *gateway {
 	t.Helper()
+	return newGatewayAsking(t, Services{}, p, app, routes)
+}
+
+// newGatewayAsking is newGatewayOf with Services.
+func newGatewayAsking(t *testing.T, services Services, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route)) *gateway {
+	t.Helper()
 	c := config.Default()
 	c.Threads = 1
 	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
 	store := &routing.Store{}
-	s, err := server.New(c, store, slog.New(slog.DiscardHandler), server.Options{Makers: Makers()})
+	s, err := server.New(c, store, slog.New(slog.DiscardHandler), server.Options{Makers: Makers(services)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,4 +128,17 @@ func with(filters ...policy.Filter) *policy.Policy {
 		p.Set(f)
 	}
 	return p
+}
+
+// dial opens a connection and writes text.
+func (g *gateway) dial(text string) net.Conn {
+	g.t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(g.base, "http://"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, text); err != nil {
+		g.t.Fatal(err)
+	}
+	return c
 }

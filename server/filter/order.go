@@ -4,6 +4,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/filter/access"
+	"github.com/sluice-gateway/sluice/server/filter/limit"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
 )
@@ -30,6 +31,16 @@ var order = []struct {
 		"it tells what the rewrite has taken away, and nothing further inside depends on that"},
 	{policy.KindHost, rewrite.NewHost,
 		"as the rewrite: it changes what the Backend is sent"},
+	{policy.KindRequestLimit, limit.NewRequests,
+		"nginx counts behind redirects and preflights, and before it looks who asks: guesses at passwords are counted"},
+	{policy.KindClusterLimit, limit.NewCluster,
+		"a question costs time, and what this gateway alone refuses needs none; what waits for its answer is not under way yet"},
+	{policy.KindConnectionLimit, limit.NewConnections,
+		"nginx counts what is under way behind the rate, so that what comes too fast takes no place"},
+	{policy.KindConcurrencyLimit, limit.NewConcurrency,
+		"as that of one client, whose own limit is to refuse it before it takes the places of others"},
+	{policy.KindThrottle, limit.NewThrottle,
+		"it says nothing of the request; only one that the limits let pass has a response to slow down"},
 	{policy.KindAccess, access.NewList,
 		"it costs nothing, and a stranger's address need not be asked for a password"},
 	{policy.KindBasicAuth, access.NewBasic,
@@ -40,11 +51,21 @@ var order = []struct {
 		"it stands for the three above, where one of them is enough"},
 }
 
+// Services are what Filters ask beside the Backends. The zero value is that of none.
+type Services struct {
+	// Cluster counts for all gateways; nil: there is nobody to ask.
+	Cluster *limit.Shared
+}
+
 // Makers returns the makers of the gateway's own Filters, for server.Options.
-func Makers() []server.Maker {
+func Makers(s Services) []server.Maker {
 	makers := make([]server.Maker, 0, len(order))
 	for _, row := range order {
-		makers = append(makers, server.Maker{Kind: row.kind, Make: row.make})
+		m := row.make
+		if row.kind == policy.KindClusterLimit {
+			m = s.Cluster.NewCluster
+		}
+		makers = append(makers, server.Maker{Kind: row.kind, Make: m})
 	}
 	return makers
 }

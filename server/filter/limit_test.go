@@ -154,6 +154,7 @@ func TestRequestLimitTogether(t *testing.T) {
 // atOnce has requests under way until it lets them end.
 type atOnce struct {
 	arrived, release chan struct{}
+	asked            int
 	all              sync.WaitGroup
 }
 
@@ -164,7 +165,10 @@ func newAtOnce() *atOnce {
 func (a *atOnce) serve(_ http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/now") {
 		a.arrived <- struct{}{}
-		<-a.release
+		select {
+		case <-a.release:
+		case <-r.Context().Done(): // the client has left
+		}
 	}
 }
 
@@ -179,6 +183,7 @@ func (a *atOnce) ask(g *gateway, n int, fields ...string) {
 		})
 		select {
 		case <-a.arrived:
+			a.asked++
 		case status := <-ended:
 			g.t.Errorf("a request is answered %d", status)
 		}
@@ -187,9 +192,10 @@ func (a *atOnce) ask(g *gateway, n int, fields ...string) {
 
 // end lets all end.
 func (a *atOnce) end() {
-	close(a.release)
+	for ; a.asked > 0; a.asked-- {
+		a.release <- struct{}{}
+	}
 	a.all.Wait()
-	a.release = make(chan struct{})
 }
 
 // TestConnectionLimit: requests under way count until they end, also where the object changes meanwhile.
@@ -232,7 +238,6 @@ func TestConnectionLimit(t *testing.T) {
 func TestConnectionLimitOfLeavers(t *testing.T) {
 	a := newAtOnce()
 	g := newGateway(t, with(&policy.ConnectionLimit{Zone: t.Name(), Most: 1, Status: 503}), a.serve)
-	defer a.end()
 	for range 5 {
 		c := g.dial("GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n")
 		<-a.arrived

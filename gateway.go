@@ -57,11 +57,14 @@ func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w
 func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Logger) (*gateway, error) {
 	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
 	g.config.Store(c)
-	var err error
+	err := o.added.prepare()
+	if err != nil {
+		return nil, err
+	}
 	if g.counter, err = newCounter(&c.Redis); err != nil {
 		return nil, fmt.Errorf("make counter of the cluster: %w", err)
 	}
-	if g.plane, err = server.New(c, g.store, log, o.added.withFilters(services(g.counter, &c.Redis, log))); err != nil {
+	if g.plane, err = server.New(c, g.store, log, o.added.forServer(services(g.counter, &c.Redis, log))); err != nil {
 		return nil, fmt.Errorf("make data plane: %w", err)
 	}
 	g.resolver = upstream.NewResolver(upstream.ResolverOptions{Failed: unresolved(log)})
@@ -81,6 +84,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 		Ready:      g.ready,
 		Rejections: g.rejections,
 		Elsewhere:  g.informer.Elsewhere,
+		Onion:      o.added.onion(),
 		Config:     g.config.Load,
 		Vitals:     g.vitals,
 		Collectors: []prometheus.Collector{g.plane.Collector()},

@@ -47,6 +47,35 @@ func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes f
 
 // newGatewayAsking is newGatewayOf with Services.
 func newGatewayAsking(t *testing.T, services Services, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route)) *gateway {
+	s, store := newServerAsking(t, services)
+	endpoint := httptest.NewServer(app)
+	t.Cleanup(endpoint.Close)
+	publish := func(p *policy.Policy) {
+		builder := routing.Builder{Attach: s.Attach}
+		host, fallback := routes(&builder, &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p})
+		var table *routing.Table
+		snapshot := &routing.Snapshot{
+			Table: table.With(map[string]*routing.Host{"": host}, fallback),
+			Backends: []*routing.Backend{{
+				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
+				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
+			}},
+		}
+		store.Publish(snapshot)
+		s.OnPublish(snapshot)
+	}
+	publish(p)
+	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
+}
+
+// newServer starts a Server with the gateway's own Filters, on one port, without a Snapshot.
+func newServer(t *testing.T) (*server.Server, *routing.Store) {
+	t.Helper()
+	return newServerAsking(t, Services{})
+}
+
+// newServerAsking is newServer with Services.
+func newServerAsking(t *testing.T, services Services) (*server.Server, *routing.Store) {
 	t.Helper()
 	c := config.Default()
 	c.Threads = 1
@@ -69,24 +98,7 @@ func newGatewayAsking(t *testing.T, services Services, p *policy.Policy, app htt
 			t.Errorf("Run: %v", err)
 		}
 	})
-	endpoint := httptest.NewServer(app)
-	t.Cleanup(endpoint.Close)
-	publish := func(p *policy.Policy) {
-		builder := routing.Builder{Attach: s.Attach}
-		host, fallback := routes(&builder, &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p})
-		var table *routing.Table
-		snapshot := &routing.Snapshot{
-			Table: table.With(map[string]*routing.Host{"": host}, fallback),
-			Backends: []*routing.Backend{{
-				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
-				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
-			}},
-		}
-		store.Publish(snapshot)
-		s.OnPublish(snapshot)
-	}
-	publish(p)
-	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
+	return s, store
 }
 
 // ask sends a request with the given fields, name and value in turn.

@@ -23,6 +23,7 @@ func TestLimitsDoNotAllocate(t *testing.T) {
 		"told":    with(&policy.RequestLimit{Zone: t.Name() + "/told", PerMinute: 1, Status: 429, Fields: true}, nobody),
 		"closed":  with(&policy.ConnectionLimit{Zone: t.Name(), Status: 503}),
 	} {
-		wantNoAllocations(t, name, p)
+		g := newGateway(t, p, neverAsked(t))
+		wantNoAllocation(t, name, g, "GET /x/y?z=1 HTTP/1.1\r\nHost: a.test:8080\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
 	}
 }

@@ -22,6 +22,15 @@ type Counter interface {
 // Rate is a leaky bucket's: thousandths of a request a second, and thousandths of a request.
 type Rate struct{ PerSecond, Burst int64 }
 
+// ClusterOutcomes are what Cluster counts beside its verdicts: requests that were decided by what was known before, and those
+// that were because nobody could be asked.
+var ClusterOutcomes = []string{"known", "unavailable"}
+
+const (
+	known = iota
+	unavailable
+)
+
 // Cluster refuses what a client asks of all gateways faster than it may: policy.ClusterLimit. The counts of all are asked for
 // off the loop. What they were is kept in the table of this gateway's own: a client that was over its limit, and cannot have
 // fallen below it since, is refused without a question; and while there is no answer the gateway can go on by itself.
@@ -33,6 +42,7 @@ type Cluster struct {
 	asked       *Shared // nil: there is nobody to ask
 	limits
 	table *buckets
+	slot  int
 }
 
 // NewCluster makes a Cluster where there are no counts of all gateways.
@@ -41,10 +51,10 @@ func NewCluster(f policy.Filter, e server.Env) (server.Filter, error) {
 }
 
 // NewCluster makes a Cluster; s may be nil.
-func (s *Shared) NewCluster(f policy.Filter, _ server.Env) (server.Filter, error) {
+func (s *Shared) NewCluster(f policy.Filter, e server.Env) (server.Filter, error) {
 	p := f.(*policy.ClusterLimit)
 	c := &Cluster{
-		exempt: p.Exempt, unavailable: p.Unavailable, name: p.Zone, asked: s, table: allBuckets(),
+		exempt: p.Exempt, unavailable: p.Unavailable, name: p.Zone, asked: s, table: allBuckets(), slot: e.Slot,
 		limits: newLimits(p.Zone+"/cluster", p.PerSecond, p.PerMinute, p.Multiplier, p.Status, p.Fields),
 	}
 	for i := range c.list {
@@ -63,6 +73,7 @@ func (c *Cluster) Request(x *server.Exchange) server.Verdict {
 		return server.Continue
 	}
 	if r := c.count(c.table, client, milliseconds(x), look); !r.within && c.asked != nil {
+		x.Count(c.slot, known)
 		return c.decide(x, r)
 	}
 	now, at := x.Now(), seatOf(x)
@@ -99,6 +110,7 @@ func (c *Cluster) learn(client netip.Addr, now uint32, excess []int64, within bo
 
 // alone decides without the counts of all gateways.
 func (c *Cluster) alone(x *server.Exchange, client netip.Addr) server.Verdict {
+	x.Count(c.slot, unavailable)
 	switch c.unavailable {
 	case policy.PassAll:
 		return server.Continue

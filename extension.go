@@ -81,7 +81,7 @@ func Declare[T any](d Declaration[T]) Filter {
 
 // prepare checks the filters of the program, and joins them to the gateway's.
 func (o *Options) prepare() error {
-	makers := filter.Makers()
+	makers := filter.Makers(filter.Services{})
 	attachable := map[policy.Kind]annotation.Attach{}
 	var rows []annotation.Row
 	for _, f := range o.Filters {
@@ -106,10 +106,11 @@ func (o *Options) prepare() error {
 	return nil
 }
 
-// forServer returns the data plane's options.
-func (o *Options) forServer() server.Options {
+// forServer returns the data plane's options. The gateway's own filters ask services.
+func (o *Options) forServer(services filter.Services) server.Options {
 	s := o.Server
-	s.Makers = o.makers
+	own := filter.Makers(services)
+	s.Makers = append(own, o.makers[len(own):]...)
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
+	"github.com/sluice-gateway/sluice/server/filter"
 )
 
 // quiet is a filter that does nothing.
@@ -89,7 +90,7 @@ func TestDeclared(t *testing.T) {
 			continue
 		}
 		made = nil
-		for _, m := range o.forServer().Makers {
+		for _, m := range o.forServer(filter.Services{}).Makers {
 			if m.Kind == "pair" {
 				if _, err := m.Make(f, server.Env{}); err != nil {
 					t.Error(err)

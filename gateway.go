@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-gateway/sluice/server"
 	"github.com/sluice-gateway/sluice/server/admin"
 	"github.com/sluice-gateway/sluice/server/config"
+	"github.com/sluice-gateway/sluice/server/filter/limit/cluster"
 	"github.com/sluice-gateway/sluice/server/sink"
 	"github.com/sluice-gateway/sluice/upstream"
 )
@@ -34,6 +35,7 @@ type gateway struct {
 	log      *slog.Logger
 	store    *routing.Store
 	plane    *server.Server
+	counter  *cluster.Counter // nil: each gateway counts by itself
 	resolver *upstream.Resolver
 	informer *informer.Controller
 	admin    *admin.Server
@@ -59,7 +61,10 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	if g.plane, err = server.New(c, g.store, log, o.added.forServer()); err != nil {
+	if g.counter, err = newCounter(&c.Redis); err != nil {
+		return nil, fmt.Errorf("make counter of the cluster: %w", err)
+	}
+	if g.plane, err = server.New(c, g.store, log, o.added.forServer(services(g.counter, &c.Redis, log))); err != nil {
 		return nil, fmt.Errorf("make data plane: %w", err)
 	}
 	g.resolver = upstream.NewResolver(upstream.ResolverOptions{Failed: unresolved(log)})
@@ -111,6 +116,9 @@ func unresolved(log *slog.Logger) func(name string, err error) {
 // finished in time.
 func (g *gateway) run(signals <-chan os.Signal) error {
 	defer g.resolver.Close()
+	if g.counter != nil {
+		defer g.counter.Close()
+	}
 	c := g.config.Load()
 	if err := g.admin.Start(); err != nil {
 		return fmt.Errorf("start admin plane: %w", err)

@@ -43,6 +43,7 @@ func (s *source) config(c *config.Config) informer.Config {
 		Kubeconfig:         s.kubeconfig,
 		StatusAddresses:    c.Kubernetes.PublishStatusAddress,
 		PublishService:     c.Kubernetes.PublishService,
+		CountsTogether:     c.Redis.Address != "",
 	}
 }
 

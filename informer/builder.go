@@ -223,7 +223,8 @@ func (b *builder) recompile(name routing.ObjectName) {
 
 // newCompiler returns a compiler with the present objects.
 func (b *builder) newCompiler() *compiler {
-	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets, annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames}
+	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets,
+		annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames, countsTogether: b.cfg.CountsTogether}
 }
 
 // replaceEntry replaces the entry of an Ingress, by nil for none, and marks the Hosts of both.

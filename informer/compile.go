@@ -32,6 +32,7 @@ type compiler struct {
 	secrets         *secret.Set
 	annotations     *annotation.Table
 	noExternalNames bool
+	countsTogether  bool
 
 	// Of the present object:
 	ing      *networkingv1.Ingress
@@ -71,6 +72,7 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
 	c.auth()
+	c.limits()
 	c.expressions()
 	c.replies()
 	if p := c.settings.Policy; !p.Empty() {

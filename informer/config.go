@@ -37,6 +37,8 @@ type Config struct {
 	AllowedEndpoints []netip.Prefix
 	// NoExternalNames refuses Services of type ExternalName.
 	NoExternalNames bool
+	// CountsTogether says that gateways can count limits of the cluster together.
+	CountsTogether bool
 	// Annotations are those that are known; nil = the gateway's own.
 	Annotations *annotation.Table
 	// Namespaces are the ones watched; empty = all.

@@ -39,6 +39,7 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	node ADDR...                the node's own addresses are these
 //	allow CIDR...               what Config.AllowedEndpoints is
 //	no-external-names           Config.NoExternalNames
+//	counts-together             Config.CountsTogether
 //	ownership POLICY            what Config.HostOwnership is
 //	clock YEAR                  the date is the first of January of that year
 //	later                       so much time passes that a class which was deleted counts no more
@@ -153,6 +154,8 @@ func (s *script) run(command string, args []string) {
 		})
 	case "no-external-names":
 		s.configure(func(c *Config) { c.NoExternalNames = true })
+	case "counts-together":
+		s.configure(func(c *Config) { c.CountsTogether = true })
 	case "ownership":
 		s.configure(func(c *Config) { c.HostOwnership = args[0] })
 	case "secrets":

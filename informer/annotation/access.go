@@ -49,21 +49,29 @@ func accessOf(s *Settings) *policy.Access {
 // intended list is unknown.
 func sourceRange(field func(*policy.Access) *[]netip.Prefix) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
-		var list []netip.Prefix
-		for part := range strings.SplitSeq(value, ",") {
-			part = strings.TrimSpace(part)
-			p, ok := parseRange(part)
-			if !ok {
-				return fmt.Errorf("%s is neither an address nor a CIDR: %w", brief(part),
-					s.close("who may ask cannot be read; every path of the object answers 503 rather than being open"))
-			}
-			list = append(list, p)
+		list, err := parseRanges(value)
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, s.close("who may ask cannot be read; every path of the object answers 503 rather than being open"))
 		}
 		a := accessOf(s)
-		*field(a) = policy.Disjoint(list)
+		*field(a) = list
 		s.Policy.Set(a)
 		return nil
 	}
+}
+
+// parseRanges reads a list of addresses and CIDRs.
+func parseRanges(value string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for part := range strings.SplitSeq(value, ",") {
+		part = strings.TrimSpace(part)
+		p, ok := parseRange(part)
+		if !ok {
+			return nil, fmt.Errorf("%s is neither an address nor a CIDR", brief(part))
+		}
+		list = append(list, p)
+	}
+	return policy.Disjoint(list), nil
 }
 
 // parseRange reads an address or a CIDR. IPv4 written as IPv6 becomes IPv4, as clients' addresses do.

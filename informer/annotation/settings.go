@@ -33,6 +33,8 @@ type Settings struct {
 	DefaultBackend string
 	// Transport is what browsers are told of TLS. The class of the object decides of it too.
 	Transport Transport
+	// Limit is beside Policy because its counts are the object's, whose name is not known here.
+	Limit Limit
 
 	// Of redirects and names:
 
@@ -118,6 +120,7 @@ var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
 	return Settings{
+		Limit:  defaultLimit,
 		Canary: Canary{Total: defaultTotal},
 		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
 		Transport: defaultTransport,

@@ -165,6 +165,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.ValueOf(&BasicAuth{Realm: "x"}))
 	case []RuleRange:
 		v.Set(reflect.ValueOf([]RuleRange{{1, 2}}))
+	case Unavailable:
+		v.SetString("x")
 	case []netip.Prefix:
 		v.Set(reflect.ValueOf(prefixes("10.0.0.0/8")))
 	default:

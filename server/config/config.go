@@ -29,6 +29,7 @@ type Config struct {
 	ProxyProtocol ProxyProtocol `json:"proxy_protocol"`
 	TLS           TLS           `json:"tls"`
 	HTTP2         HTTP2         `json:"http2"`
+	Redis         Redis         `json:"redis"`
 }
 
 // Listen holds the addresses to bind, each "host:port" with an empty host for every address.
@@ -166,6 +167,20 @@ type HTTP2 struct {
 	StalledStreams int `json:"stalled_streams"`
 }
 
+// Redis is where all gateways count together: a server of Redis' protocol.
+type Redis struct {
+	// Address is host:port, or the path of a Unix socket; "" = none.
+	Address         string `json:"address"`
+	Database        int    `json:"database"`
+	CredentialsFile string `json:"credentials_file"`
+	TLS             bool   `json:"tls"`
+	// CAFile is "" for the system's authorities.
+	CAFile      string   `json:"ca_file"`
+	Timeout     Duration `json:"timeout"`
+	Connections int      `json:"connections"`
+	KeyPrefix   string   `json:"key_prefix"`
+}
+
 // Default returns a new Config with every key at its default.
 func Default() *Config {
 	return &Config{
@@ -218,6 +233,7 @@ func Default() *Config {
 			TicketRotation:      Duration(12 * time.Hour),
 		},
 		HTTP2: HTTP2{Enabled: true, MaxStreams: 128, StalledStreams: 16},
+		Redis: Redis{Timeout: Duration(100 * time.Millisecond), Connections: 16, KeyPrefix: "sluice:"},
 	}
 }
 

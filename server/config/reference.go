@@ -94,6 +94,15 @@ var keys = []key{
 	{"http2.enabled", false, "Offer HTTP/2 to clients, by ALPN over TLS and by prior knowledge in clear text."},
 	{"http2.max_streams", false, "Most requests under way on one HTTP/2 connection. 1 to 10000."},
 	{"http2.stalled_streams", true, "Most streams of one HTTP/2 connection that may each hold a connection to an Endpoint while their client has opened no window for them, or taken nothing at all, for 5 seconds; others beyond it are reset with ENHANCE_YOUR_CALM. A browser pauses a few at most. Does not apply to peers of `forwarded.trusted_cidrs`."},
+
+	{"redis.address", false, "Server of Redis' protocol in which all gateways count the limits of `cluster-limit-rps` and `cluster-limit-rpm` together: `host:port`, or the absolute path of a Unix socket; empty = each gateway counts by itself, or does what `cluster-limit-unavailable` says. One server, or a proxy in front of several; from version 5."},
+	{"redis.database", false, "Number of the database there."},
+	{"redis.credentials_file", false, "File with the password, or with a user's name and the password on the line below. Read for each connection, so that a mounted Secret can be exchanged. The user needs the commands EVAL, EVALSHA, GET, SET and TIME for the keys of `redis.key_prefix`. Empty = none."},
+	{"redis.tls", false, "Speak TLS with it. Its certificate must be good for the host of `redis.address`."},
+	{"redis.ca_file", false, "File with the authorities of that certificate, in PEM; empty = those of the system."},
+	{"redis.timeout", false, "Longest wait for an answer, connection included; then `cluster-limit-unavailable` decides. Every request of a Route with such a limit waits for one. After three failures in a row only one request a second asks."},
+	{"redis.connections", false, "Most connections to it; 1 to 1000. At most 256 requests wait for answers at a time, 64 of one namespace; further ones do not wait."},
+	{"redis.key_prefix", false, "What every key begins with: the same for gateways that count together."},
 }
 
 // Reference returns CONFIG.md.

@@ -88,6 +88,7 @@ func (c *Config) Validate() error {
 	v.tls(&c.TLS)
 	v.number("http2.max_streams", c.HTTP2.MaxStreams, 1, 10_000)
 	v.number("http2.stalled_streams", c.HTTP2.StalledStreams, 0, 10_000)
+	v.redis(&c.Redis)
 	return errors.Join(v.errs...)
 }
 
@@ -225,6 +226,33 @@ func (v *validator) kubernetes(k *Kubernetes) {
 		if len(k.PublishStatusAddress) > 0 {
 			v.fail("kubernetes.publish_service", "cannot be set together with publish_status_address; keep one")
 		}
+	}
+}
+
+func (v *validator) redis(r *Redis) {
+	if a := r.Address; a != "" && !filepath.IsAbs(a) {
+		host, port, err := net.SplitHostPort(a)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" {
+			v.fail("redis.address", "%q is no address; write host:port, such as redis.shop.svc:6379, or the absolute path of a socket", a)
+		}
+	} else if a != "" && r.TLS {
+		v.fail("redis.tls", "is not spoken over a Unix socket; write host:port, or false")
+	}
+	for _, f := range []struct{ key, path string }{{"redis.credentials_file", r.CredentialsFile}, {"redis.ca_file", r.CAFile}} {
+		if f.path != "" && !filepath.IsAbs(f.path) {
+			v.fail(f.key, "%q must be an absolute path, or empty", f.path)
+		}
+	}
+	if r.CAFile != "" && !r.TLS {
+		v.fail("redis.ca_file", "has no effect without redis.tls; write redis.tls: true")
+	}
+	if d := r.Timeout; d < Duration(time.Millisecond) || d > Duration(10*time.Second) {
+		v.fail("redis.timeout", "%s is out of range; write 1ms to 10s", d)
+	}
+	v.number("redis.database", r.Database, 0, 1_000_000)
+	v.number("redis.connections", r.Connections, 1, 1000)
+	if p := r.KeyPrefix; len(p) > 100 || strings.ContainsFunc(p, func(c rune) bool { return c <= ' ' || c > '~' || c == '{' || c == '}' }) {
+		v.fail("redis.key_prefix", "%q is none; write at most 100 visible ASCII characters without braces", p)
 	}
 }
 

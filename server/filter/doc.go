@@ -2,6 +2,7 @@
 // Routes with. The Filters themselves are in packages by concern, which know nothing of each other:
 //
 //   - access: who may ask
+//   - limit: how much may be asked
 //   - redirect: where else to go
 //   - rewrite: what a Backend is asked for
 //   - reply: what clients are answered

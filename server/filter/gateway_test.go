@@ -4,10 +4,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -25,20 +27,28 @@ type gateway struct {
 
 func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 	t.Helper()
-	return newGatewayOf(t, p, app, func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route) {
-		host, _ := b.BuildHost("", []routing.Route{
-			{Path: "/", Type: routing.Prefix, Source: of},
-			{Path: "/.well-known/acme-challenge", Type: routing.Prefix, Source: of},
-		})
-		return host, nil
+	return newGatewayOf(t, p, app, usualRoutes)
+}
+
+func usualRoutes(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route) {
+	host, _ := b.BuildHost("", []routing.Route{
+		{Path: "/", Type: routing.Prefix, Source: of},
+		{Path: "/.well-known/acme-challenge", Type: routing.Prefix, Source: of},
 	})
+	return host, nil
 }
 
 // newGatewayOf is newGateway with other Routes: a catch-all Host, and the default Route, which the object of has with the Policy.
 // Their only Backend is that of index 0; others have one each behind it, which is a nil handler's without an Endpoint.
 func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route), others ...http.HandlerFunc) *gateway {
 	t.Helper()
-	s, store := newServer(t)
+	return newGatewayAsking(t, Services{}, p, app, routes, others...)
+}
+
+// newGatewayAsking is newGatewayOf with Services.
+func newGatewayAsking(t *testing.T, services Services, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route), others ...http.HandlerFunc) *gateway {
+	t.Helper()
+	s, store := newServerAsking(t, services)
 	backends := make([]*routing.Backend, 1+len(others))
 	for i, h := range append([]http.HandlerFunc{app}, others...) {
 		b := &routing.Backend{Key: routing.BackendKey{Namespace: "default", Service: "app", Port: "80"}, Index: int32(i)}
@@ -67,11 +77,17 @@ func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes f
 // newServer starts a Server with the gateway's own Filters, on one port, without a Snapshot.
 func newServer(t *testing.T) (*server.Server, *routing.Store) {
 	t.Helper()
+	return newServerAsking(t, Services{})
+}
+
+// newServerAsking is newServer with Services.
+func newServerAsking(t *testing.T, services Services) (*server.Server, *routing.Store) {
+	t.Helper()
 	c := config.Default()
 	c.Threads = 1
 	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
 	store := &routing.Store{}
-	s, err := server.New(c, store, slog.New(slog.DiscardHandler), server.Options{Makers: Makers()})
+	s, err := server.New(c, store, slog.New(slog.DiscardHandler), server.Options{Makers: Makers(services)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,4 +146,17 @@ func with(filters ...policy.Filter) *policy.Policy {
 		p.Set(f)
 	}
 	return p
+}
+
+// dial opens a connection and writes text.
+func (g *gateway) dial(text string) net.Conn {
+	g.t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(g.base, "http://"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, text); err != nil {
+		g.t.Fatal(err)
+	}
+	return c
 }

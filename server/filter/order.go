@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/filter/access"
 	"github.com/sluice-gateway/sluice/server/filter/choice"
 	"github.com/sluice-gateway/sluice/server/filter/firewall"
+	"github.com/sluice-gateway/sluice/server/filter/limit"
 	"github.com/sluice-gateway/sluice/server/filter/redirect"
 	"github.com/sluice-gateway/sluice/server/filter/reply"
 	"github.com/sluice-gateway/sluice/server/filter/rewrite"
@@ -49,6 +50,16 @@ var order = []struct {
 		"as the rewrite: it changes what the Backend is sent"},
 	{heading(policy.StageLimit), nil,
 		"counting is cheaper than everything behind it, and a flood is to cost no more; nginx counts before it looks at who asks"},
+	{policy.KindRequestLimit, limit.NewRequests,
+		"nginx counts behind redirects and preflights, and before it looks who asks: guesses at passwords are counted"},
+	{policy.KindClusterLimit, limit.NewCluster,
+		"a question costs time, and what this gateway alone refuses needs none; what waits for its answer is not under way yet"},
+	{policy.KindConnectionLimit, limit.NewConnections,
+		"nginx counts what is under way behind the rate, so that what comes too fast takes no place"},
+	{policy.KindConcurrencyLimit, limit.NewConcurrency,
+		"as that of one client, whose own limit is to refuse it before it takes the places of others"},
+	{policy.KindThrottle, limit.NewThrottle,
+		"it says nothing of the request; only one that the limits let pass has a response to slow down"},
 	{heading(policy.StageFirewall), nil,
 		"rules cost more than counters, and attacks come from clients that have no password, too"},
 	{policy.KindFirewall, firewall.New,
@@ -87,11 +98,17 @@ var order = []struct {
 		"as above"},
 }
 
+// Services are what Filters ask beside the Backends. The zero value is that of none.
+type Services struct {
+	// Cluster counts for all gateways; nil: there is nobody to ask.
+	Cluster *limit.Shared
+}
+
 // heading is the kind of a row that opens a Stage.
 func heading(s policy.Stage) policy.Kind { return policy.Kind(s) }
 
 // Makers returns the makers of the gateway's own Filters, for server.Options.
-func Makers() []server.Maker {
+func Makers(s Services) []server.Maker {
 	var makers []server.Maker
 	var stage policy.Stage
 	for _, row := range order {
@@ -99,10 +116,17 @@ func Makers() []server.Maker {
 			stage = policy.Stage(row.kind)
 			continue
 		}
-		makers = append(makers, server.Maker{Kind: row.kind, Stage: stage, Make: row.make, Outcomes: outcomes[row.kind]})
+		m := row.make
+		if row.kind == policy.KindClusterLimit {
+			m = s.Cluster.NewCluster
+		}
+		makers = append(makers, server.Maker{Kind: row.kind, Stage: stage, Make: m, Outcomes: outcomes[row.kind]})
 	}
 	return makers
 }
 
 // outcomes are what filters count of their own.
-var outcomes = map[policy.Kind][]string{policy.KindFirewall: firewall.Outcomes}
+var outcomes = map[policy.Kind][]string{
+	policy.KindFirewall:     firewall.Outcomes,
+	policy.KindClusterLimit: limit.ClusterOutcomes,
+}

@@ -51,8 +51,8 @@ func TestOrder(t *testing.T) {
 	if !slices.Equal(stages, policy.Stages()) {
 		t.Errorf("the headings are %v, and the Stages %v", stages, policy.Stages())
 	}
-	for i, m := range Makers() {
-		if onion := server.Onion(Makers()); onion[i] != (policy.Place{Kind: m.Kind, Stage: m.Stage}) || !m.Stage.Known() {
+	for i, m := range Makers(Services{}) {
+		if onion := server.Onion(Makers(Services{})); onion[i] != (policy.Place{Kind: m.Kind, Stage: m.Stage}) || !m.Stage.Known() {
 			t.Errorf("%s of stage %s is moved by the Server, to %v", m.Kind, m.Stage, onion)
 		}
 	}

@@ -31,6 +31,7 @@ type altered struct {
 	gathering gathering
 	unpark    context.CancelFunc // ends the context of Park's block
 	parks     uint32             // how often the Exchange was parked
+	pace      *pace              // of the response; nil: as fast as the client takes it
 }
 
 // Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its
@@ -53,6 +54,9 @@ func (x *Core) alter() *altered {
 
 // freeAltered returns a to its pool.
 func (w *Loop) freeAltered(a *altered) {
+	if a.pace != nil {
+		w.dropPace(a.pace)
+	}
 	for i := range a.slots {
 		a.slots[i] = Slot{Bytes: wire.Reuse(a.slots[i].Bytes)}
 	}

@@ -141,13 +141,18 @@ func (x *Core) pumpResponse() {
 			}
 			continue
 		}
-		if x.spliceable(&x.respBody) && x.startSplice(false) {
+		room := len(w.Scratch)
+		if x.paced() {
+			if room = x.allowance(); room == 0 {
+				return
+			}
+		} else if x.spliceable(&x.respBody) && x.startSplice(false) {
 			continue
 		}
 		data := u.Held()
 		held := len(data) > 0
 		if !held {
-			n := u.Read(w.Scratch)
+			n := u.Read(w.Scratch[:room])
 			if n == 0 {
 				if u.Ended() || u.Lost() {
 					x.EndpointEnded()
@@ -156,7 +161,7 @@ func (x *Core) pumpResponse() {
 			}
 			data = w.Scratch[:n]
 		}
-		data = data[:min(len(data), wire.ScratchSize)]
+		data = data[:min(len(data), wire.ScratchSize, room)]
 		c.Restart()
 		x.ExpectResponse()
 		n := x.relayBody(data, held && len(data) == len(u.Held()) && u.LastHeld())

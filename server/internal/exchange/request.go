@@ -89,6 +89,9 @@ func parseForwarded(b []byte) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), true
 }
 
+// Now returns the time at which the present turn of the loop began, in nanoseconds: monotonic, and one clock for all loops.
+func (x *Exchange) Now() int64 { return x.w.Now() }
+
 // Method returns the request method as it was sent.
 func (x *Exchange) Method() []byte {
 	if x.req == nil {

@@ -1,0 +1,5 @@
+package policy
+
+func init() {
+	filters = append(filters, &RequestLimit{}, &ClusterLimit{}, &ConnectionLimit{}, &ConcurrencyLimit{}, &Throttle{})
+}

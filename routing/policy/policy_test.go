@@ -130,6 +130,10 @@ func fill(t *testing.T, v reflect.Value) {
 	switch v.Interface().(type) {
 	case string:
 		v.SetString("x")
+	case []TextPattern:
+		v.Set(reflect.ValueOf([]TextPattern{{Text: "x"}}))
+	case []FieldTemplate:
+		v.Set(reflect.ValueOf([]FieldTemplate{{"X-A", "x"}}))
 	case int64, int:
 		v.SetInt(7)
 	case bool:

@@ -16,6 +16,8 @@ var order = []struct {
 	make func(policy.Filter, server.Env) (server.Filter, error)
 	why  string
 }{
+	{policy.KindBlock, access.NewBlock,
+		"nginx refuses such requests before it looks for their path"},
 	{policy.KindSlash, rewrite.NewSlash,
 		"nginx sends clients to the path with a slash while it looks for the path, before anything that is configured for it"},
 	{policy.KindCORS, access.NewCORS,
@@ -30,6 +32,8 @@ var order = []struct {
 		"it tells what the rewrite has taken away, and nothing further inside depends on that"},
 	{policy.KindHost, rewrite.NewHost,
 		"as the rewrite: it changes what the Backend is sent"},
+	{policy.KindRequestFields, rewrite.NewFields,
+		"as the rewrite; an authority further inside is told of them too, as in nginx"},
 	{policy.KindAccess, access.NewList,
 		"it costs nothing, and a stranger's address need not be asked for a password"},
 	{policy.KindBasicAuth, access.NewBasic,

@@ -23,6 +23,7 @@ import (
 // verified against the hash of somebody, so that time does not tell which names there are.
 type Basic struct {
 	slot   int
+	open   []string // policy.BasicAuth.Open
 	refuse ruling
 	users  map[string]htpasswd.Hash
 	any    []htpasswd.Hash // the same, to stand in for nobody
@@ -45,7 +46,7 @@ func NewBasic(f policy.Filter, e server.Env) (server.Filter, error) {
 }
 
 func newBasic(p *policy.BasicAuth, e server.Env) (*Basic, error) {
-	b := &Basic{slot: e.Slot, users: make(map[string]htpasswd.Hash, p.Users.Len())}
+	b := &Basic{slot: e.Slot, open: p.Open, users: make(map[string]htpasswd.Hash, p.Users.Len())}
 	b.refuse = ruling{status: 401, text: "a name and a password are required", fields: []byte("WWW-Authenticate: Basic realm=\"" + p.Realm + "\"\r\n")}
 	for name, text := range p.Users.All() {
 		h, err := htpasswd.Parse(text)
@@ -71,7 +72,7 @@ type verified map[[sha256.Size]byte]struct{}
 // NewState implements server.LoopFilter.
 func (*Basic) NewState() any { return make(verified) }
 
-func (*Basic) concerns(x *server.Exchange) bool { return !challenged(x) }
+func (b *Basic) concerns(x *server.Exchange) bool { return !isOpen(x, b.open) }
 
 func (b *Basic) rule(x *server.Exchange) (ruling, func(context.Context) ruling) {
 	var room [maxCredentials]byte

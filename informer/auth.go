@@ -9,10 +9,12 @@ import (
 // auth decides, before there are Routes, who may ask. What cannot be carried out closes the object.
 func (c *compiler) auth() {
 	if b := c.basicAuth(); b != nil {
+		b.Open = c.settings.OpenPaths
 		c.settings.Policy.Set(b)
 	}
 	if e, ok := c.settings.Policy.Filter(policy.KindExternal).(*policy.External); ok {
 		e.Refused, e.Allowed = c.backends.screen.ranges()
+		e.Open = c.settings.OpenPaths
 	}
 	if c.settings.AnyOf {
 		c.anyOf()

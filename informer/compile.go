@@ -31,11 +31,14 @@ type compiler struct {
 	backends        *backendSet
 	secrets         *secret.Set
 	noExternalNames bool
+	defaults        *annotation.Defaults
 
 	// Of the present object:
 	ing      *networkingv1.Ingress
 	settings annotation.Settings
 	position map[string]int // of a name in entry.hosts, until they are sorted
+	// leftOut is true for an object that is left out as a whole, as ingress-nginx would, or its ConfigMap.
+	leftOut bool
 	// tlsReported is true once the Secret of TLS Backends has its Rejection.
 	tlsReported bool
 	compiled
@@ -61,9 +64,17 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
 	c.references.Created = c.entry.source.Created
-	c.settings = annotation.Parse(ing.Annotations, func(name, value, reason string) {
-		c.reject(annotationField(name), value, reason)
-	})
+	name, reason := c.defaults.Refuses(ing.Annotations)
+	if reason == "" && controller == NginxController {
+		name, reason = annotation.LeavesOut(ing.Annotations)
+	}
+	if reason != "" {
+		c.leaveOut(name, reason)
+	} else {
+		c.settings = c.defaults.Parse(ing.Annotations, func(name, value, reason string) {
+			c.reject(annotationField(name), value, reason)
+		})
+	}
 	c.entry.closesHosts = c.settings.ClosesHosts
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
@@ -79,10 +90,35 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.rule(fmt.Sprintf("spec.rules[%d]", i), &ing.Spec.Rules[i])
 	}
 	c.defaultBackend()
+	if c.leftOut {
+		c.leadNowhere()
+	}
 	slices.SortFunc(c.entry.hosts, func(a, b hostRoutes) int { return strings.Compare(a.name, b.name) })
-	c.sections()
+	if !c.leftOut {
+		c.sections()
+	}
 	c.entry.sentTo = newSentTo(&c.settings, c.entry, c.ing)
 	return c.compiled
+}
+
+// leaveOut keeps the paths of the object, and nothing of what is behind them: what it claims must not be served by another
+// object without its owner's knowledge. They answer as what no object has.
+func (c *compiler) leaveOut(name, reason string) {
+	c.leftOut = true
+	c.settings = annotation.Parse(nil, nil)
+	c.settings.HTTPS = annotation.No
+	c.reject(annotationField(name), c.ing.Annotations[name], reason+"; the object is left out")
+}
+
+// leadNowhere has all Routes of the object answer as what no object has.
+func (c *compiler) leadNowhere() {
+	c.entry.fallback = nil
+	for i := range c.entry.hosts {
+		h := &c.entry.hosts[i]
+		for j := range h.routes {
+			h.routes[j].Backend = routing.Elsewhere
+		}
+	}
 }
 
 func (c *compiler) reject(field, value, reason string) {

@@ -30,6 +30,9 @@ type Settings struct {
 	// HTTPS says whether hosts with TLS are served over HTTPS alone, and ForceHTTPS whether others are too.
 	HTTPS      Choice
 	ForceHTTPS bool
+	// PlainPaths are the beginnings of Routes' paths that are not sent to HTTPS, and OpenPaths those that ask
+	// nobody to log in; the latter is nil for those of certificate authorities.
+	PlainPaths, OpenPaths []string
 	// KeepSlash keeps a slash at the end of targets that are sent to HTTPS.
 	KeepSlash bool
 	// AppRoot is where requests for / of the hosts are sent; "" for nowhere.
@@ -40,6 +43,8 @@ type Settings struct {
 	Aliases []string
 	// relative is true where paths are sent as they are, and temporal where the redirect is a temporal one.
 	relative, temporal bool
+	// redirectCode is the status of redirects to HTTPS and to another name; 0 for 308.
+	redirectCode int
 
 	// Of the Backends:
 
@@ -106,7 +111,7 @@ const defaultDepth = 1
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
-	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
+	return Settings{PlainPaths: acmePaths, TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
 }
 
 // close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several

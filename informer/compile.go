@@ -98,6 +98,9 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.sections()
 	}
 	c.entry.sentTo = newSentTo(&c.settings, c.entry, c.ing)
+	if c.leftOut {
+		c.entry.sentTo.sections = false
+	}
 	return c.compiled
 }
 

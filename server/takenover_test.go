@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"github.com/sluice-gateway/sluice/routing"
+	asked "github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
@@ -177,5 +179,37 @@ func TestClientHeaderOfOwnObjects(t *testing.T) {
 				t.Errorf("%s, HTTP/2 %v: %s, want %s", row.set, streams, all, row.want)
 			}
 		}
+	}
+}
+
+// TestForbidden: a Route of a host that is closed answers everybody 403, and no Filter of its object is asked.
+func TestForbidden(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil, Options{})
+	builder := routing.Builder{Attach: g.Attach}
+	host, _ := builder.BuildHost("", []routing.Route{{Path: "/", Type: routing.Prefix, Backend: routing.Forbidden, Anonymous: true, Source: &routing.Source{
+		Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: &asked.Policy{Closed: "for a reason"},
+	}}})
+	var empty *routing.Table
+	g.store.Publish(&routing.Snapshot{Table: empty.With(map[string]*routing.Host{"": host}, nil)})
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		if got := g.raw(method + " / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 403 ") {
+			t.Errorf("%s: %q", method, got)
+		}
+	}
+}
+
+// TestTrailersOfTakenOver: Backends of HTTP/1.1 are not asked for trailers, as by nginx; those of other objects are.
+func TestTrailersOfTakenOver(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil, Options{})
+	g.serve(nil, servertest.Backend(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header["Te"]) }))
+	const request = "GET / HTTP/1.1\r\nHost: app.test\r\nTE: trailers\r\nConnection: TE, close\r\n\r\n"
+	if got := g.raw(request); !strings.HasSuffix(got, "[trailers]") {
+		t.Errorf("another object: %q", got)
+	}
+	g.takenOver()
+	if got := g.raw(request); !strings.HasSuffix(got, "[]") {
+		t.Errorf("one that was taken over: %q", got)
 	}
 }

@@ -51,21 +51,6 @@ func setAliases(s *Settings, value string) error {
 	return nil
 }
 
-// LeavesOut names an annotation for which ingress-nginx leaves a whole object out, although no part of it is a matter of who may
-// ask; the reason is "" where there is none. What is served here then would be served nowhere else.
-func LeavesOut(all map[string]string) (name, reason string) {
-	const key = NginxPrefix + "server-alias"
-	if _, own := all[OwnPrefix+"server-alias"]; own {
-		return "", ""
-	}
-	for part := range strings.SplitSeq(all[key], ",") {
-		if part = strings.TrimSpace(part); !only(part, wordChars+`^$[](){}*+?|&=\`) {
-			return key, brief(part) + " has characters that ingress-nginx takes in no name"
-		}
-	}
-	return "", ""
-}
-
 // validHost accepts what a rule of an Ingress may have as its host, in lower case.
 func validHost(name string) bool {
 	if strings.HasPrefix(name, "*.") {

@@ -34,15 +34,3 @@ func TestAliasesAreBounded(t *testing.T) {
 		t.Errorf("%d names, %q", len(s.Aliases), reasons)
 	}
 }
-
-func TestLeavesOut(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "a.test, *.b.test": false, `~^a\d+\.test$`: false, "a;b.test": true, "a.test,b\r\nc.test": true, "a b.test": true} {
-		name, reason := LeavesOut(map[string]string{NginxPrefix + "server-alias": value})
-		if (reason != "") != want || (name != "") != want {
-			t.Errorf("%q: %s: %q", value, name, reason)
-		}
-		if name, _ := LeavesOut(map[string]string{NginxPrefix + "server-alias": value, OwnPrefix + "server-alias": "a.test"}); name != "" {
-			t.Errorf("%q counts beside a name of Sluice's own", value)
-		}
-	}
-}

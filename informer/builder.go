@@ -30,9 +30,9 @@ import (
 //	resolved name  -> none; the Backends of that name
 //	own addresses  -> the Ingresses that lead to literal addresses; all Backends
 //
-// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, has the sets refresh what
-// they marked themselves, and shares all else with the former Snapshot. The sets know neither the builder nor each
-// other: objects and names go in, and what is affected, the result and the Rejections come out.
+// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, and those whose canaries are other
+// ones then, has the sets refresh what they marked themselves, and shares all else with the former Snapshot. The sets know
+// neither the builder nor each other: objects and names go in, and what is affected, the result and the Rejections come out.
 //
 // Owned by one goroutine, but for rejected and outsiders.
 type builder struct {
@@ -58,6 +58,10 @@ type builder struct {
 	outsiders outsiderSet
 	built     bool
 
+	// loans are the Backends of canaries, by the Host whose Splits have them; lending are those of the Host that is being built.
+	loans   map[string][]loan
+	lending []loan
+
 	dirty dirty
 	// parseBudget bounds the time that one step spends on parsing Secrets; 0 = no bound.
 	parseBudget time.Duration
@@ -77,9 +81,11 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		backends:  newBackendSet(&cfg),
 		secrets:   secret.New(secretOptions(&cfg)),
 		configs:   newConfigMapSet(&cfg),
+		loans:     make(map[string][]loan),
 		dirty:     newDirty(),
 	}
 	b.classes = newClassSet(&b.cfg)
+	b.hosts.canaries.keyOf, b.hosts.canaries.lend = b.keyOf, b.lend
 	return b
 }
 
@@ -163,9 +169,11 @@ func (b *builder) build() *routing.Snapshot {
 	b.dirty.ingress(b.classes.affected(now, b.cache.ingresses, b.controllerWas)...)
 	b.refreshConfigMap()
 	b.compileDirty()
+	tableChanged := b.buildTable()
+	b.renewLoans()
+	// Behind the Table, whose Splits may take up Backends, and give some back.
 	backends, backendsChanged, reports := b.backends.refresh()
 	b.rejected.replaceAll(reports)
-	tableChanged := b.buildTable()
 	secrets := b.secrets.Refresh(now, b.parseBudget)
 	b.rejectSecrets(&secrets)
 	if b.built && !tableChanged && !backendsChanged && !secrets.Changed {
@@ -246,7 +254,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 // newCompiler returns a compiler with the present objects, for an Ingress of a controller.
 func (b *builder) newCompiler(controller string) *compiler {
 	return &compiler{
-		services: b.cache.services, backends: &b.backends, secrets: b.secrets, noExternalNames: b.cfg.NoExternalNames,
+		services: b.cache.services, backends: &b.backends, secrets: b.secrets, annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames,
 		defaults: b.configs.defaults(controller),
 	}
 }
@@ -287,9 +295,11 @@ func (b *builder) spread() {
 // buildTable builds the Hosts that are marked, and reports whether the Table is another one.
 func (b *builder) buildTable() (changed bool) {
 	b.spread()
+	b.spreadCanaries()
 	hosts := make(map[string]*routing.Host, len(b.dirty.hosts))
 	for name := range b.dirty.hosts {
 		host, rejections := b.hosts.buildHost(name)
+		b.keepLoans(name)
 		hosts[name] = host
 		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: name}}, rejections)
 		owner, owned := b.hosts.owner(name)
@@ -300,8 +310,8 @@ func (b *builder) buildTable() (changed bool) {
 	if b.dirty.fallback {
 		var rejections []Rejection
 		b.fallback, rejections = b.hosts.buildFallback()
-		// No Host is called "*", so that the owner is unique.
-		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: "*"}}, rejections)
+		b.keepLoans(elsewhereHost)
+		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: elsewhereHost}}, rejections)
 		b.dirty.fallback = false
 	}
 	if changed {

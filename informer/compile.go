@@ -30,6 +30,7 @@ type compiler struct {
 	services        map[routing.ObjectName]*corev1.Service
 	backends        *backendSet
 	secrets         *secret.Set
+	annotations     *annotation.Table
 	noExternalNames bool
 	defaults        *annotation.Defaults
 
@@ -64,16 +65,15 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
 	c.references.Created = c.entry.source.Created
-	name, reason := c.defaults.Refuses(ing.Annotations)
-	if reason == "" && controller == NginxController {
-		name, reason = annotation.LeavesOut(ing.Annotations)
+	if !c.leaveOut(controller) {
+		c.parse()
 	}
-	if reason != "" {
-		c.leaveOut(name, reason)
-	} else {
-		c.settings = c.defaults.Parse(ing.Annotations, func(name, value, reason string) {
-			c.reject(annotationField(name), value, reason)
-		})
+	switch {
+	case c.settings.Canary.On && c.leftOut:
+		return c.compiled // it has no paths of its own
+	case c.settings.Canary.On:
+		c.canary()
+		return c.compiled
 	}
 	c.entry.closesHosts = c.settings.ClosesHosts
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
@@ -82,9 +82,6 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.expressions()
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p
-	}
-	if c.settings.Canary {
-		return c.compiled
 	}
 	for i := range ing.Spec.Rules {
 		c.rule(fmt.Sprintf("spec.rules[%d]", i), &ing.Spec.Rules[i])
@@ -104,13 +101,23 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	return c.compiled
 }
 
-// leaveOut keeps the paths of the object, and nothing of what is behind them: what it claims must not be served by another
-// object without its owner's knowledge. They answer as what no object has.
-func (c *compiler) leaveOut(name, reason string) {
+// leaveOut reports whether the object is left out, and why in a Rejection: by ingress-nginx's ConfigMap, or as ingress-nginx
+// would. The object keeps its paths, and nothing of what is behind them: what it claims must not be served by another object
+// without its owner's knowledge. They answer as what no object has.
+func (c *compiler) leaveOut(controller string) bool {
+	name, reason := c.defaults.Refuses(c.ing.Annotations)
+	if reason == "" && controller == NginxController {
+		name, reason = annotation.LeavesOut(c.ing.Annotations)
+	}
+	if reason == "" {
+		return false
+	}
 	c.leftOut = true
+	canary := annotation.Parse(c.ing.Annotations, func(_, _, _ string) {}).Canary
 	c.settings = annotation.Parse(nil, nil)
-	c.settings.HTTPS = annotation.No
+	c.settings.Canary, c.settings.HTTPS = canary, annotation.No
 	c.reject(annotationField(name), c.ing.Annotations[name], reason+"; the object is left out")
+	return true
 }
 
 // leadNowhere has all Routes of the object answer as what no object has.

@@ -10,12 +10,43 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
 // unresolved is the Backend of a Route that answers 503.
 const unresolved = -1
+
+// reference is a reference to a Service's port, resolved: all of a Backend that is not said by the object's annotations.
+type reference struct {
+	namespace, service string
+	port               int32
+	to                 target
+	// appProtocol is the port's, and serverName the name that certificates have unless an annotation says another.
+	appProtocol, serverName string
+}
+
+// reference resolves a reference. ok is false after a Rejection.
+func (c *compiler) reference(field string, ref *networkingv1.IngressBackend) (r reference, ok bool) {
+	if ref.Service == nil {
+		value := ""
+		if ref.Resource != nil {
+			value = ref.Resource.Kind + "/" + ref.Resource.Name
+		}
+		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
+		return r, false
+	}
+	service := c.service(field, ref.Service.Name)
+	if service == nil {
+		return r, false
+	}
+	port, ok := c.port(field+".service.port", service, ref.Service.Port)
+	if !ok {
+		return r, false
+	}
+	r = reference{namespace: c.ing.Namespace, service: service.Name, port: port.Port, appProtocol: appProtocol(port)}
+	r.to, r.serverName, ok = c.target(field, service, port)
+	return r, ok
+}
 
 // backend returns the index of a reference's Backend, or unresolved after a Rejection.
 func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
@@ -23,47 +54,40 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		// The annotation itself has the Rejection.
 		return unresolved
 	}
-	if ref.Service == nil {
-		value := ""
-		if ref.Resource != nil {
-			value = ref.Resource.Kind + "/" + ref.Resource.Name
-		}
-		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
-		return unresolved
-	}
-	service := c.service(field, ref.Service.Name)
-	if service == nil {
-		return unresolved
-	}
-	port, ok := c.port(field+".service.port", service, ref.Service.Port)
+	r, ok := c.reference(field, ref)
 	if !ok {
 		return unresolved
 	}
-	protocol, ok := c.protocol(field, port)
+	protocol, ok := c.protocol(field, r.appProtocol)
 	if !ok {
 		return unresolved
 	}
-	to, serverName, ok := c.target(field, service, port)
-	if !ok {
-		return unresolved
-	}
-	var tls *routing.BackendTLS
+	speech := speech{protocol: protocol, balance: c.settings.Balance}
 	if protocol == routing.HTTPS || protocol == routing.GRPCS {
-		if tls, ok = c.backendTLS(serverName); !ok {
+		if speech.tls, ok = c.backendTLS(); !ok {
 			return unresolved
 		}
 	}
-	key := routing.BackendKey{
-		Namespace: to.service.Namespace, Service: to.service.Name,
-		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
-	}
-	if to.external.name != "" && int32(to.external.port) != port.Port {
-		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
-		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(to.external.port)), ",")
-	}
-	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls)
+	sl := c.backends.acquire(r.key(speech), r.to, speech, r.serverName)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
+}
+
+// speech is how a Backend is spoken to and balanced, whichever its Service.
+type speech struct {
+	protocol routing.Protocol
+	balance  routing.Balance
+	tls      *endpointTLS // nil for protocols without
+}
+
+// key returns the key of the Backend that a reference leads to.
+func (r reference) key(s speech) routing.BackendKey {
+	key := routing.BackendKey{Namespace: r.namespace, Service: r.service, Port: strconv.Itoa(int(r.port)), Variant: s.variant()}
+	if r.to.external.name != "" && int32(r.to.external.port) != r.port {
+		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
+		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(r.to.external.port)), ",")
+	}
+	return key
 }
 
 // service finds the Service that a reference names, or returns nil after a Rejection.
@@ -90,16 +114,16 @@ func (c *compiler) target(field string, service *corev1.Service, port corev1.Ser
 }
 
 // variant tells apart the Backends of one Service port; "" for the defaults.
-func variant(protocol routing.Protocol, balance routing.Balance, tls annotation.BackendTLS) string {
+func (s speech) variant() string {
 	var parts []string
-	if protocol != routing.HTTP {
-		parts = append(parts, protocol.String())
+	if s.protocol != routing.HTTP {
+		parts = append(parts, s.protocol.String())
 	}
-	if v := tlsVariant(tls); v != "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
-		parts = append(parts, v)
+	if s.tls != nil && s.tls.variant != "" {
+		parts = append(parts, s.tls.variant)
 	}
-	if balance != routing.RoundRobin {
-		parts = append(parts, balance.String())
+	if s.balance != routing.RoundRobin {
+		parts = append(parts, s.balance.String())
 	}
 	return strings.Join(parts, ",")
 }
@@ -153,13 +177,13 @@ func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.
 
 // protocol decides the protocol of a Backend: the annotation, else the Service port's appProtocol,
 // which ingress-nginx does not read.
-func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
+func (c *compiler) protocol(field, appProtocol string) (routing.Protocol, bool) {
 	switch {
 	case c.settings.Unspoken != "":
 		c.reject(field, c.settings.Unspoken, "Backends that speak this protocol are not supported; the path answers 503")
 		return routing.HTTP, false
 	case !c.settings.ProtocolSet && c.entry.controller != NginxController:
-		return protocolOf(appProtocol(port)), true
+		return protocolOf(appProtocol), true
 	}
 	return c.settings.Protocol, true
 }

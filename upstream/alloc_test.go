@@ -30,6 +30,11 @@ func TestRequestsDoNotAllocate(t *testing.T) {
 			a = Attempt{}
 			a.Prefer(b, e.Addr, now)
 			a.Finish(now, ms, OK)
+			for _, among := range []int{1, 3} {
+				a = Attempt{}
+				a.Spread(b, NewKey([]byte("session"), among), now)
+				a.Finish(now, ms, OK)
+			}
 			e.Release(c, now)
 			other.Remove(spare)
 			set.Expire(now, 4)

@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -107,6 +108,6 @@ func Check(key, value string) (known, closes bool, err error) {
 		return false, false, nil
 	}
 	s := defaults()
-	err = row.Set(&s, value)
+	row.read(&s, "", value, func(_, _, reason string) { err = errors.New(reason) })
 	return true, s.Policy.Closed != "", err
 }

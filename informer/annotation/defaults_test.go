@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		{"no authority by another spelling", map[string]string{OwnPrefix + "enable-global-auth": "0"}, []string{read, listed}},
 		{"an authority", map[string]string{NginxPrefix + "enable-global-auth": "true"}, []string{read, listed, asked}},
 	} {
-		s := d.Parse(row.all, func(name, value, reason string) { t.Errorf("%s: told of %s=%q: %s", row.name, name, value, reason) })
+		s := (*Table)(nil).ParseWith(d, row.all, func(name, value, reason string) { t.Errorf("%s: told of %s=%q: %s", row.name, name, value, reason) })
 		got := slices.Collect(s.Policy.Lines())
 		slices.Sort(got)
 		slices.Sort(row.want)
@@ -48,27 +48,27 @@ func TestDefaults(t *testing.T) {
 	}
 	// A list for all counts where there is no other.
 	d = &Defaults{Denied: d.Denied, RedirectCode: 301, PlainPaths: []string{"/a"}, OpenPaths: []string{}}
-	s := d.Parse(nil, nil)
+	s := (*Table)(nil).ParseWith(d, nil, nil)
 	if got := slices.Collect(s.Policy.Lines()); !slices.Equal(got, []string{"access deny 10.9.0.0/16"}) {
 		t.Errorf("a list for all: %q", got)
 	}
 	if s.HTTPSRedirect().Code != 301 || !slices.Equal(s.PlainPaths, d.PlainPaths) || s.OpenPaths == nil {
 		t.Errorf("got %+v", s)
 	}
-	s = d.Parse(map[string]string{NginxPrefix + "allowlist-source-range": "10.9.1.0/24"}, nil)
+	s = (*Table)(nil).ParseWith(d, map[string]string{NginxPrefix + "allowlist-source-range": "10.9.1.0/24"}, nil)
 	if got := slices.Collect(s.Policy.Lines()); !slices.Equal(got, []string{"access allow 10.9.1.0/24"}) {
 		t.Errorf("a list of its own beside one for all: %q", got)
 	}
 	// A default that cannot be read closes every object but those with a list of their own.
 	d = &Defaults{Values: map[string]string{"whitelist-source-range": "everybody"}}
-	if s := d.Parse(nil, nil); s.Policy.Closed == "" {
+	if s := (*Table)(nil).ParseWith(d, nil, nil); s.Policy.Closed == "" {
 		t.Error("a bad list for all opens the door")
 	}
-	if s := d.Parse(map[string]string{OwnPrefix + "allowlist-source-range": "10.0.0.0/8"}, nil); s.Policy.Closed != "" {
+	if s := (*Table)(nil).ParseWith(d, map[string]string{OwnPrefix + "allowlist-source-range": "10.0.0.0/8"}, nil); s.Policy.Closed != "" {
 		t.Error("a bad list for all closes an object with one of its own")
 	}
 	d = &Defaults{Closed: "for a reason"}
-	if s := d.Parse(nil, nil); s.Policy.Closed != d.Closed {
+	if s := (*Table)(nil).ParseWith(d, nil, nil); s.Policy.Closed != d.Closed {
 		t.Errorf("closed: %q", s.Policy.Closed)
 	}
 }

@@ -1,25 +1,29 @@
 package annotation
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// Parse reads the annotations under both prefixes, and calls reject with name, value and reason for each that cannot
-// be kept as it is.
-func Parse(all map[string]string, reject func(name, value, reason string)) Settings {
-	return (&Defaults{}).Parse(all, reject)
+// Parse reads the annotations that t has, and calls reject with name, value and reason for each that cannot be kept as it
+// is.
+func (t *Table) Parse(all map[string]string, reject func(name, value, reason string)) Settings {
+	return t.ParseWith(&Defaults{}, all, reject)
 }
 
-// Parse is the function Parse, with defaults. What is wrong with a default is not the object's, and is not told here.
-func (d *Defaults) Parse(all map[string]string, reject func(name, value, reason string)) Settings {
+// ParseWith is Parse with defaults. What is wrong with a default is not the object's, and is not told here.
+func (t *Table) ParseWith(d *Defaults, all map[string]string, reject func(name, value, reason string)) Settings {
 	s := defaults()
 	names := make(map[string]string, len(all)) // by key
 	for name := range all {
-		if key, ok := strings.CutPrefix(name, OwnPrefix); ok {
+		switch key, ours := t.key(name); {
+		case !ours:
+		case key == name: // with a domain of its own
 			names[key] = name
-		} else if key, ok := strings.CutPrefix(name, NginxPrefix); ok {
+		default:
 			names[key] = Name(all, key)
 		}
 	}
@@ -33,15 +37,21 @@ func (d *Defaults) Parse(all map[string]string, reject func(name, value, reason 
 	}
 	slices.Sort(keys)
 	present := func(key string) bool { return names[key] != "" || key != "" && values[key] != "" }
+	valueOf := func(key string) string {
+		if name := names[key]; name != "" {
+			return all[name]
+		}
+		return values[key]
+	}
 	tell := func(name, value, reason string) {
 		if name != "" {
 			reject(name, value, reason)
 		}
 	}
+	row := func(key string) *Row { return t.find(key, !strings.HasPrefix(names[key], NginxPrefix)) }
 	var dependent []string
 	for _, key := range keys {
-		name := names[key]
-		value, row := valueOf(all, values, name, key), find(key, name == "" || strings.HasPrefix(name, OwnPrefix))
+		name, value, row := names[key], valueOf(key), row(key)
 		switch {
 		case row == nil:
 			tell(name, value, "no such annotation is supported; it has no effect")
@@ -56,25 +66,36 @@ func (d *Defaults) Parse(all map[string]string, reject func(name, value, reason 
 		}
 	}
 	for _, key := range dependent {
-		name := names[key]
-		find(key, name == "" || strings.HasPrefix(name, OwnPrefix)).read(&s, name, valueOf(all, values, name, key), tell)
+		row(key).read(&s, names[key], valueOf(key), tell)
 	}
 	d.finish(&s)
 	return s
 }
 
-// valueOf returns the value of a key: that of the annotation called name, or the default where name is "".
-func valueOf(all, defaults map[string]string, name, key string) string {
-	if name == "" {
-		return defaults[key]
-	}
-	return all[name]
+// Parse is Table.Parse of the gateway's own annotations.
+func Parse(all map[string]string, reject func(name, value, reason string)) Settings {
+	return (*Table)(nil).Parse(all, reject)
 }
 
 func (r *Row) read(s *Settings, name, value string, reject func(name, value, reason string)) {
-	if err := r.Set(s, value); err != nil {
-		reject(name, value, err.Error())
+	err := r.check(s, value)
+	if err == nil {
+		return
 	}
+	if r.Secures || errors.Is(err, errPanicked) {
+		err = fmt.Errorf("%w; %w", err, s.close("it may protect the object, of which every path answers 503 rather than being open"))
+	}
+	reject(name, value, err.Error())
+}
+
+// check calls Set, which may be a program's own: a panic there is about one value, and not about the goroutine that builds.
+func (r *Row) check(s *Settings, value string) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanicked
+		}
+	}()
+	return r.Set(s, value)
 }
 
 // Name returns the full name of the annotation that counts for a key.

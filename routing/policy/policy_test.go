@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLines(t *testing.T) {
@@ -134,6 +135,12 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.ValueOf([]TextPattern{{Text: "x"}}))
 	case []FieldTemplate:
 		v.Set(reflect.ValueOf([]FieldTemplate{{"X-A", "x"}}))
+	case Sealed:
+		v.Set(reflect.ValueOf(Seal([]byte("x"))))
+	case time.Duration:
+		v.SetInt(int64(time.Minute))
+	case *JWT:
+		v.Set(reflect.ValueOf(&JWT{URL: "x"}))
 	case int64, int:
 		v.SetInt(7)
 	case bool:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // How response heads go from the Endpoint's side to the client's.
@@ -108,7 +109,7 @@ func (x *Core) frameResponse(resp *message.Response, data []byte, only bool) boo
 	if x.translated() {
 		var ok bool
 		if status, ok = x.webResponse(resp, data, only); ok {
-			by = w.addTransform(by, &webEncoder{x.altered.web.answered})
+			by = w.addTransform(by, step{&webEncoder{x.altered.web.answered}, grpcWeb{}, stats.OtherFilter})
 		}
 	}
 	outward := from

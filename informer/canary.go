@@ -109,7 +109,7 @@ func (c *compiler) canary() {
 // parse reads the annotations of the object. Those that do not count in a canary have a Rejection each.
 func (c *compiler) parse() {
 	refused := make(map[string]struct{})
-	c.settings = c.annotations.Parse(c.ing.Annotations, func(name, value, reason string) {
+	c.settings = c.annotations.ParseWith(c.defaults, c.ing.Annotations, func(name, value, reason string) {
 		refused[name] = struct{}{}
 		c.reject(annotationField(name), value, reason)
 	})

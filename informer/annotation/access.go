@@ -52,7 +52,7 @@ func sourceRange(field func(*policy.Access) *[]netip.Prefix) func(*Settings, str
 		var list []netip.Prefix
 		for part := range strings.SplitSeq(value, ",") {
 			part = strings.TrimSpace(part)
-			p, ok := parseRange(part)
+			p, ok := ParseRange(part)
 			if !ok {
 				return fmt.Errorf("%s is neither an address nor a CIDR: %w", brief(part),
 					s.close("who may ask cannot be read; every path of the object answers 503 rather than being open"))
@@ -66,8 +66,8 @@ func sourceRange(field func(*policy.Access) *[]netip.Prefix) func(*Settings, str
 	}
 }
 
-// parseRange reads an address or a CIDR. IPv4 written as IPv6 becomes IPv4, as clients' addresses do.
-func parseRange(s string) (netip.Prefix, bool) {
+// ParseRange reads an address or a CIDR. IPv4 written as IPv6 becomes IPv4, as clients' addresses do.
+func ParseRange(s string) (netip.Prefix, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), addr.Zone() == ""

@@ -40,6 +40,8 @@ type External struct {
 	CacheFor string
 	// Refused are addresses that the authority must not have, unless they are in Allowed.
 	Refused, Allowed []netip.Prefix
+	// Open are the beginnings of the paths of Routes that are not asked about; nil for those that certificate authorities ask for.
+	Open []string
 }
 
 // Kind implements Filter.
@@ -77,7 +79,7 @@ func (e *External) AppendText(b []byte) []byte {
 	if len(e.Allowed) > 0 {
 		b = strconv.AppendInt(append(b, " allowed ranges "...), int64(len(e.Allowed)), 10)
 	}
-	return b
+	return appendOpen(b, e.Open)
 }
 
 // ParseAuthority reads the URL of an authority: http or https, with a host that has no variables, and without a name or password.

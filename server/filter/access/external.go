@@ -65,7 +65,7 @@ func (*External) Name() string { return string(policy.KindExternal) }
 // Request implements server.RequestFilter.
 func (e *External) Request(x *server.Exchange) server.Verdict { return ask(x, e) }
 
-func (*External) concerns(x *server.Exchange) bool { return !challenged(x) }
+func (e *External) concerns(x *server.Exchange) bool { return !isOpen(x, e.p.Open) }
 
 // granted is what an authority that lets a request pass adds to it.
 type granted struct {
@@ -232,6 +232,12 @@ func (e *External) question(x *server.Exchange) (*http.Request, error) {
 		{"X-Auth-Request-Redirect", e.redirect.For(x)},
 	} {
 		q.Header[f.name] = []string{f.value}
+	}
+	// What the gateway itself says of the client's certificate.
+	for line := range strings.Lines(string(x.AddedRequestFields())) {
+		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ": "); ok && strings.HasPrefix(strings.ToLower(name), "ssl-client-") {
+			q.Header[http.CanonicalHeaderKey(name)] = []string{value}
+		}
 	}
 	if id := x.RequestField("X-Request-ID"); id != nil {
 		q.Header["X-Request-Id"] = []string{string(id)}

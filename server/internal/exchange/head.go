@@ -22,7 +22,7 @@ func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) [
 		if req.Extended {
 			dst = x.w.appendWebSocketKey(dst)
 		}
-	case req.TETrailers:
+	case req.TETrailers && !x.route.TakenOver(): // nginx relays no trailers, and asks for none
 		dst = append(dst, "Connection: te\r\nTE: trailers\r\n"...)
 	}
 	dst = append(dst, x.edits.add...)
@@ -68,7 +68,7 @@ func (x *Core) serverLine() []byte {
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) hideServer(resp *message.Response) {
-	if !x.route.Anonymous || !resp.Has(message.FieldServer) {
+	if !x.route.Anonymous || x.w.Settings.showServer || !resp.Has(message.FieldServer) {
 		return
 	}
 	for i := range resp.Fields {

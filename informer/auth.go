@@ -20,6 +20,7 @@ func (c *compiler) auth() {
 	}
 	if e, ok := c.settings.Policy.Filter(policy.KindExternal).(*policy.External); ok {
 		e.Refused, e.Allowed = c.backends.screen.ranges()
+		c.told(e)
 		e.Open = c.settings.OpenPaths
 	}
 	if c.settings.AnyOf {

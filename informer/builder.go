@@ -119,9 +119,11 @@ func (b *builder) apply(key source.Key, object any) {
 	case source.ConfigMap:
 		next, _ := object.(*corev1.ConfigMap)
 		b.configs.apply(name, next)
+		b.dirty.users(b.configs.users.of(name))
 	case source.ConfigMaps:
 		if reason, ok := object.(string); ok {
 			b.configs.read(name, reason)
+			b.dirty.users(b.configs.users.of(name))
 		}
 	case source.Chosen:
 		chosen, _ := object.(types.NamespacedName)
@@ -255,7 +257,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 func (b *builder) newCompiler(controller string) *compiler {
 	return &compiler{
 		services: b.cache.services, backends: &b.backends, secrets: b.secrets, annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames,
-		defaults: b.configs.defaults(controller),
+		defaults: b.configs.defaults(controller), configs: &b.configs,
 	}
 }
 
@@ -268,6 +270,7 @@ func (b *builder) replaceEntry(name routing.ObjectName, next *entry) {
 		b.dirty.entry(next)
 	}
 	b.services.replace(name, old.serviceNames(), next.serviceNames())
+	b.configs.refer(name, old.configMapNames(), next.configMapNames())
 	if old == nil {
 		return
 	}

@@ -33,6 +33,7 @@ type compiler struct {
 	annotations     *annotation.Table
 	noExternalNames bool
 	defaults        *annotation.Defaults
+	configs         *configMapSet
 
 	// Of the present object:
 	ing      *networkingv1.Ingress
@@ -59,7 +60,8 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		controller: controller,
 		source: &routing.Source{Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name},
 			LastName: controller == NginxController},
-		services: make(map[routing.ObjectName]struct{}),
+		services:   make(map[routing.ObjectName]struct{}),
+		configMaps: make(map[routing.ObjectName]struct{}),
 	}
 	if !ing.CreationTimestamp.IsZero() {
 		c.entry.source.Created = ing.CreationTimestamp.Unix()

@@ -33,6 +33,8 @@ type configMapSet struct {
 	// last is the latest main that there was, nil before any.
 	last     *corev1.ConfigMap
 	settings *configmap.Settings
+	// users are the Ingresses whose annotations name a ConfigMap, by ConfigMap.
+	users userIndex
 	// stale is true where main, or a ConfigMap that it names, has changed since settings were made.
 	stale bool
 }
@@ -40,7 +42,7 @@ type configMapSet struct {
 func newConfigMapSet(cfg *Config) configMapSet {
 	return configMapSet{
 		main: cfg.configMapName(), onDemand: cfg.Manifests == "", check: cfg.checkSetting(),
-		byName: make(map[routing.ObjectName]*corev1.ConfigMap), reports: make(map[routing.ObjectName]string),
+		byName: make(map[routing.ObjectName]*corev1.ConfigMap), reports: make(map[routing.ObjectName]string), users: make(userIndex),
 		settings: &configmap.Settings{}, stale: true,
 	}
 }
@@ -70,6 +72,21 @@ func (s *configMapSet) read(name routing.ObjectName, reason string) {
 	s.touch(name)
 }
 
+// refer replaces the ConfigMaps that the annotations of an Ingress name. On demand, one that nobody names any more is not read any
+// more either, and forgotten.
+func (s *configMapSet) refer(ingress routing.ObjectName, old, next map[routing.ObjectName]struct{}) {
+	s.users.replace(ingress, old, next)
+	if !s.onDemand {
+		return
+	}
+	for name := range old {
+		if s.users[name] == nil && name != s.main && !slices.Contains(slices.Collect(maps.Values(s.settings.Named)), name) {
+			delete(s.byName, name)
+			delete(s.reports, name)
+		}
+	}
+}
+
 func (s *configMapSet) touch(name routing.ObjectName) {
 	s.stale = s.stale || name == s.main
 	for _, named := range s.settings.Named {
@@ -82,10 +99,16 @@ func (s *configMapSet) waiting() bool { return s.configured() && s.last == nil }
 
 // watches returns the ConfigMaps that are needed.
 func (s *configMapSet) watches() map[types.NamespacedName]struct{} {
-	if !s.configured() {
+	if !s.configured() && len(s.users) == 0 {
 		return nil
 	}
-	wanted := map[types.NamespacedName]struct{}{types.NamespacedName(s.main): {}}
+	wanted := make(map[types.NamespacedName]struct{})
+	if s.configured() {
+		wanted[types.NamespacedName(s.main)] = struct{}{}
+	}
+	for name := range s.users {
+		wanted[types.NamespacedName(name)] = struct{}{}
+	}
 	for _, name := range s.settings.Named {
 		wanted[types.NamespacedName(name)] = struct{}{}
 	}

@@ -36,6 +36,8 @@ type entry struct {
 	canary *canary
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
+	// configMaps are those that annotations name, whether they exist or not.
+	configMaps map[routing.ObjectName]struct{}
 	// services are those the object refers to, whether they exist or not.
 	services map[routing.ObjectName]struct{}
 }

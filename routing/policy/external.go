@@ -27,6 +27,10 @@ type External struct {
 	Method string
 	// Fields are those of its answer that Backends are sent, instead of a client's own.
 	Fields []string
+	// Tell are fields of the questions, instead of a client's of the same names, with variables; Told is the ConfigMap that has them,
+	// as namespace/name.
+	Tell []FieldTemplate
+	Told string
 	// AlwaysSetCookie is true where its cookies are set whatever the Backend answers.
 	AlwaysSetCookie bool
 	// Redirect is what X-Auth-Request-Redirect says, with variables; "" for the request's target.
@@ -64,6 +68,10 @@ func (e *External) AppendText(b []byte) []byte {
 	word(" by", e.Method)
 	for _, f := range e.Fields {
 		word(" field", f)
+	}
+	word(" told by", e.Told)
+	for _, f := range e.Tell {
+		word(" tell", f.Name+": "+f.Value)
 	}
 	if e.AlwaysSetCookie {
 		b = append(b, " always set cookie"...)

@@ -16,7 +16,7 @@ import (
 )
 
 // protectedObjects are an Ingress that asks for a password, for the leave of an authority, for a token, for people to sign in, or
-// for several of them, beside whatever else, and its Secrets: there, missing, broken, or of another namespace. authorities have keys for tokens neither.
+// for several of them, beside whatever else, and its Secrets and ConfigMap: there, missing, broken, or of another namespace. authorities have keys for tokens neither.
 func protectedObjects(r *mathrand.Rand, authorities []string) string {
 	one := func(of ...string) string { return of[r.IntN(len(of))] }
 	var annotations []string
@@ -43,6 +43,9 @@ func protectedObjects(r *mathrand.Rand, authorities []string) string {
 		}
 		if r.IntN(3) == 0 {
 			add("auth-response-headers", one("X-User", "X-A;X-B", "Content-Length"))
+		}
+		if r.IntN(4) == 0 {
+			add("auth-proxy-set-headers", one("fields", "shop/fields", "evil/fields", "a/b/c", ""))
 		}
 		if r.IntN(4) == 0 {
 			add("auth-method", one("GET", "POST", "HEAD", "x"))
@@ -83,6 +86,9 @@ func protectedObjects(r *mathrand.Rand, authorities []string) string {
 		return fmt.Sprintf("---\napiVersion: v1\nkind: Secret\nmetadata: {name: users, namespace: %s}\nstringData: {%s}\n", namespace, data)
 	}
 	text += secret("evil", `auth: "u:{PLAIN}wrong", jwks: '`+evil.keys()+`'`)
+	if r.IntN(3) > 0 {
+		text += fmt.Sprintf("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: fields, namespace: shop}\ndata: {%s}\n", one(`X-A: "$host"`, `X-A: "$nothing"`, `Host: "x"`, ""))
+	}
 	if r.IntN(3) > 0 {
 		text += secret("shop", one(`auth: "u:{PLAIN}right"`, `auth: "u:{PLAIN}right"`, `auth: ""`, `auth: "u:right"`, `auth: "u"`, `x: "y"`, `auth: "u:\nu:{PLAIN}wrong"`,
 			`jwks: '`+honest.keys()+`'`, `jwks: '`+honest.keys()+`'`, `jwks: '{"keys":[]}'`, `jwks: "x"`, `jwks: ""`, `session-key: "0123456789abcdef0123456789abcdef"`, `session-key: "short"`, `jwks: '`+honest.keys()+`', session-key: "0123456789abcdef0123456789abcdef"`, `jwks: '{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}'`,

@@ -41,7 +41,7 @@ type gateway struct {
 	admin    *admin.Server
 
 	// Safe for concurrent use:
-	config   atomic.Pointer[config.Config] // the one in force: after a reload, with its live keys
+	config   atomic.Pointer[config.Config] // the one in force: after a reload with its live keys, and with laid over it
 	bound    atomic.Bool
 	draining atomic.Bool
 
@@ -49,13 +49,16 @@ type gateway struct {
 	// Guarded by mu:
 	reloadOK bool
 	reloaded time.Time
+	// own is the configuration without laid, which are the assignments of ingress-nginx's ConfigMap.
+	own  *config.Config
+	laid []string
 }
 
 func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 // newGateway wires the parts. Nothing is bound, watched or started yet.
 func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Logger) (*gateway, error) {
-	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
+	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now(), own: c}
 	g.config.Store(c)
 	err := o.added.prepare()
 	if err != nil {
@@ -71,8 +74,10 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 	g.informer, err = informer.New(o.source.config(c), g.store, informer.Options{
 		Attach:    g.plane.Attach,
 		OnPublish: g.plane.OnPublish,
-		Resolver:  g.resolver,
-		Logger:    log,
+
+		OnConfigure: g.configure,
+		Resolver:    g.resolver,
+		Logger:      log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make informer: %w", err)
@@ -206,7 +211,9 @@ func (g *gateway) drain(signals <-chan os.Signal) {
 
 // reload reads the configuration again and applies its live keys.
 func (g *gateway) reload() {
-	running := g.config.Load()
+	g.mu.Lock()
+	running := g.own
+	g.mu.Unlock()
 	next, err := g.options.load()
 	var merged *config.Config
 	if err == nil {
@@ -214,7 +221,12 @@ func (g *gateway) reload() {
 		if err = g.file.Reopen(merged.ErrorLog); err != nil {
 			err = fmt.Errorf("open error_log: %w", err)
 		}
-		g.plane.Reload(merged)
+		g.mu.Lock()
+		if err == nil {
+			g.own = merged
+		}
+		g.enforceLocked()
+		g.mu.Unlock()
 	}
 	g.mu.Lock()
 	g.reloadOK, g.reloaded = err == nil, time.Now()
@@ -223,12 +235,45 @@ func (g *gateway) reload() {
 		g.log.Error("reload failed; the configuration that runs is kept", "error", err)
 		return
 	}
-	g.config.Store(merged)
+	g.informer.ChooseConfigMap(merged.Kubernetes.NginxConfigMap)
 	changes := config.Diff(running, next)
 	g.log.Info("reloaded", "applied", strings.Join(changes.Live, " "))
 	if len(changes.Restart) > 0 {
 		g.log.Warn("these keys changed, and take effect only after a restart", "keys", strings.Join(changes.Restart, " "))
 	}
+}
+
+// configure lays what ingress-nginx's ConfigMap says over the configuration.
+//
+// It returns once the loops have it: the Snapshot that is published next may rely on it.
+func (g *gateway) configure(assignments []string) {
+	g.mu.Lock()
+	g.laid = assignments
+	g.enforceLocked()
+	g.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	g.plane.Settled(ctx)
+	g.log.Info("configured by the ConfigMap", "settings", strings.Join(assignments, " "))
+}
+
+// settleTimeout bounds the wait for loops that are busy, or not started yet.
+const settleTimeout = 5 * time.Second
+
+// enforceLocked puts the configuration in force, with what is laid over it. g.mu is held.
+func (g *gateway) enforceLocked() {
+	c := g.own.Clone()
+	for _, assignment := range g.laid {
+		with := c.Clone()
+		if err := errors.Join(with.Set(assignment), with.Validate()); err != nil {
+			// The configuration has changed since the assignment was checked.
+			g.log.Error("a setting of the ConfigMap is not in force", "configmap", g.own.Kubernetes.NginxConfigMap, "error", err)
+			continue
+		}
+		c = with
+	}
+	g.config.Store(c)
+	g.plane.Reload(c)
 }
 
 // ready is the answer of /readyz.
@@ -238,6 +283,8 @@ func (g *gateway) ready() (ok bool, reason string) {
 		return false, "draining"
 	case !g.bound.Load():
 		return false, "the listeners are not bound yet"
+	case g.informer.Waits():
+		return false, "the ConfigMap of kubernetes.nginx_configmap has not been read yet"
 	case !g.informer.Synced():
 		return false, "the sources are not synced yet"
 	case g.store.Load() == nil:

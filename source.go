@@ -37,6 +37,8 @@ func (s *source) config(c *config.Config) informer.Config {
 		AllowedEndpoints:   c.AllowedEndpoints(),
 		NoExternalNames:    !c.Kubernetes.ExternalNames,
 		HostOwnership:      c.Kubernetes.HostOwnership,
+		NginxConfigMap:     c.Kubernetes.NginxConfigMap,
+		CheckSetting:       checkSetting(c),
 		Namespaces:         c.Kubernetes.WatchNamespaces,
 		Annotations:        s.added.annotations,
 		Manifests:          s.manifests,
@@ -44,6 +46,17 @@ func (s *source) config(c *config.Config) informer.Config {
 		StatusAddresses:    c.Kubernetes.PublishStatusAddress,
 		PublishService:     c.Kubernetes.PublishService,
 		CountsTogether:     c.Redis.Address != "",
+	}
+}
+
+// checkSetting returns what reports why an assignment cannot be laid over c.
+func checkSetting(c *config.Config) func(assignment string) error {
+	return func(assignment string) error {
+		with := c.Clone()
+		if err := with.Set(assignment); err != nil {
+			return err
+		}
+		return with.Validate()
 	}
 }
 

@@ -22,6 +22,7 @@ var rights = []right{
 	{"", "services", reading, "CoreV1", "Services"},
 	{"discovery.k8s.io", "endpointslices", reading, "DiscoveryV1", "EndpointSlices"},
 	{"", "secrets", reading, "CoreV1", "Secrets"},
+	{"", "configmaps", reading, "CoreV1", "ConfigMaps"},
 	{"networking.k8s.io", "ingresses/status", []string{"patch", "update"}, "NetworkingV1", "Ingresses/status"},
 	{"events.k8s.io", "events", []string{"create", "patch"}, "EventsV1", "Events"},
 }
@@ -78,15 +79,16 @@ func TestSecretsAreARoleOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestSecretsAreNotBoundClusterWide: the base lets the gateway read Secrets of its own namespace, and the
+// TestSecretsAreNotBoundClusterWide: the base lets the gateway read Secrets and ConfigMaps of its own namespace, and the
 // component for the whole cluster is a choice; both bind the role that there is, to the account that runs.
 func TestSecretsAreNotBoundClusterWide(t *testing.T) {
 	const role = "sluice-secrets"
 	account := rbacv1.Subject{Kind: "ServiceAccount", Name: "sluice", Namespace: "sluice-system"}
-	reads := map[string]bool{} // the ClusterRoles that reach Secrets
+	reads := map[string]bool{} // the ClusterRoles that reach Secrets or ConfigMaps
 	for _, r := range findAll[*rbacv1.ClusterRole](t) {
 		for _, rule := range r.Rules {
-			reads[r.Name] = reads[r.Name] || slices.Contains(rule.Resources, "secrets") || slices.Contains(rule.Resources, "*")
+			reads[r.Name] = reads[r.Name] || slices.Contains(rule.Resources, "secrets") ||
+				slices.Contains(rule.Resources, "configmaps") || slices.Contains(rule.Resources, "*")
 		}
 	}
 	if !reads[role] {
@@ -94,11 +96,11 @@ func TestSecretsAreNotBoundClusterWide(t *testing.T) {
 	}
 	for _, b := range findAll[*rbacv1.ClusterRoleBinding](t) {
 		if reads[b.RoleRef.Name] {
-			t.Errorf("ClusterRoleBinding %s of the base reads the Secrets of every namespace", b.Name)
+			t.Errorf("ClusterRoleBinding %s of the base reads the Secrets or ConfigMaps of every namespace", b.Name)
 		}
 	}
 	for _, b := range findAll[*rbacv1.RoleBinding](t) {
-		if b.Namespace != account.Namespace || b.RoleRef.Name != role || !slices.Equal(b.Subjects, []rbacv1.Subject{account}) {
+		if b.Namespace != account.Namespace || b.RoleRef.Name != role && b.RoleRef.Name != "sluice-configmaps" || !slices.Equal(b.Subjects, []rbacv1.Subject{account}) {
 			t.Errorf("RoleBinding %s/%s binds %s to %v", b.Namespace, b.Name, b.RoleRef.Name, b.Subjects)
 		}
 	}
@@ -119,6 +121,21 @@ func TestRejectionNamesTheRole(t *testing.T) {
 	for _, name := range []string{"../informer/internal/source/secrets.go", "base/clusterrole.yaml", "../README.md"} {
 		if !strings.Contains(string(read(t, name)), command) {
 			t.Errorf("%s lacks %q", name, command)
+		}
+	}
+}
+
+// TestRejectionNamesTheConfigMap: the commands for a ConfigMap, in the Rejection and in clusterrole.yaml, are the same and are for
+// that ConfigMap alone.
+func TestRejectionNamesTheConfigMap(t *testing.T) {
+	for _, command := range []string{
+		"create role sluice-configmap --verb=get,list,watch --resource=configmaps --resource-name=",
+		"create rolebinding sluice-configmap --role=sluice-configmap --serviceaccount=sluice-system:sluice",
+	} {
+		for _, name := range []string{"../informer/internal/source/configmaps.go", "base/clusterrole.yaml", "../README.md"} {
+			if !strings.Contains(string(read(t, name)), command) {
+				t.Errorf("%s lacks %q", name, command)
+			}
 		}
 	}
 }

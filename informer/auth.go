@@ -9,6 +9,7 @@ import (
 // auth decides, before there are Routes, who may ask. What cannot be carried out closes the object.
 func (c *compiler) auth() {
 	if b := c.basicAuth(); b != nil {
+		b.Open = c.settings.OpenPaths
 		c.settings.Policy.Set(b)
 	}
 	if j := c.jwt(); j != nil {
@@ -19,6 +20,8 @@ func (c *compiler) auth() {
 	}
 	if e, ok := c.settings.Policy.Filter(policy.KindExternal).(*policy.External); ok {
 		e.Refused, e.Allowed = c.backends.screen.ranges()
+		c.told(e)
+		e.Open = c.settings.OpenPaths
 	}
 	if c.settings.AnyOf {
 		c.anyOf()

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/informer/internal/source"
@@ -25,6 +26,7 @@ import (
 //	Service        -> the Ingresses that refer to it
 //	EndpointSlice  -> none; the Backends of its Service
 //	Secret         -> the Ingresses whose annotations name it; its Certificate
+//	ConfigMap      -> all Ingresses that are taken over, where it is ingress-nginx's
 //	resolved name  -> none; the Backends of that name
 //	own addresses  -> the Ingresses that lead to literal addresses; all Backends
 //
@@ -49,6 +51,7 @@ type builder struct {
 	hosts     hostSet
 	backends  backendSet
 	secrets   *secret.Set
+	configs   configMapSet
 	table     *routing.Table
 	fallback  *routing.Route
 	rejected  rejectionSet
@@ -77,6 +80,7 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		hosts:     newHostSet(&cfg, attach),
 		backends:  newBackendSet(&cfg),
 		secrets:   secret.New(secretOptions(&cfg)),
+		configs:   newConfigMapSet(&cfg),
 		loans:     make(map[string][]loan),
 		dirty:     newDirty(),
 	}
@@ -112,6 +116,19 @@ func (b *builder) apply(key source.Key, object any) {
 		if reason, ok := object.(string); ok {
 			b.dirty.ingress(b.secrets.Read(watchOf(source.SecretsKey(key.NamespacedName)), reason)...)
 		}
+	case source.ConfigMap:
+		next, _ := object.(*corev1.ConfigMap)
+		b.configs.apply(name, next)
+		b.dirty.users(b.configs.users.of(name))
+	case source.ConfigMaps:
+		if reason, ok := object.(string); ok {
+			b.configs.read(name, reason)
+			b.dirty.users(b.configs.users.of(name))
+		}
+	case source.Chosen:
+		chosen, _ := object.(types.NamespacedName)
+		b.rejected.replace(subject{ofConfigMap, b.configs.main}, nil)
+		b.configs.choose(routing.ObjectName(chosen))
 	case source.Addresses:
 		addrs, _ := object.([]netip.AddrPort)
 		b.backends.resolve(externalOf(key), addrs)
@@ -152,6 +169,7 @@ func (b *builder) setOwnAddresses(own []netip.Addr) {
 func (b *builder) build() *routing.Snapshot {
 	now := b.now()
 	b.dirty.ingress(b.classes.affected(now, b.cache.ingresses, b.controllerWas)...)
+	b.refreshConfigMap()
 	b.compileDirty()
 	tableChanged := b.buildTable()
 	b.renewLoans()
@@ -167,6 +185,20 @@ func (b *builder) build() *routing.Snapshot {
 	return &routing.Snapshot{
 		Table: b.table, Backends: backends, Certificates: secrets.Certificates,
 		ServerNames: secrets.ServerNames, DefaultCertificate: secrets.Default,
+	}
+}
+
+// refreshConfigMap marks the Ingresses that are taken over, where their defaults change.
+func (b *builder) refreshConfigMap() {
+	changed, reports := b.configs.refresh()
+	b.rejected.replaceAll(reports)
+	if !changed {
+		return
+	}
+	for name, e := range b.entries {
+		if e != nil && e.controller == NginxController {
+			b.dirty.ingress(name)
+		}
 	}
 }
 
@@ -207,7 +239,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 		controller, reason := b.classes.controllerOf(ing)
 		switch {
 		case controller != "":
-			next = b.newCompiler().compile(ing, controller)
+			next = b.newCompiler(controller).compile(ing, controller)
 		case reason != "":
 			b.classless[name] = struct{}{}
 			next.rejections = []Rejection{rejectIngress(name, "spec.ingressClassName", stringOr(ing.Spec.IngressClassName), reason)}
@@ -221,10 +253,12 @@ func (b *builder) recompile(name routing.ObjectName) {
 	b.replaceEntry(name, next.entry)
 }
 
-// newCompiler returns a compiler with the present objects.
-func (b *builder) newCompiler() *compiler {
-	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets,
-		annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames, countsTogether: b.cfg.CountsTogether}
+// newCompiler returns a compiler with the present objects, for an Ingress of a controller.
+func (b *builder) newCompiler(controller string) *compiler {
+	return &compiler{
+		services: b.cache.services, backends: &b.backends, secrets: b.secrets, annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames,
+		countsTogether: b.cfg.CountsTogether, defaults: b.configs.defaults(controller), configs: &b.configs,
+	}
 }
 
 // replaceEntry replaces the entry of an Ingress, by nil for none, and marks the Hosts of both.
@@ -236,6 +270,7 @@ func (b *builder) replaceEntry(name routing.ObjectName, next *entry) {
 		b.dirty.entry(next)
 	}
 	b.services.replace(name, old.serviceNames(), next.serviceNames())
+	b.configs.refer(name, old.configMapNames(), next.configMapNames())
 	if old == nil {
 		return
 	}

@@ -115,12 +115,12 @@ func (c *compiler) canary() {
 // parse reads the annotations of the object. Those that do not count in a canary have a Rejection each.
 func (c *compiler) parse() {
 	refused := make(map[string]struct{})
-	c.settings = c.annotations.Parse(c.ing.Annotations, func(name, value, reason string) {
+	c.settings = c.annotations.ParseWith(c.defaults, c.ing.Annotations, func(name, value, reason string) {
 		refused[name] = struct{}{}
 		c.reject(annotationField(name), value, reason)
 	})
 	if c.entry.controller == NginxController {
-		c.leftOut()
+		c.closeUnloaded()
 	}
 	if !c.settings.Canary.On {
 		return
@@ -136,8 +136,8 @@ func (c *compiler) parse() {
 	}
 }
 
-// leftOut closes an object that ingress-nginx would not load. The value that is to blame has a Rejection.
-func (c *compiler) leftOut() {
+// closeUnloaded closes an object that ingress-nginx would not load. The value that is to blame has a Rejection.
+func (c *compiler) closeUnloaded() {
 	name := annotation.Name(c.ing.Annotations, "load-balance")
 	if c.settings.Balance == routing.LeastConnections && strings.HasPrefix(name, annotation.NginxPrefix) {
 		c.settings.LeftOut = true

@@ -3,7 +3,9 @@ package informer
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/informer/internal/secret"
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -17,13 +19,18 @@ func (c *compiler) clientAuth() {
 	}
 	refuse := func(fault string) {
 		c.settings.Policy.Closed = "client certificates are asked for and cannot be verified"
-		c.entry.closesHosts = true
+		c.entry.closesHosts, c.entry.forbids = true, s.Secret != "" && c.entry.controller == NginxController
 		if c.entry.authWaits = fault == ""; fault != "" {
-			c.reject(c.annotationName("auth-tls-secret"), s.Secret, fault+"; the hosts of the object answer 503")
+			c.reject(c.annotationName("auth-tls-secret"), s.Secret, fault+"; the hosts of the object are closed")
 		}
 	}
 	if s.Secret == "" {
 		refuse("the other auth-tls-* need it")
+		return
+	}
+	if name := annotation.Name(c.ing.Annotations, "auth-tls-secret"); c.entry.controller == NginxController && !strings.Contains(s.Secret, "/") &&
+		strings.HasPrefix(name, annotation.NginxPrefix) {
+		refuse("want namespace/name, as ingress-nginx does")
 		return
 	}
 	m, name, fault := c.credential(s.Secret)

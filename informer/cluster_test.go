@@ -41,7 +41,7 @@ func clusterController(t *testing.T, cfg Config, client *fake.Clientset) (c *Con
 	c.builder = newBuilder(cfg, nil)
 	c.builder.rejected.collect = true
 	cluster := source.NewCluster(client, cfg.Namespaces, log, &c.reach)
-	c.feed, c.secrets = cluster, source.NewSecretWatches(cluster, c.queue)
+	c.feed, c.secrets, c.configMaps = cluster, source.NewSecretWatches(cluster, c.queue), source.NewConfigMapWatches(cluster, c.queue)
 	c.events = newEventWriter(client, log)
 	c.status = newStatusWriter(&c.cfg, client, log)
 	ctx, cancel := context.WithCancel(t.Context())

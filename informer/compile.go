@@ -33,11 +33,15 @@ type compiler struct {
 	annotations     *annotation.Table
 	noExternalNames bool
 	countsTogether  bool
+	defaults        *annotation.Defaults
+	configs         *configMapSet
 
 	// Of the present object:
 	ing      *networkingv1.Ingress
 	settings annotation.Settings
 	position map[string]int // of a name in entry.hosts, until they are sorted
+	// leftOut is true for an object that is left out as a whole, as ingress-nginx would, or its ConfigMap.
+	leftOut bool
 	// tlsReported is true once the Secret of TLS Backends has its Rejection.
 	tlsReported bool
 	compiled
@@ -57,14 +61,20 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		controller: controller,
 		source: &routing.Source{Ingress: routing.ObjectName{Namespace: ing.Namespace, Name: ing.Name},
 			LastName: controller == NginxController},
-		services: make(map[routing.ObjectName]struct{}),
+		services:   make(map[routing.ObjectName]struct{}),
+		configMaps: make(map[routing.ObjectName]struct{}),
 	}
 	if !ing.CreationTimestamp.IsZero() {
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
 	c.references.Created = c.entry.source.Created
-	c.parse()
-	if c.settings.Canary.On {
+	if !c.leaveOut(controller) {
+		c.parse()
+	}
+	switch {
+	case c.settings.Canary.On && c.leftOut:
+		return c.compiled // it has no paths of its own
+	case c.settings.Canary.On:
 		c.canary()
 		return c.compiled
 	}
@@ -82,11 +92,49 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.rule(fmt.Sprintf("spec.rules[%d]", i), &ing.Spec.Rules[i])
 	}
 	c.defaultBackend()
+	if c.leftOut {
+		c.leadNowhere()
+	}
 	slices.SortFunc(c.entry.hosts, func(a, b hostRoutes) int { return strings.Compare(a.name, b.name) })
-	c.sections()
-	c.ofLogin()
+	if !c.leftOut {
+		c.sections()
+		c.ofLogin()
+	}
 	c.entry.sentTo = newSentTo(&c.settings, c.entry, c.ing)
+	if c.leftOut {
+		c.entry.sentTo.sections = false
+	}
 	return c.compiled
+}
+
+// leaveOut reports whether the object is left out, and why in a Rejection: by ingress-nginx's ConfigMap, or as ingress-nginx
+// would. The object keeps its paths, and nothing of what is behind them: what it claims must not be served by another object
+// without its owner's knowledge. They answer as what no object has.
+func (c *compiler) leaveOut(controller string) bool {
+	name, reason := c.defaults.Refuses(c.ing.Annotations)
+	if reason == "" && controller == NginxController {
+		name, reason = annotation.LeavesOut(c.ing.Annotations)
+	}
+	if reason == "" {
+		return false
+	}
+	c.leftOut = true
+	canary := annotation.Parse(c.ing.Annotations, func(_, _, _ string) {}).Canary
+	c.settings = annotation.Parse(nil, nil)
+	c.settings.Canary, c.settings.HTTPS = canary, annotation.No
+	c.reject(annotationField(name), c.ing.Annotations[name], reason+"; the object is left out")
+	return true
+}
+
+// leadNowhere has all Routes of the object answer as what no object has.
+func (c *compiler) leadNowhere() {
+	c.entry.fallback = nil
+	for i := range c.entry.hosts {
+		h := &c.entry.hosts[i]
+		for j := range h.routes {
+			h.routes[j].Backend = routing.Elsewhere
+		}
+	}
 }
 
 func (c *compiler) reject(field, value, reason string) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/informer/annotation"
+	"github.com/sluice-gateway/sluice/informer/configmap"
 	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -50,6 +51,11 @@ type Config struct {
 	// DefaultCertificate is the namespace/name of the Secret for server names that have no certificate
 	// of their own; "" for none.
 	DefaultCertificate string
+	// NginxConfigMap is the namespace/name of the ConfigMap of ingress-nginx's controller; "" for none.
+	NginxConfigMap string
+	// CheckSetting reports why the gateway's configuration does not take an assignment, key.path=value, that the ConfigMap asks
+	// for. Where nil it takes all.
+	CheckSetting func(assignment string) error
 	// StatusAddresses are IPs or names to write into status.loadBalancer of the served Ingresses.
 	StatusAddresses []string
 	// PublishService is the namespace/name of a Service whose addresses are written there instead.
@@ -83,6 +89,12 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("publish_service %q: its namespace is not among watch_namespaces", c.PublishService)
 		}
 	}
+	if c.NginxConfigMap != "" {
+		name := c.configMapName()
+		if name.Namespace == "" || name.Name == "" || strings.Contains(name.Name, "/") {
+			return c, fmt.Errorf("nginx_configmap %q: want namespace/name", c.NginxConfigMap)
+		}
+	}
 	if c.DefaultCertificate != "" {
 		name := c.defaultName()
 		if name.Namespace == "" || name.Name == "" || strings.Contains(name.Name, "/") {
@@ -96,6 +108,23 @@ func (c Config) withDefaults() (Config, error) {
 func (c *Config) defaultName() routing.ObjectName {
 	namespace, name, _ := strings.Cut(c.DefaultCertificate, "/")
 	return routing.ObjectName{Namespace: namespace, Name: name}
+}
+
+// configMapName is the ConfigMap of ingress-nginx's controller; the zero value where none is configured.
+func (c *Config) configMapName() routing.ObjectName {
+	namespace, name, _ := strings.Cut(c.NginxConfigMap, "/")
+	return routing.ObjectName{Namespace: namespace, Name: name}
+}
+
+// checkSetting is CheckSetting as package configmap calls it.
+func (c *Config) checkSetting() configmap.Check {
+	check := c.CheckSetting
+	return func(setting, value string) error {
+		if check == nil {
+			return nil
+		}
+		return check(setting + "=" + value)
+	}
 }
 
 // watches reports whether objects of namespace are in scope.
@@ -115,6 +144,10 @@ type Resolver interface {
 type Options struct {
 	// Attach is called once for each new Route before it is published (routing.Builder.Attach).
 	Attach func(*routing.Route)
+	// OnConfigure is called on Run's goroutine with the assignments, key.path=value as for --set and sorted, that the ConfigMap of
+	// ingress-nginx's controller lays over the gateway's configuration: before the first publish where there are any, and
+	// whenever they change, before the Snapshot that goes with them.
+	OnConfigure func(assignments []string)
 	// OnPublish is called on Run's goroutine with each Snapshot, right after it went live.
 	OnPublish func(*routing.Snapshot)
 	// Resolver serves ExternalName Services; without one their Backends have no Endpoints.

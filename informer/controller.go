@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
@@ -51,8 +55,13 @@ type Controller struct {
 	// Owned by Run's goroutine, but for builder.rejected:
 	builder *builder
 	names   resolution
-	// secrets is nil with manifests.
-	secrets *source.SecretWatches
+	// secrets and configMaps are nil with manifests.
+	secrets    *source.SecretWatches
+	configMaps *source.ConfigMapWatches
+	// configured are the assignments of the last OnConfigure.
+	configured []string
+	// missing is why the first publish waits for ingress-nginx's ConfigMap, as it was logged last.
+	missing string
 	// held is the first Snapshot while it waits for Secrets, until patience ends; heldSeen is when its
 	// oldest event came.
 	held     *routing.Snapshot
@@ -66,6 +75,7 @@ type Controller struct {
 	stats  stats
 	reach  source.Reach
 	synced atomic.Bool
+	waits  atomic.Bool
 }
 
 // New makes a Controller that publishes to store. It reads the kubeconfig, and reaches no cluster.
@@ -93,7 +103,7 @@ func New(cfg Config, store *routing.Store, opts Options) (*Controller, error) {
 	if c.builder.backends.screen.own, err = c.own(); err != nil {
 		return nil, err
 	}
-	c.secrets = source.NewSecretWatches(cluster, c.queue)
+	c.secrets, c.configMaps = source.NewSecretWatches(cluster, c.queue), source.NewConfigMapWatches(cluster, c.queue)
 	c.events = newEventWriter(cluster.Client, c.log)
 	c.builder.rejected.collect = true
 	if cfg.PublishService != "" || len(cfg.StatusAddresses) > 0 {
@@ -150,6 +160,7 @@ func (c *Controller) close() {
 	c.names.close()
 	if c.secrets != nil {
 		c.secrets.Close()
+		c.configMaps.Close()
 	}
 	if c.expiry != nil {
 		c.expiry.Stop()
@@ -183,11 +194,13 @@ func (c *Controller) step() {
 	c.names.follow(c.builder.backends.externals)
 	if c.secrets != nil {
 		c.secrets.Follow(c.builder.watchesWanted())
+		c.configMaps.Follow(c.builder.configs.watches())
 	}
 	c.expect(c.builder.nextChange())
 	if snapshot, seen = c.hold(snapshot, seen); c.held != nil {
 		return
 	}
+	c.configure()
 	if snapshot != nil {
 		c.store.Publish(snapshot)
 		c.stats.published(seen, time.Now())
@@ -205,14 +218,36 @@ func (c *Controller) step() {
 	}
 }
 
-// hold keeps the first Snapshot back while Secrets that it needs may be about to arrive. Otherwise it
-// returns the Snapshot to publish.
+// configure lays what ingress-nginx's ConfigMap says over the gateway's configuration, where that has changed.
+func (c *Controller) configure() {
+	next := c.builder.configs.gateway()
+	if slices.Equal(next, c.configured) {
+		return
+	}
+	c.configured = next
+	if c.opts.OnConfigure != nil {
+		c.opts.OnConfigure(next)
+	}
+}
+
+// hold keeps the first Snapshot back while Secrets that it needs may be about to arrive, and until ingress-nginx's ConfigMap has
+// been read: nothing of what that says can be guessed. Otherwise it returns the Snapshot to publish.
 func (c *Controller) hold(snapshot *routing.Snapshot, seen time.Time) (*routing.Snapshot, time.Time) {
 	if c.synced.Load() {
 		return snapshot, seen
 	}
 	snapshot, seen = cmp.Or(snapshot, c.held), cmp.Or(c.heldSeen, seen)
 	c.held, c.heldSeen = nil, time.Time{}
+	if c.builder.configs.waiting() {
+		c.waits.Store(true)
+		if reason := c.builder.configs.absence(c.builder.configs.main); reason != c.missing {
+			c.missing = reason
+			c.log.Warn("nothing is served before the ConfigMap of kubernetes.nginx_configmap has been read", "configmap", c.builder.configs.main, "reason", reason)
+		}
+		c.held, c.heldSeen = snapshot, seen
+		return snapshot, seen
+	}
+	c.waits.Store(false)
 	if c.secrets == nil || snapshot == nil || !c.builder.secrets.Waiting() {
 		return snapshot, seen
 	}
@@ -241,6 +276,15 @@ func (c *Controller) expect(next time.Time) {
 	} else {
 		c.expiry.Reset(wait)
 	}
+}
+
+// Waits reports that nothing is published before the ConfigMap of ingress-nginx's controller has been read.
+func (c *Controller) Waits() bool { return c.waits.Load() }
+
+// ChooseConfigMap has another ConfigMap, namespace/name or "" for none, count as that of ingress-nginx's controller.
+func (c *Controller) ChooseConfigMap(name string) {
+	namespace, name, _ := strings.Cut(name, "/")
+	c.queue.Push(source.Event{Key: source.Key{Kind: source.Chosen}, Object: types.NamespacedName{Namespace: namespace, Name: name}})
 }
 
 // Synced reports whether a Snapshot built from fully synced sources is live.

@@ -1,5 +1,5 @@
 // Package informer turns Kubernetes objects into Snapshots: Ingress, IngressClass, Service,
-// EndpointSlice and Secret in, routing.Snapshot and Rejections out.
+// EndpointSlice, Secret and ConfigMap in, routing.Snapshot and Rejections out.
 //
 // An event travels so: a source (client-go informers, or a directory of manifests; see internal/source)
 // puts the changed object into the queue, where a later change of the same object replaces an earlier
@@ -10,6 +10,8 @@
 // Secrets are read on demand: after a build the cluster source is given the namespaces in which the tls
 // sections of the served Ingresses refer to one, and the names from annotations and the configuration, and
 // the Secrets come as events. Only the first publish waits for them, and not longer than secretsPatience.
+// ConfigMaps are read by name in the same way: that of ingress-nginx's controller, which says what its objects have by default
+// and what is laid over the gateway's configuration, and those that it names. The first publish waits for that one however long it takes.
 //
 // Goroutines: Run owns cache and builder, and nothing else touches them. Sources and name
 // resolution only write to the queue. Rejections, Stats and Synced may be called from anywhere.
@@ -20,7 +22,8 @@
 //  2. A bad object never fails a build: it, or its bad part, is a Rejection and the rest is served.
 //     Security fails closed.
 //  3. A Snapshot built step by step equals a fresh build of the same objects (see
-//     TestIncrementalEqualsFresh), but for the last good Certificate of a Secret that is broken now.
+//     TestIncrementalEqualsFresh), but for the last good Certificate of a Secret that is broken now, and for what
+//     ingress-nginx's ConfigMap said that is gone now.
 //  4. An Endpoint change replaces one Backend; an Ingress change rebuilds the Hosts it names, and that of
 //     a canary those in whose Splits it takes part (see canaryset.go); a change of a Secret replaces one
 //     Certificate, or what the Ingresses that name it in an annotation make.
@@ -37,7 +40,7 @@
 // secret, what is made of Secrets. Objects and names go in; the Ingresses to compile again, the result of a step and
 // the Rejections come out.
 //
-// Package source delivers objects, package annotation reads annotations, package secret reads Secrets; the consequences
+// Package source delivers objects, package annotation reads annotations, packages secret and configmap what their names say; the consequences
 // are decided here. What is written to a cluster, statuses and Events, is written here, too, because it follows from a
 // build.
 //

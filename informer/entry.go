@@ -22,7 +22,8 @@ type entry struct {
 	clientAuth *routing.ClientAuth
 	// closesHosts is true where clientAuth cannot be carried out, which closes the hosts for every
 	// other object too. authWaits is true while the only cause is a Secret that may still arrive.
-	closesHosts, authWaits bool
+	// forbids is true where that is because of the Secret: then ingress-nginx answers 403 rather than leaving the object out.
+	closesHosts, authWaits, forbids bool
 	// passthrough is true when the object asks for TLS connections to be passed on.
 	passthrough bool
 	// ciphers are the suites that the object sets for its hosts.
@@ -38,6 +39,8 @@ type entry struct {
 	balancing balancing
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
+	// configMaps are those that annotations name, whether they exist or not.
+	configMaps map[routing.ObjectName]struct{}
 	// services are those the object refers to, whether they exist or not.
 	services map[routing.ObjectName]struct{}
 }
@@ -76,7 +79,7 @@ func (e *entry) same(o *entry) bool {
 		a.Source, b.Source = nil, nil
 		return a == b
 	}
-	return e.source.Created == o.source.Created && e.source.LastName == o.source.LastName && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
+	return e.source.Created == o.source.Created && e.source.LastName == o.source.LastName && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits && e.forbids == o.forbids &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
 		e.regular.same(&o.regular) && e.canary.equal(o.canary) && slices.Equal(e.uses, o.uses) && e.balancing == o.balancing && (e.canary == nil || e.controller == o.controller) &&
 		e.source.Policy.Equal(o.source.Policy) && e.sentTo.equal(&o.sentTo) &&

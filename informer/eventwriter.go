@@ -91,6 +91,10 @@ func (b *builder) reference(o Object) (corev1.ObjectReference, bool) {
 		if service := b.cache.services[name]; service != nil {
 			ref.APIVersion, ref.UID = corev1.SchemeGroupVersion.String(), service.UID
 		}
+	case "ConfigMap":
+		if m := b.configs.byName[name]; m != nil {
+			ref.APIVersion, ref.UID = corev1.SchemeGroupVersion.String(), m.UID
+		}
 	case "EndpointSlice":
 		if slice := b.backends.slices.byName[name]; slice != nil {
 			ref.APIVersion, ref.UID = discoveryv1.SchemeGroupVersion.String(), slice.UID

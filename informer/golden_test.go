@@ -36,6 +36,9 @@ var update = flag.Bool("update", false, "write the results of the golden tests i
 //	secrets NAMESPACE [REASON]  all certificates of the namespace have arrived, or cannot be read; of
 //	                            NAMESPACE/NAME, one Secret
 //	default NAMESPACE/NAME      what Config.DefaultCertificate is
+//	nginx-configmap [NAMESPACE/NAME]  what Config.NginxConfigMap is, or becomes while running
+//	configmap NAMESPACE/NAME [REASON]  the ConfigMap has been looked for, or cannot be read
+//	gateway ASSIGNMENT...       the ConfigMap lays these over the gateway's configuration
 //	node ADDR...                the node's own addresses are these
 //	allow CIDR...               what Config.AllowedEndpoints is
 //	no-external-names           Config.NoExternalNames
@@ -139,6 +142,24 @@ func (s *script) run(command string, args []string) {
 		s.last = s.world.step(event(source.Addresses, routing.ObjectName{Namespace: args[1], Name: args[0]}, addrs))
 	case "default":
 		s.configure(func(c *Config) { c.DefaultCertificate = args[0] })
+	case "nginx-configmap":
+		name := strings.Join(args, "")
+		if len(s.world.objects) == 0 {
+			s.configure(func(c *Config) { c.NginxConfigMap = name })
+			break
+		}
+		s.cfg.NginxConfigMap = name
+		s.world.b.cfg.NginxConfigMap = name
+		chosen := s.cfg.configMapName()
+		s.world.b.apply(source.Key{Kind: source.Chosen}, types.NamespacedName(chosen))
+		s.last = s.world.step()
+	case "configmap":
+		namespace, name, _ := strings.Cut(args[0], "/")
+		s.last = s.world.step(event(source.ConfigMaps, routing.ObjectName{Namespace: namespace, Name: name}, strings.Join(args[1:], " ")))
+	case "gateway":
+		if got := s.world.b.configs.gateway(); !slices.Equal(got, args) {
+			s.t.Errorf("%s: the gateway has %q", s.at, got)
+		}
 	case "node":
 		var own []netip.Addr
 		for _, a := range args {
@@ -261,6 +282,8 @@ func (s *script) deleteToEmpty() {
 		s.world.step(source.Event{Key: key})
 	}
 	s.world.later()
+	s.world.b.apply(source.Key{Kind: source.Chosen}, nil)
+	s.world.step()
 	empty := s.world.show()
 	if s.cfg.DefaultCertificate != "" && strings.HasPrefix(empty, "reject Secret "+s.cfg.DefaultCertificate+": ") {
 		_, empty, _ = strings.Cut(empty, "\n")
@@ -353,6 +376,10 @@ func (w *world) fresh() *world {
 		default:
 			objects = append(objects, source.Event{Key: key, Object: object})
 		}
+	}
+	// What a ConfigMap that is gone has said stays in force, and cannot be learnt anew.
+	if c := &w.b.configs; c.byName[c.main] == nil {
+		f.b.configs.last, f.b.configs.settings = c.last, c.settings
 	}
 	f.step(objects...)
 	f.step(gone...)

@@ -12,7 +12,7 @@ import (
 // objects of the namespace that the host belongs to, which is that of the first entry:
 //
 //   - Client certificates: the oldest object of that namespace that asks for them decides for all. Where
-//     its settings cannot be carried out the host answers 503. Another object that asks for something
+//     its settings cannot be carried out the host is closed. Another object that asks for something
 //     else answers 503 itself, because it would be served to clients that it does not know.
 //   - Passthrough: the oldest object of the host decides, asking or not, so that no object added
 //     later takes the connections of a host over.
@@ -33,7 +33,7 @@ func (s *hostSet) joinHost(name, of string, entries []*entry) (routes []routing.
 		closed, reason := asked.closes(e)
 		if closed {
 			for i := range own {
-				own[i].Backend = unresolved
+				own[i].Backend = asked.closing()
 			}
 		}
 		if reason != "" {
@@ -61,6 +61,14 @@ func askingOf(entries []*entry) asking {
 	return a
 }
 
+// closing is the Backend of Routes that are closed: see entry.forbids.
+func (a asking) closing() int32 {
+	if a.first != nil && a.first.forbids {
+		return routing.Forbidden
+	}
+	return unresolved
+}
+
 func (a asking) auth() *routing.ClientAuth {
 	if a.first == nil {
 		return nil
@@ -74,7 +82,7 @@ func (a asking) closes(e *entry) (closed bool, reason string) {
 	switch {
 	case a.first != nil && a.first.closesHosts:
 		if e != a.first && !a.first.authWaits && !e.closesHosts {
-			reason = rivalOf(a.first.source, e.source) + " asks for client certificates on this host, which cannot be verified; the host answers 503"
+			reason = rivalOf(a.first.source, e.source) + " asks for client certificates on this host, which cannot be verified; the host is closed"
 		}
 		return true, reason
 	case e.namespace() != a.owner && (e.closesHosts || differs):

@@ -2,9 +2,7 @@ package informer
 
 import (
 	"slices"
-	"strings"
 
-	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/informer/internal/wildcard"
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/policy"
@@ -81,7 +79,7 @@ func (s *hostSet) lend(routes []routing.Route, name, of string, e *entry, tls *r
 	}
 	for i := range routes {
 		routes[i].Source = open
-		if !https || strings.HasPrefix(routes[i].Path, annotation.ACMEPath) {
+		if !https || e.sentTo.isPlain(routes[i].Path) {
 			continue
 		}
 		if secured == nil {

@@ -64,12 +64,14 @@ func InspectCluster(ctx context.Context, kubeconfig string, cfg Config) (*Inspec
 	}
 	secrets := source.NewSecretWatches(c, q)
 	defer secrets.Close()
-	return inspectListed(ctx, newBuilder(cfg, nil), q, secrets)
+	configMaps := source.NewConfigMapWatches(c, q)
+	defer configMaps.Close()
+	return inspectListed(ctx, newBuilder(cfg, nil), q, secrets, configMaps)
 }
 
-// inspectListed builds what q has, and again for the Secrets that turn out to be needed, until they are here or
+// inspectListed builds what q has, and again for the Secrets and ConfigMaps that turn out to be needed, until they are here or
 // secretsPatience ends.
-func inspectListed(ctx context.Context, b *builder, q *source.Queue, secrets *source.SecretWatches) (*Inspection, error) {
+func inspectListed(ctx context.Context, b *builder, q *source.Queue, secrets *source.SecretWatches, configMaps *source.ConfigMapWatches) (*Inspection, error) {
 	patience := time.NewTimer(secretsPatience)
 	defer patience.Stop()
 	var snapshot *routing.Snapshot
@@ -80,7 +82,8 @@ func inspectListed(ctx context.Context, b *builder, q *source.Queue, secrets *so
 		}
 		snapshot = cmp.Or(b.build(), snapshot)
 		secrets.Follow(b.watchesWanted())
-		if !b.secrets.Waiting() {
+		configMaps.Follow(b.configs.watches())
+		if !b.secrets.Waiting() && !b.configs.waiting() {
 			return inspect(b, snapshot), nil
 		}
 		select {

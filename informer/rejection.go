@@ -95,6 +95,8 @@ const (
 	ofTLS
 	// ofPorts are those of what the slices of a Service lack.
 	ofPorts
+	// ofConfigMap are those of the ConfigMap of ingress-nginx's controller.
+	ofConfigMap
 	// ofServerName are the conflicts between the certificates for a name.
 	ofServerName
 )

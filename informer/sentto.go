@@ -21,6 +21,9 @@ type sentTo struct {
 	forced bool
 	// secured is the Policy of the object with https; nil where that is all there is.
 	secured *policy.Policy
+	// plain are the beginnings of the paths that are not sent to HTTPS, and code is the status for the names of claims.
+	plain []string
+	code  int
 	// sections is true for an object with a tls section.
 	sections bool
 	// appRoot is where requests for / are sent; nil for nowhere.
@@ -46,7 +49,7 @@ func (c claim) compare(o claim) int {
 }
 
 func newSentTo(s *annotation.Settings, e *entry, ing *networkingv1.Ingress) sentTo {
-	t := sentTo{forced: s.ForceHTTPS, sections: len(ing.Spec.TLS) > 0, slash: s.SlashRedirect()}
+	t := sentTo{forced: s.ForceHTTPS, sections: len(ing.Spec.TLS) > 0, slash: s.SlashRedirect(), plain: s.PlainPaths, code: s.HostRedirectCode()}
 	field := func(key string) string { return annotationField(annotation.Name(ing.Annotations, key)) }
 	if s.ForceHTTPS || s.HTTPS == annotation.Yes || s.HTTPS == annotation.Unsaid && e.controller == NginxController {
 		t.https = s.HTTPSRedirect()
@@ -90,7 +93,13 @@ func wwwOf(name string) string {
 func (t *sentTo) equal(o *sentTo) bool {
 	return (t.https == o.https || t.https != nil && o.https != nil && *t.https == *o.https) &&
 		(t.appRoot == o.appRoot || t.appRoot != nil && o.appRoot != nil && *t.appRoot == *o.appRoot) &&
-		t.forced == o.forced && t.appRootField == o.appRootField && t.sections == o.sections && t.slash == o.slash && slices.Equal(t.claims, o.claims)
+		t.forced == o.forced && t.appRootField == o.appRootField && t.sections == o.sections && t.slash == o.slash && t.code == o.code &&
+		slices.Equal(t.plain, o.plain) && slices.Equal(t.claims, o.claims)
+}
+
+// isPlain reports whether a Route with a path is served without HTTPS too.
+func (t *sentTo) isPlain(path string) bool {
+	return slices.ContainsFunc(t.plain, func(beginning string) bool { return strings.HasPrefix(path, beginning) })
 }
 
 // names returns the names of the claims, once each.
@@ -181,7 +190,7 @@ func (s *hostSet) refuseClaims(name string) (list []Rejection) {
 // wwwRoute is that of the Host name, all whose requests are sent to one of e's.
 func (e *entry) wwwRoute(name string) routing.Route {
 	source := *e.source
-	source.Policy = alone(annotation.HostRedirect(wwwOf(name)))
+	source.Policy = alone(annotation.HostRedirect(wwwOf(name), e.sentTo.code))
 	if e.controller == NginxController {
 		source.Policy.StrictTransport = policy.NoTransport // nginx redirects before it says anything of TLS
 	}

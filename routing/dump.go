@@ -164,8 +164,11 @@ func (s *Snapshot) backendName(r *Route) string {
 	if r.Source != nil && r.Source.Policy.Filter(policy.KindRedirect) != nil && r.Source.Policy.Closed == "" {
 		return "none (redirect)"
 	}
-	if r.Backend == Elsewhere {
+	switch r.Backend {
+	case Elsewhere:
 		return "the default"
+	case Forbidden:
+		return "none (403)"
 	}
 	return "none (503)"
 }

@@ -38,6 +38,10 @@ func (t PathType) String() string {
 // Filters do not answer, and without one they get 404. Its Filters see requests alone, and do not park.
 const Elsewhere int32 = -2
 
+// Forbidden is the Backend of a Route of a Host that is closed to everybody: it answers 403, as ingress-nginx does where client
+// certificates are asked for that cannot be verified.
+const Forbidden int32 = -3
+
 // Route is one compiled (Host, path, PathType) with its Backend. Immutable once published, and
 // safe for concurrent use. It lives in a slab of its Host: keep the pointer no longer than the
 // Snapshot that gave it.
@@ -58,7 +62,7 @@ type Route struct {
 	// software that made them, neither the gateway nor the Backend, have the gateway's Date and nothing that a Backend
 	// says to nginx, and over TLS Strict-Transport-Security.
 	Anonymous bool
-	// Backend indexes Snapshot.Backends; Elsewhere, or otherwise negative when the reference could not be
+	// Backend indexes Snapshot.Backends; Elsewhere, Forbidden, or otherwise negative when the reference could not be
 	// resolved, and the answer is 503.
 	Backend int32
 	Source  *Source
@@ -66,3 +70,7 @@ type Route struct {
 	// Route. Set by the Attach hook before the Route is published, opaque here.
 	Attachment any
 }
+
+// TakenOver reports whether the Route is of an object that was taken over from ingress-nginx. Backends of these are told of
+// clients in that controller's fields.
+func (r *Route) TakenOver() bool { return r.Anonymous }

@@ -106,3 +106,21 @@ func wantNoAllocations(t *testing.T, g *gateway, request, end []byte) {
 		t.Errorf("%d allocations in %d requests, want none", least, requests)
 	}
 }
+
+// TestNoAllocationsTakenOver is TestNoAllocations for an object that was taken over from ingress-nginx, with a proxy in front that
+// is believed, and one that is not.
+func TestNoAllocationsTakenOver(t *testing.T) {
+	for _, trusted := range []string{"", "127.0.0.0/8"} {
+		g := newGateway(t, func(c *config.Config) {
+			c.Threads = 1
+			if trusted != "" {
+				c.Forwarded.TrustedCIDRs = []string{trusted}
+			}
+			c.Forwarded.FullList, c.Forwarded.OriginalURI = true, true
+		}, Options{})
+		g.serve(nil, thriftyBackend(t))
+		g.takenOver()
+		wantNoAllocations(t, g, []byte("GET /a/b?c=d HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-For: 192.0.2.1, 192.0.2.2\r\nX-Forwarded-Host: a.test\r\n"+
+			"X-Forwarded-Proto: https\r\nX-Request-ID: mine\r\nForwarded: for=192.0.2.3\r\nX-Other: x\r\n\r\n"), []byte("hello"))
+	}
+}

@@ -36,6 +36,8 @@ type liveKey struct {
 	toHTTP1   bool                    // the Endpoint speaks HTTP/1.1 to all
 	proxied   bool                    // connections begin with a PROXY protocol header
 	headed    bool                    // connections should begin with one, and do not
+	trusted   bool                    // clients are believed
+	takenOver bool                    // the object is of ingress-nginx's class
 	elsewhere string                  // the test that shows it, where another package applies the key
 }
 
@@ -66,6 +68,7 @@ func liveBase() *config.Config {
 }
 
 var liveKeys = []liveKey{
+	{key: "kubernetes.nginx_configmap", elsewhere: "package informer reads it: TestConfigMapIsChosen"},
 	{key: "error_log", elsewhere: "package main opens it: TestServe"},
 
 	{key: "limits.header_bytes", to: "2k", was: "200", is: "431", see: func(l *live) string { return l.get("/", "x-long", strings.Repeat("y", 4000)) }},
@@ -148,7 +151,18 @@ var liveKeys = []liveKey{
 	}},
 	{key: "http.header_names", to: "underscore", was: "none", is: "mine", see: func(l *live) string { return l.seen("x-saw-odd", "x_odd", "mine") }},
 	{key: "http.server_header", to: "edge", was: "sluice", is: "edge", see: func(l *live) string { return l.seen("server") }},
+	{key: "http.backend_server", to: "true", was: "none", is: "pod", takenOver: true, see: func(l *live) string { return l.seen("server", "x-server", "pod") }},
+	{key: "http.keep_alive", to: "false", is: "closed", only: liveHTTP1, see: func(l *live) string {
+		c := l.conn()
+		c.ask("GET", "/", nil)
+		c.answer()
+		return c.end()
+	}},
 	{key: "forwarded.trusted_cidrs", from: "", to: "127.0.0.0/8", was: "127.0.0.1", is: "192.0.2.7, 127.0.0.1", see: func(l *live) string { return l.seen("x-saw-for", "x-forwarded-for", "192.0.2.7") }},
+	{key: "forwarded.client_header", to: "X-Other", was: "127.0.0.1", is: "192.0.2.7, 127.0.0.1", trusted: true, see: func(l *live) string { return l.seen("x-saw-for", "x-other", "192.0.2.7") }},
+	{key: "forwarded.address_only", to: "true", was: "https", is: "http", trusted: true, see: func(l *live) string { return l.seen("x-saw-proto", "x-forwarded-proto", "https") }},
+	{key: "forwarded.full_list", to: "true", was: "192.0.2.7", is: "192.0.2.7, 127.0.0.1", trusted: true, takenOver: true, see: func(l *live) string { return l.seen("x-saw-for", "x-forwarded-for", "192.0.2.7") }},
+	{key: "forwarded.original_uri", to: "true", was: "none", is: "/", takenOver: true, see: func(l *live) string { return l.seen("x-saw-uri") }},
 	{key: "forwarded.trusted_cidrs", from: "127.0.0.0/8", to: "10.0.0.0/8", was: "192.0.2.7, 127.0.0.1", is: "127.0.0.1", see: func(l *live) string { return l.seen("x-saw-for", "x-forwarded-for", "192.0.2.7") }},
 
 	{key: "upstream.retries", from: "0", to: "1", was: "502", is: "200", see: func(l *live) string { return l.get("/second/" + strconv.Itoa(l.serial())) }},
@@ -244,6 +258,9 @@ func (k *liveKey) play(t *testing.T, streams, open bool) {
 			c.ProxyProtocol.TrustedCIDRs = []string{"127.0.0.0/8"}
 		}
 	}
+	if k.trusted {
+		c.Forwarded.TrustedCIDRs = []string{"127.0.0.0/8"}
+	}
 	g := newGateway(t, func(o *config.Config) { *o = *c.Clone() }, Options{})
 	endpoint, protocol := k.endpoint, routing.HTTP
 	if endpoint == nil {
@@ -253,6 +270,9 @@ func (k *liveKey) play(t *testing.T, streams, open bool) {
 		protocol = routing.H2C
 	}
 	g.publish(&routing.Backend{Protocol: protocol}, endpoint(t), nil, map[string][]*tls.Certificate{"a.test": {servertest.NewAuthority(t, "ca").Server("a.test")}}, site{name: ""})
+	if k.takenOver {
+		g.takenOver()
+	}
 	l := &live{t: t, g: g, streams: streams, proxied: k.proxied, cache: tls.NewLRUClientSessionCache(1)}
 	if k.was != "" {
 		if got := k.see(l); got != k.was {
@@ -542,6 +562,11 @@ func liveEndpoint(t testing.TB) string {
 	return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Saw-For", r.Header.Get("X-Forwarded-For"))
 		w.Header().Set("X-Saw-Odd", r.Header.Get("X_Odd"))
+		if name := r.Header.Get("X-Server"); name != "" {
+			w.Header().Set("Server", name)
+		}
+		w.Header().Set("X-Saw-Proto", r.Header.Get("X-Forwarded-Proto"))
+		w.Header().Set("X-Saw-URI", r.Header.Get("X-Original-URI"))
 		switch path := r.URL.Path; {
 		case path == "/none":
 			w.WriteHeader(204)

@@ -270,6 +270,9 @@ func (s *Server) Reload(c *config.Config) {
 	}
 }
 
+// Settled returns once every loop has taken over what Reload was given last, or ctx ends.
+func (s *Server) Settled(ctx context.Context) { s.onEveryLoop(ctx, func(*worker) {}) }
+
 // Drain stops accepting, lets requests in flight finish, and ends Run. It returns nil where all connections have ended, and
 // ctx's error where the rest was cut.
 func (s *Server) Drain(ctx context.Context) error {

@@ -65,7 +65,7 @@ func parseRanges(value string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for part := range strings.SplitSeq(value, ",") {
 		part = strings.TrimSpace(part)
-		p, ok := parseRange(part)
+		p, ok := ParseRange(part)
 		if !ok {
 			return nil, fmt.Errorf("%s is neither an address nor a CIDR", brief(part))
 		}
@@ -74,8 +74,8 @@ func parseRanges(value string) ([]netip.Prefix, error) {
 	return policy.Disjoint(list), nil
 }
 
-// parseRange reads an address or a CIDR. IPv4 written as IPv6 becomes IPv4, as clients' addresses do.
-func parseRange(s string) (netip.Prefix, bool) {
+// ParseRange reads an address or a CIDR. IPv4 written as IPv6 becomes IPv4, as clients' addresses do.
+func ParseRange(s string) (netip.Prefix, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), addr.Zone() == ""

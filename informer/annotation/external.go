@@ -52,6 +52,19 @@ var _ = add(
 		Doc: "The method of the questions to auth-url. One that is not GET tells X-Original-URI and X-Scheme too.",
 	},
 	Row{
+		Key: "auth-proxy-set-headers", Scope: ScopeRoute, Value: "ConfigMap, or namespace/ConfigMap", Needs: authURL,
+		Set: func(s *Settings, value string) error {
+			if value == "" || len(value) > maxURL || strings.Count(value, "/") > 1 || !only(value, wordChars) {
+				return s.close("want the name of a ConfigMap, or namespace/name; " + unreadable)
+			}
+			externalOf(s).Told = value
+			return nil
+		},
+		Get: func(s *Settings) any { return externalOf(s).Told },
+		Doc: "ConfigMap of the same namespace with fields that auth-url is sent, instead of a client's of the same names: its keys, with variables in the values as there. One that is missing, is of another namespace, " +
+			"or has a field that frames a message or says who the client is, or a variable that is none: 503.",
+	},
+	Row{
 		Key: "auth-response-headers", Scope: ScopeRoute, Value: "names of fields, with commas between", Needs: authURL,
 		Set: func(s *Settings, value string) error {
 			var list []string

@@ -11,6 +11,11 @@ import (
 // Parse reads the annotations that t has, and calls reject with name, value and reason for each that cannot be kept as it
 // is.
 func (t *Table) Parse(all map[string]string, reject func(name, value, reason string)) Settings {
+	return t.ParseWith(&Defaults{}, all, reject)
+}
+
+// ParseWith is Parse with defaults. What is wrong with a default is not the object's, and is not told here.
+func (t *Table) ParseWith(d *Defaults, all map[string]string, reject func(name, value, reason string)) Settings {
 	s := defaults()
 	names := make(map[string]string, len(all)) // by key
 	for name := range all {
@@ -22,28 +27,48 @@ func (t *Table) Parse(all map[string]string, reject func(name, value, reason str
 			names[key] = Name(all, key)
 		}
 	}
+	values := d.values(names, all)
+	// With the name "" for what is a default.
+	keys := slices.Collect(maps.Keys(names))
+	for key := range values {
+		if _, own := names[key]; !own {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	present := func(key string) bool { return names[key] != "" || key != "" && values[key] != "" }
+	valueOf := func(key string) string {
+		if name := names[key]; name != "" {
+			return all[name]
+		}
+		return values[key]
+	}
+	tell := func(name, value, reason string) {
+		if name != "" {
+			reject(name, value, reason)
+		}
+	}
 	row := func(key string) *Row { return t.find(key, !strings.HasPrefix(names[key], NginxPrefix)) }
 	var dependent []string
-	for _, key := range slices.Sorted(maps.Keys(names)) {
-		name := names[key]
-		row := row(key)
+	for _, key := range keys {
+		name, value, row := names[key], valueOf(key), row(key)
 		switch {
 		case row == nil:
-			reject(name, all[name], "no such annotation is supported; it has no effect")
-		case names[row.Unless] != "":
-			reject(name, all[name], "it has no effect beside "+row.Unless)
+			tell(name, value, "no such annotation is supported; it has no effect")
+		case names[row.Unless] != "" || name == "" && present(row.Unless):
+			tell(name, value, "it has no effect beside "+row.Unless)
 		case row.Needs == "":
-			row.read(&s, name, all[name], reject)
-		case names[row.Needs] == "":
-			reject(name, all[name], "it has no effect without "+row.Needs)
+			row.read(&s, name, value, tell)
+		case !present(row.Needs):
+			tell(name, value, "it has no effect without "+row.Needs)
 		default:
 			dependent = append(dependent, key)
 		}
 	}
 	for _, key := range dependent {
-		name := names[key]
-		row(key).read(&s, name, all[name], reject)
+		row(key).read(&s, names[key], valueOf(key), tell)
 	}
+	d.finish(&s)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -208,13 +209,16 @@ func (s *Settings) AppRootRedirect() *policy.Redirect {
 
 // HTTPSRedirect is what ssl-redirect asks for.
 func (s *Settings) HTTPSRedirect() *policy.HTTPS {
-	return &policy.HTTPS{Code: hostRedirect, KeepSlash: s.KeepSlash}
+	return &policy.HTTPS{Code: s.HostRedirectCode(), KeepSlash: s.KeepSlash}
 }
 
 // SlashRedirect is that of a path without the slash at its end.
 func (s *Settings) SlashRedirect() policy.Slash { return policy.Slash{Relative: s.relative} }
 
+// HostRedirectCode is the status of redirects to HTTPS and to another name.
+func (s *Settings) HostRedirectCode() int { return cmp.Or(s.redirectCode, hostRedirect) }
+
 // HostRedirect is what from-to-www-redirect asks for.
-func HostRedirect(to string) *policy.Redirect {
-	return &policy.Redirect{Code: hostRedirect, Host: to}
+func HostRedirect(to string, code int) *policy.Redirect {
+	return &policy.Redirect{Code: code, Host: to}
 }

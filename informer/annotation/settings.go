@@ -41,6 +41,9 @@ type Settings struct {
 	// HTTPS says whether hosts with TLS are served over HTTPS alone, and ForceHTTPS whether others are too.
 	HTTPS      Choice
 	ForceHTTPS bool
+	// PlainPaths are the beginnings of Routes' paths that are not sent to HTTPS, and OpenPaths those that ask
+	// nobody to log in; the latter is nil for those of certificate authorities.
+	PlainPaths, OpenPaths []string
 	// KeepSlash keeps a slash at the end of targets that are sent to HTTPS.
 	KeepSlash bool
 	// AppRoot is where requests for / of the hosts are sent; "" for nowhere.
@@ -51,6 +54,8 @@ type Settings struct {
 	Aliases []string
 	// relative is true where paths are sent as they are, and temporal where the redirect is a temporal one.
 	relative, temporal bool
+	// redirectCode is the status of redirects to HTTPS and to another name; 0 for 308.
+	redirectCode int
 
 	// Of the Backends:
 
@@ -120,9 +125,10 @@ var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
 	return Settings{
-		Limit:  defaultLimit,
-		Canary: Canary{Total: defaultTotal},
-		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
+		PlainPaths: acmePaths,
+		Limit:      defaultLimit,
+		Canary:     Canary{Total: defaultTotal},
+		TLS:        DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
 		Transport: defaultTransport,
 		JWT:       JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
 		Login:     Login{Policy: policy.Login{Scopes: []string{"openid"}, Session: defaultSession * time.Second}},

@@ -27,6 +27,10 @@ type External struct {
 	Method string
 	// Fields are those of its answer that Backends are sent, instead of a client's own.
 	Fields []string
+	// Tell are fields of the questions, instead of a client's of the same names, with variables; Told is the ConfigMap that has them,
+	// as namespace/name.
+	Tell []FieldTemplate
+	Told string
 	// AlwaysSetCookie is true where its cookies are set whatever the Backend answers.
 	AlwaysSetCookie bool
 	// Redirect is what X-Auth-Request-Redirect says, with variables; "" for the request's target.
@@ -40,6 +44,8 @@ type External struct {
 	CacheFor string
 	// Refused are addresses that the authority must not have, unless they are in Allowed.
 	Refused, Allowed []netip.Prefix
+	// Open are the beginnings of the paths of Routes that are not asked about; nil for those that certificate authorities ask for.
+	Open []string
 }
 
 // Kind implements Filter.
@@ -63,6 +69,10 @@ func (e *External) AppendText(b []byte) []byte {
 	for _, f := range e.Fields {
 		word(" field", f)
 	}
+	word(" told by", e.Told)
+	for _, f := range e.Tell {
+		word(" tell", f.Name+": "+f.Value)
+	}
 	if e.AlwaysSetCookie {
 		b = append(b, " always set cookie"...)
 	}
@@ -77,7 +87,7 @@ func (e *External) AppendText(b []byte) []byte {
 	if len(e.Allowed) > 0 {
 		b = strconv.AppendInt(append(b, " allowed ranges "...), int64(len(e.Allowed)), 10)
 	}
-	return b
+	return appendOpen(b, e.Open)
 }
 
 // ParseAuthority reads the URL of an authority: http or https, with a host that has no variables, and without a name or password.

@@ -133,6 +133,10 @@ func fill(t *testing.T, v reflect.Value) {
 	switch v.Interface().(type) {
 	case string:
 		v.SetString("x")
+	case []TextPattern:
+		v.Set(reflect.ValueOf([]TextPattern{{Text: "x"}}))
+	case []FieldTemplate:
+		v.Set(reflect.ValueOf([]FieldTemplate{{"X-A", "x"}}))
 	case Sealed:
 		v.Set(reflect.ValueOf(Seal([]byte("x"))))
 	case time.Duration:

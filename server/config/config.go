@@ -51,6 +51,8 @@ type Kubernetes struct {
 	PublishStatusAddress []string `json:"publish_status_address"`
 	PublishService       string   `json:"publish_service"`
 	HostOwnership        string   `json:"host_ownership"`
+	// NginxConfigMap is the namespace/name of the ConfigMap of ingress-nginx's controller.
+	NginxConfigMap string `json:"nginx_configmap"`
 	// ExternalNames serves Services of that type, AllowedEndpoints are CIDRs.
 	ExternalNames    bool     `json:"external_names"`
 	AllowedEndpoints []string `json:"allowed_endpoints"`
@@ -97,11 +99,22 @@ type HTTP struct {
 	HeaderNames string `json:"header_names"`
 	// ServerHeader is the value of Server in responses without one; "" = none.
 	ServerHeader string `json:"server_header"`
+	// BackendServer lets the Server field of Backends through where objects of ingress-nginx's classes drop it.
+	BackendServer bool `json:"backend_server"`
+	// KeepAlive keeps clients' connections of HTTP/1.1 for further requests.
+	KeepAlive bool `json:"keep_alive"`
 }
 
 // Forwarded names the peers whose X-Forwarded-* fields are believed.
 type Forwarded struct {
 	TrustedCIDRs []string `json:"trusted_cidrs"`
+	// ClientHeader is the field in which they name their clients.
+	ClientHeader string `json:"client_header"`
+	// AddressOnly believes them about addresses, and not about scheme, host and port.
+	AddressOnly bool `json:"address_only"`
+	// FullList and OriginalURI are for objects of ingress-nginx's classes: X-Forwarded-For is extended, X-Original-URI is sent.
+	FullList    bool `json:"full_list"`
+	OriginalURI bool `json:"original_uri"`
 }
 
 // Upstream tunes the connection pools, which are per loop and per Endpoint.
@@ -216,8 +229,8 @@ func Default() *Config {
 
 			HalfClosed: Duration(10 * time.Second),
 		},
-		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain", ServerHeader: "sluice"},
-		Forwarded: Forwarded{TrustedCIDRs: []string{}},
+		HTTP:      HTTP{SpliceThreshold: 64 << 10, HeaderNames: "plain", ServerHeader: "sluice", KeepAlive: true},
+		Forwarded: Forwarded{TrustedCIDRs: []string{}, ClientHeader: "X-Forwarded-For"},
 		Upstream:  Upstream{MaxIdlePerEndpoint: 320, IdleTimeout: Duration(60 * time.Second), Retries: 1},
 		AccessLog: AccessLog{Path: "off", Format: "json"},
 		Metrics:   Metrics{MaxSeries: 5000, MaxSeriesPerNamespace: 1000, RouteHistograms: []string{"request_duration_seconds"}},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,9 @@ func (c *Config) Validate() error {
 		v.fail("http.server_header", "%q is no value for a field; write at most 100 visible ASCII characters and spaces, or nothing for no field", s)
 	}
 	v.prefixes("forwarded.trusted_cidrs", c.Forwarded.TrustedCIDRs)
+	if name := c.Forwarded.ClientHeader; !clientHeader.MatchString(name) || slices.Contains(notClients, strings.ToLower(name)) {
+		v.fail("forwarded.client_header", "%q is no field that names clients: write letters, digits and hyphens, such as X-Forwarded-For", name)
+	}
 
 	v.number("upstream.max_idle_per_endpoint", c.Upstream.MaxIdlePerEndpoint, 0, 65535)
 	v.timeout("upstream.idle_timeout", c.Upstream.IdleTimeout)
@@ -91,6 +95,15 @@ func (c *Config) Validate() error {
 	v.redis(&c.Redis)
 	return errors.Join(v.errs...)
 }
+
+// clientHeader is the form of forwarded.client_header, and notClients are fields that say something else, in lower case.
+var (
+	clientHeader = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+	notClients   = []string{
+		"authorization", "connection", "content-length", "content-type", "cookie", "expect", "forwarded", "host", "keep-alive", "max-forwards", "te", "trailer",
+		"transfer-encoding", "upgrade", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-scheme", "x-request-id", "x-scheme",
+	}
+)
 
 // validator collects the errors of one Validate.
 type validator struct {
@@ -216,6 +229,11 @@ func (v *validator) kubernetes(k *Kubernetes) {
 		}
 	}
 	v.prefixes("kubernetes.allowed_endpoints", k.AllowedEndpoints)
+	if s := k.NginxConfigMap; s != "" {
+		if ns, name, ok := strings.Cut(s, "/"); !ok || ns == "" || name == "" || strings.Contains(name, "/") {
+			v.fail("kubernetes.nginx_configmap", "%q must be namespace/name, or empty", s)
+		}
+	}
 	if k.HostOwnership != "merge" && k.HostOwnership != "namespace" {
 		v.fail("kubernetes.host_ownership", "%q is not known; write merge or namespace", k.HostOwnership)
 	}

@@ -154,6 +154,20 @@ func TestExternalSignIn(t *testing.T) {
 	}
 }
 
+// TestExternalIsTold: fields of a ConfigMap are told instead of a client's own, and the Backend is not sent them.
+func TestExternalIsTold(t *testing.T) {
+	var asked http.Header
+	g := authorised(t, policy.External{Tell: []policy.FieldTemplate{{Name: "X-User", Value: "blue"}, {Name: "X-Path", Value: "$request_uri by $http_x_user"}, {Name: "x-none", Value: "$http_none"}}},
+		func(_ http.ResponseWriter, r *http.Request) { asked = r.Header.Clone() }, backend)
+	_, body := g.ask("GET", "/u?v", "X-User", "red", "X-None", "spoof")
+	if !strings.HasPrefix(body, `Backend ["red"]`) || asked.Get("X-User") != "blue" || asked.Get("X-Path") != "/u?v by red" || asked["X-None"] != nil {
+		t.Errorf("%q, and the authority was told %v", body, asked)
+	}
+	if resp, _ := authorised(t, policy.External{Tell: []policy.FieldTemplate{{Name: "Host", Value: "x"}}}, func(http.ResponseWriter, *http.Request) {}, backend).ask("GET", "/"); resp.StatusCode != 503 {
+		t.Errorf("a field that frames messages: %d", resp.StatusCode)
+	}
+}
+
 // TestExternalCache: one client's answer is never another's.
 func TestExternalCache(t *testing.T) {
 	var asked atomic.Int32

@@ -221,6 +221,8 @@ func trim(object any) (any, error) {
 		for i := range o.Endpoints {
 			o.Endpoints[i].TargetRef = trimTarget(o.Endpoints[i].TargetRef)
 		}
+	case *corev1.ConfigMap:
+		o.Labels, o.Annotations, o.BinaryData = nil, nil, nil
 	case *corev1.Secret:
 		o.Labels, o.Annotations = nil, nil
 		if slices.Contains(forOthers, o.Type) {

@@ -331,6 +331,9 @@ func manifestEvent(object runtime.Object) (Event, error) {
 		}
 		o.StringData = nil
 		return Event{Key{Secret, name}, o}, nil
+	case *corev1.ConfigMap:
+		o.Namespace = name.Namespace
+		return Event{Key{ConfigMap, name}, o}, nil
 	}
 	return Event{}, nil
 }

@@ -14,6 +14,13 @@ const (
 	// Secrets is what a watch of Secrets is about, named by its SecretsKey; its object is a
 	// string that says why they cannot be read, or "" once all have been.
 	Secrets
+	ConfigMap
+	// ConfigMaps is what the watch of one ConfigMap is about; its object is a string that says why it cannot be read, or ""
+	// once it has been looked for.
+	ConfigMaps
+	// Chosen is the ConfigMap that the configuration names; its object is its types.NamespacedName. No source of this package
+	// delivers it.
+	Chosen
 	// File is a manifest file, or another entry of a folder; its object is the []Fault of that entry.
 	File
 	// Addresses is a resolved name; its object is a []netip.AddrPort. No source of this package delivers it.
@@ -30,7 +37,7 @@ type Key struct {
 
 // String names the object as Object does.
 func (k Key) String() string {
-	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "File", "Name", "Node"}[k.Kind]
+	name := [...]string{"Ingress", "IngressClass", "Service", "EndpointSlice", "Secret", "Secrets", "ConfigMap", "ConfigMaps", "Chosen", "File", "Name", "Node"}[k.Kind]
 	return Object{Kind: name, Namespace: k.Namespace, Name: k.Name}.String()
 }
 

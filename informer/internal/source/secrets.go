@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,7 +31,7 @@ type SecretWatches struct {
 	cluster *Cluster
 	queue   *Queue
 
-	watches map[SecretsKey]*secretWatch
+	watches map[SecretsKey]*objectWatch
 	running sync.WaitGroup
 }
 
@@ -46,7 +45,7 @@ const (
 )
 
 func NewSecretWatches(c *Cluster, q *Queue) *SecretWatches {
-	return &SecretWatches{cluster: c, queue: q, watches: make(map[SecretsKey]*secretWatch)}
+	return &SecretWatches{cluster: c, queue: q, watches: make(map[SecretsKey]*objectWatch)}
 }
 
 // Follow starts the missing watches and stops the unused ones. A watch that is stopped adds nothing
@@ -64,7 +63,13 @@ func (s *SecretWatches) Follow(wanted map[SecretsKey]struct{}) {
 		}
 		// Not Run's context: Follow(nil) ends the watch.
 		ctx, cancel := context.WithCancel(context.Background())
-		w := &secretWatch{key: key, cluster: s.cluster, queue: s.queue, cancel: cancel}
+		w := &objectWatch{
+			kind: Secret, report: Key{Secrets, types.NamespacedName(key)}, selector: key.selector(), missingRight: key.missingRight(),
+			informer: func(f informers.SharedInformerFactory) clientcache.SharedIndexInformer {
+				return f.Core().V1().Secrets().Informer()
+			},
+			cluster: s.cluster, queue: s.queue, cancel: cancel,
+		}
 		s.watches[key] = w
 		s.running.Go(func() { w.run(ctx) })
 	}
@@ -76,60 +81,6 @@ func (s *SecretWatches) Close() {
 	s.running.Wait()
 }
 
-// secretWatch reads the Secrets that its key names.
-type secretWatch struct {
-	// Immutable:
-	key     SecretsKey
-	cluster *Cluster
-	queue   *Queue
-	cancel  context.CancelFunc
-
-	mu sync.Mutex
-	// Guarded by mu:
-	stopped bool
-	synced  bool
-}
-
-func (w *secretWatch) stop() {
-	w.mu.Lock()
-	w.stopped = true
-	w.mu.Unlock()
-	w.cancel()
-}
-
-func (w *secretWatch) push(events ...Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.stopped {
-		w.queue.Push(events...)
-	}
-}
-
-// run watches until ctx ends, and waits for the informer to stop.
-func (w *secretWatch) run(ctx context.Context) {
-	f := informers.NewSharedInformerFactoryWithOptions(w.cluster.Client, 0,
-		informers.WithNamespace(w.key.Namespace), informers.WithTransform(trim),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			o.FieldSelector = w.key.selector().String()
-		}))
-	registration, err := prepare(f.Core().V1().Secrets().Informer(), w.failed, handler{w.push, Secret})
-	if err != nil {
-		panic("BUG: a new informer: " + err.Error())
-	}
-	f.StartWithContext(ctx)
-	defer f.Shutdown()
-	select {
-	case <-ctx.Done():
-		return
-	case <-registration.HasSyncedChecker().Done():
-	}
-	w.mu.Lock()
-	w.synced = true
-	w.mu.Unlock()
-	w.read("")
-	<-ctx.Done()
-}
-
 // selector restricts the watch to the Secrets of its key.
 func (k SecretsKey) selector() fields.Selector {
 	switch k.Name {
@@ -139,23 +90,6 @@ func (k SecretsKey) selector() fields.Selector {
 		return fields.Everything()
 	}
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, k.Name)
-}
-
-// read reports that all Secrets have been pushed, or why they cannot be.
-func (w *secretWatch) read(reason string) {
-	w.push(Event{Key{Secrets, types.NamespacedName(w.key)}, reason})
-}
-
-// failed reports a missing right: no other sign would explain the missing certificate. Secrets read
-// once stay, as with every other failure.
-func (w *secretWatch) failed(ctx context.Context, r *clientcache.Reflector, err error) {
-	w.cluster.watchFailed(ctx, r, err)
-	w.mu.Lock()
-	synced := w.synced
-	w.mu.Unlock()
-	if !synced && (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
-		w.read(w.key.missingRight())
-	}
 }
 
 // missingRight names what cannot be read, and the right that the namespace's administrators can grant.

@@ -56,7 +56,8 @@ func (m *Manifests) unite(faults map[string]string, kept map[string]bool) *union
 // add puts in the objects of a file that is present.
 func (u *union) add(path string, events []Event, namespaces Namespaces) {
 	for _, e := range events {
-		if e.Key.Namespace != "" && !namespaces.Has(e.Key.Namespace) {
+		// A ConfigMap counts where it is named, and the configuration may name one of any namespace.
+		if e.Key.Kind != ConfigMap && e.Key.Namespace != "" && !namespaces.Has(e.Key.Namespace) {
 			continue
 		}
 		if first, twice := u.from[e.Key]; twice {

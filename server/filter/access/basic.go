@@ -23,6 +23,7 @@ import (
 type Basic struct {
 	remembers
 	slot   int
+	open   []string // policy.BasicAuth.Open
 	refuse ruling
 	users  map[string]htpasswd.Hash
 	any    []htpasswd.Hash // the same, to stand in for nobody
@@ -45,7 +46,7 @@ func NewBasic(f policy.Filter, e server.Env) (server.Filter, error) {
 }
 
 func newBasic(p *policy.BasicAuth, e server.Env) (*Basic, error) {
-	b := &Basic{slot: e.Slot, users: make(map[string]htpasswd.Hash, p.Users.Len())}
+	b := &Basic{slot: e.Slot, open: p.Open, users: make(map[string]htpasswd.Hash, p.Users.Len())}
 	b.refuse = ruling{status: 401, text: "a name and a password are required", fields: []byte("WWW-Authenticate: Basic realm=\"" + p.Realm + "\"\r\n")}
 	for name, text := range p.Users.All() {
 		h, err := htpasswd.Parse(text)
@@ -68,7 +69,7 @@ func (b *Basic) Request(x *server.Exchange) server.Verdict { return ask(x, b) }
 // verified are digests of credentials that are good, on one loop.
 type verified map[[sha256.Size]byte]struct{}
 
-func (*Basic) concerns(x *server.Exchange) bool { return !challenged(x) }
+func (b *Basic) concerns(x *server.Exchange) bool { return !isOpen(x, b.open) }
 
 func (b *Basic) rule(x *server.Exchange) (ruling, func(context.Context) ruling) {
 	var room [maxCredentials]byte

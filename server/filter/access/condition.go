@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/server"
@@ -95,5 +96,12 @@ func askLater(x *server.Exchange, c condition, later func(context.Context) rulin
 // challenges is where ACME's authorities ask for what proves the control of a host: they have no password.
 const challenges = "/.well-known/acme-challenge"
 
-// challenged reports whether a Route's own path, and not only the request's, is for such proofs.
-func challenged(x *server.Exchange) bool { return strings.HasPrefix(x.Route().Path, challenges) }
+// isOpen reports whether a Route's own path, and not only the request's, begins with one of those that ask nobody; nil stands for
+// challenges.
+func isOpen(x *server.Exchange, open []string) bool {
+	path := x.Route().Path
+	if open == nil {
+		return strings.HasPrefix(path, challenges)
+	}
+	return slices.ContainsFunc(open, func(beginning string) bool { return strings.HasPrefix(path, beginning) })
+}

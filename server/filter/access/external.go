@@ -24,10 +24,17 @@ type External struct {
 	host     string // of the authority, as it is sent
 	url      variable.Text
 	redirect variable.Text
+	tell     []told
 	signIn   variable.Text
 	from     variable.Text // the parameter of signIn, and where the client came from
 	client   *http.Transport
 	answers  answers
+}
+
+// told is a field of the questions.
+type told struct {
+	name string
+	text variable.Text
 }
 
 const (
@@ -54,6 +61,10 @@ func newExternal(p *policy.External, e server.Env) (*External, error) {
 		return text
 	}
 	x.url, x.redirect, x.signIn = parse(p.URL), parse(cmp.Or(p.Redirect, "$request_uri")), parse(p.SignIn)
+	for _, f := range p.Tell {
+		failures = append(failures, policy.ValidField(f.Name, f.Value))
+		x.tell = append(x.tell, told{http.CanonicalHeaderKey(f.Name), parse(f.Value)})
+	}
 	x.from = parse(p.SignInParam + "=$pass_access_scheme://$http_host$escaped_request_uri")
 	return x, errors.Join(failures...)
 }
@@ -64,7 +75,7 @@ func (*External) Name() string { return string(policy.KindExternal) }
 // Request implements server.RequestFilter.
 func (e *External) Request(x *server.Exchange) server.Verdict { return ask(x, e) }
 
-func (*External) concerns(x *server.Exchange) bool { return !challenged(x) }
+func (e *External) concerns(x *server.Exchange) bool { return !isOpen(x, e.p.Open) }
 
 // granted is what an authority that lets a request pass adds to it.
 type granted struct {
@@ -235,11 +246,24 @@ func (e *External) question(x *server.Exchange) (*http.Request, error) {
 	} {
 		q.Header[f.name] = []string{f.value}
 	}
+	// What the gateway itself says of the client's certificate.
+	for line := range strings.Lines(string(x.AddedRequestFields())) {
+		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ": "); ok && strings.HasPrefix(strings.ToLower(name), "ssl-client-") {
+			q.Header[http.CanonicalHeaderKey(name)] = []string{value}
+		}
+	}
 	if id := x.RequestField("X-Request-ID"); id != nil {
 		q.Header["X-Request-Id"] = []string{string(id)}
 	}
 	if e.p.Method != "GET" {
 		q.Header["X-Original-Uri"], q.Header["X-Scheme"] = []string{target.For(x)}, []string{believedScheme.For(x)}
+	}
+	for i := range e.tell {
+		if value := strings.Trim(e.tell[i].text.For(x), " \t"); value != "" {
+			q.Header[e.tell[i].name] = []string{value}
+		} else {
+			delete(q.Header, e.tell[i].name)
+		}
 	}
 	return q, nil
 }

@@ -97,7 +97,7 @@ func (*JWT) Name() string { return string(policy.KindJWT) }
 // Request implements server.RequestFilter.
 func (j *JWT) Request(x *server.Exchange) server.Verdict { return ask(x, j) }
 
-func (*JWT) concerns(x *server.Exchange) bool { return !challenged(x) }
+func (*JWT) concerns(x *server.Exchange) bool { return !isOpen(x, nil) }
 
 // hot: runs per request; no alloc, no lock, for a token that is known.
 func (j *JWT) rule(x *server.Exchange) (ruling, func(context.Context) ruling) {

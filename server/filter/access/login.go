@@ -90,7 +90,7 @@ func (*Login) Name() string { return string(policy.KindLogin) }
 // Request implements server.RequestFilter.
 func (l *Login) Request(x *server.Exchange) server.Verdict { return ask(x, l) }
 
-func (*Login) concerns(x *server.Exchange) bool { return !challenged(x) }
+func (*Login) concerns(x *server.Exchange) bool { return !isOpen(x, nil) }
 
 // The paths below that of a Route.
 const (

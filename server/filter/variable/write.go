@@ -31,9 +31,12 @@ var writers = map[string]func(dst []byte, x *server.Exchange, name string) []byt
 	"pass_access_scheme": appendBelievedScheme,
 	"query_string":       of((*server.Exchange).Query),
 	"remote_addr":        appendClient,
-	"request_method":     of((*server.Exchange).Method),
-	"request_uri":        appendTarget,
-	"scheme":             appendScheme,
+	"req_id": func(dst []byte, x *server.Exchange, _ string) []byte {
+		return append(dst, x.RequestField("X-Request-ID")...)
+	},
+	"request_method": of((*server.Exchange).Method),
+	"request_uri":    appendTarget,
+	"scheme":         appendScheme,
 	"service_name": func(dst []byte, x *server.Exchange, _ string) []byte {
 		if to := x.Backend(); to != nil {
 			dst = append(dst, to.Key.Service...)

@@ -42,7 +42,7 @@ func (c *Conn) SendInterim(resp *message.Response, head []byte) int {
 // hot: runs per request; no alloc, no lock.
 func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []byte, last bool) int {
 	w := c.w
-	if !x.RequestDone() || !x.KeepAlive() || w.draining {
+	if !x.RequestDone() || !x.KeepAlive() || !w.Settings.KeepAlive || w.draining {
 		c.ends(endingAfterResponse)
 	}
 	c.FinFollows = last && x.RequestDone() && c.ending != endingNot
@@ -68,7 +68,7 @@ func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []b
 
 // keepsAlive reports whether the connection goes on behind an answer of the gateway's own.
 func (c *Conn) keepsAlive(x *exchange.Core) bool {
-	return x.KeepAlive() && x.RequestDone() && c.ending == endingNot && !c.w.draining
+	return x.KeepAlive() && c.w.Settings.KeepAlive && x.RequestDone() && c.ending == endingNot && !c.w.draining
 }
 
 // Answer implements exchange.Down.

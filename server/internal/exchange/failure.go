@@ -14,6 +14,7 @@ var (
 	failNoRoute           = &Failure{404, stats.NoRoute, "no route for this host and path"}
 	failNotReady          = &Failure{503, stats.NoEndpoint, "the gateway has not loaded its routes yet"}
 	failNoBackend         = &Failure{503, stats.NoEndpoint, "the service of this route does not exist or was refused"}
+	failForbidden         = &Failure{403, stats.NoEndpoint, "this host wants client certificates that cannot be verified"}
 	failNoEndpoint        = &Failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
 	failOverloaded        = &Failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
 	failShort             = &Failure{503, stats.Overloaded, "the gateway has no connection to spare"}

@@ -19,9 +19,10 @@ const (
 // forwardedFields is the result of scanForwarded. Its bytes alias the request's head, or are a copy of the joined lines.
 type forwardedFields struct {
 	have      uint   // a set of the constants above: fields of a trusted client, which stay
-	clientFor []byte // the X-Forwarded-For of a trusted client, several lines joined; nil: none
-	hops      int64  // the new value of Max-Forwards; unlimitedForwards: the request has none
-	loops     int    // marks of this kind of gateway, see LoopLimit
+	clientFor []byte // the list of clients as it came, several lines joined; nil: none
+	original  nginxClaims
+	hops      int64 // the new value of Max-Forwards; unlimitedForwards: the request has none
+	loops     int   // marks of this kind of gateway, see LoopLimit
 }
 
 // applyForwarded tells the Backend where the request comes from. It runs before every Filter, and returns false where x has
@@ -31,6 +32,8 @@ type forwardedFields struct {
 // is extended, and the other fields are kept where they are present. Behind a PROXY protocol header the client is the one
 // that the header names; X-Forwarded-Port is then the port which that client connected to, and X-Forwarded-Proto is https
 // also where the client spoke TLS with the sender of the header.
+//
+// For objects that were taken over from ingress-nginx the fields are that controller's: see takenover.go.
 //
 // RFC 7239's Forwarded, and other proxies' fields about clients (fieldrule.Claim), are dropped from clients that are not
 // trusted, and never made. Names that Backends fold into others are dropped from every client, as far as http.header_names
@@ -43,7 +46,11 @@ func (x *Core) applyForwarded() bool {
 		x.Fail(failLoop)
 		return false
 	}
-	x.appendForwarded(&found)
+	if x.route.TakenOver() {
+		x.appendTakenOver(&found)
+	} else {
+		x.appendForwarded(&found)
+	}
 	return true
 }
 
@@ -51,21 +58,37 @@ func (x *Core) applyForwarded() bool {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) scanForwarded() (found forwardedFields) {
-	c, req, head := x.down.Peer(), x.req, x.head
+	c, req, head, set := x.down.Peer(), x.req, x.head, x.w.Settings
+	believed, takenOver := c.Trusted && !set.addressOnly, x.route.TakenOver()
 	found.hops = unlimitedForwards
 	for i := range req.Fields {
 		f := &req.Fields[i]
-		switch f.ID {
-		case message.FieldXForwardedFor:
-			if f.Hop = true; c.Trusted {
+		if set.namesClient(f, head) {
+			if c.Trusted || takenOver {
 				found.extendFor(f.Value.Of(head))
 			}
+			switch {
+			case f.ID == message.FieldOther: // it stays for Backends that know it
+				f.Hop = f.Hop || !c.Trusted
+			case f.ID == message.FieldXRealIP && !takenOver:
+				found.keep(hasRealIP, f, c.Trusted)
+			default:
+				f.Hop = true
+			}
+			continue
+		}
+		if takenOver && x.scanTakenOver(&found, f, believed) {
+			continue
+		}
+		switch f.ID {
+		case message.FieldXForwardedFor:
+			f.Hop = true
 		case message.FieldXForwardedProto:
-			found.keep(hasProto, f, c.Trusted)
+			found.keep(hasProto, f, believed)
 		case message.FieldXForwardedHost:
-			found.keep(hasHost, f, c.Trusted)
+			found.keep(hasHost, f, believed)
 		case message.FieldXForwardedPort:
-			found.keep(hasPort, f, c.Trusted)
+			found.keep(hasPort, f, believed)
 		case message.FieldXRealIP:
 			found.keep(hasRealIP, f, c.Trusted)
 		case message.FieldXRequestID:
@@ -162,11 +185,18 @@ func (x *Core) appendForwarded(found *forwardedFields) {
 		dst = x.w.appendRequestID(dst)
 		dst = append(dst, '\r', '\n')
 	}
+	x.edits.add = x.appendOthers(dst, found)
+}
+
+// appendOthers appends what the gateway says of every request's hops and certificate.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) appendOthers(dst []byte, found *forwardedFields) []byte {
 	if found.hops < unlimitedForwards {
 		dst = h1.AppendUintField(dst, "Max-Forwards", uint64(found.hops))
 	}
-	if c.Certificate != nil && x.route.ClientAuth() != nil {
+	if c := x.down.Peer(); c.Certificate != nil && x.route.ClientAuth() != nil {
 		dst = append(dst, c.Certificate.Lines()...)
 	}
-	x.edits.add = dst
+	return dst
 }

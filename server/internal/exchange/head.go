@@ -27,7 +27,7 @@ func appendRequestHead(dst []byte, x *Core, req *message.Request, head []byte) [
 		if req.Extended {
 			dst = x.w.appendWebSocketKey(dst)
 		}
-	case req.TETrailers:
+	case req.TETrailers && !x.route.TakenOver(): // nginx relays no trailers, and asks for none
 		dst = append(dst, "Connection: te"...)
 		if connection != "" {
 			dst = append(append(dst, ", "...), connection...)

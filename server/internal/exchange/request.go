@@ -39,14 +39,14 @@ func (x *Exchange) Secure() bool { return x.down.Peer().secure() }
 func (x *Exchange) Trusted() bool { return x.down.Peer().Trusted }
 
 // Client returns the address of the client itself: Remote's, or, where that is a trusted proxy, the last address in
-// X-Forwarded-For that is not one. The client may have written the addresses before that itself, so they are not looked at.
+// X-Forwarded-For, or forwarded.client_header, that is not one. The client may have written the addresses before that itself, so they are not looked at.
 func (x *Exchange) Client() netip.Addr {
 	addr := x.Remote().Addr().Unmap()
 	if !x.Trusted() || x.req == nil {
 		return addr
 	}
 	for i := len(x.req.Fields) - 1; i >= 0; i-- {
-		if x.req.Fields[i].ID != message.FieldXForwardedFor {
+		if !x.w.Settings.namesClient(&x.req.Fields[i], x.head) {
 			continue
 		}
 		list := x.req.Fields[i].Value.Of(x.head)

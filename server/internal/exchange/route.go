@@ -46,7 +46,10 @@ func (x *Core) admit(req *message.Request, head []byte) *Failure {
 			return fail
 		}
 	}
-	if x.policy.closed {
+	switch {
+	case x.route.Backend == routing.Forbidden:
+		return failForbidden
+	case x.policy.closed:
 		return failNoBackend
 	}
 	if x.web != grpcweb.None {

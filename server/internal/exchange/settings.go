@@ -3,10 +3,12 @@ package exchange
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/fieldrule"
 	"github.com/sluice-gateway/sluice/server/internal/h1"
+	"github.com/sluice-gateway/sluice/server/internal/message"
 )
 
 // Settings is the configuration that Exchanges and both their sides read. Immutable; a reload replaces it as a whole. Times
@@ -24,7 +26,15 @@ type Settings struct {
 	Attempts          int            // of one request, the first included
 	Requests          int64          // that one Source may have in flight
 	Trusted           []netip.Prefix // peers that are believed about their clients
-	plain             *Policy        // of a Route whose object has no Policy
+	// The field in which such peers name their clients, in lower case and by its ID; nil: X-Forwarded-For.
+	clientField []byte
+	clientID    message.FieldID
+	addressOnly bool    // they are believed about the addresses of their clients alone
+	fullList    bool    // X-Forwarded-For is extended for objects that were taken over, too
+	originalURI bool    // Backends of these are told X-Original-URI
+	showServer  bool    // a Backend's Server field reaches the clients of these
+	KeepAlive   bool    // connections of HTTP/1.1 are kept
+	plain       *Policy // of a Route whose object has no Policy
 }
 
 // ResponseHeadLimit bounds a response head, bytes. Backends set large cookies; nginx takes 4 or 8 KiB by default, HAProxy
@@ -53,6 +63,15 @@ func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 		Attempts:   1 + c.Upstream.Retries,
 		Requests:   requests,
 		Trusted:    c.TrustedPrefixes(),
+
+		addressOnly: c.Forwarded.AddressOnly,
+		fullList:    c.Forwarded.FullList,
+		originalURI: c.Forwarded.OriginalURI,
+		showServer:  c.HTTP.BackendServer,
+		KeepAlive:   c.HTTP.KeepAlive,
+	}
+	if name := []byte(strings.ToLower(c.Forwarded.ClientHeader)); message.LookupField(name) != message.FieldXForwardedFor {
+		s.clientField, s.clientID = name, message.LookupField(name)
 	}
 	if slices.Contains(c.Kubernetes.Controllers, IngressNginx) {
 		s.unroutedTransport = takenOverTransport
@@ -64,6 +83,19 @@ func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 		}
 	}
 	return s
+}
+
+// namesClient reports whether a field is the one in which peers that are believed name their clients.
+//
+// hot: runs per field; no alloc, no lock.
+func (s *Settings) namesClient(f *message.Field, head []byte) bool {
+	switch {
+	case s.clientField == nil:
+		return f.ID == message.FieldXForwardedFor
+	case s.clientID != message.FieldOther:
+		return f.ID == s.clientID
+	}
+	return f.ID == message.FieldOther && message.EqualFold(f.Name.Of(head), s.clientField)
 }
 
 // Trusts reports whether the peer at a is believed about the clients behind it.

@@ -1,0 +1,8 @@
+package annotation
+
+func init() {
+	examples = append(examples,
+		example{enableGlobalAuth, "false", "no effect alone"},
+		example{enableGlobalAuth, "no", refused},
+	)
+}

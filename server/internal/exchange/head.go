@@ -68,7 +68,7 @@ func (x *Core) serverLine() []byte {
 //
 // hot: runs per response; no alloc, no lock.
 func (x *Core) hideServer(resp *message.Response) {
-	if !x.route.Anonymous || x.w.Settings.showServer || !resp.Has(message.FieldServer) {
+	if !x.route.Anonymous || !resp.Has(message.FieldServer) {
 		return
 	}
 	for i := range resp.Fields {

@@ -151,7 +151,6 @@ var liveKeys = []liveKey{
 	}},
 	{key: "http.header_names", to: "underscore", was: "none", is: "mine", see: func(l *live) string { return l.seen("x-saw-odd", "x_odd", "mine") }},
 	{key: "http.server_header", to: "edge", was: "sluice", is: "edge", see: func(l *live) string { return l.seen("server") }},
-	{key: "http.backend_server", to: "true", was: "none", is: "pod", takenOver: true, see: func(l *live) string { return l.seen("server", "x-server", "pod") }},
 	{key: "http.keep_alive", to: "false", is: "closed", only: liveHTTP1, see: func(l *live) string {
 		c := l.conn()
 		c.ask("GET", "/", nil)
@@ -562,9 +561,6 @@ func liveEndpoint(t testing.TB) string {
 	return servertest.StartBackend(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Saw-For", r.Header.Get("X-Forwarded-For"))
 		w.Header().Set("X-Saw-Odd", r.Header.Get("X_Odd"))
-		if name := r.Header.Get("X-Server"); name != "" {
-			w.Header().Set("Server", name)
-		}
 		w.Header().Set("X-Saw-Proto", r.Header.Get("X-Forwarded-Proto"))
 		w.Header().Set("X-Saw-URI", r.Header.Get("X-Original-URI"))
 		switch path := r.URL.Path; {

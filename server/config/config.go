@@ -99,8 +99,6 @@ type HTTP struct {
 	HeaderNames string `json:"header_names"`
 	// ServerHeader is the value of Server in responses without one; "" = none.
 	ServerHeader string `json:"server_header"`
-	// BackendServer lets the Server field of Backends through where objects of ingress-nginx's classes drop it.
-	BackendServer bool `json:"backend_server"`
 	// KeepAlive keeps clients' connections of HTTP/1.1 for further requests.
 	KeepAlive bool `json:"keep_alive"`
 }

@@ -32,7 +32,6 @@ type Settings struct {
 	addressOnly bool    // they are believed about the addresses of their clients alone
 	fullList    bool    // X-Forwarded-For is extended for objects that were taken over, too
 	originalURI bool    // Backends of these are told X-Original-URI
-	showServer  bool    // a Backend's Server field reaches the clients of these
 	KeepAlive   bool    // connections of HTTP/1.1 are kept
 	plain       *Policy // of a Route whose object has no Policy
 }
@@ -67,7 +66,6 @@ func NewSettings(c *config.Config, plain *Policy, requests int64) Settings {
 		addressOnly: c.Forwarded.AddressOnly,
 		fullList:    c.Forwarded.FullList,
 		originalURI: c.Forwarded.OriginalURI,
-		showServer:  c.HTTP.BackendServer,
 		KeepAlive:   c.HTTP.KeepAlive,
 	}
 	if name := []byte(strings.ToLower(c.Forwarded.ClientHeader)); message.LookupField(name) != message.FieldXForwardedFor {

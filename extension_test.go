@@ -44,7 +44,11 @@ func TestDeclarations(t *testing.T) {
 		if (code == 2) != (row.want != "") || !strings.Contains(log.String(), row.want) {
 			t.Errorf("%s: exit code %d, %q, want %q", row.name, code, log.String(), row.want)
 		}
-		if row.want == "" && !strings.HasSuffix(out.String(), " quiet\n") {
+		if row.want != "" {
+			continue
+		}
+		lines := strings.Split(out.String(), "\n")
+		if last := lines[max(len(lines)-2, 0)]; !strings.HasPrefix(last, "forward ") || !strings.HasSuffix(last, " quiet") {
 			t.Errorf("%s: %s", row.name, out.String())
 		}
 	}

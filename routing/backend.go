@@ -78,6 +78,8 @@ type Backend struct {
 	ExternalPort uint16
 	// TLS is set for HTTPS and GRPCS, and nil otherwise.
 	TLS *BackendTLS
+	// Resilience is nil where the gateway's own way holds for all of it.
+	Resilience *Resilience
 }
 
 // Endpoint is one ready ip:port of a Backend. Addr is unmapped (never an IPv4-mapped IPv6 address).

@@ -28,6 +28,9 @@ type Backend struct {
 	usable, out []*Endpoint
 	// nextProbe is when the first of out is due; never when out is empty.
 	nextProbe int64
+	// resilience is the source's, with the Set's Options where that says nothing; warming counts the Endpoints in slow start.
+	resilience routing.Resilience
+	warming    int
 	// turn is the index in usable that round robin took last.
 	turn int
 	// typical is the running median of the Endpoints' latencies in nanoseconds; 0 before the first.
@@ -66,9 +69,12 @@ func (b *Backend) pick(now int64, avoid *Endpoint) *Endpoint {
 	case routing.EWMA:
 		return b.leastCost(now, avoid)
 	case routing.LeastConnections:
-		return b.leastInFlight(avoid)
+		return b.leastInFlight(now, avoid)
 	}
 	e := b.roundRobin()
+	if b.warming > 0 {
+		e = b.skipWarming(e, now)
+	}
 	if e == avoid {
 		e = b.roundRobin()
 	}

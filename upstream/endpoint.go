@@ -26,6 +26,9 @@ type Endpoint struct {
 	until    int64 // ejected: when a probe is due; probing: when the probe counts as lost
 	tried    bool  // ejected, and tried since for want of another Endpoint
 
+	// warm is when the Endpoint's slow start began; startsWarming before it was first looked at, 0 behind it. See slowstart.go.
+	warm int64
+
 	// cost is the peak-EWMA latency in nanoseconds as of seen; seen is 0 before the first observation.
 	cost float64
 	seen int64

@@ -37,13 +37,14 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 			e = e.turnAway()
 		}
 		e.failures++
-		limit := e.backend.set.options.Eject.ConsecutiveFailures
+		limit := int(e.backend.resilience.Eject.Failures)
 		if e.health == probing || e.health == healthy && limit > 0 && int(e.failures) >= limit {
 			e.eject(now)
 		}
 	case e.health == healthy, e.health == ejected && (!e.tried || outcome != OK):
 	case outcome == OK:
 		e.failures, e.ejection, e.health = 0, 0, healthy
+		e.warmUp(now)
 		e.backend.partition()
 		if e.twin != nil {
 			e.answered()
@@ -64,9 +65,9 @@ func (e *Endpoint) probeAgain(now int64) {
 func (e *Endpoint) eject(now int64) {
 	b := e.backend
 	s := b.set
-	o := &s.options.Eject
+	o := &b.resilience.Eject
 	if e.health == healthy {
-		if out := len(b.out) + 1; out >= b.faces || out*100 > o.MaxPercent*b.faces {
+		if out := len(b.out) + 1; out >= b.faces || out*100 > int(o.Percent)*b.faces {
 			return
 		}
 	}

@@ -73,7 +73,9 @@ func samePool(a, b *routing.Backend) bool {
 
 // reconcile takes over r's policy and Endpoints.
 func (b *Backend) reconcile(r *routing.Backend) {
+	known := b.source != nil
 	b.source, b.balance = r, r.Balance
+	b.resilience = b.set.options.resilience(r.Resilience)
 	old := b.endpoints
 	var gone []*Endpoint
 	b.endpoints = make([]*Endpoint, 0, len(r.Endpoints))
@@ -87,12 +89,17 @@ func (b *Backend) reconcile(r *routing.Backend) {
 			b.endpoints, old = append(b.endpoints, old[0]), old[1:]
 			continue
 		}
-		b.endpoints = append(b.endpoints, newEndpoint(b, n))
+		e := newEndpoint(b, n)
+		if known && b.resilience.SlowStart > 0 {
+			e.warm = startsWarming
+		}
+		b.endpoints = append(b.endpoints, e)
 	}
 	gone = append(gone, old...)
 	b.pair(r.Twins)
 	b.usable, b.out = nil, nil
 	b.partition()
+	b.countWarming()
 	// Last: leave calls Discard, which must find the Backend complete.
 	for _, e := range gone {
 		e.leave()

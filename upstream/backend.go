@@ -36,9 +36,12 @@ type Backend struct {
 	// typical is the running median of the Endpoints' latencies in nanoseconds; 0 before the first.
 	typical float64
 
+	budget budget
+
 	// Counted for Stats, over all Endpoints that are or were this Backend's:
 	inFlight, conns, idle int32
 	ejections             uint64
+	denied                uint64 // replays that the budget did not allow
 	outcomes              [Outcomes]uint64
 }
 
@@ -47,6 +50,16 @@ func (b *Backend) Source() *routing.Backend { return b.source }
 
 // Len returns the number of Endpoints.
 func (b *Backend) Len() int { return len(b.endpoints) }
+
+// Verdict returns the Outcome of a complete answer with this status.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Verdict(status int) Outcome {
+	if b.resilience.Eject.ServerErrors && (status == 500 || status >= 502 && status <= 504) {
+		return ServerError
+	}
+	return OK
+}
 
 // pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none. avoid,
 // which may be nil, is the Endpoint that has just failed: it is returned only when there is no other,

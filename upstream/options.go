@@ -54,6 +54,7 @@ func (o *Options) resilience(r *routing.Resilience) (all routing.Resilience) {
 	e.Failures = cmp.Or(e.Failures, int32(o.Eject.ConsecutiveFailures))
 	e.Percent = cmp.Or(e.Percent, int32(o.Eject.MaxPercent))
 	e.Base, e.Max = cmp.Or(e.Base, o.Eject.Base), cmp.Or(e.Max, o.Eject.Max)
+	all.RetryPercent = cmp.Or(all.RetryPercent, budgetPercent)
 	return all
 }
 

@@ -13,6 +13,7 @@ import (
 // Policy is the configuration of the request path that the Routes of one object share. The zero value asks for nothing.
 type Policy struct {
 	Limits Limits
+	Retry  Retry
 	// UpstreamHost replaces the Host sent to the Backend; "" keeps the client's.
 	UpstreamHost string
 	// Filters are sorted by Kind, with one of each at most.
@@ -63,7 +64,7 @@ func (p *Policy) Equal(o *Policy) bool {
 	if o == nil {
 		o = &zero
 	}
-	return p.Limits == o.Limits && p.UpstreamHost == o.UpstreamHost && p.Closed == o.Closed &&
+	return p.Limits == o.Limits && p.Retry == o.Retry && p.UpstreamHost == o.UpstreamHost && p.Closed == o.Closed &&
 		slices.EqualFunc(p.Filters, o.Filters, func(a, b Filter) bool { return a.Kind() == b.Kind() && a.Equal(b) })
 }
 
@@ -117,6 +118,9 @@ func (p *Policy) Lines() iter.Seq[string] {
 			if t.value != 0 && !yield(t.name+time.Duration(t.value).String()) {
 				return
 			}
+		}
+		if p.Retry != (Retry{}) && !yield(p.Retry.String()) {
+			return
 		}
 		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {
 			return

@@ -14,6 +14,7 @@ import (
 func TestLines(t *testing.T) {
 	p := &Policy{
 		Limits:       Limits{BodyBytes: 8 << 20, Connect: 3e9, Read: 600e9, Send: 30e9, Request: 90e9},
+		Retry:        Retry{On: RetryError | Retry503, Tries: 3, Timeout: 2e9},
 		UpstreamHost: "inner.test:8080",
 		Closed:       "for a reason",
 	}
@@ -23,6 +24,7 @@ func TestLines(t *testing.T) {
 	want := []string{
 		"request body at most 8388608 bytes",
 		"connect timeout 3s", "read timeout 10m0s", "send timeout 30s", "request timeout 1m30s",
+		"retry on error http_503 at most 3 attempts within 2s",
 		"Host sent to the backend inner.test:8080",
 		"access deny 10.1.0.0/16 allow 10.0.0.0/8,fd00::1/128",
 		`cors origins https://*.a.test,null methods "GET, PUT" expose X-A credentials max age 60`,
@@ -94,7 +96,7 @@ func TestNothingIsForgotten(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Policy]().NumField() {
 		switch f := reflect.TypeFor[Policy]().Field(i); f.Name {
-		case "Limits", "Filters": // field by field below
+		case "Limits", "Retry", "Filters": // field by field below
 		case "Attachment": // the data plane's, and no part of what is asked for
 		default:
 			check("Policy."+f.Name, func(p *Policy) { fill(t, reflect.ValueOf(p).Elem().Field(i)) })
@@ -102,6 +104,9 @@ func TestNothingIsForgotten(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Limits]().NumField() {
 		check("Limits."+reflect.TypeFor[Limits]().Field(i).Name, func(p *Policy) { fill(t, reflect.ValueOf(&p.Limits).Elem().Field(i)) })
+	}
+	for i := range reflect.TypeFor[Retry]().NumField() {
+		check("Retry."+reflect.TypeFor[Retry]().Field(i).Name, func(p *Policy) { fill(t, reflect.ValueOf(&p.Retry).Elem().Field(i)) })
 	}
 	for _, f := range filters {
 		kind := reflect.TypeOf(f).Elem()
@@ -130,8 +135,10 @@ func fill(t *testing.T, v reflect.Value) {
 	switch v.Interface().(type) {
 	case string:
 		v.SetString("x")
-	case int64, int:
+	case int64, int32, int:
 		v.SetInt(7)
+	case RetryOn:
+		v.SetUint(uint64(RetryError))
 	case bool:
 		v.SetBool(true)
 	case []string:

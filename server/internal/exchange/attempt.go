@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -97,11 +98,12 @@ func (x *Core) Send() {
 	x.ExpectResponse()
 }
 
-// AttemptFailed ends an attempt that brought no response byte, and replays the request where that is safe; else x fails with
-// f. outcome is counted for the Endpoint's Health.
+// AttemptFailed ends an attempt that brought nothing for the client, and replays the request where that is safe; else x fails
+// with f. outcome is counted for the Endpoint's Health.
 func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.Now()
+	max := x.tries(retryCause(f, outcome), now)
 	reused, unprocessed := false, false
 	if u := x.up; u != nil {
 		if outcome.Failed() && u.Provoked() {
@@ -117,22 +119,31 @@ func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 			u.Abandon()
 		}
 	}
-	carried := upstream.Carried{Idempotent: x.method.Idempotent(), Reused: reused}
-	switch {
-	case x.streamed, x.tunnel:
-		carried.Sent = upstream.SentStreamed
-	case x.wrote && !unprocessed:
-		carried.Sent = upstream.SentBuffered
-	}
-	ep, again := x.attempt.Failed(now, outcome, carried, w.Settings.Attempts)
+	carried := x.carried(unprocessed)
+	carried.Reused = reused && outcome != upstream.ResponseTimeout && outcome != upstream.Malformed
+	ep, again := x.attempt.Failed(now, outcome, carried, max)
 	switch {
 	case again:
 		w.Shard.Retries++
+		x.upClose = false
 		// A Session that is lost leaves the list; one that fails while it connects says nothing about those that are open.
-		x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
+		x.fresh = x.fresh || carried.Reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
 	case ep == nil:
 		x.Fail(f)
 		return
 	}
 	x.connect(ep, now)
+}
+
+// carried describes what the attempt has sent, for the decision about a replay. unprocessed says that the Endpoint has declared
+// the request so.
+func (x *Core) carried(unprocessed bool) (c upstream.Carried) {
+	c.Idempotent = x.method.Idempotent() || x.policy.retry.on&policy.RetryNonIdempotent != 0
+	switch {
+	case x.streamed, x.tunnel:
+		c.Sent = upstream.SentStreamed
+	case x.wrote && !unprocessed:
+		c.Sent = upstream.SentBuffered
+	}
+	return c
 }

@@ -95,11 +95,13 @@ func (x *Core) forwardBody(data []byte, held bool) bool {
 		return false
 	}
 	c.Restart()
-	x.streamed = true
 	out, ok := x.advance(&x.reqBody, out, last && n == len(c.Held()) && x.reqBody.endless())
 	if !ok {
 		x.refuseBody()
 		return false
+	}
+	if !x.streamed {
+		x.hold(out)
 	}
 	x.reqBody.pass(u, out)
 	if held {

@@ -77,6 +77,7 @@ type Policy struct {
 	chain                      *chain
 	bodyLimit                  int64
 	connect, read, send, total int64
+	retry                      retry
 	upstreamHost               []byte
 	closed                     bool // every Route answers 503
 }
@@ -111,7 +112,7 @@ type policyAttachment struct {
 func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Compiler {
 	return Compiler{
 		registry: registry, log: log, filters: filters, makers: makers, loops: loops,
-		Plain: &Policy{chain: compileChain(filters, loops)},
+		Plain: &Policy{chain: compileChain(filters, loops), retry: newRetry(policy.Retry{})},
 	}
 }
 
@@ -135,6 +136,7 @@ func (a *Compiler) compile(p *policy.Policy) *Policy {
 	c := &Policy{
 		chain: a.Plain.chain, bodyLimit: p.Limits.BodyBytes,
 		connect: p.Limits.Connect, read: p.Limits.Read, send: p.Limits.Send, total: p.Limits.Request,
+		retry:  newRetry(p.Retry),
 		closed: p.Closed != "",
 	}
 	if p.UpstreamHost != "" {

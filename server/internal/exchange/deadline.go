@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -119,6 +120,8 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 		// The client is slow, not the Endpoint; the timer of its side watches it.
 		x.ExpectResponse()
 		return
+	case x.mayRetry(policy.RetryTimeout):
+		x.AttemptFailed(failUpstreamTimeout, upstream.ResponseTimeout)
 	default:
 		x.Fail(failUpstreamTimeout)
 	}

@@ -56,11 +56,11 @@ type Core struct {
 	kept              *KeptRequest     // to HTTP/2, and for Filters: the same as it came
 
 	// The response.
-	headDone     bool  // the final head was sent to the client
-	upClose      bool  // the Endpoint's connection cannot be used again
+	headDone     bool // the final head was sent to the client
+	upClose      bool // the Endpoint's connection cannot be used again
+	status       uint16
 	interimBytes int64 // bytes of 1xx heads, less the allowance of the time since: see interimRate
 	lastInterim  int64 // when the last 1xx came; 0: none did
-	status       uint16
 	respBody     flow
 	sentBytes    int64
 

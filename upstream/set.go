@@ -64,6 +64,8 @@ type Stats struct {
 	Conns, Idle, InFlight int32
 	// Ejections counts verdicts, repeated ones included.
 	Ejections uint64
+	// Denied counts replays that the budget did not allow.
+	Denied uint64
 	// Outcomes counts finished exchanges by Outcome.
 	Outcomes [Outcomes]uint64
 }
@@ -77,7 +79,7 @@ func (s *Set) Stats(f func(routing.BackendKey, Stats)) {
 		f(b.source.Key, Stats{
 			Endpoints: len(b.endpoints), Ejected: len(b.out),
 			Conns: b.conns, Idle: b.idle, InFlight: b.inFlight,
-			Ejections: b.ejections, Outcomes: b.outcomes,
+			Ejections: b.ejections, Denied: b.denied, Outcomes: b.outcomes,
 		})
 	}
 }

@@ -73,6 +73,12 @@ func (x *Core) requestPaused() {
 	c := x.down
 	switch {
 	case c.Ended() && !c.Lost() && x.reqBody.endless():
+		if !x.streamed && x.reqBody.by == nil && len(c.Trailers()) == 0 {
+			end := x.reqBody.appendEnd(x.w.chunk[:0], nil)
+			x.hold(end)
+			x.up.Send(end, true)
+			return
+		}
 		x.streamed = true
 		if _, ok := x.endBody(&x.reqBody, x.up, c.Trailers()); !ok {
 			x.refuseBody()

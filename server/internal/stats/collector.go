@@ -105,6 +105,7 @@ func (c *Counters) add(o *Counters) {
 	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries
+	c.RetriesDenied += o.RetriesDenied
 	c.UpstreamConnects += o.UpstreamConnects
 	c.UpstreamReuses += o.UpstreamReuses
 	c.UpstreamEjections += o.UpstreamEjections
@@ -159,6 +160,7 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	upstreamReuses.value(ch, float64(c.UpstreamReuses))
 	upstreamStale.value(ch, float64(c.UpstreamStaleConns))
 	upstreamRetries.value(ch, float64(c.Retries))
+	upstreamDenied.value(ch, float64(c.RetriesDenied))
 	upstreamEjected.value(ch, float64(c.UpstreamEjections))
 	upstreamIdle.value(ch, float64(c.UpstreamIdle))
 	upstreamActive.value(ch, float64(c.UpstreamActive))

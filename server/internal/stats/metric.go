@@ -96,6 +96,7 @@ var (
 	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")
 	upstreamReuses   = define("sluice_upstream_reuses_total", counter, "Exchanges that took a connection from the pool.")
 	upstreamStale    = define("sluice_upstream_stale_total", counter, "Pooled connections that the Endpoint had closed when a request took them.")
+	upstreamDenied   = define("sluice_upstream_retries_denied_total", counter, "Requests not tried again, because a Backend was sent its part of retries: see the annotation retry-budget.")
 	upstreamRetries  = define("sluice_upstream_retries_total", counter, "Requests tried again, on another Endpoint or a fresh connection.")
 	upstreamEjected  = define("sluice_upstream_ejections_total", counter, "Endpoints left out for a while because they failed.")
 	upstreamIdle     = define("sluice_upstream_connections_idle", gauge, "Connections waiting in the pools now.")

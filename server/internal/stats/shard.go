@@ -20,6 +20,7 @@ type Counters struct {
 	Tunnels            uint64
 	SplicedBytes       uint64
 	Retries            uint64
+	RetriesDenied      uint64 // sampled at scrape
 	UpstreamConnects   uint64
 	UpstreamReuses     uint64
 	UpstreamEjections  uint64

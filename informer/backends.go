@@ -114,14 +114,16 @@ func (s *backendSet) setOwn(own []netip.Addr) (reports []report, changed bool) {
 	return reports, true
 }
 
-// acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed.
-func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS) *slot {
+// acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed. What is in the
+// key's Variant never changes.
+func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS, resilience *routing.Resilience) *slot {
 	sl := s.byKey[key]
 	switch {
 	case sl == nil:
 		sl = &slot{target: t, tls: tls, backend: &routing.Backend{
 			Key: key, Index: s.takeIndex(), Protocol: protocol, Balance: balance,
 			ExternalName: t.external.name, ExternalPort: t.external.port, TLS: tls,
+			Resilience: resilience,
 		}}
 		s.byKey[key] = sl
 		s.byService[t.service] = append(s.byService[t.service], sl)

@@ -57,11 +57,15 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		Namespace: to.service.Namespace, Service: to.service.Name,
 		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
 	}
+	resilience := c.resilience()
+	if resilience != nil {
+		key.Variant = strings.TrimPrefix(key.Variant+","+resilienceVariant(resilience), ",")
+	}
 	if to.external.name != "" && int32(to.external.port) != port.Port {
 		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
 		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(to.external.port)), ",")
 	}
-	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls)
+	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls, resilience)
 	c.entry.slots = append(c.entry.slots, sl)
 	return sl.backend.Index
 }

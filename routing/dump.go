@@ -68,6 +68,9 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 		if b.TLS != nil {
 			fmt.Fprintf(out, "  tls %s\n", b.TLS)
 		}
+		for _, text := range b.Resilience.Lines() {
+			fmt.Fprintf(out, "  %s\n", text)
+		}
 		for i, e := range b.Endpoints {
 			fmt.Fprintf(out, "  endpoint %s", e.Addr)
 			if i < len(b.Twins) && b.Twins[i] >= 0 {

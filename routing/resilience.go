@@ -1,5 +1,13 @@
 package routing
 
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/routing/policy"
+)
+
 // Resilience says how a Backend's Endpoints are watched and spared. The zero value of every field stands for the gateway's
 // own way. Comparable; times are nanoseconds.
 type Resilience struct {
@@ -73,4 +81,59 @@ type Check struct {
 	Interval, Timeout int64
 	// Rise is how many good checks in a row make an Endpoint well again, and Fall how many bad ones make it unwell.
 	Rise, Fall int32
+}
+
+// Lines is r for people, a line a thing.
+func (r *Resilience) Lines() (lines []string) {
+	if r == nil {
+		return nil
+	}
+	line := func(parts ...string) { lines = append(lines, strings.Join(parts, "")) }
+	number := func(n int32) string { return strconv.Itoa(int(n)) }
+	span := func(n int64) string { return time.Duration(n).String() }
+	e := &r.Eject
+	switch {
+	case e.Failures < 0:
+		line("eject never")
+	case e.Failures > 0:
+		line("eject after ", number(e.Failures), " failures in a row")
+	}
+	if e.ServerErrors {
+		line("answers of 500, 502, 503 and 504 are failures")
+	}
+	if e.Percent != 0 {
+		line("eject at most ", number(e.Percent), " percent")
+	}
+	if e.Base != 0 {
+		line("eject for ", span(e.Base), " at first")
+	}
+	if e.Max != 0 {
+		line("eject for ", span(e.Max), " at most")
+	}
+	if b := &r.Breaker; b.Percent != 0 {
+		line("break at ", number(b.Percent), " percent failures of ", number(b.Requests), " requests, for ", span(b.Base), " to ", span(b.Max))
+	}
+	if l := &r.Load; l.Requests != 0 {
+		line("requests at most ", number(l.Requests), ", waiting at most ", number(l.Waiting), " for ", span(l.Wait))
+	}
+	if r.SlowStart != 0 {
+		line("slow start ", span(r.SlowStart))
+	}
+	switch {
+	case r.RetryPercent < 0:
+		line("no retries of what was sent")
+	case r.RetryPercent > 0:
+		line("retries at most ", number(r.RetryPercent), " percent")
+	}
+	if c := &r.Check; c.Kind != NoCheck {
+		what := c.Kind.String()
+		switch c.Kind {
+		case CheckHTTP:
+			what += " " + policy.Word(c.Path) + " host " + policy.Word(c.Host) + " status " + number(c.Least) + "-" + number(c.Most)
+		case CheckGRPC:
+			what += " service " + policy.Word(c.Service)
+		}
+		line("check ", what, " every ", span(c.Interval), " within ", span(c.Timeout), ", up after ", number(c.Rise), ", down after ", number(c.Fall))
+	}
+	return lines
 }

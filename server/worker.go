@@ -53,14 +53,19 @@ func (w *worker) sample(c *stats.Counters) {
 	c.LoopBatches, c.LoopEvents = w.Batches()
 	c.Timers = uint64(w.Timers())
 	c.Buffered = uint64(max(w.Buffers.Lent(), 0))
-	var idle, active, ejections, denied uint64
+	var idle, active, ejections uint64
+	c.RetriesDenied, c.Breaks, c.Broken = 0, 0, 0
 	w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
 		active += uint64(s.Conns - s.Idle)
 		ejections += s.Ejections
-		denied += s.Denied
+		c.RetriesDenied += s.Denied
+		c.Breaks += s.Breaks
+		if s.Broken {
+			c.Broken++
+		}
 	})
-	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections, c.RetriesDenied = idle, active, ejections, denied
+	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections = idle, active, ejections
 }
 
 // cut closes every connection of the loop, and hands its log lines over. It runs on the loop.

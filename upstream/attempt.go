@@ -156,7 +156,7 @@ func (a *Attempt) Replay(now, latency int64, outcome Outcome) *Endpoint {
 }
 
 func (a *Attempt) mayReplay(b *Backend, now int64, c Carried, max int) bool {
-	if !mayReplay(c, int(a.made), max) {
+	if !mayReplay(c, int(a.made), max) || b.breaker.state != breakerClosed {
 		return false
 	}
 	if c.Sent == Unsent || c.Reused || b.budget.take(now, b.resilience.RetryPercent) {

@@ -31,12 +31,15 @@ type Backend struct {
 	// resilience is the source's, with the Set's Options where that says nothing; warming counts the Endpoints in slow start.
 	resilience routing.Resilience
 	warming    int
+	// guarded is true where the Backend has a breaker or a bound of its requests.
+	guarded bool
 	// turn is the index in usable that round robin took last.
 	turn int
 	// typical is the running median of the Endpoints' latencies in nanoseconds; 0 before the first.
 	typical float64
 
-	budget budget
+	budget  budget
+	breaker breaker
 
 	// Counted for Stats, over all Endpoints that are or were this Backend's:
 	inFlight, conns, idle int32
@@ -50,6 +53,11 @@ func (b *Backend) Source() *routing.Backend { return b.source }
 
 // Len returns the number of Endpoints.
 func (b *Backend) Len() int { return len(b.endpoints) }
+
+// Guarded reports whether requests have to ask Refuses, or Gate, before they begin.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Guarded() bool { return b.guarded }
 
 // Verdict returns the Outcome of a complete answer with this status.
 //

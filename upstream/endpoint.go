@@ -89,6 +89,9 @@ func (e *Endpoint) finished(now, latency int64, outcome Outcome) {
 	e.InFlight--
 	b.inFlight--
 	b.outcomes[outcome]++
+	if b.guarded {
+		b.breaker.count(now, outcome, &b.resilience.Breaker, &b.set.random)
+	}
 	if e.Gone {
 		return
 	}

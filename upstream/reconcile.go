@@ -76,6 +76,7 @@ func (b *Backend) reconcile(r *routing.Backend) {
 	known := b.source != nil
 	b.source, b.balance = r, r.Balance
 	b.resilience = b.set.options.resilience(r.Resilience)
+	b.guarded = b.resilience.Breaker.Percent > 0
 	old := b.endpoints
 	var gone []*Endpoint
 	b.endpoints = make([]*Endpoint, 0, len(r.Endpoints))

@@ -66,6 +66,9 @@ type Stats struct {
 	Ejections uint64
 	// Denied counts replays that the budget did not allow.
 	Denied uint64
+	// Broken reports that the breaker is not closed, and Breaks counts how often it opened.
+	Broken bool
+	Breaks uint64
 	// Outcomes counts finished exchanges by Outcome.
 	Outcomes [Outcomes]uint64
 }
@@ -79,7 +82,7 @@ func (s *Set) Stats(f func(routing.BackendKey, Stats)) {
 		f(b.source.Key, Stats{
 			Endpoints: len(b.endpoints), Ejected: len(b.out),
 			Conns: b.conns, Idle: b.idle, InFlight: b.inFlight,
-			Ejections: b.ejections, Denied: b.denied, Outcomes: b.outcomes,
+			Ejections: b.ejections, Denied: b.denied, Broken: b.breaker.state != breakerClosed, Breaks: b.breaker.opened, Outcomes: b.outcomes,
 		})
 	}
 }

@@ -51,6 +51,8 @@ type Settings struct {
 	Unspoken string
 	// TLS is for Backends whose Protocol has TLS.
 	TLS BackendTLS
+	// Resilience is the zero value where the gateway's own way holds.
+	Resilience routing.Resilience
 
 	// Of the Hosts:
 

@@ -118,6 +118,9 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	shown := viewBackend(backend)
 	a.Backend = &shown
 	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", policy.Word(backend.Key.String()), backend.Protocol, backend.Balance)
+	for _, text := range backend.Resilience.Lines() {
+		b.WriteString("         " + text + "\n")
+	}
 	a.describeEndpoints(b, backend, q)
 }
 

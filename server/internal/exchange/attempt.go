@@ -11,6 +11,10 @@ import (
 // hot: runs per request; no alloc, no lock.
 func (x *Core) firstAttempt() {
 	now := x.w.Now()
+	if x.backend.Guarded() && x.backend.Refuses(now) {
+		x.Fail(failBroken)
+		return
+	}
 	var ep *upstream.Endpoint
 	if a := x.altered; a != nil && a.wish.IsValid() {
 		ep = x.attempt.Prefer(x.backend, a.wish, now)

@@ -265,4 +265,4 @@ func (x *Core) EndpointEnded() {
 // complete ends an Exchange whose response is handed over whole.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Core) complete() { x.end(0, upstream.OK) }
+func (x *Core) complete() { x.end(0, x.backend.Verdict(int(x.status))) }

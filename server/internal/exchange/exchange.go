@@ -186,7 +186,10 @@ func (x *Core) Fail(f *Failure) {
 		return
 	}
 	x.filterFailed = false // f answers it: the Filters that see the answer have not failed
-	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
+	if f.later {
+		x.edits.respAdd = append(x.edits.respAdd, retryAfter...)
+	}
+	if f.later || x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
 		x.sendAnswer(x.depth, f.reason, outcomeOf(f))
 		return

@@ -106,6 +106,8 @@ func (c *Counters) add(o *Counters) {
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries
 	c.RetriesDenied += o.RetriesDenied
+	c.Breaks += o.Breaks
+	c.Broken += o.Broken
 	c.UpstreamConnects += o.UpstreamConnects
 	c.UpstreamReuses += o.UpstreamReuses
 	c.UpstreamEjections += o.UpstreamEjections
@@ -161,6 +163,8 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	upstreamStale.value(ch, float64(c.UpstreamStaleConns))
 	upstreamRetries.value(ch, float64(c.Retries))
 	upstreamDenied.value(ch, float64(c.RetriesDenied))
+	upstreamBreaks.value(ch, float64(c.Breaks))
+	upstreamBroken.value(ch, float64(c.Broken))
 	upstreamEjected.value(ch, float64(c.UpstreamEjections))
 	upstreamIdle.value(ch, float64(c.UpstreamIdle))
 	upstreamActive.value(ch, float64(c.UpstreamActive))

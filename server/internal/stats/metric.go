@@ -96,6 +96,8 @@ var (
 	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")
 	upstreamReuses   = define("sluice_upstream_reuses_total", counter, "Exchanges that took a connection from the pool.")
 	upstreamStale    = define("sluice_upstream_stale_total", counter, "Pooled connections that the Endpoint had closed when a request took them.")
+	upstreamBreaks   = define("sluice_upstream_breaker_opened_total", counter, "How often a breaker opened, because many requests to its Backend failed: see the annotation breaker-percent. Each event loop has one for each Backend.")
+	upstreamBroken   = define("sluice_upstream_breakers_open", gauge, "Breakers that are open now, of all event loops.")
 	upstreamDenied   = define("sluice_upstream_retries_denied_total", counter, "Requests not tried again, because a Backend was sent its part of retries: see the annotation retry-budget.")
 	upstreamRetries  = define("sluice_upstream_retries_total", counter, "Requests tried again, on another Endpoint or a fresh connection.")
 	upstreamEjected  = define("sluice_upstream_ejections_total", counter, "Endpoints left out for a while because they failed.")

@@ -47,27 +47,47 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	if !ok {
 		return unresolved
 	}
-	var tls *routing.BackendTLS
-	if protocol == routing.HTTPS || protocol == routing.GRPCS {
-		if tls, ok = c.backendTLS(serverName); !ok {
+	if !c.settings.AutoHTTP {
+		sl, ok := c.slot(to, port.Port, protocol, serverName, variant(protocol, c.settings.Balance, c.settings.TLS))
+		if !ok {
 			return unresolved
 		}
+		return sl.backend.Index
 	}
-	key := routing.BackendKey{
-		Namespace: to.service.Namespace, Service: to.service.Name,
-		Port: strconv.Itoa(int(port.Port)), Variant: variant(protocol, c.settings.Balance, c.settings.TLS),
+	// The Backend of plain requests has the other's settings in its name, so that it always leads to the same.
+	over := variant(routing.HTTPS, c.settings.Balance, c.settings.TLS)
+	secure, ok := c.slot(to, port.Port, routing.HTTPS, serverName, over)
+	if !ok {
+		return unresolved
 	}
+	plain, _ := c.slot(to, port.Port, routing.HTTP, "", "auto-"+over)
+	if plain.backend.Secure == 0 {
+		plain.backend.Secure = secure.backend.Index + 1 // it is new, and no Snapshot has it
+	}
+	return plain.backend.Index
+}
+
+// slot takes a reference to the slot of a Service's port by these settings. It returns false after a Rejection.
+func (c *compiler) slot(to target, port int32, protocol routing.Protocol, serverName, variant string) (*slot, bool) {
+	var tls *routing.BackendTLS
+	if protocol == routing.HTTPS || protocol == routing.GRPCS {
+		var ok bool
+		if tls, ok = c.backendTLS(serverName); !ok {
+			return nil, false
+		}
+	}
+	key := routing.BackendKey{Namespace: to.service.Namespace, Service: to.service.Name, Port: strconv.Itoa(int(port)), Variant: variant}
 	resilience := c.resilience()
 	if resilience != nil {
 		key.Variant = strings.TrimPrefix(key.Variant+","+resilienceVariant(resilience), ",")
 	}
-	if to.external.name != "" && int32(to.external.port) != port.Port {
+	if to.external.name != "" && int32(to.external.port) != port {
 		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
 		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(to.external.port)), ",")
 	}
 	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls, resilience)
 	c.entry.slots = append(c.entry.slots, sl)
-	return sl.backend.Index
+	return sl, true
 }
 
 // service finds the Service that a reference names, or returns nil after a Rejection.

@@ -26,7 +26,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w.Loop.Init(l, exchange.LoopOptions{
 		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, FaultLog: s.log, AccessLog: s.logs.sink(), Settings: &set.core,
 	})
-	w.up = up.NewLoop(&w.Loop, &set.up, rand.Uint64())
+	w.up = up.NewLoop(&w.Loop, &set.up, &s.gates, rand.Uint64())
 	w.down = down.NewLoop(&w.Loop, s.sources, s.reserve, &set.down)
 	w.Shard = s.registry.NewShard(l.Post, w.sample)
 	w.StartJanitor(w.look)

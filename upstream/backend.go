@@ -33,6 +33,8 @@ type Backend struct {
 	warming    int
 	// guarded is true where the Backend has a breaker or a bound of its requests.
 	guarded bool
+	// gate bounds the requests; nil: nothing does.
+	gate *Gate
 	// turn is the index in usable that round robin took last.
 	turn int
 	// typical is the running median of the Endpoints' latencies in nanoseconds; 0 before the first.
@@ -58,6 +60,11 @@ func (b *Backend) Len() int { return len(b.endpoints) }
 //
 // hot: runs per request; no alloc, no lock.
 func (b *Backend) Guarded() bool { return b.guarded }
+
+// Gate returns what bounds b's requests; nil: nothing does.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Gate() *Gate { return b.gate }
 
 // Verdict returns the Outcome of a complete answer with this status.
 //
@@ -119,7 +126,7 @@ func (b *Backend) wished(addr netip.AddrPort) *Endpoint {
 		return nil
 	}
 	e := b.endpoints[low].face()
-	if e.health != healthy && len(b.out) < b.faces {
+	if e.health != healthy && len(b.out) < b.faces || e.unwell && !b.usable[0].unwell {
 		return nil
 	}
 	return e

@@ -38,7 +38,7 @@ type breaker struct {
 // hot: runs per request to a Backend with a breaker; no alloc, no lock.
 func (b *Backend) Refuses(now int64) bool {
 	k := &b.breaker
-	if k.state == breakerClosed || b.resilience.Breaker.Percent == 0 {
+	if k.state == breakerClosed {
 		return false
 	}
 	if now < k.until {

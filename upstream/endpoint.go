@@ -21,6 +21,7 @@ type Endpoint struct {
 	Gone bool
 
 	health   healthState
+	unwell   bool  // fails its checks, see unwell.go
 	failures int32 // consecutive failures
 	ejection int64 // length of the current or last ejection, without its variation; 0 after a success
 	until    int64 // ejected: when a probe is due; probing: when the probe counts as lost
@@ -89,7 +90,7 @@ func (e *Endpoint) finished(now, latency int64, outcome Outcome) {
 	e.InFlight--
 	b.inFlight--
 	b.outcomes[outcome]++
-	if b.guarded {
+	if b.guarded && b.resilience.Breaker.Percent > 0 {
 		b.breaker.count(now, outcome, &b.resilience.Breaker, &b.set.random)
 	}
 	if e.Gone {

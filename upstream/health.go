@@ -127,7 +127,7 @@ func (b *Backend) partition() {
 	b.usable, b.out = b.usable[:0], b.out[:0]
 	for _, e := range b.endpoints {
 		switch {
-		case e.aside:
+		case e.aside, e.unwell:
 		case e.health == healthy:
 			b.usable = append(b.usable, e)
 		default:
@@ -138,6 +138,15 @@ func (b *Backend) partition() {
 	if len(b.usable) == 0 {
 		// All are out: to try any of them is better than to refuse every request.
 		b.usable = append(b.usable, b.out...)
+	}
+	if len(b.usable) == 0 {
+		// All are unwell, or there is none. What is wrong may be the check.
+		for _, e := range b.endpoints {
+			if !e.aside {
+				b.usable = append(b.usable, e)
+			}
+		}
+		b.faces = len(b.usable)
 	}
 	b.schedule()
 }

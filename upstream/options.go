@@ -31,6 +31,8 @@ type Options struct {
 	// routing.Backend than the Set knows: the live one wins, so that a late request cannot take the
 	// Set back to an older Snapshot. nil: the last Snapshot given is taken for the newest.
 	Live func() *routing.Snapshot
+	// Gates bound the requests of Backends over all loops; nil: nothing does.
+	Gates *Gates
 }
 
 // EjectOptions configure passive health. The zero value of every field means its default.

@@ -1,6 +1,10 @@
 package upstream
 
-import "github.com/sluice-gateway/sluice/routing"
+import (
+	"net/netip"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
 
 // Set is one loop's view of all Backends. NewSet makes it; the zero value is not usable. Must not
 // be copied; all of it belongs to one loop and is not safe for concurrent use.
@@ -16,6 +20,8 @@ type Set struct {
 	// backends is indexed by routing.Backend.Index; nil where this loop has not used one.
 	backends []*Backend
 	random   random
+	// unwell has the Endpoints that fail their checks, of Backends that have some.
+	unwell map[routing.BackendKey][]netip.AddrPort
 	// firstQueued and lastQueued are the ends of the expiry queue.
 	firstQueued, lastQueued *Endpoint
 }

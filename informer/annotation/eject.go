@@ -96,6 +96,35 @@ var _ = add(
 	},
 )
 
+// How many requests a Backend is sent at a time.
+var _ = add(
+	Row{
+		Key: "max-requests", Scope: ScopeBackend, Value: "number", Default: "unlimited", OwnOnly: true,
+		Set: func(s *Settings, value string) error {
+			l := &s.Resilience.Load
+			if err := number(1, 1_000_000, "there is no bound", func(*Settings) *int32 { return &l.Requests })(s, value); err != nil {
+				return err
+			}
+			*l = routing.Load{Requests: l.Requests, Waiting: l.Requests, Wait: int64(5 * time.Second)}
+			return nil
+		},
+		Get: func(s *Settings) any { return s.Resilience.Load.Requests },
+		Doc: "Most requests in flight at a Backend, tunnels and streams included, of each replica of the gateway. More wait in the order in which they came.",
+	},
+	Row{
+		Key: "max-waiting", Scope: ScopeBackend, Value: "number", Default: "as many as max-requests", OwnOnly: true, Needs: "max-requests",
+		Set: number(0, 100_000, "it is as many as max-requests", func(s *Settings) *int32 { return &s.Resilience.Load.Waiting }),
+		Get: func(s *Settings) any { return s.Resilience.Load.Waiting },
+		Doc: "Most requests that wait for max-requests; more are answered 503, with Retry-After.",
+	},
+	Row{
+		Key: "max-wait", Scope: ScopeBackend, Value: "duration, such as 500ms", Default: "5s", OwnOnly: true, Needs: "max-requests",
+		Set: span(time.Millisecond, time.Hour, "5s is used", func(s *Settings) *int64 { return &s.Resilience.Load.Wait }),
+		Get: func(s *Settings) any { return s.Resilience.Load.Wait },
+		Doc: "For how long a request waits for max-requests; then it is answered 503, with Retry-After.",
+	},
+)
+
 // number makes the Set of a Row whose values are numbers; otherwise says what holds where one is refused.
 func number(least, most int32, otherwise string, field func(*Settings) *int32) func(*Settings, string) error {
 	return func(s *Settings, value string) error {

@@ -1,7 +1,7 @@
 package annotation
 
 func init() {
-	goodValues["breaker-percent"] = "50"
+	goodValues["breaker-percent"], goodValues["max-requests"] = "50", "10"
 	examples = append(examples, []example{
 		{"eject-after", "5", int32(5)},
 		{"eject-after", "off", int32(-1)},
@@ -21,6 +21,12 @@ func init() {
 		{"retry-budget", "0", int32(-1)},
 		{"retry-budget", "50", int32(50)},
 		{"retry-budget", "101", refused},
+		{"max-requests", "10", int32(10)},
+		{"max-requests", "0", refused},
+		{"max-waiting", "0", int32(0)},
+		{"max-waiting", "100001", refused},
+		{"max-wait", "500ms", int64(500e6)},
+		{"max-wait", "0s", refused},
 		{"breaker-percent", "50", int32(50)},
 		{"breaker-percent", "0", refused},
 		{"breaker-requests", "5", int32(5)},

@@ -47,6 +47,8 @@ type Settings struct {
 	Protocol routing.Protocol
 	// ProtocolSet is true where an annotation decides Protocol, and the Service's appProtocol does not.
 	ProtocolSet bool
+	// AutoHTTP is true where requests that came over TLS are sent over TLS, and Protocol is HTTP.
+	AutoHTTP bool
 	// Unspoken is a configured protocol without a routing.Protocol; "" for none.
 	Unspoken string
 	// TLS is for Backends whose Protocol has TLS.

@@ -14,6 +14,8 @@ import (
 type Policy struct {
 	Limits Limits
 	Retry  Retry
+	// Priority says which requests go first when the gateway is short of memory: those with the least; 0 is usual.
+	Priority int32
 	// UpstreamHost replaces the Host sent to the Backend; "" keeps the client's.
 	UpstreamHost string
 	// Filters are sorted by Kind, with one of each at most.
@@ -64,7 +66,7 @@ func (p *Policy) Equal(o *Policy) bool {
 	if o == nil {
 		o = &zero
 	}
-	return p.Limits == o.Limits && p.Retry == o.Retry && p.UpstreamHost == o.UpstreamHost && p.Closed == o.Closed &&
+	return p.Limits == o.Limits && p.Retry == o.Retry && p.Priority == o.Priority && p.UpstreamHost == o.UpstreamHost && p.Closed == o.Closed &&
 		slices.EqualFunc(p.Filters, o.Filters, func(a, b Filter) bool { return a.Kind() == b.Kind() && a.Equal(b) })
 }
 
@@ -120,6 +122,9 @@ func (p *Policy) Lines() iter.Seq[string] {
 			}
 		}
 		if p.Retry != (Retry{}) && !yield(p.Retry.String()) {
+			return
+		}
+		if p.Priority != 0 && !yield("priority "+strconv.Itoa(int(p.Priority))) {
 			return
 		}
 		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {

@@ -15,6 +15,7 @@ func TestLines(t *testing.T) {
 	p := &Policy{
 		Limits:       Limits{BodyBytes: 8 << 20, Connect: 3e9, Read: 600e9, Send: 30e9, Request: 90e9},
 		Retry:        Retry{On: RetryError | Retry503, Tries: 3, Timeout: 2e9},
+		Priority:     -1,
 		UpstreamHost: "inner.test:8080",
 		Closed:       "for a reason",
 	}
@@ -25,6 +26,7 @@ func TestLines(t *testing.T) {
 		"request body at most 8388608 bytes",
 		"connect timeout 3s", "read timeout 10m0s", "send timeout 30s", "request timeout 1m30s",
 		"retry on error http_503 at most 3 attempts within 2s",
+		"priority -1",
 		"Host sent to the backend inner.test:8080",
 		"access deny 10.1.0.0/16 allow 10.0.0.0/8,fd00::1/128",
 		`cors origins https://*.a.test,null methods "GET, PUT" expose X-A credentials max age 60`,

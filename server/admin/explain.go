@@ -25,6 +25,9 @@ type Question struct {
 	Elsewhere func(host string) []string
 }
 
+// secure reports whether the request comes over TLS.
+func (q *Question) secure() bool { return strings.HasPrefix(q.URL, "https://") }
+
 // maxListed bounds the Endpoints that the text lists; a Service may have thousands.
 const maxListed = 10
 
@@ -110,6 +113,9 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 		return
 	}
 	backend := s.Backend(r)
+	if backend != nil && backend.Secure != 0 && q.secure() {
+		backend = s.BackendAt(backend.Secure - 1)
+	}
 	if backend == nil {
 		a.Status = 503
 		b.WriteString("answer   503, the Service of this path does not exist or was refused\n")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // altered holds the changes that Filters have made to a request beside its fields, and their Slots. An Exchange gets one
@@ -22,6 +23,10 @@ type altered struct {
 	chosen  bool           // backend replaces the Route's
 	wish    netip.AddrPort // the preferred Endpoint
 	web     translation
+	gate    *upstream.Gate // where x has room, at a Backend with a bound
+	queue   *queue         // where x waits for it
+	before  *Core          // x's neighbours there
+	behind  *Core
 	unpark  context.CancelFunc // ends the context of Park's block
 	parks   uint32             // how often the Exchange was parked
 }

@@ -6,10 +6,22 @@ import (
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// firstAttempt begins the first attempt at the Backend.
+// firstAttempt begins the first attempt at the Backend, once there is room for the request.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) firstAttempt() {
+	if x.backend.Guarded() {
+		if g := x.backend.Gate(); g != nil && !x.enter(g) {
+			return
+		}
+	}
+	x.beginAttempts()
+}
+
+// beginAttempts is firstAttempt of a request that has room at the Backend.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) beginAttempts() {
 	now := x.w.Now()
 	if x.backend.Guarded() && x.backend.Refuses(now) {
 		x.Fail(failBroken)
@@ -136,7 +148,16 @@ func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 		x.Fail(f)
 		return
 	}
+	x.reconnect(ep, now)
+}
+
+// reconnect is connect for another attempt.
+func (x *Core) reconnect(ep *upstream.Endpoint, now int64) {
+	w, c, serial := x.w, x.down, x.serial
 	x.connect(ep, now)
+	if x.serial == serial && !x.reqBody.done {
+		w.Again(c) // bytes of the body may wait, whose event is spent
+	}
 }
 
 // carried describes what the attempt has sent, for the decision about a replay. unprocessed says that the Endpoint has declared

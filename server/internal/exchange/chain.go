@@ -78,6 +78,7 @@ type Policy struct {
 	bodyLimit                  int64
 	connect, read, send, total int64
 	retry                      retry
+	priority                   int32
 	upstreamHost               []byte
 	closed                     bool // every Route answers 503
 }
@@ -136,7 +137,7 @@ func (a *Compiler) compile(p *policy.Policy) *Policy {
 	c := &Policy{
 		chain: a.Plain.chain, bodyLimit: p.Limits.BodyBytes,
 		connect: p.Limits.Connect, read: p.Limits.Read, send: p.Limits.Send, total: p.Limits.Request,
-		retry:  newRetry(p.Retry),
+		retry: newRetry(p.Retry), priority: p.Priority,
 		closed: p.Closed != "",
 	}
 	if p.UpstreamHost != "" {

@@ -110,6 +110,8 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 		x.Cancel(FailAborted)
 	case x.parked:
 		x.Fail(failInternal)
+	case x.waits():
+		x.Fail(failBusy)
 	case x.up != nil && !x.up.Established():
 		x.up.TimedOut()
 		x.AttemptFailed(failConnectTimeout, upstream.ConnectTimeout)

@@ -281,6 +281,9 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)
 	}
+	if x.altered != nil {
+		x.leaveGate()
+	}
 	w.WakeJanitor()
 	c.Served(x)
 	w.freeExchange(x)

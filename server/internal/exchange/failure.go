@@ -20,6 +20,8 @@ var (
 	failNoBackend         = &Failure{Status: 503, reason: stats.NoEndpoint, Text: "the service of this route does not exist or was refused"}
 	failNoEndpoint        = &Failure{Status: 503, reason: stats.NoEndpoint, Text: "the service of this route has no ready endpoint"}
 	failBroken            = &Failure{Status: 503, reason: stats.CircuitOpen, Text: "the endpoints of this route fail too often; they are tried again shortly", later: true}
+	failMemory            = &Failure{Status: 503, reason: stats.Overloaded, Text: "the gateway is short of memory", later: true}
+	failBusy              = &Failure{Status: 503, reason: stats.BackendBusy, Text: "this route has as many requests under way as it takes", later: true}
 	failOverloaded        = &Failure{Status: 503, reason: stats.UpstreamOverload, Text: "every connection to the endpoint is busy"}
 	failShort             = &Failure{Status: 503, reason: stats.Overloaded, Text: "the gateway has no connection to spare"}
 	FailConnect           = &Failure{Status: 502, reason: stats.ConnectFailed, Text: "cannot connect to the endpoint"}

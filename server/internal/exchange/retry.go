@@ -99,7 +99,7 @@ func (x *Core) retriesStatus(resp *message.Response, rest []byte) bool {
 	}
 	w.Shard.Retries++
 	x.upClose = false
-	x.connect(ep, now)
+	x.reconnect(ep, now)
 	return true
 }
 

@@ -40,6 +40,10 @@ func (x *Core) admit(req *message.Request, head []byte) *Failure {
 	case *routeAttachment:
 		x.policy, x.series = a.policy, a.series
 	}
+	if x.w.Pressure > x.policy.priority+1 {
+		x.w.Shard.Shed[stats.ShedMemory]++
+		return failMemory
+	}
 	if t := x.route.TLS(); t != nil {
 		if fail := x.checkTLS(t); fail != nil {
 			return fail
@@ -141,6 +145,9 @@ func (x *Core) bind(req *message.Request, head []byte) *Failure {
 		if b = s.BackendAt(a.backend); b != nil {
 			x.retranslateWeb(b.Protocol, req, head)
 		}
+	}
+	if b != nil && b.Secure != 0 && x.down.Peer().secure() {
+		b = s.BackendAt(b.Secure - 1)
 	}
 	if b == nil {
 		return failNoBackend

@@ -65,6 +65,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	if r.tls != nil {
 		r.tls().send(ch, &sum)
 	}
+	if r.Care != nil {
+		r.Care().send(ch)
+	}
 	sendCertificates(ch, r.snapshot(), r.limits)
 }
 

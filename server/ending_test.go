@@ -105,7 +105,10 @@ func TestEndingsGiveAllBack(t *testing.T) {
 	}
 	for i, first := range leavings {
 		for j, second := range leavings {
-			for _, client := range []bool{true, false} {
+			for k, client := range []bool{true, false} {
+				if (i+j+k)%servertest.Times(1, 3) != 0 {
+					continue
+				}
 				who := "the Endpoint"
 				if client {
 					who = "the client"

@@ -81,6 +81,7 @@ func TestBrokenHandshakes(t *testing.T) {
 		}, 0, tlsconn.ReasonAlert},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			slow := row.failed == tlsconn.ReasonTimeout || row.failed == none && row.refused == stats.RefusedNoHello
 			servertest.Retry(t, func(t *servertest.Try, timeout time.Duration) {
 				var settings config.Config

@@ -193,6 +193,7 @@ var liveKeys = []liveKey{
 // TestLiveKeys: each key that is live in the reference takes effect on a reload: for connections that are opened after it
 // and, unless it is about how connections begin, for the requests of those that were open before.
 func TestLiveKeys(t *testing.T) {
+	t.Parallel()
 	shown := map[string]bool{}
 	for _, row := range liveKeys {
 		shown[row.key] = true
@@ -226,15 +227,6 @@ func TestLiveKeys(t *testing.T) {
 	}
 }
 
-var liveStart sync.Mutex
-
-// startLive starts one gateway at a time: New writes variables of the process.
-func startLive(t *testing.T, c *config.Config) *gateway {
-	liveStart.Lock()
-	defer liveStart.Unlock()
-	return newGateway(t, func(o *config.Config) { *o = *c.Clone() }, Options{})
-}
-
 // play shows one key to clients of one protocol, on new connections or on those that were open.
 func (k *liveKey) play(t *testing.T, streams, open bool) {
 	c := liveBase()
@@ -252,7 +244,7 @@ func (k *liveKey) play(t *testing.T, streams, open bool) {
 			c.ProxyProtocol.TrustedCIDRs = []string{"127.0.0.0/8"}
 		}
 	}
-	g := startLive(t, c)
+	g := newGateway(t, func(o *config.Config) { *o = *c.Clone() }, Options{})
 	endpoint, protocol := k.endpoint, routing.HTTP
 	if endpoint == nil {
 		endpoint = liveEndpoint

@@ -197,6 +197,7 @@ func TestClientsOfOneSession(t *testing.T) {
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			pod := newSharedPod(t)
 			pod.reset = row.resets
 			pod.request = func(c *servertest.RawHTTP2, st uint32, _ string) {

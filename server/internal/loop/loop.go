@@ -80,6 +80,8 @@ type Loop struct {
 	rerun  []Handler
 	// awaited counts results that goroutines compute for this loop: see Await.
 	awaited int
+	hold    int   // milliseconds
+	yielded int64 // when other goroutines last got this loop's processor, on Now's clock
 	batches,
 	handled uint64
 	full bool // this batch may not hold all pending events
@@ -109,7 +111,7 @@ func Monotonic() int64 { return int64(time.Since(epoch)) }
 
 // New makes a Loop; Serve starts it. id is its number among its siblings, from 0.
 func New(id int) (*Loop, error) {
-	l := &Loop{id: id, done: make(chan struct{})}
+	l := &Loop{id: id, hold: hold, done: make(chan struct{})}
 	var err error
 	if l.epfd, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("create epoll: %w", err)
@@ -307,11 +309,19 @@ func (l *Loop) Check() { l.owner.check() }
 // than loops. A TLS handshake took 20 % of its time for that.
 func (l *Loop) Await(n int) { l.awaited += n }
 
-// wait waits for events, up to linger milliseconds.
+// wait waits for events, up to linger milliseconds: first with its processor, see hold, and then without.
 func (l *Loop) wait() (n int, errno syscall.Errno) {
 	if l.awaited > 0 {
 		runtime.Gosched()
 		if n, errno = epollWait(l.epfd, l.events[:]); n > 0 || errno != 0 {
+			return n, errno
+		}
+	} else if l.hold > 0 {
+		if l.now-l.yielded > yieldEvery {
+			l.yielded = l.now
+			runtime.Gosched()
+		}
+		if n, errno = epollHold(l.epfd, l.events[:], l.hold); n > 0 || errno != 0 {
 			return n, errno
 		}
 	}

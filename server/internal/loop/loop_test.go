@@ -54,7 +54,7 @@ func (e *echo) Ready(ev Events) {
 			close(e.closed)
 			return
 		}
-		Write(e.src.FD(), b[:n])
+		Write(e.src.FD(), b[:n], false)
 	}
 }
 

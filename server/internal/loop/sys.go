@@ -28,9 +28,10 @@ func drainCounter(fd int) {
 	syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b)), 8)
 }
 
-// Write sends p once, without raising SIGPIPE.
-func Write(fd int, p []byte) (n int, errno syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
+// Write sends p once, without raising SIGPIPE. More keeps the last packet back until the next write, or the FIN of a close or a
+// shutdown, which goes with it; the kernel waits 200 ms at most (tcp(7), TCP_CORK).
+func Write(fd int, p []byte, more bool) (n int, errno syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), sendFlags(more), 0, 0)
 	if e != 0 {
 		return 0, e
 	}
@@ -47,15 +48,22 @@ func Unacknowledged(fd int) int {
 	return n
 }
 
-// Writev sends a and then b in one call, without raising SIGPIPE.
-func Writev(fd int, a, b []byte) (n int, errno syscall.Errno) {
+func sendFlags(more bool) uintptr {
+	if more {
+		return syscall.MSG_NOSIGNAL | unix.MSG_MORE
+	}
+	return syscall.MSG_NOSIGNAL
+}
+
+// Writev sends a and then b in one call, as Write sends one.
+func Writev(fd int, a, b []byte, more bool) (n int, errno syscall.Errno) {
 	var iov [2]syscall.Iovec
 	iov[0] = syscall.Iovec{Base: unsafe.SliceData(a), Len: uint64(len(a))}
 	iov[1] = syscall.Iovec{Base: unsafe.SliceData(b), Len: uint64(len(b))}
 	var msg syscall.Msghdr
 	msg.Iov = &iov[0]
 	msg.Iovlen = 2
-	r, _, e := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), syscall.MSG_NOSIGNAL)
+	r, _, e := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), sendFlags(more))
 	if e != 0 {
 		return 0, e
 	}
@@ -89,6 +97,16 @@ func CloseFD(fd int) {
 
 func epollWait(epfd int, events []syscall.EpollEvent) (n int, errno syscall.Errno) {
 	r, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
+}
+
+// epollHold is epollWait that blocks for up to ms milliseconds, and keeps the scheduler's processor meanwhile: see hold. A
+// signal of the runtime, which wants to stop the world or to run another goroutine, ends it with EINTR.
+func epollHold(epfd int, events []syscall.EpollEvent, ms int) (n int, errno syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
 	if e != 0 {
 		return 0, e
 	}

@@ -142,7 +142,7 @@ func (s *session) read(p []byte) []byte {
 
 func (s *session) flush() {
 	for len(s.out) > 0 && s.writable {
-		n, errno := loop.Write(s.src.FD(), s.out)
+		n, errno := loop.Write(s.src.FD(), s.out, false)
 		if errno != 0 {
 			s.writable = false
 			s.eof = s.eof || errno != syscall.EAGAIN

@@ -42,6 +42,7 @@ type Sock struct {
 	// Set by the owner:
 	NeedsCloseNotify bool // an end without close_notify is a failure
 	NoCloseNotify    bool // close without close_notify, so that a cut response is not taken for a complete one
+	FinFollows       bool // Close or ShutWrite follows what is written, in the same turn: the FIN goes in its last packet
 
 	// Set by Connect, and cleared by Close:
 	counted bool // in Loop.Use.Descriptors
@@ -151,9 +152,9 @@ func (s *Sock) Write2(a, b []byte) {
 		return
 	}
 	if s.Out.Len() == 0 && s.Writable {
-		n, errno := loop.Writev(s.Src.FD(), a, b)
+		n, errno := loop.Writev(s.Src.FD(), a, b, s.FinFollows)
 		for errno == syscall.EINTR {
-			n, errno = loop.Writev(s.Src.FD(), a, b)
+			n, errno = loop.Writev(s.Src.FD(), a, b, s.FinFollows)
 		}
 		if errno == 0 && n == len(a)+len(b) {
 			return
@@ -179,7 +180,7 @@ func (s *Sock) Write2(a, b []byte) {
 // writeOnce calls write(2) once, and returns how many bytes of p the kernel took.
 func (s *Sock) writeOnce(p []byte) int {
 	for {
-		n, errno := loop.Write(s.Src.FD(), p)
+		n, errno := loop.Write(s.Src.FD(), p, s.FinFollows)
 		switch errno {
 		case 0:
 			if n < len(p) {
@@ -304,6 +305,14 @@ func (s *Sock) Close() {
 	s.loop.Buffers.Release(&s.In)
 	s.loop.Buffers.Release(&s.Out)
 	s.Broken = true
+}
+
+// AckAtOnce has the kernel acknowledge the first segments as they come, and what it holds back by now: a peer with Nagle's
+// algorithm (RFC 9293 section 3.7.4) sends the next piece of its message only then.
+func (s *Sock) AckAtOnce() {
+	if s.Src.Open() {
+		SetInt(s.Src.FD(), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+	}
 }
 
 // Connect begins to connect to to, and reports whether it could. The socket's events go to h. The caller has counted the

@@ -3,9 +3,11 @@ package wire
 import (
 	"bytes"
 	"io"
+	"net"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/server/internal/loop"
+	"golang.org/x/sys/unix"
 )
 
 // body returns n bytes, of which no two pieces are alike.
@@ -93,5 +95,46 @@ func TestSockBreaks(t *testing.T) {
 	s.Write(b[:])
 	if s.Pending() != 0 {
 		t.Errorf("%d bytes wait for a peer that is gone", s.Pending())
+	}
+}
+
+// TestSockFinFollows: the FIN goes in the packet of the last bytes, whichever call writes them and whichever ends.
+func TestSockFinFollows(t *testing.T) {
+	segments := func(c *net.TCPConn) uint32 {
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var info *unix.TCPInfo
+		if controlErr := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); controlErr != nil || err != nil {
+			t.Fatal(controlErr, err)
+		}
+		return info.Segs_in
+	}
+	for _, row := range []struct {
+		name    string
+		follows bool
+		more    uint32 // segments beyond one
+		write   func(s *Sock)
+		end     func(s *Sock)
+	}{
+		{"write and close", true, 0, func(s *Sock) { s.Write([]byte("bye")) }, (*Sock).Close},
+		{"two writes and close", true, 0, func(s *Sock) { s.Write([]byte("b")); s.Write([]byte("ye")) }, (*Sock).Close},
+		{"gathering write and close", true, 0, func(s *Sock) { s.Write2([]byte("b"), []byte("ye")) }, (*Sock).Close},
+		{"write and shutdown", true, 0, func(s *Sock) { s.Write([]byte("bye")) }, (*Sock).ShutWrite},
+		{"write, no end announced", false, 1, func(s *Sock) { s.Write([]byte("bye")) }, (*Sock).Close},
+	} {
+		l := newLoop(t)
+		s, peer := connect(t, l)
+		before := segments(peer)
+		s.FinFollows = row.follows
+		row.write(s)
+		row.end(s)
+		if got, err := io.ReadAll(peer); string(got) != "bye" || err != nil {
+			t.Errorf("%s: the peer read %q, %v", row.name, got, err)
+		}
+		if n := segments(peer) - before; n != 1+row.more {
+			t.Errorf("%s: %d segments, want %d", row.name, n, 1+row.more)
+		}
 	}
 }

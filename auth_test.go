@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// protectedObjects are an Ingress that asks for a password, for the leave of an authority, or for both, beside whatever else, and
-// its Secret: there, missing, broken, or of another namespace.
+// protectedObjects are an Ingress that asks for a password, for the leave of an authority, for a token, or for several of them,
+// beside whatever else, and its Secrets: there, missing, broken, or of another namespace. authorities have keys for tokens neither.
 func protectedObjects(r *mathrand.Rand, authorities []string) string {
 	one := func(of ...string) string { return of[r.IntN(len(of))] }
 	var annotations []string
 	add := func(key, value string) {
 		annotations = append(annotations, fmt.Sprintf("%s/%s: %q", one("nginx.ingress.kubernetes.io", "sluice-gateway.io"), key, value))
 	}
-	how := 1 + r.IntN(3)
+	how := 1 + r.IntN(7)
 	if how&1 != 0 {
 		add("auth-type", one("basic", "basic", "basic", "digest", ""))
 		if r.IntN(8) > 0 {
@@ -54,6 +54,9 @@ func protectedObjects(r *mathrand.Rand, authorities []string) string {
 			add("auth-cache-duration", one("200 202 401 5m", "soon", ""))
 		}
 	}
+	if how&4 != 0 {
+		annotations = append(annotations, tokenAnnotations(r, authorities)...)
+	}
 	if r.IntN(3) == 0 {
 		add("satisfy", one("any", "all", "Any"))
 	}
@@ -76,16 +79,17 @@ func protectedObjects(r *mathrand.Rand, authorities []string) string {
 	secret := func(namespace, data string) string {
 		return fmt.Sprintf("---\napiVersion: v1\nkind: Secret\nmetadata: {name: users, namespace: %s}\nstringData: {%s}\n", namespace, data)
 	}
-	text += secret("evil", `auth: "u:{PLAIN}wrong"`)
+	text += secret("evil", `auth: "u:{PLAIN}wrong", jwks: '`+evil.keys()+`'`)
 	if r.IntN(3) > 0 {
 		text += secret("shop", one(`auth: "u:{PLAIN}right"`, `auth: "u:{PLAIN}right"`, `auth: ""`, `auth: "u:right"`, `auth: "u"`, `x: "y"`, `auth: "u:\nu:{PLAIN}wrong"`,
+			`jwks: '`+honest.keys()+`'`, `jwks: '`+honest.keys()+`'`, `jwks: '{"keys":[]}'`, `jwks: "x"`, `jwks: ""`, `jwks: '{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}'`,
 			`u: "{PLAIN}right"`, `auth: "u:$2y$31$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q"`))
 	}
 	return text
 }
 
-// TestProtectedStaysClosed: whatever an Ingress asks for beside a password or the leave of an authority, and whatever becomes of
-// its Secret and of the authority, a client without them never sees the Backend, also while all of it changes.
+// TestProtectedStaysClosed: whatever an Ingress asks for beside a password, the leave of an authority or a token, and whatever
+// becomes of its Secrets, of the authority and of the URL with keys, a client without them never sees the Backend, also while all of it changes.
 func TestProtectedStaysClosed(t *testing.T) {
 	changes := 60
 	if testing.Short() {
@@ -110,8 +114,16 @@ func TestProtectedStaysClosed(t *testing.T) {
 		w.WriteHeader(302)
 	})
 	hangs := serve(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	endless := serve(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(500) // after all, of an authority
+		for piece := make([]byte, 16<<10); r.Context().Err() == nil; {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})
 	authorities := []string{"http://" + refuses.String() + "/$request_uri", "http://" + breaks.String(), "http://" + sends.String(), "http://127.0.0.1:1/",
-		"http://nowhere.invalid/", "http://", "x", "", "http://$host/", "http://" + hangs.String()}
+		"http://nowhere.invalid/", "http://", "x", "", "http://$host/", "http://" + hangs.String(), "http://" + endless.String()}
 
 	dir := t.TempDir()
 	_, services, _ := strings.Cut(manifest("127.0.0.1", pod.Port), "---\n")
@@ -136,7 +148,10 @@ func TestProtectedStaysClosed(t *testing.T) {
 		req.Host = "shop.test"
 		req.Header.Set("Origin", "https://a.test")
 		req.Header.Set("X-Forwarded-For", "10.0.0.1")
-		if password != "" {
+		if strings.Contains(password, ".") {
+			req.Header.Set("Authorization", "Bearer "+password)
+			req.Header.Set("Cookie", "token="+password)
+		} else if password != "" {
 			req.SetBasicAuth("u", password)
 		}
 		resp, err := client.Do(req)
@@ -147,6 +162,7 @@ func TestProtectedStaysClosed(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(b)
 	}
+	strangers := append([]string{"", "wrong", "right:", "u"}, strangeTokens(t)...)
 	var asked atomic.Int64
 	stop := make(chan struct{})
 	var clients sync.WaitGroup
@@ -158,7 +174,7 @@ func TestProtectedStaysClosed(t *testing.T) {
 					return
 				default:
 				}
-				password := []string{"", "wrong", "right:", "u"}[(i+n)%4]
+				password := strangers[(i+n)%len(strangers)]
 				method := []string{"GET", "POST", "OPTIONS"}[n%3]
 				target := []string{"/", "/a?b=c", "/.well-known/acme-challenge/x", "/x/../.well-known/acme-challenge"}[n/3%4]
 				if status, body := ask(method, target, password); strings.Contains(body, content) {
@@ -184,6 +200,10 @@ func TestProtectedStaysClosed(t *testing.T) {
 	writeFile(t, path, ingressYAML("shop", "shop", 2020, `nginx.ingress.kubernetes.io/auth-type: basic, nginx.ingress.kubernetes.io/auth-secret: users`, "", ruleYAML("shop.test", "/"))+
 		"---\napiVersion: v1\nkind: Secret\nmetadata: {name: users, namespace: shop}\nstringData: {auth: \"u:{PLAIN}right\"}\n")
 	eventually(t, "the right password", func() bool { _, body := ask("GET", "/", "right"); return body == content })
+	writeFile(t, path, ingressYAML("shop", "shop", 2020, `sluice-gateway.io/jwt-keys: users, sluice-gateway.io/jwt-issuer: me`, "", ruleYAML("shop.test", "/"))+
+		"---\napiVersion: v1\nkind: Secret\nmetadata: {name: users, namespace: shop}\nstringData: {jwks: '"+honest.keys()+"'}\n")
+	token := honest.sign(t, fmt.Sprintf(`{"exp":%d,"iss":"me"}`, time.Now().Add(time.Hour).Unix()))
+	eventually(t, "the right token", func() bool { _, body := ask("GET", "/", token); return body == content })
 	close(stop)
 	clients.Wait()
 	for _, r := range g.informer.Rejections() {

@@ -25,7 +25,7 @@ func serveCommand(added Options) command {
 			"SIGTERM and SIGINT drain: readiness ends at once, no connection is accepted any more, what is in flight finishes\n" +
 			"within shutdown.drain_seconds; a second one cuts it. SIGHUP reads the configuration again and reopens the logs.",
 		register: func(set *flag.FlagSet, _, log io.Writer) func([]string) error {
-			o := serveOptions{added: added}
+			o := serveOptions{source: source{added: added}}
 			o.flags(set)
 			return func(args []string) error {
 				if len(args) > 0 {
@@ -45,12 +45,11 @@ func serveCommand(added Options) command {
 	}
 }
 
-// serveOptions are the flags of serve, and the program's additions.
+// serveOptions are the flags of serve.
 type serveOptions struct {
 	source
-	file  string
-	sets  list
-	added Options
+	file string
+	sets list
 }
 
 func (o *serveOptions) flags(set *flag.FlagSet) {

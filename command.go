@@ -24,7 +24,7 @@ type command struct {
 
 // commands are sorted by name.
 func (o Options) commands() []command {
-	return []command{checkCommand, echoCommand, explainCommand, serveCommand(o), versionCommand}
+	return []command{checkCommand(o), echoCommand, explainCommand(o), filtersCommand(o), serveCommand(o), versionCommand}
 }
 
 func usagef(format string, args ...any) error {

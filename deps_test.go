@@ -17,13 +17,27 @@ const module = "github.com/sluice-gateway/sluice"
 //
 // Patterns are import paths, those of this module relative to it; "x/..." is x and all below it;
 // "..." is everything; "!std" is everything outside the standard library and outside `from` itself, but for
-// outcome, which is a type and imports nothing; htpasswd below routing is not asked.
+// outcome, which is a type and imports nothing; htpasswd and jwt below routing are not asked.
 var forbidden = []edge{
 	{"routing/...", "!std", direct,
 		"routing is what every other package agrees on and what a reader learns first: it must build, fuzz and be read alone"},
 	{"routing", "routing/htpasswd/...", transitive,
 		"as above: htpasswd needs golang.org/x/crypto; filters verify passwords, and who reads a Secret looks at their hashes"},
 	{"routing/policy/...", "routing/htpasswd/...", transitive,
+		"as above"},
+	{"routing", "routing/jwt/...", transitive,
+		"as above: jwt needs go-jose"},
+	{"routing/policy/...", "routing/jwt/...", transitive,
+		"as above"},
+	{"routing/jwt/...", "k8s.io/...", transitive,
+		"a token and a set of keys are text, wherever they came from"},
+	{"routing/jwt/...", "net/http", transitive,
+		"as above: who fetches keys bounds how"},
+	{"routing/jwt/...", "informer/...", transitive,
+		"what a token is worth is decided by it and by keys alone: the informer and the filters ask the same code"},
+	{"routing/jwt/...", "server/...", transitive,
+		"as above"},
+	{"routing/jwt/...", "routing", transitive,
 		"as above"},
 	{"routing/htpasswd/...", "k8s.io/...", transitive,
 		"a hash is text, wherever it came from"},
@@ -45,6 +59,14 @@ var forbidden = []edge{
 		"as above"},
 	{"server/filter/redirect/...", "server/filter/rewrite/...", transitive,
 		"as above"},
+	{"server/filter/choice/...", "server/filter/access/...", transitive,
+		"as above"},
+	{"server/filter/choice/...", "server/filter/rewrite/...", transitive,
+		"as above"},
+	{"server/filter/choice/...", "server/filter/redirect/...", transitive,
+		"as above"},
+	{"server/filter/variable/...", "server/filter/choice/...", transitive,
+		"what a variable stands for does not depend on the Filter that asks"},
 	{"server/filter/variable/...", "server/filter/access/...", transitive,
 		"what a variable stands for does not depend on the Filter that asks"},
 	{"server/filter/variable/...", "server/filter/rewrite/...", transitive,
@@ -298,7 +320,7 @@ func TestForbids(t *testing.T) {
 // forbids reports whether the edge is about an import of to, by a package that matches e.from.
 func (e edge) forbids(from, to string) bool {
 	if e.to == "!std" {
-		return from != module+"/routing/htpasswd" && !matches(e.from, to) && to != module+"/server/internal/outcome" && strings.Contains(firstSegment(to), ".")
+		return from != module+"/routing/htpasswd" && from != module+"/routing/jwt" && !matches(e.from, to) && to != module+"/server/internal/outcome" && strings.Contains(firstSegment(to), ".")
 	}
 	return matches(e.to, to) && !matches(e.to, from)
 }

@@ -3,7 +3,11 @@
 // whole of Sluice besides: its commands, flags, configuration and version:
 //
 //	func main() {
-//		sluice.Main(sluice.Options{Server: server.Options{Filters: []server.Filter{greeting("hello")}}})
+//		sluice.Main(sluice.Options{Filters: []sluice.Filter{sluice.Declare(sluice.Declaration[greeting]{
+//			Name: "greeting", Stage: policy.StageFields, New: func(g greeting, _ server.Env) (server.Filter, error) { return &g, nil },
+//			Annotations: []sluice.Annotation[greeting]{{Key: "example.com/greeting", Value: "text", Doc: "Text of X-Greeting in every response.",
+//				Set: func(g *greeting, text string) error { g.Text = text; return policy.ValidField("X-Greeting", text) }}},
+//		})}})
 //	}
 //
 // deploy/example is that program, with the filter and a test that runs it.

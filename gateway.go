@@ -55,8 +55,11 @@ func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w
 func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Logger) (*gateway, error) {
 	g := &gateway{options: o, file: file, log: log, store: new(routing.Store), reloadOK: true, reloaded: time.Now()}
 	g.config.Store(c)
-	var err error
-	if g.plane, err = server.New(c, g.store, log, o.added.withFilters()); err != nil {
+	err := o.added.prepare()
+	if err != nil {
+		return nil, err
+	}
+	if g.plane, err = server.New(c, g.store, log, o.added.forServer()); err != nil {
 		return nil, fmt.Errorf("make data plane: %w", err)
 	}
 	g.resolver = upstream.NewResolver(upstream.ResolverOptions{Failed: unresolved(log)})
@@ -76,6 +79,7 @@ func newGateway(o *serveOptions, c *config.Config, file *sink.Sink, log *slog.Lo
 		Ready:      g.ready,
 		Rejections: g.rejections,
 		Elsewhere:  g.informer.Elsewhere,
+		Onion:      o.added.onion(),
 		Config:     g.config.Load,
 		Vitals:     g.vitals,
 		Collectors: []prometheus.Collector{g.plane.Collector()},

@@ -5,21 +5,20 @@ import (
 	"io"
 	"os"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/server"
-	"github.com/sluice-gateway/sluice/server/filter"
 )
 
 // Options are a program's additions to Sluice. The zero value adds nothing: it is the command sluice.
 type Options struct {
-	// Server goes to the data plane of serve as it stands; its Filters are the program's own.
+	// Filters are the program's own, which objects ask for by annotations; see Declare.
+	Filters []Filter
+	// Server goes to the data plane of serve as it stands; its Filters are in front of every Route.
 	Server server.Options
-}
 
-// withFilters returns the data plane's options: the gateway's own filters, and those of the program inside them.
-func (o Options) withFilters() server.Options {
-	s := o.Server
-	s.Makers = append(filter.Makers(), s.Makers...)
-	return s
+	// Set by prepare:
+	annotations *annotation.Table
+	makers      []server.Maker
 }
 
 // Main is the whole of a program's main function: it executes the command line in os.Args, one of Sluice's commands
@@ -29,6 +28,10 @@ func Main(o Options) { os.Exit(o.run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run executes one command line and returns the exit code.
 func (o Options) run(args []string, out, log io.Writer) int {
+	if err := o.prepare(); err != nil {
+		fmt.Fprintf(log, "sluice: %v\n", err)
+		return 2
+	}
 	commands := o.commands()
 	if len(args) == 0 {
 		fmt.Fprint(log, overview(commands))

@@ -9,8 +9,11 @@ import (
 	"github.com/sluice-gateway/sluice/server/config"
 )
 
-// source locates the objects, by the flags of three commands.
-type source struct{ manifests, kubeconfig string }
+// source locates the objects, by the flags of three commands, and knows the program's additions, which some of them ask for.
+type source struct {
+	manifests, kubeconfig string
+	added                 Options
+}
 
 // flags registers --manifests and --kubeconfig.
 func (s *source) flags(set *flag.FlagSet) {
@@ -35,6 +38,7 @@ func (s *source) config(c *config.Config) informer.Config {
 		NoExternalNames:    !c.Kubernetes.ExternalNames,
 		HostOwnership:      c.Kubernetes.HostOwnership,
 		Namespaces:         c.Kubernetes.WatchNamespaces,
+		Annotations:        s.added.annotations,
 		Manifests:          s.manifests,
 		Kubeconfig:         s.kubeconfig,
 		StatusAddresses:    c.Kubernetes.PublishStatusAddress,

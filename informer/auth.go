@@ -11,6 +11,9 @@ func (c *compiler) auth() {
 	if b := c.basicAuth(); b != nil {
 		c.settings.Policy.Set(b)
 	}
+	if j := c.jwt(); j != nil {
+		c.settings.Policy.Set(j)
+	}
 	if e, ok := c.settings.Policy.Filter(policy.KindExternal).(*policy.External); ok {
 		e.Refused, e.Allowed = c.backends.screen.ranges()
 	}
@@ -66,6 +69,7 @@ func (c *compiler) anyOf() {
 	any := &policy.AnyOf{}
 	any.Access, _ = p.Filter(policy.KindAccess).(*policy.Access)
 	any.Basic, _ = p.Filter(policy.KindBasicAuth).(*policy.BasicAuth)
+	any.JWT, _ = p.Filter(policy.KindJWT).(*policy.JWT)
 	any.External, _ = p.Filter(policy.KindExternal).(*policy.External)
 	list := any.Conditions()
 	if len(list) < 2 {
@@ -84,10 +88,14 @@ func (c *compiler) closed(reason string) {
 	}
 }
 
+// conditions are the Kinds of Filters that a request must satisfy to be let in.
+var conditions = []policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindJWT, policy.KindExternal, policy.KindAnyOf}
+
 // screened reports whether a Policy depends on the addresses that nobody may have.
 func screened(p *policy.Policy) bool {
 	if any, ok := p.Filter(policy.KindAnyOf).(*policy.AnyOf); ok {
-		return any.External != nil
+		return any.External != nil || any.JWT != nil && any.JWT.URL != ""
 	}
-	return p.Filter(policy.KindExternal) != nil
+	j, _ := p.Filter(policy.KindJWT).(*policy.JWT)
+	return p.Filter(policy.KindExternal) != nil || j != nil && j.URL != ""
 }

@@ -34,7 +34,9 @@ type slot struct {
 	backend *routing.Backend
 	target  target
 	tls     *routing.BackendTLS
-	refs    int
+	// how is as the last reference has it: the same for all but the content of a Secret.
+	how  speech
+	refs int
 	// refused are the addresses that the screen kept out of the Backend.
 	refused []netip.Addr
 }
@@ -114,17 +116,17 @@ func (s *backendSet) setOwn(own []netip.Addr) (reports []report, changed bool) {
 	return reports, true
 }
 
-// acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed. What is in the
-// key's Variant never changes.
-func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.Protocol, balance routing.Balance, tls *routing.BackendTLS, resilience *routing.Resilience) *slot {
+// acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed. serverName is the
+// name of the Service for its certificates. What is in the key's Variant never changes.
+func (s *backendSet) acquire(key routing.BackendKey, t target, how speech, serverName string) *slot {
 	sl := s.byKey[key]
 	switch {
 	case sl == nil:
-		sl = &slot{target: t, tls: tls, backend: &routing.Backend{
-			Key: key, Index: s.takeIndex(), Protocol: protocol, Balance: balance,
-			ExternalName: t.external.name, ExternalPort: t.external.port, TLS: tls,
-			Resilience: resilience,
+		sl = &slot{target: t, tls: how.tls.named(serverName), backend: &routing.Backend{
+			Key: key, Index: s.takeIndex(), Protocol: how.protocol, Balance: how.balance,
+			ExternalName: t.external.name, ExternalPort: t.external.port, Resilience: how.resilience,
 		}}
+		sl.backend.TLS = sl.tls
 		s.byKey[key] = sl
 		s.byService[t.service] = append(s.byService[t.service], sl)
 		s.addExternal(t.external, sl)
@@ -136,12 +138,26 @@ func (s *backendSet) acquire(key routing.BackendKey, t target, protocol routing.
 		sl.target = t
 		s.stale[sl] = struct{}{}
 	}
-	if !sl.tls.Equal(tls) {
+	s.renew(sl, how, serverName)
+	sl.refs++
+	return sl
+}
+
+// renew notes how a Backend is spoken to now. No more than the content of a Secret may differ.
+func (s *backendSet) renew(sl *slot, how speech, serverName string) {
+	sl.how = how
+	if tls := how.tls.named(serverName); !sl.tls.Equal(tls) {
 		sl.tls = tls
 		s.stale[sl] = struct{}{}
 	}
-	sl.refs++
-	return sl
+}
+
+// at returns the slot of an index, nil where there is none.
+func (s *backendSet) at(index int32) *slot {
+	if uint(index) >= uint(len(s.list)) || s.list[index] == nil {
+		return nil
+	}
+	return s.byKey[s.list[index].Key]
 }
 
 // release gives a reference back.

@@ -15,7 +15,7 @@ func TestBackendSet(t *testing.T) {
 	service := routing.ObjectName{Namespace: "shop", Name: "web"}
 	acquire := func(port string) *slot {
 		key := routing.BackendKey{Namespace: service.Namespace, Service: service.Name, Port: port}
-		return s.acquire(key, target{service: service, port: "http"}, routing.HTTP, routing.RoundRobin, nil, nil)
+		return s.acquire(key, target{service: service, port: "http"}, speech{}, "")
 	}
 	name := routing.ObjectName{Namespace: "shop", Name: "web-1"}
 	apply := func(addrs ...string) []Rejection {

@@ -26,15 +26,24 @@ func tlsVariant(t annotation.BackendTLS) string {
 	return "tls-" + hex.EncodeToString(sum[:4])
 }
 
-// backendTLS describes TLS to the Backends of a Service, whose name is the default of Name. It returns
-// false where the settings cannot be carried out, and the path must answer 503.
-func (c *compiler) backendTLS(serverName string) (*routing.BackendTLS, bool) {
+// endpointTLS is TLS to Backends of whichever Service, but for the name of the Service.
+type endpointTLS struct {
+	settings annotation.BackendTLS
+	// variant is the part of BackendKey.Variant.
+	variant string
+	// shared has what does not depend on the name, and sum is that of the Secret.
+	shared routing.BackendTLS
+	sum    [sha256.Size]byte
+}
+
+// backendTLS describes TLS to the Backends of the object. It returns false where the settings cannot be carried out, and the
+// path must answer 503.
+func (c *compiler) backendTLS() (*endpointTLS, bool) {
 	s := c.settings.TLS
-	t := &routing.BackendTLS{
-		Verify: s.Verify, Name: cmp.Or(s.Name, serverName), SendName: s.SendName, Depth: s.Depth,
+	t := &endpointTLS{settings: s, variant: tlsVariant(s), shared: routing.BackendTLS{
+		Verify: s.Verify, SendName: s.SendName, Depth: s.Depth,
 		MinVersion: s.Min, MaxVersion: s.Max, CipherSuites: s.Ciphers.IDs(),
-	}
-	var sum [sha256.Size]byte
+	}}
 	if s.Secret != "" {
 		m, name, fault := c.credential(s.Secret)
 		switch {
@@ -55,11 +64,21 @@ func (c *compiler) backendTLS(serverName string) (*routing.BackendTLS, bool) {
 			c.tlsReported = true
 			return nil, false
 		}
-		t.Secret, t.Certificate, sum = name, m.Pair, m.Sum
+		t.shared.Secret, t.shared.Certificate, t.sum = name, m.Pair, m.Sum
 		if s.Verify {
-			t.Roots = m.Roots
+			t.shared.Roots = m.Roots
 		}
 	}
-	t.Identity = sha256.Sum256(fmt.Appendf(nil, "%q %x", []any{s.Verify, t.Name, s.SendName, t.Depth, s.Min, s.Max, string(s.Ciphers), s.Secret}, sum))
 	return t, true
+}
+
+// named returns t for the Backends of a Service, whose name is the default of Name; t may be nil.
+func (t *endpointTLS) named(serverName string) *routing.BackendTLS {
+	if t == nil {
+		return nil
+	}
+	s, named := t.settings, t.shared
+	named.Name = cmp.Or(s.Name, serverName)
+	named.Identity = sha256.Sum256(fmt.Appendf(nil, "%q %x", []any{s.Verify, named.Name, s.SendName, s.Depth, s.Min, s.Max, string(s.Ciphers), s.Secret}, t.sum))
+	return &named
 }

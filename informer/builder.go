@@ -28,9 +28,9 @@ import (
 //	resolved name  -> none; the Backends of that name
 //	own addresses  -> the Ingresses that lead to literal addresses; all Backends
 //
-// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, has the sets refresh what
-// they marked themselves, and shares all else with the former Snapshot. The sets know neither the builder nor each
-// other: objects and names go in, and what is affected, the result and the Rejections come out.
+// build compiles the marked Ingresses, builds the Hosts that their old and new forms name, and those whose canaries are other
+// ones then, has the sets refresh what they marked themselves, and shares all else with the former Snapshot. The sets know
+// neither the builder nor each other: objects and names go in, and what is affected, the result and the Rejections come out.
 //
 // Owned by one goroutine, but for rejected and outsiders.
 type builder struct {
@@ -55,6 +55,10 @@ type builder struct {
 	outsiders outsiderSet
 	built     bool
 
+	// loans are the Backends of canaries, by the Host whose Splits have them; lending are those of the Host that is being built.
+	loans   map[string][]loan
+	lending []loan
+
 	dirty dirty
 	// parseBudget bounds the time that one step spends on parsing Secrets; 0 = no bound.
 	parseBudget time.Duration
@@ -73,9 +77,11 @@ func newBuilder(cfg Config, attach func(*routing.Route)) *builder {
 		hosts:     newHostSet(&cfg, attach),
 		backends:  newBackendSet(&cfg),
 		secrets:   secret.New(secretOptions(&cfg)),
+		loans:     make(map[string][]loan),
 		dirty:     newDirty(),
 	}
 	b.classes = newClassSet(&b.cfg)
+	b.hosts.canaries.keyOf, b.hosts.canaries.lend = b.keyOf, b.lend
 	return b
 }
 
@@ -147,9 +153,11 @@ func (b *builder) build() *routing.Snapshot {
 	now := b.now()
 	b.dirty.ingress(b.classes.affected(now, b.cache.ingresses, b.controllerWas)...)
 	b.compileDirty()
+	tableChanged := b.buildTable()
+	b.renewLoans()
+	// Behind the Table, whose Splits may take up Backends, and give some back.
 	backends, backendsChanged, reports := b.backends.refresh()
 	b.rejected.replaceAll(reports)
-	tableChanged := b.buildTable()
 	secrets := b.secrets.Refresh(now, b.parseBudget)
 	b.rejectSecrets(&secrets)
 	if b.built && !tableChanged && !backendsChanged && !secrets.Changed {
@@ -215,7 +223,7 @@ func (b *builder) recompile(name routing.ObjectName) {
 
 // newCompiler returns a compiler with the present objects.
 func (b *builder) newCompiler() *compiler {
-	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets, noExternalNames: b.cfg.NoExternalNames}
+	return &compiler{services: b.cache.services, backends: &b.backends, secrets: b.secrets, annotations: b.cfg.Annotations, noExternalNames: b.cfg.NoExternalNames}
 }
 
 // replaceEntry replaces the entry of an Ingress, by nil for none, and marks the Hosts of both.
@@ -254,9 +262,11 @@ func (b *builder) spread() {
 // buildTable builds the Hosts that are marked, and reports whether the Table is another one.
 func (b *builder) buildTable() (changed bool) {
 	b.spread()
+	b.spreadCanaries()
 	hosts := make(map[string]*routing.Host, len(b.dirty.hosts))
 	for name := range b.dirty.hosts {
 		host, rejections := b.hosts.buildHost(name)
+		b.keepLoans(name)
 		hosts[name] = host
 		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: name}}, rejections)
 		owner, owned := b.hosts.owner(name)
@@ -267,8 +277,8 @@ func (b *builder) buildTable() (changed bool) {
 	if b.dirty.fallback {
 		var rejections []Rejection
 		b.fallback, rejections = b.hosts.buildFallback()
-		// No Host is called "*", so that the owner is unique.
-		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: "*"}}, rejections)
+		b.keepLoans(elsewhereHost)
+		b.rejected.replace(subject{ofHost, routing.ObjectName{Name: elsewhereHost}}, rejections)
 		b.dirty.fallback = false
 	}
 	if changed {

@@ -30,6 +30,7 @@ type compiler struct {
 	services        map[routing.ObjectName]*corev1.Service
 	backends        *backendSet
 	secrets         *secret.Set
+	annotations     *annotation.Table
 	noExternalNames bool
 
 	// Of the present object:
@@ -61,9 +62,11 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 		c.entry.source.Created = ing.CreationTimestamp.Unix()
 	}
 	c.references.Created = c.entry.source.Created
-	c.settings = annotation.Parse(ing.Annotations, func(name, value, reason string) {
-		c.reject(annotationField(name), value, reason)
-	})
+	c.parse()
+	if c.settings.Canary.On {
+		c.canary()
+		return c.compiled
+	}
 	c.entry.closesHosts = c.settings.ClosesHosts
 	c.entry.passthrough, c.entry.ciphers = c.settings.Passthrough, c.settings.Ciphers
 	c.clientAuth()
@@ -74,9 +77,6 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	}
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p
-	}
-	if c.settings.Canary {
-		return c.compiled
 	}
 	for i := range ing.Spec.Rules {
 		c.rule(fmt.Sprintf("spec.rules[%d]", i), &ing.Spec.Rules[i])

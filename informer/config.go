@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/informer/internal/source"
 	"github.com/sluice-gateway/sluice/routing"
 )
@@ -36,6 +37,8 @@ type Config struct {
 	AllowedEndpoints []netip.Prefix
 	// NoExternalNames refuses Services of type ExternalName.
 	NoExternalNames bool
+	// Annotations are those that are known; nil = the gateway's own.
+	Annotations *annotation.Table
 	// Namespaces are the ones watched; empty = all.
 	Namespaces []string
 	// Manifests is a directory, or one file, to read instead of a cluster.

@@ -45,7 +45,16 @@ func (d *dirty) entry(e *entry) {
 		d.hosts[c.name] = struct{}{}
 	}
 	d.fallback = d.fallback || e.fallback != nil
+	for _, name := range e.canary.hosts() {
+		d.host(name)
+	}
 }
 
-// host marks a Host to be built.
-func (d *dirty) host(name string) { d.hosts[name] = struct{}{} }
+// host marks a Host to be built, or, of the name of no Host, what no Host matches.
+func (d *dirty) host(name string) {
+	if name == elsewhereHost {
+		d.fallback = true
+		return
+	}
+	d.hosts[name] = struct{}{}
+}

@@ -31,6 +31,8 @@ type entry struct {
 	sentTo sentTo
 	// regular is what the object wants of the paths of its hosts.
 	regular regularity
+	// canary is what a canary has, which has neither hosts nor a fallback; nil for all others.
+	canary *canary
 	// slots has one reference per resolved backend of the object.
 	slots []*slot
 	// services are those the object refers to, whether they exist or not.
@@ -73,7 +75,7 @@ func (e *entry) same(o *entry) bool {
 	}
 	return e.source.Created == o.source.Created && e.source.LastName == o.source.LastName && e.closesHosts == o.closesHosts && e.authWaits == o.authWaits &&
 		e.clientAuth.Equal(o.clientAuth) && e.passthrough == o.passthrough && e.ciphers == o.ciphers &&
-		e.regular.same(&o.regular) &&
+		e.regular.same(&o.regular) && e.canary.equal(o.canary) && (e.canary == nil || e.controller == o.controller) &&
 		e.source.Policy.Equal(o.source.Policy) && e.sentTo.equal(&o.sentTo) &&
 		(e.fallback == nil) == (o.fallback == nil) &&
 		(e.fallback == nil || sameRoute(*e.fallback, *o.fallback)) &&

@@ -412,6 +412,7 @@ func (w *world) leftovers() string {
 		"backends":              len(s.byKey), "backends by Service": len(s.byService),
 		"externals": len(s.externals), "resolved": len(s.resolved), "stale": len(s.stale), "stale ports": len(s.portsStale), "released": len(s.released),
 		"slots in use": len(s.list) - len(s.free),
+		"canaries":     len(b.hosts.canaries.byHost), "finds": len(b.hosts.canaries.finds) + len(b.hosts.canaries.found), "loans": len(b.loans) + len(b.lending),
 	} {
 		held[name] = n
 	}

@@ -26,6 +26,7 @@ type hostSet struct {
 	// https has the Policies of objects that ask for nothing but HTTPS: one for all of them.
 	https     map[policy.HTTPS]*policy.Policy
 	fallbacks []*entry // those with a fallback, sorted by age
+	canaries  canarySet
 }
 
 func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
@@ -38,6 +39,7 @@ func newHostSet(cfg *Config, attach func(*routing.Route)) hostSet {
 		below:     make(wildcard.Family),
 		secure:    make(map[string]section),
 		https:     make(map[policy.HTTPS]*policy.Policy),
+		canaries:  newCanarySet(),
 	}
 }
 
@@ -54,6 +56,7 @@ func (s *hostSet) replace(old, next *entry) (touched bool) {
 		if next.fallback != nil {
 			swapEntry(s.fallbacks, next)
 		}
+		s.canaries.swap(next)
 		return false
 	}
 	s.unlink(old)
@@ -74,6 +77,7 @@ func (s *hostSet) unlink(e *entry) {
 	if e.fallback != nil {
 		s.fallbacks = removeEntry(s.fallbacks, e)
 	}
+	s.canaries.unlink(e)
 }
 
 // drop takes e out of what one of the maps has for a name.
@@ -103,6 +107,7 @@ func (s *hostSet) link(e *entry) {
 	if e.fallback != nil {
 		s.fallbacks = insertEntry(s.fallbacks, e)
 	}
+	s.canaries.link(e)
 }
 
 // buildHost makes the Host of all entries that name it, or nil when none does.
@@ -114,17 +119,19 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 		var by *entry
 		if by, of, left = s.claimant(name); by != nil && of == "" {
 			host, _ := s.routes.BuildHost(name, []routing.Route{by.wwwRoute(name)})
-			return host, left
+			return host, append(left, s.refuseCanaries(name)...)
 		} else if by != nil {
 			entries, _ = s.admitted(of)
 		}
 	} else {
 		left = append(left, s.refuseClaims(name)...)
 	}
+	left = append(left, s.refuseCanaries(name)...)
 	if len(entries) == 0 {
 		return nil, left
 	}
 	routes, tls, rejections := s.joinHost(name, of, entries)
+	s.lendSplits(of, entries, routes)
 	if of != name {
 		rejections = nil // they were given for the host itself
 	}
@@ -142,6 +149,7 @@ func (s *hostSet) buildHost(name string) (*routing.Host, []Rejection) {
 // buildFallback makes the Route for what no Host matches, or nil.
 func (s *hostSet) buildFallback() (*routing.Route, []Rejection) {
 	routes := make([]routing.Route, len(s.fallbacks))
+	lent := make(map[lentKey]*routing.Source)
 	for i, e := range s.fallbacks {
 		routes[i] = *e.fallback
 		if e.sentTo.forced {
@@ -153,9 +161,10 @@ func (s *hostSet) buildFallback() (*routing.Route, []Rejection) {
 			// A default Route has no host on which to ask for client certificates.
 			routes[i].Backend = unresolved
 		}
+		s.lendSplit(lent, elsewhereHost, e, &routes[i], "")
 	}
 	fallback, conflicts := s.routes.BuildDefault(routes)
-	return fallback, conflictRejections(conflicts)
+	return fallback, append(conflictRejections(conflicts), s.refuseCanaries(elsewhereHost)...)
 }
 
 func insertEntry(list []*entry, e *entry) []*entry {

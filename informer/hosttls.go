@@ -130,9 +130,7 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 
 // guards reports whether a Policy says who may ask.
 func guards(p *policy.Policy) bool {
-	return slices.ContainsFunc([]policy.Kind{policy.KindAccess, policy.KindBasicAuth, policy.KindExternal, policy.KindAnyOf}, func(k policy.Kind) bool {
-		return p.Filter(k) != nil
-	})
+	return slices.ContainsFunc(conditions, func(k policy.Kind) bool { return p.Filter(k) != nil })
 }
 
 // hostCiphers decides the cipher suites of a host, nil for the gateway's.

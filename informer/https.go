@@ -93,16 +93,24 @@ func (s *hostSet) lend(routes []routing.Route, name, of string, e *entry, tls *r
 	}
 }
 
-// unmatched returns the Route for what a Host has no path for, where that is sent to HTTPS too: as the oldest object of the host
-// wants it. It is nil where that is not so, or nothing is left.
+// unmatched returns the Route for what a Host has no path for, where that is sent to HTTPS or guarded too: as the oldest object
+// of the host wants it. It is nil where that is not so, or nothing is left.
 func (s *hostSet) unmatched(name, of string, entries []*entry, routes []routing.Route, tls *routing.HostTLS) *routing.Route {
 	first := entries[0]
-	if first.sentTo.https == nil || !first.sentTo.forced && !s.hasTLS(name, of, first) ||
-		slices.ContainsFunc(routes, func(r routing.Route) bool { return r.Path == "/" && r.Type != routing.Exact }) {
+	https := first.sentTo.https != nil && (first.sentTo.forced || s.hasTLS(name, of, first))
+	// In ingress-nginx the rest of a host has the annotations of the object that was first to name it.
+	guarded := first.controller == NginxController && (guards(first.source.Policy) || first.source.Policy != nil && first.source.Policy.Closed != "")
+	if !https && !guarded || slices.ContainsFunc(routes, func(r routing.Route) bool { return r.Path == "/" && r.Type != routing.Exact }) {
 		return nil
 	}
 	source := *first.source
-	source.Policy, source.TLS = s.onlyHTTPS(first.sentTo.https), tls
+	source.TLS = tls
+	switch {
+	case https && guarded:
+		source.Policy = s.withHTTPS(first)
+	case https:
+		source.Policy = s.onlyHTTPS(first.sentTo.https)
+	}
 	return &routing.Route{
 		Host: name, Path: "/", Type: routing.Prefix, Default: true, Backend: routing.Elsewhere, Source: &source, Anonymous: first.controller == NginxController,
 	}

@@ -155,6 +155,7 @@ func (j *joint) paths(policyOf func(policy.Slash) *policy.Policy) []routing.Rout
 		}
 		taken[bare] = true
 		source := *p.route.Source
+		source.Split = nil
 		source.Policy = policyOf(p.entry.sentTo.slash)
 		r := *p.route
 		r.Path, r.Type, r.Source = bare, routing.Exact, &source

@@ -329,6 +329,10 @@ func (u universe) ingress(name routing.ObjectName) *networkingv1.Ingress {
 			"ssl-redirect", "force-ssl-redirect", "app-root", "from-to-www-redirect", "server-alias", "permanent-redirect", "relative-redirects")] =
 			one(u, "ewma", "10", "true", "least_conn", "x", "y", "b/z", "HTTPS", "on", "optional", "AES128-SHA", "10.0.0.0/8", "/x", "/$1", "/$name", "/a", "d.test,b.a.test", "*.b.test, d.b.test")
 	}
+	if u.IntN(4) == 0 {
+		ing.Annotations[annotation.NginxPrefix+"canary"] = "true"
+		ing.Annotations[annotation.OwnPrefix+one(u, "canary-weight", "canary-by-header", "canary-by-cookie", "canary-by-header-value")] = one(u, "10", "x")
+	}
 	if u.IntN(6) == 0 {
 		ing.Annotations[annotation.LegacyClass] = one(u, "sluice", "nginx", "edge", "other")
 	}

@@ -10,12 +10,43 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/sluice-gateway/sluice/informer/annotation"
 	"github.com/sluice-gateway/sluice/routing"
 )
 
 // unresolved is the Backend of a Route that answers 503.
 const unresolved = -1
+
+// reference is a reference to a Service's port, resolved: all of a Backend that is not said by the object's annotations.
+type reference struct {
+	namespace, service string
+	port               int32
+	to                 target
+	// appProtocol is the port's, and serverName the name that certificates have unless an annotation says another.
+	appProtocol, serverName string
+}
+
+// reference resolves a reference. ok is false after a Rejection.
+func (c *compiler) reference(field string, ref *networkingv1.IngressBackend) (r reference, ok bool) {
+	if ref.Service == nil {
+		value := ""
+		if ref.Resource != nil {
+			value = ref.Resource.Kind + "/" + ref.Resource.Name
+		}
+		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
+		return r, false
+	}
+	service := c.service(field, ref.Service.Name)
+	if service == nil {
+		return r, false
+	}
+	port, ok := c.port(field+".service.port", service, ref.Service.Port)
+	if !ok {
+		return r, false
+	}
+	r = reference{namespace: c.ing.Namespace, service: service.Name, port: port.Port, appProtocol: appProtocol(port)}
+	r.to, r.serverName, ok = c.target(field, service, port)
+	return r, ok
+}
 
 // backend returns the index of a reference's Backend, or unresolved after a Rejection.
 func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32 {
@@ -23,71 +54,65 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 		// The annotation itself has the Rejection.
 		return unresolved
 	}
-	if ref.Service == nil {
-		value := ""
-		if ref.Resource != nil {
-			value = ref.Resource.Kind + "/" + ref.Resource.Name
-		}
-		c.reject(field+".resource", value, "only Services are supported as backends; the path answers 503")
-		return unresolved
-	}
-	service := c.service(field, ref.Service.Name)
-	if service == nil {
-		return unresolved
-	}
-	port, ok := c.port(field+".service.port", service, ref.Service.Port)
+	r, ok := c.reference(field, ref)
 	if !ok {
 		return unresolved
 	}
-	protocol, ok := c.protocol(field, port)
+	protocol, ok := c.protocol(field, r.appProtocol)
 	if !ok {
 		return unresolved
 	}
-	to, serverName, ok := c.target(field, service, port)
-	if !ok {
-		return unresolved
-	}
-	if !c.settings.AutoHTTP {
-		sl, ok := c.slot(to, port.Port, protocol, serverName, variant(protocol, c.settings.Balance, c.settings.TLS))
-		if !ok {
+	speech := speech{protocol: protocol, balance: c.settings.Balance, resilience: c.resilience()}
+	if protocol == routing.HTTPS || protocol == routing.GRPCS {
+		if speech.tls, ok = c.backendTLS(); !ok {
 			return unresolved
 		}
-		return sl.backend.Index
 	}
-	// The Backend of plain requests has the other's settings in its name, so that it always leads to the same.
-	over := variant(routing.HTTPS, c.settings.Balance, c.settings.TLS)
-	secure, ok := c.slot(to, port.Port, routing.HTTPS, serverName, over)
-	if !ok {
-		return unresolved
+	if c.settings.AutoHTTP {
+		return c.autoBackend(r, speech)
 	}
-	plain, _ := c.slot(to, port.Port, routing.HTTP, "", "auto-"+over)
-	if plain.backend.Secure == 0 {
-		plain.backend.Secure = secure.backend.Index + 1 // it is new, and no Snapshot has it
-	}
-	return plain.backend.Index
+	sl := c.backends.acquire(r.key(speech), r.to, speech, r.serverName)
+	c.entry.slots = append(c.entry.slots, sl)
+	return sl.backend.Index
 }
 
-// slot takes a reference to the slot of a Service's port by these settings. It returns false after a Rejection.
-func (c *compiler) slot(to target, port int32, protocol routing.Protocol, serverName, variant string) (*slot, bool) {
-	var tls *routing.BackendTLS
-	if protocol == routing.HTTPS || protocol == routing.GRPCS {
-		var ok bool
-		if tls, ok = c.backendTLS(serverName); !ok {
-			return nil, false
-		}
+// autoBackend is backend for AUTO_HTTP: it returns the Backend of plain requests, which leads to the other. It has the other's
+// settings in its name, so that it always leads to the same.
+func (c *compiler) autoBackend(r reference, plain speech) int32 {
+	over := plain
+	over.protocol = routing.HTTPS
+	var ok bool
+	if over.tls, ok = c.backendTLS(); !ok {
+		return unresolved
 	}
-	key := routing.BackendKey{Namespace: to.service.Namespace, Service: to.service.Name, Port: strconv.Itoa(int(port)), Variant: variant}
-	resilience := c.resilience()
-	if resilience != nil {
-		key.Variant = strings.TrimPrefix(key.Variant+","+resilienceVariant(resilience), ",")
+	plain.auto = over.tls
+	secure := c.backends.acquire(r.key(over), r.to, over, r.serverName)
+	sl := c.backends.acquire(r.key(plain), r.to, plain, "")
+	c.entry.slots = append(c.entry.slots, secure, sl)
+	if sl.backend.Secure == 0 {
+		sl.backend.Secure = secure.backend.Index + 1 // it is new, and no Snapshot has it
 	}
-	if to.external.name != "" && int32(to.external.port) != port {
+	return sl.backend.Index
+}
+
+// speech is how a Backend is spoken to and balanced, whichever its Service.
+type speech struct {
+	protocol routing.Protocol
+	balance  routing.Balance
+	tls      *endpointTLS // nil for protocols without
+	// auto is TLS of the Backend for requests that came over TLS; nil where there is no other.
+	auto       *endpointTLS
+	resilience *routing.Resilience
+}
+
+// key returns the key of the Backend that a reference leads to.
+func (r reference) key(s speech) routing.BackendKey {
+	key := routing.BackendKey{Namespace: r.namespace, Service: r.service, Port: strconv.Itoa(int(r.port)), Variant: s.variant()}
+	if r.to.external.name != "" && int32(r.to.external.port) != r.port {
 		// An object of our own class may use the same port of the Service, and its requests go elsewhere.
-		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(to.external.port)), ",")
+		key.Variant = strings.TrimPrefix(key.Variant+",target="+strconv.Itoa(int(r.to.external.port)), ",")
 	}
-	sl := c.backends.acquire(key, to, protocol, c.settings.Balance, tls, resilience)
-	c.entry.slots = append(c.entry.slots, sl)
-	return sl, true
+	return key
 }
 
 // service finds the Service that a reference names, or returns nil after a Rejection.
@@ -114,16 +139,22 @@ func (c *compiler) target(field string, service *corev1.Service, port corev1.Ser
 }
 
 // variant tells apart the Backends of one Service port; "" for the defaults.
-func variant(protocol routing.Protocol, balance routing.Balance, tls annotation.BackendTLS) string {
+func (s speech) variant() string {
 	var parts []string
-	if protocol != routing.HTTP {
-		parts = append(parts, protocol.String())
+	tls := s.tls
+	if s.protocol != routing.HTTP {
+		parts = append(parts, s.protocol.String())
+	} else if s.auto != nil {
+		parts, tls = append(parts, "auto-"+routing.HTTPS.String()), s.auto
 	}
-	if v := tlsVariant(tls); v != "" && (protocol == routing.HTTPS || protocol == routing.GRPCS) {
-		parts = append(parts, v)
+	if tls != nil && tls.variant != "" {
+		parts = append(parts, tls.variant)
 	}
-	if balance != routing.RoundRobin {
-		parts = append(parts, balance.String())
+	if s.balance != routing.RoundRobin {
+		parts = append(parts, s.balance.String())
+	}
+	if s.resilience != nil {
+		parts = append(parts, resilienceVariant(s.resilience))
 	}
 	return strings.Join(parts, ",")
 }
@@ -177,13 +208,13 @@ func (c *compiler) port(field string, service *corev1.Service, ref networkingv1.
 
 // protocol decides the protocol of a Backend: the annotation, else the Service port's appProtocol,
 // which ingress-nginx does not read.
-func (c *compiler) protocol(field string, port corev1.ServicePort) (routing.Protocol, bool) {
+func (c *compiler) protocol(field, appProtocol string) (routing.Protocol, bool) {
 	switch {
 	case c.settings.Unspoken != "":
 		c.reject(field, c.settings.Unspoken, "Backends that speak this protocol are not supported; the path answers 503")
 		return routing.HTTP, false
 	case !c.settings.ProtocolSet && c.entry.controller != NginxController:
-		return protocolOf(appProtocol(port)), true
+		return protocolOf(appProtocol), true
 	}
 	return c.settings.Protocol, true
 }

@@ -21,6 +21,7 @@ func TestAllocations(t *testing.T) {
 	var store routing.Store
 	snapshot := &routing.Snapshot{Table: pathTable, Backends: make([]*routing.Backend, 1000)}
 	store.Publish(snapshot)
+	split := &routing.Split{Canary: true, Shares: []routing.Share{{Backend: 0, Weight: 9}, {Backend: 1, Weight: 1}}}
 	named := &routing.Snapshot{ServerNames: manyNames(100)}
 	texts, asked := regularShape(1000)
 	regular := regularTable(t, texts)
@@ -44,6 +45,7 @@ func TestAllocations(t *testing.T) {
 		"Load and Backend":   func() { s := store.Load(); s.Backend(s.Table.Match([]byte("h"), paths0(paths))) },
 		"Certificates":       func() { named.CertificatesFor("App-00001.test"); named.CertificatesFor("x.y.test") },
 		"ClientAuth":         func() { snapshot.ClientAuthFor("a.test"); snapshot.PassthroughFor("H") },
+		"Split":              func() { snapshot.ShareOf(split, split.Pick(1<<63)) },
 		"path, nothing":      func() { mustPath(t, dst, "/a/b") },
 		"path, empty":        func() { mustPath(t, dst, "") },
 		"path, rewritten":    func() { mustPath(t, dst, "/a%20b/../c//d/.") },

@@ -19,6 +19,7 @@ import (
 //	host shop.example
 //	  client certificates on roots shop/ca depth 1 id 5f3ac01b
 //	  Exact /cart -> shop/cart:80 ingress shop/web
+//	  Prefix / -> shop/web:80 weight 90, canary shop/next:80 weight 10 ingress shop/web
 //	ingress shop/web
 //	  request body at most 8388608 bytes
 //	backend shop/cart:80 HTTP round_robin
@@ -160,6 +161,9 @@ func (s *Snapshot) dumpTLS(out *bufio.Writer, t *HostTLS) {
 
 // backendName names the Backend of r, or reports that there is none, and what requests get instead.
 func (s *Snapshot) backendName(r *Route) string {
+	if p := r.Split(); p != nil {
+		return s.DescribeSplit(p)
+	}
 	if b := s.Backend(r); b != nil {
 		return policy.Word(b.Key.String())
 	}

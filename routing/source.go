@@ -21,7 +21,7 @@ func (n ObjectName) Compare(o ObjectName) int {
 }
 
 // Source is the object that a Route comes from. All Routes of an Ingress share one Source; those on a
-// Host with a HostTLS share one of their own for it. Immutable once published.
+// Host with a HostTLS share one of their own for it, and so do those with a Split. Immutable once published.
 type Source struct {
 	Ingress ObjectName
 	// Created is the object's metadata.creationTimestamp in Unix seconds; the oldest wins a
@@ -35,6 +35,9 @@ type Source struct {
 	// TLS is the HostTLS of the Route's Host, whichever object set it; nil for none. It is here, and not
 	// in Route, because a Route fills a cache line.
 	TLS *HostTLS
+	// Split shares the requests of the Route out; nil for most, whose Backend has all. A Route with one has a Source of its
+	// own, for the reason that TLS is here.
+	Split *Split
 }
 
 // Compare is negative when s wins a conflict with o: the older object does, then the one without LastName, then the one whose

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/exchange"
 	"github.com/sluice-gateway/sluice/server/internal/filter"
 )
@@ -43,6 +44,9 @@ type (
 	// Env tells a Filter its place in its Chain.
 	Env = exchange.Env
 )
+
+// Onion returns the places of the Filters of makers, from the outside in, as a Server has them.
+func Onion(makers []Maker) policy.Onion { return exchange.OnionOf(exchange.Sorted(makers)) }
 
 // The decisions of a Filter.
 const (

@@ -69,6 +69,12 @@ var starting sync.Mutex
 // newGateway serves until the test ends. change may be nil.
 func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
 	t.Helper()
+	return newLoggingGateway(t, slog.New(slog.DiscardHandler), change, o)
+}
+
+// newLoggingGateway is newGateway that reports to log.
+func newLoggingGateway(t testing.TB, log *slog.Logger, change func(*config.Config), o Options) *gateway {
+	t.Helper()
 	starting.Lock()
 	defer starting.Unlock()
 	c := config.Default()
@@ -81,7 +87,7 @@ func newGateway(t testing.TB, change func(*config.Config), o Options) *gateway {
 		change(c)
 	}
 	g := &gateway{t: t, store: &routing.Store{}}
-	s, err := New(c, g.store, slog.New(slog.DiscardHandler), o)
+	s, err := New(c, g.store, log, o)
 	if err != nil {
 		t.Fatal(err)
 	}

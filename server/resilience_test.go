@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 
@@ -258,4 +259,33 @@ func TestHealthChecks(t *testing.T) {
 		_, two := fetchAll()
 		return two > 0
 	})
+}
+
+// TestAutoHTTP: requests go on over TLS where they came over TLS.
+func TestAutoHTTP(t *testing.T) {
+	t.Parallel()
+	says := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+	}
+	backend := func(index int32, p routing.Protocol, secure int32, addr string) *routing.Backend {
+		return &routing.Backend{
+			Key: routing.BackendKey{Namespace: "default", Service: "app", Port: "80", Variant: p.String()}, Index: index, Protocol: p, Secure: secure,
+			Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(addr)}},
+		}
+	}
+	plain, secure := backend(0, routing.HTTP, 2, servertest.StartBackend(t, false, says("plain"))), backend(1, routing.HTTPS, 0, servertest.StartBackend(t, true, says("secure")))
+	secure.TLS = &routing.BackendTLS{Name: "app"}
+	g := newGateway(t, nil, Options{})
+	builder := routing.Builder{Attach: g.Attach}
+	host, _ := builder.BuildHost("", []routing.Route{{Path: "/", Type: routing.Prefix, Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}}}})
+	var table *routing.Table
+	g.store.Publish(&routing.Snapshot{Table: table.With(map[string]*routing.Host{"": host}, nil), Backends: []*routing.Backend{plain, secure}})
+	g.OnPublish(g.store.Load())
+	for _, down := range servertest.Downs {
+		want := map[string]string{"http": "plain", "https": "secure"}[down.Scheme]
+		url := down.Scheme + "://" + map[string]string{"http": g.addr, "https": g.secureAddr}[down.Scheme] + "/"
+		if status, text := fetch(t, down.Down(t), "GET", url, nil); status != 200 || text != want {
+			t.Errorf("%s: %d %q", down.Name, status, text)
+		}
+	}
 }

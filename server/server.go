@@ -41,8 +41,8 @@ type Options struct {
 	Filters []Filter
 	// Middleware are Hertz handlers, in every Chain behind Filters; see HertzFilter.
 	Middleware []app.HandlerFunc
-	// Makers make the Filters that the Policies of objects configure, behind those of every Route, in the order of the onion
-	// from the outside in. A Policy with a Kind that has no Maker closes its Routes.
+	// Makers make the Filters that the Policies of objects configure, behind those of every Route, each in its Stage and there
+	// in this order from the outside in. A Policy with a Kind that has no Maker closes its Routes.
 	Makers []Maker
 }
 

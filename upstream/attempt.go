@@ -26,6 +26,7 @@ import (
 //   - An Endpoint that is full has not failed. The attempt goes on at up to mostFull others, the one that failed last coming
 //     after all of them; finding an Endpoint full counts neither as an attempt nor as an exchange. Before the user reports
 //     an Endpoint as full, the user has looked for room on its pooled Conns or Sessions.
+//   - A request with a key goes to the Endpoint that has the key, its replay to the next one.
 //   - A wish is for the first attempt alone: a request that failed there may fail there again, and an answer from another
 //     Endpoint is better than none.
 //   - An exchange is in flight from the choice on, until Full, Withdraw, Failed or Finish: exactly one of them.
@@ -37,11 +38,13 @@ type Attempt struct {
 	// Began is when the first attempt began. Read-only, too.
 	Began int64
 
+	hash     uint64                // of the request's Key, whose among is below
 	avoid    *Endpoint             // failed last
 	failed   [remembered]*Endpoint // failed before that one
 	first    int32                 // index in usable of the Endpoint that was found full first; -1: not there
 	looked   uint8                 // Endpoints looked at since, without that one
 	made     uint8                 // attempts, with the one that is under way
+	among    uint8                 // 0: the request has no key
 	fellBack bool                  // the attempt goes on at the Pod's other address
 }
 
@@ -171,7 +174,7 @@ func (a *Attempt) another(failed *Endpoint, now int64) *Endpoint {
 	b := failed.backend
 	copy(a.failed[1:], a.failed[:])
 	a.failed[0], a.avoid = a.avoid, failed
-	e := b.pick(now, failed)
+	e := a.again(b, now, failed)
 	if !a.failedAt(e) {
 		return a.next(e, now)
 	}
@@ -205,6 +208,9 @@ func (a *Attempt) Finish(now, latency int64, outcome Outcome) {
 	a.Endpoint.finished(now, latency, outcome)
 	a.Endpoint = nil
 }
+
+// Replayed reports whether the attempt that is under way is not the first.
+func (a *Attempt) Replayed() bool { return a.made > 1 }
 
 // next begins another attempt, at e.
 func (a *Attempt) next(e *Endpoint, now int64) *Endpoint {

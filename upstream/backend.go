@@ -26,6 +26,8 @@ type Backend struct {
 	// usable are the Endpoints to pick from: the healthy ones, or all when none is
 	// healthy. out are the ejected and probing ones.
 	usable, out []*Endpoint
+	// seeds has one for each of usable, once a request with a key has needed them: see spread.go.
+	seeds []uint64
 	// nextProbe is when the first of out is due; never when out is empty.
 	nextProbe int64
 	// resilience is the source's, with the Set's Options where that says nothing; warming counts the Endpoints in slow start.

@@ -124,7 +124,7 @@ func (b *Backend) schedule() {
 // partition sorts the Endpoints into those in use and those left out, after a verdict or a
 // reconciliation. It allocates only when the Backend has grown.
 func (b *Backend) partition() {
-	b.usable, b.out = b.usable[:0], b.out[:0]
+	b.usable, b.out, b.seeds = b.usable[:0], b.out[:0], b.seeds[:0]
 	for _, e := range b.endpoints {
 		switch {
 		case e.aside, e.unwell:

@@ -38,7 +38,7 @@ func manifests(t *testing.T, endpoint net.Addr) string {
 	dir := t.TempDir()
 	text := fmt.Sprintf(`apiVersion: networking.k8s.io/v1
 kind: Ingress
-metadata: {name: web, namespace: default}
+metadata: {name: web, namespace: default, annotations: {example.com/greeting: hello}}
 spec:
   ingressClassName: sluice
   rules:
@@ -46,6 +46,28 @@ spec:
       http:
         paths:
           - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: silent, namespace: default}
+spec:
+  ingressClassName: sluice
+  rules:
+    - host: test.com
+      http:
+        paths:
+          - {path: /silent, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: moved, namespace: default, annotations: {sluice-gateway.io/filters: greeting@access}}
+spec:
+  ingressClassName: sluice
+  rules:
+    - host: test.com
+      http:
+        paths:
+          - {path: /moved, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
 ---
 apiVersion: v1
 kind: Service
@@ -104,10 +126,13 @@ func TestExample(t *testing.T) {
 	tick, limit := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		status, greeting, body := get(address)
+		status, greeting, body := get(address, "/")
 		if status == http.StatusOK {
 			if greeting != "hello" || body != "from the Pod" {
 				t.Errorf("X-Greeting: %q, body %q", greeting, body)
+			}
+			if _, greeting, body := get(address, "/silent"); greeting != "" || body != "from the Pod" {
+				t.Errorf("an object that asks for none gets %q, body %q", greeting, body)
 			}
 			break
 		}
@@ -133,8 +158,8 @@ func TestExample(t *testing.T) {
 }
 
 // get asks for test.com over a connection of its own, and returns status 0 where there is no answer.
-func get(address string) (status int, greeting, body string) {
-	request, err := http.NewRequest(http.MethodGet, "http://"+address+"/", nil)
+func get(address, path string) (status int, greeting, body string) {
+	request, err := http.NewRequest(http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return 0, "", ""
 	}
@@ -160,8 +185,11 @@ func TestCommands(t *testing.T) {
 		out  string
 	}{
 		{[]string{"version"}, 0, "sluice "},
-		{[]string{"check", "--manifests", dir}, 0, "1 host, 1 route"},
-		{[]string{"explain", "--manifests", dir, "http://test.com/"}, 0, "ingress  default/web"},
+		{[]string{"check", "--manifests", dir}, 0, "1 host, 3 routes"},
+		{[]string{"explain", "--manifests", dir, "http://test.com/"}, 0, "ingress  default/web\nfilter   fields: greeting text hello\n"},
+		{[]string{"explain", "--manifests", dir, "http://test.com/moved"}, 0, "ingress  default/moved\nfilter   access: greeting at access\n"},
+		{[]string{"filters"}, 0, "\nfields     greeting\n"},
+		{[]string{"filters", "--annotations"}, 0, "| `example.com/greeting` | route | text |  | Text of X-Greeting in every response. |"},
 		{[]string{"explain", "--manifests", dir, "http://other.com/"}, 1, "404"},
 		{[]string{"sevre"}, 2, `unknown command "sevre"`},
 	}
@@ -176,5 +204,16 @@ func TestCommands(t *testing.T) {
 		if code != test.code || !strings.Contains(string(out), test.out) {
 			t.Errorf("%q: exit %d, want %d with %q\n%s", test.args, code, test.code, test.out, out)
 		}
+	}
+}
+
+// TestShort: the whole program is of the length that its readers were promised.
+func TestShort(t *testing.T) {
+	text, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n >= 30 {
+		t.Errorf("it has %d lines", n)
 	}
 }

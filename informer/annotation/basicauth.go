@@ -81,7 +81,7 @@ var _ = add(
 			return errors.New("want all or any; all is assumed")
 		},
 		Get: func(s *Settings) any { return s.AnyOf },
-		Doc: "Whether a client must pass all of the address lists, auth-type and auth-url that the object has, or any of them. A client that denylist-source-range does not have has passed nothing with that.",
+		Doc: "Whether a client must pass all of the address lists, auth-type, jwt-keys and auth-url that the object has, or any of them. A client that denylist-source-range does not have has passed nothing with that.",
 	},
 )
 

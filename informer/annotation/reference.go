@@ -6,7 +6,10 @@ import (
 )
 
 // Reference is the text of ANNOTATIONS.md, made from the Rows that Parse reads.
-func Reference() string {
+func Reference() string { return (*Table)(nil).Reference() }
+
+// Reference is the same text about the annotations of a program.
+func (t *Table) Reference() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Annotations of an Ingress
 
@@ -23,9 +26,9 @@ object a path there belongs to, an *object* annotation decides whether and how t
 | Key | Scope | Value | Default | Meaning |
 |---|---|---|---|---|
 `, "`", OwnPrefix, NginxPrefix)
-	for _, r := range rows {
+	for _, r := range t.all() {
 		key := "`" + r.Key + "`"
-		if r.OwnOnly {
+		if r.OwnOnly && !strings.Contains(r.Key, "/") {
 			key += " (only under `" + OwnPrefix + "`)"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", key, r.Scope, r.Value, r.Default, r.Doc)

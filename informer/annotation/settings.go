@@ -3,6 +3,7 @@ package annotation
 import (
 	"cmp"
 	"errors"
+	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/expression"
@@ -16,12 +17,13 @@ type Settings struct {
 	Policy policy.Policy
 	// ClosesHosts is true where Policy.Closed is about client certificates, which are asked for on whole Hosts.
 	ClosesHosts bool
-	// Canary is true for an object that is a variant of another one.
-	Canary bool
+	// Canary is for an object that is a variant of others.
+	Canary Canary
 
 	// Of the Routes, beside Policy, because a Secret decides of it too:
 
 	BasicAuth BasicAuth
+	JWT       JWT
 	// AnyOf is true where one of the conditions of access is enough.
 	AnyOf bool
 
@@ -110,7 +112,11 @@ const defaultDepth = 1
 var DefaultBackendTLS = BackendTLS{Depth: defaultDepth}
 
 func defaults() Settings {
-	return Settings{TLS: DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth}}
+	return Settings{
+		Canary: Canary{Total: defaultTotal},
+		TLS:    DefaultBackendTLS, ClientAuth: ClientAuth{Mode: routing.ClientAuthOn, Depth: defaultDepth},
+		JWT: JWT{Policy: policy.JWT{Leeway: defaultLeeway * time.Second, Keep: true}},
+	}
 }
 
 // close makes every Route of the object answer 503, and returns the reason as an error. Policy keeps the first of several

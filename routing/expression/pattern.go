@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"errors"
 	"fmt"
 	"regexp/syntax"
 	"strings"
@@ -37,6 +38,33 @@ func ParsePattern(text string) (*Pattern, error) {
 		}
 	}
 	return Beginning(text), unread(text, err)
+}
+
+// ParseAnywhere reads an expression that may match anywhere in a text, and heeds case. Its Pattern is for MatchAll. The error
+// is worded for the expression's author, and does not repeat the text.
+func ParseAnywhere(text string) (*Pattern, error) {
+	if construct := beyond(text); construct != "" {
+		return nil, fmt.Errorf("it uses %s, which the regular expressions of RE2 do not have", construct)
+	}
+	if len(text) > MaxText {
+		return nil, fmt.Errorf("it has %d bytes, and may have %d", len(text), MaxText)
+	}
+	bare, err := syntax.Parse(encode(text), syntax.Perl)
+	if err != nil {
+		if e, ok := err.(*syntax.Error); ok {
+			return nil, fmt.Errorf("it cannot be read: %s", e.Code)
+		}
+		return nil, errors.New("it cannot be read")
+	}
+	if n := size(bare); n > MaxProgram {
+		return nil, fmt.Errorf("it makes a program of %s instructions, and may make %d; repeat less", atMost(n), MaxProgram)
+	}
+	p := &Pattern{text: text}
+	if p.program, err = compile(bare, false); err != nil {
+		return nil, err
+	}
+	p.size = len(p.program.steps)
+	return p, nil
 }
 
 // closed is p as what stands for a text that cannot be read.

@@ -224,3 +224,31 @@ func TestPatternEveryByte(t *testing.T) {
 		m.Release()
 	}
 }
+
+// TestParseAnywhere: what matches anywhere, with regard to case, and what is refused.
+func TestParseAnywhere(t *testing.T) {
+	for _, row := range []struct {
+		text, input string
+		want        bool
+	}{
+		{"^(de|fr)$", "de", true}, {"^(de|fr)$", "DE", false}, {"^(de|fr)$", "dex", false},
+		{"t.*", "at", true}, {"t$", "ta", false}, {"", "x", true}, {"(?i)AB", "xab", true}, {`a\.b`, "a.b", true}, {`a\.b`, "axb", false},
+		{"é", "caf\xc3\xa9", true}, {`[^a]`, "aa", false}, {`\bx\b`, "a x b", true},
+	} {
+		p, err := ParseAnywhere(row.text)
+		if err != nil {
+			t.Errorf("%q: %v", row.text, err)
+			continue
+		}
+		m := NewMatcher()
+		if got := p.MatchAll(m, []byte(row.input)); got != row.want || m.Exhausted() {
+			t.Errorf("%q and %q: got %v", row.text, row.input, got)
+		}
+		m.Release()
+	}
+	for _, text := range []string{"[a-", "(?=a)", `(a)\1`, "a++", "(a{30}){30}(a{30}){30}", strings.Repeat("a", MaxText+1), "*"} {
+		if _, err := ParseAnywhere(text); err == nil || strings.Contains(err.Error(), text) && len(text) > 1 {
+			t.Errorf("%.40q: %v", text, err)
+		}
+	}
+}

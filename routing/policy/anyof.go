@@ -8,6 +8,7 @@ const KindAnyOf Kind = "any-of"
 type AnyOf struct {
 	Access   *Access
 	Basic    *BasicAuth
+	JWT      *JWT
 	External *External
 }
 
@@ -21,6 +22,9 @@ func (a *AnyOf) Conditions() (list []Filter) {
 	}
 	if a.Basic != nil {
 		list = append(list, a.Basic)
+	}
+	if a.JWT != nil {
+		list = append(list, a.JWT)
 	}
 	if a.External != nil {
 		list = append(list, a.External)

@@ -102,7 +102,12 @@ func (p *Policy) Remove(k Kind) {
 
 // Lines is p for people, a line a thing: the only place that knows what there is to show. The text of /debug/routes, of
 // explain and of goldens comes from here.
-func (p *Policy) Lines() iter.Seq[string] {
+func (p *Policy) Lines() iter.Seq[string] { return p.lines(true) }
+
+// Asks is Lines without the Filters, which Onion.Layers has in the order in which requests pass them.
+func (p *Policy) Asks() iter.Seq[string] { return p.lines(false) }
+
+func (p *Policy) lines(filters bool) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if p == nil {
 			return
@@ -131,12 +136,7 @@ func (p *Policy) Lines() iter.Seq[string] {
 			return
 		}
 		for _, f := range p.Filters {
-			line := string(f.AppendText(append([]byte(f.Kind()), ' ')))
-			if strings.ContainsFunc(line, unicode.IsControl) {
-				// A line break of a Filter that does not quote must forge no line either.
-				line = strconv.Quote(line)
-			}
-			if !yield(line) {
+			if filters && !yield(Line(f)) {
 				return
 			}
 		}
@@ -144,4 +144,14 @@ func (p *Policy) Lines() iter.Seq[string] {
 			yield("closed: " + p.Closed)
 		}
 	}
+}
+
+// Line is f for people: its Kind, and what it is to do.
+func Line(f Filter) string {
+	line := strings.TrimSuffix(string(f.AppendText(append([]byte(f.Kind()), ' '))), " ")
+	if strings.ContainsFunc(line, unicode.IsControl) {
+		// A line break of a Filter that does not quote must forge no line either.
+		line = strconv.Quote(line)
+	}
+	return line
 }

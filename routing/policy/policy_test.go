@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLines(t *testing.T) {
@@ -137,6 +138,12 @@ func fill(t *testing.T, v reflect.Value) {
 	switch v.Interface().(type) {
 	case string:
 		v.SetString("x")
+	case Sealed:
+		v.Set(reflect.ValueOf(Seal([]byte("x"))))
+	case time.Duration:
+		v.SetInt(int64(time.Minute))
+	case *JWT:
+		v.Set(reflect.ValueOf(&JWT{URL: "x"}))
 	case int64, int32, int:
 		v.SetInt(7)
 	case RetryOn:

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/config"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -50,7 +51,9 @@ type Options struct {
 	Rejections func() []Rejection
 	// Elsewhere names, in lines, other controllers' Ingresses of a normalised host; nil = not known.
 	Elsewhere func(host string) []string
-	Config    func() *config.Config
+	// Onion has the places of the filters, from the outside in; explain shows those of a Route in this order.
+	Onion  policy.Onion
+	Config func() *config.Config
 	// Vitals are scraped with the Collectors. Ready, Rejections and the counts of the Snapshot are
 	// filled in here.
 	Vitals     func() Vitals

@@ -425,18 +425,51 @@ func TestPolicyIsShown(t *testing.T) {
 	h, _ := b.BuildHost("shop.example", []routing.Route{{Path: "/", Type: routing.Prefix, Backend: -1,
 		Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Policy: p}}})
 	s := &routing.Snapshot{Table: (*routing.Table)(nil).With(map[string]*routing.Host{"shop.example": h}, nil)}
-	a, err := Explain(s, Question{URL: "shop.example/"})
+	onion := policy.Onion{{Kind: "zebra", Stage: policy.StageFields}, {Kind: policy.KindRewrite, Stage: policy.StageRedirect}}
+	p.Set(&policy.Named[string]{Name: "zebra", Settings: "stripes"})
+	p.Set(&policy.Named[string]{Name: "lost"})
+	a, err := Explain(s, Question{URL: "shop.example/", Onion: onion})
 	if err != nil || a.Status != 503 || !strings.Contains(a.Text, "answer   503, every path of the object is closed\n") {
 		t.Errorf("%v: %+v", err, a)
 	}
-	want := []string{"send timeout 2s", "rewrite to /b", "closed: for a reason"}
-	for _, line := range want {
-		if !strings.Contains(a.Text, "policy   "+line+"\n") {
-			t.Errorf("no line %q in\n%s", line, a.Text)
-		}
+	want := []string{"send timeout 2s", `lost ""`, "rewrite to /b", "zebra stripes", "closed: for a reason"}
+	lines := "policy   send timeout 2s\npolicy   closed: for a reason\nfilter   fields: zebra stripes\nfilter   redirect: rewrite to /b\nfilter   no stage: lost \"\"\n"
+	if !strings.Contains(a.Text, lines) {
+		t.Errorf("no lines\n%s in\n%s", lines, a.Text)
 	}
 	if a.Route == nil || !slices.Equal(a.Route.Policy, want) {
 		t.Errorf("JSON has %+v", a.Route)
+	}
+}
+
+// TestSplitIsShown: how requests are shared out is in the text of explain and in JSON, and the first Backend alone decides about
+// the answer.
+func TestSplitIsShown(t *testing.T) {
+	ready := []routing.Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.1:80")}}
+	for _, row := range []struct {
+		main, next []routing.Endpoint
+		canary     bool
+		status     int
+		want       string
+	}{
+		{ready, ready, true, 0, "split    shop/web:80 weight 9, canary shop/next:80 weight 1\nbackend  shop/web:80 HTTP, balanced round_robin\n     *   endpoint 10.0.0.1:80\n" +
+			"canary   shop/next:80 HTTP, balanced round_robin\n     *   endpoint 10.0.0.1:80\n"},
+		{ready, nil, true, 0, "canary   shop/next:80 has no endpoint that is ready, and is left out\n"},
+		{nil, ready, true, 503, "answer   503, no endpoint is ready\ncanary   shop/next:80 HTTP"},
+		{ready, nil, false, 0, "share    shop/next:80 HTTP, balanced round_robin\nanswer   503, no endpoint is ready\n"},
+	} {
+		var b routing.Builder
+		split := &routing.Split{Canary: row.canary, Shares: []routing.Share{{Backend: 0, Weight: 9}, {Backend: 1, Weight: 1}}}
+		h, _ := b.BuildHost("shop.example", []routing.Route{{Path: "/", Type: routing.Prefix,
+			Source: &routing.Source{Ingress: routing.ObjectName{Namespace: "shop", Name: "web"}, Split: split}}})
+		s := &routing.Snapshot{Table: (*routing.Table)(nil).With(map[string]*routing.Host{"shop.example": h}, nil), Backends: []*routing.Backend{
+			{Key: routing.BackendKey{Namespace: "shop", Service: "web", Port: "80"}, Endpoints: row.main},
+			{Key: routing.BackendKey{Namespace: "shop", Service: "next", Port: "80"}, Index: 1, Endpoints: row.next},
+		}}
+		a, err := Explain(s, Question{URL: "shop.example/"})
+		if err != nil || a.Status != row.status || !strings.Contains(a.Text, row.want) || !strings.HasPrefix(a.Route.Split, "shop/web:80 weight 9, ") {
+			t.Errorf("%v: %+v, want %q", err, a, row.want)
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *Server) config(_ context.Context, c *app.RequestContext) { s.answer(c, 
 
 // explain answers ?url=URL&method=METHOD&host=HOST&all=1; only url is needed.
 func (s *Server) explain(_ context.Context, c *app.RequestContext) {
-	q := Question{Method: c.Query("method"), URL: c.Query("url"), Host: c.Query("host"), All: c.Query("all") == "1", Live: true, Elsewhere: s.options.Elsewhere}
+	q := Question{Method: c.Query("method"), URL: c.Query("url"), Host: c.Query("host"), All: c.Query("all") == "1", Live: true, Elsewhere: s.options.Elsewhere, Onion: s.options.Onion}
 	if q.URL == "" {
 		refuse(c, 400, "ask with ?url=http://host/path, and &method= and &host= where needed")
 		return

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -21,6 +22,8 @@ type Question struct {
 	// Live means that the Snapshot is a running gateway's, for which names are resolved: a Backend whose
 	// name has no address answers 503. In other Snapshots the addresses are unknown.
 	Live bool
+	// Onion has the places of the filters, from the outside in.
+	Onion policy.Onion
 	// Elsewhere names, in lines, the other controllers' Ingresses of a host; nil where they are not known.
 	Elsewhere func(host string) []string
 }
@@ -103,14 +106,21 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 			created = ", created " + time.Unix(r.Source.Created, 0).UTC().Format(time.RFC3339)
 		}
 		fmt.Fprintf(b, "ingress  %s%s\n", policy.Word(r.Source.Ingress.String()), created)
-		for line := range r.Source.Policy.Lines() {
+		for line := range r.Source.Policy.Asks() {
 			b.WriteString("policy   " + line + "\n")
+		}
+		for _, l := range q.Onion.Layers(r.Source.Policy) {
+			fmt.Fprintf(b, "filter   %s: %s\n", cmp.Or(string(l.Stage), "no stage"), policy.Line(l.Filter))
 		}
 	}
 	if r.Source != nil && r.Source.Policy != nil && r.Source.Policy.Closed != "" {
 		a.Status = 503
 		b.WriteString("answer   503, every path of the object is closed\n")
 		return
+	}
+	split := r.Split()
+	if split != nil {
+		fmt.Fprintf(b, "split    %s\n", s.DescribeSplit(split))
 	}
 	backend := s.Backend(r)
 	if backend != nil && backend.Secure != 0 && q.secure() {
@@ -128,6 +138,31 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 		b.WriteString("         " + text + "\n")
 	}
 	a.describeEndpoints(b, backend, q)
+	if split != nil {
+		a.describeShares(b, s, split, q)
+	}
+}
+
+// describeShares adds the Backends of a Split behind the Route's own, which alone decides about the answer.
+func (a *Answer) describeShares(b *strings.Builder, s *routing.Snapshot, split *routing.Split, q Question) {
+	for _, share := range split.Shares[1:] {
+		backend := s.BackendAt(share.Backend)
+		switch {
+		case backend == nil:
+			continue
+		case len(backend.Endpoints) == 0 && backend.ExternalName == "" && split.Canary:
+			fmt.Fprintf(b, "canary   %s has no endpoint that is ready, and is left out\n", policy.Word(backend.Key.String()))
+			continue
+		}
+		word := "share"
+		if split.Canary {
+			word = "canary"
+		}
+		fmt.Fprintf(b, "%-8s %s %s, balanced %s\n", word, policy.Word(backend.Key.String()), backend.Protocol, backend.Balance)
+		status := a.Status
+		a.describeEndpoints(b, backend, q)
+		a.Status = status
+	}
 }
 
 func (a *Answer) describeEndpoints(b *strings.Builder, backend *routing.Backend, q Question) {

@@ -34,6 +34,8 @@ type RouteView struct {
 	// Backend is empty where the reference could not be resolved, and requests get 503.
 	Backend string   `json:"backend"`
 	Policy  []string `json:"policy,omitempty"`
+	// Split says how the requests are shared out between Backends; "" where Backend has all.
+	Split string `json:"split,omitempty"`
 }
 
 // Backend is a Backend as JSON.
@@ -113,6 +115,7 @@ func viewRoute(s *routing.Snapshot, r *routing.Route) RouteView {
 	if b := s.Backend(r); b != nil {
 		v.Backend = b.Key.String()
 	}
+	v.Split = s.DescribeSplit(r.Split())
 	return v
 }
 

@@ -38,6 +38,30 @@ func newGateway(t *testing.T, p *policy.Policy, app http.HandlerFunc) *gateway {
 // Their only Backend is that of index 0.
 func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes func(b *routing.Builder, of *routing.Source) (*routing.Host, *routing.Route)) *gateway {
 	t.Helper()
+	s, store := newServer(t)
+	endpoint := httptest.NewServer(app)
+	t.Cleanup(endpoint.Close)
+	publish := func(p *policy.Policy) {
+		builder := routing.Builder{Attach: s.Attach}
+		host, fallback := routes(&builder, &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p})
+		var table *routing.Table
+		snapshot := &routing.Snapshot{
+			Table: table.With(map[string]*routing.Host{"": host}, fallback),
+			Backends: []*routing.Backend{{
+				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
+				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
+			}},
+		}
+		store.Publish(snapshot)
+		s.OnPublish(snapshot)
+	}
+	publish(p)
+	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
+}
+
+// newServer starts a Server with the gateway's own Filters, on one port, without a Snapshot.
+func newServer(t *testing.T) (*server.Server, *routing.Store) {
+	t.Helper()
 	c := config.Default()
 	c.Threads = 1
 	c.Forwarded.TrustedCIDRs = []string{"127.0.0.1"}
@@ -59,24 +83,7 @@ func newGatewayOf(t *testing.T, p *policy.Policy, app http.HandlerFunc, routes f
 			t.Errorf("Run: %v", err)
 		}
 	})
-	endpoint := httptest.NewServer(app)
-	t.Cleanup(endpoint.Close)
-	publish := func(p *policy.Policy) {
-		builder := routing.Builder{Attach: s.Attach}
-		host, fallback := routes(&builder, &routing.Source{Ingress: routing.ObjectName{Namespace: "default", Name: "app"}, Policy: p})
-		var table *routing.Table
-		snapshot := &routing.Snapshot{
-			Table: table.With(map[string]*routing.Host{"": host}, fallback),
-			Backends: []*routing.Backend{{
-				Key:       routing.BackendKey{Namespace: "default", Service: "app", Port: "80"},
-				Endpoints: []routing.Endpoint{{Addr: netip.MustParseAddrPort(endpoint.Listener.Addr().String())}},
-			}},
-		}
-		store.Publish(snapshot)
-		s.OnPublish(snapshot)
-	}
-	publish(p)
-	return &gateway{t, "http://127.0.0.1:" + strconv.Itoa(s.Ports()[0]), publish}
+	return s, store
 }
 
 // ask sends a request with the given fields, name and value in turn.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server"
 )
 
 // TestOrder: every Kind that package policy has stands in the onion, once and with a reason.
@@ -36,10 +37,23 @@ func TestOrder(t *testing.T) {
 		})
 	}
 	var rows []string
+	var stages []policy.Stage
 	for _, row := range order {
-		rows = append(rows, string(row.kind))
+		if row.make == nil {
+			stages = append(stages, policy.Stage(row.kind))
+		} else {
+			rows = append(rows, string(row.kind))
+		}
 		if row.why == "" {
 			t.Errorf("no reason is given for the place of %s", row.kind)
+		}
+	}
+	if !slices.Equal(stages, policy.Stages()) {
+		t.Errorf("the headings are %v, and the Stages %v", stages, policy.Stages())
+	}
+	for i, m := range Makers() {
+		if onion := server.Onion(Makers()); onion[i] != (policy.Place{Kind: m.Kind, Stage: m.Stage}) || !m.Stage.Known() {
+			t.Errorf("%s of stage %s is moved by the Server, to %v", m.Kind, m.Stage, onion)
 		}
 	}
 	slices.Sort(kinds)

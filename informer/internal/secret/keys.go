@@ -16,10 +16,12 @@ const (
 	RevocationsKey = "ca.crl"
 	// UsersKey is where ingress-nginx has a file of users.
 	UsersKey = "auth"
+	// KeySetKey is where the keys are that tokens are verified with.
+	KeySetKey = "jwks"
 )
 
 // Keys are the keys of a Secret's data that have a meaning of their own. In a Secret of users each key may be the name of one.
-var Keys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey, UsersKey}
+var Keys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, AuthoritiesKey, RevocationsKey, UsersKey, KeySetKey}
 
 // same reports whether a change of a Secret can matter. Most updates do not: labels of other tools, resourceVersion, and keys
 // that nobody reads in what is a certificate by its type.

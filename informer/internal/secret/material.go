@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 )
 
 // Material is the parsed content of a Secret that an annotation names; each part is there, or absent, or at fault.
@@ -25,7 +26,11 @@ type Material struct {
 	RevokedFault string
 	// File are the users of the key auth, and Map those that the Secret has a key each for, likewise.
 	File, Map UsersOf
-	// Sum is over all but users, and AuthoritiesSum over ca.crt and ca.crl.
+	// KeySet are the keys of jwks, as their text, likewise; KeySetUnusable of them cannot be used.
+	KeySet         policy.Sealed
+	KeySetUnusable int
+	KeySetFault    string
+	// Sum is over all but users and jwks, and AuthoritiesSum over ca.crt and ca.crl.
 	Sum, AuthoritiesSum [sha256.Size]byte
 }
 
@@ -42,6 +47,9 @@ func parseMaterial(secret *corev1.Secret) *Material {
 	}
 	if text := secret.Data[RevocationsKey]; len(text) > 0 {
 		m.Revoked, m.RevokedFault = parseRevocations(text)
+	}
+	if text := secret.Data[KeySetKey]; len(text) > 0 {
+		m.KeySet, m.KeySetUnusable, m.KeySetFault = parseKeySet(text)
 	}
 	m.File, m.Map = fileOf(secret), mapOf(secret)
 	return m

@@ -184,10 +184,13 @@ func (h handler) push(named, next any) {
 
 // SecretKeys are the keys that are read of the data of Secrets whose type says what else they are for. Of others all are:
 // each may be the name of a user.
-var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey, UsersKey}
+var SecretKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey, RevocationKey, UsersKey, KeySetKey}
 
 // UsersKey is where ingress-nginx has a file of users.
 const UsersKey = "auth"
+
+// KeySetKey is where the keys are that tokens are verified with.
+const KeySetKey = "jwks"
 
 // forOthers are the types of Secrets that other programs read, and that are large or better not held.
 var forOthers = []corev1.SecretType{

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server"
@@ -10,6 +11,7 @@ import (
 // AnyOf serves a request that one of its conditions is met for: policy.AnyOf. They are asked in turn until one is. Where
 // none is, a 401 is answered rather than a 403: another password may help, and another address is hard to get.
 type AnyOf struct {
+	remembers
 	conditions []condition
 	external   *External // the same as one of them; nil for none
 }
@@ -29,6 +31,13 @@ func NewAnyOf(f policy.Filter, e server.Env) (server.Filter, error) {
 			return nil, err
 		}
 		a.conditions = append(a.conditions, b)
+	}
+	if p.JWT != nil {
+		j, err := newJWT(p.JWT, e)
+		if err != nil {
+			return nil, err
+		}
+		a.conditions = append(a.conditions, j)
 	}
 	if p.External != nil {
 		external, err := newExternal(p.External, e)
@@ -52,9 +61,6 @@ func (a *AnyOf) Response(x *server.Exchange, r *server.Response) server.Verdict 
 
 // Name implements server.Filter.
 func (*AnyOf) Name() string { return string(policy.KindAnyOf) }
-
-// NewState implements server.LoopFilter: it is that of Basic, the one condition that has any.
-func (*AnyOf) NewState() any { return (*Basic)(nil).NewState() }
 
 // Request implements server.RequestFilter.
 func (a *AnyOf) Request(x *server.Exchange) server.Verdict { return a.from(x, 0, ruling{}) }
@@ -95,10 +101,16 @@ func (a *AnyOf) park(x *server.Exchange, i int, later func(context.Context) ruli
 	})
 }
 
-// worse returns which of two refusals is answered: the first, and 401 before 403.
+// worse returns which of two refusals is answered: the first, 401 before 403, and before both the way to a page for signing in.
+// Of several 401 each says what it wants.
 func worse(before, r ruling) ruling {
-	if !r.undecided && (before.status == 0 || before.status == 403) {
+	switch {
+	case r.undecided || before.location != "":
+		return before
+	case before.status == 0 || before.status == 403 || r.location != "":
 		return r
+	case before.status == 401 && r.status == 401:
+		before.fields = slices.Concat(before.fields, r.fields)
 	}
 	return before
 }

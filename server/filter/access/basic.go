@@ -22,6 +22,7 @@ import (
 // digest, for as long as there is the Basic: another version of the Secret makes another one. A name that nobody has is
 // verified against the hash of somebody, so that time does not tell which names there are.
 type Basic struct {
+	remembers
 	slot   int
 	refuse ruling
 	users  map[string]htpasswd.Hash
@@ -68,9 +69,6 @@ func (b *Basic) Request(x *server.Exchange) server.Verdict { return ask(x, b) }
 // verified are digests of credentials that are good, on one loop.
 type verified map[[sha256.Size]byte]struct{}
 
-// NewState implements server.LoopFilter.
-func (*Basic) NewState() any { return make(verified) }
-
 func (*Basic) concerns(x *server.Exchange) bool { return !challenged(x) }
 
 func (b *Basic) rule(x *server.Exchange) (ruling, func(context.Context) ruling) {
@@ -82,7 +80,7 @@ func (b *Basic) rule(x *server.Exchange) (ruling, func(context.Context) ruling) 
 		return b.refuse, nil
 	}
 	digest := b.digest(both)
-	if _, known := x.State(b.slot).(verified)[digest]; known {
+	if _, known := memoryOf(x, b.slot).verified[digest]; known {
 		return ruling{}, nil
 	}
 	name, password, seat := string(both[:at]), slices.Clone(both[at+1:]), seatOf(x)
@@ -111,7 +109,7 @@ func (b *Basic) rule(x *server.Exchange) (ruling, func(context.Context) ruling) 
 
 func (b *Basic) admit(x *server.Exchange, r ruling, _ bool) {
 	if digest, ok := r.granted.([sha256.Size]byte); ok {
-		good := x.State(b.slot).(verified)
+		good := memoryOf(x, b.slot).verified
 		if len(good) >= maxVerified {
 			clear(good)
 		}

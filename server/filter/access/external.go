@@ -44,7 +44,8 @@ func NewExternal(f policy.Filter, e server.Env) (server.Filter, error) {
 }
 
 func newExternal(p *policy.External, e server.Env) (*External, error) {
-	x := &External{slot: e.Slot, p: p, client: newTransport(p.Refused, p.Allowed)}
+	// As in ingress-nginx, no authority's certificate is verified.
+	x := &External{slot: e.Slot, p: p, client: newTransport(p.Refused, p.Allowed, false)}
 	var err error
 	x.host, err = policy.ParseAuthority(p.URL)
 	failures := []error{err, x.answers.init(p)}
@@ -155,7 +156,7 @@ func (e *External) direct(x *server.Exchange, r ruling) ruling { return e.sent(r
 
 func (e *External) admit(x *server.Exchange, r ruling, _ bool) {
 	for _, name := range e.p.Fields {
-		x.DropRequestField(name)
+		dropField(x, name)
 	}
 	g, ok := r.granted.(*granted)
 	if !ok {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// newTransport makes the client of one authority. It keeps connections alive, follows no redirect, asks no proxy, and connects to
+// newTransport makes the client of one authority. Its certificate is verified or not. The client keeps connections alive, follows no redirect, asks no proxy, and connects to
 // no address that is refused, whatever the name of the authority says at the time.
-func newTransport(refused, passed []netip.Prefix) *http.Transport {
+func newTransport(refused, passed []netip.Prefix, verify bool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil {
@@ -28,8 +28,7 @@ func newTransport(refused, passed []netip.Prefix) *http.Transport {
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, address)
 		},
-		// As in ingress-nginx, which verifies no authority's certificate.
-		TLSClientConfig:        &tls.Config{InsecureSkipVerify: true},
+		TLSClientConfig:        &tls.Config{InsecureSkipVerify: !verify},
 		TLSHandshakeTimeout:    5 * time.Second,
 		ResponseHeaderTimeout:  timeToAnswer,
 		MaxResponseHeaderBytes: maxAnswer,

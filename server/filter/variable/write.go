@@ -114,18 +114,28 @@ func appendEscapedTarget(dst []byte, x *server.Exchange, _ string) []byte {
 	return dst
 }
 
-// appendCookie appends the value of the first cookie of that name. They may stand in several fields in HTTP/2 (RFC 9113
-// section 8.2.3).
 func appendCookie(dst []byte, x *server.Exchange, name string) []byte {
+	value, _ := Cookie(x, name)
+	return append(dst, value...)
+}
+
+// Cookie returns the value of the first cookie of that name, in any case as in nginx. They may stand in several fields in
+// HTTP/2 (RFC 9113 section 8.2.3). It is for the request phase, and valid until the Filter returns.
+//
+// hot: runs per request; no alloc, no lock.
+func Cookie(x *server.Exchange, name string) (value []byte, ok bool) {
 	req, head := x.Head()
+	if req == nil {
+		return nil, false
+	}
 	for i := range req.Fields {
 		if f := &req.Fields[i]; !f.Hop && message.EqualFold(f.Name.Of(head), "Cookie") {
 			if value, ok := parameter(f.Value.Of(head), ';', name); ok {
-				return append(dst, value...)
+				return value, true
 			}
 		}
 	}
-	return dst
+	return nil, false
 }
 
 // parameter returns the value of the first name=value in a list.

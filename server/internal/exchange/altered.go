@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 	"github.com/sluice-gateway/sluice/upstream"
@@ -21,14 +22,18 @@ type altered struct {
 	name    []byte         // memory of host, kept for the next request
 	backend int32          // an index into Snapshot.Backends
 	chosen  bool           // backend replaces the Route's
+	share   int32          // one more than the chosen Share of the Route's Split; 0: none was chosen
 	wish    netip.AddrPort // the preferred Endpoint
+	key     upstream.Key   // that stands for an Endpoint
 	web     translation
 	gate    *upstream.Gate // where x has room, at a Backend with a bound
 	queue   *queue         // where x waits for it
 	before  *Core          // x's neighbours there
 	behind  *Core
-	unpark  context.CancelFunc // ends the context of Park's block
-	parks   uint32             // how often the Exchange was parked
+	// gathering is what a Filter waits for that has the body read.
+	gathering gathering
+	unpark    context.CancelFunc // ends the context of Park's block
+	parks     uint32             // how often the Exchange was parked
 }
 
 // Slot is one Filter's storage for one request. Its fields are zero when the request begins, except that Bytes keeps its
@@ -77,6 +82,15 @@ func (x *Exchange) State(i int) any {
 		*s = c.loops[i].NewState()
 	}
 	return *s
+}
+
+// Count counts an outcome of the Filter whose place in the Chain is i: the n-th of Maker.Outcomes, from 0.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Exchange) Count(i, n int) {
+	if o := x.policy.chain.outcomes[i]; uint(n) < uint(o.n) {
+		x.w.Shard.CountOutcome(o.first + n)
+	}
 }
 
 // SetTarget replaces the request target that the Backend is sent, in the form of RFC 9112 section 3.2.1: a path that begins
@@ -147,6 +161,55 @@ func (x *Exchange) SetHost(host []byte) {
 func (x *Exchange) SetBackend(index int32) {
 	a := x.core().alter()
 	a.backend, a.chosen = index, true
+}
+
+// ChooseShare sends the request to a Share of the Route's Split, by its place; a later choice counts. SetBackend wins over it.
+// Request phase only.
+func (x *Exchange) ChooseShare(share int) { x.core().alter().share = int32(share) + 1 }
+
+// ChosenShare returns the Share that a Filter has chosen, -1 where none has: then the weights will decide.
+func (x *Exchange) ChosenShare() int {
+	if x.altered == nil {
+		return -1
+	}
+	return int(x.altered.share) - 1
+}
+
+// BackendOf returns the Backend to which requests of a Share go at present, and that of the Route where it has no Split; nil
+// where the answer is 503. Request phase only.
+func (x *Exchange) BackendOf(share int) *routing.Backend {
+	if x.snapshot == nil {
+		return nil
+	}
+	if split := x.route.Split(); split != nil {
+		return x.snapshot.ShareOf(split, share)
+	}
+	return x.snapshot.Backend(x.route)
+}
+
+// Random returns 64 random bits that clients cannot predict.
+func (x *Exchange) Random() uint64 { return x.w.random.Uint64() }
+
+// Spread has the request go to the Endpoint that stands for a key, the same for all requests of the Backend with the key,
+// or to one of so many, by chance: see upstream.Key. A later call counts. A wish comes before it. Request phase only.
+func (x *Exchange) Spread(key []byte, among int) { x.core().alter().key = upstream.NewKey(key, among) }
+
+// Holder returns the address of the Endpoint that stands for a key in the Backend that answers. Behind the request phase.
+func (x *Exchange) Holder(key []byte) netip.AddrPort {
+	if x.backend == nil {
+		return netip.AddrPort{}
+	}
+	return x.backend.Holder(upstream.NewKey(key, 1))
+}
+
+// Endpoint returns the Endpoint that answers, with its Backend, and whether an attempt at another one has failed before. It is
+// nil and invalid before there is one, and where the gateway answers itself. Behind the request phase.
+func (x *Exchange) Endpoint() (of *routing.Backend, addr netip.AddrPort, replayed bool) {
+	ep := x.attempt.Endpoint
+	if ep == nil || x.backend == nil {
+		return nil, addr, false
+	}
+	return x.backend.Source(), ep.Addr, x.attempt.Replayed()
 }
 
 // Prefer has the first attempt go to the Pod with that address, if the Pod is in the Backend, not ejected, and not full: see

@@ -28,9 +28,12 @@ func (x *Core) beginAttempts() {
 		return
 	}
 	var ep *upstream.Endpoint
-	if a := x.altered; a != nil && a.wish.IsValid() {
+	switch a := x.altered; {
+	case a != nil && a.wish.IsValid():
 		ep = x.attempt.Prefer(x.backend, a.wish, now)
-	} else {
+	case a != nil && a.key.IsSet():
+		ep = x.attempt.Spread(x.backend, a.key, now)
+	default:
 		ep = x.attempt.Begin(x.backend, now)
 	}
 	x.connect(ep, now)

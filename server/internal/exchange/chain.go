@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/policy"
@@ -18,6 +19,7 @@ type chain struct {
 	body     []placed[BodyFilter]
 	done     []placed[DoneFilter] // from the inside out
 	loops    []LoopFilter         // by place; nil where there is none
+	outcomes []outcomes           // by place
 	// state is by loop and place. Each loop reads and writes its own row alone.
 	state [][]any
 }
@@ -25,7 +27,18 @@ type chain struct {
 type placed[F Filter] struct {
 	filter F
 	at     uint8
+	count  stats.FilterID
 }
+
+// link is a Filter that is to stand in a chain, and what counts it.
+type link struct {
+	filter   Filter
+	count    stats.FilterID
+	outcomes outcomes
+}
+
+// outcomes are the places of what a Filter counts of its own.
+type outcomes struct{ first, n int }
 
 // looksBack reports that Filters may read the request behind its request phase.
 func (c *chain) looksBack() bool { return len(c.response)+len(c.body)+len(c.done) > 0 }
@@ -38,27 +51,29 @@ var noChain = &chain{}
 
 // compileChain makes the Chain of filters, which are in the order of the onion from the outside in, with state for so many
 // loops.
-func compileChain(filters []Filter, loops int) *chain {
+func compileChain(filters []link, loops int) *chain {
 	if len(filters) == 0 {
 		return noChain
 	}
 	c := &chain{size: uint8(len(filters))}
-	for i, f := range filters {
-		if f, ok := f.(RequestFilter); ok {
-			c.request = append(c.request, placed[RequestFilter]{f, uint8(i)})
+	for i, l := range filters {
+		c.outcomes = append(c.outcomes, l.outcomes)
+		if f, ok := l.filter.(RequestFilter); ok {
+			c.request = append(c.request, placed[RequestFilter]{f, uint8(i), l.count})
 		}
-		if f, ok := f.(BodyFilter); ok {
-			c.body = append(c.body, placed[BodyFilter]{f, uint8(i)})
+		if f, ok := l.filter.(BodyFilter); ok {
+			c.body = append(c.body, placed[BodyFilter]{f, uint8(i), l.count})
 		}
 	}
 	for i := len(filters) - 1; i >= 0; i-- {
-		if f, ok := filters[i].(ResponseFilter); ok {
-			c.response = append(c.response, placed[ResponseFilter]{f, uint8(i)})
+		l := filters[i]
+		if f, ok := l.filter.(ResponseFilter); ok {
+			c.response = append(c.response, placed[ResponseFilter]{f, uint8(i), l.count})
 		}
-		if f, ok := filters[i].(DoneFilter); ok {
-			c.done = append(c.done, placed[DoneFilter]{f, uint8(i)})
+		if f, ok := l.filter.(DoneFilter); ok {
+			c.done = append(c.done, placed[DoneFilter]{f, uint8(i), l.count})
 		}
-		if f, ok := filters[i].(LoopFilter); ok {
+		if f, ok := l.filter.(LoopFilter); ok {
 			if c.loops == nil {
 				c.loops, c.state = make([]LoopFilter, len(filters)), make([][]any, loops)
 			}
@@ -83,12 +98,13 @@ type Policy struct {
 	closed                     bool // every Route answers 503
 }
 
-// routeAttachment is the Attachment of a Route whose object has a Policy. The Attachment of any other Route is its Series
+// routeAttachment is the Attachment of a Route with a Split, or whose object has a Policy. The Attachment of any other Route is its Series
 // alone: requests that are spread over 100,000 Routes find neither in a cache, and a Series is not read before Shard.Record
 // has gathered a batch of them.
 type routeAttachment struct {
 	policy *Policy
 	series *stats.Series
+	split  *routing.Split // nil for most
 }
 
 // Compiler makes the Attachments of Routes, and compiles the Policies of their objects, each once. Made by NewCompiler; it
@@ -96,8 +112,10 @@ type routeAttachment struct {
 type Compiler struct {
 	registry *stats.Registry
 	log      *slog.Logger
-	filters  []Filter // of every Route
+	filters  []link // of every Route
 	makers   []Maker
+	counts   []stats.FilterID // of makers
+	onion    policy.Onion     // of makers
 	loops    int
 	Plain    *Policy // of a Route whose object has no Policy
 }
@@ -109,18 +127,27 @@ type policyAttachment struct {
 }
 
 // NewCompiler makes the Compiler of a Server with so many loops. filters are those of every Route; makers make the Filters
-// of Policies, in the order of the onion. Policies that cannot be compiled are logged to log.
+// of Policies. Policies that cannot be compiled are logged to log.
 func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, makers []Maker, loops int) Compiler {
-	return Compiler{
-		registry: registry, log: log, filters: filters, makers: makers, loops: loops,
-		Plain: &Policy{chain: compileChain(filters, loops), retry: newRetry(policy.Retry{})},
+	a := Compiler{registry: registry, log: log, makers: Sorted(makers), loops: loops}
+	for _, f := range filters {
+		a.filters = append(a.filters, link{filter: f, count: registry.AddFilter(f.Name(), nil)})
 	}
+	for _, m := range a.makers {
+		a.counts = append(a.counts, registry.AddFilter(string(m.Kind), m.Outcomes))
+	}
+	a.onion = OnionOf(a.makers)
+	a.Plain = &Policy{chain: compileChain(a.filters, loops), retry: newRetry(policy.Retry{})}
+	return a
 }
 
 // Attachment returns the Attachment of r, and compiles the Policy of its object at first use.
 func (a *Compiler) Attachment(r *routing.Route) any {
 	series := a.registry.Attach(r)
 	if r.Source == nil || r.Source.Policy == nil {
+		if split := r.Split(); split != nil {
+			return &routeAttachment{a.Plain, series, split}
+		}
 		return series
 	}
 	p := r.Source.Policy
@@ -129,7 +156,7 @@ func (a *Compiler) Attachment(r *routing.Route) any {
 		made = &policyAttachment{a, a.compile(p)}
 		p.Attachment = made
 	}
-	return &routeAttachment{made.compiled, series}
+	return &routeAttachment{made.compiled, series, r.Source.Split}
 }
 
 // compile compiles p. A Filter that cannot be made closes the Routes of p.
@@ -157,34 +184,35 @@ func (a *Compiler) compile(p *policy.Policy) *Policy {
 }
 
 // make returns the Filters of every Route, and behind them those of p.
-func (a *Compiler) make(p *policy.Policy) ([]Filter, error) {
+func (a *Compiler) make(p *policy.Policy) ([]link, error) {
 	filters := a.filters[:len(a.filters):len(a.filters)]
-	made := map[policy.Kind]bool{}
-	for _, m := range a.makers {
-		config := p.Filter(m.Kind)
-		if config == nil {
-			continue
+	var last policy.Kind
+	for i, f := range p.Filters {
+		if i > 0 && f.Kind() == last {
+			return nil, fmt.Errorf("filter %s occurs twice", last)
 		}
-		if made[m.Kind] {
+		last = f.Kind()
+	}
+	for i, m := range a.makers {
+		if p.Filter(m.Kind) != nil && slices.ContainsFunc(a.makers[:i], func(o Maker) bool { return o.Kind == m.Kind }) {
 			return nil, fmt.Errorf("filter %s has two makers", m.Kind)
 		}
-		f, err := m.safely(config, Env{Slot: len(filters)})
-		if err != nil {
-			return nil, fmt.Errorf("make filter %s: %w", m.Kind, err)
+	}
+	for _, l := range a.onion.Layers(p) {
+		kind := l.Filter.Kind()
+		if l.Place < 0 {
+			return nil, fmt.Errorf("no filter of kind %s is registered", kind)
 		}
-		filters = append(filters, f)
-		made[m.Kind] = true
+		f, err := a.makers[l.Place].safely(l.Filter, Env{Slot: len(filters), Log: a.log})
+		if err != nil {
+			return nil, fmt.Errorf("make filter %s: %w", kind, err)
+		}
+		made := link{filter: f, count: a.counts[l.Place]}
+		made.outcomes.first, made.outcomes.n = a.registry.Outcomes(made.count)
+		filters = append(filters, made)
 	}
 	if len(filters) > maxFilters {
 		return nil, fmt.Errorf("%d filters, at most %d can be", len(filters), maxFilters)
-	}
-	for i, f := range p.Filters {
-		switch {
-		case !made[f.Kind()]:
-			return nil, fmt.Errorf("no filter of kind %s is registered", f.Kind())
-		case p.Filter(f.Kind()) != p.Filters[i]:
-			return nil, fmt.Errorf("filter %s occurs twice", f.Kind())
-		}
 	}
 	return filters, nil
 }
@@ -216,17 +244,22 @@ func (x *Core) runFilters() {
 		x.passed++
 		x.depth = f.at + 1
 		verdict := x.askRequest(f.filter)
+		n := x.w.Shard.Filter(f.count)
 		switch {
 		case x.serial != serial: // the Filter has answered
+			n.Responded++
 			return
 		case x.parked:
+			n.Parked++
 			x.keepHead()
 			return
 		case x.filterFailed || verdict != Continue:
+			n.Failed++
 			x.w.faults.misused(f.filter, "request phase")
 			x.Fail(failInternal)
 			return
 		}
+		n.Continued++
 	}
 	if x.route.Backend == routing.Elsewhere {
 		x.elsewhere()
@@ -245,7 +278,7 @@ func (x *Core) runFilters() {
 func (x *Core) runDone(e *Event) {
 	for _, f := range x.policy.chain.done {
 		if f.at < x.depth {
-			x.tellDone(f.filter, e)
+			x.tellDone(f, e)
 		}
 	}
 }

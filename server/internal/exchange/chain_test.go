@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // wanted is the configuration of a plug.
@@ -35,7 +37,7 @@ func TestCompile(t *testing.T) {
 	var log bytes.Buffer
 	made := 0
 	maker := func(k policy.Kind) Maker {
-		return Maker{k, func(f policy.Filter, e Env) (Filter, error) {
+		return Maker{Kind: k, Make: func(f policy.Filter, e Env) (Filter, error) {
 			if f.Kind() != k {
 				t.Errorf("%s was given %s", k, f.Kind())
 			}
@@ -43,8 +45,8 @@ func TestCompile(t *testing.T) {
 			return numbered{slot: e.Slot}, nil
 		}}
 	}
-	broken := Maker{"broken", func(policy.Filter, Env) (Filter, error) { return nil, errors.New("cannot be done") }}
-	a := NewCompiler(nil, slog.New(slog.NewTextHandler(&log, nil)), []Filter{numbered{}}, []Maker{maker("z"), maker("a"), broken}, 2)
+	broken := Maker{Kind: "broken", Make: func(policy.Filter, Env) (Filter, error) { return nil, errors.New("cannot be done") }}
+	a := NewCompiler(stats.NewRegistry(func() *routing.Snapshot { return nil }, nil, stats.Limits{}), slog.New(slog.NewTextHandler(&log, nil)), []Filter{numbered{}}, []Maker{maker("z"), maker("a"), broken}, 2)
 	for _, row := range []struct {
 		policy *policy.Policy
 		size   uint8

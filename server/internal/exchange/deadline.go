@@ -40,6 +40,9 @@ func (x *Core) bodyTimeout() int64 {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) awaitsBody() bool {
+	if x.parked {
+		return x.gathers()
+	}
 	return !x.reqBody.done && !x.awaits100 && x.up != nil && x.up.Pending() == 0 && (x.pipe == nil || x.pipe.Held == 0)
 }
 
@@ -108,6 +111,11 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 		x.Fail(failRequestTimeout)
 	case x.leaveAt != 0 && now >= x.leaveAt && !x.awaitsClient():
 		x.Cancel(FailAborted)
+	case x.gathers(): // the timer of the client's side watches it
+		if x.edits.deadline != 0 {
+			x.w.Set(&x.timer, x.edits.deadline)
+		}
+		return
 	case x.parked:
 		x.Fail(failInternal)
 	case x.waits():

@@ -144,8 +144,11 @@ func (x *Core) Start(req *message.Request, head, early []byte, fail *Failure) {
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) Pump() {
+	if x.parked && (!x.gathers() || !x.gather()) {
+		return
+	}
 	c, u := x.down, x.up
-	if x.parked || u == nil || !u.Established() {
+	if u == nil || !u.Established() {
 		return
 	}
 	if x.tunnel {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
 
 // Filters are programs of others. A fault of one (a panic, a Verdict without the call that it stands for, a field that
@@ -37,42 +39,56 @@ func (x *Core) askResponse(f ResponseFilter, r *Response) Verdict {
 }
 
 // askRequestBody and askResponseBody call a body phase.
-func (x *Core) askRequestBody(f BodyFilter) Transform {
-	defer x.catch(f, x.serial)
-	return f.RequestBody(x.view())
+func (x *Core) askRequestBody(f placed[BodyFilter]) Transform {
+	defer x.catchLate(f.filter, f.count)
+	return f.filter.RequestBody(x.view())
 }
 
-func (x *Core) askResponseBody(f BodyFilter, r *Response) Transform {
-	defer x.catch(f, x.serial)
-	return f.ResponseBody(x.view(), r)
+func (x *Core) askResponseBody(f placed[BodyFilter], r *Response) Transform {
+	defer x.catchLate(f.filter, f.count)
+	return f.filter.ResponseBody(x.view(), r)
 }
 
 // runTransforms passes p, which f.take returned, through the Transforms of f.
 func (x *Core) runTransforms(f *flow, p []byte) (out []byte, ok bool) {
-	defer x.catch(unnamed("transform"), x.serial)
+	defer x.catchTransform(f.by)
 	return f.transform(p, x.w.chunk)
 }
 
+// catchTransform is catch for the Transform that t has come to.
+func (x *Core) catchTransform(t *transforms) {
+	if reason := recover(); reason != nil {
+		by := t.list[t.at]
+		x.w.faults.panicked(by.filter, reason)
+		x.w.Shard.Filter(by.count).Faulted++
+		x.filterFailed = true
+	}
+}
+
 // closeTransform calls Close.
-func (w *Loop) closeTransform(t Transform) {
+func (w *Loop) closeTransform(t step) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			w.faults.panicked(unnamed("transform"), reason)
+			w.faults.panicked(t.filter, reason)
+			w.Shard.Filter(t.count).Faulted++
 		}
 	}()
 	t.Close()
 }
 
-// unnamed is the name in the log of a part of a Filter that has none of its own.
-type unnamed string
-
-// Name implements Filter.
-func (u unnamed) Name() string { return string(u) }
-
 // tellDone calls a done phase.
-func (x *Core) tellDone(f DoneFilter, e *Event) {
-	defer x.catch(f, x.serial)
-	f.Done(x.view(), e)
+func (x *Core) tellDone(f placed[DoneFilter], e *Event) {
+	defer x.catchLate(f.filter, f.count)
+	f.filter.Done(x.view(), e)
+}
+
+// catchLate is catch for a phase whose failure is counted here.
+func (x *Core) catchLate(f Filter, count stats.FilterID) {
+	if reason := recover(); reason != nil {
+		x.w.faults.panicked(f, reason)
+		x.w.Shard.Filter(count).Faulted++
+		x.filterFailed = true
+	}
 }
 
 // catch is deferred around calls of a Filter. It logs a panic, and fails the request of that serial unless it has ended.

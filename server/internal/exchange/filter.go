@@ -1,6 +1,9 @@
 package exchange
 
 import (
+	"log/slog"
+	"slices"
+
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 )
@@ -67,16 +70,38 @@ const (
 	Park
 )
 
-// Maker makes the Filters of one Kind. Options.Makers has them in the order of the onion.
+// Maker makes the Filters of one Kind.
 type Maker struct {
 	Kind policy.Kind
+	// Stage is where they stand: behind those of the Makers before, and inside all where it is "".
+	Stage policy.Stage
 	// Make makes the Filter that f configures, once for all Routes that share the Policy, on the goroutine that builds
 	// Snapshots. Where it fails the Routes answer 503: the Filter may be there to protect them.
 	Make func(f policy.Filter, e Env) (Filter, error)
+	// Outcomes are names of what the Filters count by Exchange.Count: sluice_filter_outcomes_total. They are fixed, so that
+	// no client can make a label of its own.
+	Outcomes []string
 }
 
 // Env tells a Filter its place.
 type Env struct {
-	// Slot is the place of the Filter in its Chain: the argument of Exchange.Slot and Exchange.State.
+	// Slot is the place of the Filter in its Chain: the argument of Exchange.Slot, State and Count.
 	Slot int
+	// Log is for what operators should read. What is logged for each request of a client has to be bounded by the Filter.
+	Log *slog.Logger
+}
+
+// Sorted returns makers from the outside in: by Stage, and within one as they are.
+func Sorted(makers []Maker) []Maker {
+	makers = slices.Clone(makers)
+	slices.SortStableFunc(makers, func(a, b Maker) int { return a.Stage.Compare(b.Stage) })
+	return makers
+}
+
+// OnionOf returns the Places of makers, which are sorted.
+func OnionOf(makers []Maker) (o policy.Onion) {
+	for _, m := range makers {
+		o = append(o, policy.Place{Kind: m.Kind, Stage: m.Stage})
+	}
+	return o
 }

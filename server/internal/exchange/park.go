@@ -44,7 +44,7 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 	ctx, cancel := context.WithCancel(context.Background())
 	a.unpark = cancel
 	a.parks++
-	serial, parks := x.serial, a.parks
+	serial, parks, by := x.serial, a.parks, x.asked().filter
 	w.Await(1)
 	go func() {
 		next := failPark
@@ -58,32 +58,46 @@ func (x *Core) park(block func(ctx context.Context) func(*Exchange) Verdict) Ver
 				}
 			})
 		}()
-		next = w.runBlocking(ctx, block)
+		next = w.runBlocking(ctx, by, block)
 	}()
 	return Park
 }
 
-// resume goes on with a parked Exchange by the Verdict of next.
+// resume goes on with a parked Exchange by the Verdict of next, and moves what can be moved.
 func (x *Core) resume(next func(*Exchange) Verdict) {
-	x.parked = false
-	x.altered.unpark = nil
-	x.timer.Stop()
-	c, serial := x.down, x.serial
-	switch verdict := x.askNext(next); {
-	case x.serial != serial: // next has answered
-	case x.parked: // next has parked it again
-	case x.filterFailed || verdict != Continue:
-		x.w.faults.misused(unnamed("parked"), "request phase")
-		x.Fail(failInternal)
-	default:
-		x.runFilters()
-	}
+	c := x.down
+	x.proceed(next)
 	c.Pump()
 }
 
+// proceed goes on with a parked Exchange by the Verdict of next.
+func (x *Core) proceed(next func(*Exchange) Verdict) {
+	x.parked = false
+	x.altered.unpark = nil
+	x.timer.Stop()
+	serial, by := x.serial, x.asked()
+	n := x.w.Shard.Filter(by.count)
+	switch verdict := x.askNext(by.filter, next); {
+	case x.serial != serial: // next has answered
+		n.Responded++
+	case x.parked: // next has parked it again
+		n.Parked++
+	case x.filterFailed || verdict != Continue:
+		n.Failed++
+		x.w.faults.misused(by.filter, "request phase, once it was parked")
+		x.Fail(failInternal)
+	default:
+		n.Continued++
+		x.runFilters()
+	}
+}
+
+// asked returns the Filter whose request phase began last.
+func (x *Core) asked() placed[RequestFilter] { return x.policy.chain.request[x.passed-1] }
+
 // askNext calls the function that Park's block returned.
-func (x *Core) askNext(next func(*Exchange) Verdict) Verdict {
-	defer x.catch(unnamed("parked"), x.serial)
+func (x *Core) askNext(by Filter, next func(*Exchange) Verdict) Verdict {
+	defer x.catch(by, x.serial)
 	return next(x.view())
 }
 
@@ -94,15 +108,15 @@ func failPark(x *Exchange) Verdict {
 }
 
 // runBlocking calls block on its goroutine. A panic fails the Exchange, and not the process.
-func (w *Loop) runBlocking(ctx context.Context, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
+func (w *Loop) runBlocking(ctx context.Context, by Filter, block func(context.Context) func(*Exchange) Verdict) (next func(*Exchange) Verdict) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			w.faults.panicked(unnamed("parked"), reason)
+			w.faults.panicked(by, reason)
 			next = failPark
 		}
 	}()
 	if next = block(ctx); next == nil {
-		w.faults.misused(unnamed("parked"), "what it ran while parked")
+		w.faults.misused(by, "what it ran while parked")
 		return failPark
 	}
 	return next

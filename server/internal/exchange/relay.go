@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
@@ -117,7 +118,7 @@ func (x *Core) frameResponse(resp *message.Response, data []byte, only bool) boo
 	if x.translated() {
 		var ok bool
 		if status, ok = x.webResponse(resp, data, only); ok {
-			by = w.addTransform(by, &webEncoder{x.altered.web.answered})
+			by = w.addTransform(by, step{&webEncoder{x.altered.web.answered}, grpcWeb{}, stats.OtherFilter})
 		}
 	}
 	outward := from

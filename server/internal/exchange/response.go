@@ -96,7 +96,7 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 	r := &x.w.response
 	*r = Response{x: x, head: head, bytes: data, status: int(head.Code), before: len(x.edits.respAdd)}
 	for _, f := range x.policy.chain.response {
-		if f.at >= x.depth || !x.showResponse(f.filter, r) {
+		if f.at >= x.depth || !x.showResponse(f, r) {
 			continue
 		}
 		// The Endpoint's response is discarded with the additions to it. The Filters further outside see the answer that
@@ -112,13 +112,20 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 }
 
 // showResponse calls a response phase, and reports whether it has replaced r: then the loop's answer is made.
-func (x *Core) showResponse(f ResponseFilter, r *Response) bool {
-	verdict := x.askResponse(f, r)
-	if x.filterFailed || verdict != Continue && !r.made {
+func (x *Core) showResponse(f placed[ResponseFilter], r *Response) bool {
+	verdict := x.askResponse(f.filter, r)
+	n := x.w.Shard.Filter(f.count)
+	switch {
+	case x.filterFailed || verdict != Continue && !r.made:
+		n.Spoiled++
 		x.filterFailed = false
-		x.w.faults.misused(f, "response phase")
+		x.w.faults.misused(f.filter, "response phase")
 		r.made = true
 		x.composeRefusal(failInternal.Status, failInternal.Text)
+	case r.made:
+		n.Replaced++
+	default:
+		n.Passed++
 	}
 	return r.made
 }
@@ -219,7 +226,7 @@ func (x *Core) sendAnswer(place uint8, reason stats.Reason, outcome upstream.Out
 				continue
 			}
 			*r = Response{x: x, lines: w.own.fields, status: w.own.status, reason: reason, before: len(x.edits.respAdd)}
-			if x.showResponse(f.filter, r) {
+			if x.showResponse(f, r) {
 				x.edits.respAdd = x.edits.respAdd[:r.before]
 				reason = stats.Filtered
 			} else {

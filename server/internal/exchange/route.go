@@ -134,7 +134,7 @@ func (x *Core) bound(req *message.Request, head []byte) *Failure {
 	return nil
 }
 
-// bind finds the Backend: that of the Route, or the one that a Filter has chosen.
+// bind finds the Backend: that of the Route, one that its Split gives, or the one that a Filter has chosen.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) bind(req *message.Request, head []byte) *Failure {
@@ -143,6 +143,10 @@ func (x *Core) bind(req *message.Request, head []byte) *Failure {
 	b := s.Backend(x.route)
 	if a := x.altered; a != nil && a.chosen {
 		if b = s.BackendAt(a.backend); b != nil {
+			x.retranslateWeb(b.Protocol, req, head)
+		}
+	} else if a, ok := x.route.Attachment.(*routeAttachment); ok && a.split != nil {
+		if b = s.ShareOf(a.split, x.share(a.split)); b != nil {
 			x.retranslateWeb(b.Protocol, req, head)
 		}
 	}
@@ -158,4 +162,14 @@ func (x *Core) bind(req *message.Request, head []byte) *Failure {
 	x.backend = x.w.Upstreams.Backend(b)
 	x.protocol = b.Protocol
 	return nil
+}
+
+// share returns which Share of the Route's Split the request goes to: a Filter's choice, else what chance gives.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) share(split *routing.Split) int {
+	if a := x.altered; a != nil && a.share > 0 {
+		return int(a.share) - 1
+	}
+	return split.Pick(x.w.random.Uint64())
 }

@@ -3,6 +3,7 @@ package exchange
 import (
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/message"
+	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
 )
 
@@ -39,15 +40,26 @@ type TrailerTransform interface {
 
 // transforms are the Transforms of one body, in the order in which it passes them. Pooled by their loop.
 type transforms struct {
-	list []Transform
+	list []step
+	at   int    // the one that was called last
 	a, b []byte // the output of the last two Transforms that were fed
 }
 
+// step is a Transform, and whose it is.
+type step struct {
+	Transform
+	filter Filter
+	count  stats.FilterID
+}
+
 // feed passes a piece of a body, without framing, through all of them. out is valid until the next call.
-func (t *transforms) feed(p []byte, last bool) (out []byte, ok bool) {
-	for _, by := range t.list {
+func (t *transforms) feed(p []byte, last bool) (out []byte, ok bool) { return t.feedFrom(0, p, last) }
+
+// feedFrom passes it through those from a place on.
+func (t *transforms) feedFrom(first int, p []byte, last bool) (out []byte, ok bool) {
+	for t.at = first; t.at < len(t.list); t.at++ {
 		t.a, t.b = t.b, t.a
-		if t.a, ok = by.Feed(t.a[:0], p, last); !ok {
+		if t.a, ok = t.list[t.at].Feed(t.a[:0], p, last); !ok {
 			return nil, false
 		}
 		p = t.a
@@ -57,16 +69,16 @@ func (t *transforms) feed(p []byte, last bool) (out []byte, ok bool) {
 
 // trailers passes field lines through all of them, and returns the bytes that became a part of the body, and the lines left.
 func (t *transforms) trailers(lines []byte) (out, rest []byte, ok bool) {
-	for i, by := range t.list {
-		by, sees := by.(TrailerTransform)
+	for i := range t.list {
+		by, sees := t.list[i].Transform.(TrailerTransform)
 		if !sees || len(lines) == 0 {
 			continue
 		}
+		t.at = i
 		var made []byte
 		made, lines = by.Trailers(nil, lines)
 		// To the Transforms behind this one they are a part of the body.
-		behind := transforms{list: t.list[i+1:]}
-		if made, ok = behind.feed(made, false); !ok {
+		if made, ok = t.feedFrom(i+1, made, false); !ok {
 			return nil, nil, false
 		}
 		out = append(out, made...)
@@ -147,11 +159,11 @@ func (x *Core) refuseBody() {
 func (x *Core) transformRequest() *transforms {
 	var t *transforms
 	if x.web == grpcweb.Text {
-		t = x.w.addTransform(t, &webDecoder{})
+		t = x.w.addTransform(t, step{Transform: &webDecoder{}, filter: grpcWeb{}, count: stats.OtherFilter})
 	}
 	for _, f := range x.policy.chain.body {
-		if by := x.askRequestBody(f.filter); by != nil {
-			t = x.w.addTransform(t, by)
+		if by := x.askRequestBody(f); by != nil {
+			t = x.w.addTransform(t, step{by, f.filter, f.count})
 		}
 	}
 	return t
@@ -164,8 +176,9 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 	var t *transforms
 	c := x.policy.chain
 	for i := len(c.body) - 1; i >= 0; i-- {
-		if by := x.askResponseBody(c.body[i].filter, r); by != nil {
-			t = x.w.addTransform(t, by)
+		f := c.body[i]
+		if by := x.askResponseBody(f, r); by != nil {
+			t = x.w.addTransform(t, step{by, f.filter, f.count})
 		}
 	}
 	x.filterFailed = x.filterFailed || r.made // an answer of a body phase is sent to no client
@@ -173,8 +186,14 @@ func (x *Core) transformResponse(head *message.Response, data []byte) *transform
 	return t
 }
 
+// grpcWeb owns the Transforms of gRPC-Web, which are no Filter's.
+type grpcWeb struct{}
+
+// Name implements Filter.
+func (grpcWeb) Name() string { return "grpc-web" }
+
 // addTransform appends a Transform to t, or to new transforms where t is nil.
-func (w *Loop) addTransform(t *transforms, by Transform) *transforms {
+func (w *Loop) addTransform(t *transforms, by step) *transforms {
 	if t == nil {
 		if t = w.freeLists.Take(); t == nil {
 			t = &transforms{}

@@ -3,7 +3,10 @@ package filter
 import (
 	"bytes"
 	"context"
+	"reflect"
+	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/protocol"
@@ -16,12 +19,24 @@ import (
 // the request's head but without its body. It may block: its context ends when the client has left. A response that it
 // writes, or an abort, answers the request; otherwise request fields that it set go upstream, those that it deleted do not,
 // and response fields that it set go to the client. Field names are in Hertz's spelling, whatever the client's.
-func Hertz(h app.HandlerFunc) exchange.Filter { return hertzFilter{h} }
+func Hertz(h app.HandlerFunc) exchange.Filter { return hertzFilter{h, "hertz " + functionName(h)} }
 
-type hertzFilter struct{ handler app.HandlerFunc }
+type hertzFilter struct {
+	handler app.HandlerFunc
+	name    string
+}
 
-// Name implements Filter.
-func (hertzFilter) Name() string { return "hertz" }
+// Name implements Filter: of several middlewares the log tells which one it is about.
+func (f hertzFilter) Name() string { return f.name }
+
+// functionName returns the name of h with its package, such as jwt.(*HertzJWTMiddleware).MiddlewareFunc.func1.
+func functionName(h app.HandlerFunc) string {
+	name := "unknown"
+	if f := runtime.FuncForPC(reflect.ValueOf(h).Pointer()); f != nil {
+		name = f.Name()
+	}
+	return name[strings.LastIndexByte(name, '/')+1:]
+}
 
 // Request implements RequestFilter.
 func (f hertzFilter) Request(x *exchange.Exchange) exchange.Verdict {

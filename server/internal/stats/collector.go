@@ -40,6 +40,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		sum.add(&s.latest)
 	}
 	sum.send(ch)
+	r.sendFilters(ch, &sum)
 
 	for _, c := range r.all.codes {
 		method, status := codeLabels(c.code)
@@ -105,6 +106,12 @@ func (c *Counters) add(o *Counters) {
 	}
 	for i := range c.ProxyRefusals {
 		c.ProxyRefusals[i] += o.ProxyRefusals[i]
+	}
+	for i := range c.Filters {
+		c.Filters[i].Add(&o.Filters[i])
+	}
+	for i := range c.Outcomes {
+		c.Outcomes[i] += o.Outcomes[i]
 	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries

@@ -93,6 +93,9 @@ var (
 	passthroughFailures = define("sluice_passthrough_failures_total", counter, "TLS connections to be passed on for which there was no Endpoint, or that were cut. Silence beyond timeouts.tunnel is upstream_timeout.", "reason")
 	passthroughBytes    = define("sluice_passthrough_bytes_total", counter, "Bytes of these connections: in from clients, and out to them.", "direction")
 
+	filterVerdicts = define("sluice_filter_verdicts_total", counter, "Verdicts of filters, by the phase: continue; respond, an answer in place of the Backend's; park, waiting off the loop, before another verdict; fault, such as a panic, for which the request was answered 500 or cut.", "filter", "phase", "verdict")
+	filterOutcomes = define("sluice_filter_outcomes_total", counter, "What filters count of their own, by the names that each has for it.", "filter", "outcome")
+
 	upstreamConnects = define("sluice_upstream_connects_total", counter, "Connections opened to Endpoints.")
 	upstreamReuses   = define("sluice_upstream_reuses_total", counter, "Exchanges that took a connection from the pool.")
 	upstreamStale    = define("sluice_upstream_stale_total", counter, "Pooled connections that the Endpoint had closed when a request took them.")

@@ -24,6 +24,7 @@ func TestEveryMetricIsSent(t *testing.T) {
 	r.Care = func() Care { return Care{} }
 	l := startLoop()
 	defer l.stop()
+	r.AddFilter("waf", []string{"blocked"})
 	s := r.NewShard(l.post, nil)
 	series := r.Attach(routeOf("web", "shop.example", "/", 0))
 	l.do(func() { s.Record(series, &Event{Method: 1, Status: 200}) })
@@ -42,17 +43,24 @@ func TestEveryMetricIsSent(t *testing.T) {
 // TestSumHasEveryCounter: a field that add forgets would be 0 in every scrape.
 func TestSumHasEveryCounter(t *testing.T) {
 	var one, sum Counters
-	v := reflect.ValueOf(&one).Elem()
-	for i := range v.NumField() {
-		f := v.Field(i)
-		if f.Kind() == reflect.Uint64 {
-			f.SetUint(uint64(i + 1))
-			continue
-		}
-		for j := range f.Len() {
-			f.Index(j).SetUint(uint64(100*(i+1) + j))
+	var n uint64
+	var fill func(v reflect.Value)
+	fill = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Struct:
+			for i := range v.NumField() {
+				fill(v.Field(i))
+			}
+		case reflect.Array:
+			for i := range v.Len() {
+				fill(v.Index(i))
+			}
+		default:
+			n++
+			v.SetUint(n)
 		}
 	}
+	fill(reflect.ValueOf(&one).Elem())
 	sum.add(&one)
 	if sum != one {
 		t.Errorf("got %+v, want %+v", sum, one)

@@ -33,7 +33,8 @@ type Registry struct {
 	// Guarded by harvesting, which a harvest holds while it waits for the loops.
 	harvesting  sync.Mutex
 	shards      []*Shard
-	all         *totals // over every Series so far
+	filters     []registered // by FilterID
+	all         *totals      // over every Series so far
 	lastHarvest time.Time
 	// own counts the Series that have samples of their own, in all and by namespace; other holds the ones that
 	// count for all Series without room, by namespace, or by otherIngress where there is no room for any.

@@ -47,6 +47,10 @@ type Counters struct {
 	// ProxyRefusals counts connections closed for want of a valid PROXY protocol header.
 	ProxyRefusals [ProxyRefusals]uint64
 
+	// Filters are counted by FilterID, and Outcomes by their places.
+	Filters  [maxFilters]FilterCounts
+	Outcomes [maxOutcomes]uint64
+
 	// Gauges, set by the sample function:
 	UpstreamIdle, UpstreamActive uint64
 	Timers                       uint64

@@ -27,7 +27,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test quick unit race e2e interop interop-short acceptance fuzz lint fmt vet staticcheck tidy house bench bench-peers microbench cluster \
+.PHONY: help build run test quick unit race e2e interop interop-short corpus acceptance fuzz lint fmt vet staticcheck tidy house bench bench-peers microbench cluster \
 	generate check-generate image image-check clean FORCE
 
 help: ## List these targets
@@ -57,7 +57,7 @@ run: build ## Run the demo: one gateway, one backend, no cluster
 
 # What takes least comes first.
 test: ## Run all tests but acceptance and the long ones of interop, with a time for each part
-	@MAKE="$(MAKE)" .ci/parts interop-short unit race e2e
+	@MAKE="$(MAKE)" .ci/parts interop-short corpus unit race e2e
 
 # PKG=./server make quick runs those of a package.
 PKG ?= ./...
@@ -85,6 +85,9 @@ interop: build ## Run bin/sluice with h2spec, gRPC's cases, curl, Chromium; stal
 
 interop-short: build ## The same without what measures (half a minute)
 	cd deploy/interop && $(GO) vet . && $(GO) test -count=1 -short -timeout $(TIMEOUT) .
+
+corpus: build ## Compare the answers of bin/sluice with those of ingress-nginx, on 422 scenarios (two minutes)
+	python3 deploy/corpus/check.py --sluice bin/sluice
 
 acceptance: build ## Measure bin/sluice against its bars of memory and lost requests (minutes)
 	SLUICE_ACCEPTANCE=1 $(GO) test -count=1 -v -timeout 20m ./deploy/acceptance

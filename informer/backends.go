@@ -119,14 +119,14 @@ func (s *backendSet) setOwn(own []netip.Addr) (reports []report, changed bool) {
 }
 
 // acquire takes a reference to the slot of key. The slot is made, or given another target or TLS, as needed. serverName is the
-// name of the Service for its certificates.
+// name of the Service for its certificates. What is in the key's Variant never changes.
 func (s *backendSet) acquire(key routing.BackendKey, t target, how speech, serverName string) *slot {
 	sl := s.byKey[key]
 	switch {
 	case sl == nil:
 		sl = &slot{target: t, tls: how.tls.named(serverName), backend: &routing.Backend{
 			Key: key, Index: s.takeIndex(), Protocol: how.protocol, Balance: how.balance,
-			ExternalName: t.external.name, ExternalPort: t.external.port,
+			ExternalName: t.external.name, ExternalPort: t.external.port, Resilience: how.resilience,
 		}}
 		sl.backend.TLS = sl.tls
 		s.byKey[key] = sl

@@ -85,6 +85,9 @@ func (c *compiler) compile(ing *networkingv1.Ingress, controller string) compile
 	c.limits()
 	c.expressions()
 	c.replies()
+	if controller == NginxController {
+		c.settings.Policy.Retry = annotation.NginxRetry(c.settings.Policy.Retry)
+	}
 	if p := c.settings.Policy; !p.Empty() {
 		c.entry.source.Policy = &p
 	}

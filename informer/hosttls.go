@@ -113,6 +113,10 @@ func passHost(name string, entries []*entry) (backend int32, passed bool, list [
 		case i == 0 && !e.passthrough:
 		case i == 0 && name == "":
 			refuse("ssl-passthrough needs a host, because connections are told apart by it" + stays)
+		case i == 0 && !found && e.controller == NginxController:
+			// As in ingress-nginx. The gateway would end TLS that was meant for Pods alone.
+			passed = true
+			refuse("ssl-passthrough needs a path / on this host; its TLS connections are closed")
 		case i == 0 && !found:
 			refuse("ssl-passthrough needs a path / on this host" + stays)
 		case i == 0 && guarded:

@@ -30,9 +30,10 @@ func (b *builder) lend(to reference, balance routing.Balance, main int32) int32 
 	return l.slot.backend.Index
 }
 
-// how is how the main Backend is spoken to, with another balance.
+// how is how the main Backend is spoken to, watched and spared, with another balance. Beside one of AUTO_HTTP a canary is
+// spoken to in plain text.
 func (l loan) how(balance routing.Balance) speech {
-	return speech{protocol: l.main.how.protocol, balance: balance, tls: l.main.how.tls}
+	return speech{protocol: l.main.how.protocol, balance: balance, tls: l.main.how.tls, resilience: l.main.how.resilience}
 }
 
 // keepLoans replaces the loans of a Host by those that were taken up while it was built.

@@ -63,15 +63,37 @@ func (c *compiler) backend(field string, ref *networkingv1.IngressBackend) int32
 	if !ok {
 		return unresolved
 	}
-	speech := speech{protocol: protocol, balance: c.settings.Balance}
+	speech := speech{protocol: protocol, balance: c.settings.Balance, resilience: c.resilience()}
 	if protocol == routing.HTTPS || protocol == routing.GRPCS {
 		if speech.tls, ok = c.backendTLS(); !ok {
 			return unresolved
 		}
 	}
+	if c.settings.AutoHTTP {
+		return c.autoBackend(r, speech)
+	}
 	sl := c.backends.acquire(r.key(speech), r.to, speech, r.serverName)
 	c.entry.slots = append(c.entry.slots, sl)
 	c.balances(r)
+	return sl.backend.Index
+}
+
+// autoBackend is backend for AUTO_HTTP: it returns the Backend of plain requests, which leads to the other. It has the other's
+// settings in its name, so that it always leads to the same.
+func (c *compiler) autoBackend(r reference, plain speech) int32 {
+	over := plain
+	over.protocol = routing.HTTPS
+	var ok bool
+	if over.tls, ok = c.backendTLS(); !ok {
+		return unresolved
+	}
+	plain.auto = over.tls
+	secure := c.backends.acquire(r.key(over), r.to, over, r.serverName)
+	sl := c.backends.acquire(r.key(plain), r.to, plain, "")
+	c.entry.slots = append(c.entry.slots, secure, sl)
+	if sl.backend.Secure == 0 {
+		sl.backend.Secure = secure.backend.Index + 1 // it is new, and no Snapshot has it
+	}
 	return sl.backend.Index
 }
 
@@ -80,6 +102,9 @@ type speech struct {
 	protocol routing.Protocol
 	balance  routing.Balance
 	tls      *endpointTLS // nil for protocols without
+	// auto is TLS of the Backend for requests that came over TLS; nil where there is no other.
+	auto       *endpointTLS
+	resilience *routing.Resilience
 }
 
 // key returns the key of the Backend that a reference leads to.
@@ -128,14 +153,20 @@ func (c *compiler) target(field string, service *corev1.Service, port corev1.Ser
 // variant tells apart the Backends of one Service port; "" for the defaults.
 func (s speech) variant() string {
 	var parts []string
+	tls := s.tls
 	if s.protocol != routing.HTTP {
 		parts = append(parts, s.protocol.String())
+	} else if s.auto != nil {
+		parts, tls = append(parts, "auto-"+routing.HTTPS.String()), s.auto
 	}
-	if s.tls != nil && s.tls.variant != "" {
-		parts = append(parts, s.tls.variant)
+	if tls != nil && tls.variant != "" {
+		parts = append(parts, tls.variant)
 	}
 	if s.balance != routing.RoundRobin {
 		parts = append(parts, s.balance.String())
+	}
+	if s.resilience != nil {
+		parts = append(parts, resilienceVariant(s.resilience))
 	}
 	return strings.Join(parts, ",")
 }

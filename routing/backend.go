@@ -63,21 +63,25 @@ type Backend struct {
 	Key BackendKey
 	// Index is the position in Snapshot.Backends, constant while the Backend exists. Slots of
 	// removed Backends are reused by others.
-	Index    int32
+	Index int32
+	// Secure is where requests go that came over TLS, as an index into Snapshot.Backends plus one; 0: here.
+	Secure   int32
 	Protocol Protocol
 	Balance  Balance
+	// ExternalName and ExternalPort are set for a Service of type ExternalName; the name is resolved
+	// off the loop, with its TTL, and Endpoints is empty.
+	ExternalPort uint16
+	ExternalName string
 	// Endpoints are the ready ones, sorted by address, without duplicates. When no Endpoint is
 	// ready, those that are serving while terminating stand in for them.
 	Endpoints []Endpoint
 	// Twins has, for each of Endpoints, the position of the one that is the same Pod with an address of the
 	// other family, or -1. nil where there is none, which is usual.
 	Twins []int32
-	// ExternalName and ExternalPort are set for a Service of type ExternalName; the name is resolved
-	// off the loop, with its TTL, and Endpoints is empty.
-	ExternalName string
-	ExternalPort uint16
 	// TLS is set for HTTPS and GRPCS, and nil otherwise.
 	TLS *BackendTLS
+	// Resilience is nil where the gateway's own way holds for all of it.
+	Resilience *Resilience
 }
 
 // Endpoint is one ready ip:port of a Backend. Addr is unmapped (never an IPv4-mapped IPv6 address).

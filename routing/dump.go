@@ -65,9 +65,15 @@ func (s *Snapshot) dump(out *bufio.Writer) {
 		if b.ExternalName != "" {
 			fmt.Fprintf(out, " external %s:%d", policy.Word(b.ExternalName), b.ExternalPort)
 		}
+		if b.Secure != 0 {
+			fmt.Fprintf(out, " over TLS %s", s.backendName(&Route{Backend: b.Secure - 1}))
+		}
 		out.WriteByte('\n')
 		if b.TLS != nil {
 			fmt.Fprintf(out, "  tls %s\n", b.TLS)
+		}
+		for _, text := range b.Resilience.Lines() {
+			fmt.Fprintf(out, "  %s\n", text)
 		}
 		for i, e := range b.Endpoints {
 			fmt.Fprintf(out, "  endpoint %s", e.Addr)

@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +31,7 @@ import (
 	"github.com/sluice-gateway/sluice/server/internal/stats"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconfig"
 	"github.com/sluice-gateway/sluice/server/internal/tlsconn"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // Options are the arguments of New beside the configuration. The zero value is usable.
@@ -60,8 +63,11 @@ type Server struct {
 	handshakes   *tlsconn.Handshakes
 	sources      *down.Sources
 	reserve      *down.Reserve
+	gates        upstream.Gates
+	checker      *upstream.Checker
 	parking      chan struct{}
 	ended        chan struct{}
+	pressure     atomic.Int32 // see pressure.go
 
 	// Owned by the goroutine that builds Snapshots:
 	compiler exchange.Compiler
@@ -102,9 +108,11 @@ func New(c *config.Config, store *routing.Store, log *slog.Logger, o Options) (*
 		handshakes: tlsconn.NewHandshakes(handshakeLimits(c)),
 	}
 	s.sources = down.NewSources(threads)
+	s.checker = upstream.NewChecker(upstream.CheckerOptions{Tell: s.tellUnwell})
 	s.registry = stats.NewRegistry(store.Load, func() stats.TLS {
 		return stats.TLS{Clients: s.handshakes.Counts(), Endpoints: s.handshakes.UpstreamCounts()}
 	}, stats.Limits{Series: c.Metrics.MaxSeries, PerNamespace: c.Metrics.MaxSeriesPerNamespace, Histograms: c.Metrics.RouteHistograms})
+	s.registry.Care = s.care
 	filters := slices.Clone(o.Filters)
 	for _, h := range o.Middleware {
 		filters = append(filters, HertzFilter(h))
@@ -164,6 +172,23 @@ func (s *Server) OnPublish(*routing.Snapshot) {
 			}
 		})
 	}
+	if live := s.store.Load(); live != nil {
+		s.checker.Update(live.Backends)
+	}
+}
+
+// tellUnwell has every loop know which Endpoints of a Backend fail their checks.
+func (s *Server) tellUnwell(index int32, key routing.BackendKey, unwell []netip.AddrPort) {
+	for _, w := range s.workers {
+		w.Post(func() { w.Upstreams.Unwell(index, key, unwell) })
+	}
+}
+
+// care returns what is not counted by loops.
+func (s *Server) care() stats.Care {
+	c := stats.Care{Checks: s.checker.Counts(), Pressure: int(s.pressure.Load())}
+	c.InFlight, c.Waiting = s.gates.Counts()
+	return c
 }
 
 // Collector returns the data plane's metrics.
@@ -238,6 +263,7 @@ func (s *Server) Run() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go s.registry.Run(ctx)
+	go s.watchMemory(ctx)
 	err := s.engine.Engine.Run()
 	if s.logs != nil {
 		s.logs.Close()
@@ -338,6 +364,7 @@ func (s *Server) stop() {
 			w.Post(w.cut)
 			w.Close()
 		}
+		s.checker.Close()
 		s.handshakes.Close()
 		s.reserve.Close()
 	})

@@ -26,7 +26,7 @@ func newWorker(s *Server, l *loop.Loop, set *settings) *worker {
 	w.Loop.Init(l, exchange.LoopOptions{
 		Handshakes: s.handshakes, Store: s.store, Parking: s.parking, FaultLog: s.log, AccessLog: s.logs.sink(), Settings: &set.core,
 	})
-	w.up = up.NewLoop(&w.Loop, &set.up, rand.Uint64())
+	w.up = up.NewLoop(&w.Loop, &set.up, &s.gates, rand.Uint64())
 	w.down = down.NewLoop(&w.Loop, s.sources, s.reserve, &set.down)
 	w.Shard = s.registry.NewShard(l.Post, w.sample)
 	w.StartJanitor(w.look)
@@ -54,10 +54,16 @@ func (w *worker) sample(c *stats.Counters) {
 	c.Timers = uint64(w.Timers())
 	c.Buffered = uint64(max(w.Buffers.Lent(), 0))
 	var idle, active, ejections uint64
+	c.RetriesDenied, c.Breaks, c.Broken = 0, 0, 0
 	w.Upstreams.Stats(func(_ routing.BackendKey, s upstream.Stats) {
 		idle += uint64(s.Idle)
 		active += uint64(s.Conns - s.Idle)
 		ejections += s.Ejections
+		c.RetriesDenied += s.Denied
+		c.Breaks += s.Breaks
+		if s.Broken {
+			c.Broken++
+		}
 	})
 	c.UpstreamIdle, c.UpstreamActive, c.UpstreamEjections = idle, active, ejections
 }

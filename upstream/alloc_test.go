@@ -64,3 +64,42 @@ func TestVerdictsDoNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations per ejection and return", n)
 	}
 }
+
+// TestSparingDoesNotAllocate: what Backends ask for beside the rest costs no memory for each request either.
+func TestSparingDoesNotAllocate(t *testing.T) {
+	for _, policy := range []routing.Balance{routing.RoundRobin, routing.EWMA, routing.LeastConnections} {
+		var gates Gates
+		set := NewSet(Options{Gates: &gates})
+		r, next := backend(policy, upTo(9)...), backend(policy, upTo(10)...)
+		r.Resilience = &routing.Resilience{
+			Eject: routing.Ejection{ServerErrors: true}, Breaker: routing.Breaker{Percent: 90, Requests: 10, Base: s, Max: s},
+			Load: routing.Load{Requests: 2, Waiting: 2, Wait: s}, SlowStart: 1000 * s,
+		}
+		next.Resilience = r.Resilience
+		set.Backend(r)
+		b := set.Backend(next)
+		w := &Waker{Wake: func() {}}
+		now := s
+		if n := testing.AllocsPerRun(1000, func() {
+			now += ms
+			g := b.Gate()
+			if !g.Enter() || b.Refuses(now) {
+				t.Fatal("refused")
+			}
+			var a Attempt
+			a.Begin(b, now)
+			if a.MayReplay(now, Carried{Sent: SentBuffered, Idempotent: true}, 3) {
+				a.Replay(now, ms, b.Verdict(503))
+			}
+			a.Failed(now, Canceled, Carried{}, 3)
+			a.Finish(now, ms, OK)
+			g.Queue(w)
+			g.Take()
+			g.Unqueue(w, true)
+			g.Leave()
+			g.Leave()
+		}); n != 0 {
+			t.Errorf("%v: %v allocations per request", policy, n)
+		}
+	}
+}

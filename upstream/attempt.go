@@ -35,20 +35,26 @@ type Attempt struct {
 	// outside this package.
 	Endpoint *Endpoint
 	Chosen   int64
+	// Began is when the first attempt began. Read-only, too.
+	Began int64
 
-	hash     uint64    // of the request's Key, whose among is below
-	avoid    *Endpoint // failed last
-	first    int32     // index in usable of the Endpoint that was found full first; -1: not there
-	looked   uint8     // Endpoints looked at since, without that one
-	made     uint8     // attempts, with the one that is under way
-	among    uint8     // 0: the request has no key
-	fellBack bool      // the attempt goes on at the Pod's other address
+	hash     uint64                // of the request's Key, whose among is below
+	avoid    *Endpoint             // failed last
+	failed   [remembered]*Endpoint // failed before that one
+	first    int32                 // index in usable of the Endpoint that was found full first; -1: not there
+	looked   uint8                 // Endpoints looked at since, without that one
+	made     uint8                 // attempts, with the one that is under way
+	among    uint8                 // 0: the request has no key
+	fellBack bool                  // the attempt goes on at the Pod's other address
 }
 
 const (
 	// mostFull bounds how many Endpoints are looked at for room after a full one, so that a request that is refused costs
 	// no more than one that is served. Where one in ten has room, 32 find it 29 times in 30.
 	mostFull = 32
+	// remembered is how many Endpoints are avoided beside the one that failed last. A judgement: beyond four attempts the
+	// Backend is at fault, not its Endpoints.
+	remembered = 2
 	// lookedAtAll is the value of looked once no Endpoint is left to look at.
 	lookedAtAll = 255
 )
@@ -121,21 +127,77 @@ func (a *Attempt) Withdraw(now int64) {
 
 // Failed ends the attempt, of which no byte of a response has come, and begins the next. It returns the Endpoint to go on
 // at: with again for a replay, without for the same attempt at the Pod's other address. Without an Endpoint the request has
-// failed, for want of one where again is true. max is the most attempts to make, at most 255: see mayReplay.
+// failed, for want of one where again is true. max is the most attempts to make, at most 255: see mayReplay and budget.
 func (a *Attempt) Failed(now int64, outcome Outcome, c Carried, max int) (e *Endpoint, again bool) {
 	failed := a.Endpoint
 	failed.finished(now, now-a.Chosen, outcome)
-	a.Endpoint, a.avoid, a.looked = nil, failed, 0
+	a.Endpoint, a.looked = nil, 0
 	if outcome.connecting() && c.Sent == Unsent && !a.fellBack {
 		if twin := failed.fallback(); twin != nil && !twin.Full() {
-			a.fellBack = true
+			a.fellBack, a.avoid = true, failed
 			return a.choose(twin, now), false
 		}
 	}
-	if !mayReplay(c, int(a.made), max) {
+	if !a.mayReplay(failed.backend, now, c, max) {
 		return nil, false
 	}
-	return a.next(a.again(failed.backend, now, failed), now), true
+	return a.another(failed, now), true
+}
+
+// MayReplay is the first half of Failed for an attempt whose response is known, and is not sent on where the request may be
+// sent again. Where it returns true Replay has to follow.
+func (a *Attempt) MayReplay(now int64, c Carried, max int) bool {
+	return a.mayReplay(a.Endpoint.backend, now, c, max)
+}
+
+// Replay ends the attempt, behind MayReplay, and begins the next at the Endpoint that it returns; nil: there is none.
+func (a *Attempt) Replay(now, latency int64, outcome Outcome) *Endpoint {
+	failed := a.Endpoint
+	failed.finished(now, latency, outcome)
+	a.Endpoint, a.looked = nil, 0
+	return a.another(failed, now)
+}
+
+func (a *Attempt) mayReplay(b *Backend, now int64, c Carried, max int) bool {
+	if !mayReplay(c, int(a.made), max) || b.breaker.state != breakerClosed {
+		return false
+	}
+	if c.Sent == Unsent || c.Reused || b.budget.take(now, b.resilience.RetryPercent) {
+		return true
+	}
+	b.denied++
+	return false
+}
+
+// another begins the next attempt behind one at failed: at an Endpoint that has not failed this request, if one is ready.
+func (a *Attempt) another(failed *Endpoint, now int64) *Endpoint {
+	b := failed.backend
+	copy(a.failed[1:], a.failed[:])
+	a.failed[0], a.avoid = a.avoid, failed
+	e := a.again(b, now, failed)
+	if !a.failedAt(e) {
+		return a.next(e, now)
+	}
+	n := len(b.usable)
+	for i := range min(n, mostFull) {
+		if other := b.usable[(b.turn+i)%n]; !a.failedAt(other) && other != failed.face() {
+			if e.health == probing && e.until > now {
+				e.probeAgain(now)
+			}
+			return a.next(other, now)
+		}
+	}
+	return a.next(e, now)
+}
+
+// failedAt reports whether an earlier attempt than the last failed at e's Pod.
+func (a *Attempt) failedAt(e *Endpoint) bool {
+	for _, f := range a.failed {
+		if f != nil && f.face() == e {
+			return true
+		}
+	}
+	return false
 }
 
 // Finish ends the attempt whose response has begun, or that is cut short. latency is nanoseconds from the choice to the
@@ -155,7 +217,10 @@ func (a *Attempt) next(e *Endpoint, now int64) *Endpoint {
 	if e == nil {
 		return nil
 	}
-	a.made++
+	if a.made++; a.made == 1 {
+		a.Began = now
+		e.backend.budget.begun++
+	}
 	a.fellBack = false
 	return a.choose(e, now)
 }

@@ -30,14 +30,25 @@ type Backend struct {
 	seeds []uint64
 	// nextProbe is when the first of out is due; never when out is empty.
 	nextProbe int64
+	// resilience is the source's, with the Set's Options where that says nothing; warming counts the Endpoints in slow start.
+	resilience routing.Resilience
+	warming    int
+	// guarded is true where the Backend has a breaker or a bound of its requests.
+	guarded bool
+	// gate bounds the requests; nil: nothing does.
+	gate *Gate
 	// turn is the index in usable that round robin took last.
 	turn int
 	// typical is the running median of the Endpoints' latencies in nanoseconds; 0 before the first.
 	typical float64
 
+	budget  budget
+	breaker breaker
+
 	// Counted for Stats, over all Endpoints that are or were this Backend's:
 	inFlight, conns, idle int32
 	ejections             uint64
+	denied                uint64 // replays that the budget did not allow
 	outcomes              [Outcomes]uint64
 }
 
@@ -46,6 +57,26 @@ func (b *Backend) Source() *routing.Backend { return b.source }
 
 // Len returns the number of Endpoints.
 func (b *Backend) Len() int { return len(b.endpoints) }
+
+// Guarded reports whether requests have to ask Refuses, or Gate, before they begin.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Guarded() bool { return b.guarded }
+
+// Gate returns what bounds b's requests; nil: nothing does.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Gate() *Gate { return b.gate }
+
+// Verdict returns the Outcome of a complete answer with this status.
+//
+// hot: runs per request; no alloc, no lock.
+func (b *Backend) Verdict(status int) Outcome {
+	if b.resilience.Eject.ServerErrors && (status == 500 || status >= 502 && status <= 504) {
+		return ServerError
+	}
+	return OK
+}
 
 // pick returns the Endpoint for one exchange by the Backend's policy, or nil when it has none. avoid,
 // which may be nil, is the Endpoint that has just failed: it is returned only when there is no other,
@@ -68,9 +99,12 @@ func (b *Backend) pick(now int64, avoid *Endpoint) *Endpoint {
 	case routing.EWMA:
 		return b.leastCost(now, avoid)
 	case routing.LeastConnections:
-		return b.leastInFlight(avoid)
+		return b.leastInFlight(now, avoid)
 	}
 	e := b.roundRobin()
+	if b.warming > 0 {
+		e = b.skipWarming(e, now)
+	}
 	if e == avoid {
 		e = b.roundRobin()
 	}
@@ -94,7 +128,7 @@ func (b *Backend) wished(addr netip.AddrPort) *Endpoint {
 		return nil
 	}
 	e := b.endpoints[low].face()
-	if e.health != healthy && len(b.out) < b.faces {
+	if e.health != healthy && len(b.out) < b.faces || e.unwell && !b.usable[0].unwell {
 		return nil
 	}
 	return e

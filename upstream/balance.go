@@ -91,9 +91,8 @@ func (b *Backend) roundRobin() *Endpoint {
 
 // leastCost returns the cheaper of two random usable Endpoints, not avoid. There are at least two.
 func (b *Backend) leastCost(now int64, avoid *Endpoint) *Endpoint {
-	i, j := b.set.random.two(len(b.usable))
-	x, y := b.usable[i], b.usable[j]
-	if x == avoid || y != avoid && y.score(now) < x.score(now) {
+	x, y := b.two(now, avoid)
+	if y != nil && y.score(now) < x.score(now) {
 		return y
 	}
 	return x
@@ -101,11 +100,29 @@ func (b *Backend) leastCost(now int64, avoid *Endpoint) *Endpoint {
 
 // leastInFlight returns the less loaded of two random usable Endpoints, not avoid. There are at
 // least two.
-func (b *Backend) leastInFlight(avoid *Endpoint) *Endpoint {
-	i, j := b.set.random.two(len(b.usable))
-	x, y := b.usable[i], b.usable[j]
-	if x == avoid || y != avoid && y.load() < x.load() {
+func (b *Backend) leastInFlight(now int64, avoid *Endpoint) *Endpoint {
+	x, y := b.two(now, avoid)
+	if y != nil && y.load() < x.load() {
 		return y
 	}
 	return x
+}
+
+// two draws two usable Endpoints to be compared; y is nil where the other one is avoid, or is passed by. There are at least
+// two.
+func (b *Backend) two(now int64, avoid *Endpoint) (x, y *Endpoint) {
+	i, j := b.set.random.two(len(b.usable))
+	x, y = b.usable[i], b.usable[j]
+	switch {
+	case y == avoid:
+		return x, nil
+	case x == avoid:
+		return y, nil
+	case b.warming == 0:
+	case b.passesBy(x, now):
+		return y, nil
+	case b.passesBy(y, now):
+		return x, nil
+	}
+	return x, y
 }

@@ -1,5 +1,6 @@
 // Package upstream is one event loop's view of all Backends: the state of their Endpoints, the
-// pools of idle connections, the balancers and the passive health verdicts.
+// pools of idle connections, the balancers, the verdicts on Endpoints, and what spares them: slow start, the breaker, the
+// budget of replays.
 //
 // A request asks Set.Backend for the state behind its routing.Backend, its Attempt for an Endpoint,
 // Endpoint.Acquire for an idle Conn (or dials one and calls Add), tells the Attempt how the exchange
@@ -13,8 +14,9 @@
 //	if !e.Release(c, now) { close the connection; e.Remove(c) }
 //
 // Goroutines: all of a Set belongs to one loop and is touched by no other goroutine. There is one
-// Set per loop; they share nothing. The Resolver is the exception: it runs on goroutines of its
-// own, off the loops, and feeds the builder of Snapshots.
+// Set per loop; they share nothing. Three things are of the process: the Resolver and the Checker run on goroutines of their
+// own, off the loops; the first feeds the builder of Snapshots, and what the second finds is posted to each loop. Gates bound
+// the requests of a Backend over all loops.
 //
 // Time is monotonic nanoseconds, passed in by the caller, never read here and never zero.
 //
@@ -26,8 +28,8 @@
 //     keep it and end as they will, and nothing is pooled on it again.
 //  4. A Set never goes back to an older Snapshot, whatever Snapshot a late request holds.
 //
-// What never happens here: no socket input or output (but for the Resolver), no lock, no atomic
-// and no allocation per request; no import of Kubernetes packages.
+// What never happens here: no socket input or output (but for the Resolver and the Checker), no lock, no atomic (but for a
+// Backend with a Gate) and no allocation per request; no import of Kubernetes packages.
 //
 // Read first: Set, Backend, Endpoint, Attempt; then TestModel and TestEveryCourse.
 package upstream

@@ -21,10 +21,14 @@ type Endpoint struct {
 	Gone bool
 
 	health   healthState
+	unwell   bool  // fails its checks, see unwell.go
 	failures int32 // consecutive failures
 	ejection int64 // length of the current or last ejection, without its variation; 0 after a success
 	until    int64 // ejected: when a probe is due; probing: when the probe counts as lost
 	tried    bool  // ejected, and tried since for want of another Endpoint
+
+	// warm is when the Endpoint's slow start began; startsWarming before it was first looked at, 0 behind it. See slowstart.go.
+	warm int64
 
 	// cost is the peak-EWMA latency in nanoseconds as of seen; seen is 0 before the first observation.
 	cost float64
@@ -86,6 +90,9 @@ func (e *Endpoint) finished(now, latency int64, outcome Outcome) {
 	e.InFlight--
 	b.inFlight--
 	b.outcomes[outcome]++
+	if b.guarded && b.resilience.Breaker.Percent > 0 {
+		b.breaker.count(now, outcome, &b.resilience.Breaker, &b.set.random)
+	}
 	if e.Gone {
 		return
 	}

@@ -37,13 +37,14 @@ func (e *Endpoint) judge(now int64, outcome Outcome) {
 			e = e.turnAway()
 		}
 		e.failures++
-		limit := e.backend.set.options.Eject.ConsecutiveFailures
+		limit := int(e.backend.resilience.Eject.Failures)
 		if e.health == probing || e.health == healthy && limit > 0 && int(e.failures) >= limit {
 			e.eject(now)
 		}
 	case e.health == healthy, e.health == ejected && (!e.tried || outcome != OK):
 	case outcome == OK:
 		e.failures, e.ejection, e.health = 0, 0, healthy
+		e.warmUp(now)
 		e.backend.partition()
 		if e.twin != nil {
 			e.answered()
@@ -64,9 +65,9 @@ func (e *Endpoint) probeAgain(now int64) {
 func (e *Endpoint) eject(now int64) {
 	b := e.backend
 	s := b.set
-	o := &s.options.Eject
+	o := &b.resilience.Eject
 	if e.health == healthy {
-		if out := len(b.out) + 1; out >= b.faces || out*100 > o.MaxPercent*b.faces {
+		if out := len(b.out) + 1; out >= b.faces || out*100 > int(o.Percent)*b.faces {
 			return
 		}
 	}
@@ -126,7 +127,7 @@ func (b *Backend) partition() {
 	b.usable, b.out, b.seeds = b.usable[:0], b.out[:0], b.seeds[:0]
 	for _, e := range b.endpoints {
 		switch {
-		case e.aside:
+		case e.aside, e.unwell:
 		case e.health == healthy:
 			b.usable = append(b.usable, e)
 		default:
@@ -137,6 +138,15 @@ func (b *Backend) partition() {
 	if len(b.usable) == 0 {
 		// All are out: to try any of them is better than to refuse every request.
 		b.usable = append(b.usable, b.out...)
+	}
+	if len(b.usable) == 0 {
+		// All are unwell, or there is none. What is wrong may be the check.
+		for _, e := range b.endpoints {
+			if !e.aside {
+				b.usable = append(b.usable, e)
+			}
+		}
+		b.faces = len(b.usable)
 	}
 	b.schedule()
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sluice-gateway/sluice/routing"
@@ -30,6 +31,8 @@ type Options struct {
 	// routing.Backend than the Set knows: the live one wins, so that a late request cannot take the
 	// Set back to an older Snapshot. nil: the last Snapshot given is taken for the newest.
 	Live func() *routing.Snapshot
+	// Gates bound the requests of Backends over all loops; nil: nothing does.
+	Gates *Gates
 }
 
 // EjectOptions configure passive health. The zero value of every field means its default.
@@ -42,6 +45,19 @@ type EjectOptions struct {
 	// MaxPercent bounds the share of a Backend's Endpoints that are ejected; default 50. The last
 	// one is never ejected.
 	MaxPercent int
+}
+
+// resilience returns what holds for a Backend: r, which may be nil, with o's and the package's values where r says nothing.
+func (o *Options) resilience(r *routing.Resilience) (all routing.Resilience) {
+	if r != nil {
+		all = *r
+	}
+	e := &all.Eject
+	e.Failures = cmp.Or(e.Failures, int32(o.Eject.ConsecutiveFailures))
+	e.Percent = cmp.Or(e.Percent, int32(o.Eject.MaxPercent))
+	e.Base, e.Max = cmp.Or(e.Base, o.Eject.Base), cmp.Or(e.Max, o.Eject.Max)
+	all.RetryPercent = cmp.Or(all.RetryPercent, budgetPercent)
+	return all
 }
 
 // withDefaults returns o with every zero field set to its default.

@@ -1,7 +1,7 @@
 package upstream
 
 // Outcome is how an exchange with an Endpoint ended, as passive health and metrics see it. The
-// status code of a complete response plays no part: it is the application's answer.
+// status code of a complete response plays no part unless a Backend asks for it: it is the application's answer.
 type Outcome uint8
 
 const (
@@ -25,6 +25,8 @@ const (
 	Malformed
 	// ResponseTimeout means that the response, or the next part of it, did not come in time.
 	ResponseTimeout
+	// ServerError is a complete answer of 500, 502, 503 or 504, of a Backend where that counts: Backend.Verdict.
+	ServerError
 
 	// Outcomes is the number of Outcomes, for arrays indexed by Outcome.
 	Outcomes = iota
@@ -35,6 +37,7 @@ func (o Outcome) String() string {
 	return [Outcomes]string{
 		"ok", "canceled", "stale", "connect_failed", "connect_timeout",
 		"reset", "truncated", "malformed", "response_timeout",
+		"server_error",
 	}[o]
 }
 

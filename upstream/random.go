@@ -31,3 +31,6 @@ func (r *random) two(n int) (int, int) {
 	}
 	return i, j
 }
+
+// unit returns a number in [0, 1).
+func (r *random) unit() float64 { return float64(r.next()>>11) / (1 << 53) }

@@ -63,6 +63,7 @@ func (s *Set) detached(r *routing.Backend) *Backend {
 	for _, e := range b.endpoints {
 		e.Gone = true
 	}
+	b.leave() // its Gate would be given back by nothing else
 	return b
 }
 
@@ -73,7 +74,14 @@ func samePool(a, b *routing.Backend) bool {
 
 // reconcile takes over r's policy and Endpoints.
 func (b *Backend) reconcile(r *routing.Backend) {
+	known := b.source != nil
 	b.source, b.balance = r, r.Balance
+	b.resilience = b.set.options.resilience(r.Resilience)
+	b.setGate(r.Key)
+	b.guarded = b.resilience.Breaker.Percent > 0 || b.gate != nil
+	if b.resilience.Breaker.Percent == 0 {
+		b.breaker = breaker{}
+	}
 	old := b.endpoints
 	var gone []*Endpoint
 	b.endpoints = make([]*Endpoint, 0, len(r.Endpoints))
@@ -87,20 +95,42 @@ func (b *Backend) reconcile(r *routing.Backend) {
 			b.endpoints, old = append(b.endpoints, old[0]), old[1:]
 			continue
 		}
-		b.endpoints = append(b.endpoints, newEndpoint(b, n))
+		e := newEndpoint(b, n)
+		if known && b.resilience.SlowStart > 0 {
+			e.warm = startsWarming
+		}
+		b.endpoints = append(b.endpoints, e)
 	}
 	gone = append(gone, old...)
 	b.pair(r.Twins)
+	b.mark()
 	b.usable, b.out = nil, nil
 	b.partition()
+	b.countWarming()
 	// Last: leave calls Discard, which must find the Backend complete.
 	for _, e := range gone {
 		e.leave()
 	}
 }
 
+// setGate gives b the Gate that its bounds ask for.
+func (b *Backend) setGate(key routing.BackendKey) {
+	gates, load, before := b.set.options.Gates, b.resilience.Load, b.gate
+	b.gate = nil
+	if gates != nil && load.Requests > 0 {
+		b.gate = gates.acquire(key, load)
+	}
+	if before != nil {
+		gates.release(key, before) // last, so that it is the same one
+	}
+}
+
 // leave makes all Endpoints leave: the Backend is no longer in the Snapshot.
 func (b *Backend) leave() {
+	if b.gate != nil {
+		b.set.options.Gates.release(b.source.Key, b.gate)
+		b.gate, b.guarded = nil, b.resilience.Breaker.Percent > 0
+	}
 	for _, e := range b.endpoints {
 		e.leave()
 	}

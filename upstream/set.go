@@ -1,6 +1,10 @@
 package upstream
 
-import "github.com/sluice-gateway/sluice/routing"
+import (
+	"net/netip"
+
+	"github.com/sluice-gateway/sluice/routing"
+)
 
 // Set is one loop's view of all Backends. NewSet makes it; the zero value is not usable. Must not
 // be copied; all of it belongs to one loop and is not safe for concurrent use.
@@ -16,6 +20,8 @@ type Set struct {
 	// backends is indexed by routing.Backend.Index; nil where this loop has not used one.
 	backends []*Backend
 	random   random
+	// unwell has the Endpoints that fail their checks, of Backends that have some.
+	unwell map[routing.BackendKey][]netip.AddrPort
 	// firstQueued and lastQueued are the ends of the expiry queue.
 	firstQueued, lastQueued *Endpoint
 }
@@ -64,6 +70,11 @@ type Stats struct {
 	Conns, Idle, InFlight int32
 	// Ejections counts verdicts, repeated ones included.
 	Ejections uint64
+	// Denied counts replays that the budget did not allow.
+	Denied uint64
+	// Broken reports that the breaker is not closed, and Breaks counts how often it opened.
+	Broken bool
+	Breaks uint64
 	// Outcomes counts finished exchanges by Outcome.
 	Outcomes [Outcomes]uint64
 }
@@ -77,7 +88,7 @@ func (s *Set) Stats(f func(routing.BackendKey, Stats)) {
 		f(b.source.Key, Stats{
 			Endpoints: len(b.endpoints), Ejected: len(b.out),
 			Conns: b.conns, Idle: b.idle, InFlight: b.inFlight,
-			Ejections: b.ejections, Outcomes: b.outcomes,
+			Ejections: b.ejections, Denied: b.denied, Broken: b.breaker.state != breakerClosed, Breaks: b.breaker.opened, Outcomes: b.outcomes,
 		})
 	}
 }

@@ -67,6 +67,7 @@ var examples = []example{
 	{"auth-tls-verify-depth", "many", refused},
 	{"auth-tls-no-such-thing", "x", closing},
 	{"backend-protocol", "grpcs", "GRPCS"},
+	{"backend-protocol", "auto_http", "AUTO_HTTP"},
 	{"backend-protocol", "fcgi", "HTTPFCGI"}, // a known protocol that is not spoken here differs from an unknown word
 	{"backend-protocol", "", refused},
 	{"backend-protocol", "SPDY", refused},
@@ -144,7 +145,8 @@ var examples = []example{
 	{"upstream-vhost", "", refused},
 }
 
-// goodValues are values of the keys that others need, where true is none. The test of their concern adds them.
+// goodValues are values of the keys that others need, where true is none, by "key", or by "key of other" for one of them. The
+// test of their concern adds them.
 var goodValues = map[string]string{}
 
 // TestValues reads one annotation each. The result is compared through the Row's own Get.
@@ -160,7 +162,7 @@ func TestValues(t *testing.T) {
 		with := map[string]string{OwnPrefix + v.key: v.value}
 		without := make(map[string]string)
 		if row.Needs != "" {
-			needed := cmp.Or(goodValues[row.Needs], "true")
+			needed := cmp.Or(goodValues[row.Needs+" of "+row.Key], goodValues[row.Needs], "true")
 			with[OwnPrefix+row.Needs], without[OwnPrefix+row.Needs] = needed, needed
 		}
 		s := Parse(with, func(_, _, _ string) { rejected++ })

@@ -65,10 +65,14 @@ type Settings struct {
 	Protocol        routing.Protocol
 	// ProtocolSet is true where an annotation decides Protocol, and the Service's appProtocol does not.
 	ProtocolSet bool
+	// AutoHTTP is true where requests that came over TLS are sent over TLS, and Protocol is HTTP.
+	AutoHTTP bool
 	// Unspoken is a configured protocol without a routing.Protocol; "" for none.
 	Unspoken string
 	// TLS is for Backends whose Protocol has TLS.
 	TLS BackendTLS
+	// Resilience is the zero value where the gateway's own way holds.
+	Resilience routing.Resilience
 
 	// Of the Hosts:
 

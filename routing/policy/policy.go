@@ -13,6 +13,9 @@ import (
 // Policy is the configuration of the request path that the Routes of one object share. The zero value asks for nothing.
 type Policy struct {
 	Limits Limits
+	Retry  Retry
+	// Priority says which requests go first when the gateway is short of memory: those with the least; 0 is usual.
+	Priority int32
 	// UpstreamHost replaces the Host sent to the Backend; "" keeps the client's.
 	UpstreamHost string
 	// Connection is what Backends of HTTP/1.1 are told of their connection: ConnectionClose, ConnectionKeep, or "" for nothing.
@@ -74,7 +77,8 @@ func (p *Policy) Equal(o *Policy) bool {
 	if o == nil {
 		o = &zero
 	}
-	return p.Limits == o.Limits && p.UpstreamHost == o.UpstreamHost && p.Connection == o.Connection && p.StrictTransport == o.StrictTransport && p.Closed == o.Closed &&
+	return p.Limits == o.Limits && p.Retry == o.Retry && p.Priority == o.Priority && p.UpstreamHost == o.UpstreamHost &&
+		p.Connection == o.Connection && p.StrictTransport == o.StrictTransport && p.Closed == o.Closed &&
 		slices.EqualFunc(p.Filters, o.Filters, func(a, b Filter) bool { return a.Kind() == b.Kind() && a.Equal(b) })
 }
 
@@ -133,6 +137,12 @@ func (p *Policy) lines(filters bool) iter.Seq[string] {
 			if t.value != 0 && !yield(t.name+time.Duration(t.value).String()) {
 				return
 			}
+		}
+		if p.Retry != (Retry{}) && !yield(p.Retry.String()) {
+			return
+		}
+		if p.Priority != 0 && !yield("priority "+strconv.Itoa(int(p.Priority))) {
+			return
 		}
 		if p.UpstreamHost != "" && !yield("Host sent to the backend "+Word(p.UpstreamHost)) {
 			return

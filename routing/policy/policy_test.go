@@ -15,6 +15,8 @@ import (
 func TestLines(t *testing.T) {
 	p := &Policy{
 		Limits:       Limits{BodyBytes: 8 << 20, Connect: 3e9, Read: 600e9, Send: 30e9, Request: 90e9},
+		Retry:        Retry{On: RetryError | Retry503, Tries: 3, Timeout: 2e9},
+		Priority:     -1,
 		UpstreamHost: "inner.test:8080", Connection: ConnectionClose, StrictTransport: "max-age=1",
 		Closed: "for a reason",
 	}
@@ -24,6 +26,8 @@ func TestLines(t *testing.T) {
 	want := []string{
 		"request body at most 8388608 bytes",
 		"connect timeout 3s", "read timeout 10m0s", "send timeout 30s", "request timeout 1m30s",
+		"retry on error http_503 at most 3 attempts within 2s",
+		"priority -1",
 		"Host sent to the backend inner.test:8080",
 		"connection to the backend close",
 		"Strict-Transport-Security max-age=1",
@@ -97,7 +101,7 @@ func TestNothingIsForgotten(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Policy]().NumField() {
 		switch f := reflect.TypeFor[Policy]().Field(i); f.Name {
-		case "Limits", "Filters": // field by field below
+		case "Limits", "Retry", "Filters": // field by field below
 		case "Attachment": // the data plane's, and no part of what is asked for
 		default:
 			check("Policy."+f.Name, func(p *Policy) { fill(t, reflect.ValueOf(p).Elem().Field(i)) })
@@ -105,6 +109,9 @@ func TestNothingIsForgotten(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Limits]().NumField() {
 		check("Limits."+reflect.TypeFor[Limits]().Field(i).Name, func(p *Policy) { fill(t, reflect.ValueOf(&p.Limits).Elem().Field(i)) })
+	}
+	for i := range reflect.TypeFor[Retry]().NumField() {
+		check("Retry."+reflect.TypeFor[Retry]().Field(i).Name, func(p *Policy) { fill(t, reflect.ValueOf(&p.Retry).Elem().Field(i)) })
 	}
 	for _, f := range filters {
 		kind := reflect.TypeOf(f).Elem()
@@ -145,8 +152,10 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.ValueOf(&Login{Issuer: "x"}))
 	case *JWT:
 		v.Set(reflect.ValueOf(&JWT{URL: "x"}))
-	case int64, int:
+	case int64, int32, int:
 		v.SetInt(7)
+	case RetryOn:
+		v.SetUint(uint64(RetryError))
 	case bool:
 		v.SetBool(true)
 	case []int:

@@ -30,6 +30,9 @@ type Question struct {
 	Elsewhere func(host string) []string
 }
 
+// secure reports whether the request comes over TLS.
+func (q *Question) secure() bool { return strings.HasPrefix(q.URL, "https://") }
+
 // maxListed bounds the Endpoints that the text lists; a Service may have thousands.
 const maxListed = 10
 
@@ -125,6 +128,9 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 		fmt.Fprintf(b, "split    %s\n", s.DescribeSplit(split))
 	}
 	backend := s.Backend(r)
+	if backend != nil && backend.Secure != 0 && q.secure() {
+		backend = s.BackendAt(backend.Secure - 1)
+	}
 	if backend == nil {
 		a.Status = 503
 		b.WriteString("answer   503, the Service of this path does not exist or was refused\n")
@@ -133,6 +139,9 @@ func (a *Answer) describe(b *strings.Builder, s *routing.Snapshot, r *routing.Ro
 	shown := viewBackend(backend)
 	a.Backend = &shown
 	fmt.Fprintf(b, "backend  %s %s, balanced %s\n", policy.Word(backend.Key.String()), backend.Protocol, backend.Balance)
+	for _, text := range backend.Resilience.Lines() {
+		b.WriteString("         " + text + "\n")
+	}
 	a.describeEndpoints(b, backend, q)
 	if split != nil {
 		a.describeShares(b, s, split, q)

@@ -27,6 +27,10 @@ type altered struct {
 	detour  detour
 	key     upstream.Key // that stands for an Endpoint
 	web     translation
+	gate    *upstream.Gate // where x has room, at a Backend with a bound
+	queue   *queue         // where x waits for it
+	before  *Core          // x's neighbours there
+	behind  *Core
 	// gathering is what a Filter waits for that has the body read.
 	gathering gathering
 	unpark    context.CancelFunc // ends the context of Park's block

@@ -2,14 +2,31 @@ package exchange
 
 import (
 	"github.com/sluice-gateway/sluice/routing"
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/upstream"
 )
 
-// firstAttempt begins the first attempt at the Backend.
+// firstAttempt begins the first attempt at the Backend, once there is room for the request.
 //
 // hot: runs per request; no alloc, no lock.
 func (x *Core) firstAttempt() {
+	if x.backend.Guarded() {
+		if g := x.backend.Gate(); g != nil && !x.enter(g) {
+			return
+		}
+	}
+	x.beginAttempts()
+}
+
+// beginAttempts is firstAttempt of a request that has room at the Backend.
+//
+// hot: runs per request; no alloc, no lock.
+func (x *Core) beginAttempts() {
 	now := x.w.Now()
+	if x.backend.Guarded() && x.backend.Refuses(now) {
+		x.Fail(failBroken)
+		return
+	}
 	var ep *upstream.Endpoint
 	switch a := x.altered; {
 	case a != nil && a.wish.IsValid():
@@ -100,11 +117,12 @@ func (x *Core) Send() {
 	x.ExpectResponse()
 }
 
-// AttemptFailed ends an attempt that brought no response byte, and replays the request where that is safe; else x fails with
-// f. outcome is counted for the Endpoint's Health.
+// AttemptFailed ends an attempt that brought nothing for the client, and replays the request where that is safe; else x fails
+// with f. outcome is counted for the Endpoint's Health.
 func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 	w := x.w
 	now := w.Now()
+	max := x.tries(retryCause(f, outcome), now)
 	reused, unprocessed := false, false
 	if u := x.up; u != nil {
 		if outcome.Failed() && u.Provoked() {
@@ -120,22 +138,40 @@ func (x *Core) AttemptFailed(f *Failure, outcome upstream.Outcome) {
 			u.Abandon()
 		}
 	}
-	carried := upstream.Carried{Idempotent: x.method.Idempotent(), Reused: reused}
-	switch {
-	case x.streamed, x.tunnel:
-		carried.Sent = upstream.SentStreamed
-	case x.wrote && !unprocessed:
-		carried.Sent = upstream.SentBuffered
-	}
-	ep, again := x.attempt.Failed(now, outcome, carried, w.Settings.Attempts)
+	carried := x.carried(unprocessed)
+	carried.Reused = reused && outcome != upstream.ResponseTimeout && outcome != upstream.Malformed
+	ep, again := x.attempt.Failed(now, outcome, carried, max)
 	switch {
 	case again:
 		w.Shard.Retries++
+		x.upClose = false
 		// A Session that is lost leaves the list; one that fails while it connects says nothing about those that are open.
-		x.fresh = x.fresh || reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
+		x.fresh = x.fresh || carried.Reused && outcome != upstream.ConnectFailed || !SpeaksHTTP2(x.protocol)
 	case ep == nil:
 		x.Fail(f)
 		return
 	}
+	x.reconnect(ep, now)
+}
+
+// reconnect is connect for another attempt.
+func (x *Core) reconnect(ep *upstream.Endpoint, now int64) {
+	w, c, serial := x.w, x.down, x.serial
 	x.connect(ep, now)
+	if x.serial == serial && !x.reqBody.done {
+		w.Again(c) // bytes of the body may wait, whose event is spent
+	}
+}
+
+// carried describes what the attempt has sent, for the decision about a replay. unprocessed says that the Endpoint has declared
+// the request so.
+func (x *Core) carried(unprocessed bool) (c upstream.Carried) {
+	c.Idempotent = x.method.Idempotent() || x.policy.retry.on&policy.RetryNonIdempotent != 0
+	switch {
+	case x.streamed, x.tunnel:
+		c.Sent = upstream.SentStreamed
+	case x.wrote && !unprocessed:
+		c.Sent = upstream.SentBuffered
+	}
+	return c
 }

@@ -73,6 +73,12 @@ func (x *Core) requestPaused() {
 	c := x.down
 	switch {
 	case c.Ended() && !c.Lost() && x.reqBody.endless():
+		if !x.streamed && x.reqBody.by == nil && len(c.Trailers()) == 0 {
+			end := x.reqBody.appendEnd(x.w.chunk[:0], nil)
+			x.hold(end)
+			x.up.Send(end, true)
+			return
+		}
 		x.streamed = true
 		if _, ok := x.endBody(&x.reqBody, x.up, c.Trailers()); !ok {
 			x.refuseBody()
@@ -95,11 +101,13 @@ func (x *Core) forwardBody(data []byte, held bool) bool {
 		return false
 	}
 	c.Restart()
-	x.streamed = true
 	out, ok := x.advance(&x.reqBody, out, last && n == len(c.Held()) && x.reqBody.endless())
 	if !ok {
 		x.refuseBody()
 		return false
+	}
+	if !x.streamed {
+		x.hold(out)
 	}
 	x.reqBody.pass(u, out)
 	if held {
@@ -262,4 +270,4 @@ func (x *Core) EndpointEnded() {
 // complete ends an Exchange whose response is handed over whole.
 //
 // hot: runs per request; no alloc, no lock.
-func (x *Core) complete() { x.end(0, upstream.OK) }
+func (x *Core) complete() { x.end(0, x.backend.Verdict(int(x.status))) }

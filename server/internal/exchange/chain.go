@@ -103,6 +103,8 @@ type Policy struct {
 	chain                      *chain
 	bodyLimit                  int64
 	connect, read, send, total int64
+	retry                      retry
+	priority                   int32
 	upstreamHost               []byte
 	connection                 string // what Connection tells a Backend of HTTP/1.1: one of policy's values, or ""
 	transport                  []byte // line of Strict-Transport-Security; nil: nothing is said of it, empty: none
@@ -149,7 +151,7 @@ func NewCompiler(registry *stats.Registry, log *slog.Logger, filters []Filter, m
 		a.counts = append(a.counts, registry.AddFilter(string(m.Kind), m.Outcomes))
 	}
 	a.onion = OnionOf(a.makers)
-	a.Plain = &Policy{chain: compileChain(a.filters, loops)}
+	a.Plain = &Policy{chain: compileChain(a.filters, loops), retry: newRetry(policy.Retry{})}
 	return a
 }
 
@@ -184,6 +186,7 @@ func (a *Compiler) compile(p *policy.Policy) *Policy {
 	c := &Policy{
 		chain: a.Plain.chain, bodyLimit: p.Limits.BodyBytes,
 		connect: p.Limits.Connect, read: p.Limits.Read, send: p.Limits.Send, total: p.Limits.Request,
+		retry: newRetry(p.Retry), priority: p.Priority,
 		closed: p.Closed != "",
 	}
 	if p.UpstreamHost != "" {

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/grpcweb"
 	"github.com/sluice-gateway/sluice/server/internal/loop"
 	"github.com/sluice-gateway/sluice/server/internal/wire"
@@ -117,6 +118,8 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 		return
 	case x.parked:
 		x.Fail(failInternal)
+	case x.waits():
+		x.Fail(failBusy)
 	case x.up != nil && !x.up.Established():
 		x.up.TimedOut()
 		x.AttemptFailed(failConnectTimeout, upstream.ConnectTimeout)
@@ -127,6 +130,8 @@ func (x *Core) Expired(_ *loop.Timer, now int64) {
 		// The client is slow, not the Endpoint; the timer of its side watches it.
 		x.ExpectResponse()
 		return
+	case x.mayRetry(policy.RetryTimeout):
+		x.AttemptFailed(failUpstreamTimeout, upstream.ResponseTimeout)
 	default:
 		x.Fail(failUpstreamTimeout)
 	}

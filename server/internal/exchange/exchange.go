@@ -57,11 +57,11 @@ type Core struct {
 	kept              *KeptRequest     // to HTTP/2, and for Filters: the same as it came
 
 	// The response.
-	headDone     bool  // the final head was sent to the client
-	upClose      bool  // the Endpoint's connection cannot be used again
+	headDone     bool // the final head was sent to the client
+	upClose      bool // the Endpoint's connection cannot be used again
+	status       uint16
 	interimBytes int64 // bytes of 1xx heads, less the allowance of the time since: see interimRate
 	lastInterim  int64 // when the last 1xx came; 0: none did
-	status       uint16
 	respBody     flow
 	sentBytes    int64
 
@@ -192,7 +192,10 @@ func (x *Core) Fail(f *Failure) {
 		return
 	}
 	x.filterFailed = false // f answers it: the Filters that see the answer have not failed
-	if x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
+	if f.later {
+		x.edits.respAdd = append(x.edits.respAdd, retryAfter...)
+	}
+	if f.later || x.translated() || x.depth > 0 && (len(x.policy.chain.response) > 0 || len(x.edits.respAdd) > 0) {
 		x.composeRefusal(f.Status, f.Text)
 		x.sendAnswer(x.depth, f.reason, outcomeOf(f))
 		return
@@ -267,6 +270,9 @@ func (x *Core) end(reason stats.Reason, outcome upstream.Outcome) {
 	}
 	if x.pipe != nil {
 		w.PutPipe(x.pipe)
+	}
+	if x.altered != nil {
+		x.leaveGate()
 	}
 	w.WakeJanitor()
 	c.Served(x)

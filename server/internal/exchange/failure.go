@@ -8,43 +8,50 @@ type Failure struct {
 	Status int
 	reason stats.Reason
 	Text   string // the answer's body: it tells what to fix, and holds no byte that a client or Backend sent
+	later  bool   // the answer has a Retry-After
 }
 
+// retryAfter is the field of answers to requests that may succeed soon.
+const retryAfter = "Retry-After: 1\r\n"
+
 var (
-	failNoRoute           = &Failure{404, stats.NoRoute, "no route for this host and path"}
-	failNotReady          = &Failure{503, stats.NoEndpoint, "the gateway has not loaded its routes yet"}
-	failNoBackend         = &Failure{503, stats.NoEndpoint, "the service of this route does not exist or was refused"}
-	failForbidden         = &Failure{403, stats.NoEndpoint, "this host wants client certificates that cannot be verified"}
-	failNoEndpoint        = &Failure{503, stats.NoEndpoint, "the service of this route has no ready endpoint"}
-	failOverloaded        = &Failure{503, stats.UpstreamOverload, "every connection to the endpoint is busy"}
-	failShort             = &Failure{503, stats.Overloaded, "the gateway has no connection to spare"}
-	FailConnect           = &Failure{502, stats.ConnectFailed, "cannot connect to the endpoint"}
-	FailTLS               = &Failure{502, stats.ConnectFailed, "the TLS handshake with the endpoint failed"}
-	failConnectTimeout    = &Failure{502, stats.ConnectTimeout, "connecting to the endpoint timed out"}
-	failUpstreamTimeout   = &Failure{504, stats.UpstreamTimeout, "the endpoint did not answer in time"}
-	failRequestTimeout    = &Failure{504, stats.RequestTimeout, "the request took longer than its limit"}
-	failUpstreamReset     = &Failure{502, stats.UpstreamReset, "the endpoint closed the connection"}
-	failExtended          = &Failure{501, stats.ClientMalformed, "this protocol is not tunnelled"}
-	FailNoUpgrade         = &Failure{502, stats.UpstreamMalformed, "the endpoint takes no WebSockets over HTTP/2"}
-	failMalformed         = &Failure{502, stats.UpstreamMalformed, "the response of the endpoint is malformed"}
-	failBody              = &Failure{400, stats.ClientMalformed, "the body of the request makes no sense"}
-	failHost              = &Failure{400, stats.ClientMalformed, "malformed host"}
-	failPath              = &Failure{400, stats.ClientMalformed, "malformed path"}
-	failBodyTooLarge      = &Failure{413, stats.BodyTooLarge, "the request body is larger than this route takes"}
-	FailBodyTimeout       = &Failure{408, stats.BodyTimeout, "the request body did not arrive in time"}
-	failChunk             = &Failure{400, stats.ClientMalformed, "malformed chunked body"}
-	failTrailer           = &Failure{431, stats.HeaderTooLarge, "trailer too large"}
-	failClientCertificate = &Failure{400, stats.ClientMalformed, "this host wants a good client certificate"}
-	failClientName        = &Failure{403, stats.ClientMalformed, "the client certificate is for another name"}
-	failMisdirected       = &Failure{421, stats.ClientMalformed, "this connection was opened for a host with other rules for TLS"}
-	failExpect            = &Failure{417, stats.ClientMalformed, "unknown expectation"}
-	failConnectMethod     = &Failure{501, stats.ClientMalformed, "CONNECT is not supported"}
-	FailAborted           = &Failure{499, stats.ClientAbort, "the client went away"}
-	FailStalled           = &Failure{499, stats.SendTimeout, "the client stopped reading"}
-	FailDraining          = &Failure{503, stats.Draining, "the gateway is shutting down"}
-	failSource            = &Failure{429, stats.SourceLimit, "this client has as many requests under way as one may have"}
-	failLoop              = &Failure{508, stats.LoopDetected, "the request comes back to the gateway again and again"}
-	FailShed              = &Failure{503, stats.Overloaded, "given up for other clients, because it waited for its own"}
-	failParking           = &Failure{503, stats.Overloaded, "too many requests wait for a decision about them"}
-	failInternal          = &Failure{500, stats.Internal, "a filter failed"}
+	failNoRoute           = &Failure{Status: 404, reason: stats.NoRoute, Text: "no route for this host and path"}
+	failNotReady          = &Failure{Status: 503, reason: stats.NoEndpoint, Text: "the gateway has not loaded its routes yet"}
+	failNoBackend         = &Failure{Status: 503, reason: stats.NoEndpoint, Text: "the service of this route does not exist or was refused"}
+	failForbidden         = &Failure{Status: 403, reason: stats.NoEndpoint, Text: "this host wants client certificates that cannot be verified"}
+	failNoEndpoint        = &Failure{Status: 503, reason: stats.NoEndpoint, Text: "the service of this route has no ready endpoint"}
+	failBroken            = &Failure{Status: 503, reason: stats.CircuitOpen, Text: "the endpoints of this route fail too often; they are tried again shortly", later: true}
+	failMemory            = &Failure{Status: 503, reason: stats.Overloaded, Text: "the gateway is short of memory", later: true}
+	failBusy              = &Failure{Status: 503, reason: stats.BackendBusy, Text: "this route has as many requests under way as it takes", later: true}
+	failOverloaded        = &Failure{Status: 503, reason: stats.UpstreamOverload, Text: "every connection to the endpoint is busy"}
+	failShort             = &Failure{Status: 503, reason: stats.Overloaded, Text: "the gateway has no connection to spare"}
+	FailConnect           = &Failure{Status: 502, reason: stats.ConnectFailed, Text: "cannot connect to the endpoint"}
+	FailTLS               = &Failure{Status: 502, reason: stats.ConnectFailed, Text: "the TLS handshake with the endpoint failed"}
+	failConnectTimeout    = &Failure{Status: 502, reason: stats.ConnectTimeout, Text: "connecting to the endpoint timed out"}
+	failUpstreamTimeout   = &Failure{Status: 504, reason: stats.UpstreamTimeout, Text: "the endpoint did not answer in time"}
+	failRequestTimeout    = &Failure{Status: 504, reason: stats.RequestTimeout, Text: "the request took longer than its limit"}
+	failUpstreamReset     = &Failure{Status: 502, reason: stats.UpstreamReset, Text: "the endpoint closed the connection"}
+	failExtended          = &Failure{Status: 501, reason: stats.ClientMalformed, Text: "this protocol is not tunnelled"}
+	FailNoUpgrade         = &Failure{Status: 502, reason: stats.UpstreamMalformed, Text: "the endpoint takes no WebSockets over HTTP/2"}
+	failMalformed         = &Failure{Status: 502, reason: stats.UpstreamMalformed, Text: "the response of the endpoint is malformed"}
+	failBody              = &Failure{Status: 400, reason: stats.ClientMalformed, Text: "the body of the request makes no sense"}
+	failHost              = &Failure{Status: 400, reason: stats.ClientMalformed, Text: "malformed host"}
+	failPath              = &Failure{Status: 400, reason: stats.ClientMalformed, Text: "malformed path"}
+	failBodyTooLarge      = &Failure{Status: 413, reason: stats.BodyTooLarge, Text: "the request body is larger than this route takes"}
+	FailBodyTimeout       = &Failure{Status: 408, reason: stats.BodyTimeout, Text: "the request body did not arrive in time"}
+	failChunk             = &Failure{Status: 400, reason: stats.ClientMalformed, Text: "malformed chunked body"}
+	failTrailer           = &Failure{Status: 431, reason: stats.HeaderTooLarge, Text: "trailer too large"}
+	failClientCertificate = &Failure{Status: 400, reason: stats.ClientMalformed, Text: "this host wants a good client certificate"}
+	failClientName        = &Failure{Status: 403, reason: stats.ClientMalformed, Text: "the client certificate is for another name"}
+	failMisdirected       = &Failure{Status: 421, reason: stats.ClientMalformed, Text: "this connection was opened for a host with other rules for TLS"}
+	failExpect            = &Failure{Status: 417, reason: stats.ClientMalformed, Text: "unknown expectation"}
+	failConnectMethod     = &Failure{Status: 501, reason: stats.ClientMalformed, Text: "CONNECT is not supported"}
+	FailAborted           = &Failure{Status: 499, reason: stats.ClientAbort, Text: "the client went away"}
+	FailStalled           = &Failure{Status: 499, reason: stats.SendTimeout, Text: "the client stopped reading"}
+	FailDraining          = &Failure{Status: 503, reason: stats.Draining, Text: "the gateway is shutting down"}
+	failSource            = &Failure{Status: 429, reason: stats.SourceLimit, Text: "this client has as many requests under way as one may have"}
+	failLoop              = &Failure{Status: 508, reason: stats.LoopDetected, Text: "the request comes back to the gateway again and again"}
+	FailShed              = &Failure{Status: 503, reason: stats.Overloaded, Text: "given up for other clients, because it waited for its own"}
+	failParking           = &Failure{Status: 503, reason: stats.Overloaded, Text: "too many requests wait for a decision about them"}
+	failInternal          = &Failure{Status: 500, reason: stats.Internal, Text: "a filter failed"}
 )

@@ -29,17 +29,17 @@ const (
 // flow is one body on its way through an Exchange: it finds the end of the body, and changes its form where the two sides
 // differ. It holds no bytes except trailers.
 type flow struct {
-	from   Framing
-	form   Form
-	done   bool  // the last byte was taken
-	left   int64 // bytes to come, by FrameLength
-	length int64 // the length that the head on its way out tells; < 0: none
-	data   int64 // bytes taken, without framing
-	chunks h1.Chunked
-	// trailers are field lines with CR LF: as they came until the body is done, and then less those that must not go on.
-	// trailing says that the body has some.
-	trailers []byte
+	from Framing
+	form Form
+	done bool // the last byte was taken
+	// trailing says that the body has trailers.
 	trailing bool
+	left     int64 // bytes to come, by FrameLength
+	length   int64 // the length that the head on its way out tells; < 0: none
+	data     int64 // bytes taken, without framing
+	chunks   h1.Chunked
+	// trailers are field lines with CR LF: as they came until the body is done, and then less those that must not go on.
+	trailers []byte
 	rule     fieldrule.Trailers
 	by       *transforms // changes the body on its way; nil for most
 }

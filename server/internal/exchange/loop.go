@@ -39,12 +39,14 @@ type Loop struct {
 
 	Settings *Settings // replaced as a whole by a reload
 	Log      *Log      // nil when off
+	Pressure int32     // of memory, from 0: requests of Routes whose priority is below it by two or more are shed
 	janitor  wire.Janitor
 
 	freeCores       wire.FreeList[Core]
 	freeRequests    wire.FreeList[KeptRequest]
 	freeAlterations wire.FreeList[altered]
 	freeLists       wire.FreeList[transforms]
+	queues          map[*upstream.Gate]*queue // those that are not empty; made at first use
 	random          *rand.ChaCha8
 	event           stats.Event
 

@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/routing/policy"
 	"github.com/sluice-gateway/sluice/server/internal/message"
 	"github.com/sluice-gateway/sluice/server/internal/stats"
+	"github.com/sluice-gateway/sluice/upstream"
 )
 
 // How response heads go from the Endpoint's side to the client's.
@@ -47,9 +48,13 @@ func (x *Core) RelayInterim(resp *message.Response, head []byte) bool {
 	return true
 }
 
-// FailMalformed fails x because the Endpoint's response is malformed.
+// FailMalformed handles a malformed response of the Endpoint: by a replay where the Policy asks for that, or else x fails.
 func (x *Core) FailMalformed() {
 	x.upClose = true
+	if x.mayRetry(policy.RetryInvalidHeader) {
+		x.AttemptFailed(failMalformed, upstream.Malformed)
+		return
+	}
 	x.Fail(failMalformed)
 }
 
@@ -66,6 +71,9 @@ func (x *Core) RelayFinal(resp *message.Response, data, rest []byte, last bool) 
 	if x.upgrade {
 		// The Endpoint may leave HTTP/1 although it refuses: nothing shows whether it does.
 		x.upClose = true
+	}
+	if x.policy.retry.on&policy.RetryStatuses != 0 && x.retriesStatus(resp, rest) {
+		return len(rest)
 	}
 	x.headTime = x.w.Now()
 	x.hide(resp, data)

@@ -148,7 +148,7 @@ func (x *Core) runResponse(head *message.Response, data []byte) bool {
 		}
 		x.upClose = true
 		x.headTime = x.w.Now()
-		x.sendAnswer(f.at, stats.Filtered, upstream.OK)
+		x.sendAnswer(f.at, stats.Filtered, x.backend.Verdict(int(head.Code)))
 		return false
 	}
 	*r = Response{}

@@ -41,6 +41,10 @@ func (x *Core) admit(req *message.Request, head []byte) *Failure {
 	case *routeAttachment:
 		x.policy, x.series = a.policy, a.series
 	}
+	if x.w.Pressure > x.policy.priority+1 {
+		x.w.Shard.Shed[stats.ShedMemory]++
+		return failMemory
+	}
 	if t := x.route.TLS(); t != nil {
 		if fail := x.checkTLS(t); fail != nil {
 			return fail
@@ -160,6 +164,9 @@ func (x *Core) bind(req *message.Request, head []byte) *Failure {
 				x.series = a.canary
 			}
 		}
+	}
+	if b != nil && b.Secure != 0 && x.down.Peer().secure() {
+		b = s.BackendAt(b.Secure - 1)
 	}
 	if b == nil {
 		return failNoBackend

@@ -66,6 +66,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	if r.tls != nil {
 		r.tls().send(ch, &sum)
 	}
+	if r.Care != nil {
+		r.Care().send(ch)
+	}
 	sendCertificates(ch, r.snapshot(), r.limits)
 }
 
@@ -112,6 +115,9 @@ func (c *Counters) add(o *Counters) {
 	}
 	c.SplicedBytes += o.SplicedBytes
 	c.Retries += o.Retries
+	c.RetriesDenied += o.RetriesDenied
+	c.Breaks += o.Breaks
+	c.Broken += o.Broken
 	c.UpstreamConnects += o.UpstreamConnects
 	c.UpstreamReuses += o.UpstreamReuses
 	c.UpstreamEjections += o.UpstreamEjections
@@ -166,6 +172,9 @@ func (c *Counters) send(ch chan<- prometheus.Metric) {
 	upstreamReuses.value(ch, float64(c.UpstreamReuses))
 	upstreamStale.value(ch, float64(c.UpstreamStaleConns))
 	upstreamRetries.value(ch, float64(c.Retries))
+	upstreamDenied.value(ch, float64(c.RetriesDenied))
+	upstreamBreaks.value(ch, float64(c.Breaks))
+	upstreamBroken.value(ch, float64(c.Broken))
 	upstreamEjected.value(ch, float64(c.UpstreamEjections))
 	upstreamIdle.value(ch, float64(c.UpstreamIdle))
 	upstreamActive.value(ch, float64(c.UpstreamActive))

@@ -21,6 +21,7 @@ func TestEveryMetricIsSent(t *testing.T) {
 		DefaultCertificate: pair,
 	}
 	r := NewRegistry(func() *routing.Snapshot { return snapshot }, func() TLS { return TLS{} }, roomy)
+	r.Care = func() Care { return Care{} }
 	l := startLoop()
 	defer l.stop()
 	r.AddFilter("waf", []string{"blocked"})

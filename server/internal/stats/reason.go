@@ -46,6 +46,10 @@ const (
 	Overloaded
 	// LoopDetected: the request came back through Services of type ExternalName (508).
 	LoopDetected
+	// CircuitOpen: too many requests to the Backend failed, and it is spared (503).
+	CircuitOpen
+	// BackendBusy: the Backend has as many requests in flight as it may, and none ended in time (503).
+	BackendBusy
 
 	// Reasons is the number of Reasons, for arrays indexed by Reason.
 	Reasons = iota
@@ -55,7 +59,7 @@ var reasonNames = [Reasons]string{
 	"none", "no_route", "no_endpoint", "connect_failed", "connect_timeout", "upstream_timeout", "upstream_reset",
 	"upstream_malformed", "upstream_overload", "name_failed", "client_malformed", "header_timeout", "header_too_large",
 	"body_timeout", "body_too_large", "client_abort", "send_timeout", "request_timeout", "draining", "filtered", "internal",
-	"source_limit", "overloaded", "loop_detected",
+	"source_limit", "overloaded", "loop_detected", "circuit_open", "backend_busy",
 }
 
 // passthroughReasons are the Reasons for which a passed-through connection can end.

@@ -17,10 +17,12 @@ type Registry struct {
 	// Immutable after NewRegistry:
 	snapshot func() *routing.Snapshot
 	tls      func() TLS // nil where none is spoken
-	limits   Limits
-	keep     histogramSet // of Series
-	noRoute  *Series
-	wake     chan struct{} // a loop holds many deltas
+	// Care is called at each scrape; nil: none of its metrics are sent. Set it before the first one.
+	Care    func() Care
+	limits  Limits
+	keep    histogramSet // of Series
+	noRoute *Series
+	wake    chan struct{} // a loop holds many deltas
 
 	// Guarded by mu, which is never held for long: Attach waits for it.
 	mu     sync.Mutex

@@ -20,6 +20,8 @@ type Counters struct {
 	Tunnels            uint64
 	SplicedBytes       uint64
 	Retries            uint64
+	RetriesDenied      uint64 // sampled at scrape, like the next two
+	Breaks, Broken     uint64
 	UpstreamConnects   uint64
 	UpstreamReuses     uint64
 	UpstreamEjections  uint64

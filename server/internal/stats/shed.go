@@ -16,12 +16,14 @@ const (
 	ShedDescriptors
 	// ShedBuffered: a connection with the most bytes waiting, because limits.buffered_bytes was reached.
 	ShedBuffered
+	// ShedMemory: a request, by the priority of its Route, because the process was short of memory.
+	ShedMemory
 
 	// Sheds is the number of Shed values, for arrays indexed by Shed.
 	Sheds = iota
 )
 
-var shedNames = [Sheds]string{"full", "connections_per_source", "requests_per_source", "stalled_streams", "descriptors", "buffered_bytes"}
+var shedNames = [Sheds]string{"full", "connections_per_source", "requests_per_source", "stalled_streams", "descriptors", "buffered_bytes", "memory"}
 
 // String returns the metric label.
 func (s Shed) String() string { return shedNames[s] }

@@ -26,12 +26,13 @@ type Loop struct {
 }
 
 // NewLoop makes the Endpoints' part of a loop, and the Dialer and the Set of core. seed seeds the Set's choices of
-// Endpoints, and differs from loop to loop.
-func NewLoop(core *exchange.Loop, set *Settings, seed uint64) *Loop {
+// Endpoints, and differs from loop to loop; gates are those of all loops.
+func NewLoop(core *exchange.Loop, set *Settings, gates *upstream.Gates, seed uint64) *Loop {
 	w := &Loop{Loop: core, set: set, h2: h2.NewShared(set.h2), frames: make([]byte, wire.ScratchSize)}
 	o := set.upstream
 	o.Seed = seed
 	o.Live = core.Store.Load
+	o.Gates = gates
 	w.Upstreams = upstream.NewSet(o)
 	w.Upstreams.Discard = func(c *upstream.Conn) {
 		u := c.Owner.(*Conn)

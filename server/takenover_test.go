@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -10,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/routing"
 	asked "github.com/sluice-gateway/sluice/routing/policy"
@@ -40,12 +37,10 @@ func claimsBackend(t testing.TB) string {
 func (g *gateway) claims(streams bool, fields []string) string {
 	g.t.Helper()
 	dial := func(context.Context, string, string) (net.Conn, error) { return g.dial(), nil }
-	var transport http.RoundTripper = &http.Transport{DialContext: dial, DisableCompression: true, DisableKeepAlives: true}
-	if streams {
-		transport = &http2.Transport{AllowHTTP: true, DisableCompression: true, DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
-			return dial(ctx, "", "")
-		}}
-	}
+	transport := &http.Transport{DialContext: dial, DisableCompression: true, Protocols: new(http.Protocols)}
+	transport.Protocols.SetHTTP1(!streams)
+	transport.Protocols.SetUnencryptedHTTP2(streams)
+	defer transport.CloseIdleConnections()
 	request, err := http.NewRequest("GET", "http://app.test/a?b=c", nil)
 	if err != nil {
 		g.t.Fatal(err)

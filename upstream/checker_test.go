@@ -161,7 +161,7 @@ func TestProbes(t *testing.T) {
 		{"tcp, refused", routing.CheckTCP, nobody(t), false},
 		{"http", routing.CheckHTTP, handler(t, false, status(204)), true},
 		{"http, redirect is not followed", routing.CheckHTTP, handler(t, false, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://127.0.0.1:1/", 302)
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
 		}), true},
 		{"http, 500", routing.CheckHTTP, handler(t, false, status(500)), false},
 		{"http, path and agent", routing.CheckHTTP, handler(t, false, func(w http.ResponseWriter, r *http.Request) {

@@ -18,7 +18,8 @@ func TestGate(t *testing.T) {
 	}
 	woken := 0
 	w := &Waker{Wake: func() { woken++ }}
-	if !g.Enter() || !g.Enter() || g.Enter() || !g.Queue(w) || g.Queue(w) || g.Take() {
+	first, second, third := g.Enter(), g.Enter(), g.Enter()
+	if !first || !second || third || !g.Queue(w) || g.Queue(w) || g.Take() {
 		t.Error("not two in flight, and one that waits")
 	}
 	if !g.Leave() || g.Enter() {
@@ -31,7 +32,8 @@ func TestGate(t *testing.T) {
 	if g.WakeOther(); woken != 1 {
 		t.Error("woken although none waits")
 	}
-	if g.Leave() || g.Leave() || !g.Enter() || g.Leave() {
+	one, other := g.Leave(), g.Leave()
+	if one || other || !g.Enter() || g.Leave() {
 		t.Error("none waits")
 	}
 	if used, waiting := gates.Counts(); used != 0 || waiting != 0 {

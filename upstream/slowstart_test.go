@@ -85,7 +85,7 @@ func TestSlowStartBehindEjection(t *testing.T) {
 	if b = set.Backend(slow(routing.RoundRobin, 1, 3, 4)); b.warming != 0 {
 		t.Errorf("warming %d", b.warming)
 	}
-	b = set.Backend(slow(routing.RoundRobin, 1, 3, 4, 5))
+	set.Backend(slow(routing.RoundRobin, 1, 3, 4, 5))
 	if b = set.Backend(backend(routing.RoundRobin, 1, 3, 4, 5)); b.warming != 0 || named(t, b, 5).warm != 0 {
 		t.Errorf("warming %d without a slow start", b.warming)
 	}

@@ -69,7 +69,7 @@ var _ = add(
 			case "1.1":
 				return nil
 			case "1.0":
-				return errors.New("Backends are not spoken to in HTTP/1.0, which keeps no connection and has no chunks; 1.1 is used")
+				return errors.New("HTTP/1.0 is not spoken to Backends, which keeps no connection and has no chunks; 1.1 is used")
 			}
 			return errors.New("want 1.1; it is used")
 		},

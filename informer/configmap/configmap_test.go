@@ -87,7 +87,7 @@ func TestValues(t *testing.T) {
 		{"Proxy-Read-Timeout=5", refused},
 		{"proxy-read-timeout=5", "proxy-read-timeout=5"},
 		{"proxy-read-timeout=x", refused},
-		{"proxy-cookie-path=off", ""}, // ingress-nginx's default, which no annotation takes
+		{"proxy-cookie-path=off", "proxy-cookie-path=off"},
 		{"ssl-redirect=false", "ssl-redirect=false"},
 		{"ssl-redirect=off", refused},
 		{"whitelist-source-range=10.0.0.0/8", "whitelist-source-range=10.0.0.0/8"},

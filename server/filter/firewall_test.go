@@ -2,18 +2,14 @@ package filter
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"golang.org/x/net/http2"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
 )
@@ -148,7 +144,8 @@ func (g *gateway) send(by http.RoundTripper, s sample, fields ...string) (int, s
 
 // speakers are clients of both protocols.
 func speakers(t *testing.T) map[string]http.RoundTripper {
-	h2 := &http2.Transport{AllowHTTP: true, DialTLS: func(network, addr string, _ *tls.Config) (net.Conn, error) { return net.Dial(network, addr) }}
+	h2 := &http.Transport{Protocols: new(http.Protocols)}
+	h2.Protocols.SetUnencryptedHTTP2(true)
 	h1 := &http.Transport{}
 	t.Cleanup(h2.CloseIdleConnections)
 	t.Cleanup(h1.CloseIdleConnections)

@@ -263,8 +263,10 @@ func TestJWTWithoutKeys(t *testing.T) {
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
 	for name, answer := range map[string]http.HandlerFunc{
-		"an error":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); _, _ = w.Write(keysOf(i)) },
-		"a redirect":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 302) },
+		"an error": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); _, _ = w.Write(keysOf(i)) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		},
 		"nothing":         func(http.ResponseWriter, *http.Request) {},
 		"a page":          serves([]byte("<html>")),
 		"no keys":         serves([]byte(`{"keys":[]}`)),

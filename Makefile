@@ -86,8 +86,11 @@ interop: build ## Run bin/sluice with h2spec, gRPC's cases, curl, Chromium; stal
 interop-short: build ## The same without what measures (half a minute)
 	cd deploy/interop && $(GO) vet . && $(GO) test -count=1 -short -timeout $(TIMEOUT) .
 
+# Debian's python3-yaml is for Debian's python3, which need not be the first one.
 corpus: build ## Compare the answers of bin/sluice with those of ingress-nginx, on 422 scenarios (two minutes)
-	python3 deploy/corpus/check.py --sluice bin/sluice
+	@for python in python3 /usr/bin/python3; do \
+		if $$python -c 'import yaml' 2>/dev/null; then exec $$python deploy/corpus/check.py --sluice bin/sluice; fi; \
+	done; echo "no python3 with PyYAML: install python3-yaml"; exit 1
 
 acceptance: build ## Measure bin/sluice against its bars of memory and lost requests (minutes)
 	SLUICE_ACCEPTANCE=1 $(GO) test -count=1 -v -timeout 20m ./deploy/acceptance

@@ -5,7 +5,6 @@ package server
 import (
 	"bytes"
 	"net"
-	"runtime"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/server/config"
@@ -87,24 +86,7 @@ func wantNoAllocations(t *testing.T, g *gateway, request, end []byte) {
 			n += k
 		}
 	}
-	for range 200 {
-		do()
-	}
-	requests := servertest.Times(5000, 1500)
-	least := uint64(requests)
-	var before, after runtime.MemStats
-	// The runtime, netpoll and the clock's own goroutines allocate a little now and then: the more, the longer it takes.
-	for round := 0; round < 5 && least > uint64(requests/50); round++ {
-		runtime.ReadMemStats(&before)
-		for range requests {
-			do()
-		}
-		runtime.ReadMemStats(&after)
-		least = min(least, after.Mallocs-before.Mallocs)
-	}
-	if least > uint64(requests/50) {
-		t.Errorf("%d allocations in %d requests, want none", least, requests)
-	}
+	servertest.WantNoAllocations(t, t.Name(), servertest.Times(5000, 1500), do)
 }
 
 // TestNoAllocationsTakenOver is TestNoAllocations for an object that was taken over from ingress-nginx, with a proxy in front that

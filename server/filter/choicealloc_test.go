@@ -6,12 +6,12 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing"
 	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // TestChoicesDoNotAllocate: a choice costs no memory, in each of its forms, and neither does a cookie that is set.
@@ -56,23 +56,7 @@ func TestChoicesDoNotAllocate(t *testing.T) {
 				t.Fatalf("%s: after %q: %v", name, b[:n], err)
 			}
 		}
-		for range 300 {
-			do()
-		}
-		const requests = 2000
-		least := uint64(requests)
-		var before, after runtime.MemStats
-		for round := 0; round < 5 && least > requests/50; round++ {
-			runtime.ReadMemStats(&before)
-			for range requests {
-				do()
-			}
-			runtime.ReadMemStats(&after)
-			least = min(least, after.Mallocs-before.Mallocs)
-		}
-		if least > requests/50 {
-			t.Errorf("%s: %d allocations in %d requests, want none", name, least, requests)
-		}
+		servertest.WantNoAllocations(t, name, 2000, do)
 	}
 }
 

@@ -5,11 +5,11 @@ package filter
 import (
 	"bytes"
 	"net"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/routing/policy"
+	"github.com/sluice-gateway/sluice/server/internal/servertest"
 )
 
 // TestRedirectsDoNotAllocate: a redirect costs no memory, in each of its forms.
@@ -49,21 +49,5 @@ func wantNoAllocation(t *testing.T, name string, g *gateway, text string) {
 			t.Fatalf("after %q: %v", b[:n], err)
 		}
 	}
-	for range 200 {
-		do()
-	}
-	const requests = 2000
-	least := uint64(requests)
-	var before, after runtime.MemStats
-	for round := 0; round < 5 && least > requests/50; round++ {
-		runtime.ReadMemStats(&before)
-		for range requests {
-			do()
-		}
-		runtime.ReadMemStats(&after)
-		least = min(least, after.Mallocs-before.Mallocs)
-	}
-	if least > requests/50 {
-		t.Errorf("%s: %d allocations in %d requests, want none", name, least, requests)
-	}
+	servertest.WantNoAllocations(t, name, 2000, do)
 }

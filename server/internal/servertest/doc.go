@@ -37,6 +37,7 @@
 //	Authority         signs certificates: Server, Client, Below, Pool
 //	Targets           a list of what a Backend was asked for
 //	OKResponse        a response as text; Target, Pattern, NewAnswer
+//	WantNoAllocations counts what a request allocates
 //	Until             waits for a condition that no peer can see, at most Timeout
 //	Retry             plays again what a slow machine may spoil, with a longer timeout; Took judges one
 //	EveryTick         calls a function regularly: a peer that trickles

@@ -88,18 +88,19 @@ var takenOverTransport = []byte(fieldTransport + ": " + policy.DefaultTransport 
 // It is not for clients that speak without TLS: RFC 6797 section 7.2.
 //
 // hot: runs per response; no alloc, no lock.
-func (x *Core) transportLine() []byte {
+func (x *Core) transportLine() (line []byte) {
 	switch {
-	case !x.down.Peer().secure():
-		return nil
 	case x.route == nil:
-		return x.w.Settings.unroutedTransport
+		line = x.w.Settings.unroutedTransport
 	case x.policy != nil && x.policy.transport != nil:
-		return x.policy.transport
+		line = x.policy.transport
 	case x.route.Anonymous:
-		return takenOverTransport
+		line = takenOverTransport
 	}
-	return nil
+	if line == nil || !x.down.Peer().secure() { // last, for most Routes have no line
+		return nil
+	}
+	return line
 }
 
 // hide drops the fields of a Backend's head that its Route keeps from clients: what the gateway says itself, and for objects
